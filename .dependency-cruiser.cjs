@@ -1,0 +1,183 @@
+// The import table of the project: what each folder may reach. Type-only imports count as much as any other.
+
+const DIALER_HALF = "^src/transports/(?:.*/dialer|http/uplink|http/exchange)\\.ts$"
+const ACCEPTOR_HALF = "^src/transports/(?:.*/acceptor|http/mailbox|http/answer)\\.ts$"
+const PLATFORM_SOCKETS = "^src/platform/(?:native|node|bun)\\.ts$"
+const ENTRIES = "^src/[^/]+\\.ts$"
+const NODE_SIDE = "^src/(?:node(?:/|\\.ts$)|platform/node\\.ts$)"
+const PACKAGES = "(?:^|/)node_modules/"
+
+/** A folder may import these paths of the project and nothing else of it; packages are ruled further down. */
+const mayImport = (name, from, allowed, comment) => ({
+  name,
+  severity: "error",
+  comment,
+  from,
+  to: { path: "^src/", pathNot: allowed },
+})
+
+/** Neither directly nor through anything else. */
+const mayNotReach = (name, from, path, comment) => ({
+  name,
+  severity: "error",
+  comment,
+  from: { path: from },
+  to: { path, reachable: true },
+})
+
+/** Only these files may import this package. */
+const packageOnlyIn = (name, from) => ({
+  name: `${name}-only-where-allowed`,
+  severity: "error",
+  comment: `The package ${name} is named only in ${from}.`,
+  from: { pathNot: from },
+  to: { path: `(?:${PACKAGES}(?:@types/)?${name}/|^${name}$)` },
+})
+
+module.exports = {
+  forbidden: [
+    {
+      name: "no-circular",
+      severity: "error",
+      comment: "No cycles, not even of types: a need to import upwards means a missing parameter.",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-unresolvable",
+      severity: "error",
+      comment: "Every import names something that exists.",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: "no-undeclared-package",
+      severity: "error",
+      comment: "What is shipped imports only `dependencies` and `peerDependencies`.",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
+    },
+
+    mayImport("kernel", { path: "^src/kernel/" }, ["^src/kernel/"], "The kernel knows nothing but itself."),
+    mayImport(
+      "platform",
+      { path: "^src/platform/" },
+      ["^src/platform/", "^src/kernel/", "^src/transports/transport\\.ts$"],
+      "The platform lends sockets and clocks to the layers above and knows none of them but by their contract.",
+    ),
+    mayImport(
+      "transports",
+      { path: "^src/transports/", pathNot: [DIALER_HALF, ACCEPTOR_HALF] },
+      ["^src/kernel/", "^src/transports/"],
+      "What both halves of a transport share is the shape of its wire.",
+    ),
+    {
+      name: "transports-shared-takes-no-side",
+      severity: "error",
+      comment: "What both halves share imports neither half.",
+      from: { path: "^src/transports/", pathNot: [DIALER_HALF, ACCEPTOR_HALF] },
+      to: { path: [DIALER_HALF, ACCEPTOR_HALF] },
+    },
+    mayImport(
+      "dialer",
+      { path: DIALER_HALF },
+      ["^src/kernel/", "^src/transports/"],
+      "A dialer sits on the kernel and the shared wire; the platform's socket is given to it with the target.",
+    ),
+    mayNotReach("dialer-never-acceptor", DIALER_HALF, ACCEPTOR_HALF, "The halves of a transport never meet."),
+    mayImport(
+      "acceptor",
+      { path: ACCEPTOR_HALF },
+      ["^src/kernel/", "^src/transports/"],
+      "An acceptor sits on the kernel and the shared wire; its socket is given to it.",
+    ),
+    mayNotReach("acceptor-never-dialer", ACCEPTOR_HALF, DIALER_HALF, "The halves of a transport never meet."),
+    mayImport(
+      "client",
+      { path: "^src/client/" },
+      ["^src/client/", "^src/kernel/", "^src/platform/", "^src/transports/"],
+      "Client code never meets server code.",
+    ),
+    mayNotReach("client-never-acceptor", "^src/client/", ACCEPTOR_HALF, "Client code never meets server code."),
+    mayImport(
+      "server",
+      { path: "^src/server/" },
+      ["^src/server/", "^src/kernel/", "^src/platform/", "^src/transports/"],
+      "Server code never meets client code, nor Node: it runs wherever there are Request and Response.",
+    ),
+    mayNotReach(
+      "server-never-dialer",
+      "^src/server/",
+      [DIALER_HALF, PLATFORM_SOCKETS],
+      "A hub never dials, so it carries no client socket.",
+    ),
+    mayImport(
+      "node",
+      { path: "^src/node/" },
+      ["^src/node/", "^src/server/", "^src/kernel/", "^src/platform/", "^src/transports/"],
+      "The Node seat attaches a hub to Node's servers.",
+    ),
+    mayNotReach("node-never-dialer", "^src/node/", [DIALER_HALF, PLATFORM_SOCKETS], "A hub never dials."),
+    mayImport(
+      "testing",
+      { path: "^src/testing/" },
+      ["^src/testing/", "^src/kernel/", "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
+      "The test kit is used through the same public doors as anyone's: no transport's insides.",
+    ),
+
+    {
+      name: "entries-are-roots",
+      severity: "error",
+      comment: "Only an entry imports an entry.",
+      from: { path: "^src/[^/]+/" },
+      to: { path: ENTRIES },
+    },
+    mayNotReach(
+      "client-entries-stay-in-the-browser",
+      "^src/(?:index|core)\\.ts$",
+      ["^src/(?:server|node|testing)(?:/|\\.ts$)", ACCEPTOR_HALF, "^src/platform/(?:node|bun)\\.ts$"],
+      "An application's bundle holds no server code and no Node.",
+    ),
+    mayNotReach(
+      "server-entry-stays-portable",
+      "^src/server\\.ts$",
+      ["^src/(?:client|node|testing)(?:/|\\.ts$)", DIALER_HALF, PLATFORM_SOCKETS],
+      "The hub without Node runs on any web platform.",
+    ),
+    mayNotReach(
+      "node-entry-is-a-server",
+      "^src/node\\.ts$",
+      ["^src/(?:client|testing)(?:/|\\.ts$)", DIALER_HALF, PLATFORM_SOCKETS],
+      "The Node entry is the hub and its doors.",
+    ),
+
+    {
+      name: "node-only-in-node",
+      severity: "error",
+      comment: "Node is named only under src/node and in src/platform/node.ts.",
+      from: { path: "^src/", pathNot: NODE_SIDE },
+      to: { dependencyTypes: ["core"] },
+    },
+    packageOnlyIn("ws", NODE_SIDE),
+    packageOnlyIn("eventsource", "^src/platform/(?:node|bun)\\.ts$"),
+    packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
+    {
+      name: "no-other-packages",
+      severity: "error",
+      comment: "A new runtime dependency is a decision: name it here and say where it may be used.",
+      from: { path: "^src/" },
+      to: { path: PACKAGES, pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|node)/` },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: PACKAGES },
+    enhancedResolveOptions: {
+      // `browser`, so that "the client never reaches Node" is asked of the platform that a browser gets.
+      conditionNames: ["everwire-source", "browser", "import", "types", "default"],
+      exportsFields: ["exports"],
+      extensions: [".ts", ".d.ts", ".js", ".cjs", ".mjs", ".json"],
+    },
+  },
+}

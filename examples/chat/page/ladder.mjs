@@ -1,0 +1,70 @@
+// @ts-check
+import { clock, element, show } from "./dom.mjs"
+import { inWords } from "./incidents.mjs"
+
+/** @typedef {import("../contract.ts").Positions} Positions */
+
+const names = /** @type {const} */ (["websocket", "sse", "long-poll", "short-poll"])
+
+/** The rungs, how each stands, and the switches that break them. */
+export class Ladder {
+  #rungs = new Map(names.map((name) => [/** @type {string} */ (name), this.#create(name)]))
+  /** @type {Positions | undefined} */
+  #positions
+
+  constructor() {
+    element("ladder").append(...this.#rungs.values())
+    // The hub tells too, but it may be out of reach: the switches are not.
+    void this.#ask()
+  }
+
+  /** @param {Positions} positions */
+  setPositions(positions) {
+    this.#positions = positions
+    for (const name of names) {
+      const rung = this.#rungs.get(name)
+      if (rung) rung.dataset["position"] = positions[name]
+      const radio = rung?.querySelector(`input[value="${positions[name]}"]`)
+      if (radio instanceof HTMLInputElement) radio.checked = true
+    }
+  }
+
+  /** @param {readonly import("everwire").RungReport[]} reports */
+  show(reports) {
+    for (const { transport, standing, brokenUntil, last } of reports) {
+      const rung = this.#rungs.get(transport)
+      if (rung === undefined) continue
+      rung.dataset["standing"] = standing
+      show(rung.querySelector(".standing"), standing.replace("-", " "))
+      const until = brokenUntil === undefined ? "" : `; believed broken until ${clock(brokenUntil)}`
+      show(rung.querySelector(".rung-last"), last === undefined ? "not tried yet" : `${inWords(last)}${until}`)
+    }
+  }
+
+  /** @param {keyof Positions} name */
+  #create(name) {
+    const template = /** @type {HTMLTemplateElement} */ (element("rung")) // it is one in index.html
+    const rung = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true)) // it has one child
+    rung.dataset["transport"] = name
+    show(rung.querySelector(".rung-name"), name)
+    show(rung.querySelector("legend"), `What the server does with ${name}`)
+    for (const radio of rung.querySelectorAll("input")) {
+      radio.name = `switch-${name}`
+      radio.checked = radio.value === "fine"
+      radio.addEventListener("change", () => void this.#ask({ transport: name, position: radio.value }))
+    }
+    return rung
+  }
+
+  /** @param {{ transport: string, position: string }} [wish] a switch to turn; without it only asks how they stand */
+  async #ask(wish) {
+    const headers = { "content-type": "application/json" }
+    try {
+      const answer = await fetch("/switch", wish && { method: "POST", headers, body: JSON.stringify(wish) })
+      this.setPositions(await answer.json())
+    } catch {
+      // The server is away: back to what is known.
+      if (this.#positions) this.setPositions(this.#positions)
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// @ts-check
+// Joins the chat room from a terminal: node examples/chat/terminal.mjs http://127.0.0.1:PORT [nick]
+
+import { createInterface } from "node:readline"
+import { styleText } from "node:util"
+import { createChannel } from "everwire"
+import { randomNick } from "./nicknames.mjs"
+
+/** @typedef {import("./contract.ts").Chat} Chat */
+
+const [url, nick = randomNick()] = process.argv.slice(2)
+if (url === undefined) {
+  console.error("usage: node examples/chat/terminal.mjs http://127.0.0.1:PORT [nick]")
+  process.exit(64)
+}
+
+const channel = /** @type {import("everwire").Channel<Chat>} */ (createChannel(url, { reprobeMs: [1000, 3000] }))
+channel.send("join", { nick })
+
+/** @type {string | undefined} */
+let carrier
+channel.onStatus((status, { transport, closing }) => {
+  if (status === "open" && transport !== carrier) note(`carried by ${transport}`)
+  else if (status === "closed") note(`closed: ${closing?.reason}`)
+  else if (status !== "open") note(`${status}: ${closing?.reason}`)
+  carrier = status === "open" ? transport : undefined
+})
+
+// In a new session, the hub must be told again who this is.
+channel.onReset(({ messages }) => {
+  channel.send("join", { nick })
+  note(`the hub began anew; what became of ${messages.length} messages is unknown`)
+})
+
+/** @type {Set<string>} */
+const shown = new Set()
+channel.on("lobby", ({ history }) => history.forEach(show))
+channel.on("chat", show)
+
+let here = ""
+channel.on("people", (people) => {
+  const names = people.map((person) => person.nick).join(", ")
+  if (names !== here) note(`here: ${names}`)
+  here = names
+})
+
+const lines = createInterface({ input: process.stdin })
+let key = 0
+lines.on("line", (text) => {
+  if (text.trim() !== "" && channel.status !== "closed") channel.send("chat", { text, key: ++key })
+})
+lines.on("close", () => void channel.close())
+process.once("SIGINT", () => lines.close())
+
+/** @param {import("./contract.ts").Saying} saying */
+function show({ id, nick, text, peer }) {
+  if (shown.has(id)) return
+  shown.add(id)
+  const own = peer === channel.peerId
+  // What others say must not move the cursor or ring the bell.
+  console.log(`${paint(own ? "dim" : "bold", `${printable(nick)}:`)} ${printable(text)}`)
+}
+
+/** @param {string} text */
+function note(text) {
+  console.log(paint("dim", `— ${printable(text)} —`))
+}
+
+/**
+ * @param {"dim" | "bold"} style
+ * @param {string} text
+ */
+function paint(style, text) {
+  return process.stdout.isTTY ? styleText(style, text) : text
+}
+
+/** @param {string} text */
+function printable(text) {
+  return text.replace(/\p{Cc}/gu, "\u{FFFD}")
+}

@@ -1,0 +1,207 @@
+// @ts-check
+// Faults to plant, one at a time. Each says what a careless change might do; each must be found by a test.
+
+/**
+ * @typedef {object} Fault
+ * @property {string} id
+ * @property {string} file
+ * @property {string} find Exactly once in the file.
+ * @property {string} plant
+ */
+
+/** @type {readonly Fault[]} */
+export const faults = [
+  {
+    id: "an ack tells one more than was heard",
+    file: "src/kernel/session.ts",
+    find: "leading.push(`a${this.#inbox.heard}`)",
+    plant: "leading.push(`a${this.#inbox.heard + 1}`)",
+  },
+  {
+    id: "duplicates are delivered",
+    file: "src/kernel/inbox.ts",
+    find: "if (number <= this.heard) return false",
+    plant: "if (number <= this.heard) return true",
+  },
+  {
+    id: "gaps are let pass",
+    file: "src/kernel/inbox.ts",
+    find: "if (number > this.heard + 1) throw",
+    plant: "if (number > this.heard + 1e9) throw",
+  },
+  {
+    id: "a replay starts one late",
+    file: "src/kernel/session.ts",
+    find: "const cursor = Math.max(sent, this.#outbox.acked)",
+    plant: "const cursor = Math.min(this.#outbox.said, Math.max(sent, this.#outbox.acked) + 1)",
+  },
+  {
+    id: "a replay starts at the end",
+    file: "src/kernel/session.ts",
+    find: "const cursor = Math.max(sent, this.#outbox.acked)",
+    plant: "const cursor = this.#outbox.said",
+  },
+  {
+    id: "a position is off by one",
+    file: "src/kernel/session.ts",
+    find: "batch.push(`n${state.cursor + 1}`)",
+    plant: "batch.push(`n${state.cursor}`)",
+  },
+  {
+    id: "late batches of an old link are heard",
+    file: "src/kernel/session.ts",
+    find: 'if (state.phase !== "live" || state.link !== link) continue',
+    plant: 'if (state.phase !== "live") continue',
+  },
+  {
+    id: "a lost link is believed alive",
+    file: "src/kernel/session.ts",
+    find: "  linkLost(link: Link): void {\n    if (this.link !== link) return",
+    plant: "  linkLost(link: Link): void {\n    if (this.link === link) return",
+  },
+  {
+    id: "the alarm is left when the link goes",
+    file: "src/kernel/watch.ts",
+    find: "    this.#watching = false\n    this.#moments.probedAt = NEVER\n    this.#disarm()",
+    plant: "    this.#watching = false\n    this.#moments.probedAt = NEVER",
+  },
+  {
+    id: "acks forget one packet too many",
+    file: "src/kernel/outbox.ts",
+    find: "while (this.acked < number && this.#head < this.#packets.length)",
+    plant: "while (this.acked <= number && this.#head < this.#packets.length)",
+  },
+  {
+    id: "the outbox has no bound",
+    file: "src/kernel/session.ts",
+    find: "if (this.#outbox.bytes + sizeOf(packet) > bound && this.#outbox.bytes > 0) {",
+    plant: "if (this.#outbox.bytes + sizeOf(packet) > 1e12 && this.#outbox.bytes > 0) {",
+  },
+  {
+    id: "probes are not answered",
+    file: "src/kernel/session.ts",
+    find: 'if (kind === "p") this.#answerProbe(link, packet.slice(1))',
+    plant: 'if (kind === "p") void link',
+  },
+  {
+    id: "nobody ever probes",
+    file: "src/kernel/pulse.ts",
+    find: "if (s.prober) {",
+    plant: "if (s.prober && m.doubts > 1e9) {",
+  },
+  {
+    id: "an ack ahead of the cursor is not heeded",
+    file: "src/kernel/session.ts",
+    find: 'if (state.phase === "live" && state.cursor < this.#outbox.acked) {',
+    plant: 'if (state.phase === "live" && state.cursor < this.#outbox.acked - 1e9) {',
+  },
+  {
+    id: "stale turns are obeyed",
+    file: "src/server/entry.ts",
+    find: "if (turn > this.turn) this.attach(link, heard, turn)",
+    plant: "this.attach(link, heard, turn)",
+  },
+  {
+    id: "stale hellos are obeyed",
+    file: "src/server/admission.ts",
+    find: "const attached = hello.turn > entry.turn",
+    plant: "const attached = hello.turn > 0",
+  },
+  {
+    id: "any hub begins a session that another one has",
+    file: "src/server/admission.ts",
+    find: "if (hello.hub !== undefined && hello.hub !== this.#host.hub) {",
+    plant: "if (hello.hub === 'none') {",
+  },
+  {
+    id: "a forgotten session is begun again from zero",
+    file: "src/server/admission.ts",
+    find: "hello.turn === 0 || hello.hub !== undefined",
+    plant: "hello.turn === 0",
+  },
+  {
+    id: "keys are not compared",
+    file: "src/server/admission.ts",
+    find: "!sameKey(known.key, hello.key)",
+    plant: "known.key === undefined",
+  },
+  {
+    id: "principals are not compared",
+    file: "src/server/admission.ts",
+    find: "known.principal.id !== principal.id",
+    plant: "known.principal.id === undefined",
+  },
+  {
+    id: "the resume window never closes",
+    file: "src/server/entry.ts",
+    find: "this.#cancelExpiry = this.#host.runtime.after(windowMs, () =>",
+    plant: "this.#cancelExpiry = this.#host.runtime.after(windowMs * 1e6, () =>",
+  },
+  {
+    id: "spare links are kept for ever",
+    file: "src/server/entry.ts",
+    find: "const cancel = this.#host.runtime.after(SPARE_LINK_MS, () => {",
+    plant: "const cancel = this.#host.runtime.after(SPARE_LINK_MS * 1e6, () => {",
+  },
+  {
+    id: "a poll's answer is not kept",
+    file: "src/transports/http/mailbox.ts",
+    find: "if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, this.#answer)",
+    plant:
+      "if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, { ...this.#answer, batches: [] })",
+  },
+  {
+    id: "a repeated upload is heard twice",
+    file: "src/transports/http/mailbox.ts",
+    find: "if (up === this.#up + 1) {",
+    plant: "if (up === this.#up + 1 || up === this.#up) {",
+  },
+  {
+    id: "the sink of a closed link is called",
+    file: "src/client/attempt.ts",
+    find: "if (!this.over) this.#host.closed(this, closing)",
+    plant: "this.#host.closed(this, closing)",
+  },
+  {
+    id: "nothing starts before the rung above has failed",
+    file: "src/client/ladder.ts",
+    find: "return last.startedAt + (started === 1",
+    plant: "return 1e15 + last.startedAt + (started === 1",
+  },
+  {
+    id: "a doubted link is not replaced",
+    file: "src/client/connector.ts",
+    find: '    current.doubted = true\n    this.#attempts.note(current, "doubted")\n    this.#ask()',
+    plant: '    current.doubted = true\n    this.#attempts.note(current, "doubted")',
+  },
+  {
+    id: "better rungs are never tried again",
+    file: "src/client/connector.ts",
+    find: "if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())",
+    plant: "if (current.rank > 1e9) this.#alarm(this.#nextReprobeMs(), () => this.#ask())",
+  },
+  {
+    id: "a stream is trusted at once",
+    file: "src/client/attempt.ts",
+    find: "this.proved = !dialer.streamed",
+    plant: "this.proved = true",
+  },
+  {
+    id: "flapping is forgotten",
+    file: "src/client/standing.ts",
+    find: "this.#strikes.set(name, this.strikes(name) + 1)",
+    plant: "this.#strikes.set(name, 0)",
+  },
+  {
+    id: "messages of a reset are not reported",
+    file: "src/client/channel.ts",
+    find: "const messages = unacknowledged.slice(0, certain)",
+    plant: "const messages = unacknowledged.slice(0, 0)",
+  },
+  {
+    id: "a server that is away is taken for broken transports",
+    file: "src/client/connector.ts",
+    find: "if (dialer !== undefined && rank < (this.current?.rank ?? 0)) standing.condemn",
+    plant: "if (dialer !== undefined && rank < (this.current?.rank ?? 9)) standing.condemn",
+  },
+]

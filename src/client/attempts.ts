@@ -1,0 +1,127 @@
+import * as defaults from "../kernel/defaults.ts"
+import { type Closing, closing } from "../kernel/errors.ts"
+import { writeHello } from "../kernel/handshake.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import type { Session } from "../kernel/session.ts"
+import type { Dialer, Platform } from "../transports/transport.ts"
+import { Attempt, type AttemptHost } from "./attempt.ts"
+import type { Incident } from "./incident.ts"
+import type { Standing } from "./standing.ts"
+
+/** The session that is to be kept linked, with the secret that opens it. */
+export interface Identity {
+  readonly id: string
+  readonly key: string
+  readonly session: Session
+}
+
+/** What dialing takes. */
+export interface DialHost {
+  readonly runtime: Runtime
+  readonly url: string
+  /** The ladder, best first. */
+  readonly dialers: readonly Dialer[]
+  readonly standing: Standing
+  readonly withCredentials: boolean
+  platform(): Platform
+}
+
+/** How many incidents are kept for `explain()`. */
+const INCIDENTS = 50
+
+/** The attempts whose links have not ended, the current one among them, and what became of the others. */
+export class Attempts {
+  /** The last things that happened, oldest first. */
+  readonly incidents: Incident[] = []
+  /** Highest turn that any hello or take of ours has carried. */
+  turn = 0
+  /** The hub that has the session; empty until one has welcomed it. */
+  hub = ""
+  readonly #host: DialHost
+  readonly #sinks: AttemptHost
+  readonly #live = new Set<Attempt>()
+  /** Tells this channel from another that might present the same key. */
+  readonly #holder: string
+
+  constructor(host: DialHost, sinks: AttemptHost) {
+    this.#host = host
+    this.#sinks = sinks
+    this.#holder = host.runtime.id()
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  [Symbol.iterator](): IterableIterator<Attempt> {
+    return this.#live.values()
+  }
+
+  /** Dials a rung and says hello. `takes`: the link is to carry the talk at once, with what may ride along. */
+  dial(rank: number, { id, key, session }: Identity, auth: unknown, takes: boolean): Attempt {
+    const { runtime, standing, url, withCredentials, dialers } = this.#host
+    const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
+    const attempt = new Attempt(this.#sinks, dialer, rank, runtime.now())
+    this.#live.add(attempt)
+    this.note(attempt, "dialed")
+    attempt.link = dialer.dial(
+      {
+        url,
+        runtime,
+        platform: this.#host.platform(),
+        withCredentials,
+        holdMs: standing.holdMs ?? defaults.HOLD_MS,
+        learnHold: (holdMs) => standing.learnHold(holdMs),
+      },
+      attempt,
+    )
+    // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
+    const riding = takes && this.hub !== "" ? session.ride() : { packets: [], sent: 0 }
+    attempt.sent = riding.sent
+    attempt.turn = takes ? ++this.turn : 0
+    const hello = writeHello({
+      v: defaults.PROTOCOL_VERSION,
+      id,
+      key,
+      heard: session.heard,
+      acked: session.acked,
+      turn: attempt.turn,
+      holder: this.#holder,
+      hub: this.hub || undefined,
+      speakMs: standing.speakMs,
+      auth,
+    })
+    attempt.link.send([hello, ...riding.packets].join("\n"))
+    return attempt
+  }
+
+  /** Its link has ended; what rode on it may have been heard. */
+  end(attempt: Attempt, what: Incident["what"], why?: Closing): void {
+    attempt.over = true
+    this.#live.delete(attempt)
+    this.note(attempt, what, why)
+  }
+
+  /** Its link is not needed. */
+  letGo(attempt: Attempt, session: Session): void {
+    session.rode(attempt.sent)
+    attempt.link.close(closing("superseded", "not needed"))
+    this.end(attempt, "let-go")
+  }
+
+  dropAll(why: Closing, session: Session): void {
+    for (const attempt of this.#live) {
+      attempt.link.close(why)
+      attempt.over = true
+      session.rode(attempt.sent)
+      session.linkLost(attempt.link)
+    }
+    this.#live.clear()
+  }
+
+  note({ dialer, startedAt }: Attempt, what: Incident["what"], why?: Closing): void {
+    const at = this.#host.runtime.now()
+    this.incidents.push({ at, transport: dialer.name, what, ageMs: at - startedAt, closing: why })
+    if (this.incidents.length > INCIDENTS) this.incidents.shift()
+  }
+}

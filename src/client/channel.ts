@@ -1,0 +1,387 @@
+import { platform as ownPlatform } from "#platform"
+import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
+import { CHANNEL_ACK, HIGH_WATER_BYTES, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
+import {
+  Dispatch,
+  encodeMessage,
+  Handlers,
+  type MessageHandler,
+  type RequestContext,
+  type RequestHandler,
+  type RequestOptions,
+  readMessage,
+  type Stage,
+  type Unsubscribe,
+} from "../kernel/dispatch.ts"
+import { type Closing, closing, closingError, EverwireError } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import { Session, type SessionHost } from "../kernel/session.ts"
+import { systemRuntime } from "../platform/system-runtime.ts"
+import type { Dialer, Platform } from "../transports/transport.ts"
+import type { Identity } from "./attempts.ts"
+import { Connector } from "./connector.ts"
+import { type Explanation, explainRungs, explainWhy } from "./explain.ts"
+import {
+  type ChannelOptions,
+  checkDialers,
+  checkUrl,
+  localStore,
+  type Reset,
+  type Status,
+  type StatusDetail,
+} from "./options.ts"
+import { watchPage } from "./page.ts"
+import { Standing } from "./standing.ts"
+
+interface ChannelEvents {
+  status: [status: Status, detail: StatusDetail]
+  reset: [reset: Reset, none?: undefined]
+  error: [error: unknown, stage: Stage | "connection"]
+}
+
+/** The client: a live connection that stays up, whatever carries it. */
+export class Channel<C extends Contract = AnyContract> implements AsyncDisposable {
+  /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
+  readonly opened: Promise<void>
+  readonly #runtime: Runtime
+  readonly #options: ChannelOptions
+  readonly #dialers: readonly Dialer[]
+  readonly #standing: Standing
+  /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
+  readonly #listeners = new Handlers<unknown>()
+  readonly #handlers = new Handlers<Channel<C>>()
+  readonly #connector: Connector
+  readonly #stopWatching: () => void
+  #status: Status = "connecting"
+  /** Public id of the peer that the hub has for this session. */
+  #peer: string | undefined
+  /** Largest encoded payload that the hub takes. */
+  #maxPayloadBytes: number | undefined
+  #dispatch: Dispatch<Channel<C>>
+  /** Calls to make whenever the hub acknowledged more, or the session ended; those that answer `true` are done. */
+  #waiters: ((why?: Closing) => boolean)[] = []
+  #resolveOpened: () => void = () => {}
+  #rejectOpened: (error: EverwireError) => void = () => {}
+
+  constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
+    const target = checkUrl(url)
+    this.#runtime = options.runtime ?? systemRuntime
+    this.#options = options
+    this.#dialers = checkDialers(dialers)
+    this.#standing = new Standing(
+      options.store === undefined ? localStore() : (options.store ?? undefined),
+      target.origin,
+    )
+    this.opened = new Promise((resolve, reject) => {
+      this.#resolveOpened = resolve
+      this.#rejectOpened = reject
+    })
+    this.opened.catch(() => {}) // whoever awaits it hears of it; nobody has to
+    const [identity, dispatch] = this.#mint()
+    this.#dispatch = dispatch
+    this.#connector = new Connector(
+      {
+        runtime: this.#runtime,
+        url: target.href.replace(/\/$/, ""),
+        dialers,
+        standing: this.#standing,
+        withCredentials: options.withCredentials ?? false,
+        reprobeMs: options.reprobeMs ?? REPROBE_MS,
+        platform: () => this.#platform(),
+        auth: () => options.auth?.(),
+        linked: (welcome, transport) => {
+          this.#peer = welcome.peer
+          this.#maxPayloadBytes = welcome.maxPayloadBytes
+          this.#enter("open", { transport })
+          this.#resolveOpened()
+        },
+        unlinked: (why, retryInMs) =>
+          this.#enter(this.#peer === undefined ? "connecting" : "reconnecting", { closing: why, retryInMs }),
+        reset: (why) => this.#reset(why),
+        ended: (why) => this.#end(why),
+        report: (error) => this.#failed(error, "connection"),
+      },
+      identity,
+    )
+    this.#stopWatching = watchPage({
+      nudge: (forgive) => this.#connector.nudge(forgive),
+      park: () => this.#connector.park(),
+    })
+    // At the end of the tick: whoever created it can set its listeners first.
+    this.#runtime.soon(() => this.#connector.open())
+  }
+
+  get #session(): Session {
+    return this.#connector.identity.session
+  }
+  get status(): Status {
+    return this.#status
+  }
+  /** Name of the transport that carries the talk now. */
+  get transport(): string | undefined {
+    return this.#connector.current?.dialer.name
+  }
+  /** Smoothed round trip in milliseconds; 0 until measured. */
+  get rttMs(): number {
+    return this.#session.rttMs
+  }
+  /** Public id of this channel's peer at the hub, once it was open. */
+  get peerId(): string | undefined {
+    return this.#peer
+  }
+  /** Bytes said and not yet acknowledged by the hub. */
+  get bufferedBytes(): number {
+    return this.#session.bufferedBytes
+  }
+
+  /**
+   * Sends a message: delivered exactly once and in order within the session, now or when the wire is back. Answers
+   * `false` when more than 1 MiB waits to be acknowledged: the message was taken, `writable()` tells when there is room.
+   *
+   * @throws EverwireError `closed`, `misuse`, `payload-unsupported`, `payload-too-large`, and `buffer-full` when the
+   * outbox cannot hold it: then it was not taken.
+   */
+  send<N extends NameOf<C["up"]>>(name: N, data?: C["up"][N]): boolean {
+    this.#checkOpen()
+    this.#session.say(encodeMessage(name, data, this.#maxPayloadBytes))
+    return this.bufferedBytes < HIGH_WATER_BYTES
+  }
+
+  /** Asks the hub. @throws EverwireError (as a rejection) `request-timeout`, `request-aborted`, `request-failed`, ... */
+  async request<N extends NameOf<C["requests"]>>(
+    name: N,
+    data?: DataOf<C["requests"][N]>,
+    options?: RequestOptions,
+  ): Promise<ReplyOf<C["requests"][N]>> {
+    this.#checkOpen()
+    // The contract is the application's word for what the other side answers.
+    return (await this.#dispatch.request(name, data, options)) as ReplyOf<C["requests"][N]>
+  }
+
+  /** Hears messages of this name. */
+  on<N extends NameOf<C["down"]>>(name: N, handler: (data: C["down"][N]) => void): Unsubscribe {
+    return this.#handlers.on(name, handler as MessageHandler<Channel<C>>) // the contract is the application's word
+  }
+
+  /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
+  handle<N extends NameOf<C["requests"]>>(
+    name: N,
+    handler: (data: DataOf<C["requests"][N]>, channel: Channel<C>, request: RequestContext) => unknown,
+  ): Unsubscribe {
+    return this.#handlers.handle(name, handler as RequestHandler<Channel<C>>) // the contract is the application's word
+  }
+
+  /** Messages of this name as they come, until the channel closes or the loop is left. */
+  async *messages<N extends NameOf<C["down"]>>(name: N): AsyncGenerator<C["down"][N], void, void> {
+    const queue: C["down"][N][] = []
+    let wake = (): void => {}
+    const offs = [
+      this.on(name, (data) => {
+        queue.push(data)
+        wake()
+      }),
+      this.onStatus(() => wake()),
+    ]
+    try {
+      for (;;) {
+        while (queue.length > 0) yield queue.shift() as C["down"][N] // not empty
+        if (this.#status === "closed") return
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    } finally {
+      for (const off of offs) off()
+    }
+  }
+
+  /** Calls back on every change of status or transport. */
+  onStatus(listener: (status: Status, detail: StatusDetail) => void): Unsubscribe {
+    return this.#listen("status", listener)
+  }
+
+  /** Calls back when a session could not be resumed, with the messages whose fate is unknown. */
+  onReset(listener: (reset: Reset) => void): Unsubscribe {
+    return this.#listen("reset", listener)
+  }
+
+  /** Hears what the application's own handlers and `auth` threw. Without a listener they are reported to the platform. */
+  onError(listener: (error: unknown, stage: Stage | "connection") => void): Unsubscribe {
+    return this.#listen("error", listener)
+  }
+
+  /** Resolves when there is room for `send` again. Rejects when the channel closes first. */
+  writable(): Promise<void> {
+    return this.#when(() => this.bufferedBytes < HIGH_WATER_BYTES)
+  }
+
+  /** Resolves when the hub has acknowledged everything said so far. Rejects when the session ends first. */
+  flush(): Promise<void> {
+    const session = this.#session
+    const { said } = session
+    if (session.acked < said) session.probe()
+    return this.#when(() => session.acked >= said)
+  }
+
+  /** Dials at once whatever is being waited for, and forgets which transports were thought broken. For a "try again" button. */
+  retry(): void {
+    this.#connector.nudge(true)
+  }
+
+  /** Which transport carries the talk, why, and what happened to the others. */
+  explain(): Explanation {
+    const session = this.#session
+    const rungs = explainRungs(this.#connector, this.#dialers, this.#standing, this.#platform(), this.#runtime.now())
+    return {
+      transport: this.transport,
+      why: explainWhy(rungs, this.#connector.lastClosing),
+      rungs,
+      incidents: [...this.#connector.incidents],
+      rttMs: this.rttMs,
+      said: session.said,
+      acknowledged: session.acked,
+      heard: session.heard,
+    }
+  }
+
+  /**
+   * Ends the session. What was said is given up to `flushMs` (default 1 000) to be acknowledged; the hub is told. Safe to
+   * call again.
+   */
+  async close({ flushMs = 1_000 }: { flushMs?: number } = {}): Promise<void> {
+    if (this.#status === "closed") return
+    const session = this.#session
+    if (session.link !== undefined && session.acked < session.said && flushMs > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#runtime.after(flushMs, resolve)
+        const done = (): void => {
+          cancel()
+          resolve()
+        }
+        this.flush().then(done, done)
+      })
+    }
+    const why = closing("closed", "closed by the application", false)
+    this.#connector.close(why)
+    this.#end(why)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #mint(): [Identity, Dispatch<Channel<C>>] {
+    const maxPayloadBytes = (): number | undefined => this.#maxPayloadBytes
+    const dispatch = new Dispatch<Channel<C>>(this.#runtime, {
+      get maxPayloadBytes() {
+        return maxPayloadBytes()
+      },
+      say: (packet) => session.say(packet),
+      handlers: [this.#handlers],
+      context: () => this,
+      failed: (error, stage) => this.#failed(error, stage),
+      createAbort: () => new AbortController(),
+    })
+    const host: SessionHost = {
+      deliver: (packet) => dispatch.deliver(packet),
+      control: (link, packet) => this.#connector.control(link, packet),
+      doubted: () => this.#connector.doubted(),
+      silent: () => {}, // a prober doubts, it never hangs up
+      answered: () => {
+        this.#connector.answered()
+        this.#wake()
+      },
+    }
+    const { maxOutboxBytes } = this.#options
+    const session = new Session(this.#runtime, host, {
+      ...CHANNEL_ACK,
+      speakMs: SPEAK_MS,
+      patienceMs: PATIENCE_MS,
+      ...(maxOutboxBytes !== undefined && { maxOutboxBytes }),
+    })
+    return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
+  }
+
+  /** The hub does not know the session any more: tells what is uncertain, and begins another with what never left. */
+  #reset(why: Closing): Identity {
+    const { unacknowledged, unsent } = this.#session.end()
+    const certain = unacknowledged.length - unsent
+    const before = this.#dispatch
+    const [identity, dispatch] = this.#mint()
+    this.#dispatch = dispatch
+    const again = this.#options.onReset === "resend" ? unacknowledged : unacknowledged.slice(certain)
+    for (const packet of again) if (readMessage(packet) !== undefined) identity.session.say(packet)
+    // Told when the new session is in place: what is said from inside goes there.
+    this.#runtime.soon(() => {
+      before.end({ ...why, code: "session-reset" })
+      this.#wake(why)
+      const messages = unacknowledged.slice(0, certain).flatMap((packet) => readMessage(packet) ?? [])
+      this.#emit("reset", { closing: why, messages })
+    })
+    return identity
+  }
+
+  #end(why: Closing): void {
+    if (this.#status === "closed") return
+    this.#stopWatching()
+    this.#session.end()
+    this.#enter("closed", { closing: why })
+    this.#rejectOpened(closingError(why))
+    this.#dispatch.end(why)
+    this.#wake(why)
+  }
+
+  #enter(status: Status, detail: StatusDetail): void {
+    if (this.#status === "closed") return
+    this.#status = status
+    this.#emit("status", status, detail)
+  }
+
+  /** Resolves when `done`, rejects when the session ends first. */
+  #when(done: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (why?: Closing): boolean => {
+        if (done()) resolve()
+        else if (why !== undefined || this.#status === "closed") {
+          reject(closingError(why ?? closing("closed", "the channel is closed", false)))
+        } else return false
+        return true
+      }
+      if (!look()) this.#waiters.push(look)
+    })
+  }
+
+  #wake(why?: Closing): void {
+    this.#waiters = this.#waiters.filter((look) => !look(why))
+  }
+
+  #platform(): Platform {
+    return { ...ownPlatform(), ...this.#options.platform }
+  }
+
+  #checkOpen(): void {
+    if (this.#status === "closed") throw new EverwireError("closed", "the channel is closed: create a new one")
+  }
+
+  #listen<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): Unsubscribe {
+    return this.#listeners.on(event, listener as MessageHandler<unknown>) // #emit gives it what ChannelEvents says
+  }
+
+  /** Whether anybody listened. */
+  #emit<E extends keyof ChannelEvents>(event: E, first: ChannelEvents[E][0], second?: ChannelEvents[E][1]): boolean {
+    const listeners = [...(this.#listeners.messages(event) ?? [])]
+    for (const listener of listeners) {
+      try {
+        listener(first, second)
+      } catch (error) {
+        if (event === "error") this.#runtime.report(error)
+        else this.#failed(error, "listener")
+      }
+    }
+    return listeners.length > 0
+  }
+
+  #failed(error: unknown, stage: Stage | "connection"): void {
+    if (!this.#emit("error", error, stage)) this.#runtime.report(error)
+  }
+}

@@ -1,0 +1,478 @@
+import { type Batch, decodeBatch, type Packet } from "../kernel/codec.ts"
+import * as defaults from "../kernel/defaults.ts"
+import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
+import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../kernel/handshake.ts"
+import type { Link } from "../kernel/link.ts"
+import { kindOf } from "../kernel/packet.ts"
+import { isThenable } from "../kernel/thenable.ts"
+import type { Attempt, AttemptHost } from "./attempt.ts"
+import { Attempts, type DialHost, type Identity } from "./attempts.ts"
+import { backoffMs } from "./backoff.ts"
+import type { Incident } from "./incident.ts"
+import { nextStartAt, planClimb } from "./ladder.ts"
+
+/** What the connector needs of the channel, and tells it. */
+export interface ConnectorHost extends DialHost {
+  readonly reprobeMs: readonly number[]
+  /** The credentials for the next hellos. */
+  auth(): unknown
+  /** A link carries the talk: the first, or another. */
+  linked(welcome: Welcome, transport: string): void
+  /** No link does; the next climb begins in so many milliseconds. */
+  unlinked(why: Closing, retryInMs: number): void
+  /** The hub does not know the session: mints another. */
+  reset(why: Closing): Identity
+  /** Nothing will help: the channel is over. */
+  ended(why: Closing): void
+  report(error: unknown): void
+}
+
+type State =
+  | { readonly phase: "idle" }
+  /** Credentials are on their way. */
+  | { readonly phase: "asking" }
+  /** A race of rungs. It ends when one link is trusted and no other is on its way, or when all have failed. */
+  | {
+      readonly phase: "climbing"
+      readonly auth: unknown
+      /** Ranks that have not been started, in the order they will be. */
+      plan: number[]
+      /** How many have been started. */
+      started: number
+      last: Attempt | undefined
+      /** Ranks that failed. */
+      readonly failed: number[]
+      /** Whether the best rung has been dialed a second time beside the first, which did not answer. */
+      hedged: boolean
+      /** When the next climb begins although a better rung still hangs in this one. */
+      reprobeAt: number | undefined
+    }
+  /** One link carries everything; better rungs, if there are any, are tried again later. */
+  | { readonly phase: "settled" }
+  | { readonly phase: "waiting" }
+  | { readonly phase: "closed" }
+
+/**
+ * Keeps a session linked. Connecting, reconnecting, falling back and climbing back are all the same climb: dial the rungs,
+ * staggered; the first welcome carries the talk; a better rung that proves itself takes over; the rest are let go.
+ */
+export class Connector implements AttemptHost {
+  /** The session of this moment. */
+  identity: Identity
+  /** The attempt whose link carries the talk. */
+  current: Attempt | undefined
+  /** Why the last link that ended did. */
+  lastClosing: Closing = closing("network", "not connected yet")
+  readonly #host: ConnectorHost
+  #state: State = { phase: "idle" }
+  readonly #attempts: Attempts
+  /** Climbs in a row that led nowhere, for the back-off. */
+  #failures = 0
+  /** Background climbs since the current rung took over. */
+  #reprobes = 0
+  /** How many other hubs in a row did not know the session. */
+  #unknown = 0
+  /** The longest wait that anybody asked for in this climb, in milliseconds. */
+  #retryAfterMs = 0
+  /** The one alarm: the next start, deadline, background climb or end of the back-off. */
+  #cancelAlarm = (): void => {}
+
+  constructor(host: ConnectorHost, identity: Identity) {
+    this.#host = host
+    this.identity = identity
+    this.#attempts = new Attempts(host, this)
+  }
+
+  /** The last things that happened, oldest first. */
+  get incidents(): readonly Incident[] {
+    return this.#attempts.incidents
+  }
+
+  open(): void {
+    if (this.#state.phase === "idle") this.#ask()
+  }
+
+  /** Ends it: says goodbye on the current link. */
+  close(why: Closing): void {
+    this.current?.link.send(writeBye(why))
+    this.#dropAll(why)
+    this.#enter({ phase: "closed" })
+  }
+
+  /** Something about the page or the network changed: look at once at whatever is being waited for. */
+  nudge(forgive: boolean): void {
+    const { phase } = this.#state
+    if (forgive) this.#host.standing.forgive()
+    if (phase === "waiting") {
+      this.#failures = 0
+      return this.#ask()
+    }
+    this.identity.session.probe()
+    if (phase !== "settled" || !this.current?.rank) return
+    this.#reprobes = 0
+    this.#ask()
+  }
+
+  /** The page is being put away: let go of the wire, keep the session. `nudge` brings it back. */
+  park(): void {
+    if (this.#state.phase === "closed") return
+    this.#dropAll(closing("closed", "the page was put away"))
+    this.#wait(Number.POSITIVE_INFINITY)
+  }
+
+  /** The session's link does not answer: dial again without dropping it. */
+  doubted(): void {
+    const { current } = this
+    if (current === undefined || current.doubted) return
+    current.doubted = true
+    this.#attempts.note(current, "doubted")
+    this.#ask()
+  }
+
+  /** The session's link answers. */
+  answered(): void {
+    const { current } = this
+    if (!current?.doubted) return
+    current.doubted = false
+    this.#trust(current)
+    this.#advance()
+  }
+
+  /** A packet of the handshake on a link that was welcomed: only a bye is one. */
+  control(link: Link, packet: string): void {
+    if (kindOf(packet) !== "b") throw protocolError("unknown kind")
+    for (const attempt of this.#attempts) if (attempt.link === link) this.#refused(attempt, readBye(packet))
+  }
+
+  batch(attempt: Attempt, batch: Batch): void {
+    try {
+      const packets = decodeBatch(batch)
+      if (attempt.welcome === undefined) this.#answered(attempt, packets)
+      else this.#heard(attempt, packets)
+    } catch (error) {
+      if (!(error instanceof EverwireError)) throw error
+      const why = closing(error.code, error.message)
+      attempt.link.close(why)
+      this.closed(attempt, why)
+    }
+  }
+
+  writable({ link }: Attempt): void {
+    this.identity.session.writable(link)
+  }
+
+  closed(attempt: Attempt, why: Closing): void {
+    const state = this.#state
+    this.identity.session.rode(attempt.sent)
+    this.#attempts.end(attempt, "closed", why)
+    this.lastClosing = why
+    this.#retryAfterMs = Math.max(this.#retryAfterMs, why.retryAfterMs ?? 0)
+    if (attempt === this.current) return this.#lost(attempt, why)
+    // What refuses credentials or versions refuses them on every rung.
+    if (!why.retryable && attempt.welcome === undefined) return this.#fatal(why)
+    if (state.phase !== "climbing") return
+    state.failed.push(attempt.rank)
+    this.#advance()
+  }
+
+  // — climbing —
+
+  /** Begins a climb, with the credentials of this moment. */
+  #ask(): void {
+    const asking: State = { phase: "asking" }
+    this.#enter(asking)
+    const begin = (auth: unknown): void => {
+      if (this.#state === asking) this.#climb(auth)
+    }
+    const fail = (error: unknown): void => {
+      if (this.#state !== asking) return
+      this.#host.report(error)
+      this.lastClosing = closing("unauthorized", "auth() failed")
+      this.#away()
+    }
+    try {
+      const auth = this.#host.auth()
+      if (isThenable(auth)) auth.then(begin, fail)
+      else begin(auth)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #climb(auth: unknown): void {
+    const { dialers, standing, runtime } = this.#host
+    const { current } = this
+    const platform = this.#host.platform()
+    const healthy = current !== undefined && !current.doubted
+    const now = runtime.now()
+    const dialing = new Set(Array.from(this.#attempts, (attempt) => (attempt === current ? -1 : attempt.rank)))
+    const candidates = dialers.flatMap((dialer, rank) =>
+      // A climb in the background is for what is better than what works.
+      // What is being dialed already is not dialed twice.
+      dialer.supported(platform) && (!healthy || rank < current.rank) && !dialing.has(rank)
+        ? { rank, broken: !healthy && standing.brokenUntil(dialer.name, now) > 0 }
+        : [],
+    )
+    if (candidates.length === 0 && this.#attempts.size === 0) {
+      return this.#fatal(closing("unsupported", "this platform supports none of the transports", false))
+    }
+    this.#retryAfterMs = 0
+    this.#enter({
+      phase: "climbing",
+      auth,
+      plan: planClimb(candidates),
+      started: 0,
+      last: undefined,
+      failed: [],
+      hedged: false,
+      reprobeAt: undefined,
+    })
+    this.#advance()
+  }
+
+  /** Does whatever is due in this climb, and sets the alarm for what comes later. */
+  #advance(): void {
+    const state = this.#state
+    if (state.phase !== "climbing") return
+    const now = this.#host.runtime.now()
+    let nextAt = Number.POSITIVE_INFINITY
+    for (const attempt of this.#attempts) {
+      if (attempt === this.current) continue
+      const dueAt = attempt.trialUntil || attempt.startedAt + defaults.DIAL_DEADLINE_MS
+      if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
+      else if (attempt.trialUntil) return this.#adopt(attempt)
+      else {
+        const why = closing("timeout", `no welcome in ${defaults.DIAL_DEADLINE_MS} ms`)
+        attempt.link.close(why)
+        return this.closed(attempt, why)
+      }
+    }
+    const [rank] = state.plan
+    if (rank !== undefined) {
+      const startAt = nextStartAt(state.started, state.last, this.identity.session.rttMs)
+      if (now >= startAt) {
+        state.plan.shift()
+        state.started++
+        state.last = this.#dial(rank, state.auth)
+        return this.#advance()
+      }
+      nextAt = Math.min(nextAt, startAt)
+    } else if (this.#attempts.size === +(this.current !== undefined)) {
+      if (this.current === undefined || this.current.doubted) return this.#away()
+      if (this.current.proved) return this.#settle(this.current)
+    } else if (this.current?.proved && !this.current.doubted) {
+      state.reprobeAt ??= now + this.#nextReprobeMs()
+      if (now >= state.reprobeAt) return this.#ask()
+      nextAt = Math.min(nextAt, state.reprobeAt)
+    } else if (!state.hedged && state.last !== undefined) {
+      // A fetch may have been given a pooled connection that died in silence; a second one gets a new connection.
+      const hedgeAt = state.last.startedAt + Math.max(defaults.HEDGE_MS, 4 * this.identity.session.rttMs)
+      if (now >= hedgeAt) {
+        state.hedged = true
+        const [best] = [...this.#attempts].filter((attempt) => attempt !== this.current).sort((a, b) => a.rank - b.rank)
+        if (best !== undefined) this.#dial(best.rank, state.auth)
+        return this.#advance()
+      }
+      nextAt = Math.min(nextAt, hedgeAt)
+    }
+    this.#alarm(nextAt - now, () => this.#advance())
+  }
+
+  /** While a link of ours works, a newcomer only probes: a wire that is mute one way must not steal the session. */
+  #dial(rank: number, auth: unknown): Attempt {
+    return this.#attempts.dial(rank, this.identity, auth, this.current === undefined || this.current.doubted)
+  }
+
+  /** The first batch of a link: its welcome, or a bye. */
+  #answered(attempt: Attempt, [first = "", ...rest]: readonly Packet[]): void {
+    if (typeof first !== "string") throw protocolError("no welcome")
+    if (kindOf(first) === "b") return this.#refused(attempt, readBye(first))
+    const welcome = readWelcome(first)
+    const { current } = this
+    const attempts = this.#attempts
+    if (attempts.hub !== "" && attempts.hub !== welcome.hub) {
+      // Two hubs behind one address were dialed at once, and the other one has the session.
+      attempt.link.send(writeBye(closing("superseded", "another hub has the session")))
+      attempts.letGo(attempt, this.identity.session)
+      return this.#advance()
+    }
+    attempt.welcome = welcome
+    attempt.welcomedAt = this.#host.runtime.now()
+    this.#unknown = 0
+    attempts.hub = welcome.hub
+    this.#attempts.note(attempt, "welcomed")
+    const inUse = current !== undefined && !current.doubted
+    const onTrial = inUse && this.#host.standing.flaps(attempt.dialer.name)
+    if (onTrial) attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
+    if (onTrial || !attempt.proved) attempt.link.send("p0")
+    if (!onTrial) {
+      if (!inUse || attempt.rank < current.rank || (!current.proved && attempt.proved))
+        return this.#adopt(attempt, rest)
+      this.#attempts.letGo(attempt, this.identity.session)
+    }
+    this.#advance()
+  }
+
+  #heard(attempt: Attempt, packets: readonly Packet[]): void {
+    const first = !attempt.proved
+    attempt.proved = true
+    if (first) this.#attempts.note(attempt, "proved")
+    this.identity.session.hear(attempt.link, packets)
+    if (!first || attempt !== this.current) return
+    this.#trust(attempt)
+    this.#advance()
+  }
+
+  /** The hub said bye: not on this link, not to this session, or not to anybody. */
+  #refused(attempt: Attempt, { why, hub }: ReturnType<typeof readBye>): void {
+    attempt.link.close(why)
+    const state = this.#state
+    if (why.code !== "session-unknown") return why.retryable ? this.closed(attempt, why) : this.#fatal(why)
+    if (hub !== this.#attempts.hub && this.#unknown++ < defaults.UNKNOWN_RETRIES && state.phase === "climbing") {
+      // Another hub behind the same address: the next dial may reach the one that knows.
+      this.#attempts.end(attempt, "closed", why)
+      state.last = this.#dial(attempt.rank, state.auth)
+      return this.#advance()
+    }
+    this.#attempts.end(attempt, "closed", why)
+    this.#dropAll(why)
+    this.#unknown = 0
+    this.#attempts.turn = 0
+    this.#attempts.hub = ""
+    this.#host.unlinked(why, 0)
+    this.identity = this.#host.reset(why)
+    this.#ask()
+  }
+
+  /** From now on this link carries the talk. */
+  #adopt(attempt: Attempt, rest: readonly Packet[] = []): void {
+    const { link, welcome, turn, dialer } = attempt
+    if (welcome === undefined) return
+    const { session } = this.identity
+    const before = this.current
+    this.current = attempt
+    attempt.trialUntil = 0
+    this.#failures = 0
+    if (before?.rank !== attempt.rank) this.#reprobes = 0
+    this.#attempts.note(attempt, "took-over")
+    session.configure({ speakMs: welcome.speakMs, patienceMs: welcome.patienceMs })
+    if (welcome.attached && turn === this.#attempts.turn) session.attach(link, welcome.heard, attempt.sent)
+    else this.#take(attempt, welcome.heard)
+    if (before !== undefined) {
+      if (before.doubted) this.#judge(before)
+      this.#attempts.letGo(before, this.identity.session)
+    }
+    this.#host.standing.acquit(dialer.name)
+    if (attempt.proved) this.#trust(attempt)
+    this.#host.linked(welcome, dialer.name)
+    session.hear(link, rest)
+    this.#advance()
+  }
+
+  /** Tells the hub that this link is the one, whatever it thought before; says again what it may not have heard. */
+  #take(attempt: Attempt, heard: number): void {
+    const { session } = this.identity
+    attempt.turn = ++this.#attempts.turn
+    session.attach(attempt.link, heard, heard, [writeTake({ turn: attempt.turn, heard: session.heard })])
+  }
+
+  /** This link has proved itself: nothing worse is needed, and what is better and failed is broken here. */
+  #trust({ rank }: Attempt): void {
+    const state = this.#state
+    for (const attempt of this.#attempts)
+      if (attempt !== this.current && attempt.rank >= rank) this.#attempts.letGo(attempt, this.identity.session)
+    if (state.phase !== "climbing") return
+    state.plan = []
+    this.#condemn(state.failed)
+  }
+
+  /** Rungs that failed while a worse one works: the transport is broken here, not the server away. */
+  #condemn(failed: readonly number[]): void {
+    const { dialers, standing, runtime } = this.#host
+    for (const rank of failed) {
+      const dialer = dialers[rank]
+      if (dialer !== undefined && rank < (this.current?.rank ?? 0)) standing.condemn(dialer.name, runtime.now())
+    }
+  }
+
+  /** One link carries everything. If there are better rungs, they are tried again later. */
+  #settle(current: Attempt): void {
+    // The hello of a newcomer that came to nothing may have taken the session: take it back.
+    if (current.turn !== this.#attempts.turn) this.#take(current, this.identity.session.acked)
+    if (this.#state.phase === "climbing") this.#condemn(this.#state.failed)
+    this.#enter({ phase: "settled" })
+    if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())
+  }
+
+  /** How long until better rungs are tried again; without an end when they never are to be. */
+  #nextReprobeMs(): number {
+    const { reprobeMs } = this.#host
+    return reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Every rung failed: the server is away. Keep the preferences, wait, and try again. */
+  #away(): void {
+    if (this.current !== undefined && !this.current.doubted) return this.#settle(this.current)
+    this.#dropAll(this.lastClosing)
+    this.#wait(Math.max(this.#retryAfterMs, backoffMs(this.#failures++, this.#host.runtime.random())))
+  }
+
+  #wait(waitMs: number): void {
+    this.#enter({ phase: "waiting" })
+    this.#alarm(waitMs, () => this.#ask())
+    this.#host.unlinked(this.lastClosing, waitMs)
+  }
+
+  /** The link that carried the talk is gone. */
+  #lost(attempt: Attempt, why: Closing): void {
+    const { session } = this.identity
+    const { runtime, standing } = this.#host
+    if (why.code === "network") {
+      standing.diedIdle(runtime.now() - Math.max(session.heardAt, session.spokeAt), defaults.SPEAK_FLOOR_MS)
+    }
+    if (why.code !== "superseded" && why.code !== "hub-closing") this.#judge(attempt)
+    session.linkLost(attempt.link)
+    this.current = undefined
+    for (const other of this.#attempts) if (other.trialUntil) return this.#adopt(other)
+    const strikes = standing.strikes(attempt.dialer.name) - defaults.STRIKES
+    // The first redial is at once; a wire that keeps dying young, or a hub that asks for it, is given time.
+    const waitMs = Math.max(why.retryAfterMs ?? 0, strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
+    if (waitMs > 0 && this.#attempts.size === 0) return this.#wait(waitMs)
+    this.#host.unlinked(why, 0)
+    this.#dropProbing()
+    this.#ask()
+  }
+
+  /** What only probed cannot carry the talk: it is dialed again, with a hello that takes. */
+  #dropProbing(): void {
+    for (const attempt of this.#attempts) if (attempt.turn === 0) this.#attempts.letGo(attempt, this.identity.session)
+  }
+
+  /** How the death of a link that was in use counts against its rung. */
+  #judge({ dialer, doubted, welcomedAt }: Attempt): void {
+    const now = this.#host.runtime.now()
+    this.#host.standing.died(dialer.name, (doubted ? this.identity.session.heardAt : now) - welcomedAt, now)
+  }
+
+  #dropAll(why: Closing): void {
+    this.#attempts.dropAll(why, this.identity.session)
+    this.current = undefined
+  }
+
+  #fatal(why: Closing): void {
+    this.lastClosing = why
+    this.#dropAll(why)
+    this.#enter({ phase: "closed" })
+    this.#host.ended(why)
+  }
+
+  #enter(state: State): void {
+    this.#cancelAlarm()
+    this.#state = state
+  }
+
+  #alarm(delayMs: number, run: () => void): void {
+    this.#cancelAlarm()
+    if (delayMs < Number.POSITIVE_INFINITY) this.#cancelAlarm = this.#host.runtime.after(delayMs, run)
+  }
+}

@@ -1,0 +1,33 @@
+import { STAGGER_MS } from "../kernel/defaults.ts"
+
+/** The last rung that was started in a climb. */
+export interface LastStart {
+  readonly startedAt: number
+  /** Whether its link has ended: then the next rung need not wait. */
+  readonly over: boolean
+}
+
+/** A rung that a climb may start. */
+export interface Candidate {
+  /** Place in the ladder that the user gave. */
+  readonly rank: number
+  /** Whether it is believed broken here. */
+  readonly broken: boolean
+}
+
+/** Pure: the order of a climb. What is believed broken comes last, but before the server is believed away. */
+export function planClimb(candidates: readonly Candidate[]): number[] {
+  return [...candidates]
+    .sort((one, other) => +one.broken - +other.broken || one.rank - other.rank)
+    .map(({ rank }) => rank)
+}
+
+/**
+ * Pure: when the next rung of a climb is due, if nothing proves itself before: at once when the one before it has failed,
+ * otherwise staggered, the second one by two round trips where those are longer.
+ */
+export function nextStartAt(started: number, last: LastStart | undefined, rttMs: number): number {
+  if (last === undefined || last.over) return 0
+  const gapMs = STAGGER_MS[Math.min(started, STAGGER_MS.length) - 1] ?? 0
+  return last.startedAt + (started === 1 ? Math.max(gapMs, 2 * rttMs) : gapMs)
+}

@@ -1,0 +1,82 @@
+import { type Closing, EverwireError } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import type { Dialer, Platform } from "../transports/transport.ts"
+import type { Store } from "./memory.ts"
+
+/** Options of a channel. */
+export interface ChannelOptions {
+  /** Gives the credentials for `authenticate`; asked before every climb, so a fresh token is always at hand. */
+  readonly auth?: () => unknown
+  /**
+   * What to do with messages whose fate is unknown when a session could not be resumed: only `report` them to `onReset`
+   * (default), or `resend` them too, at the risk that the hub hears them twice. What never left is always sent.
+   */
+  readonly onReset?: "report" | "resend"
+  /** Whether cookies go along to another origin. Default `false`. */
+  readonly withCredentials?: boolean
+  /** Where to remember which transports work here. Default `localStorage` where there is one; `null` remembers nothing. */
+  readonly store?: Store | null
+  /** Waits before better transports are tried again, in milliseconds. Default 3 s, 30 s, 2 min, then every 10 min. */
+  readonly reprobeMs?: readonly number[]
+  /** What one session's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it `send` throws. */
+  readonly maxOutboxBytes?: number
+  /** Replaces parts of the platform: a `WebSocket`, an `EventSource` or a `fetch` of one's own. */
+  readonly platform?: Platform
+  /** Time and chance. Default: the system's. */
+  readonly runtime?: Runtime
+}
+
+/** The state of a channel. */
+export type Status = "connecting" | "open" | "reconnecting" | "closed"
+
+/** What `onStatus` says beside the status. */
+export interface StatusDetail {
+  /** The transport that carries the talk, when open. */
+  readonly transport?: string
+  /** Why it is not open. */
+  readonly closing?: Closing
+  /** When the next climb begins, in milliseconds from now. */
+  readonly retryInMs?: number
+}
+
+/** A session could not be resumed. What `messages` holds may or may not have been heard by the hub. */
+export interface Reset {
+  readonly closing: Closing
+  /** Messages of the old session that were sent and never acknowledged, oldest first. */
+  readonly messages: readonly { readonly name: string; readonly data: unknown }[]
+}
+
+/** Where the hub is. @throws EverwireError `misuse` */
+export function checkUrl(url: string | URL): URL {
+  const { location } = globalThis as { location?: { href: string } } // absent in Node
+  let target: URL
+  try {
+    target = new URL(url, location?.href)
+  } catch (cause) {
+    throw new EverwireError("misuse", `this is no URL of a hub: ${url}`, { cause })
+  }
+  target.protocol = target.protocol.replace(/^ws/, "http")
+  if (!/^https?:$/.test(target.protocol))
+    throw new EverwireError("misuse", `a hub is reached by http or https; given: ${url}`)
+  target.search = ""
+  target.hash = ""
+  if (target.pathname === "/") target.pathname = "/everwire"
+  return target
+}
+
+/** @throws EverwireError `misuse` without dialers, or with two of one name. */
+export function checkDialers(dialers: readonly Dialer[]): readonly Dialer[] {
+  if (dialers.length === 0 || new Set(dialers.map(({ name }) => name)).size < dialers.length) {
+    throw new EverwireError("misuse", "transports are one or more, each once")
+  }
+  return dialers
+}
+
+/** The browser's own memory, where it may be used. */
+export function localStore(): Store | undefined {
+  try {
+    return (globalThis as { localStorage?: Store }).localStorage // absent in Node; throws where storage is forbidden
+  } catch {
+    return undefined
+  }
+}

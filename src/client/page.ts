@@ -1,0 +1,31 @@
+/** What a page's life tells a channel. Every name is an event of the HTML or the Page Lifecycle specification. */
+export interface PageHost {
+  /** The network or the page came back. `forgive` when what was learned of the old network may not hold any more. */
+  nudge(forgive: boolean): void
+  /** The page is put away, perhaps for ever, perhaps into the back/forward cache, which an open wire would prevent. */
+  park(): void
+}
+
+type Listenable = Partial<Pick<EventTarget, "addEventListener" | "removeEventListener">>
+
+/** Listens to the page, where there is one. Returns what stops it. */
+export function watchPage(host: PageHost): () => void {
+  const { document } = globalThis as { document?: Document } // absent in Node and workers
+  const page: Listenable = globalThis // has no listeners in Node
+  const offs: (() => void)[] = []
+  const on = (target: Listenable | undefined, event: string, run: (event: Event) => void): void => {
+    target?.addEventListener?.(event, run)
+    offs.push(() => target?.removeEventListener?.(event, run))
+  }
+  on(page, "online", () => host.nudge(true))
+  // "offline" is often wrong: it is a reason to ask the wire, not to believe it dead.
+  on(page, "offline", () => host.nudge(false))
+  on(page, "pageshow", (event) => (event as PageTransitionEvent).persisted && host.nudge(false))
+  on(page, "pagehide", () => host.park())
+  on(document, "freeze", () => host.park())
+  on(document, "resume", () => host.nudge(false))
+  on(document, "visibilitychange", () => document?.visibilityState === "visible" && host.nudge(false))
+  return () => {
+    for (const off of offs) off()
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * `everwire/core`: the client with no transport built in. Import the dialers you want; the others cost nothing.
+ *
+ * @module
+ */
+import { Channel } from "./client/channel.ts"
+import type { ChannelOptions } from "./client/options.ts"
+import type { AnyContract, Contract } from "./kernel/contract.ts"
+import type { Dialer } from "./transports/transport.ts"
+
+/** Options of a channel whose transports are given as objects. */
+export interface CoreChannelOptions extends ChannelOptions {
+  /** The ladder, best first. */
+  readonly transports: readonly Dialer[]
+}
+
+/**
+ * Makes a channel that dials with these transports alone.
+ *
+ * @throws EverwireError `misuse` on a URL that is none, or without transports.
+ * @example createChannel("https://host/everwire", { transports: [websocket] })
+ */
+export function createChannel<C extends Contract = AnyContract>(
+  url: string | URL,
+  options: CoreChannelOptions,
+): Channel<C> {
+  return new Channel<C>(url, options, options.transports)
+}
+
+export { Channel } from "./client/channel.ts"
+export type { Explanation, RungReport } from "./client/explain.ts"
+export type { Incident } from "./client/incident.ts"
+export type { Store } from "./client/memory.ts"
+export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
+export type { AnyContract, Contract } from "./kernel/contract.ts"
+export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
+export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
+export type { Runtime } from "./kernel/runtime.ts"
+export { longPoll } from "./transports/long-poll/dialer.ts"
+export { shortPoll } from "./transports/short-poll/dialer.ts"
+export { sse } from "./transports/sse/dialer.ts"
+export type {
+  Batch,
+  ClientSocket,
+  ClientStream,
+  Dialer,
+  FetchAnswer,
+  FetchInit,
+  Link,
+  LinkSink,
+  Platform,
+  Target,
+} from "./transports/transport.ts"
+export { websocket } from "./transports/websocket/dialer.ts"

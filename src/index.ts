@@ -1,0 +1,76 @@
+/**
+ * `everwire`: the client with the four transports.
+ *
+ * @module
+ */
+import { Channel } from "./client/channel.ts"
+import type { ChannelOptions } from "./client/options.ts"
+import type { AnyContract, Contract } from "./kernel/contract.ts"
+import { EverwireError } from "./kernel/errors.ts"
+import { longPoll } from "./transports/long-poll/dialer.ts"
+import { shortPoll } from "./transports/short-poll/dialer.ts"
+import { sse } from "./transports/sse/dialer.ts"
+import type { Dialer } from "./transports/transport.ts"
+import { websocket } from "./transports/websocket/dialer.ts"
+
+const builtIn = { websocket, sse, "long-poll": longPoll, "short-poll": shortPoll } as const
+
+/** The transports that are known by name. */
+export type TransportName = keyof typeof builtIn
+
+/** Options of a channel. Every one has a default. */
+export interface CreateChannelOptions extends ChannelOptions {
+  /** The ladder, best first: names of built-in transports, or dialers. Default: WebSocket, SSE, long-poll, short-poll. */
+  readonly transports?: readonly (TransportName | Dialer)[]
+}
+
+/**
+ * Makes a channel to a hub. It connects by itself, falls back and climbs back by itself, and stays until `close`.
+ *
+ * @param url Where the hub is, like `https://host/everwire`; a URL without a path means `/everwire`.
+ * @throws EverwireError `misuse` on a URL that is none, an unknown or a repeated transport.
+ * @example
+ * const channel = createChannel<Chat>("https://host/everwire")
+ * channel.on("chat", ({ text }) => show(text))
+ * channel.send("chat", { text: "hi" })
+ */
+export function createChannel<C extends Contract = AnyContract>(
+  url: string | URL,
+  options: CreateChannelOptions = {},
+): Channel<C> {
+  const { transports = ["websocket", "sse", "long-poll", "short-poll"] } = options
+  return new Channel<C>(url, options, transports.map(resolve))
+}
+
+function resolve(transport: TransportName | Dialer): Dialer {
+  if (typeof transport !== "string") return transport
+  if (!Object.hasOwn(builtIn, transport))
+    throw new EverwireError("misuse", `no transport is called "${transport}" here`)
+  return builtIn[transport]
+}
+
+export { Channel } from "./client/channel.ts"
+export type { Explanation, RungReport } from "./client/explain.ts"
+export type { Incident } from "./client/incident.ts"
+export type { Store } from "./client/memory.ts"
+export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
+export type { AnyContract, Contract } from "./kernel/contract.ts"
+export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
+export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
+export type { Runtime } from "./kernel/runtime.ts"
+export { longPoll } from "./transports/long-poll/dialer.ts"
+export { shortPoll } from "./transports/short-poll/dialer.ts"
+export { sse } from "./transports/sse/dialer.ts"
+export type {
+  Batch,
+  ClientSocket,
+  ClientStream,
+  Dialer,
+  FetchAnswer,
+  FetchInit,
+  Link,
+  LinkSink,
+  Platform,
+  Target,
+} from "./transports/transport.ts"
+export { websocket } from "./transports/websocket/dialer.ts"

@@ -1,0 +1,96 @@
+/** The numbers that make the behaviour, with their reasons; what concerns one file alone stands there. Times end in `Ms`, sizes in `Bytes`. */
+
+/** The version of the protocol that `docs/protocol.md` describes. */
+export const PROTOCOL_VERSION = 1
+
+/** A payload, encoded. Large enough for documents, small enough that nobody keeps a server busy with one. */
+export const MAX_PAYLOAD_BYTES = 1_048_576
+/** How much of a batch is filled before the next begins; a single larger packet goes alone. */
+export const BATCH_BYTES = 65_536
+/** What a packet's header may add to its payload: kind, request id, name. */
+export const MAX_HEADER_BYTES = 2_048
+/** A name of a message or a request. */
+export const MAX_NAME_LENGTH = 128
+/** The first batch of a link, credentials and riding messages together. */
+export const MAX_HELLO_BYTES = 16_384
+/** How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. */
+export const RIDE_BYTES = 8_192
+/** `send` answers `false` above this. */
+export const HIGH_WATER_BYTES = 1_048_576
+/** Above this nothing more is taken: the channel's `send` throws, the hub's peer is closed. */
+export const MAX_OUTBOX_BYTES = 16_777_216
+/** What a packet costs in an outbox beside its payload. */
+export const PACKET_OVERHEAD_BYTES = 64
+/** A session hands its link no more while the link itself still holds this much. */
+export const LINK_BUFFER_BYTES = 262_144
+
+/** Each end speaks at least so often: under the 25 to 30 s after which common proxies cut. */
+export const SPEAK_MS = 20_000
+/** Each end may hang up after so long a silence: one missed beat and a half. */
+export const PATIENCE_MS = 30_000
+/** The shortest pulse that is learned or granted: proxies that cut at 5 s exist. */
+export const SPEAK_FLOOR_MS = 4_000
+/** What was said and is unacknowledged for so long (or 4 round trips) makes the channel probe. */
+export const UNACKNOWLEDGED_MS = 2_000
+/** A probe unanswered for so long (or 4 round trips) makes the channel dial again. */
+export const PROBE_MS = 400
+/** The limit of a probe sent because the page or the network came back. */
+export const NUDGE_MS = 2_000
+
+/** Hub to channel: prompt, because the channel judges its link by acks. */
+export const HUB_ACK = { ackMs: 250, ackPackets: 64, ackBytes: 65_536, prober: false } as const
+/** Channel to hub: lazy, because a hub has many peers. */
+export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 64, ackBytes: 65_536, prober: true } as const
+
+/** A hub waits so long for the hello of an open link. */
+export const HELLO_DEADLINE_MS = 5_000
+/** A request body must have come in by then. */
+export const BODY_DEADLINE_MS = 15_000
+/** A hub keeps a session so long without a link. */
+export const RESUME_WINDOW_MS = 120_000
+/** The same for a session that never carried a message: handshakes alone must not hold memory. */
+export const UNUSED_WINDOW_MS = 5_000
+/** A link that lost a race, or only probed, is closed after so long without a take. */
+export const SPARE_LINK_MS = 15_000
+/** Sessions of one hub. */
+export const MAX_SESSIONS = 100_000
+/** Sessions of one address. Generous, because offices share an address. */
+export const MAX_SESSIONS_PER_ADDRESS = 1_000
+/** Links that have not been welcomed yet, of one hub. */
+export const MAX_UNWELCOMED_LINKS = 10_000
+/** Bytes that all sessions without a link may hold together. */
+export const MAX_DETACHED_BYTES = 268_435_456
+
+/** A rung has so long to be welcomed. */
+export const DIAL_DEADLINE_MS = 10_000
+/** When every rung was started and none has answered for so long (or 4 round trips), the best one is dialed once more. */
+export const HEDGE_MS = 1_200
+/** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
+export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
+/** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a
+ *  broken transport to whoever dialed in the middle of it. */
+export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
+/** A link that lived shorter than this is a strike against its rung. */
+export const FLAP_MS = 2_000
+/** So many strikes in a row demote a rung. */
+export const STRIKES = 2
+/** A transport that failed here while another worked is remembered as broken for so long. */
+export const VERDICT_MS = 600_000
+/** Back-off when every rung failed: full jitter below base × 2^n. */
+export const BACKOFF_BASE_MS = 500
+export const BACKOFF_CEILING_MS = 20_000
+/** A session is not given up before so many hubs (behind a balancer without stickiness) said they do not know it. */
+export const UNKNOWN_RETRIES = 3
+
+/** A long-poll is held so long, and the hub answers before common proxies cut at 30 s. */
+export const HOLD_MS = 25_000
+/** A short-poll's interval adapts between these. */
+export const POLL_FLOOR_MS = 250
+export const POLL_CEILING_MS = 5_000
+/** An exchange that failed is repeated after these before the link is given up. */
+export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]
+/** An exchange that is not held must be answered within this. */
+export const EXCHANGE_DEADLINE_MS = 15_000
+
+/** A request waits so long for its response. */
+export const REQUEST_TIMEOUT_MS = 10_000

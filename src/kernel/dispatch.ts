@@ -1,0 +1,302 @@
+import { type Packet, utf8 } from "./codec.ts"
+import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "./defaults.ts"
+import { type Closing, type Code, closingError, EverwireError, protocolError } from "./errors.ts"
+import { checkName, encodePacket, openPacket } from "./packet.ts"
+import { type Body, decodePayload, encodePayload } from "./payload.ts"
+import type { Runtime } from "./runtime.ts"
+import { isThenable } from "./thenable.ts"
+
+/** Cancels a subscription. Calling it again does nothing. */
+export type Unsubscribe = () => void
+
+/** Where an error of the application's own code came from. */
+export type Stage = "message" | "request" | "listener"
+
+/** What a handler of requests is given beside the data. */
+export interface RequestContext {
+  /** Fires when the other side no longer waits. Looked at, it costs an AbortController; not looked at, nothing. */
+  readonly signal: AbortSignalLike
+}
+
+/** The part of AbortSignal (DOM standard) that the kernel needs. */
+interface AbortSignalLike {
+  readonly aborted: boolean
+  readonly reason?: unknown
+  addEventListener(type: "abort", listener: () => void): void
+  removeEventListener(type: "abort", listener: () => void): void
+}
+
+/** Options of a request. */
+export interface RequestOptions {
+  /** How long to wait for the response, in milliseconds. Default 10 000; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  /** Aborts the wait; the other side is told. */
+  readonly signal?: AbortSignalLike
+}
+
+export type MessageHandler<Context> = (data: unknown, context: Context) => void
+export type RequestHandler<Context> = (data: unknown, context: Context, request: RequestContext) => unknown
+
+/** Handlers by name. Maps, never objects: a message called `constructor` is a message. */
+export class Handlers<Context> {
+  #messages: Map<string, Set<MessageHandler<Context>>> | undefined
+  #requests: Map<string, RequestHandler<Context>> | undefined
+
+  on(name: string, handler: MessageHandler<Context>): Unsubscribe {
+    checkName(name)
+    this.#messages ??= new Map()
+    const set = this.#messages.get(name) ?? new Set()
+    this.#messages.set(name, set.add(handler))
+    return () => {
+      if (set.delete(handler) && set.size === 0) this.#messages?.delete(name)
+    }
+  }
+
+  /** @throws EverwireError `misuse` when the name is taken: two answers to one question cannot both be sent. */
+  handle(name: string, handler: RequestHandler<Context>): Unsubscribe {
+    checkName(name)
+    this.#requests ??= new Map()
+    if (this.#requests.has(name))
+      throw new EverwireError("misuse", `"${name}" has a handler already; remove that one first`)
+    this.#requests.set(name, handler)
+    return () => {
+      if (this.#requests?.get(name) === handler) this.#requests.delete(name)
+    }
+  }
+
+  messages(name: string): ReadonlySet<MessageHandler<Context>> | undefined {
+    return this.#messages?.get(name)
+  }
+
+  request(name: string): RequestHandler<Context> | undefined {
+    return this.#requests?.get(name)
+  }
+}
+
+/** What dispatch needs of its seat. */
+export interface DispatchHost<Context> {
+  say(packet: Packet): void
+  readonly handlers: readonly Handlers<Context>[]
+  /** Largest encoded payload that the other side takes; undefined until it has said. */
+  readonly maxPayloadBytes: number | undefined
+  /** What handlers are given beside the data. */
+  context(): Context
+  /** An error that the application's own handler threw. */
+  failed(error: unknown, stage: Stage): void
+  createAbort(): { readonly signal: AbortSignalLike; abort(): void }
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: EverwireError): void
+}
+
+/** Packets to handlers, requests to their answers: the same on both seats. */
+export class Dispatch<Context> {
+  readonly #runtime: Runtime
+  readonly #host: DispatchHost<Context>
+  #lastId = 0
+  /** Own requests that wait for their response. */
+  #waiting: Map<string, Waiting> | undefined
+  /** How to abort those of the other side's requests that are still being answered here. */
+  #answering: Map<string, () => void> | undefined
+
+  constructor(runtime: Runtime, host: DispatchHost<Context>) {
+    this.#runtime = runtime
+    this.#host = host
+  }
+
+  /** @throws EverwireError `protocol-error` on a packet that cannot be read. */
+  deliver(packet: Packet): void {
+    const { kind, id, name, body } = openPacket(packet)
+    switch (kind) {
+      case "m":
+        return this.#deliverMessage(name, body)
+      case "q":
+        return this.#answer(id, name, body)
+      case "r":
+        return this.#settle(id, (waiting) => waiting.resolve(read(body)))
+      case "x":
+        return this.#settle(id, (waiting) => waiting.reject(readFailure(body)))
+      case "c":
+        this.#answering?.get(id)?.()
+    }
+  }
+
+  request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
+    const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
+    return new Promise((resolve, reject) => {
+      checkName(name)
+      if (signal?.aborted) throw aborted(name, signal)
+      const id = String(++this.#lastId)
+      this.#host.say(encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes)))
+      const finish = (): void => {
+        this.#waiting?.delete(id)
+        cancelTimeout?.()
+        signal?.removeEventListener("abort", abort)
+      }
+      const giveUp = (error: EverwireError): void => {
+        finish()
+        reject(error)
+        try {
+          this.#host.say(encodePacket("c", [id], ""))
+        } catch {
+          // The outbox is full: the other side answers in vain, which costs it nothing but the work.
+        }
+      }
+      const abort = (): void => giveUp(aborted(name, signal))
+      const cancelTimeout =
+        timeoutMs < Number.POSITIVE_INFINITY
+          ? this.#runtime.after(timeoutMs, () =>
+              giveUp(
+                new EverwireError("request-timeout", `no response to "${name}" in ${timeoutMs} ms`, {
+                  retryable: true,
+                }),
+              ),
+            )
+          : undefined
+      signal?.addEventListener("abort", abort)
+      this.#waiting ??= new Map()
+      this.#waiting.set(id, {
+        resolve: (value) => {
+          finish()
+          resolve(value)
+        },
+        reject: (error) => {
+          finish()
+          reject(error)
+        },
+      })
+    })
+  }
+
+  /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
+  end(why: Closing): void {
+    for (const waiting of [...(this.#waiting?.values() ?? [])]) waiting.reject(closingError(why))
+    for (const abort of [...(this.#answering?.values() ?? [])]) abort()
+  }
+
+  #deliverMessage(name: string, body: Body): void {
+    const data = read(body)
+    for (const handlers of this.#host.handlers) {
+      const set = handlers.messages(name)
+      if (set === undefined) continue
+      for (const handler of set.size > 1 ? [...set] : set) {
+        try {
+          handler(data, this.#host.context())
+        } catch (error) {
+          this.#host.failed(error, "message")
+        }
+      }
+    }
+  }
+
+  #answer(id: string, name: string, body: Body): void {
+    const data = read(body)
+    const handler = this.#host.handlers.map((handlers) => handlers.request(name)).find((found) => found !== undefined)
+    if (handler === undefined) {
+      return this.#fail(id, new EverwireError("request-unhandled", `nothing handles "${name}" here`))
+    }
+    let abort: ReturnType<DispatchHost<Context>["createAbort"]> | undefined
+    const createAbort = (): AbortSignalLike => {
+      abort ??= this.#host.createAbort()
+      return abort.signal
+    }
+    const request = {
+      get signal(): AbortSignalLike {
+        return createAbort()
+      },
+    }
+    this.#answering ??= new Map()
+    let open = true
+    const close = (): boolean => {
+      const was = open
+      open = false
+      this.#answering?.delete(id)
+      return was
+    }
+    this.#answering.set(id, () => {
+      if (close()) abort?.abort()
+    })
+    const fail = (error: unknown): void => {
+      if (!close()) return
+      if (!(error instanceof EverwireError)) this.#host.failed(error, "request")
+      this.#fail(id, error)
+    }
+    const reply = (value: unknown): void => {
+      try {
+        const packet = encodePacket("r", [id], checkedPayload(value, this.#host.maxPayloadBytes))
+        if (close()) this.#host.say(packet)
+      } catch (error) {
+        fail(error)
+      }
+    }
+    try {
+      const result = handler(data, this.#host.context(), request)
+      if (isThenable(result)) result.then(reply, fail)
+      else reply(result)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire. */
+  #fail(id: string, error: unknown): void {
+    const { code, message } =
+      error instanceof EverwireError ? error : { code: "request-failed", message: "the handler failed" }
+    this.#host.say(encodePacket("x", [id], JSON.stringify({ code, message })))
+  }
+
+  #settle(id: string, settle: (waiting: Waiting) => void): void {
+    const waiting = this.#waiting?.get(id) // absent when it timed out or was aborted
+    if (waiting !== undefined) settle(waiting)
+  }
+}
+
+/**
+ * A message, encoded once for however many peers will be sent it.
+ *
+ * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
+ */
+export function encodeMessage(name: string, data: unknown, maxBytes?: number): Packet {
+  checkName(name)
+  return encodePacket("m", [name], checkedPayload(data, maxBytes))
+}
+
+/** What an application would have heard as this packet; `undefined` for what is no message. */
+export function readMessage(packet: Packet): { name: string; data: unknown } | undefined {
+  const { kind, name, body } = openPacket(packet)
+  return kind === "m" ? { name, data: read(body) } : undefined
+}
+
+function checkedPayload(data: unknown, maxBytes = MAX_PAYLOAD_BYTES): Body {
+  const body = encodePayload(data)
+  // UTF-8 needs at most three bytes per UTF-16 unit, so most texts need not be measured.
+  if (
+    body.length > maxBytes ||
+    (typeof body === "string" && 3 * body.length > maxBytes && utf8(body).length > maxBytes)
+  ) {
+    throw new EverwireError("payload-too-large", `the payload is larger than ${maxBytes} bytes; send it in parts`)
+  }
+  return body
+}
+
+function read(body: Body): unknown {
+  try {
+    return decodePayload(body)
+  } catch {
+    throw protocolError("a payload that is not JSON")
+  }
+}
+
+function readFailure(body: Body): EverwireError {
+  const { code, message } = Object(read(body)) as { code?: unknown; message?: unknown } // narrowed below
+  return new EverwireError(
+    (typeof code === "string" ? code : "request-failed") as Code, // as in readClosing: a newer peer's code passes through
+    typeof message === "string" ? message : "the handler failed",
+  )
+}
+
+function aborted(name: string, signal: AbortSignalLike | undefined): EverwireError {
+  return new EverwireError("request-aborted", `"${name}" was aborted`, { cause: signal?.reason })
+}

@@ -1,0 +1,85 @@
+/**
+ * Every code that a {@link Closing} or an {@link EverwireError} can carry, with what it means. `docs/errors.md` shows the
+ * same table and a test holds the two together.
+ */
+export const explanations = {
+  closed: "The application on this side closed it.",
+  "closed-by-peer": "The application on the other side closed it.",
+  "hub-closing": "The hub is shutting down. The channel dials again after `retryAfterMs`.",
+  unauthorized: "`authenticate` refused the credentials. Dialing again with the same ones will not help.",
+  "origin-refused": "The page's Origin is neither the hub's own host nor in the hub's `origins`.",
+  "version-unsupported": "The two sides speak different versions of the protocol.",
+  "protocol-error": "The other side sent something that the protocol does not allow: garbage, an unknown kind, a gap.",
+  "hello-timeout": "A link was opened and no hello came in time.",
+  "too-large": "A hello, a frame or a body was larger than its limit.",
+  silent: "Nothing was heard for longer than the agreed patience.",
+  network: "The connection broke or could not be made.",
+  refused: "The server, or something in front of it, answered with a status that is not the hub's.",
+  "captive-portal": "A web page came instead of an answer: a captive portal or a proxy's error page.",
+  "rate-limited": "The server asked to slow down (429 or 503).",
+  "link-unknown": "The hub does not know this link (any more). The channel dials a new one.",
+  superseded: "Another link of the same session took over.",
+  "session-taken": "Somebody else presented this session's key and took it over.",
+  "session-unknown": "The hub does not know this session: it restarted, or the resume window passed.",
+  "session-forbidden": "The key is wrong, or the session belongs to another principal.",
+  "session-expired": "No link came back within the resume window.",
+  "session-reset": "The session could not be resumed; what becomes of this request is unknown.",
+  "buffer-full": "More was said than the outbox may hold while the other side does not keep up.",
+  "over-capacity": "The hub has reached its limit of sessions or links.",
+  unsupported: "This platform does not have what the transport needs.",
+  timeout: "The link was not welcomed before its deadline.",
+  misuse: "The library was called in a way that cannot work. The message says what to do instead.",
+  "payload-unsupported":
+    "The payload cannot cross unchanged: binary or a collection nested in JSON, or a value JSON lacks.",
+  "payload-too-large": "The encoded payload is larger than `maxPayloadBytes`.",
+  "request-timeout": "No response came within `timeoutMs`.",
+  "request-aborted": "The request's AbortSignal fired.",
+  "request-failed": "The other side's handler failed.",
+  "request-unhandled": "The other side has no handler of this name.",
+} as const
+
+/** The closed list of codes. */
+export type Code = keyof typeof explanations
+
+/** Why a Link or a Session ended. */
+export interface Closing {
+  readonly code: Code
+  /** For people: one sentence, never the server's insides. */
+  readonly reason: string
+  /** Whether dialing again can help. */
+  readonly retryable: boolean
+  /** The other side's wish for how long to wait before dialing again, in milliseconds. */
+  readonly retryAfterMs?: number
+}
+
+/** Builds a {@link Closing}. Retryable unless said otherwise. */
+export function closing(code: Code, reason: string, retryable = true, retryAfterMs?: number): Closing {
+  return retryAfterMs === undefined ? { code, reason, retryable } : { code, reason, retryable, retryAfterMs }
+}
+
+/**
+ * The one error class. Tell errors apart by `code`, never by `instanceof`: the ESM and the CommonJS copy of this class
+ * are two classes.
+ */
+export class EverwireError extends Error {
+  override readonly name = "EverwireError"
+  readonly code: Code
+  /** Whether the same call can succeed later. */
+  readonly retryable: boolean
+
+  constructor(code: Code, message: string, options?: { cause?: unknown; retryable?: boolean }) {
+    super(message, options)
+    this.code = code
+    this.retryable = options?.retryable ?? false
+  }
+}
+
+/** A closing as an error, for promises that wait on something that has closed. */
+export function closingError(why: Closing): EverwireError {
+  return new EverwireError(why.code, why.reason, { retryable: why.retryable })
+}
+
+/** What a parser throws: caught where the batch came in, where it closes the link. */
+export function protocolError(what: string): EverwireError {
+  return new EverwireError("protocol-error", what)
+}

@@ -1,0 +1,150 @@
+import { PROTOCOL_VERSION, SPEAK_FLOOR_MS } from "./defaults.ts"
+import { type Closing, type Code, closing, protocolError } from "./errors.ts"
+
+/** The channel's first packet on every link. */
+export interface Hello {
+  /** Version of the protocol. */
+  readonly v: number
+  /** Public id of the session, minted by the channel. */
+  readonly id: string
+  /** Secret key of the session: who knows it may take the session over. Never in a URL. */
+  readonly key: string
+  /** Number of the last packet that the channel has heard in this session. */
+  readonly heard: number
+  /** Number of the last packet of the channel that the hub has acknowledged. With `heard`, tells a new session from a lost one. */
+  readonly acked: number
+  /** Above 0 the hello takes: the link becomes the session's current one if no later turn was obeyed. 0 only probes. */
+  readonly turn: number
+  /** Tells the channels apart that may present one key: a session has one holder at a time. */
+  readonly holder: string
+  /** The hub that welcomed this session. Any other does not know it, whatever the counters say. */
+  readonly hub?: string | undefined
+  /** The shortest silence the channel's network allows, where it has learned one; in milliseconds. */
+  readonly speakMs?: number | undefined
+  /** Whatever `authenticate` is to judge. */
+  readonly auth?: unknown
+}
+
+/** The hub's first packet on a link: the only proof that the link works. */
+export interface Welcome {
+  readonly v: number
+  /** Public id of the peer. */
+  readonly peer: string
+  /** Id of this hub process, to tell a lost session from another hub behind the same address. */
+  readonly hub: string
+  /** Number of the last packet that the hub has heard in this session. */
+  readonly heard: number
+  /** Whether this link is now the current one: the hello took and its turn was obeyed. */
+  readonly attached: boolean
+  /** Whether the session existed before. */
+  readonly resumed: boolean
+  /** Each end speaks at least so often, in milliseconds. */
+  readonly speakMs: number
+  /** Each end may hang up after so long a silence, in milliseconds. */
+  readonly patienceMs: number
+  /** How long the hub keeps the session without a link, in milliseconds. */
+  readonly resumeMs: number
+  /** Largest encoded payload the hub takes. */
+  readonly maxPayloadBytes: number
+}
+
+/** Makes a spare link the current one. */
+export interface Take {
+  readonly turn: number
+  readonly heard: number
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Writes a packet of the handshake: its kind and JSON. */
+export function writeHello(hello: Hello): string {
+  return `h${JSON.stringify(hello)}`
+}
+export function writeWelcome(welcome: Welcome): string {
+  return `w${JSON.stringify(welcome)}`
+}
+export function writeTake(take: Take): string {
+  return `t${JSON.stringify(take)}`
+}
+/** The last word on a link. `hub` tells which hub says it. */
+export function writeBye(why: Closing, hub?: string): string {
+  return `b${JSON.stringify({ ...why, hub })}`
+}
+
+/** @throws EverwireError `protocol-error` on any other shape. The version is the caller's to judge, before the rest. */
+export function readHello(packet: string): Hello {
+  const fields = readFields(packet, "h")
+  const { v, id, key, auth, speakMs, hub, holder } = fields
+  if (v !== PROTOCOL_VERSION)
+    return { v: typeof v === "number" ? v : 0, id: "", key: "", heard: 0, acked: 0, turn: 0, holder: "" }
+  if (!isToken(id) || !isToken(key)) throw protocolError("a hello without a proper id and key")
+  const hello = {
+    v,
+    id,
+    key,
+    heard: count(fields, "heard"),
+    acked: count(fields, "acked"),
+    turn: count(fields, "turn"),
+    auth,
+    hub: typeof hub === "string" ? hub : undefined,
+    holder: isToken(holder) ? holder : "",
+  }
+  return typeof speakMs === "number" && speakMs >= SPEAK_FLOOR_MS ? { ...hello, speakMs } : hello
+}
+
+/** @throws EverwireError `protocol-error` on any other shape. */
+export function readWelcome(packet: string): Welcome {
+  const fields = readFields(packet, "w")
+  for (const name of ["heard", "speakMs", "patienceMs", "maxPayloadBytes"]) count(fields, name)
+  return fields as unknown as Welcome // the figures are checked, the rest is for people or read as a flag
+}
+
+/** @throws EverwireError `protocol-error` on any other shape. */
+export function readTake(packet: string): Take {
+  const fields = readFields(packet, "t")
+  return { turn: count(fields, "turn"), heard: count(fields, "heard") }
+}
+
+/** Why it ends, and which hub says so. @throws EverwireError `protocol-error` on any other shape. */
+export function readBye(packet: string): { why: Closing; hub: string | undefined } {
+  const fields = readFields(packet, "b")
+  const { hub } = fields
+  return { why: readClosing(fields), hub: typeof hub === "string" ? hub : undefined }
+}
+
+/** A closing that came over a wire. */
+export function readClosing(fields: unknown): Closing {
+  const { code, reason, retryable, retryAfterMs } = (fields ?? {}) as Fields // every field is narrowed below
+  return closing(
+    // A newer hub may know more codes than this side; they pass through for people to read.
+    (typeof code === "string" ? code.slice(0, 40) : "closed-by-peer") as Code,
+    typeof reason === "string" ? reason.slice(0, 200) : "",
+    retryable !== false,
+    typeof retryAfterMs === "number" && retryAfterMs >= 0 ? retryAfterMs : undefined,
+  )
+}
+
+function readFields(packet: string, kind: string): Fields {
+  if (packet.charAt(0) !== kind) throw protocolError(`a packet that is not the expected "${kind}"`)
+  let fields: unknown
+  try {
+    fields = JSON.parse(packet.slice(1))
+  } catch {
+    throw protocolError("a handshake that is not JSON")
+  }
+  if (typeof fields !== "object" || fields === null) throw protocolError("a handshake that is no object")
+  return fields as Fields // an object; each field is narrowed where it is read
+}
+
+function count(fields: Fields, name: string): number {
+  const value = fields[name]
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw protocolError(`a handshake whose "${name}" is no safe unsigned integer`)
+  }
+  return value
+}
+
+/** Ids and keys: 128 bits or more in URL-safe characters, and short enough to index by. */
+function isToken(value: unknown): value is string {
+  return typeof value === "string" && /^[\w-]{22,64}$/.test(value)
+}

@@ -1,0 +1,33 @@
+import type { Batch } from "./codec.ts"
+import type { Closing } from "./errors.ts"
+
+/**
+ * One live connection of any kind: ordered, may die, never lies.
+ *
+ * - Batches arrive in the order they were sent, each at most once. When one is lost, everything after it is lost too and
+ *   the link closes.
+ * - `send` never throws and never blocks. What is sent before the wire is open waits; what is sent after the end is
+ *   forgotten.
+ * - After one's own `close` the sink hears nothing more.
+ */
+export interface Link {
+  /** The transport's name, for people and for `explain()`. */
+  readonly name: string
+  send(batch: Batch): void
+  /** Ends the link and tells the other end why, as far as the wire allows. */
+  close(closing: Closing): void
+  /** Bytes taken by `send` and not yet handed to the network. */
+  readonly bufferedBytes: number
+}
+
+/**
+ * What a link speaks to. It exists before the link does, so no first batch is ever lost.
+ * A link never calls its sink from inside a call made to the link or to its dialer.
+ */
+export interface LinkSink {
+  batch(batch: Batch): void
+  /** The link ended and it was not this side's `close`. At most once; nothing follows. */
+  closed(closing: Closing): void
+  /** `bufferedBytes` has fallen after it was worth waiting for. */
+  writable(): void
+}

@@ -1,0 +1,103 @@
+import { type Packet, text, utf8 } from "./codec.ts"
+import { MAX_HEADER_BYTES, MAX_NAME_LENGTH } from "./defaults.ts"
+import { EverwireError, protocolError } from "./errors.ts"
+import type { Body } from "./payload.ts"
+
+/**
+ * The kinds of packets, by their first character. Those in the first group are numbered: they count one each, on both
+ * sides, and are delivered exactly once and in order.
+ */
+export const KINDS = {
+  m: { title: "message", numbered: true },
+  q: { title: "request", numbered: true },
+  r: { title: "response", numbered: true },
+  x: { title: "failure", numbered: true },
+  c: { title: "cancel", numbered: true },
+  n: { title: "position", numbered: false },
+  a: { title: "ack", numbered: false },
+  p: { title: "probe", numbered: false },
+  h: { title: "hello", numbered: false },
+  w: { title: "welcome", numbered: false },
+  t: { title: "take", numbered: false },
+  b: { title: "bye", numbered: false },
+} as const
+
+/** First character of a packet that counts. */
+export type NumberedKind = "m" | "q" | "r" | "x" | "c"
+
+/** Whether packets of this kind count. */
+export function isNumbered(kind: string): kind is NumberedKind {
+  return kind.length === 1 && "mqrxc".includes(kind)
+}
+
+/** A numbered packet, taken apart. `id` names a request among those of its sender; `name` is the application's. */
+export interface Opened {
+  readonly kind: NumberedKind
+  readonly id: string
+  readonly name: string
+  readonly body: Body
+}
+
+/** First character of any packet. */
+export function kindOf(packet: Packet): string {
+  return typeof packet === "string" ? packet.charAt(0) : String.fromCharCode(packet[0] ?? 0)
+}
+
+/** Builds a numbered packet of header fields and a payload. Bytes are copied, so the caller may reuse its buffer. */
+export function encodePacket(kind: NumberedKind, fields: readonly string[], body: Body): Packet {
+  const header = kind + fields.join("\t")
+  if (typeof body === "string") return `${header}\t${body}`
+  const head = utf8(`${header}\n`)
+  const packet = new Uint8Array(head.length + body.length)
+  packet.set(head)
+  packet.set(body, head.length)
+  return packet
+}
+
+/** Takes a numbered packet apart. @throws EverwireError `protocol-error` when a field is missing. */
+export function openPacket(packet: Packet): Opened {
+  const kind = kindOf(packet) as NumberedKind // callers have seen isNumbered(kind)
+  const wanted = kind === "q" ? 2 : 1
+  let header: string
+  let body: Body
+  if (typeof packet === "string") {
+    let end = 0
+    for (let i = 0; i < wanted; i++) {
+      end = packet.indexOf("\t", end + 1)
+      if (end < 0) throw protocolError("a packet without its fields")
+    }
+    header = packet.slice(1, end)
+    body = packet.slice(end + 1)
+  } else {
+    const end = packet.indexOf(10)
+    if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a binary packet without its header")
+    header = text(packet.subarray(1, end))
+    body = packet.subarray(end + 1)
+  }
+  const fields = header.split("\t")
+  if (fields.length !== wanted) throw protocolError("a packet with wrong fields")
+  const [first = "", second = ""] = fields
+  if (kind === "m") return { kind, id: "", name: first, body }
+  return { kind, id: first, name: second, body }
+}
+
+/** A count or a position on the wire. @throws EverwireError `protocol-error` unless it is a safe, unsigned integer. */
+export function readCount(digits: string): number {
+  const count = /^\d{1,16}$/.test(digits) ? Number(digits) : Number.NaN
+  if (!Number.isSafeInteger(count)) throw protocolError("a count that is no safe unsigned integer")
+  return count
+}
+
+/**
+ * Names are free but for control characters and lone surrogates, which no wire would bring over unchanged.
+ *
+ * @throws EverwireError `misuse`
+ */
+export function checkName(name: unknown): asserts name is string {
+  if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(name)) {
+    throw new EverwireError(
+      "misuse",
+      `a name is a string of 1 to ${MAX_NAME_LENGTH} characters without control characters; given: ${String(name).slice(0, 40)}`,
+    )
+  }
+}

@@ -1,0 +1,382 @@
+import { encodeBatch, type Packet, sizeOf } from "./codec.ts"
+import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import { EverwireError, protocolError } from "./errors.ts"
+import { Inbox } from "./inbox.ts"
+import type { Link } from "./link.ts"
+import { Outbox } from "./outbox.ts"
+import { isNumbered, kindOf, readCount } from "./packet.ts"
+import type { Due, PulseSettings } from "./pulse.ts"
+import type { Runtime } from "./runtime.ts"
+import { Watch } from "./watch.ts"
+
+/** What a session tells its seat. */
+export interface SessionHost {
+  /** A numbered packet, exactly once and in order. */
+  deliver(packet: Packet): void
+  /** A packet of the handshake (or of an unknown kind), which is the seat's to judge; on whichever link it came. */
+  control(link: Link, packet: string): void
+  /** The current link has not answered in time. It stays current until the seat attaches another. */
+  doubted(link: Link): void
+  /** The current link has been silent for longer than the patience. The session has let go of it. */
+  silent(link: Link): void
+  /** The other side acknowledged more, or answered the last probe. */
+  answered(): void
+}
+
+/** How this seat acknowledges, beside the figures of the welcome. */
+export interface SessionSettings extends PulseSettings {
+  /** Heard packets after which an ack goes at once. */
+  readonly ackPackets: number
+  /** Heard bytes after which an ack goes at once. */
+  readonly ackBytes: number
+  /** The outbox takes no more above this. */
+  readonly maxOutboxBytes?: number
+}
+
+type State =
+  | { readonly phase: "dormant" }
+  | {
+      readonly phase: "live"
+      readonly link: Link
+      /** Number of the last packet handed to this link. */
+      cursor: number
+      /** Whether this link has been told the number of our first packet on it. */
+      positioned: boolean
+      /** Number of the next packet heard on this link, once the other side has stated it. */
+      expected: number | undefined
+    }
+  | { readonly phase: "ended" }
+
+/**
+ * The ordered, reliable, resumable conversation inside both Channel and Peer. It is synchronous, symmetric and owns no
+ * wire: inputs are `say`, `attach`, `hear`, `writable`, `linkLost` and `end`, outputs go to its host. Within its life
+ * every packet said is delivered on the other side exactly once and in order, whatever links come and go.
+ */
+export class Session {
+  readonly #runtime: Runtime
+  readonly #host: SessionHost
+  #settings: SessionSettings
+  readonly #outbox = new Outbox()
+  readonly #inbox = new Inbox()
+  #state: State = { phase: "dormant" }
+  /** Unnumbered packets that lead the next batch. */
+  #leading: string[] = []
+  /** Whether an ack of whatever has been heard by then leads the next batch too. */
+  #acking = false
+  /** Highest number that was ever handed to any link: what lies beyond was certainly not heard. */
+  #everSent = 0
+  /** Whether a flush is due at the end of this tick. */
+  #flushing = false
+  /** Token of the probe in flight, or of the last one. */
+  #probe = 0
+  readonly #watch: Watch
+
+  constructor(runtime: Runtime, host: SessionHost, settings: SessionSettings) {
+    this.#runtime = runtime
+    this.#host = host
+    this.#settings = settings
+    this.#watch = new Watch(runtime, settings, (due) => this.#do(due))
+  }
+
+  /** Highest number heard and delivered. */
+  get heard(): number {
+    return this.#inbox.heard
+  }
+  /** Highest number said. */
+  get said(): number {
+    return this.#outbox.said
+  }
+  /** Highest number the other side has acknowledged. */
+  get acked(): number {
+    return this.#outbox.acked
+  }
+  /** Bytes said and not acknowledged, with overhead. */
+  get bufferedBytes(): number {
+    return this.#outbox.bytes
+  }
+  /** Smoothed round trip in milliseconds; 0 until measured. */
+  get rttMs(): number {
+    return this.#watch.rttMs
+  }
+  /** The current link. */
+  get link(): Link | undefined {
+    return this.#state.phase === "live" ? this.#state.link : undefined
+  }
+  get ended(): boolean {
+    return this.#state.phase === "ended"
+  }
+  /** When something was last heard on the current link. */
+  get heardAt(): number {
+    return this.#watch.heardAt
+  }
+  /** When something last left on the current link. */
+  get spokeAt(): number {
+    return this.#watch.spokeAt
+  }
+
+  /**
+   * Says a numbered packet; it leaves at the end of the tick, or with the next link.
+   *
+   * @throws EverwireError `buffer-full` when the outbox cannot hold it: it was not taken.
+   */
+  say(packet: Packet): void {
+    if (this.#state.phase === "ended") return
+    const bound = this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES
+    if (this.#outbox.bytes + sizeOf(packet) > bound && this.#outbox.bytes > 0) {
+      throw new EverwireError("buffer-full", `${this.#outbox.bytes} bytes are waiting to be acknowledged`, {
+        retryable: true,
+      })
+    }
+    this.#outbox.push(packet)
+    this.#flushSoon()
+  }
+
+  /**
+   * What may ride with a hello, before anything is known of the other side: as much of the outbox as is small, behind a
+   * position. `sent` is the number of the last packet that rides, for the `attach` that follows.
+   */
+  ride(): { packets: Packet[]; sent: number } {
+    const packets: Packet[] = []
+    let room = RIDE_BYTES
+    let sent = this.#outbox.acked
+    for (;;) {
+      const packet = this.#outbox.at(sent + 1)
+      if (packet === undefined || typeof packet !== "string" || 3 * packet.length > room) break
+      room -= 3 * packet.length
+      packets.push(packet)
+      sent++
+    }
+    return { packets: packets.length > 0 ? [`n${this.#outbox.acked + 1}`, ...packets] : [], sent }
+  }
+
+  /** What rode with a hello, up to this number, may have been heard. (A hello that was refused was not.) */
+  rode(sent: number): void {
+    if (sent > this.#everSent) this.#everSent = sent
+  }
+
+  /**
+   * Makes this link the current one. The other side has heard everything up to `heard`; what follows is replayed, unless
+   * it rode with the hello (up to `sent`). `opening` leads the first batch.
+   *
+   * @throws EverwireError `protocol-error` when the other side claims to have heard what was never said.
+   */
+  attach(link: Link, heard: number, sent = heard, opening: readonly string[] = []): void {
+    if (this.#state.phase === "ended") return
+    if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
+    this.#progress(heard)
+    this.rode(sent)
+    const cursor = Math.max(sent, this.#outbox.acked)
+    // Taken once more, a link still brings what was sent on it before the take.
+    const state = this.#state
+    const expected = state.phase === "live" && state.link === link ? state.expected : undefined
+    this.#state = { phase: "live", link, cursor, positioned: false, expected }
+    this.#leading = [...opening]
+    this.#watch.start(this.#runtime.now(), this.#outbox.said > this.#outbox.acked)
+    this.#flush()
+  }
+
+  /** New figures, from a welcome. */
+  configure(settings: Partial<SessionSettings>): void {
+    this.#settings = { ...this.#settings, ...settings }
+    this.#watch.configure(this.#settings)
+  }
+
+  /**
+   * Hears the packets of one batch. On a link that is not the current one only probes are answered: a late batch of an old
+   * link is no news, because the take told the other side where to replay from.
+   *
+   * @throws EverwireError `protocol-error`; the caller closes the link.
+   */
+  hear(link: Link, packets: readonly Packet[]): void {
+    if (this.link === link) this.#watch.heard(this.#runtime.now())
+    for (const packet of packets) {
+      const kind = kindOf(packet)
+      if (typeof packet === "string" && !isNumbered(kind)) {
+        if (kind === "p") this.#answerProbe(link, packet.slice(1))
+        else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
+        else if (this.link !== link) continue
+        else if (kind === "a") this.#hearAck(packet)
+        else this.#hearPosition(packet)
+        continue
+      }
+      if (!isNumbered(kind)) throw protocolError("an unknown kind of packet")
+      const state = this.#state
+      if (state.phase !== "live" || state.link !== link) continue
+      if (state.expected === undefined) throw protocolError("a numbered packet before its position")
+      const news = this.#inbox.accept(state.expected++, sizeOf(packet))
+      this.#owe()
+      if (news) this.#host.deliver(packet)
+    }
+  }
+
+  /** The current link has room again. */
+  writable(link: Link): void {
+    if (this.link === link) this.#flush()
+  }
+
+  /** The link is gone. Nothing is lost: what was not acknowledged waits for the next one. */
+  linkLost(link: Link): void {
+    if (this.link !== link) return
+    this.#state = { phase: "dormant" }
+    this.#leading = []
+    this.#watch.stop()
+  }
+
+  /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
+  probe(limitMs = NUDGE_MS): void {
+    if (this.#state.phase !== "live" || this.#watch.probing) return
+    this.#watch.probed(this.#runtime.now(), limitMs)
+    this.#leading.push(`p${++this.#probe}`)
+    this.#flush()
+  }
+
+  /** Hands everything said so far to the link now instead of at the end of the tick. */
+  flushNow(): void {
+    this.#flush()
+  }
+
+  /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
+  end(): { unacknowledged: Packet[]; unsent: number } {
+    const unacknowledged = this.#outbox.from(this.#outbox.acked + 1)
+    const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
+    this.#state = { phase: "ended" }
+    this.#watch.stop()
+    return { unacknowledged, unsent }
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || this.#state.phase !== "live") return
+    this.#flushing = true
+    this.#runtime.soon(() => {
+      this.#flushing = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const state = this.#state
+    if (state.phase !== "live") return
+    const now = this.#runtime.now()
+    this.#rideAck(now)
+    while (state.cursor < this.#outbox.said && state.link.bufferedBytes < LINK_BUFFER_BYTES) {
+      const batch: Packet[] = this.#takeLeading()
+      if (!state.positioned) batch.push(`n${state.cursor + 1}`)
+      state.positioned = true
+      let bytes = 0
+      do {
+        const packet = this.#outbox.at(state.cursor + 1)
+        if (packet === undefined || (bytes > 0 && bytes + sizeOf(packet) > BATCH_BYTES)) break
+        batch.push(packet)
+        bytes += sizeOf(packet) + 1
+        state.cursor++
+      } while (bytes < BATCH_BYTES)
+      this.rode(state.cursor)
+      this.#send(state.link, batch, now)
+      this.#watch.waits(now)
+    }
+    if (this.#acking || this.#leading.length > 0) this.#send(state.link, this.#takeLeading(), now)
+  }
+
+  #send(link: Link, batch: readonly Packet[], now: number): void {
+    this.#watch.spoke(now)
+    link.send(encodeBatch(batch))
+  }
+
+  #takeLeading(): string[] {
+    const leading = this.#leading
+    this.#leading = []
+    if (this.#acking) {
+      leading.push(`a${this.#inbox.heard}`)
+      this.#settleAck()
+    }
+    return leading
+  }
+
+  /** An ack rides on what goes anyway once it is half due, so that a quick exchange is not an ack per message. */
+  #rideAck(now: number): void {
+    const { owedPackets, owedBytes } = this.#inbox
+    const s = this.#settings
+    const due = owedPackets * 2 >= s.ackPackets || owedBytes * 2 >= s.ackBytes
+    if (owedPackets > 0 && (due || this.#watch.owedFor(now) >= s.ackMs / 2)) this.#acking = true
+  }
+
+  #settleAck(): void {
+    this.#acking = false
+    this.#inbox.settle()
+    this.#watch.settled()
+  }
+
+  #owe(): void {
+    const { owedPackets, owedBytes } = this.#inbox
+    if (owedPackets >= this.#settings.ackPackets || owedBytes >= this.#settings.ackBytes) {
+      this.#acking = true
+      this.#flushSoon()
+      // A flow that only comes down is acknowledged by count; whether that goes up is asked as often as otherwise.
+      const { prober, ackMs } = this.#settings
+      if (prober && this.#watch.unprobedFor(this.#runtime.now()) >= ackMs) this.probe()
+    } else this.#watch.owes()
+  }
+
+  #answerProbe(link: Link, token: string): void {
+    readCount(token)
+    if (this.link === link) {
+      this.#leading.push(`a${this.#inbox.heard},${token}`)
+      this.#settleAck()
+      this.#flushSoon()
+    } else {
+      link.send(`a${this.#inbox.heard},${token}`)
+    }
+  }
+
+  #hearAck(packet: string): void {
+    const comma = packet.indexOf(",")
+    const heard = readCount(packet.slice(1, comma < 0 ? undefined : comma))
+    if (heard > this.#outbox.said) throw protocolError("an ack of what was never said")
+    const token = comma < 0 ? 0 : readCount(packet.slice(comma + 1))
+    const answered = token > 0 && token === this.#probe
+    if (answered) this.#watch.answered()
+    if (this.#progress(heard) || answered) this.#host.answered()
+    if (this.#state.phase === "live" && this.#state.cursor < this.#outbox.said) this.#flushSoon()
+  }
+
+  #hearPosition(packet: string): void {
+    const state = this.#state
+    const number = readCount(packet.slice(1))
+    if (number === 0 || number > this.#inbox.heard + 1) throw protocolError("a position beyond what was heard")
+    if (state.phase === "live") state.expected = number
+  }
+
+  #progress(heard: number): boolean {
+    if (heard <= this.#outbox.acked) return false
+    this.#outbox.ack(heard)
+    const state = this.#state
+    if (state.phase === "live" && state.cursor < this.#outbox.acked) {
+      // More had been heard on an older link than this one was to repeat: go on behind it, and say where.
+      state.cursor = this.#outbox.acked
+      state.positioned = false
+    }
+    this.#watch.progressed(this.#outbox.said > this.#outbox.acked)
+    return true
+  }
+
+  /** A deadline has passed. */
+  #do(due: Due): void {
+    const { link } = this
+    if (link === undefined) return
+    switch (due) {
+      case "speak":
+        this.#acking = true
+        // A prober's beat asks for an answer, so that a wire which only carries one way is noticed too.
+        if (this.#settings.prober) this.probe(this.#watch.probePatienceMs)
+        this.#flush()
+        return
+      case "probe":
+        return this.probe(this.#watch.probePatienceMs)
+      case "doubt":
+        return this.#host.doubted(link)
+      case "hang-up":
+        this.linkLost(link)
+        this.#host.silent(link)
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { utf8 } from "../kernel/codec.ts"
+import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
+import { EverwireError } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import type { HttpExchange, HttpStream } from "../transports/transport.ts"
+
+/** How long the rest of a refused body is listened to. */
+const LINGER_MS = 2_000
+
+/** What frameworks add to a request: the URL before they cut a mount prefix off, and a body that a parser has read. */
+interface FrameworkRequest extends IncomingMessage {
+  readonly originalUrl?: string
+  readonly body?: unknown
+}
+
+/** The URL as the client sent it. */
+export function urlOf(request: IncomingMessage): { pathname: string; query: URLSearchParams } {
+  const url = (request as FrameworkRequest).originalUrl ?? request.url ?? "/" // Express and connect set it
+  const mark = url.indexOf("?")
+  return {
+    pathname: mark < 0 ? url : url.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
+  }
+}
+
+/** Reads headers by lower-case name, holding on to nothing else of the request. */
+export function headerReader({ headers }: IncomingMessage): (name: string) => string | undefined {
+  return (name) => {
+    // HTTP/2 names the host otherwise (RFC 9113, section 8.3.1).
+    const value = headers[name] ?? (name === "host" ? headers[":authority"] : undefined)
+    return Array.isArray(value) ? value.join(", ") : value
+  }
+}
+
+/** An exchange over Node's own objects. No Request or Response is made. */
+export class NodeExchange implements HttpExchange {
+  readonly method: string
+  readonly path: string
+  readonly address: string | undefined
+  readonly header: (name: string) => string | undefined
+  readonly #query: URLSearchParams
+  readonly #request: FrameworkRequest
+  readonly #response: ServerResponse
+  readonly #runtime: Runtime
+
+  constructor(request: IncomingMessage, response: ServerResponse, runtime: Runtime) {
+    const { pathname, query } = urlOf(request)
+    this.method = request.method ?? "GET"
+    this.path = pathname
+    this.address = request.socket.remoteAddress
+    this.header = headerReader(request)
+    this.#query = query
+    this.#request = request
+    this.#response = response
+    this.#runtime = runtime
+  }
+
+  /** A socket that breaks in the middle of anything must not end the process. */
+  outliveErrors(): void {
+    this.#request.on("error", ignore)
+    this.#response.on("error", ignore)
+  }
+
+  query(name: string): string | undefined {
+    return this.#query.get(name) ?? undefined
+  }
+
+  body(maxBytes: number): Promise<Uint8Array> {
+    const request = this.#request
+    // A parser that lets a body of another type pass may leave an empty object behind (body-parser 1 does).
+    if (request.readableDidRead || request.body instanceof Uint8Array || typeof request.body === "string") {
+      return this.#parsedBody(maxBytes)
+    }
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let bytes = 0
+      const finish = (settle: () => void): void => {
+        cancel()
+        request.off("data", onData)
+        request.off("end", onEnd)
+        request.off("close", onClose)
+        settle()
+      }
+      const fail = (code: "too-large" | "timeout" | "network", message: string): void =>
+        finish(() => reject(new EverwireError(code, message)))
+      const cancel = this.#runtime.after(BODY_DEADLINE_MS, () => fail("timeout", "the body did not end in time"))
+      const onData = (chunk: Buffer): void => {
+        bytes += chunk.length
+        if (bytes > maxBytes) return fail("too-large", `a body may hold ${maxBytes} bytes`)
+        chunks.push(chunk)
+      }
+      const onEnd = (): void =>
+        finish(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+      const onClose = (): void => fail("network", "the body broke off")
+      request.on("data", onData)
+      request.on("end", onEnd)
+      request.on("close", onClose)
+    })
+  }
+
+  respond(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): void {
+    const response = this.#response
+    if (response.headersSent || response.destroyed) return
+    const bytes = typeof body === "string" ? utf8(body) : body
+    const isHttp1 = this.#request.httpVersionMajor < 2
+    const unread = isHttp1 && !this.#request.complete && this.#hasBody()
+    // Connections are not a request's to close in HTTP/2.
+    const { connection, ...others } = headers
+    response.writeHead(status, {
+      ...others,
+      ...(isHttp1 && connection !== undefined && { connection }),
+      ...(status !== 204 && { "content-length": String(bytes?.length ?? 0) }),
+      // A body that was not read to its end would be taken for the next request on this connection.
+      ...(unread && { connection: "close" }),
+    })
+    if (!unread) return void response.end(bytes)
+    response.write(bytes ?? "")
+    this.#linger(() => response.end())
+  }
+
+  stream(status: number, headers: Readonly<Record<string, string>>): HttpStream {
+    const response = this.#response
+    // The socket of HTTP/2 is nobody's to set, and has no delay.
+    if (this.#request.httpVersionMajor < 2) this.#request.socket.setNoDelay(true)
+    response.writeHead(status, headers)
+    response.flushHeaders()
+    return {
+      get bufferedBytes() {
+        return response.writableLength
+      },
+      write: (text) => void response.write(text),
+      end: () => void response.end(),
+      onDrain: (run) => void response.on("drain", run),
+    }
+  }
+
+  onAbort(run: () => void): void {
+    this.#response.once("close", () => {
+      if (!this.#response.writableFinished) run()
+    })
+  }
+
+  #hasBody(): boolean {
+    const { headers } = this.#request
+    return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
+  }
+
+  /**
+   * Closed while the client still writes, the connection would be reset and the answer lost with it: for a moment, what
+   * still comes is read and thrown away (RFC 9112, section 9.6).
+   */
+  #linger(run: () => void): void {
+    const request = this.#request
+    const cancel = this.#runtime.after(LINGER_MS, run)
+    request.once("close", () => {
+      cancel()
+      run()
+    })
+    request.resume()
+  }
+
+  /** A body parser was here before: what it made of the body is turned back. */
+  async #parsedBody(maxBytes: number): Promise<Uint8Array> {
+    const { body } = this.#request
+    const bytes = typeof body === "string" ? utf8(body) : body instanceof Uint8Array ? body : undefined
+    if (bytes === undefined) {
+      throw new EverwireError(
+        "protocol-error",
+        "a body parser in front of the hub took the body: mount the hub before it",
+      )
+    }
+    if (bytes.length > maxBytes) throw new EverwireError("too-large", `a body may hold ${maxBytes} bytes`)
+    return bytes
+  }
+}
+
+function ignore(): void {
+  // The close that follows says what there is to say.
+}

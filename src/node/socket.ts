@@ -1,0 +1,90 @@
+import type { Duplex } from "node:stream"
+import type { WebSocket } from "ws"
+import type { ServerSocket } from "../transports/transport.ts"
+
+/** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
+const KEPT_BYTES = 65_536
+
+/** The last text that was framed, and its frame: a broadcast sends the same text to one peer after another. */
+let lastText = ""
+let lastFrame: Buffer = Buffer.alloc(0)
+
+/**
+ * A `ws` socket whose outgoing messages are written to its stream as finished frames (RFC 6455, section 5.2): the same
+ * bytes for however many peers are sent the same text, and one write where header and payload would be two. A socket
+ * with an extension is left to `ws`.
+ */
+export class NodeSocket implements ServerSocket {
+  readonly #socket: WebSocket
+  readonly #stream: Duplex
+
+  constructor(socket: WebSocket, stream: Duplex) {
+    this.#socket = socket
+    this.#stream = stream
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  send(data: string | Uint8Array): void {
+    const socket = this.#socket
+    if (socket.readyState !== socket.OPEN) return
+    if (socket.extensions !== "") socket.send(data, { binary: typeof data !== "string" })
+    else if (typeof data === "string") this.#stream.write(frameText(data))
+    else this.#writeBytes(data)
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+  }
+  terminate(): void {
+    this.#socket.terminate()
+  }
+  onMessage(run: (data: string | Uint8Array) => void): void {
+    this.#socket.on("message", (data: Buffer, isBinary) => run(isBinary ? data : data.toString()))
+  }
+  onDrain(run: () => void): void {
+    this.#stream.on("drain", run)
+  }
+  onClose(run: (code: number, reason: string) => void): void {
+    this.#socket.on("close", (code, reason) => run(code, reason.toString()))
+    this.#socket.on("error", () => {}) // the close that follows says what there is to say
+  }
+
+  #writeBytes(data: Uint8Array): void {
+    const stream = this.#stream
+    stream.cork()
+    stream.write(header(data.length, 2, 0))
+    stream.write(data)
+    stream.uncork()
+  }
+}
+
+function frameText(text: string): Buffer {
+  if (text === lastText) return lastFrame
+  const bytes = Buffer.byteLength(text)
+  const frame = header(bytes, 1, bytes)
+  frame.write(text, frame.length - bytes)
+  if (bytes <= KEPT_BYTES) {
+    lastText = text
+    lastFrame = frame
+  }
+  return frame
+}
+
+/** The header of an unmasked, unfragmented frame, with room for `room` bytes behind it. */
+function header(payloadBytes: number, opcode: 1 | 2, room: number): Buffer {
+  const headerBytes = payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(headerBytes + room)
+  frame[0] = 0x80 | opcode
+  if (headerBytes === 2) frame[1] = payloadBytes
+  else if (headerBytes === 4) {
+    frame[1] = 126
+    frame.writeUInt16BE(payloadBytes, 2)
+  } else {
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(payloadBytes), 2)
+  }
+  return frame
+}

@@ -1,0 +1,13 @@
+import type { ClientSocket, ClientStream, Platform } from "../transports/transport.ts"
+
+/** What browsers, Deno and workers bring themselves. The globals are read when dialing: polyfills and mocks come late. */
+export function platform(): Platform {
+  const { WebSocket, EventSource } = globalThis as Partial<typeof globalThis> // either may be missing
+  return {
+    // Both implement the named parts of the HTML standard's interfaces.
+    ...(WebSocket && { openSocket: (url) => new WebSocket(url) as unknown as ClientSocket }),
+    ...(EventSource && {
+      openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream,
+    }),
+  }
+}

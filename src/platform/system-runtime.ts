@@ -1,0 +1,24 @@
+import type { Runtime } from "../kernel/runtime.ts"
+
+/** The system's clock, timers and chance. The only file that names them. */
+export const systemRuntime: Runtime = {
+  now: () => Date.now(),
+  after(delayMs, run) {
+    // Timers hold 31 bits; a longer wait would fire at once.
+    const timer = setTimeout(run, Math.min(delayMs, 0x7fff_ffff))
+    return () => clearTimeout(timer)
+  },
+  soon: (run) => queueMicrotask(run),
+  random: () => Math.random(),
+  id() {
+    const bytes = crypto.getRandomValues(new Uint8Array(18))
+    return btoa(String.fromCharCode(...bytes))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
+  },
+  report(error) {
+    const { reportError } = globalThis as { reportError?: (error: unknown) => void } // HTML standard; Node has none
+    if (reportError !== undefined) reportError(error)
+    else console.error(error)
+  },
+}

@@ -1,0 +1,265 @@
+import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
+import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
+import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
+import { type Hello, readHello, writeBye, writeWelcome } from "../kernel/handshake.ts"
+import type { Link, LinkSink } from "../kernel/link.ts"
+import { isThenable } from "../kernel/thenable.ts"
+import type { LinkOrigin } from "../transports/transport.ts"
+import { Entry, type EntryHost } from "./entry.ts"
+import type { Principal } from "./peer.ts"
+import type { Registry } from "./registry.ts"
+
+/** What is judged when a link says hello. */
+export interface Credentials {
+  /** What the channel's `auth` gave; `undefined` when it has none. */
+  readonly auth: unknown
+  /** The request that opened the link. */
+  readonly origin: LinkOrigin
+}
+
+/** Says who it is, `null` to refuse. A promise may be given; a throw refuses, with the message of an EverwireError. */
+export type Authenticate = (credentials: Credentials) => Principal | null | PromiseLike<Principal | null>
+
+/** What admission needs of its hub. */
+export interface AdmissionHost extends EntryHost {
+  readonly registry: Registry
+  readonly authenticate: Authenticate | undefined
+  readonly resumeMs: number
+  readonly maxUnwelcomedLinks: number
+  /** What an honest session never lets wait on a link, in bytes: whoever lets more pile up asks and does not listen. */
+  readonly maxLinkBytes: number
+  /** Why nobody is let in now. */
+  closing(): Closing | undefined
+  /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
+  began(entry: Entry): void
+  report(error: unknown): void
+}
+
+type State =
+  | { readonly stage: "waiting"; readonly cancelDeadline: () => void }
+  | { readonly stage: "judging"; readonly later: Packet[]; bytes: number; readonly cancelDeadline: () => void }
+  | { readonly stage: "admitted"; readonly entry: Entry }
+  | { readonly stage: "closed" }
+
+const ANONYMOUS: Principal = { id: "" }
+const OVER_CAPACITY = closing("over-capacity", "too many links are waiting to be welcomed")
+
+/** The links of a hub that have not been welcomed. */
+export class Unwelcomed {
+  readonly #gates = new Set<Gate>()
+
+  get count(): number {
+    return this.#gates.size
+  }
+  add(gate: Gate): void {
+    this.#gates.add(gate)
+  }
+  delete(gate: Gate): void {
+    this.#gates.delete(gate)
+  }
+  /** Nobody is let in any more. */
+  refuseAll(why: Closing): void {
+    for (const gate of [...this.#gates]) gate.refuse(why)
+  }
+}
+
+/** Judges a link's hello, then passes everything on to the session that it belongs to. */
+export class Gate implements LinkSink {
+  readonly #host: AdmissionHost
+  readonly #unwelcomed: Unwelcomed
+  readonly #link: Link
+  readonly #origin: LinkOrigin
+  #state: State
+
+  constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
+    this.#host = host
+    this.#unwelcomed = unwelcomed
+    this.#link = link
+    this.#origin = origin
+    const cancelDeadline = host.runtime.after(HELLO_DEADLINE_MS, () =>
+      this.refuse(closing("hello-timeout", `no hello was answered within ${HELLO_DEADLINE_MS} ms`)),
+    )
+    this.#state = { stage: "waiting", cancelDeadline }
+    unwelcomed.add(this)
+    if (unwelcomed.count > host.maxUnwelcomedLinks) {
+      // Told at the end of the tick: the acceptor does not have its sink yet.
+      host.runtime.soon(() => this.#state.stage === "waiting" && this.refuse(OVER_CAPACITY))
+    }
+  }
+
+  batch(batch: Batch): void {
+    const state = this.#state
+    try {
+      switch (state.stage) {
+        case "waiting":
+          return this.#hello(batch, state.cancelDeadline)
+        case "judging":
+          state.bytes += sizeOf(batch)
+          if (state.bytes > MAX_HELLO_BYTES) throw new EverwireError("too-large", "too much before the welcome")
+          state.later.push(...decodeBatch(batch))
+          return
+        case "admitted":
+          if (this.#link.bufferedBytes > this.#host.maxLinkBytes) {
+            throw new EverwireError("buffer-full", "more was asked than is listened to")
+          }
+          return state.entry.session.hear(this.#link, decodeBatch(batch))
+        case "closed":
+      }
+    } catch (error) {
+      this.#broke(error)
+    }
+  }
+
+  closed(_why: Closing): void {
+    const state = this.#leave()
+    if (state.stage === "admitted") state.entry.linkClosed(this.#link)
+  }
+
+  writable(): void {
+    if (this.#state.stage === "admitted") this.#state.entry.session.writable(this.#link)
+  }
+
+  #hello(batch: Batch, cancelDeadline: () => void): void {
+    if (sizeOf(batch) > MAX_HELLO_BYTES) throw new EverwireError("too-large", "the hello is too large")
+    const [first, ...later] = decodeBatch(batch)
+    if (typeof first !== "string") throw protocolError("the first packet is no hello")
+    const hello = readHello(first)
+    if (hello.v !== PROTOCOL_VERSION) {
+      return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
+    }
+    const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#host.closing()
+    if (why !== undefined) return this.refuse(why)
+    const judging: State = { stage: "judging", later, bytes: sizeOf(batch), cancelDeadline }
+    this.#state = judging
+    const { authenticate } = this.#host
+    if (authenticate === undefined) return this.#admit(hello, ANONYMOUS, later)
+    const judge = (principal: Principal | null): void => {
+      if (this.#state !== judging) return // it has been closed, or its deadline has passed
+      try {
+        if (isPrincipal(principal)) this.#admit(hello, principal, later)
+        else this.refuse(closing("unauthorized", "the credentials were refused", false))
+      } catch (error) {
+        this.#broke(error)
+      }
+    }
+    const refuse = (error: unknown): void => {
+      if (error instanceof EverwireError) return this.refuse(closing("unauthorized", error.message, error.retryable))
+      this.#host.report(error)
+      // Not the credentials failed but whoever judges them, and that may pass.
+      this.refuse(closing("unauthorized", "the credentials could not be judged"))
+    }
+    try {
+      const principal = authenticate({ auth: hello.auth, origin: this.#origin })
+      if (isThenable(principal)) principal.then(judge, refuse)
+      else judge(principal)
+    } catch (error) {
+      refuse(error)
+    }
+  }
+
+  #admit(hello: Hello, principal: Principal, later: readonly Packet[]): void {
+    if (hello.hub !== undefined && hello.hub !== this.#host.hub) {
+      // Even if a stray hello has begun a session of this id here: what it carried is another hub's to know.
+      return this.refuse(closing("session-unknown", "another hub has the session"))
+    }
+    const known = this.#host.registry.find(hello.id)
+    if (known !== undefined && (!sameKey(known.key, hello.key) || known.principal.id !== principal.id)) {
+      return this.refuse(closing("session-forbidden", "this session belongs to somebody else", false))
+    }
+    const entry = known ?? this.#begin(hello, principal)
+    if (entry === undefined) return
+    this.#leave()
+    this.#state = { stage: "admitted", entry }
+    if (hello.turn > 0) entry.heldBy(hello.holder)
+    const attached = hello.turn > entry.turn
+    const speakMs = Math.min(this.#host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
+    const welcome = writeWelcome({
+      v: PROTOCOL_VERSION,
+      peer: entry.peer.id,
+      hub: this.#host.hub,
+      heard: entry.session.heard,
+      attached,
+      resumed: known !== undefined,
+      speakMs,
+      patienceMs: this.#host.settings.patienceMs,
+      resumeMs: this.#host.resumeMs,
+      maxPayloadBytes: this.#host.maxPayloadBytes,
+    })
+    if (attached) {
+      entry.attach(this.#link, hello.heard, hello.turn, [welcome])
+      if (speakMs < this.#host.settings.speakMs) entry.session.configure({ speakMs })
+    } else {
+      this.#link.send(welcome)
+      entry.spare(this.#link)
+    }
+    if (later.length > 0) entry.session.hear(this.#link, later)
+  }
+
+  #begin(hello: Hello, principal: Principal): Entry | undefined {
+    const { registry } = this.#host
+    const ended = registry.endedWhy(hello.id)
+    if (ended !== undefined) {
+      this.refuse(ended)
+      return undefined
+    }
+    if (hello.heard > 0 || hello.acked > 0 || hello.turn === 0 || hello.hub !== undefined) {
+      this.refuse(closing("session-unknown", "this hub does not know the session"))
+      return undefined
+    }
+    const full = registry.refusal(this.#origin.address ?? "")
+    if (full !== undefined) {
+      this.refuse(full)
+      return undefined
+    }
+    const entry = new Entry(this.#host, hello.id, hello.key, principal, this.#origin.address ?? "")
+    registry.add(entry)
+    this.#host.began(entry)
+    if (entry.session.ended) {
+      // `onPeer` closed it: its channel is told as any other that comes too late.
+      this.refuse(registry.endedWhy(hello.id) ?? closing("closed-by-peer", "closed by the hub", false))
+      return undefined
+    }
+    return entry
+  }
+
+  /** Something that the protocol does not allow, or a bug: either way only this link ends. */
+  #broke(error: unknown): void {
+    if (!(error instanceof EverwireError)) this.#host.report(error)
+    const { code, message } =
+      error instanceof EverwireError
+        ? error
+        : { code: "protocol-error" as const, message: "the hub could not take this" }
+    this.refuse(closing(code, message))
+  }
+
+  /** Ends the link with a last word. */
+  refuse(why: Closing): void {
+    if (this.#state.stage === "closed") return
+    const state = this.#leave()
+    this.#link.send(writeBye(why, this.#host.hub))
+    this.#link.close(why)
+    if (state.stage === "admitted") state.entry.linkClosed(this.#link)
+  }
+
+  #leave(): State {
+    const state = this.#state
+    if (state.stage === "waiting" || state.stage === "judging") {
+      state.cancelDeadline()
+      this.#unwelcomed.delete(this)
+    }
+    this.#state = { stage: "closed" }
+    return state
+  }
+}
+
+/** Whether `authenticate` said who it is. What an untyped one may give instead (`undefined`, `false`) lets nobody in. */
+function isPrincipal(given: Principal | null): given is Principal {
+  return typeof given?.id === "string"
+}
+
+/** Compares in constant time for keys of one length: how long it takes tells nothing about where they differ. */
+function sameKey(one: string, other: string): boolean {
+  let difference = one.length ^ other.length
+  for (let i = 0; i < one.length; i++) difference |= one.charCodeAt(i) ^ other.charCodeAt(i % other.length)
+  return difference === 0
+}

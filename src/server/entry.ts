@@ -1,0 +1,215 @@
+import { type Packet, sizeOf } from "../kernel/codec.ts"
+import { MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
+import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
+import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
+import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
+import type { Link } from "../kernel/link.ts"
+import { kindOf } from "../kernel/packet.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import { Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
+import { Peer, type PeerHost, type Principal } from "./peer.ts"
+import type { Rooms } from "./rooms.ts"
+
+/** What an entry needs of its hub. */
+export interface EntryHost {
+  readonly runtime: Runtime
+  readonly hub: string
+  readonly rooms: Rooms<Peer>
+  readonly handlers: Handlers<Peer>
+  readonly maxPayloadBytes: number
+  /** The same object for every session that was granted nothing else. */
+  readonly settings: SessionSettings
+  failed(error: unknown, stage: Stage, peer: Peer): void
+  /** The channel acknowledged more. */
+  progressed(entry: Entry): void
+  /** The session has no link any more: how long it may stay so. */
+  windowMs(entry: Entry): number
+  /** The session has ended and is to be forgotten. */
+  forget(entry: Entry, why: Closing): void
+}
+
+/** A link that was welcomed, and the moment it will be closed unless it is taken. */
+interface Spare {
+  readonly link: Link
+  readonly cancel: () => void
+}
+
+/** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
+export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
+  readonly id: string
+  readonly key: string
+  readonly principal: Principal
+  /** Remote address of the link that began the session: the one that its cap counts. */
+  readonly address: string
+  readonly session: Session
+  readonly dispatch: Dispatch<Peer>
+  readonly handlers: readonly [own: Handlers<Peer>, hub: Handlers<Peer>]
+  readonly peer: Peer
+  /** The last turn that was obeyed. */
+  turn = 0
+  /** The channel that presented the key last. */
+  #holder: string | undefined
+  readonly #host: EntryHost
+  /** Welcomed links that are not the current one. */
+  #spares: Spare[] | undefined
+  /** Ends the session when the resume window has passed. */
+  #cancelExpiry: (() => void) | undefined
+
+  constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string) {
+    this.#host = host
+    this.id = id
+    this.key = key
+    this.principal = principal
+    this.address = address
+    this.session = new Session(host.runtime, this, host.settings)
+    this.handlers = [new Handlers(), host.handlers]
+    this.dispatch = new Dispatch(host.runtime, this)
+    this.peer = new Peer(host.runtime.id(), this)
+  }
+
+  get rooms(): Rooms<Peer> {
+    return this.#host.rooms
+  }
+  get maxPayloadBytes(): number {
+    return this.#host.maxPayloadBytes
+  }
+
+  say(packet: Packet): void {
+    try {
+      this.session.say(packet)
+    } catch (error) {
+      this.end(closing("buffer-full", "the channel does not keep up", false))
+      throw error
+    }
+  }
+  context(): Peer {
+    return this.peer
+  }
+  failed(error: unknown, stage: Stage): void {
+    this.#host.failed(error, stage, this.peer)
+  }
+  createAbort(): AbortController {
+    return new AbortController()
+  }
+
+  /** Somebody presents the key. If it is another than before, the one before is told and loses all its links. */
+  heldBy(holder: string): void {
+    const before = this.#holder
+    this.#holder = holder
+    if (before === undefined || before === holder) return
+    const taken = closing("session-taken", "another channel has presented the key of this session", false)
+    const { link } = this.session
+    if (link !== undefined) this.session.linkLost(link)
+    for (const old of [...(this.#spares ?? []).map((spare) => spare.link), link]) {
+      if (old === undefined) continue
+      this.#unspare(old)
+      old.send(writeBye(taken, this.#host.hub))
+      old.close(taken)
+    }
+    this.turn = 0
+  }
+
+  /** Keeps a welcomed link that is not the current one, until it is taken or its time is over. */
+  spare(link: Link): void {
+    const cancel = this.#host.runtime.after(SPARE_LINK_MS, () => {
+      this.#unspare(link)
+      link.close(closing("superseded", "another link of this session is in use"))
+    })
+    this.#spares ??= []
+    this.#spares.push({ link, cancel })
+  }
+
+  /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
+  attach(link: Link, heard: number, turn: number, opening: readonly string[] = []): void {
+    const before = this.session.link
+    this.session.attach(link, heard, heard, opening)
+    this.turn = turn
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = undefined
+    this.#unspare(link)
+    if (before !== undefined && before !== link) this.spare(before)
+  }
+
+  /** A welcomed link is gone. */
+  linkClosed(link: Link): void {
+    this.#unspare(link)
+    if (this.session.link !== link) return
+    this.session.linkLost(link)
+    this.detached()
+  }
+
+  /** There is no link: the resume window opens. */
+  detached(): void {
+    if (this.session.ended) return
+    const windowMs = this.#host.windowMs(this)
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = this.#host.runtime.after(windowMs, () =>
+      this.end(closing("session-expired", `no link came back in ${windowMs} ms`)),
+    )
+  }
+
+  /** Ends the session on both sides. */
+  end(why: Closing): void {
+    if (this.session.ended) return
+    const { link } = this.session
+    this.session.flushNow()
+    const { unacknowledged } = this.session.end()
+    this.#cancelExpiry?.()
+    const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
+    for (const spare of this.#spares ?? []) {
+      spare.cancel()
+      spare.link.close(told)
+    }
+    this.#spares = undefined
+    link?.send(writeBye(told, this.#host.hub))
+    link?.close(told)
+    this.dispatch.end(why)
+    this.#host.forget(this, told)
+    const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
+    this.peer.ended({ ...why, undelivered }, (error) => this.failed(error, "listener"))
+  }
+
+  deliver(packet: Packet): void {
+    if (sizeOf(packet) > this.#host.maxPayloadBytes + MAX_HEADER_BYTES) {
+      throw new EverwireError("too-large", "a payload that is larger than the welcome allowed")
+    }
+    this.dispatch.deliver(packet)
+  }
+
+  control(link: Link, packet: string): void {
+    switch (kindOf(packet)) {
+      case "t": {
+        const { turn, heard } = readTake(packet)
+        if (turn > this.turn) this.attach(link, heard, turn)
+        return
+      }
+      case "b": {
+        const { code, reason, retryable } = readBye(packet).why
+        // Only the current link speaks for the session; a spare one that says bye is merely closed by its channel.
+        if (this.session.link === link)
+          this.end(closing(code === "closed" ? "closed-by-peer" : code, reason, retryable))
+        return
+      }
+      default:
+        throw protocolError("an unknown kind of packet")
+    }
+  }
+
+  doubted(): void {
+    // The hub does not probe: it hangs up on silence, and the channel judges the link.
+  }
+
+  silent(link: Link): void {
+    link.close(closing("silent", "nothing was heard for too long"))
+    this.detached()
+  }
+
+  answered(): void {
+    this.#host.progressed(this)
+  }
+
+  #unspare(link: Link): void {
+    const index = this.#spares?.findIndex((spare) => spare.link === link) ?? -1
+    if (index >= 0) this.#spares?.splice(index, 1)[0]?.cancel()
+  }
+}

@@ -1,0 +1,317 @@
+import type { Packet } from "../kernel/codec.ts"
+import type { AnyContract, Contract, DataOf, NameOf } from "../kernel/contract.ts"
+import * as defaults from "../kernel/defaults.ts"
+import {
+  encodeMessage,
+  Handlers,
+  type MessageHandler,
+  type RequestContext,
+  type RequestHandler,
+  type Stage,
+  type Unsubscribe,
+} from "../kernel/dispatch.ts"
+import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import { systemRuntime } from "../platform/system-runtime.ts"
+import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
+import { type AdmissionHost, type Authenticate, Gate, Unwelcomed } from "./admission.ts"
+import type { Entry } from "./entry.ts"
+import { Lifecycle } from "./lifecycle.ts"
+import { checkOrigin, type OriginHeaders, type OriginPolicy } from "./origin-check.ts"
+import type { Peer } from "./peer.ts"
+import { type Limits, Registry } from "./registry.ts"
+import { Rooms } from "./rooms.ts"
+import { answerExchange, routeOf } from "./router.ts"
+import { createWebExchange } from "./web-exchange.ts"
+
+/** Options of a hub. Every one has a safe default. */
+export interface HubOptions {
+  /** Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. */
+  readonly path?: string
+  /** Says who a channel is, on every link's hello. Without it everybody is the same anonymous principal. */
+  readonly authenticate?: Authenticate
+  /** Origins of pages that may speak to the hub, beside its own host. Default none. `"*"` lets all in, without cookies. */
+  readonly origins?: readonly string[] | "*"
+  /** Whether requests with cookies but without an Origin are let in. Default `false`. */
+  readonly allowCookiesWithoutOrigin?: boolean
+  /** How long a session without a link is kept, in milliseconds. Default 120 000. */
+  readonly resumeMs?: number
+  /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
+  readonly maxPayloadBytes?: number
+  /** What one peer's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it the peer is closed. */
+  readonly maxOutboxBytes?: number
+  /** Each end speaks at least so often, in milliseconds. Default 20 000. */
+  readonly speakMs?: number
+  /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
+  readonly patienceMs?: number
+  /** For how long a long-poll is held, in milliseconds. Default 25 000. */
+  readonly holdMs?: number
+  /** Caps on what strangers can make the hub keep. */
+  readonly limits?: Partial<Limits>
+  /** Time and chance. Default: the system's. */
+  readonly runtime?: Runtime
+}
+
+/** Where an error came from, for `onError`. */
+export interface HubErrorContext {
+  readonly stage: Stage | "hub"
+  readonly peer?: Peer
+}
+
+interface HubEvents {
+  peer: [peer: Peer]
+  error: [error: unknown, context: HubErrorContext]
+}
+
+/** Some of the hub's peers, chosen by room. */
+export interface Audience<C extends Contract> {
+  /** Leaves out a peer, or everybody in a room. */
+  except(...who: readonly (Peer<C> | string)[]): Audience<C>
+  /** Sends to each of them once. Encoded once for all. */
+  send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): void
+}
+
+/** The server: one {@link Peer} per channel, whichever wire each of them uses. */
+export class Hub<C extends Contract = AnyContract> {
+  /** Id of this hub process, in every welcome and answer. */
+  readonly id: string
+  readonly path: string
+  readonly #runtime: Runtime
+  readonly #policy: OriginPolicy
+  readonly #maxPayloadBytes: number
+  readonly #registry: Registry
+  readonly #rooms = new Rooms<Peer>()
+  readonly #handlers = new Handlers<Peer>()
+  readonly #lifecycle = new Lifecycle<HubEvents>()
+  readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
+  readonly #admission: AdmissionHost
+  readonly #unwelcomed = new Unwelcomed()
+  /** Set when `close` was called: what everybody who says hello is told. */
+  #closing: Closing | undefined
+  /** Called when a peer has acknowledged something or is gone, while the hub drains. */
+  #onProgress: (() => void) | undefined
+
+  constructor(options: HubOptions, acceptors: readonly Acceptor[]) {
+    const runtime = options.runtime ?? systemRuntime
+    this.#runtime = runtime
+    this.id = runtime.id()
+    this.path = checkPath(options.path ?? "/everwire")
+    this.#policy = {
+      origins: options.origins ?? [],
+      allowCookiesWithoutOrigin: options.allowCookiesWithoutOrigin ?? false,
+    }
+    this.#maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
+    const limits: Limits = {
+      maxSessions: defaults.MAX_SESSIONS,
+      maxSessionsPerAddress: defaults.MAX_SESSIONS_PER_ADDRESS,
+      maxUnwelcomedLinks: defaults.MAX_UNWELCOMED_LINKS,
+      maxDetachedBytes: defaults.MAX_DETACHED_BYTES,
+      ...options.limits,
+    }
+    this.#registry = new Registry(runtime, limits)
+    const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
+    this.#admission = {
+      runtime,
+      hub: this.id,
+      rooms: this.#rooms,
+      handlers: this.#handlers,
+      registry: this.#registry,
+      authenticate: options.authenticate,
+      resumeMs,
+      maxPayloadBytes: this.#maxPayloadBytes,
+      maxUnwelcomedLinks: limits.maxUnwelcomedLinks,
+      maxLinkBytes: 2 * maxBatchBytes(this.#maxPayloadBytes),
+      settings: {
+        ...defaults.HUB_ACK,
+        speakMs: options.speakMs ?? defaults.SPEAK_MS,
+        patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
+        maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
+      },
+      closing: () => this.#closing,
+      began: (entry) => this.#began(entry),
+      progressed: () => this.#onProgress?.(),
+      windowMs: (entry) => this.#windowMs(entry, resumeMs),
+      forget: (entry, why) => {
+        this.#registry.remove(entry, why, this.#closing === undefined ? resumeMs : 0)
+        this.#onProgress?.()
+      },
+      failed: (error, stage, peer) => this.#failed(error, { stage, peer }),
+      report: (error) => this.#failed(error, { stage: "hub" }),
+    }
+    const door: Door = {
+      runtime,
+      hub: this.id,
+      maxBatchBytes: maxBatchBytes(this.#maxPayloadBytes),
+      holdMs: options.holdMs ?? defaults.HOLD_MS,
+      admit: (link, origin) => new Gate(this.#admission, this.#unwelcomed, link, origin),
+    }
+    this.#acceptors = new Map(acceptors.map((acceptor) => [acceptor.name, acceptor.open(door)]))
+  }
+
+  /** Peers by id of every session, with or without a link at this moment. */
+  get peers(): ReadonlyMap<string, Peer<C>> {
+    // Peer<C> is Peer at run time: the contract is the application's word.
+    return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer as unknown as Peer<C>]))
+  }
+
+  /** Calls back for every new session, before anything of it is heard. What is sent here goes first. */
+  onPeer(listener: (peer: Peer<C>) => void): Unsubscribe {
+    return this.#lifecycle.on("peer", listener as unknown as (peer: Peer) => void) // as in `peers`
+  }
+
+  /** Hears what the application's own handlers threw, and faults of the hub. Without a listener they are reported. */
+  onError(listener: (error: unknown, context: HubErrorContext) => void): Unsubscribe {
+    return this.#lifecycle.on("error", listener)
+  }
+
+  /** Hears messages of all peers. */
+  on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
+    return this.#handlers.on(name, handler as unknown as MessageHandler<Peer>) // as in `peers`
+  }
+
+  /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
+  handle<N extends NameOf<C["requests"]>>(
+    name: N,
+    handler: (data: DataOf<C["requests"][N]>, peer: Peer<C>, request: RequestContext) => unknown,
+  ): Unsubscribe {
+    return this.#handlers.handle(name, handler as unknown as RequestHandler<Peer>) // as in `peers`
+  }
+
+  /** Sends to every peer. Encoded once for all. */
+  send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): void {
+    const packet = encodeMessage(name, data, this.#maxPayloadBytes)
+    for (const { peer } of [...this.#registry.all()]) peer.sendEncoded(packet)
+  }
+
+  /** The peers in any of these rooms; each once. */
+  to(...rooms: readonly string[]): Audience<C> {
+    return this.#audience(rooms, [])
+  }
+
+  /** Answers a request of the web (Fetch standard): SSE, long-poll and short-poll in any runtime. 404 for other paths. */
+  async fetch(request: Request, address?: string): Promise<Response> {
+    const { exchange, response } = createWebExchange(request, address, this.#runtime)
+    if (!this.exchange(exchange, true)) exchange.respond(404, {}, "")
+    return await response
+  }
+
+  /** For servers: answers an exchange, and says whether its path was the hub's. `mounted` allows a prefix. */
+  exchange(exchange: HttpExchange, mounted = false): boolean {
+    const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
+    if (name === undefined) return false
+    const routes = {
+      path: this.path,
+      hub: this.id,
+      policy: this.#policy,
+      acceptors: this.#acceptors,
+      report: (error: unknown) => this.#failed(error, { stage: "hub" }),
+    }
+    answerExchange(exchange, name, routes).catch((error: unknown) => this.#failed(error, { stage: "hub" }))
+    return true
+  }
+
+  /** For servers: judges an upgrade. Undefined when its path is not the hub's. */
+  upgrade(
+    pathname: string,
+    request: OriginHeaders,
+    mounted = false,
+  ): { refusal: Closing; status: number } | { take(socket: ServerSocket, origin: LinkOrigin): void } | undefined {
+    const name = routeOf(pathname, this.path, mounted, this.#acceptors)
+    if (name === undefined) return undefined
+    const refusal = checkOrigin(request, this.#policy) ?? this.#closing
+    if (refusal !== undefined) return { refusal, status: refusal.code === "origin-refused" ? 403 : 503 }
+    const acceptor = this.#acceptors.get(name)
+    if (acceptor?.socket === undefined) return { refusal: closing("refused", "no WebSocket here"), status: 404 }
+    return { take: (socket, origin) => acceptor.socket?.(socket, origin) }
+  }
+
+  /**
+   * Ends every session and lets nobody in. Peers get up to `drainMs` to acknowledge what was said to them (default 0);
+   * channels are told to dial again, which finds the next process of a deploy.
+   */
+  async close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= closing("hub-closing", "the hub is shutting down", true, 1_000)
+    if (drainMs > 0) await this.#drained(drainMs)
+    this.#unwelcomed.refuseAll(this.#closing)
+    for (const entry of [...this.#registry.all()]) {
+      const spreadMs = Math.ceil(this.#runtime.random() * 1_000)
+      entry.end({ ...this.#closing, retryAfterMs: spreadMs })
+    }
+    for (const acceptor of this.#acceptors.values()) acceptor.close?.()
+    this.#registry.close()
+  }
+
+  #drained(drainMs: number): Promise<void> {
+    const clean = (): boolean => Array.from(this.#registry.all()).every(({ session }) => session.acked === session.said)
+    if (clean()) return Promise.resolve()
+    // Channels acknowledge lazily unless they are asked.
+    for (const { session } of this.#registry.all()) if (session.acked < session.said) session.probe()
+    return new Promise((resolve) => {
+      const cancel = this.#runtime.after(drainMs, resolve)
+      this.#onProgress = () => {
+        if (!clean()) return
+        this.#onProgress = undefined
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  #began(entry: Entry): void {
+    try {
+      this.#lifecycle.emit("peer", entry.peer)
+    } catch (error) {
+      this.#failed(error, { stage: "listener", peer: entry.peer })
+    }
+  }
+
+  #windowMs(entry: Entry, resumeMs: number): number {
+    const used = entry.session.heard > 0 || entry.session.said > 0
+    if (!used) return Math.min(resumeMs, defaults.UNUSED_WINDOW_MS)
+    return this.#registry.detachedTooMuch() ? 0 : resumeMs
+  }
+
+  #audience(rooms: readonly string[], without: readonly (Peer<C> | string)[]): Audience<C> {
+    return {
+      except: (...who) => this.#audience(rooms, [...without, ...who]),
+      send: (name, data) => this.#sendTo(rooms, without, encodeMessage(name, data, this.#maxPayloadBytes)),
+    }
+  }
+
+  #sendTo(rooms: readonly string[], without: readonly (Peer<C> | string)[], packet: Packet): void {
+    const left = new Set<unknown>(
+      without.flatMap((who): unknown[] => (typeof who === "string" ? [...this.#rooms.members(who)] : [who])),
+    )
+    for (const room of rooms) {
+      for (const peer of [...this.#rooms.members(room)]) {
+        if (left.has(peer)) continue
+        if (rooms.length > 1) left.add(peer)
+        peer.sendEncoded(packet)
+      }
+    }
+  }
+
+  #failed(error: unknown, context: HubErrorContext): void {
+    try {
+      if (this.#lifecycle.emit("error", error, context)) return
+    } catch (second) {
+      this.#runtime.report(second)
+    }
+    this.#runtime.report(error)
+  }
+}
+
+/** Largest batch that an honest channel makes: one packet of the largest payload, or a filled batch of small ones in UTF-8. */
+export function maxBatchBytes(maxPayloadBytes: number): number {
+  return (
+    Math.max(maxPayloadBytes + 3 * defaults.MAX_HEADER_BYTES, 3 * defaults.BATCH_BYTES) + 4 * defaults.BATCH_BYTES * 3
+  )
+}
+
+function checkPath(path: string): string {
+  if (/^\/[^?#]*[^/?#]$/.test(path)) return path
+  throw new EverwireError(
+    "misuse",
+    `path begins with a slash and does not end in one, like "/everwire"; given: ${path}`,
+  )
+}

@@ -1,0 +1,175 @@
+import type { Packet } from "../kernel/codec.ts"
+import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
+import { HIGH_WATER_BYTES } from "../kernel/defaults.ts"
+import type {
+  Dispatch,
+  Handlers,
+  MessageHandler,
+  RequestContext,
+  RequestHandler,
+  RequestOptions,
+  Unsubscribe,
+} from "../kernel/dispatch.ts"
+import { encodeMessage } from "../kernel/dispatch.ts"
+import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import type { Session } from "../kernel/session.ts"
+import type { Rooms } from "./rooms.ts"
+
+/** Who is at the other end, as `authenticate` found. A session answers only to the principal that began it. */
+export interface Principal {
+  /** Tells principals apart. */
+  readonly id: string
+}
+
+/** What became of a peer. */
+export interface PeerClosing extends Closing {
+  /** Messages said to the peer whose arrival was never acknowledged. */
+  readonly undelivered: number
+}
+
+/** What a peer needs of the registry that made it. */
+export interface PeerHost {
+  readonly session: Session
+  readonly dispatch: Dispatch<Peer>
+  readonly handlers: readonly [own: Handlers<Peer>, hub: Handlers<Peer>]
+  readonly rooms: Rooms<Peer>
+  readonly principal: Principal
+  readonly maxPayloadBytes: number
+  readonly address: string
+  /** @throws EverwireError `buffer-full`, and the session has ended */
+  say(packet: Packet): void
+  end(why: Closing): void
+}
+
+/** The hub's view of one channel. It outlives links: a peer is the same through every reconnect of its session. */
+export class Peer<C extends Contract = AnyContract> {
+  /** Public id: may be shown and logged. */
+  readonly id: string
+  /** Room for the application's own knowledge of this peer. */
+  data: unknown
+  readonly #host: PeerHost
+  /** Rooms this peer is in. */
+  #rooms: Set<string> | undefined
+  /** Listeners of the end, until it came. */
+  #onClose: Set<(closing: PeerClosing) => void> | undefined
+
+  constructor(id: string, host: PeerHost) {
+    this.id = id
+    this.#host = host
+  }
+
+  /** What `authenticate` returned for it. */
+  get principal(): Principal {
+    return this.#host.principal
+  }
+  /** Whether a link is up now. What is sent meanwhile waits for the next one. */
+  get connected(): boolean {
+    return this.#host.session.link !== undefined
+  }
+  /** Name of the transport that carries the talk now. */
+  get transport(): string | undefined {
+    return this.#host.session.link?.name
+  }
+  /** Remote address of the link that began the session; `""` where its transport has none. What else of the request
+   *  matters, `authenticate` puts into the principal. */
+  get address(): string {
+    return this.#host.address
+  }
+  get rooms(): ReadonlySet<string> {
+    return this.#rooms ?? NO_ROOMS
+  }
+  get closed(): boolean {
+    return this.#host.session.ended
+  }
+  /** Bytes said and not yet acknowledged. */
+  get bufferedBytes(): number {
+    return this.#host.session.bufferedBytes
+  }
+
+  /**
+   * Sends a message: delivered exactly once and in order within the session. Answers `false` when more than 1 MiB waits;
+   * above 16 MiB the peer is closed with `buffer-full`.
+   *
+   * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
+   */
+  send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): boolean {
+    return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes))
+  }
+
+  /** Sends a message that was encoded once for many peers. */
+  sendEncoded(packet: Packet): boolean {
+    const { session } = this.#host
+    if (session.ended) return false
+    try {
+      this.#host.say(packet)
+    } catch (error) {
+      if (!(error instanceof EverwireError)) throw error
+      return false
+    }
+    return session.bufferedBytes < HIGH_WATER_BYTES
+  }
+
+  /** Asks the channel. @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ... */
+  async request<N extends NameOf<C["requests"]>>(
+    name: N,
+    data?: DataOf<C["requests"][N]>,
+    options?: RequestOptions,
+  ): Promise<ReplyOf<C["requests"][N]>> {
+    if (this.closed) throw new EverwireError("closed", "the peer is closed")
+    // The contract is the application's word for what the other side answers.
+    return (await this.#host.dispatch.request(name, data, options)) as ReplyOf<C["requests"][N]>
+  }
+
+  /** Hears messages of this peer alone. `hub.on` hears those of all. */
+  on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
+    // The contract is the application's word for what the other side sends; Peer<C> is Peer at run time.
+    return this.#host.handlers[0].on(name, handler as unknown as MessageHandler<Peer>)
+  }
+
+  /** Answers requests of this peer, before `hub.handle` is asked. */
+  handle<N extends NameOf<C["requests"]>>(
+    name: N,
+    handler: (data: DataOf<C["requests"][N]>, peer: Peer<C>, request: RequestContext) => unknown,
+  ): Unsubscribe {
+    return this.#host.handlers[0].handle(name, handler as unknown as RequestHandler<Peer>) // as in `on`
+  }
+
+  join(room: string): void {
+    if (this.closed) return
+    this.#rooms ??= new Set()
+    this.#rooms.add(room)
+    this.#host.rooms.join(room, this as unknown as Peer) // Peer<C> is Peer at run time
+  }
+
+  leave(room: string): void {
+    if (this.#rooms?.delete(room)) this.#host.rooms.leave(room, this as unknown as Peer) // as in `join`
+  }
+
+  /** Calls back once, when the session has ended. */
+  onClose(listener: (closing: PeerClosing) => void): Unsubscribe {
+    this.#onClose ??= new Set()
+    this.#onClose.add(listener)
+    return () => this.#onClose?.delete(listener)
+  }
+
+  /** Ends the session. The channel is told, and does not come back. */
+  close(reason = "closed by the hub"): void {
+    this.#host.end(closing("closed", reason, false))
+  }
+
+  /** For the registry: the session is over. */
+  ended(why: PeerClosing, failed: (error: unknown) => void): void {
+    for (const room of this.#rooms ?? []) this.#host.rooms.leave(room, this as unknown as Peer) // as in `join`
+    this.#rooms = undefined
+    for (const listener of this.#onClose ?? []) {
+      try {
+        listener(why)
+      } catch (error) {
+        failed(error)
+      }
+    }
+    this.#onClose = undefined
+  }
+}
+
+const NO_ROOMS: ReadonlySet<string> = new Set()

@@ -1,0 +1,102 @@
+import { type Closing, closing } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import type { Entry } from "./entry.ts"
+
+/** The caps of one hub. */
+export interface Limits {
+  /** Sessions, with and without a link. */
+  readonly maxSessions: number
+  /** Sessions of one remote address. */
+  readonly maxSessionsPerAddress: number
+  /** Links that have not said hello yet. */
+  readonly maxUnwelcomedLinks: number
+  /** Bytes that all sessions without a link may hold together. */
+  readonly maxDetachedBytes: number
+}
+
+/** How long a count of the bytes held is good for. */
+const COUNT_MS = 1_000
+
+/** The sessions of a hub by id, how many an address has, and why the last ones ended. */
+export class Registry {
+  readonly #entries = new Map<string, Entry>()
+  readonly #perAddress = new Map<string, number>()
+  /** Why sessions ended that their channel may not know of yet. */
+  readonly #ended = new Map<string, { readonly why: Closing; readonly cancel: () => void }>()
+  /** What the sessions without a link held when that was last counted. */
+  #detachedBytes = 0
+  /** When it is to be counted again. */
+  #countAt = 0
+  readonly #runtime: Runtime
+  readonly #limits: Limits
+
+  constructor(runtime: Runtime, limits: Limits) {
+    this.#runtime = runtime
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  find(id: string): Entry | undefined {
+    return this.#entries.get(id)
+  }
+
+  all(): IterableIterator<Entry> {
+    return this.#entries.values()
+  }
+
+  /** Why this session was ended for good while its channel was away, if it was. */
+  endedWhy(id: string): Closing | undefined {
+    return this.#ended.get(id)?.why
+  }
+
+  /** Why one more session of this address cannot be kept. */
+  refusal(address: string): Closing | undefined {
+    const { maxSessions, maxSessionsPerAddress } = this.#limits
+    if (this.#entries.size >= maxSessions) return closing("over-capacity", "the hub is full")
+    if (address !== "" && (this.#perAddress.get(address) ?? 0) >= maxSessionsPerAddress) {
+      return closing("over-capacity", "too many sessions from this address")
+    }
+    return undefined
+  }
+
+  /**
+   * Whether the sessions without a link hold more than they may. Counted at most once a second: when thousands of links
+   * drop at once, each of them asks.
+   */
+  detachedTooMuch(): boolean {
+    const now = this.#runtime.now()
+    if (now >= this.#countAt || now < this.#countAt - COUNT_MS) {
+      this.#countAt = now + COUNT_MS
+      this.#detachedBytes = 0
+      for (const { session } of this.#entries.values()) {
+        if (session.link === undefined) this.#detachedBytes += session.bufferedBytes
+      }
+    }
+    return this.#detachedBytes > this.#limits.maxDetachedBytes
+  }
+
+  add(entry: Entry): void {
+    this.#entries.set(entry.id, entry)
+    this.#perAddress.set(entry.address, (this.#perAddress.get(entry.address) ?? 0) + 1)
+  }
+
+  /** Forgets a session. A final end is remembered for `rememberMs`, for the channel that was away when it came. */
+  remove(entry: Entry, why: Closing, rememberMs: number): void {
+    if (this.#entries.get(entry.id) !== entry) return
+    this.#entries.delete(entry.id)
+    const left = (this.#perAddress.get(entry.address) ?? 1) - 1
+    if (left > 0) this.#perAddress.set(entry.address, left)
+    else this.#perAddress.delete(entry.address)
+    if (why.retryable || rememberMs === 0 || this.#ended.size >= this.#limits.maxSessions) return
+    const cancel = this.#runtime.after(rememberMs, () => this.#ended.delete(entry.id))
+    this.#ended.set(entry.id, { why, cancel })
+  }
+
+  close(): void {
+    for (const { cancel } of this.#ended.values()) cancel()
+    this.#ended.clear()
+  }
+}

@@ -1,0 +1,74 @@
+import { closing, EverwireError } from "../kernel/errors.ts"
+import { respond } from "../transports/http/answer.ts"
+import type { HttpExchange, OpenAcceptor } from "../transports/transport.ts"
+import { checkOrigin, corsHeaders, type OriginPolicy } from "./origin-check.ts"
+
+/** What the router knows of its hub. */
+export interface Routes {
+  readonly path: string
+  readonly hub: string
+  readonly policy: OriginPolicy
+  readonly acceptors: ReadonlyMap<string, OpenAcceptor>
+  report(error: unknown): void
+}
+
+/**
+ * The transport that a path names: `<hub path>/<transport>`. Where the hub is mounted by a framework, a prefix may stand
+ * in front of the hub's path or the path itself may have been stripped; then only what is offered is the hub's, because
+ * every page at the root looks the same.
+ */
+export function routeOf(
+  pathname: string,
+  path: string,
+  mounted: boolean,
+  acceptors: ReadonlyMap<string, unknown>,
+): string | undefined {
+  const slash = pathname.lastIndexOf("/")
+  const base = pathname.slice(0, slash)
+  const name = pathname.slice(slash + 1)
+  if (name === "" || slash < 0) return undefined
+  const stripped = base === "" && acceptors.has(name)
+  return base === path || (mounted && (stripped || base.endsWith(path))) ? name : undefined
+}
+
+/** Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. */
+export async function answerExchange(exchange: HttpExchange, name: string, routes: Routes): Promise<void> {
+  const { policy, hub } = routes
+  const refusal = checkOrigin(exchange, policy)
+  if (refusal !== undefined) return respond(exchange, 403, { hub, close: refusal })
+  const answered = withHeaders(exchange, corsHeaders(exchange, policy))
+  if (exchange.method === "OPTIONS") {
+    return answered.respond(204, {
+      "access-control-allow-methods": "POST, GET",
+      "access-control-allow-headers": "content-type",
+      "access-control-max-age": "7200",
+    })
+  }
+  const acceptor = routes.acceptors.get(name)
+  if (acceptor?.exchange === undefined) {
+    const upgrade = acceptor === undefined ? "not offered here" : "reached by an upgrade, not by a request"
+    const status = acceptor === undefined ? 404 : 426
+    return respond(answered, status, { hub, close: closing("refused", `this transport is ${upgrade}`) })
+  }
+  try {
+    await acceptor.exchange(answered)
+  } catch (error) {
+    // A bug here or in a user's acceptor: told to the hub's owner in full, to the client by its code alone.
+    if (!(error instanceof EverwireError)) routes.report(error)
+    respond(answered, 500, { hub, close: closing("refused", "the hub failed") })
+  }
+}
+
+function withHeaders(exchange: HttpExchange, extra: Record<string, string>): HttpExchange {
+  return {
+    method: exchange.method,
+    path: exchange.path,
+    address: exchange.address,
+    query: (name) => exchange.query(name),
+    header: exchange.header,
+    body: (maxBytes) => exchange.body(maxBytes),
+    respond: (status, headers, body) => exchange.respond(status, { ...headers, ...extra }, body),
+    stream: (status, headers) => exchange.stream(status, { ...headers, ...extra }),
+    onAbort: (run) => exchange.onAbort(run),
+  }
+}

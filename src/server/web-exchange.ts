@@ -1,0 +1,123 @@
+import { utf8 } from "../kernel/codec.ts"
+import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
+import { EverwireError } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import type { HttpExchange, HttpStream } from "../transports/transport.ts"
+
+/** An exchange over the web's Request and Response (Fetch standard), for `hub.fetch`. */
+export function createWebExchange(
+  request: Request,
+  address: string | undefined,
+  runtime: Runtime,
+): { exchange: HttpExchange; response: Promise<Response> } {
+  const url = new URL(request.url)
+  let resolve: (response: Response) => void = () => {}
+  const response = new Promise<Response>((settle) => {
+    resolve = settle
+  })
+  const abort = new AbortController()
+  request.signal.addEventListener("abort", () => abort.abort())
+  const exchange: HttpExchange = {
+    method: request.method,
+    path: url.pathname,
+    address,
+    query: (name) => url.searchParams.get(name) ?? undefined,
+    header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
+    body: (maxBytes) => readBody(request, maxBytes, runtime),
+    respond(status, headers, body) {
+      // A Uint8Array of ours is never backed by shared memory, which is all that BodyInit excludes.
+      resolve(new Response(status === 204 ? null : ((body ?? null) as BodyInit | null), { status, headers }))
+    },
+    stream(status, headers) {
+      const { body, stream } = createStream(() => abort.abort())
+      resolve(new Response(body, { status, headers }))
+      return stream
+    },
+    onAbort: (run) => abort.signal.addEventListener("abort", run, { once: true }),
+  }
+  return { exchange, response }
+}
+
+async function readBody(request: Request, maxBytes: number, runtime: Runtime): Promise<Uint8Array> {
+  const reader = request.body?.getReader()
+  if (reader === undefined) return new Uint8Array()
+  let late = false
+  const cancel = runtime.after(BODY_DEADLINE_MS, () => {
+    late = true
+    void reader.cancel().catch(() => {}) // a body that is broken already needs no cancelling
+  })
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (late) throw new EverwireError("timeout", "the body did not end in time")
+      if (done) return concat(chunks, bytes)
+      bytes += value.length
+      if (bytes > maxBytes) {
+        void reader.cancel().catch(() => {}) // as above
+        throw new EverwireError("too-large", `a body may hold ${maxBytes} bytes`)
+      }
+      chunks.push(value)
+    }
+  } catch (cause) {
+    throw cause instanceof EverwireError ? cause : new EverwireError("network", "the body broke off", { cause })
+  } finally {
+    cancel()
+  }
+}
+
+function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+  const [first] = chunks
+  if (chunks.length === 1 && first !== undefined) return first
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
+
+function createStream(left: () => void): { body: ReadableStream<Uint8Array>; stream: HttpStream } {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  let drained = (): void => {}
+  let bufferedBytes = 0
+  let ended = false
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (started) => {
+        controller = started
+      },
+      pull: () => {
+        bufferedBytes = 0
+        drained()
+      },
+      cancel: () => {
+        ended = true
+        left()
+      },
+    },
+    { highWaterMark: 1 },
+  )
+  const stream: HttpStream = {
+    get bufferedBytes() {
+      return bufferedBytes
+    },
+    write(text) {
+      if (ended) return
+      const bytes = utf8(text)
+      bufferedBytes += bytes.length
+      controller?.enqueue(bytes)
+      if ((controller?.desiredSize ?? 0) > 0) bufferedBytes = 0
+    },
+    end() {
+      if (!ended) controller?.close()
+      ended = true
+    },
+    onDrain: (run) => {
+      drained = run
+    },
+  }
+  return { body, stream }
+}

@@ -1,0 +1,26 @@
+/**
+ * `everwire/testing`: a clock that moves when told and a network that fails when told, to test an application, or a
+ * transport, without waiting and without sockets.
+ *
+ * @module
+ */
+
+export {
+  type Claim,
+  type Law,
+  LawBroken,
+  type Seat,
+  type TransportRig,
+  type TransportSubject,
+  type TransportTraits,
+  transportLaws,
+  type Whereabouts,
+} from "./testing/laws.ts"
+export { createNetwork, type Network, type NetworkOptions } from "./testing/network.ts"
+export {
+  createVirtualRuntime,
+  type Machine,
+  type VirtualRuntime,
+  type VirtualRuntimeOptions,
+} from "./testing/virtual-runtime.ts"
+export type { Direction, Wire, WireEnd } from "./testing/wire.ts"

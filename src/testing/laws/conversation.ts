@@ -1,0 +1,169 @@
+import type { Packet } from "../../kernel/codec.ts"
+import * as defaults from "../../kernel/defaults.ts"
+import { EverwireError } from "../../kernel/errors.ts"
+import type { Link } from "../../kernel/link.ts"
+import { readCount } from "../../kernel/packet.ts"
+import { Session, type SessionHost, type SessionSettings } from "../../kernel/session.ts"
+import type { Bench } from "./bench.ts"
+import type { End } from "./end.ts"
+import { difference, notes } from "./packets.ts"
+import type { Seat } from "./subject.ts"
+
+/** Sessions outlive links, so what must happen may take a few of them. */
+const REAL_LIMIT_MS = 40_000
+
+/** A session in one of its two seats, which writes down what it says and delivers. */
+export class Speaker implements SessionHost {
+  readonly session: Session
+  readonly said: Packet[] = []
+  readonly heard: Packet[] = []
+  /** The current link has not answered in time. */
+  inDoubt = false
+  /** What the session found wrong with a link. */
+  readonly faults: string[] = []
+  readonly #seat: Seat
+  readonly #bench: Bench
+
+  constructor(bench: Bench, seat: Seat, settings: Partial<SessionSettings>) {
+    this.#bench = bench
+    this.#seat = seat
+    const pulse = { speakMs: defaults.SPEAK_MS, patienceMs: defaults.PATIENCE_MS }
+    const acks = seat === "hub" ? defaults.HUB_ACK : defaults.CHANNEL_ACK
+    this.session = new Session(bench.timers[seat], this, { ...pulse, ...acks, ...settings })
+  }
+
+  /** Says so many messages. */
+  say(count: number, bytes = 0): void {
+    for (const packet of notes(count, `${this.#seat}-${this.said.length}-`, bytes)) {
+      this.said.push(packet)
+      this.session.say(packet)
+    }
+  }
+
+  /** From now on this end of a link speaks to the session. */
+  listen(end: End): void {
+    end.onPacket = (packet) => this.#hear(end.link, packet)
+    end.onClosed = () => this.session.linkLost(end.link)
+    end.onWritable = () => this.session.writable(end.link)
+  }
+
+  deliver(packet: Packet): void {
+    this.heard.push(packet)
+    this.#bench.news()
+  }
+  control(_link: Link, packet: string): void {
+    this.faults.push(`${packet} is no packet of a session`)
+  }
+  doubted(): void {
+    this.inDoubt = true
+  }
+  silent(): void {
+    this.#bench.news()
+  }
+  answered(): void {
+    this.inDoubt = false
+  }
+
+  #hear(link: Link, packet: Packet): void {
+    try {
+      this.session.hear(link, [packet])
+    } catch (error) {
+      if (!(error instanceof EverwireError)) throw error
+      this.faults.push(error.message)
+    }
+  }
+}
+
+/** Two sessions over links of the transport on trial, with the least handshake that keeps their numbers right. */
+export class Conversation {
+  readonly channel: Speaker
+  readonly hub: Speaker
+  /** The channel's end of the last link that was dialed. */
+  end: End | undefined
+  readonly #bench: Bench
+  #turn = 0
+  #obeyed = 0
+
+  constructor(bench: Bench, settings: Partial<SessionSettings> = {}) {
+    this.#bench = bench
+    this.channel = new Speaker(bench, "channel", settings)
+    this.hub = new Speaker(bench, "hub", settings)
+    bench.receive = (end) => {
+      this.hub.listen(end)
+      end.onOpening = (hello) => this.#welcome(end, hello)
+    }
+  }
+
+  /** Dials a link and makes it the current one of both sessions. */
+  async connect(): Promise<End> {
+    const end = this.#dial()
+    await this.#bench.until(
+      () => this.channel.session.link === end.link,
+      "a link for the sessions",
+      () => `${end.opening === undefined ? "no" : "a"} welcome`,
+    )
+    return end
+  }
+
+  /** The channel closes its link. */
+  leave(end: End): void {
+    end.close()
+    this.channel.session.linkLost(end.link)
+    if (this.end === end) this.end = undefined
+  }
+
+  /** Waits until each side has heard what the other said, dialing again whenever there is no link. */
+  async agree(): Promise<void> {
+    const { channel, hub } = this
+    await this.#bench.until(
+      () => {
+        this.#tend()
+        return hub.heard.length >= channel.said.length && channel.heard.length >= hub.said.length
+      },
+      "everything that was said to be heard",
+      () => this.#verdict() ?? "all of it",
+      this.#bench.traits.realTime ? REAL_LIMIT_MS : undefined,
+    )
+    await this.#bench.settle()
+    const wrong = this.#verdict()
+    if (wrong !== undefined) this.#bench.broken("everything once and in order", wrong)
+  }
+
+  #verdict(): string | undefined {
+    const { channel, hub } = this
+    const up = difference(channel.said, hub.heard)
+    const down = difference(hub.said, channel.heard)
+    const faults = [...channel.faults, ...hub.faults]
+    if (faults.length > 0) return faults[0]
+    return up === undefined ? down && `at the channel ${down}` : `at the hub ${up}`
+  }
+
+  /** A link that does not answer is left; without one another is dialed. */
+  #tend(): void {
+    const { session, inDoubt } = this.channel
+    this.channel.inDoubt = false
+    // Left first: a dial beside it that comes to nothing may take the hub's session away from it.
+    if (inDoubt && this.end !== undefined) this.leave(this.end)
+    if (session.link === undefined && (this.end === undefined || this.end.over)) this.#dial()
+  }
+
+  #dial(): End {
+    const end = this.#bench.dial()
+    this.end = end
+    this.channel.listen(end)
+    end.onOpening = (welcome) => {
+      if (this.end === end) this.channel.session.attach(end.link, readCount(welcome.slice(1)))
+    }
+    end.send(`h${++this.#turn},${this.channel.session.heard}`)
+    return end
+  }
+
+  /** A later hello takes the session; one that was overtaken on the way does not take it back. */
+  #welcome(end: End, hello: string): void {
+    const [turn = "", heard = ""] = hello.slice(1).split(",")
+    if (readCount(turn) <= this.#obeyed) return
+    this.#obeyed = readCount(turn)
+    const known = readCount(heard)
+    this.hub.session.attach(end.link, known, known, [`w${this.hub.session.heard}`])
+  }
+}

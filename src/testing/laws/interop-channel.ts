@@ -1,0 +1,224 @@
+import { Channel } from "../../client/channel.ts"
+import { EverwireError } from "../../kernel/errors.ts"
+import { Hub, type HubOptions } from "../../server/hub.ts"
+import type { Door } from "../../transports/transport.ts"
+import type { Bench } from "./bench.ts"
+import type { LawDefinition } from "./law.ts"
+
+/** A whole hub behind the transport's door, and a channel that dials it. */
+function openWhole(bench: Bench, options: HubOptions = {}): { channel: Channel; hub: Hub; close(): Promise<void> } {
+  const { dialer } = bench.rig
+  let door: Door | undefined
+  // The hub takes the door of a transport of this name; the rig's acceptor goes on working with the bench's.
+  const open = (given: Door): object => {
+    door = given
+    return {}
+  }
+  const hub = new Hub({ runtime: bench.timers.hub, ...options }, [{ name: dialer.name, open }])
+  bench.admit = (link, origin) => (door as Door).admit(link, origin) // opened by the constructor
+  const { url, platform, runtime } = bench.target
+  const channel = new Channel(url, { runtime, platform, store: null, reprobeMs: [] }, [dialer])
+  const close = async (): Promise<void> => {
+    await bench.pass(channel.close({ flushMs: 0 }), "the channel to close")
+    await bench.pass(hub.close(), "the hub to close")
+  }
+  return { channel, hub, close }
+}
+
+/** Numbers that came, compared with those that went. */
+async function counted(bench: Bench, heard: readonly unknown[], count: number, where: string): Promise<void> {
+  await bench.until(
+    () => heard.length >= count,
+    `${count} messages at the ${where}`,
+    () => `${heard.length}`,
+  )
+  await bench.settle()
+  const wrong = heard.findIndex((data, index) => data !== index)
+  bench.expect(
+    wrong < 0 && heard.length === count,
+    `each of ${count} messages once and in order at the ${where}`,
+    () => `${heard.length}, and ${String(heard[wrong])} as number ${wrong}`,
+  )
+}
+
+/** The library itself over this transport. */
+export const interopChannel: readonly LawDefinition[] = [
+  {
+    id: "interop.channel",
+    title: "a channel opens, and hears and is heard",
+    async prove(bench) {
+      const { channel, hub, close } = openWhole(bench)
+      const [up, down]: [unknown[], unknown[]] = [[], []]
+      hub.on("n", (data) => up.push(data))
+      channel.on("n", (data) => down.push(data))
+      for (let n = 0; n < 100; n++) channel.send("n", n)
+      await bench.pass(channel.opened, "the channel to open")
+      bench.expect(channel.transport === bench.rig.dialer.name, bench.rig.dialer.name, `${channel.transport}`)
+      for (let n = 0; n < 100; n++) hub.send("n", n)
+      await counted(bench, up, 100, "hub")
+      await counted(bench, down, 100, "channel")
+      await close()
+    },
+  },
+  {
+    id: "interop.requests",
+    title: "requests are answered in both directions",
+    async prove(bench) {
+      const { channel, hub, close } = openWhole(bench)
+      hub.handle("double", (data) => 2 * Number(data))
+      channel.handle("half", (data) => Number(data) / 2)
+      const answers = Promise.all([1, 2, 3].map((n) => channel.request("double", n)))
+      const doubled = await bench.pass(answers, "three responses at the channel")
+      bench.expect(doubled.join() === "2,4,6", "2,4,6", doubled.join())
+      const [peer] = hub.peers.values()
+      const half = await bench.pass(peer?.request("half", 8) ?? Promise.resolve(), "a response at the hub")
+      bench.expect(half === 4, "4", String(half))
+      await close()
+    },
+  },
+  {
+    id: "interop.payloads",
+    title: "payloads of every kind and size come back as they went",
+    async prove(bench) {
+      const room = bench.traits.maxBatchBytes - 8_192
+      const large = Math.min(1_000_000, room)
+      const { channel, hub, close } = openWhole(bench)
+      hub.handle("echo", (data) => data)
+      const texts = [
+        undefined,
+        null,
+        "",
+        "\uD800\u2028\0\r\n",
+        { deep: [{ "": [] }] },
+        "x".repeat(large >> 1),
+        "é€😀".repeat(large / 12),
+      ]
+      const binary = [new Uint8Array(), new Uint8Array(large >> 1).fill(0x80)]
+      for (const payload of [...texts, ...(bench.traits.binary ? binary : [])]) {
+        const echo = await bench.pass(channel.request("echo", payload), "the payload back")
+        bench.expect(look(echo) === look(payload), look(payload).slice(0, 60), () => look(echo).slice(0, 60))
+      }
+      await close()
+    },
+  },
+  {
+    id: "interop.channel-cuts",
+    title: "a channel whose links are closed under it loses and doubles nothing",
+    async prove(bench) {
+      const { channel, hub, close } = openWhole(bench)
+      const [up, down]: [unknown[], unknown[]] = [[], []]
+      hub.on("n", (data) => up.push(data))
+      channel.on("n", (data) => down.push(data))
+      await bench.pass(channel.opened, "the channel to open")
+      const { admit } = bench
+      let closeIt = (): void => {}
+      bench.admit = (link, origin) => {
+        const sink = admit(link, origin)
+        closeIt = () => {
+          const why = { code: "network", reason: "cut by the law", retryable: true } as const
+          link.close(why)
+          sink.closed(why)
+        }
+        return sink
+      }
+      for (let n = 0; n < 60; n++) {
+        channel.send("n", n)
+        hub.send("n", n)
+        if (n % 20 === 10) closeIt()
+        if (n % 5 === 0) await bench.settle()
+      }
+      await counted(bench, up, 60, "hub")
+      await counted(bench, down, 60, "channel")
+      await close()
+    },
+  },
+  {
+    id: "interop.refused",
+    title: "a channel whose credentials are refused is closed and told why",
+    async prove(bench) {
+      const { channel, hub } = openWhole(bench, { authenticate: () => null })
+      const code = await bench.pass(
+        channel.opened.then(
+          () => "opened",
+          (error: unknown) => (error instanceof EverwireError ? error.code : String(error)),
+        ),
+        "an answer",
+      )
+      bench.expect(code === "unauthorized", "unauthorized", code)
+      await bench.pass(hub.close(), "the hub to close")
+    },
+  },
+  {
+    id: "interop.garbage-hello",
+    title: "a hub answers a link that begins with garbage by a bye and a code, and goes on",
+    async prove(bench) {
+      const { channel, close } = openWhole(bench)
+      const end = bench.dial()
+      end.send("m this is no hello")
+      await bench.isTold(end)
+      const code = end.closings[0]?.code
+      bench.expect(!bench.traits.tellsCode || code === "protocol-error", "protocol-error", `${code}`)
+      await bench.pass(channel.opened, "the channel to open")
+      await close()
+    },
+  },
+  {
+    id: "interop.goodbye",
+    title: "a channel that closes is gone at the hub at once",
+    async prove(bench) {
+      const { channel, hub } = openWhole(bench)
+      await bench.pass(channel.opened, "the channel to open")
+      let why = ""
+      hub.peers
+        .values()
+        .next()
+        .value?.onClose(({ code }) => {
+          why = code
+          bench.news()
+        })
+      channel.send("n", 1)
+      await bench.pass(channel.close(), "the channel to close")
+      await bench.until(
+        () => why !== "",
+        "the peer to close",
+        () => "a peer that is still there",
+      )
+      bench.expect(why === "closed-by-peer", "closed-by-peer", why)
+      await bench.pass(hub.close(), "the hub to close")
+    },
+  },
+  {
+    id: "interop.hub-closing",
+    title: "a hub that shuts down says so to its channels, and keeps nothing",
+    async prove(bench) {
+      const { channel, hub } = openWhole(bench)
+      await bench.pass(channel.opened, "the channel to open")
+      let code = ""
+      channel.onStatus((_status, { closing }) => {
+        code ||= closing?.code ?? ""
+        bench.news()
+      })
+      await bench.pass(hub.close(), "the hub to close")
+      await bench.until(
+        () => code !== "",
+        "the channel to be told",
+        () => channel.status,
+      )
+      bench.expect(!bench.traits.tellsCode || code === "hub-closing", "hub-closing", code)
+      await bench.pass(channel.close({ flushMs: 0 }), "the channel to close")
+      const left = (): readonly string[] => bench.timers.hub.timers
+      await bench.until(
+        () => left().length === 0,
+        "no timer at the hub",
+        () => left().join(", "),
+      )
+    },
+  },
+]
+
+/** A payload as text that tells kinds and values apart. */
+function look(payload: unknown): string {
+  return payload instanceof Uint8Array
+    ? `bytes ${payload.length} ${payload.join(",")}`
+    : `json ${JSON.stringify(payload)}`
+}

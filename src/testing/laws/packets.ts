@@ -1,0 +1,65 @@
+import { type Packet, utf8 } from "../../kernel/codec.ts"
+
+/** A packet of text, as the kernel makes them: a kind, then anything but raw line ends. `bytes` is its least size. */
+export function note(label: string | number, bytes = 0): string {
+  return `m${label}\t`.padEnd(bytes, "0123456789abcdef")
+}
+
+/** So many different packets of text. */
+export function notes(count: number, label = "n", bytes = 0): string[] {
+  return Array.from({ length: count }, (_, index) => note(`${label}${index + 1}`, bytes))
+}
+
+/** A packet of bytes: a kind and a name on a line, then the payload. */
+export function bytes(label: string | number, payload: Uint8Array = new Uint8Array()): Uint8Array {
+  const head = utf8(`m${label}\n`)
+  const packet = new Uint8Array(head.length + payload.length)
+  packet.set(head)
+  packet.set(payload, head.length)
+  return packet
+}
+
+/** Bytes without a pattern that a compressor or a text decoder could hold on to. */
+export function noise(length: number): Uint8Array {
+  const noisy = new Uint8Array(length)
+  let state = 0x2545_f491
+  for (let index = 0; index < length; index++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    noisy[index] = state
+  }
+  return noisy
+}
+
+/** Where what was heard departs from what was said; undefined when it does not. */
+export function difference(said: readonly Packet[], heard: readonly Packet[]): string | undefined {
+  const at = said.findIndex((packet, index) => !isSame(packet, heard[index]))
+  if (at < 0) {
+    const surplus = heard[said.length]
+    if (surplus === undefined) return undefined
+    const number = said.findIndex((packet) => isSame(packet, surplus))
+    return number < 0 ? `packet ${show(surplus)} that nobody said` : `packet ${number + 1} once more`
+  }
+  const missing = said[at]
+  const instead = heard[at]
+  if (instead === undefined) return `packet ${at + 1} of ${said.length} missing: ${show(missing)}`
+  return `${show(instead)} where packet ${at + 1} of ${said.length} belongs: ${show(missing)}`
+}
+
+function isSame(one: Packet, other: Packet | undefined): boolean {
+  if (typeof one === "string" || typeof other === "string") return one === other
+  return one.length === other?.length && one.every((byte, index) => byte === other[index])
+}
+
+/** A packet for people. */
+function show(packet: Packet | undefined): string {
+  if (packet === undefined) return "nothing"
+  if (typeof packet !== "string") return `${packet.length} bytes (${packet.subarray(0, 12).join(" ")} ...)`
+  const text = JSON.stringify(packet.length > 40 ? `${packet.slice(0, 40)}...` : packet)
+  // What looks the same on paper is shown by its code points.
+  const hidden = /[^ -~\t]/.test(packet)
+    ? ` = U+${Array.from(packet.slice(0, 12), (c) => c.codePointAt(0)?.toString(16)).join(" U+")}`
+    : ""
+  return `${text} (${packet.length} characters)${hidden}`
+}

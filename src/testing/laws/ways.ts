@@ -1,0 +1,45 @@
+import type { Bench, Pair } from "./bench.ts"
+import type { End } from "./end.ts"
+import type { LawDefinition } from "./law.ts"
+import type { Claim, Seat } from "./subject.ts"
+
+type Prove = (bench: Bench, from: End, to: End, pair: Pair) => Promise<void>
+
+/** The same law for both directions of an open link: `-up` is from the channel to the hub. */
+export function bothWays(id: string, title: string, prove: Prove, needs: readonly Claim[] = []): LawDefinition[] {
+  return (["up", "down"] as const).map((way) => ({
+    id: `${id}-${way}`,
+    title: `${title}, ${way === "up" ? "from channel to hub" : "from hub to channel"}`,
+    needs,
+    async prove(bench) {
+      const pair = await bench.connect()
+      const { channel, hub } = pair
+      return way === "up" ? prove(bench, channel, hub, pair) : prove(bench, hub, channel, pair)
+    },
+  }))
+}
+
+/** The same law for both ends of an open link. */
+export function eachSeat(
+  id: string,
+  title: (seat: Seat) => string,
+  prove: (bench: Bench, end: End, other: End) => Promise<void>,
+  needs: readonly Claim[] = [],
+): LawDefinition[] {
+  return (["channel", "hub"] as const).map((seat) => ({
+    id: `${id}-${seat}`,
+    title: title(seat),
+    needs,
+    async prove(bench) {
+      const { channel, hub } = await bench.connect()
+      return seat === "channel" ? prove(bench, channel, hub) : prove(bench, hub, channel)
+    },
+  }))
+}
+
+/** Both directions of one open link, one after the other. */
+export async function alongBoth(bench: Bench, prove: (from: End, to: End) => Promise<void>): Promise<void> {
+  const { channel, hub } = await bench.connect()
+  await prove(channel, hub)
+  await prove(hub, channel)
+}

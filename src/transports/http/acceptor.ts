@@ -1,0 +1,90 @@
+import { POLL_CEILING_MS } from "../../kernel/defaults.ts"
+import { closing, EverwireError, protocolError } from "../../kernel/errors.ts"
+import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
+import { respond } from "./answer.ts"
+import { decodeBody, type Envelope, encodeBody, MAX_ENVELOPE_BYTES } from "./envelope.ts"
+import { Mailbox } from "./mailbox.ts"
+
+/** Status of an answer that refuses, by the code of its closing. */
+const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
+
+/** What tells the three HTTP acceptors apart. */
+export interface Drain {
+  /** A request brought an upload, a poll or both, and the upload has been heard. Answers it. */
+  drain(mailbox: Mailbox, exchange: HttpExchange, envelope: Envelope, door: Door, first: boolean): void
+  /** Opens the stream of a link, for the transport that has one. */
+  stream?(exchange: HttpExchange): void
+  /** Nothing more will be asked of this link. */
+  forgotten?(mailbox: Mailbox): void
+}
+
+/** The server half that the HTTP transports share: links by id, uploads in order, a coded answer to everything else. */
+export function createHttpAcceptor(name: string, createDrain: (door: Door) => Drain): Acceptor {
+  return { name, open: (door) => openHttpAcceptor(name, door, createDrain(door)) }
+}
+
+function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }: Drain): OpenAcceptor {
+  /** Links by their secret id. A closed one stays until its channel must have asked again, and been told why. */
+  const mailboxes = new Map<string, Mailbox>()
+  const forgetting = new Set<() => void>()
+
+  const forgetLater = (mailbox: Mailbox): void => {
+    if (!mailboxes.has(mailbox.id)) return
+    const cancel = door.runtime.after(Math.max(door.holdMs, POLL_CEILING_MS), () => {
+      forgetting.delete(cancel)
+      mailboxes.delete(mailbox.id)
+      forgotten?.(mailbox)
+    })
+    forgetting.add(cancel)
+  }
+
+  const create = (exchange: HttpExchange): Mailbox => {
+    const mailbox: Mailbox = new Mailbox(name, door.runtime.id(), door.hub, door.runtime, () => forgetLater(mailbox))
+    mailbox.sink = door.admit(mailbox, originOf(name, exchange))
+    return mailbox
+  }
+
+  return {
+    async exchange(exchange) {
+      if (exchange.method === "GET" && stream !== undefined) return stream(exchange)
+      if (exchange.method !== "POST") {
+        return respond(exchange, 405, { hub: door.hub, close: closing("refused", "only POST is understood here") })
+      }
+      try {
+        const body = await exchange.body(door.maxBatchBytes + MAX_ENVELOPE_BYTES)
+        const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
+        const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
+        if (envelope.link !== undefined && known === undefined) {
+          return respond(exchange, 404, { hub: door.hub, close: closing("link-unknown", "no such link here") })
+        }
+        if (known === undefined && (envelope.up !== 1 || batch === undefined)) {
+          throw protocolError("a first request without a hello")
+        }
+        const mailbox = known ?? create(exchange)
+        if (envelope.up !== undefined) mailbox.hear(envelope.up, batch)
+        if (envelope.close !== undefined) mailbox.lost(envelope.close)
+        if (known === undefined) {
+          if (mailbox.closing !== undefined) {
+            // Refused: the one answer says everything, and nobody is kept in mind.
+            const stamp = { ...mailbox.stamp(envelope), close: mailbox.closing }
+            return respond(exchange, 200, stamp, encodeBody(stamp, mailbox.take()))
+          }
+          mailboxes.set(mailbox.id, mailbox)
+        }
+        drain(mailbox, exchange, envelope, door, known === undefined)
+      } catch (error) {
+        if (!(error instanceof EverwireError)) throw error
+        const { code, message } = error
+        respond(exchange, STATUS[code] ?? 400, { hub: door.hub, close: closing(code, message) })
+      }
+    },
+    close() {
+      for (const cancel of forgetting) cancel()
+      mailboxes.clear()
+    },
+  }
+}
+
+function originOf(transport: string, exchange: HttpExchange): LinkOrigin {
+  return { transport, address: exchange.address, header: exchange.header }
+}

@@ -1,0 +1,31 @@
+import type { HttpExchange } from "../transport.ts"
+import { BYTES_TYPE, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
+
+/**
+ * What every answer says about itself: it is nobody's to store, to transform or to guess the type of.
+ */
+export const NO_STORE = {
+  "cache-control": "no-store, no-transform",
+  "x-content-type-options": "nosniff",
+} as const
+
+/** Answers with an envelope, or with a body that begins with one. */
+export function respond(
+  exchange: HttpExchange,
+  status: number,
+  envelope: Envelope,
+  body: string | Uint8Array = writeEnvelope(envelope),
+): void {
+  const retryAfterMs = envelope.close?.retryAfterMs
+  exchange.respond(
+    status,
+    {
+      ...NO_STORE,
+      "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE,
+      // Where a balancer goes by connection, another connection is the only way to another hub.
+      ...(envelope.close !== undefined && { connection: "close" }),
+      ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
+    },
+    body,
+  )
+}

@@ -1,0 +1,96 @@
+import { type Batch, decodeBatch, encodeBatch, joinBatches, text, utf8 } from "../../kernel/codec.ts"
+import { type Closing, protocolError } from "../../kernel/errors.ts"
+import { readClosing } from "../../kernel/handshake.ts"
+import { readCount } from "../../kernel/packet.ts"
+
+/**
+ * The first line of every HTTP body and of every control event on a stream. Uploads and polls are numbered from 1 on each
+ * link, so that a repeated request is answered again and a stale answer is recognised.
+ */
+export interface Envelope {
+  /** Secret id of the link, minted by the hub. Absent in the first request. */
+  readonly link?: string
+  /** Number of this upload. Absent when nothing is brought. */
+  readonly up?: number
+  /** Number of this poll. Absent when nothing is fetched. */
+  readonly poll?: number
+  /** Longest hold the channel's network allows, in milliseconds. */
+  readonly holdMs?: number
+  /** Single-use ticket for the stream that belongs to this link. */
+  readonly ticket?: string
+  /** Id of the hub that answers. */
+  readonly hub?: string
+  /** The link ends with this exchange. */
+  readonly close?: Closing
+}
+
+/** What a body may hold beside its batch. */
+export const MAX_ENVELOPE_BYTES = 1_024
+
+export const TEXT_TYPE = "text/plain;charset=UTF-8"
+export const BYTES_TYPE = "application/octet-stream"
+
+/** An envelope alone, as a stream carries it. */
+export function writeEnvelope(envelope: Envelope): string {
+  return `@${JSON.stringify(envelope)}`
+}
+
+/** A body: the envelope, then the batches as one. */
+export function encodeBody(envelope: Envelope, batches: readonly Batch[]): string | Uint8Array<ArrayBuffer> {
+  const line = writeEnvelope(envelope)
+  if (batches.length === 0) return line
+  const batch = joinBatches(batches)
+  if (typeof batch === "string") return `${line}\n${batch}`
+  const head = encodeBatch([line, new Uint8Array()]) as Uint8Array // holds bytes, so it is bytes
+  const body = new Uint8Array(head.length - 4 + batch.length)
+  body.set(head.subarray(0, head.length - 4))
+  body.set(batch, head.length - 4)
+  return body
+}
+
+/** Inverse of {@link encodeBody}. @throws EverwireError `protocol-error` */
+export function decodeBody(body: Uint8Array, contentType: string): { envelope: Envelope; batch: Batch | undefined } {
+  if (contentType.startsWith(BYTES_TYPE)) {
+    const length = body.length < 4 ? 0 : readLength(body)
+    const [line] = decodeBatch(body.subarray(0, 4 + length))
+    if (typeof line !== "string") throw protocolError("a body without an envelope")
+    const rest = body.subarray(4 + length)
+    return { envelope: readEnvelope(line), batch: rest.length > 0 ? rest : undefined }
+  }
+  const whole = text(body)
+  const end = whole.indexOf("\n")
+  if (end < 0) return { envelope: readEnvelope(whole), batch: undefined }
+  return { envelope: readEnvelope(whole.slice(0, end)), batch: whole.slice(end + 1) }
+}
+
+/** @throws EverwireError `protocol-error` */
+export function readEnvelope(line: string): Envelope {
+  let fields: unknown
+  try {
+    if (line.startsWith("@")) fields = JSON.parse(line.slice(1))
+  } catch {
+    // refused below
+  }
+  if (typeof fields !== "object" || fields === null) throw protocolError("a body without an envelope")
+  const given = fields as Readonly<Record<string, unknown>> // an object; each field is narrowed here
+  const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {}
+  for (const name of ["link", "ticket", "hub"] as const) {
+    const value = given[name]
+    if (typeof value === "string" && value.length <= 64) envelope[name] = value
+  }
+  for (const name of ["up", "poll", "holdMs"] as const) {
+    const value = given[name]
+    if (value !== undefined) envelope[name] = readCount(String(value))
+  }
+  if (given["close"] !== undefined) envelope.close = readClosing(given["close"])
+  return envelope
+}
+
+/** Bytes that a body takes when sent. */
+export function bodyBytes(body: string | Uint8Array): Uint8Array {
+  return typeof body === "string" ? utf8(body) : body
+}
+
+function readLength(body: Uint8Array): number {
+  return new DataView(body.buffer, body.byteOffset, 4).getUint32(0) & 0x7fff_ffff
+}

@@ -1,0 +1,152 @@
+import { joinBatches, sizeOf } from "../../kernel/codec.ts"
+import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
+import { type Closing, closing } from "../../kernel/errors.ts"
+import type { Runtime } from "../../kernel/runtime.ts"
+import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
+import { respond } from "./answer.ts"
+import { type Envelope, encodeBody } from "./envelope.ts"
+
+/**
+ * The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. The last answer is kept until
+ * the next poll shows that it arrived, because a lost answer is asked for again.
+ */
+export class Mailbox implements Link {
+  readonly name: string
+  readonly id: string
+  readonly hub: string
+  bufferedBytes = 0
+  /** Where batches and the end of the link are told; set right after construction, by `admit`. */
+  sink: LinkSink | undefined
+  /** Something was put in, or the link closed. */
+  onMail: (() => void) | undefined
+  /** Set when either side has closed the link. */
+  closing: Closing | undefined
+  /** Whether mail cannot tell the channel of the end: it said so itself, or is not reached any more. */
+  #isLost = false
+  #batches: Batch[] = []
+  /** Number of the last upload that was heard. */
+  #up = 0
+  /** Number of the last poll that was answered or is held. */
+  #poll = 0
+  /** The answer to that poll, once given. */
+  #answer: { envelope: Envelope; batches: Batch[] } | undefined
+  /** The poll that is being held. */
+  #held: { exchange: HttpExchange; envelope: Envelope; cancel: () => void } | undefined
+  readonly #forget: () => void
+  readonly #runtime: Runtime
+
+  constructor(name: string, id: string, hub: string, runtime: Runtime, forget: () => void) {
+    this.name = name
+    this.id = id
+    this.hub = hub
+    this.#runtime = runtime
+    this.#forget = forget
+  }
+
+  send(batch: Batch): void {
+    if (this.closing !== undefined) return
+    this.#batches.push(batch)
+    this.bufferedBytes += sizeOf(batch)
+    this.onMail?.()
+  }
+
+  close(why: Closing): void {
+    if (this.closing !== undefined) return
+    this.closing = why
+    this.#forget()
+    this.onMail?.()
+  }
+
+  /** The other end closed the link, or is known to have gone. */
+  lost(why: Closing): void {
+    if (this.closing !== undefined) return
+    this.closing = why
+    this.#isLost = true
+    this.#forget()
+    this.onMail?.()
+    this.sink?.closed(why)
+  }
+
+  /** Hears an upload. One that was heard before is a repetition; one that skips breaks the order. */
+  hear(up: number, batch: Batch | undefined): void {
+    if (this.closing !== undefined) return
+    if (up === this.#up + 1) {
+      this.#up = up
+      if (batch !== undefined) this.sink?.batch(batch)
+    } else if (up > this.#up) {
+      this.lost(closing("protocol-error", `upload ${up} after ${this.#up}`))
+    }
+  }
+
+  /** Whether there is something to bring down. */
+  get hasMail(): boolean {
+    return this.#batches.length > 0 || this.closing !== undefined
+  }
+
+  /** Takes what waits, as one batch. */
+  take(): Batch[] {
+    if (this.#batches.length === 0) return []
+    const batches = this.#batches
+    const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES
+    this.#batches = []
+    this.bufferedBytes = 0
+    if (wasFull) this.#runtime.soon(() => this.#writable())
+    return [joinBatches(batches)]
+  }
+
+  /**
+   * Answers a poll: again with the same if it was answered before, at once if there is mail, else `hold` decides when to
+   * stop waiting by calling `release`.
+   */
+  poll(exchange: HttpExchange, envelope: Envelope, hold: (release: () => void) => () => void): void {
+    const { poll = 0 } = envelope
+    if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, this.#answer)
+    if (poll < this.#poll || poll > this.#poll + 1) {
+      return respond(exchange, 409, { hub: this.hub, close: closing("refused", `poll ${poll} after ${this.#poll}`) })
+    }
+    this.release() // a repetition of the held poll: its first asker has given up
+    this.#poll = poll
+    this.#answer = undefined
+    const held = { exchange, envelope, cancel: () => {} }
+    this.#held = held
+    this.onMail = () => this.release()
+    if (this.hasMail) this.release()
+    else held.cancel = hold(() => this.release())
+  }
+
+  /** Answers the held poll with what there is. */
+  release(): void {
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    held.cancel()
+    this.#answer = { envelope: this.stamp(held.envelope), batches: this.take() }
+    this.#respond(held.exchange, this.#answer)
+  }
+
+  /**
+   * What every answer says: whose it is, and to which request. The end of the link is the last of the mail: told beside
+   * it, in the answer to an upload, it would overtake what was sent before.
+   */
+  stamp({ up, poll }: Envelope): Envelope {
+    // But what was wrong with an upload is told at once: whoever sent it has nothing more to hear.
+    const isRefused = this.closing?.code === "protocol-error" || this.closing?.code === "too-large"
+    const isMail = poll !== undefined || this.#isLost || isRefused
+    return {
+      link: this.id,
+      hub: this.hub,
+      ...(up !== undefined && { up }),
+      ...(poll !== undefined && { poll }),
+      ...(this.closing !== undefined && isMail && { close: this.closing }),
+    }
+  }
+
+  /** Told when whoever takes has put down what it took: what is sent from inside must come after it. */
+  #writable(): void {
+    if (this.closing === undefined) this.sink?.writable()
+  }
+
+  #respond(exchange: HttpExchange, { envelope, batches }: { envelope: Envelope; batches: Batch[] }): void {
+    respond(exchange, 200, envelope, encodeBody(envelope, batches))
+  }
+}

@@ -1,0 +1,33 @@
+import { EXCHANGE_DEADLINE_MS, SPEAK_FLOOR_MS } from "../../kernel/defaults.ts"
+import { type Down, Uplink } from "../http/uplink.ts"
+import type { Dialer } from "../transport.ts"
+
+/**
+ * Long-poll: one exchange is always held by the hub until there is something to bring down; uploads go beside it. Two
+ * connections, one round trip of latency, works through everything that passes POST.
+ */
+export const longPoll: Dialer = {
+  name: "long-poll",
+  supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
+  dial(target, sink) {
+    return new Uplink("long-poll", target, sink, (uplink): Down => {
+      let holdMs = target.holdMs
+      const poll = async (): Promise<void> => {
+        while ((await uplink.fetch(holdMs + EXCHANGE_DEADLINE_MS)) !== undefined);
+      }
+      return {
+        polls: "first",
+        get holdMs() {
+          return holdMs
+        },
+        opened: () => void poll(),
+        // A proxy that cuts a silent answer after T is stayed under from now on.
+        cut(heldMs) {
+          if (heldMs < SPEAK_FLOOR_MS || heldMs >= holdMs) return
+          holdMs = Math.max(SPEAK_FLOOR_MS, Math.floor(heldMs * 0.8))
+          target.learnHold(holdMs)
+        },
+      }
+    })
+  },
+}

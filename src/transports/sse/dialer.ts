@@ -1,0 +1,49 @@
+import { closing } from "../../kernel/errors.ts"
+import { readEnvelope } from "../http/envelope.ts"
+import { type Down, Uplink } from "../http/uplink.ts"
+import type { Batch, ClientStream, Dialer } from "../transport.ts"
+import { fromBase64 } from "./base64.ts"
+
+/**
+ * SSE: batches come down on an EventSource (HTML standard, section 9.2), uploads are POSTs. The hello goes up first and is
+ * answered with a single-use ticket for the stream, so no secret stands in a URL.
+ */
+export const sse: Dialer = {
+  name: "sse",
+  streamed: true,
+  supported: (platform) => platform.openStream !== undefined && (platform.fetch ?? globalThis.fetch) !== undefined,
+  dial(target, sink) {
+    return new Uplink("sse", target, sink, (uplink): Down => {
+      let stream: ClientStream | undefined
+      return {
+        polls: "never",
+        opened({ ticket = "" }) {
+          const url = `${target.url}/sse?ticket=${ticket}`
+          try {
+            stream = target.platform.openStream?.(url, target.withCredentials)
+          } catch (error) {
+            return uplink.fail(closing("unsupported", String(error)))
+          }
+          if (stream === undefined) return
+          stream.onmessage = ({ data }) => {
+            try {
+              const event = String(data)
+              if (event.startsWith("@")) uplink.hear(readEnvelope(event), undefined)
+              else uplink.hear(undefined, event.startsWith("=") ? fromBase64(event.slice(1)) : (event satisfies Batch))
+            } catch {
+              uplink.fail(closing("protocol-error", "an event that is no batch"))
+            }
+          }
+          // EventSource would dial again by itself, with a ticket that is used up: the connector does that.
+          stream.onerror = () => uplink.fail(closing("network", "the stream broke"))
+        },
+        stop() {
+          if (stream === undefined) return
+          stream.onmessage = null
+          stream.onerror = null
+          stream.close()
+        },
+      }
+    })
+  },
+}

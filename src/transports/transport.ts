@@ -1,0 +1,175 @@
+import type { Link, LinkSink } from "../kernel/link.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+
+export type { Batch } from "../kernel/codec.ts"
+export type { Link, LinkSink } from "../kernel/link.ts"
+
+/** Where a dialer dials, and with what. */
+export interface Target {
+  /** The hub's URL with `http:` or `https:`, without a trailing slash. */
+  readonly url: string
+  readonly runtime: Runtime
+  /** The platform's own means, or those that the application injected. Read when dialing, never at load. */
+  readonly platform: Platform
+  /** Whether cookies go along to another origin. */
+  readonly withCredentials: boolean
+  /** For how long a poll may be held on this network, in milliseconds. */
+  readonly holdMs: number
+  /** Tells that this network cut a poll, and how long a hold it may allow; remembered for the next dial. */
+  learnHold(holdMs: number): void
+}
+
+/** The client half of a transport. */
+export interface Dialer {
+  /** The transport's name: the same as the acceptor's. */
+  readonly name: string
+  /**
+   * Whether something on the way may hold this transport's bytes back while it looks open (a proxy that buffers streams).
+   * Such a link carries traffic when welcomed, but the rungs below it are only let go once it has answered a probe.
+   */
+  readonly streamed?: boolean
+  /** Whether this platform has what the transport needs. */
+  supported(platform: Platform): boolean
+  /**
+   * Starts a link. Synchronous: what is sent before the wire is open waits inside the link, a failure arrives as
+   * `sink.closed`, and cancelling is closing the link.
+   */
+  dial(target: Target, sink: LinkSink): Link
+}
+
+/** Who is at the other end of a link, as far as its wire can tell. */
+export interface LinkOrigin {
+  /** The transport's name. */
+  readonly transport: string
+  /** The remote address, where there is one. Behind a proxy it is the proxy's. */
+  readonly address: string | undefined
+  /** A header of the request that opened the link, by lower-case name. */
+  header(name: string): string | undefined
+}
+
+/** What the hub lends an acceptor. */
+export interface Door {
+  readonly runtime: Runtime
+  /** Id of this hub, for every answer. */
+  readonly hub: string
+  /** Largest batch a link may bring in, in bytes. */
+  readonly maxBatchBytes: number
+  /** For how long a poll is held at most, in milliseconds. */
+  readonly holdMs: number
+  /** Takes a new link in. The first batch of the sink must be a hello. */
+  admit(link: Link, origin: LinkOrigin): LinkSink
+}
+
+/** The server half of a transport. */
+export interface Acceptor {
+  readonly name: string
+  /** Called once by the hub that it is given to. */
+  open(door: Door): OpenAcceptor
+}
+
+/** An acceptor at work. What it can take tells the hub's doors what to bring it. */
+export interface OpenAcceptor {
+  /** Answers one HTTP exchange on `<hub path>/<transport name>`. The Origin check has passed. */
+  exchange?(exchange: HttpExchange): Promise<void> | void
+  /** Takes a WebSocket over after its handshake. The Origin check has passed. */
+  socket?(socket: ServerSocket, origin: LinkOrigin): void
+  /** Ends what the acceptor itself keeps (not the links, which the hub closes). */
+  close?(): void
+}
+
+/** One HTTP request and its answer, whatever server it comes from. */
+export interface HttpExchange {
+  readonly method: string
+  /** Path of the URL, without the query. */
+  readonly path: string
+  /** One parameter of the query. */
+  query(name: string): string | undefined
+  /** One header, by lower-case name. The function may be kept after the exchange and holds nothing else of it. */
+  readonly header: (name: string) => string | undefined
+  readonly address: string | undefined
+  /**
+   * Reads the whole body, counting bytes as they come.
+   * @throws EverwireError `too-large`, `timeout`, `network`
+   */
+  body(maxBytes: number): Promise<Uint8Array>
+  /** Answers at once. At most one of `respond` and `stream` is called. */
+  respond(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): void
+  /** Answers with an open body of text. */
+  stream(status: number, headers: Readonly<Record<string, string>>): HttpStream
+  /** Calls back once when the client is known to have gone before the answer was complete. */
+  onAbort(run: () => void): void
+}
+
+/** An answer that stays open. */
+export interface HttpStream {
+  write(text: string): void
+  end(): void
+  /** Bytes written and not yet taken by the network. */
+  readonly bufferedBytes: number
+  /** Calls back when `bufferedBytes` has fallen to nothing after it had grown. */
+  onDrain(run: () => void): void
+}
+
+/** A WebSocket on the server, after its handshake. Whoever brings one wraps the socket of his runtime. */
+export interface ServerSocket {
+  /** Bytes sent and not yet taken by the network. */
+  readonly bufferedAmount: number
+  /** Sends one message: text for a string, binary for bytes. Does nothing when the socket is not open. */
+  send(data: string | Uint8Array): void
+  close(code: number, reason: string): void
+  /** Ends the connection at once, without a closing handshake. */
+  terminate(): void
+  /** Each listener is set once. */
+  onMessage(run: (data: string | Uint8Array) => void): void
+  /** `bufferedAmount` has fallen to nothing after it had grown. */
+  onDrain(run: () => void): void
+  /** The socket has closed, for whatever reason; comes once. */
+  onClose(run: (code: number, reason: string) => void): void
+}
+
+/** The part of the WebSocket interface (HTML standard) that the dialer uses. */
+export interface ClientSocket {
+  binaryType: string
+  readonly bufferedAmount: number
+  onopen: (() => void) | null
+  onmessage: ((event: { data: unknown }) => void) | null
+  onclose: ((event: { code: number; reason: string }) => void) | null
+  onerror: ((event: unknown) => void) | null
+  send(data: string | Uint8Array): void
+  close(code?: number, reason?: string): void
+}
+
+/** The part of the EventSource interface (HTML standard) that the dialer uses. */
+export interface ClientStream {
+  onmessage: ((event: { data: unknown }) => void) | null
+  onerror: ((event: unknown) => void) | null
+  close(): void
+}
+
+/** What a client needs of its platform. A member that is missing is asked of the global scope when dialing. */
+export interface Platform {
+  /** Opens a WebSocket; absent where there is none. */
+  openSocket?(url: string): ClientSocket
+  /** Opens an EventSource; absent where there is none. */
+  openStream?(url: string, withCredentials: boolean): ClientStream
+  fetch?(url: string, init: FetchInit): Promise<FetchAnswer>
+}
+
+/** The part of `RequestInit` (Fetch standard) that the HTTP dialers set. */
+export interface FetchInit {
+  method: string
+  headers: Record<string, string>
+  body: string | Uint8Array<ArrayBuffer>
+  credentials: "include" | "same-origin"
+  redirect: "error"
+  cache: "no-store"
+  keepalive?: boolean
+  signal?: AbortSignal
+}
+
+/** The part of `Response` that the HTTP dialers read. */
+export interface FetchAnswer {
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  arrayBuffer(): Promise<ArrayBuffer>
+}

@@ -1,0 +1,62 @@
+import type { Closing } from "../../kernel/errors.ts"
+import type { Runtime } from "../../kernel/runtime.ts"
+import type { Acceptor, Batch, Link, LinkSink, ServerSocket } from "../transport.ts"
+import { readClose, writeClose } from "./close-code.ts"
+
+/** A peer that does not answer the closing handshake is cut off after so long. */
+const CLOSE_GRACE_MS = 2_000
+
+/** The server half of WebSocket, over whatever socket the runtime has. */
+export function websocketAcceptor(): Acceptor {
+  return {
+    name: "websocket",
+    open: (door) => ({
+      socket(socket, origin) {
+        const link = new SocketLink(socket, door.runtime)
+        link.sink = door.admit(link, origin)
+      },
+    }),
+  }
+}
+
+class SocketLink implements Link {
+  readonly name = "websocket"
+  sink: LinkSink | undefined
+  readonly #socket: ServerSocket
+  readonly #runtime: Runtime
+  #closed = false
+  /** Cuts a socket that does not finish its closing handshake. */
+  #cancelCut: (() => void) | undefined
+
+  constructor(socket: ServerSocket, runtime: Runtime) {
+    this.#socket = socket
+    this.#runtime = runtime
+    socket.onMessage((batch) => {
+      if (!this.#closed) this.sink?.batch(batch)
+    })
+    socket.onDrain(() => {
+      if (!this.#closed) this.sink?.writable()
+    })
+    socket.onClose((code, reason) => {
+      this.#cancelCut?.()
+      if (this.#closed) return
+      this.#closed = true
+      this.sink?.closed(readClose(code, reason))
+    })
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  send(batch: Batch): void {
+    if (!this.#closed) this.#socket.send(batch)
+  }
+
+  close(why: Closing): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#socket.close(...writeClose(why))
+    this.#cancelCut = this.#runtime.after(CLOSE_GRACE_MS, () => this.#socket.terminate())
+  }
+}

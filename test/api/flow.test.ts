@@ -1,0 +1,159 @@
+import { createChannel } from "everwire"
+import { afterEach, describe, expect, it } from "vitest"
+import { connect, disposeAll, nextOf, onDispose, startDuo, startHub } from "../support/hub-server.ts"
+
+afterEach(disposeAll)
+
+const MIB = 1_048_576
+
+describe("flush", () => {
+  it("resolves when the hub has heard everything said so far", async () => {
+    const { hub, channel } = await startDuo()
+    const heard: unknown[] = []
+    hub.on("n", (data) => heard.push(data))
+    for (let n = 0; n < 10; n++) channel.send("n", n)
+    await channel.flush()
+    expect(heard).toHaveLength(10)
+    expect(channel.bufferedBytes).toBe(0)
+    expect(channel.explain()).toMatchObject({ said: 10, acknowledged: 10 })
+  })
+
+  it("resolves at once when nothing waits", async () => {
+    const { url } = await startHub()
+    const channel = createChannel(url)
+    await channel.flush()
+    expect(channel.status).toBe("connecting")
+    await channel.close()
+  })
+
+  it("waits for the wire to come back", async () => {
+    const { hub, channel, sockets } = await startDuo()
+    const heard = nextOf<unknown>((listener) => hub.on("n", listener))
+    for (const socket of sockets) socket.resetAndDestroy()
+    channel.send("n", 1)
+    await channel.flush()
+    expect(await heard).toBe(1)
+  })
+
+  it("rejects with the code when the session ends first", async () => {
+    const { url } = await startHub({ authenticate: () => null })
+    const channel = createChannel(url)
+    channel.send("n", 1)
+    await expect(channel.flush()).rejects.toMatchObject({ code: "unauthorized" })
+  })
+})
+
+describe("back-pressure", () => {
+  it("shows as false from send above the high-water mark, until writable resolves", async () => {
+    const { channel } = await startDuo()
+    const half = "x".repeat(MIB / 2)
+    expect(channel.send("large", half)).toBe(true)
+    expect(channel.send("large", half)).toBe(false)
+    expect(channel.bufferedBytes).toBeGreaterThan(MIB)
+    await channel.writable()
+    expect(channel.bufferedBytes).toBeLessThan(MIB)
+    await channel.flush()
+    expect(channel.send("small")).toBe(true)
+    await channel.writable()
+  })
+
+  it("shows on the peer too", async () => {
+    const { peer } = await startDuo()
+    const half = "x".repeat(MIB / 2)
+    expect(peer.send("large", half)).toBe(true)
+    expect(peer.send("large", half)).toBe(false)
+    expect(peer.bufferedBytes).toBeGreaterThan(MIB)
+  })
+
+  it("ends on the channel with a throw: the message was not taken, everything before it was", async () => {
+    const { hub, url } = await startHub()
+    const heard: unknown[] = []
+    hub.on("n", (data) => heard.push((data as string).length))
+    const channel = createChannel(url, { maxOutboxBytes: 10_000 })
+    channel.send("n", "x".repeat(5_000))
+    expect(() => channel.send("n", "x".repeat(5_000))).toThrow(
+      expect.objectContaining({ code: "buffer-full", retryable: true }),
+    )
+    await expect(channel.request("n", "x".repeat(5_000))).rejects.toMatchObject({ code: "buffer-full" })
+    channel.send("n", "x".repeat(100))
+    await channel.flush()
+    channel.send("n", "x".repeat(5_000))
+    await channel.close()
+    expect(heard).toEqual([5_000, 100, 5_000])
+  })
+
+  it("ends on the peer with its session: the channel is told buffer-full", async () => {
+    const { channel, peer } = await startDuo({ maxOutboxBytes: 10_000 })
+    const closed = new Promise((resolve) => channel.onStatus((status, { closing }) => resolve([status, closing?.code])))
+    const ended = nextOf<unknown>((listener) => peer.onClose(listener))
+    expect(peer.send("n", "x".repeat(5_000))).toBe(true)
+    expect(peer.send("n", "x".repeat(5_000))).toBe(false)
+    expect(peer.closed).toBe(true)
+    expect(await ended).toMatchObject({ code: "buffer-full", undelivered: 1 })
+    expect(await closed).toEqual(["closed", "buffer-full"])
+  })
+
+  it("does not spare a peer whose answers pile up: its session ends with buffer-full, and the process goes on", async () => {
+    const { hub, channel, peer } = await startDuo({ maxOutboxBytes: 10_000 })
+    hub.handle("page", () => "x".repeat(4_000))
+    hub.handle("later", async () => "x".repeat(4_000))
+    hub.handle("fail", async () => {
+      throw new Error("x")
+    })
+    hub.onError(() => {})
+    const ended = nextOf<unknown>((listener) => peer.onClose(listener))
+    const answers = ["page", "later", "page", "later", "fail", "fail"].map((name) => channel.request(name))
+    const settled = await Promise.allSettled(answers)
+    expect(await ended).toMatchObject({ code: "buffer-full" })
+    expect(settled.at(-1)).toMatchObject({ status: "rejected", reason: { code: "buffer-full" } })
+  })
+
+  it("on writable rejects when the channel closes first", async () => {
+    const { url } = await startHub({ authenticate: () => null })
+    const channel = createChannel(url)
+    while (channel.send("large", "x".repeat(MIB / 2)));
+    await expect(channel.writable()).rejects.toMatchObject({ code: "unauthorized" })
+  })
+})
+
+describe("messages", () => {
+  it("gives the messages of a name one by one, those that came meanwhile included", async () => {
+    const { channel, peer } = await startDuo()
+    for (let n = 0; n < 3; n++) peer.send("n", n)
+    const heard: unknown[] = []
+    for await (const data of channel.messages("n")) {
+      heard.push(data)
+      if (heard.length === 3) for (let n = 3; n < 6; n++) peer.send("n", n)
+      if (heard.length === 6) break
+    }
+    expect(heard).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it("ends with the channel, after what has come before", async () => {
+    const { channel, peer } = await startDuo()
+    peer.send("n", 1)
+    peer.send("n", 2)
+    peer.close()
+    const heard: unknown[] = []
+    for await (const data of channel.messages("n")) heard.push(data)
+    expect(heard).toEqual([1, 2])
+  })
+
+  it("unsubscribes when the loop is left", async () => {
+    const { channel, peer } = await startDuo()
+    const loop = channel.messages("n")
+    const first = loop.next()
+    peer.send("n", 1)
+    expect(await first).toEqual({ value: 1, done: false })
+    expect(await loop.return()).toEqual({ value: undefined, done: true })
+    expect(await loop.next()).toEqual({ value: undefined, done: true })
+  })
+
+  it("on a closed channel ends at once", async () => {
+    const { url } = await startHub()
+    const channel = await connect(url)
+    onDispose(() => channel.close())
+    await channel.close()
+    expect(await channel.messages("n").next()).toEqual({ value: undefined, done: true })
+  })
+})

@@ -1,0 +1,116 @@
+import { type AnyContract, type Channel, createChannel, longPoll, type RequestContext, sse } from "everwire"
+import { createChannel as createCoreChannel, websocket } from "everwire/core"
+import { createHub, type Hub, type NodeHub, type Peer } from "everwire/node"
+import { createHub as createWebHub } from "everwire/server"
+import { describe, expectTypeOf, it } from "vitest"
+
+/** What both ends of the application below share. */
+interface Chat {
+  up: { chat: { text: string }; typing: undefined }
+  down: { chat: { from: string; text: string }; notice: string; picture: Uint8Array }
+  requests: {
+    history(data: { before: number }): Promise<string[]>
+    count(): number
+  }
+}
+
+/** Never called: what stands in it is for the compiler alone. */
+declare const channel: Channel<Chat>
+declare const hub: NodeHub<Chat>
+declare const peer: Peer<Chat>
+
+/** Wraps calls that are to be checked and not made. */
+function checked(_calls: () => unknown): void {}
+
+describe("a contract", () => {
+  it("gives the channel the names and the data of what it sends and hears", () => {
+    expectTypeOf(createChannel<Chat>).returns.toEqualTypeOf<Channel<Chat>>()
+    checked(() => {
+      channel.send("chat", { text: "hi" })
+      channel.send("typing")
+      // @ts-expect-error no such message goes up
+      channel.send("notice", "hi")
+      // @ts-expect-error the data is of another shape
+      channel.send("chat", { words: "hi" })
+      channel.on("chat", (data) => expectTypeOf(data).toEqualTypeOf<{ from: string; text: string }>())
+      channel.on("picture", (data) => expectTypeOf(data).toEqualTypeOf<Uint8Array>())
+      // @ts-expect-error no such message comes down
+      channel.on("typing", () => {})
+      expectTypeOf(channel.messages("notice")).toEqualTypeOf<AsyncGenerator<string, void, void>>()
+    })
+  })
+
+  it("gives the hub and its peers the same, the other way round", () => {
+    expectTypeOf(createHub<Chat>).returns.toEqualTypeOf<NodeHub<Chat>>()
+    expectTypeOf(createWebHub<Chat>).returns.toEqualTypeOf<Hub<Chat>>()
+    checked(() => {
+      hub.on("chat", (data, from) => {
+        expectTypeOf(data).toEqualTypeOf<{ text: string }>()
+        expectTypeOf(from).toEqualTypeOf<Peer<Chat>>()
+      })
+      hub.onPeer((joined) => expectTypeOf(joined).toEqualTypeOf<Peer<Chat>>())
+      hub.send("notice", "hi")
+      hub.to("lobby").except(peer, "muted").send("chat", { from: "ann", text: "hi" })
+      peer.send("picture", new Uint8Array())
+      // @ts-expect-error no such message goes down
+      hub.send("typing")
+      // @ts-expect-error the data is of another shape
+      hub.to("lobby").send("chat", { text: "hi" })
+      // @ts-expect-error no such message goes down
+      peer.send("typing")
+      // @ts-expect-error no such message comes up
+      peer.on("notice", () => {})
+    })
+  })
+
+  it("types requests in both directions by one map of functions", () => {
+    checked(() => {
+      expectTypeOf(channel.request("history", { before: 5 })).resolves.toEqualTypeOf<string[]>()
+      expectTypeOf(channel.request("count")).resolves.toEqualTypeOf<number>()
+      expectTypeOf(peer.request("history", { before: 5 })).resolves.toEqualTypeOf<string[]>()
+      // @ts-expect-error the data is of another shape
+      void channel.request("history", { after: 5 })
+      // @ts-expect-error no such request
+      void channel.request("chat")
+      hub.handle("history", ({ before }, from, { signal }) => {
+        expectTypeOf(before).toEqualTypeOf<number>()
+        expectTypeOf(from).toEqualTypeOf<Peer<Chat>>()
+        expectTypeOf(signal.aborted).toEqualTypeOf<boolean>()
+        return []
+      })
+      channel.handle("history", (data, here, context) => {
+        expectTypeOf(data).toEqualTypeOf<{ before: number }>()
+        expectTypeOf(here).toEqualTypeOf<Channel<Chat>>()
+        expectTypeOf(context).toEqualTypeOf<RequestContext>()
+        return []
+      })
+    })
+  })
+
+  it("may be left out: then any name goes, with unknown data", () => {
+    checked(() => {
+      const any = createChannel("http://host")
+      expectTypeOf(any).toEqualTypeOf<Channel<AnyContract>>()
+      any.send("whatever", { x: 1 })
+      any.on("whatever", (data) => expectTypeOf(data).toEqualTypeOf<unknown>())
+      expectTypeOf(any.request("whatever")).resolves.toEqualTypeOf<unknown>()
+    })
+  })
+})
+
+describe("the options", () => {
+  it("take the ladder by name or by object in everwire, by object alone in everwire/core", () => {
+    checked(() => {
+      createChannel("http://host", { transports: ["sse", longPoll] })
+      // @ts-expect-error no such transport
+      createChannel("http://host", { transports: ["telegraph"] })
+      createCoreChannel("http://host", { transports: [websocket, sse] })
+      // @ts-expect-error core knows no names
+      createCoreChannel("http://host", { transports: ["sse"] })
+      // @ts-expect-error core has no ladder of its own
+      createCoreChannel("http://host")
+      // @ts-expect-error the runtime-neutral hub has no WebSocket of its own
+      createWebHub({ transports: ["websocket"] })
+    })
+  })
+})

@@ -1,0 +1,317 @@
+// The page of `npm start` in a real browser, with a person at each end: one at the page, one at a terminal.
+
+import { execFileSync, spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+
+const transports = ["websocket", "sse", "long-poll", "short-poll"] as const
+type TransportName = (typeof transports)[number]
+type Position = "fine" | "refused" | "mute"
+
+const WAIT_MS = 15_000
+
+const executablePath = findChromium() ?? ""
+
+if (executablePath === "") {
+  const missing = "no Chromium here (CHROME_BIN or `chromium` in the PATH)"
+  if (process.env["CI"] === "true") {
+    it("has a Chromium to run in", () => expect.fail(missing))
+  } else {
+    console.warn(`${missing}: the suite of the browser is skipped`)
+  }
+}
+
+describe.skipIf(executablePath === "")("the chat's page in Chromium", () => {
+  let browser: Browser
+  let server: Program
+  let terminal: Program
+  let url: string
+  /** The page at which most of this happens. Each test leaves it on the WebSocket, with all switches at "fine". */
+  let page: Page
+
+  beforeAll(async () => {
+    server = new Program("examples/chat/server.mjs")
+    url = (await server.line(/http:\S+/))[0]
+    terminal = new Program("examples/chat/terminal.mjs", url, "Terminal")
+    browser = await chromium.launch({
+      executablePath,
+      args: [
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+      ],
+    })
+    page = await openPage()
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    terminal?.stop()
+    server?.stop()
+  })
+
+  it("opens over the WebSocket, with everybody who is here", async () => {
+    await carriedBy(page, "websocket")
+    await page.getByLabel("Who is here").getByText("Terminal").waitFor()
+    await page.getByLabel("Who is here").getByText("(you)").waitFor()
+    await expectShown(page, "why", "websocket is the preferred transport and works")
+    await page.waitForFunction(() => /^\d+ ms$/.test(document.getElementById("rtt")?.textContent ?? ""))
+  })
+
+  it.each(transports)("chats over %s while the others are refused", async (transport) => {
+    await turn(page, transport, "fine")
+    for (const other of transports) if (other !== transport) await turn(page, other, "refused")
+    await carriedBy(page, transport)
+    await terminal.line(`— carried by ${transport} —`)
+
+    await chat(page, terminal)
+    await expectNothingLost(page)
+  })
+
+  it("climbs back to the WebSocket when everything is given back", async () => {
+    await giveEverythingBack(page)
+    await expectNothingLost(page)
+  })
+
+  it("leaves a WebSocket that has gone mute, with what was said into it, and climbs back", async () => {
+    await forget(page)
+    await turn(page, "websocket", "mute")
+    const lost = await say(page)
+    await carriedBy(page, "sse")
+    await terminal.line(lost)
+    await expectNothingLost(page)
+
+    await turn(page, "sse", "mute")
+    await carriedBy(page, "long-poll")
+    await chat(page, terminal)
+    await giveEverythingBack(page)
+    await expectNothingLost(page)
+  })
+
+  it("survives the network going away and coming back, under a WebSocket", async () => {
+    await goOffline(page)
+    const up = await say(page)
+    const down = terminal.say(`terminal says ${++said}`)
+    await page.context().setOffline(false)
+    await terminal.line(up)
+    await expectHeard(page, down)
+    await carriedBy(page, "websocket")
+    await expectNothingLost(page)
+  })
+
+  it("survives the network going away and coming back, under a long-poll", async () => {
+    await turn(page, "websocket", "refused")
+    await turn(page, "sse", "refused")
+    await carriedBy(page, "long-poll")
+
+    await goOffline(page)
+    const up = await say(page)
+    const down = terminal.say(`terminal says ${++said}`)
+    await page.context().setOffline(false)
+    await terminal.line(up)
+    await expectHeard(page, down)
+
+    await giveEverythingBack(page)
+    await expectNothingLost(page)
+  })
+
+  it("carries the talk of two pages on different networks", async () => {
+    const other = await openPage()
+    await carriedBy(other, "websocket")
+    await expectHeard(other, await say(page))
+    await expectHeard(page, await say(other))
+
+    await forget(page)
+    await goOffline(other)
+    await turn(page, "websocket", "refused")
+    await carriedBy(page, "sse")
+    const missed = await say(page)
+    await other.context().setOffline(false)
+    await expectHeard(other, missed)
+    await expectHeard(page, await say(other))
+
+    await giveEverythingBack(page)
+    await carriedBy(other, "websocket")
+    await expectNothingLost(page)
+    await expectNothingLost(other)
+    await other.context().close()
+  })
+
+  /** A page in a context of its own: its own network, its own memory. */
+  async function openPage(): Promise<Page> {
+    const context = await browser.newContext()
+    context.setDefaultTimeout(WAIT_MS)
+    const opened = await context.newPage()
+    await opened.goto(url)
+    // A loss or a doubling that was ever shown is remembered, even if a later look would find it made good.
+    await opened.evaluate(() => {
+      const verdict = document.getElementById("verdict")
+      const note = (): void => {
+        if (verdict?.textContent !== "0 lost, 0 doubled") document.documentElement.dataset["failed"] = "true"
+      }
+      if (verdict !== null) new MutationObserver(note).observe(verdict, { childList: true })
+    })
+    return opened
+  }
+})
+
+// — at the page —
+
+/** Turns a switch and waits until the server has. */
+async function turn(page: Page, transport: TransportName, position: Position): Promise<void> {
+  await page
+    .getByRole("group", { name: `with ${transport}` })
+    .getByLabel(position)
+    .check()
+  await page.locator(`.rung[data-transport="${transport}"][data-position="${position}"]`).waitFor()
+}
+
+async function giveEverythingBack(page: Page): Promise<void> {
+  for (const transport of transports) await turn(page, transport, "fine")
+  await carriedBy(page, "websocket")
+}
+
+/** What was learned in the test before must not decide which rung this one falls to. */
+async function forget(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Forget what broke" }).click()
+}
+
+/** Takes the network away and waits until the channel has noticed. An open WebSocket is not cut: it goes silent. */
+async function goOffline(page: Page): Promise<void> {
+  await page.context().setOffline(true)
+  await page.waitForFunction(() => document.documentElement.dataset["status"] === "reconnecting")
+}
+
+async function carriedBy(page: Page, transport: TransportName): Promise<void> {
+  await expectShown(page, "transport", transport)
+  await expectShown(page, "status", `open, over ${transport}`)
+}
+
+async function expectShown(page: Page, id: string, text: string): Promise<void> {
+  await page.waitForFunction(([of, wanted]) => document.getElementById(of ?? "")?.textContent === wanted, [id, text])
+}
+
+let said = 0
+
+/** Says something new at the page. Returns the text. */
+async function say(page: Page): Promise<string> {
+  const text = `page says ${++said}`
+  await page.getByLabel("Message", { exact: true }).fill(text)
+  await page.getByRole("button", { name: "Send" }).click()
+  return text
+}
+
+/** The page shows what somebody else said, once. */
+async function expectHeard(page: Page, text: string): Promise<void> {
+  const heard = page.locator("#messages .message").getByText(text, { exact: true })
+  await heard.waitFor()
+  expect(await heard.count()).toBe(1)
+}
+
+/** One saying each way. */
+async function chat(page: Page, terminal: Program): Promise<void> {
+  await terminal.line(await say(page))
+  await expectHeard(page, terminal.say(`terminal says ${++said}`))
+}
+
+/** What has been sent by now arrives, and the counts of both directions have never shown a loss or a doubling. */
+async function expectNothingLost(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const counts = (id: string): number[] =>
+      Array.from(document.querySelectorAll(`#${id} td`), (cell) => Number(cell.textContent?.replaceAll(",", "")))
+    const { dataset } = document.documentElement
+    const [sent = 0, received = 0] = counts("up")
+    const [told = 0] = counts("down")
+    dataset["sent"] ??= String(sent)
+    dataset["told"] ??= String(told)
+    // Both streams have got past this moment.
+    return received > Number(dataset["sent"]) && told > Number(dataset["told"]) + 1
+  })
+  const seen = await page.evaluate(() => {
+    const { dataset } = document.documentElement
+    delete dataset["sent"]
+    delete dataset["told"]
+    return { verdict: document.getElementById("verdict")?.textContent, failed: dataset["failed"] }
+  })
+  expect(seen).toEqual({ verdict: "0 lost, 0 doubled", failed: undefined })
+}
+
+// — programs —
+
+/** A program of examples/chat, and what it has printed. */
+class Program {
+  readonly #child
+  readonly #lines: string[] = []
+  #errors = ""
+  /** Called for every line and at the end of the program. */
+  #onNews = new Set<() => void>()
+
+  constructor(script: string, ...args: string[]) {
+    const root = fileURLToPath(new URL("../..", import.meta.url))
+    const child = spawn(process.execPath, [script, ...args], { cwd: root, env: { ...process.env, PORT: "0" } })
+    this.#child = child
+    child.stderr.on("data", (chunk) => {
+      this.#errors += String(chunk)
+    })
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#lines.push(line)
+      this.#tell()
+    })
+    child.once("exit", () => this.#tell())
+  }
+
+  /** A line that it has printed or will print. */
+  line(wanted: RegExp | string): Promise<RegExpExecArray | [string]> {
+    const find = (): RegExpExecArray | [string] | undefined => {
+      for (const line of this.#lines) {
+        const match =
+          typeof wanted === "string" ? (line.endsWith(wanted) ? ([line] as [string]) : null) : wanted.exec(line)
+        if (match !== null) return match
+      }
+      return undefined
+    }
+    return new Promise((resolve, reject) => {
+      const look = (why?: string): void => {
+        const found = find()
+        if (found !== undefined) resolve(found)
+        else if (this.#child.exitCode !== null) reject(new Error(`the program has ended: ${this.#errors}`))
+        else if (why !== undefined) reject(new Error(`${why}; printed: ${this.#lines.join(" / ")}`))
+        else return
+        clearTimeout(timer)
+        this.#onNews.delete(look)
+      }
+      const timer = setTimeout(() => look(`"${wanted}" was not printed in ${WAIT_MS} ms`), WAIT_MS)
+      this.#onNews.add(look)
+      look()
+    })
+  }
+
+  /** Types a line. Returns it. */
+  say(line: string): string {
+    this.#child.stdin.write(`${line}\n`)
+    return line
+  }
+
+  stop(): void {
+    this.#child.kill()
+  }
+
+  #tell(): void {
+    for (const run of [...this.#onNews]) run()
+  }
+}
+
+function findChromium(): string | undefined {
+  if (process.env["CHROME_BIN"]) return process.env["CHROME_BIN"]
+  try {
+    return execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim()
+  } catch {
+    return undefined
+  }
+}

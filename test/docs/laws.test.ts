@@ -1,0 +1,13 @@
+import { type TransportTraits, transportLaws } from "everwire/testing"
+import { expect, it } from "vitest"
+import { cell, readDocument } from "./markdown"
+
+it("docs/laws.md lists every law with its title, and no other", () => {
+  // A subject that claims everything is asked everything; nothing is set up to list the laws.
+  const traits = new Proxy({}, { get: () => true }) as TransportTraits
+  const laws = transportLaws({ name: "any", traits, setup: () => Promise.reject(new Error("only listed")) })
+  const listed = readDocument("docs/laws.md").tables.flatMap(({ rows }) =>
+    rows.map((row) => `${cell(row, "id")} | ${cell(row, "law")}`),
+  )
+  expect(listed).toEqual(laws.map(({ id, title }) => `${id} | ${title}`))
+})

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest"
+import * as defaults from "../../src/kernel/defaults.ts"
+import { maxBatchBytes } from "../../src/server/hub.ts"
+import { checkOrigin, type OriginPolicy } from "../../src/server/origin-check.ts"
+import { cell, readDocument, tableUnder } from "./markdown.ts"
+
+const document = readDocument("docs/security.md")
+
+/** "16 KiB", "100,000" or "5 s" as bytes, a count or milliseconds. */
+function figure(text: string): number {
+  const [, digits = "", unit = "1"] = /([\d.,]+)(?: (KiB|MiB|s))?/.exec(text) ?? []
+  const factors: Readonly<Record<string, number>> = { "1": 1, KiB: 1024, MiB: 1024 ** 2, s: 1000 }
+  return Number(digits.replaceAll(",", "")) * (factors[unit] ?? Number.NaN)
+}
+
+describe("docs/security.md", () => {
+  const caps: Readonly<Record<string, number>> = {
+    "a hello, with what comes before the welcome": defaults.MAX_HELLO_BYTES,
+    "a payload": defaults.MAX_PAYLOAD_BYTES,
+    sessions: defaults.MAX_SESSIONS,
+    "sessions of one address": defaults.MAX_SESSIONS_PER_ADDRESS,
+    "links without a welcome": defaults.MAX_UNWELCOMED_LINKS,
+    "bytes kept for one peer": defaults.MAX_OUTBOX_BYTES,
+    "bytes kept for all peers without a link": defaults.MAX_DETACHED_BYTES,
+  }
+  it.each(Object.entries(caps))("tells the cap on %s", (what, value) => {
+    const row = tableUnder(document, "Caps", "what", "bound").rows.find((candidate) => candidate["what"] === what)
+    expect(figure(cell(row, "bound"))).toBe(value)
+  })
+
+  it("tells about how large a batch may be", () => {
+    const row = tableUnder(document, "Caps", "what").rows.find(({ what }) => what?.startsWith("a batch"))
+    expect(figure(cell(row, "bound")) / maxBatchBytes(defaults.MAX_PAYLOAD_BYTES)).toBeCloseTo(1, 1)
+  })
+
+  const deadlines: Readonly<Record<string, number>> = {
+    "a hello, and its judgement": defaults.HELLO_DEADLINE_MS,
+    "a request body": defaults.BODY_DEADLINE_MS,
+    "a spare link that is not taken": defaults.SPARE_LINK_MS,
+    "a link that says nothing": defaults.PATIENCE_MS,
+    "a session that never said anything, without a link": defaults.UNUSED_WINDOW_MS,
+    "a session without a link": defaults.RESUME_WINDOW_MS,
+  }
+  it.each(Object.entries(deadlines))("tells the deadline of %s", (what, value) => {
+    const row = tableUnder(document, "Deadlines", "what").rows.find((candidate) => candidate["what"] === what)
+    expect(figure(cell(row, "deadline"))).toBe(value)
+  })
+
+  it("tells whom the Origin check lets in, row by row", () => {
+    const all: OriginPolicy = { origins: "*", allowCookiesWithoutOrigin: false }
+    const own: OriginPolicy = { origins: ["https://app.example"], allowCookiesWithoutOrigin: false }
+    const requests: readonly (readonly [OriginPolicy, Readonly<Record<string, string>>])[][] = [
+      [
+        [own, { origin: "https://hub.example" }],
+        [own, { origin: "https://app.example", cookie: "a=b" }],
+      ],
+      [
+        [own, { origin: "https://other.example" }],
+        [own, { origin: "null" }],
+      ],
+      [[all, { origin: "https://other.example" }]],
+      [[all, { origin: "https://other.example", cookie: "a=b" }]],
+      [[own, {}]],
+      [
+        [own, { cookie: "a=b", "sec-fetch-site": "same-origin" }],
+        [own, { cookie: "a=b", referer: "https://hub.example/page" }],
+      ],
+      [
+        [own, { cookie: "a=b" }],
+        [own, { cookie: "a=b", "sec-fetch-site": "cross-site" }],
+      ],
+    ]
+    const verdicts = requests.map((row) =>
+      row.map(([policy, headers]) => {
+        const all: Readonly<Record<string, string>> = { host: "hub.example", ...headers }
+        return checkOrigin({ header: (name) => all[name] }, policy) === undefined ? "let in" : "refused"
+      }),
+    )
+    const { rows } = tableUnder(document, "Origin", "the request has", "and", "it is")
+    const written = rows.map((row) => cell(row, "it is").split(/[,:]/)[0])
+    expect(verdicts.map(([first]) => first)).toEqual(written)
+    for (const row of verdicts) expect(new Set(row).size).toBe(1)
+  })
+})

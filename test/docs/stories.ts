@@ -1,0 +1,149 @@
+import { type Channel, createChannel, type Dialer } from "everwire"
+import { createHub, type Hub } from "everwire/server"
+import { createNetwork, createVirtualRuntime, type Network, type VirtualRuntime } from "everwire/testing"
+import { type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
+
+/** What was recorded at the channel's end of its links. */
+export interface Story {
+  readonly packets: readonly Packet[]
+  /** One batch per entry, one packet per line, with ids as letters. */
+  readonly text: string
+}
+
+/** The stories of docs/protocol.md by the name that their blocks bear. */
+export const stories: Readonly<Record<string, () => Story>> = {
+  opening: () => play(["websocket"], ({ runtime }) => runtime.advance(1_000)),
+  resuming: () =>
+    play(["websocket"], ({ runtime, network, record }) => {
+      runtime.advance(50)
+      record.begin()
+      network.cut()
+      runtime.advance(500)
+    }),
+  climbing: () =>
+    play(["websocket", "sse"], ({ runtime, network, record, channel }) => {
+      runtime.advance(1_000)
+      record.begin()
+      network.unblock("websocket")
+      runtime.runUntil(() => channel.transport === "websocket", 60_000)
+      runtime.advance(200)
+    }),
+  leaving: () =>
+    play(["websocket"], ({ runtime, record, hub }) => {
+      runtime.advance(1_000)
+      record.begin()
+      hub.send("farewell", { text: "back in a minute" })
+      void hub.close()
+      runtime.advance(50)
+    }),
+}
+
+/** The world in which a story plays. */
+interface Stage {
+  readonly runtime: VirtualRuntime
+  readonly network: Network
+  readonly hub: Hub
+  readonly channel: Channel
+  readonly record: Recorder
+}
+
+function play(ladder: readonly string[], act: (stage: Stage) => void): Story {
+  const runtime = createVirtualRuntime()
+  const network = createNetwork({ runtime })
+  const record = new Recorder(runtime)
+  const hub = createHub({ runtime, transports: ladder.map((name) => network.acceptor(name)) })
+  hub.onPeer((peer) => peer.send("greeting", "welcome"))
+  // What stands above in the ladder is given back in the course of the story.
+  for (const name of ladder.slice(0, -1)) network.block(name)
+  const channel = createChannel("http://hub", {
+    runtime,
+    store: null,
+    transports: ladder.map((name) => record.dialer(network.dialer(name))),
+  })
+  channel.send("chat", { text: "hi" })
+  act({ runtime, network, hub, channel, record })
+  return record
+}
+
+class Recorder implements Story {
+  packets: Packet[] = []
+  #lines: string[] = []
+  #startedAt: number
+  readonly #runtime: VirtualRuntime
+  /** Links that have been dialed so far. */
+  #dialed = 0
+
+  constructor(runtime: VirtualRuntime) {
+    this.#runtime = runtime
+    this.#startedAt = runtime.now()
+  }
+
+  /** What came before is not part of the story. */
+  begin(): void {
+    this.packets = []
+    this.#lines = []
+    this.#startedAt = this.#runtime.now()
+  }
+
+  get text(): string {
+    const letters = new Map<string, string>()
+    return this.#lines.join("\n").replace(/virtual-id-\d+/g, (id) => {
+      const letter = letters.get(id) ?? String.fromCharCode(65 + letters.size)
+      letters.set(id, letter)
+      return letter
+    })
+  }
+
+  /** The same dialer, overheard. */
+  dialer(dialer: Dialer): Dialer {
+    return {
+      ...dialer,
+      dial: (target, sink) => {
+        const who = `${dialer.name} ${++this.#dialed}`
+        const link = dialer.dial(target, {
+          batch: (batch) => {
+            this.#batch(who, "▼", batch)
+            sink.batch(batch)
+          },
+          closed: (why) => {
+            this.#note(who, "▼", `closed: ${why.code}`)
+            sink.closed(why)
+          },
+          writable: () => sink.writable(),
+        })
+        return {
+          name: link.name,
+          get bufferedBytes() {
+            return link.bufferedBytes
+          },
+          send: (batch) => {
+            this.#batch(who, "▲", batch)
+            link.send(batch)
+          },
+          close: (why) => {
+            this.#note(who, "▲", `closed: ${why.code}`)
+            link.close(why)
+          },
+        }
+      },
+    }
+  }
+
+  #batch(who: string, direction: string, batch: Batch): void {
+    const packets = decodeBatch(batch)
+    this.packets.push(...packets)
+    packets.forEach((packet, index) => {
+      const text = String(packet).replaceAll("\t", "⇥")
+      if (index === 0) this.#note(who, direction, text)
+      else this.#lines.push(`${" ".repeat(HEAD)}${text}`)
+    })
+  }
+
+  #note(who: string, direction: string, text: string): void {
+    const at = `${this.#runtime.now() - this.#startedAt} ms`
+    this.#lines.push(`${at.padStart(7)}  ${who.padEnd(11)} ${direction} `.padEnd(HEAD) + text)
+  }
+}
+
+/** Width of what stands before a packet. */
+const HEAD = 23

@@ -1,0 +1,39 @@
+import type { Runtime } from "everwire"
+import { createRuntime } from "../support/hub-server.ts"
+
+/** A clock that moves when told, for a hub on real sockets: what is not about time stays real. */
+export interface Clock {
+  readonly runtime: Runtime & { readonly reported: readonly unknown[] }
+  /** Runs everything that becomes due, each at its own moment. */
+  advance(ms: number): void
+  /** How many timers are armed. */
+  pending(): number
+}
+
+export function createClock(): Clock {
+  let now = Date.UTC(2026, 0, 1)
+  const timers = new Set<{ at: number; run: () => void }>()
+  const runtime = createRuntime({
+    now: () => now,
+    after(delayMs, run) {
+      const timer = { at: now + delayMs, run }
+      timers.add(timer)
+      return () => void timers.delete(timer)
+    },
+  })
+  return {
+    runtime,
+    pending: () => timers.size,
+    advance(ms) {
+      const until = now + ms
+      for (;;) {
+        const [next] = [...timers].filter(({ at }) => at <= until).sort((one, other) => one.at - other.at)
+        if (next === undefined) break
+        timers.delete(next)
+        now = Math.max(now, next.at)
+        next.run()
+      }
+      now = until
+    },
+  }
+}

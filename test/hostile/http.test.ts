@@ -1,0 +1,435 @@
+import { afterEach, describe, expect, it } from "vitest"
+import { disposeAll } from "../support/hub-server.ts"
+import { startArena } from "./arena.ts"
+import { type Answer, ask, bodyOf, envelopeOf, hello, openTcp } from "./attack.ts"
+
+afterEach(disposeAll)
+
+const overHttp = ["sse", "long-poll", "short-poll"] as const
+
+/** What every answer to a bad request has: a code, and nothing that a cache or a sniffing browser could use. */
+function expectRefusal(answer: Answer, status: number, code: string): void {
+  expect({ status: answer.status, code: answer.code }).toEqual({ status, code })
+  expect(answer.headers["cache-control"]).toContain("no-store")
+  expect(answer.headers["x-content-type-options"]).toBe("nosniff")
+  expect(answer.body).not.toMatch(/at .*\.[jt]s|node:|Error:/)
+}
+
+/** Says hello and gives what the following requests need. */
+async function greet(url: string, transport: string): Promise<{ link: string; ticket: string; answer: Answer }> {
+  const polls = transport === "sse" ? {} : { poll: 1 }
+  const answer = await ask(`${url}/${transport}`, { body: bodyOf({ up: 1, ...polls }, hello()) })
+  const { link, ticket } = envelopeOf(answer) as { link: string; ticket: string }
+  return { link, ticket, answer }
+}
+
+/** What comes down on a link that has ended: the end is the last of its mail. */
+function lastWord(url: string, transport: string, { link, ticket }: { link: string; ticket: string }): Promise<Answer> {
+  if (transport === "sse") return ask(`${url}/sse?ticket=${ticket}`, { method: "GET" })
+  return ask(`${url}/${transport}`, { body: bodyOf({ link, poll: 2 }) })
+}
+
+describe.each(overHttp)("a first request over %s", (transport) => {
+  it.each<[title: string, body: string | Buffer, headers: Record<string, string>]>([
+    ["is empty", "", {}],
+    ["is garbage", "garbage", {}],
+    ["is an HTML form", "a=b&c=d", { "content-type": "application/x-www-form-urlencoded" }],
+    ["is JSON without the envelope's mark", "{}", { "content-type": "application/json" }],
+    ["has an envelope that is no JSON", "@{", {}],
+    ["has an envelope that is null", "@null", {}],
+    ["has an envelope that is a number", "@5", {}],
+    ["has an envelope that is a list", "@[]", {}],
+    ["brings no hello", bodyOf({}), {}],
+    ["only polls", bodyOf({ poll: 1 }), {}],
+    ["is its second upload", bodyOf({ up: 2 }, hello()), {}],
+    ["has a negative number", bodyOf({ up: -1 }, hello()), {}],
+    ["has a huge number", bodyOf({ up: 1, poll: 1e300 }, hello()), {}],
+    ["has a fraction", bodyOf({ up: 1, holdMs: 0.5 }, hello()), {}],
+    ["has an object for a number", bodyOf({ up: { valueOf: 1 } }, hello()), {}],
+    ["has null for a number", bodyOf({ up: 1, poll: null }, hello()), {}],
+    ["is no UTF-8", Buffer.from([0x40, 0xff, 0xfe]), {}],
+    ["is bytes without a header", Buffer.from([1, 2]), { "content-type": "application/octet-stream" }],
+    [
+      "is bytes that claim too much",
+      Buffer.from([0x7f, 255, 255, 255, 1]),
+      { "content-type": "application/octet-stream" },
+    ],
+    ["is bytes as an envelope", Buffer.from([0x80, 0, 0, 1, 64]), { "content-type": "application/octet-stream" }],
+  ])("that %s is answered 400 with protocol-error", async (_, body, headers) => {
+    const arena = await startArena()
+    expectRefusal(await ask(`${arena.url}/${transport}`, { body, headers }), 400, "protocol-error")
+    await arena.settled()
+  })
+
+  it.each<[title: string, frame: string, code: string]>([
+    ["garbage", "garbage", "protocol-error"],
+    ["another version", hello({ v: 99 }), "version-unsupported"],
+    ["a wrong id", hello({ id: "x" }), "protocol-error"],
+    ["a session nobody knows", hello({ acked: 7 }), "session-unknown"],
+    ["too large a hello", hello({ auth: "x".repeat(17_000) }), "too-large"],
+  ])("whose hello is %s is answered with the code and a bye at once, and forgotten", async (_, frame, code) => {
+    const arena = await startArena()
+    const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ up: 1, poll: 1 }, frame) })
+    expectRefusal(answer, 200, code)
+    const bye = answer.body.split("\n")[1] ?? ""
+    expect(JSON.parse(bye.slice(1))).toMatchObject({ code, hub: arena.hub.id })
+    const { link } = envelopeOf(answer)
+    const again = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 2 }) })
+    expectRefusal(again, 404, "link-unknown")
+    await arena.settled()
+  })
+})
+
+describe.each(overHttp)("a later request over %s", (transport) => {
+  it("that names a link nobody knows is answered 404", async () => {
+    const arena = await startArena()
+    for (const link of ["nobody", "", "__proto__", "constructor", "x".repeat(64)]) {
+      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2 }, "a0") })
+      expectRefusal(answer, 404, "link-unknown")
+    }
+    await arena.settled()
+  })
+
+  it("that names a link of another transport is answered 404", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, transport)
+    for (const other of overHttp.filter((name) => name !== transport)) {
+      const answer = await ask(`${arena.url}/${other}`, { body: bodyOf({ link, up: 2 }, "a0") })
+      expectRefusal(answer, 404, "link-unknown")
+    }
+    await arena.settled()
+  })
+
+  it("whose upload skips a number ends the link with protocol-error", async () => {
+    const arena = await startArena()
+    arena.hub.on("skipped", () => expect.unreachable())
+    const { link } = await greet(arena.url, transport)
+    const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 3 }, "n1\nmskipped\t1") })
+    expectRefusal(answer, 200, "protocol-error")
+    await arena.settled()
+  })
+
+  it("that is repeated is answered again and not heard twice", async () => {
+    const arena = await startArena()
+    const heard: unknown[] = []
+    arena.hub.on("once", (data) => heard.push(data))
+    const { link } = await greet(arena.url, transport)
+    const body = bodyOf({ link, up: 2 }, "n1\nmonce\t1")
+    const answers = [
+      await ask(`${arena.url}/${transport}`, { body }),
+      await ask(`${arena.url}/${transport}`, { body }),
+      await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 1 }, "n1\nmonce\t1") }),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(heard).toEqual([1])
+    await arena.settled()
+  })
+
+  it.each(["z", "n9\nmx\t1", "a99", "n1\nmx\t{", 't{"turn":-1}', ""])(
+    "that brings %j ends the link with protocol-error",
+    async (frame) => {
+      const arena = await startArena()
+      const greeted = await greet(arena.url, transport)
+      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link: greeted.link, up: 2 }, frame) })
+      expect(answer.status).toBe(200)
+      expectRefusal(await lastWord(arena.url, transport, greeted), 200, "protocol-error")
+      await arena.settled()
+    },
+  )
+
+  it("after the link has ended is not heard any more", async () => {
+    const arena = await startArena()
+    arena.hub.on("late", () => expect.unreachable())
+    const greeted = await greet(arena.url, transport)
+    const { link } = greeted
+    await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2 }, "z") })
+    const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 3 }, "n1\nmlate\t1") })
+    expect(answer.status).toBe(200)
+    expectRefusal(await lastWord(arena.url, transport, greeted), 200, "protocol-error")
+    await arena.settled()
+  })
+})
+
+describe.each(overHttp)("a link over %s", (transport) => {
+  it("that asks and asks and never listens does not fill the hub's memory", async () => {
+    const arena = await startArena()
+    const greeted = await greet(arena.url, transport)
+    const probes = "p1\n".repeat(350_000).concat("p1")
+    for (let up = 2; up < 14; up++) {
+      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link: greeted.link, up }, probes) })
+      expect(answer.status).toBe(200)
+    }
+    const waiting = await lastWord(arena.url, transport, greeted)
+    expect(waiting.body.length).toBeLessThan(12 * 1_048_576)
+    await arena.settled()
+  })
+})
+
+describe.each(["long-poll", "short-poll"])("a poll over %s", (transport) => {
+  it("that skips, or goes back, is answered 409 and harms nobody", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, transport)
+    for (const poll of [0, 3, 99]) {
+      expectRefusal(await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll }) }), 409, "refused")
+    }
+    const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p7") })
+    expect(probed.body).toContain("a0,7")
+    await arena.settled()
+  })
+
+  it("that is repeated brings the same answer again", async () => {
+    const arena = await startArena()
+    const { link, answer } = await greet(arena.url, transport)
+    const again = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 1 }) })
+    expect(again.body.split("\n")[1]).toBe(answer.body.split("\n")[1])
+    expect(envelopeOf(again)).toMatchObject({ link, poll: 1 })
+    await arena.settled()
+  })
+})
+
+describe("a held poll", () => {
+  it("that is asked for again is answered to both, the first with nothing", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, "long-poll")
+    const taken = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
+    const first = ask(`${arena.url}/long-poll`, { body: bodyOf({ link, poll: 2 }) })
+    await taken
+    await arena.pass(1)
+    const second = ask(`${arena.url}/long-poll`, { body: bodyOf({ link, poll: 2 }) })
+    expect((await first).body.split("\n")).toHaveLength(1)
+    await arena.pass(25_000)
+    expect((await second).status).toBe(200)
+    await arena.settled()
+  })
+
+  it("whose asker has gone leaves nothing", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, "long-poll")
+    const taken = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
+    const { socket } = await openTcp(arena.port)
+    const body = bodyOf({ link, poll: 2 })
+    socket.write(`POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    await taken
+    socket.resetAndDestroy()
+    await arena.settled()
+  })
+})
+
+describe("the stream of sse", () => {
+  it("is opened once by its ticket: 204 to whoever comes second, or with a ticket of his own making", async () => {
+    const arena = await startArena()
+    const { ticket } = await greet(arena.url, "sse")
+    const { socket, text } = await openTcp(arena.port)
+    const welcomed = new Promise<void>((resolve) => {
+      socket.on("data", () => text().includes("data:w{") && resolve())
+    })
+    socket.write(`GET /everwire/sse?ticket=${ticket} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await welcomed
+    expect(text()).toMatch(/^HTTP\/1.1 200/)
+    for (const other of [ticket, "nonsense", "", "__proto__"]) {
+      const answer = await ask(`${arena.url}/sse?ticket=${other}`, { method: "GET" })
+      expect({ status: answer.status, body: answer.body }).toEqual({ status: 204, body: "" })
+      expect(answer.headers["cache-control"]).toContain("no-store")
+    }
+    expect((await ask(`${arena.url}/sse`, { method: "GET" })).status).toBe(204)
+    socket.destroy()
+    await arena.settled()
+  })
+
+  it("that is never opened leaves neither its ticket nor its mail behind", async () => {
+    const arena = await startArena()
+    const { ticket } = await greet(arena.url, "sse")
+    await arena.pass(120_000)
+    expect((await ask(`${arena.url}/sse?ticket=${ticket}`, { method: "GET" })).status).toBe(204)
+    await arena.settled()
+  })
+
+  it("of a link that ended before still brings the last word", async () => {
+    const arena = await startArena()
+    const { link, ticket } = await greet(arena.url, "sse")
+    await ask(`${arena.url}/sse`, { body: bodyOf({ link, up: 2 }, "z") })
+    const answer = await ask(`${arena.url}/sse?ticket=${ticket}`, { method: "GET" })
+    expect(answer.status).toBe(200)
+    expect(answer.body).toContain("data:w{")
+    expect(answer.body).toContain('data:b{"code":"protocol-error"')
+    await arena.settled()
+  })
+
+  it("writes names and texts in which lines end otherwise as what they are: no field can be injected", async () => {
+    const arena = await startArena()
+    arena.hub.onPeer((peer) => peer.send("x", "a\r\n\r\nevent: evil\rdata: evil\nid: 1\u2028"))
+    const { ticket } = await greet(arena.url, "sse")
+    const { socket, text } = await openTcp(arena.port)
+    const came = new Promise<void>((resolve) => socket.on("data", () => text().includes("evil") && resolve()))
+    socket.write(`GET /everwire/sse?ticket=${ticket} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await came
+    const [, ...stream] = text().split("\r\n\r\n")
+    const lines = stream.join("").split(/\r\n|\n|\r/)
+    expect(lines.filter((line) => /^(event|id|retry)/.test(line))).toEqual([])
+    socket.destroy()
+    await arena.settled()
+  })
+})
+
+describe("methods and paths", () => {
+  it.each(["PUT", "DELETE", "PATCH", "HEAD"])("%s is answered 405 on every transport", async (method) => {
+    const arena = await startArena()
+    for (const transport of overHttp) {
+      const answer = await ask(`${arena.url}/${transport}`, { method, ...(method !== "HEAD" && { body: "x" }) })
+      expect(answer.status).toBe(405)
+    }
+    expect((await ask(`${arena.url}/long-poll`, { method: "GET" })).status).toBe(405)
+    await arena.settled()
+  })
+
+  it("a transport nobody offers is answered 404, WebSocket without an upgrade 426, another path is not the hub's", async () => {
+    const arena = await startArena()
+    for (const name of ["pigeon", "constructor", "__proto__", "%00", "..%2fsse"]) {
+      expectRefusal(await ask(`${arena.url}/${name}`, { body: "" }), 404, "refused")
+    }
+    expectRefusal(await ask(`${arena.url}/websocket`, { body: "" }), 426, "refused")
+    const foreign = await ask(`${arena.url}x/sse`, { body: "" })
+    expect({ status: foreign.status, body: foreign.body }).toEqual({ status: 404, body: "" })
+    await arena.settled()
+  })
+
+  it.each([
+    ["on the route of sse", "sse", {}, 404],
+    ["on the route of a transport nobody offers", "pigeon", {}, 404],
+    ["on a path that is not the hub's", "../elsewhere", {}, 404],
+    ["without a key", "websocket", { "Sec-WebSocket-Key": "" }, 400],
+    ["of a version nobody speaks", "websocket", { "Sec-WebSocket-Version": "7" }, 400],
+    ["with a method that is not GET", "websocket", { method: "POST" }, 405],
+    ["to something else", "websocket", { Upgrade: "h2c" }, 400],
+  ])(
+    "an upgrade %s is refused, and the connection closed even if the other end stays",
+    async (_, route, wrong, status) => {
+      const arena = await startArena()
+      const { method = "GET", ...headers } = {
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        ...(wrong as Record<string, string>), // headers by name, and perhaps the method
+      } as Record<string, string>
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+      const { socket, received } = await openTcp(arena.port)
+      socket.allowHalfOpen = true
+      socket.write(`${method} /everwire/${route} HTTP/1.1\r\nHost: x\r\n${lines.join("\r\n")}\r\n\r\n`)
+      expect(await received).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+      await arena.settled()
+    },
+  )
+})
+
+describe("bodies", () => {
+  const MIB = 1_048_576
+
+  it.each(overHttp)(
+    "that are too large are answered 413 over %s, whether their length is told or not",
+    async (transport) => {
+      const arena = await startArena()
+      const url = `${arena.url}/${transport}`
+      const body = Buffer.alloc(10 * MIB, "x")
+      expectRefusal(await ask(url, { body, headers: { "content-length": String(body.length) } }), 413, "too-large")
+      expectRefusal(await ask(url, { body, headers: { "transfer-encoding": "chunked" } }), 413, "too-large")
+      await arena.settled()
+    },
+  )
+
+  it("that are too large are answered even when the client writes everything before it reads", async () => {
+    const arena = await startArena()
+    const { socket, received } = await openTcp(arena.port)
+    socket.pause()
+    socket.write(`POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: ${8 * MIB}\r\n\r\n`)
+    await new Promise((resolve) => socket.write(Buffer.alloc(8 * MIB, "x"), resolve))
+    socket.resume()
+    expect(await received).toMatch(/^HTTP\/1.1 413 /)
+    await arena.settled()
+  })
+
+  it("that never end are answered 408 after 15 s, and the connection is closed", async () => {
+    const arena = await startArena()
+    for (const head of ["Content-Length: 1000", "Transfer-Encoding: chunked"]) {
+      const { socket, received } = await openTcp(arena.port)
+      const taken = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
+      socket.write(`POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n4\r\n@{}`)
+      await taken
+      await arena.pass(16_000)
+      // What still comes is listened to for another moment.
+      await arena.pass(3_000)
+      const text = await received
+      expect(text).toMatch(/^HTTP\/1.1 408 /)
+      expect(text).toContain('"code":"timeout"')
+      expect(text).toMatch(/cache-control: no-store/i)
+    }
+    await arena.settled()
+  })
+
+  it("that break off leave nothing, and nothing is heard", async () => {
+    const arena = await startArena()
+    const taken = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
+    const { socket } = await openTcp(arena.port)
+    socket.write(`POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n${bodyOf({ up: 1 }, hello())}`)
+    await taken
+    socket.resetAndDestroy()
+    await arena.settled()
+    expect(arena.hub.peers.size).toBe(1)
+  })
+
+  it("that are longer than they say are answered, and the connection is closed", async () => {
+    const arena = await startArena()
+    const { socket, received } = await openTcp(arena.port)
+    socket.write('POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n@{"up":1}\nh{}')
+    expect(await received).toMatch(/^HTTP\/1.1 400 /)
+    await arena.settled()
+  })
+
+  it("with 2 000 headers, or with headers of 100 KB, are answered", async () => {
+    const arena = await startArena()
+    const many = Array.from({ length: 2_000 }, (_, n) => `a${n}: b`).join("\r\n")
+    for (const headers of [many, `x: ${"y".repeat(100_000)}`]) {
+      const { socket, received, text } = await openTcp(arena.port)
+      const answered = new Promise((resolve) => socket.once("data", resolve))
+      socket.write(`POST /everwire/sse HTTP/1.1\r\nHost: x\r\n${headers}\r\nContent-Length: 0\r\n\r\n`)
+      await answered
+      expect(text()).toMatch(/^HTTP\/1.1 (400|431) /)
+      socket.end()
+      await received
+    }
+    await arena.settled()
+  })
+
+  it("of a hundred requests at once on one connection are answered one after the other", async () => {
+    const arena = await startArena()
+    const heard: unknown[] = []
+    arena.hub.on("n", (data) => heard.push(data))
+    const { link } = await greet(arena.url, "sse")
+    const { socket, text } = await openTcp(arena.port)
+    const all = new Promise<void>((resolve) => {
+      socket.on("data", () => text().match(/HTTP\/1.1 200/g)?.length === 100 && resolve())
+    })
+    const requests = Array.from({ length: 100 }, (_, n) => {
+      const body = bodyOf({ link, up: n + 2 }, `n${n + 1}\nmn\t${n}`)
+      return `POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    })
+    socket.write(requests.join(""))
+    await all
+    expect(heard).toEqual(Array.from({ length: 100 }, (_, n) => n))
+    socket.destroy()
+    await arena.settled()
+  })
+
+  it("of a request that is refused at once are not taken for the next one", async () => {
+    const arena = await startArena()
+    const { socket, received } = await openTcp(arena.port)
+    const inner = "POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n@{"
+    socket.write(
+      `POST /everwire/sse HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nContent-Length: 1000\r\n\r\n${inner}`,
+    )
+    await new Promise((resolve) => socket.once("data", resolve))
+    await arena.pass(3_000)
+    expect((await received).match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 403"])
+    await arena.settled()
+  })
+})

@@ -1,0 +1,205 @@
+import { type Channel, createChannel, type Runtime, type TransportName } from "everwire"
+import { createHub, type Hub } from "everwire/server"
+import { HttpResponse, http } from "msw"
+import { setupServer } from "msw/node"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+
+const ORIGIN = "http://hub.test"
+
+/** Twenty times as fast as the world: what waits here are back-offs and pauses between tries, not wires. */
+const SPEED = 20
+const fast: Runtime = {
+  now: () => performance.now() * SPEED,
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs / SPEED)
+    return () => clearTimeout(timer)
+  },
+  soon: (run) => queueMicrotask(run),
+  random: () => 0.5,
+  id: () => crypto.randomUUID(),
+  report: (error) => {
+    throw error
+  },
+}
+
+/** What stands between the channel and its hub: answers in the hub's stead, or lets the request pass. */
+type Box = (request: Request) => Response | Promise<Response> | undefined
+
+let hub: Hub
+let channel: Channel | undefined
+let box: Box = () => undefined
+/** Requests that reached the box. */
+let asked = 0
+
+const network = setupServer(
+  http.all(`${ORIGIN}/everwire/*`, async ({ request }) => {
+    asked++
+    const answer = box(request.clone())
+    return (await answer) ?? (await hub.fetch(request))
+  }),
+)
+
+beforeAll(() => network.listen({ onUnhandledRequest: "error" }))
+afterAll(() => network.close())
+beforeEach(() => {
+  hub = createHub({ runtime: fast })
+  hub.on("up", (number, peer) => peer.send("down", number))
+  asked = 0
+  box = () => undefined
+})
+afterEach(async () => {
+  await channel?.close({ flushMs: 0 })
+  await hub.close()
+})
+
+function open(transport: TransportName): { heard: unknown[]; next(count: number): Promise<void> } {
+  const heard: unknown[] = []
+  let wake = (): void => {}
+  channel = createChannel(ORIGIN, { transports: [transport], store: null, runtime: fast })
+  channel.on("down", (number) => {
+    heard.push(number)
+    wake()
+  })
+  return {
+    heard,
+    next: async (count) => {
+      while (heard.length < count) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    },
+  }
+}
+
+function failedCodes(): string[] {
+  return (channel?.explain().incidents ?? []).flatMap(({ closing }) => (closing === undefined ? [] : [closing.code]))
+}
+
+const html = (status: number): Response =>
+  new HttpResponse("<html>Please sign in</html>", { status, headers: { "content-type": "text/html" } })
+
+/** Answers in the hub's stead, with the code that the channel concludes. */
+const answers: readonly { title: string; code: string; answer: () => Response }[] = [
+  { title: "403 of a firewall", code: "refused", answer: () => new HttpResponse("no", { status: 403 }) },
+  { title: "404 of another server", code: "refused", answer: () => new HttpResponse("not found", { status: 404 }) },
+  { title: "413", code: "too-large", answer: () => new HttpResponse(null, { status: 413 }) },
+  { title: "429 without Retry-After", code: "rate-limited", answer: () => new HttpResponse(null, { status: 429 }) },
+  { title: "500", code: "refused", answer: () => new HttpResponse("oops", { status: 500 }) },
+  { title: "502 with a page", code: "captive-portal", answer: () => html(502) },
+  { title: "503", code: "rate-limited", answer: () => new HttpResponse(null, { status: 503 }) },
+  { title: "200 with a page", code: "captive-portal", answer: () => html(200) },
+  { title: "200 with nothing", code: "refused", answer: () => new HttpResponse(null, { status: 200 }) },
+  { title: "200 with JSON of another make", code: "refused", answer: () => HttpResponse.json({ ok: true }) },
+  {
+    title: "200 with half an envelope",
+    code: "refused",
+    answer: () => new HttpResponse('@{"link":"ab', { status: 200 }),
+  },
+  { title: "a redirect", code: "network", answer: () => HttpResponse.redirect("http://elsewhere.test/", 302) },
+  { title: "a connection that breaks", code: "network", answer: () => HttpResponse.error() },
+]
+
+describe.each(["long-poll", "short-poll"] as const)("a hello over %s that is answered with", (transport) => {
+  it.each(answers)(
+    "$title fails with its code, and the channel opens when the hub answers again",
+    async ({ answer, code }) => {
+      let refusals = 2
+      box = () => (refusals-- > 0 ? answer() : undefined)
+      const { heard, next } = open(transport)
+      channel?.send("up", 1)
+      await next(1)
+      expect(heard).toEqual([1])
+      expect(failedCodes()).toContain(code)
+    },
+  )
+})
+
+describe.each(["long-poll", "short-poll"] as const)("in the middle of a session over %s", (transport) => {
+  it.each(answers.filter(({ code }) => code !== "too-large"))("$title costs no message", async ({ answer }) => {
+    const { heard, next } = open(transport)
+    channel?.send("up", 0)
+    await next(1)
+    let refusals = 3
+    box = () => (refusals-- > 0 ? answer() : undefined)
+    for (let number = 1; number < 10; number++) channel?.send("up", number)
+    await next(10)
+    expect(heard).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect(hub.peers.size).toBe(1)
+  })
+
+  it("an answer that is lost after the hub has served the request costs no message and doubles none", async () => {
+    const { heard, next } = open(transport)
+    channel?.send("up", 0)
+    await next(1)
+    let losses = 4
+    box = async (request) => {
+      const answer = await hub.fetch(request)
+      return losses-- > 0 ? HttpResponse.error() : answer
+    }
+    for (let number = 1; number < 50; number++) channel?.send("up", number)
+    await next(50)
+    expect(heard).toEqual(Array.from({ length: 50 }, (_, number) => number))
+  })
+
+  it("a cached answer to an earlier request is recognised and asked for again", async () => {
+    const { heard, next } = open(transport)
+    let kept: Response | undefined
+    box = async (request) => {
+      kept = await hub.fetch(request)
+      return kept.clone()
+    }
+    channel?.send("up", 0)
+    await next(1)
+    let stale = 2
+    box = () => (stale-- > 0 ? kept?.clone() : undefined)
+    for (let number = 1; number < 5; number++) channel?.send("up", number)
+    await next(5)
+    expect(heard).toEqual([0, 1, 2, 3, 4])
+    // Asked for again on the same link: had it been believed, the next upload would have broken the order there.
+    expect(failedCodes()).toEqual([])
+  })
+})
+
+describe("a proxy that takes small bodies alone", () => {
+  it("is given the same batch in parts", async () => {
+    const { heard, next } = open("long-poll")
+    channel?.send("up", "first")
+    await next(1)
+    let refused = 0
+    box = async (request) => {
+      if ((await request.arrayBuffer()).byteLength <= 2_000) return undefined as unknown as Response
+      refused++
+      return new HttpResponse(null, { status: 413 })
+    }
+    const said = Array.from({ length: 40 }, (_, number) => `${number} ${"x".repeat(200)}`)
+    for (const text of said) channel?.send("up", text)
+    await next(41)
+    expect(heard.slice(1)).toEqual(said)
+    expect(refused).toBeGreaterThan(0)
+    expect(channel?.explain().incidents.filter(({ what }) => what === "closed")).toEqual([])
+  })
+})
+
+describe("a server that asks to be given time", () => {
+  it("is given what Retry-After says before the next exchange", async () => {
+    const { next } = open("long-poll")
+    channel?.send("up", 0)
+    await next(1)
+    let answeredAt = 0
+    let againAfterMs = 0
+    box = (request) => {
+      if (request.method !== "POST") return undefined
+      if (answeredAt === 0) {
+        answeredAt = fast.now()
+        return new HttpResponse(null, { status: 503, headers: { "retry-after": "1" } })
+      }
+      againAfterMs ||= fast.now() - answeredAt
+      return undefined
+    }
+    // Only one exchange is under way: the held poll ends by itself, and the one after it is refused.
+    const later = asked + 3
+    while (asked < later) await new Promise((resolve) => network.events.on("response:mocked", resolve))
+    expect(againAfterMs).toBeGreaterThan(950)
+  })
+})

@@ -1,0 +1,4 @@
+import { keepsTheLaws } from "./keeps-the-laws.ts"
+import { messagePorts } from "./rigs/message-port.ts"
+
+keepsTheLaws(messagePorts)

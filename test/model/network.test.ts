@@ -1,0 +1,285 @@
+import {
+  createNetwork,
+  createVirtualRuntime,
+  type Network,
+  type NetworkOptions,
+  type VirtualRuntime,
+} from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { closing } from "../../src/kernel/errors.ts"
+import type { Batch, Link, LinkSink } from "../../src/transports/transport.ts"
+
+const BYE = closing("closed", "bye", false)
+
+interface Half {
+  readonly link: Link
+  /** What the sink was told. */
+  readonly told: string[]
+}
+
+interface Place {
+  readonly runtime: VirtualRuntime
+  readonly network: Network
+  /** The accepting halves, in the order they came. */
+  readonly accepted: Half[]
+  dial(name?: string): Half
+}
+
+function sinkInto(told: string[], writable: () => void = () => {}): LinkSink {
+  return {
+    batch: (batch: Batch) => void told.push(String(batch)),
+    closed: ({ code }) => void told.push(`closed: ${code}`),
+    writable,
+  }
+}
+
+function place(options: Partial<NetworkOptions> = {}): Place {
+  const runtime = createVirtualRuntime({ seed: 5, now: 0 })
+  const network = createNetwork({ runtime, ...options })
+  const accepted: Half[] = []
+  for (const name of ["websocket", "sse"]) {
+    network.acceptor(name).open({
+      runtime,
+      hub: "hub",
+      maxBatchBytes: 1,
+      holdMs: 1,
+      admit(link) {
+        const told: string[] = []
+        accepted.push({ link, told })
+        return sinkInto(told)
+      },
+    })
+  }
+  const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
+  return {
+    runtime,
+    network,
+    accepted,
+    dial(name = "websocket") {
+      const told: string[] = []
+      return { told, link: network.dialer(name).dial(target, sinkInto(told)) }
+    },
+  }
+}
+
+/** A place with one link that is open at both ends. */
+function open(options?: Partial<NetworkOptions>): Place & { near: Half; far: Half } {
+  const it = place(options)
+  const near = it.dial()
+  it.runtime.advance(1_000)
+  const [far] = it.accepted
+  if (far === undefined) throw new Error("nobody accepted")
+  return { ...it, near, far }
+}
+
+describe("a link of the network", () => {
+  it("brings what is sent before it is open, in order, after its latency", () => {
+    const { runtime, accepted, dial } = place({ latencyMs: 10 })
+    const { link } = dial()
+    for (const batch of ["a", "b"]) link.send(batch)
+    runtime.advance(9)
+    expect(accepted).toEqual([])
+    runtime.advance(1)
+    expect(accepted[0]?.told).toEqual(["a", "b"])
+  })
+
+  it("keeps the order under jitter, each way", () => {
+    const { runtime, near, far } = open({ jitterMs: 500 })
+    const batches = Array.from({ length: 50 }, (_, n) => `b${n}`)
+    for (const batch of batches) {
+      near.link.send(batch)
+      far.link.send(batch)
+      runtime.advance(7)
+    }
+    runtime.advance(1_000)
+    expect(near.told).toEqual(batches)
+    expect(far.told).toEqual(batches)
+  })
+
+  it("brings its end behind what was sent before it, and hears nothing more itself", () => {
+    const { runtime, network, near, far } = open()
+    far.link.send("never heard")
+    near.link.send("last words")
+    near.link.close(BYE)
+    near.link.close(BYE)
+    near.link.send("after the end")
+    runtime.advance(100)
+    expect([near.told, far.told]).toEqual([[], ["last words", "closed: closed"]])
+    expect([network.wires, runtime.pending()]).toEqual([[], 0])
+  })
+
+  it("never calls back from inside a call", () => {
+    const { runtime, network, near, far, dial } = open({ latencyMs: 0 })
+    network.block("websocket")
+    const refused = dial()
+    near.link.send("a")
+    near.link.close(BYE)
+    network.cut()
+    expect([near.told, far.told, refused.told]).toEqual([[], [], []])
+    runtime.advance(0)
+    expect(refused.told).toEqual(["closed: network"])
+  })
+
+  it("tells truly what the network does not take, and when there is room again", () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime, windowBytes: 100 })
+    network.acceptor("x").open({ runtime, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
+    let room = 0
+    const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
+    const link = network.dialer("x").dial(
+      target,
+      sinkInto([], () => room++),
+    )
+    link.send("x".repeat(100))
+    expect(link.bufferedBytes).toBe(0)
+    link.send("x".repeat(40))
+    expect([link.bufferedBytes, room]).toEqual([40, 0])
+    runtime.advance(100)
+    expect([link.bufferedBytes, room]).toEqual([0, 1])
+  })
+})
+
+describe("what can happen to a link", () => {
+  it("a cut tells both ends, once, and loses what was on the way", () => {
+    const { runtime, network, near, far } = open()
+    near.link.send("lost")
+    network.cut()
+    near.link.send("lost too")
+    network.cut()
+    runtime.advance(100)
+    expect([near.told, far.told]).toEqual([["closed: network"], ["closed: network"]])
+    expect(network.wires).toEqual([])
+  })
+
+  it("a freeze is silent both ways and loses nothing", () => {
+    const { runtime, network, near, far } = open()
+    network.freeze()
+    near.link.send("up")
+    far.link.send("down")
+    runtime.advance(60_000)
+    expect([near.told, far.told, runtime.pending()]).toEqual([[], [], 0])
+    network.thaw()
+    runtime.advance(0)
+    expect([near.told, far.told]).toEqual([["down"], ["up"]])
+  })
+
+  it("of a half-open one only the dead end knows", () => {
+    const { runtime, network, near, far } = open()
+    network.wires[0]?.halfOpen("acceptor")
+    near.link.send("into the void")
+    runtime.advance(100)
+    expect([near.told, far.told]).toEqual([[], ["closed: network"]])
+    near.link.close(BYE)
+    expect(network.wires).toEqual([])
+  })
+
+  it("silence in one direction leaves the other as it was", () => {
+    const { runtime, network, near, far } = open()
+    network.wires[0]?.silence("down")
+    near.link.send("up")
+    far.link.send("down")
+    runtime.advance(100)
+    expect([near.told, far.told]).toEqual([[], ["up"]])
+  })
+
+  it("an idle one is cut where something cuts idle ones, a busy one not", () => {
+    const { runtime, network, near, far } = open()
+    network.cutIdle("websocket", 5_000)
+    for (let n = 0; n < 4; n++) {
+      near.link.send("x")
+      runtime.advance(4_000)
+    }
+    expect(near.told).toEqual([])
+    runtime.advance(6_000)
+    expect([near.told, far.told.at(-1), runtime.pending()]).toEqual([["closed: network"], "closed: network", 0])
+  })
+
+  it("while its machine sleeps it waits there", () => {
+    const { runtime, network } = place()
+    const laptop = runtime.machine()
+    const told: string[] = []
+    const target = { url: "", runtime: laptop, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
+    network.dialer("websocket").dial(target, sinkInto(told))
+    runtime.advance(100)
+    laptop.sleep()
+    network.cut()
+    runtime.advance(100)
+    expect(told).toEqual([])
+    laptop.wake()
+    runtime.advance(0)
+    expect(told).toEqual(["closed: network"])
+  })
+})
+
+describe("what can be in the way of a transport", () => {
+  it("a block refuses dials of that one alone, until it is taken away", () => {
+    const { runtime, network, accepted, dial } = place()
+    network.block("websocket")
+    const refused = dial()
+    dial("sse")
+    runtime.advance(100)
+    expect([refused.told, accepted.length]).toEqual([["closed: refused"], 1])
+    network.unblock("websocket")
+    dial()
+    runtime.advance(100)
+    expect(accepted.length).toBe(2)
+  })
+
+  it("a black hole does not answer, and what it swallowed comes when it is gone", () => {
+    const { runtime, network, accepted, dial } = place()
+    network.blackHole("websocket")
+    const { told, link } = dial()
+    link.send("late")
+    runtime.advance(60_000)
+    expect([told, accepted]).toEqual([[], []])
+    network.unblock("websocket")
+    runtime.advance(0)
+    expect(accepted[0]?.told).toEqual(["late"])
+  })
+
+  it("a dial that is given up before it arrives reaches nobody", () => {
+    const { runtime, network, accepted, dial } = place()
+    network.blackHole("websocket")
+    dial().link.close(BYE)
+    network.unblock("websocket")
+    runtime.advance(100)
+    expect([accepted, network.wires]).toEqual([[], []])
+  })
+
+  it("a proxy that holds back lets the first batch through and keeps the others in order", () => {
+    const { runtime, network, near, far } = open()
+    network.holdBack("websocket")
+    for (const batch of ["first", "second", "third"]) far.link.send(batch)
+    runtime.advance(1_000)
+    expect(near.told).toEqual(["first"])
+    network.heal()
+    runtime.advance(0)
+    expect(near.told).toEqual(["first", "second", "third"])
+  })
+
+  it("nobody listens where no hub has opened, or where its process died", () => {
+    const { runtime, network, near, dial } = open()
+    const nowhere = dial("short-poll")
+    network.crash()
+    const crashed = dial()
+    runtime.advance(100)
+    expect([near.told, nowhere.told, crashed.told]).toEqual([
+      ["closed: network"],
+      ["closed: network"],
+      ["closed: network"],
+    ])
+  })
+})
+
+it("the trace tells what crossed and what happened, line by line", () => {
+  const { network, near, runtime } = open({ latencyMs: 10 })
+  near.link.send("a1\nmx\t1")
+  runtime.advance(10)
+  network.cut()
+  expect(network.trace.split("\n").map((line) => line.trim().replace(/\s+/g, " "))).toEqual([
+    "0 websocket#1 dialed",
+    "1010 websocket#1 ▲ a1",
+    "mx ⇥ 1",
+    "1010 websocket#1 cut",
+  ])
+})

@@ -1,0 +1,220 @@
+import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
+import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/kernel/codec.ts"
+import { CHANNEL_ACK, HUB_ACK, PATIENCE_MS, PROTOCOL_VERSION, SPEAK_MS } from "../../src/kernel/defaults.ts"
+import { type Closing, closing, EverwireError } from "../../src/kernel/errors.ts"
+import { readHello, readTake, readWelcome, writeHello, writeTake, writeWelcome } from "../../src/kernel/handshake.ts"
+import type { Link, LinkSink } from "../../src/kernel/link.ts"
+import { encodePacket, kindOf, openPacket } from "../../src/kernel/packet.ts"
+import { Session, type SessionHost, type SessionSettings } from "../../src/kernel/session.ts"
+import type { Dialer, Target } from "../../src/transports/transport.ts"
+
+const GRANTED = { speakMs: SPEAK_MS, patienceMs: PATIENCE_MS }
+const ID = "a-session-of-the-model-"
+const DONE: Closing = closing("superseded", "not needed")
+
+/** One session with the least that a seat must do for it, and what the model wants to know of it. */
+export abstract class Seat implements SessionHost {
+  readonly said: string[] = []
+  readonly heard: string[] = []
+  /** What must never happen between two honest sessions. */
+  readonly complaints: string[] = []
+  readonly machine: Machine
+  readonly session: Session
+
+  constructor(machine: Machine, settings: SessionSettings) {
+    this.machine = machine
+    this.session = new Session(machine, this, settings)
+  }
+
+  say(size: number, binary: boolean): void {
+    const word = `${this.said.length}:`.padEnd(size, "x")
+    this.session.say(encodePacket("m", ["x"], binary ? utf8(word) : word))
+    this.said.push(`${binary ? "bytes" : "text"} ${word.length} ${word.slice(0, 8)}`)
+  }
+
+  deliver(packet: Packet): void {
+    const { body } = openPacket(packet)
+    const word = typeof body === "string" ? body : text(body)
+    this.heard.push(`${typeof body === "string" ? "text" : "bytes"} ${word.length} ${word.slice(0, 8)}`)
+  }
+
+  abstract control(link: Link, packet: string): void
+  doubted(): void {}
+  answered(): void {}
+  silent(link: Link): void {
+    link.close(closing("silent", "nothing was heard for too long"))
+  }
+
+  protected hear(link: Link, packets: readonly Packet[]): void {
+    try {
+      this.session.hear(link, packets)
+    } catch (error) {
+      this.complaints.push(String(error))
+      link.close(DONE)
+      this.session.linkLost(link)
+      if (!(error instanceof EverwireError)) throw error
+    }
+  }
+}
+
+/** What a dialing seat keeps of each dial. */
+interface Call {
+  readonly link: Link
+  readonly turn: number
+  readonly sent: number
+  welcomed: boolean
+  /** Whether it has been the session's link. */
+  adopted: boolean
+}
+
+/** The side that chooses the link: it dials, adopts what was welcomed, and takes. */
+class DialingSeat extends Seat {
+  calls: Call[] = []
+  #turn = 0
+  readonly #dialer: Dialer
+  readonly #target: Target
+
+  constructor(machine: Machine, settings: SessionSettings, dialer: Dialer) {
+    super(machine, settings)
+    this.#dialer = dialer
+    this.#target = {
+      url: "http://model",
+      runtime: machine,
+      platform: {},
+      withCredentials: false,
+      holdMs: 0,
+      learnHold() {},
+    }
+  }
+
+  /** Dials; the hello takes, with what is small riding along, or only probes. */
+  dial(takes: boolean): void {
+    const { session } = this
+    const { packets, sent } = takes ? session.ride() : { packets: [], sent: 0 }
+    const turn = takes ? ++this.#turn : 0
+    const sink: LinkSink = {
+      batch: (batch) => this.#batch(call, batch),
+      closed: () => this.#lost(call),
+      writable: () => session.writable(link),
+    }
+    const link = this.#dialer.dial(this.#target, sink)
+    const call: Call = { link, turn, sent, welcomed: false, adopted: false }
+    this.calls.push(call)
+    const { heard, acked } = session
+    const hello = writeHello({ v: PROTOCOL_VERSION, id: ID, key: ID, heard, acked, turn, holder: ID })
+    link.send([hello, ...packets].join("\n"))
+  }
+
+  /** Takes the current link once more, or a welcomed one that has not been current; no seat goes back to an older one. */
+  take(index: number): void {
+    const { link } = this.session
+    const ready = this.calls.filter((call) => call.welcomed && (call.link === link || !call.adopted))
+    const call = ready[index % ready.length]
+    if (call === undefined) return
+    call.adopted = true
+    this.#take(call.link, this.session.acked)
+  }
+
+  letGo(index: number): void {
+    const call = this.calls[index % this.calls.length]
+    if (call === undefined) return
+    call.link.close(DONE)
+    this.#lost(call)
+  }
+
+  control(): void {
+    this.complaints.push("a packet of the handshake in the middle of the talk")
+  }
+
+  #take(link: Link, heard: number): void {
+    this.session.attach(link, heard, heard, [writeTake({ turn: ++this.#turn, heard: this.session.heard })])
+  }
+
+  #batch(call: Call, batch: Batch): void {
+    const packets = decodeBatch(batch)
+    if (call.welcomed) return this.hear(call.link, packets)
+    call.welcomed = true
+    const [first = "", ...rest] = packets
+    const { heard, attached } = readWelcome(String(first))
+    // A hello that only probed is not adopted before the model says so.
+    if (call.turn === 0) return
+    call.adopted = true
+    if (attached && call.turn === this.#turn) this.session.attach(call.link, heard, call.sent)
+    else this.#take(call.link, heard)
+    this.hear(call.link, rest)
+  }
+
+  #lost(call: Call): void {
+    this.calls = this.calls.filter((other) => other !== call)
+    this.session.linkLost(call.link)
+  }
+}
+
+/** The side that follows: it obeys a turn that is higher than the last. */
+class AcceptingSeat extends Seat {
+  #turn = 0
+
+  admit(link: Link): LinkSink {
+    let greeted = false
+    return {
+      batch: (batch) => {
+        const [first = "", ...rest] = decodeBatch(batch)
+        if (greeted) return this.hear(link, [first, ...rest])
+        greeted = true
+        const { turn, heard } = readHello(String(first))
+        const attached = turn > this.#turn
+        const welcome = writeWelcome({
+          v: PROTOCOL_VERSION,
+          peer: "",
+          hub: "",
+          heard: this.session.heard,
+          attached,
+          resumed: true,
+          resumeMs: 0,
+          maxPayloadBytes: 0,
+          ...GRANTED,
+        })
+        if (attached) this.#obey(link, turn, heard, [welcome])
+        else link.send(welcome)
+        this.hear(link, rest)
+      },
+      closed: () => this.session.linkLost(link),
+      writable: () => this.session.writable(link),
+    }
+  }
+
+  control(link: Link, packet: string): void {
+    if (kindOf(packet) !== "t") return void this.complaints.push(`not a take: ${packet}`)
+    const { turn, heard } = readTake(packet)
+    if (turn > this.#turn) this.#obey(link, turn, heard)
+  }
+
+  #obey(link: Link, turn: number, heard: number, opening: readonly string[] = []): void {
+    this.#turn = turn
+    this.session.attach(link, heard, heard, opening)
+  }
+}
+
+/** Two sessions and the network between them. `swapped`: the dialing side acknowledges and doubts as a hub does. */
+export interface Pair {
+  readonly runtime: VirtualRuntime
+  readonly network: Network
+  readonly dialing: DialingSeat
+  readonly accepting: AcceptingSeat
+}
+
+export function createPair(seed: number, swapped: boolean): Pair {
+  const runtime = createVirtualRuntime({ seed })
+  const network = createNetwork({ runtime, latencyMs: 5, jitterMs: 40 })
+  const [far, near] = [runtime.machine(), runtime.machine()]
+  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...GRANTED })
+  const dialing = new DialingSeat(near, { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...GRANTED }, network.dialer("any"))
+  network.acceptor("any").open({
+    runtime: far,
+    hub: "model",
+    maxBatchBytes: Number.POSITIVE_INFINITY,
+    holdMs: 0,
+    admit: (link) => accepting.admit(link),
+  })
+  return { runtime, network, dialing, accepting }
+}

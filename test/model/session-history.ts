@@ -1,0 +1,72 @@
+import fc from "fast-check"
+
+const STEPS = 50
+
+const end = fc.constantFrom("dialing" as const, "accepting" as const)
+const index = fc.nat({ max: 7 })
+
+/** Everything that can happen to two sessions. */
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("say" as const),
+      end,
+      many: fc.integer({ min: 1, max: 9 }),
+      size: size(),
+      binary: fc.boolean(),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("pass" as const),
+      ms: fc.constantFrom(0, 1, 7, 20, 60, 300, 2_600, 11_000, 35_000),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("dial" as const), takes: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("take" as const, "let-go" as const), index }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom("cut" as const, "freeze" as const, "thaw" as const), index }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("half-open" as const),
+      index,
+      dead: fc.constantFrom("dialer" as const, "acceptor" as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("silence" as const),
+      index,
+      direction: fc.constantFrom("up" as const, "down" as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom("sleep" as const, "wake" as const, "probe" as const), end }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("jump" as const), ms: fc.constantFrom(500, 45_000) }) },
+)
+export const sessionHistory = fc.record({
+  seed: fc.nat(),
+  swapped: fc.boolean(),
+  steps: fc.array(step, { maxLength: STEPS, size: "max" }),
+})
+
+export type SessionStep = typeof step extends fc.Arbitrary<infer Value> ? Value : never
+/** What fast-check draws, and what `seeds.ts` keeps. */
+export type SessionHistory = typeof sessionHistory extends fc.Arbitrary<infer Value> ? Value : never
+
+function size(): fc.Arbitrary<number> {
+  // A packet, a batch's worth, more than a link is handed at once.
+  return fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(1, 40) },
+    { weight: 2, arbitrary: fc.constant(70_000) },
+    { weight: 1, arbitrary: fc.constant(300_000) },
+  )
+}

@@ -1,0 +1,108 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { createPair, type Pair, type Seat } from "./pair.ts"
+import { histories, LIMITS, traced } from "./run.ts"
+import { sessionSeeds } from "./seeds.ts"
+import { type SessionHistory, type SessionStep, sessionHistory } from "./session-history.ts"
+
+/** Once nothing is in the way any more, everything has been heard and acknowledged within this, in virtual time. */
+const SETTLED_MS = 60_000
+
+function take(pair: Pair, what: SessionStep): void {
+  const { runtime, network, dialing } = pair
+  const wire = "index" in what ? network.wires[what.index % network.wires.length] : undefined
+  switch (what.do) {
+    case "say":
+      for (let i = 0; i < what.many; i++) pair[what.end].say(what.size, what.binary)
+      return
+    case "pass":
+      return runtime.advance(what.ms)
+    case "dial":
+      return dialing.dial(what.takes)
+    case "take":
+      return dialing.take(what.index)
+    case "let-go":
+      return dialing.letGo(what.index)
+    case "cut":
+      return wire?.cut()
+    case "freeze":
+      return wire?.freeze()
+    case "thaw":
+      return wire?.thaw()
+    case "half-open":
+      return wire?.halfOpen(what.dead)
+    case "silence":
+      return wire?.silence(what.direction)
+    case "sleep":
+      return pair[what.end].machine.sleep()
+    case "wake":
+      return pair[what.end].machine.wake()
+    case "probe":
+      return pair[what.end].session.probe()
+    case "jump":
+      return runtime.jump(what.ms)
+  }
+}
+
+/** What holds after every step. `checked`: how much of what each heard has been compared already. */
+function check({ dialing, accepting }: Pair, checked: Map<Seat, number>): void {
+  for (const [speaker, listener] of [
+    [dialing, accepting],
+    [accepting, dialing],
+  ] as const) {
+    // A prefix: nothing lost, nothing doubled, nothing out of order, nothing invented.
+    for (let i = checked.get(listener) ?? 0; i < listener.heard.length; i++) {
+      if (listener.heard[i] !== speaker.said[i]) throw new Error(`heard ${listener.heard[i]} for ${speaker.said[i]}`)
+    }
+    checked.set(listener, listener.heard.length)
+    if (speaker.session.acked > listener.heard.length) throw new Error("an ack of what was not heard")
+    if (speaker.machine.pending() > 1) throw new Error("more than one alarm for one session")
+    if (speaker.complaints.length > 0) throw new Error(`between honest sessions: ${speaker.complaints}`)
+  }
+}
+
+function live(history: SessionHistory): void {
+  const pair = createPair(history.seed, history.swapped)
+  traced(pair.network, () => walk(pair, history))
+}
+
+function walk(pair: Pair, { steps }: SessionHistory): void {
+  const { runtime, network, dialing, accepting } = pair
+  const checked = new Map<Seat, number>()
+  for (const what of steps) {
+    take(pair, what)
+    check(pair, checked)
+  }
+  network.heal()
+  dialing.machine.wake()
+  accepting.machine.wake()
+  // A seat would doubt the links that are mute by now, and dial again.
+  while (dialing.calls.length > 0) dialing.letGo(0)
+  dialing.dial(true)
+  const settled = runtime.runUntil(
+    () => dialing.session.acked === dialing.said.length && accepting.session.acked === accepting.said.length,
+    SETTLED_MS,
+  )
+  check(pair, checked)
+  expect(accepting.heard).toEqual(dialing.said)
+  expect(dialing.heard).toEqual(accepting.said)
+  expect(settled, "everything was acknowledged in time").toBe(true)
+  for (const { session, machine } of [dialing, accepting]) {
+    session.end()
+    expect(machine.pending(), "alarms of an ended session").toBe(0)
+  }
+}
+
+describe("two sessions over links that fail", () => {
+  test(
+    "hear exactly what the other said, in order, whichever seat each of them has",
+    () => fc.assert(fc.property(sessionHistory, live), { numRuns: histories(1_500), ...LIMITS }),
+    LIMITS.timeoutMs,
+  )
+
+  test.each(sessionSeeds)("live through the history that once found: $found", ({ seed, path, history }) => {
+    live(history)
+    if (seed !== undefined && path !== undefined)
+      fc.assert(fc.property(sessionHistory, live), { seed, path, numRuns: 1 })
+  })
+})
