@@ -1,4 +1,4 @@
-import { PROBE_MS, UNACKNOWLEDGED_MS } from "./defaults.ts"
+import { PROBE_MS, PROBER_BEAT, UNACKNOWLEDGED_MS } from "./defaults.ts"
 
 /** The moments by which a link is judged, in milliseconds of the runtime's clock. `Infinity` where nothing is pending. */
 export interface Moments {
@@ -34,7 +34,7 @@ export type Due = "speak" | "probe" | "doubt" | "hang-up"
 
 /** Pure: the nearest deadline and what it asks for. */
 export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } {
-  let at = Math.min(m.spokeAt + s.speakMs, m.owedSince + s.ackMs)
+  let at = Math.min(m.spokeAt + s.speakMs * (s.prober ? PROBER_BEAT : 1), m.owedSince + s.ackMs)
   let due: Due = "speak"
   const consider = (when: number, what: Due): void => {
     if (when < at) {
