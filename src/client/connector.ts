@@ -166,7 +166,7 @@ export class Connector implements AttemptHost {
     this.identity.session.rode(attempt.sent)
     this.#attempts.end(attempt, "closed", why)
     this.lastClosing = why
-    this.#retryAfterMs = Math.max(this.#retryAfterMs, why.retryAfterMs ?? 0)
+    this.#retryAfterMs = Math.max(this.#retryAfterMs, wishOf(why))
     if (attempt === this.current) return this.#lost(attempt, why)
     // What refuses credentials or versions refuses them on every rung.
     if (!why.retryable && attempt.welcome === undefined) return this.#fatal(why)
@@ -414,7 +414,8 @@ export class Connector implements AttemptHost {
   #away(): void {
     if (this.current !== undefined && !this.current.doubted) return this.#settle(this.current)
     this.#dropAll(this.lastClosing)
-    this.#wait(Math.max(this.#retryAfterMs, backoffMs(this.#failures++, this.#host.runtime.random())))
+    // Added, not the longer of the two: those that were told the same time must not come back as a herd.
+    this.#wait(this.#retryAfterMs + backoffMs(this.#failures++, this.#host.runtime.random()))
   }
 
   #wait(waitMs: number): void {
@@ -436,7 +437,7 @@ export class Connector implements AttemptHost {
     for (const other of this.#attempts) if (other.trialUntil) return this.#adopt(other)
     const strikes = standing.strikes(attempt.dialer.name) - defaults.STRIKES
     // The first redial is at once; a wire that keeps dying young, or a hub that asks for it, is given time.
-    const waitMs = Math.max(why.retryAfterMs ?? 0, strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
+    const waitMs = wishOf(why) + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
     if (waitMs > 0 && this.#attempts.size === 0) return this.#wait(waitMs)
     this.#host.unlinked(why, 0)
     this.#dropProbing()
@@ -475,4 +476,9 @@ export class Connector implements AttemptHost {
     this.#cancelAlarm()
     if (delayMs < Number.POSITIVE_INFINITY) this.#cancelAlarm = this.#host.runtime.after(delayMs, run)
   }
+}
+
+/** How long the server asks to be left alone, in milliseconds, as far as it is believed. */
+function wishOf({ retryAfterMs = 0 }: Closing): number {
+  return Math.min(retryAfterMs, defaults.RETRY_AFTER_CEILING_MS)
 }

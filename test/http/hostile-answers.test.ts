@@ -1,6 +1,7 @@
 import type { Channel, Status, StatusDetail } from "everwire"
 import { HttpResponse } from "msw"
 import { afterEach, describe, expect, it } from "vitest"
+import { BACKOFF_BASE_MS, RETRY_AFTER_CEILING_MS } from "../../src/kernel/defaults.ts"
 import { disposeAll, nextOf } from "../support/hub-server.ts"
 import { type Fault, type FaultServer, faults, startFaultServer } from "./fault-server.ts"
 
@@ -185,6 +186,22 @@ describe.each(polling)("over %s", (transport) => {
     const before = server.requests.length
     await channel.flush()
     expect((server.requests[before]?.at ?? 0) - refusedAt).toBeGreaterThanOrEqual(4_000)
+  })
+
+  it.each<[string, (now: number) => string, number]>([
+    ["a date", (now) => new Date(now + 90_000).toUTCString(), 90_000],
+    ["a date that is over", (now) => new Date(now - 90_000).toUTCString(), 0],
+    ["a month", () => "2592000", RETRY_AFTER_CEILING_MS],
+  ])("a Retry-After may be %s", async (_, retryAfter, mostMs) => {
+    const server = startFaultServer()
+    server.fault = () => {
+      const headers = { "retry-after": retryAfter(server.clock.now()) }
+      return new HttpResponse("busy", { status: 503, headers })
+    }
+    const { retryInMs = 0 } = await unlinked(server.open({ transports: [transport] }))
+    // A date has no milliseconds, and the first back-off adds up to its base.
+    expect(retryInMs).toBeGreaterThan(mostMs - 2_000)
+    expect(retryInMs).toBeLessThanOrEqual(mostMs + BACKOFF_BASE_MS)
   })
 
   it("a refusal of the hub itself ends the channel with the hub's code", async () => {

@@ -35,7 +35,8 @@ export async function exchange(
     })
     const type = answer.headers.get("content-type") ?? ""
     const bytes = new Uint8Array(await answer.arrayBuffer())
-    return read(answer.status, type, bytes, answer.headers.get("retry-after"), envelope)
+    const retryAfterMs = waitOf(answer.headers.get("retry-after") ?? "", target.runtime.now())
+    return read(answer.status, type, bytes, retryAfterMs, envelope)
   } catch (error) {
     return { failed: closing("network", abort.signal.aborted ? "no answer in time" : String(error)), status: 0 }
   } finally {
@@ -44,7 +45,7 @@ export async function exchange(
   }
 }
 
-function read(status: number, type: string, bytes: Uint8Array, retryAfter: string | null, asked: Envelope): Answer {
+function read(status: number, type: string, bytes: Uint8Array, retryAfterMs: number, asked: Envelope): Answer {
   if (type.startsWith("text/html")) {
     return { failed: closing("captive-portal", "a web page came instead of an answer"), status }
   }
@@ -61,9 +62,13 @@ function read(status: number, type: string, bytes: Uint8Array, retryAfter: strin
     return stale ? { failed: closing("refused", "an answer to another request"), status } : answer
   }
   const why = answer?.envelope.close ?? closing(codeOf(status), `answered with status ${status}`)
-  const seconds = Number(retryAfter)
-  const failed = retryAfter !== null && seconds > 0 ? { ...why, retryAfterMs: seconds * 1000 } : why
+  const failed = retryAfterMs > 0 ? { ...why, retryAfterMs } : why
   return { failed, status, hub: answer?.envelope.hub }
+}
+
+/** A `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3). `NaN` for anything else. */
+function waitOf(retryAfter: string, now: number): number {
+  return /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now
 }
 
 function codeOf(status: number): Closing["code"] {
