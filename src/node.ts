@@ -27,5 +27,6 @@ export type {
   LinkSink,
   OpenAcceptor,
   ServerSocket,
+  SocketSink,
 } from "./transports/transport.ts"
 export { websocketAcceptor } from "./transports/websocket/acceptor.ts"

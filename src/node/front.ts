@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
+import { ignore } from "./socket.ts"
 
 /** What a hub does with a server's events. Each answers whether the path was the hub's. */
 export interface FrontHub {
@@ -60,7 +61,7 @@ class Front {
 
 /** A constant answer: nothing of the request is repeated in it. */
 export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
-  socket.on("error", () => {}) // the client may be gone already
+  socket.on("error", ignore) // the client may be gone already
   // An upgraded socket may stay half-open: it is let go without waiting for the client's end.
   socket.once("finish", () => socket.destroy())
   socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
-import { WebSocketServer } from "ws"
+import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
 import { MAX_PAYLOAD_BYTES } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
@@ -11,7 +11,7 @@ import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
 import { headerReader, NodeExchange, urlOf } from "./exchange.ts"
 import { mountFront, refuseUpgrade } from "./front.ts"
-import { NodeSocket } from "./socket.ts"
+import { HeardSocket, ignore, NodeSocket } from "./socket.ts"
 
 /** Options of a hub on Node. */
 export interface NodeHubOptions extends HubOptions {
@@ -31,7 +31,7 @@ const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
 export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
-  readonly #sockets: WebSocketServer
+  readonly #sockets: SocketServer<typeof HeardSocket>
   /** Undoes each `attach`. */
   readonly #detach: (() => void)[] = []
   readonly #options: NodeHubOptions
@@ -42,6 +42,7 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
       noServer: true,
+      WebSocket: HeardSocket,
       clientTracking: false,
       perMessageDeflate: options.perMessageDeflate ?? false,
       maxPayload: maxBatchBytes(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES),
@@ -91,13 +92,14 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     const verdict = this.upgrade(pathname, { header }, mounted)
     if (verdict === undefined) return false
     // A socket that breaks during the handshake must not end the process.
-    socket.on("error", () => {})
+    socket.on("error", ignore)
     if ("refusal" in verdict) {
       refuseUpgrade(socket, verdict.status, verdict.refusal.code)
       return true
     }
     const origin: LinkOrigin = { transport: "websocket", address: request.socket.remoteAddress, header }
     this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+      socket.off("error", ignore) // ws has its own now
       verdict.take(new NodeSocket(opened, socket), origin)
     })
     return true

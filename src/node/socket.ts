@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream"
-import type { WebSocket } from "ws"
-import type { ServerSocket } from "../transports/transport.ts"
+import { WebSocket } from "ws"
+import type { ServerSocket, SocketSink } from "../transports/transport.ts"
 
 /** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
 const KEPT_BYTES = 65_536
@@ -9,16 +9,23 @@ const KEPT_BYTES = 65_536
 let lastText = ""
 let lastFrame: Buffer = Buffer.alloc(0)
 
+/** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
+export class HeardSocket extends WebSocket {
+  sink: SocketSink | undefined
+}
+
 /**
  * A `ws` socket whose outgoing messages are written to its stream as finished frames (RFC 6455, section 5.2): the same
  * bytes for however many peers are sent the same text, and one write where header and payload would be two. A socket
  * with an extension is left to `ws`.
  */
 export class NodeSocket implements ServerSocket {
-  readonly #socket: WebSocket
+  readonly #socket: HeardSocket
   readonly #stream: Duplex
+  /** Whether the stream is awaited to have room. */
+  #draining = false
 
-  constructor(socket: WebSocket, stream: Duplex) {
+  constructor(socket: HeardSocket, stream: Duplex) {
     this.#socket = socket
     this.#stream = stream
   }
@@ -30,9 +37,20 @@ export class NodeSocket implements ServerSocket {
   send(data: string | Uint8Array): void {
     const socket = this.#socket
     if (socket.readyState !== socket.OPEN) return
-    if (socket.extensions !== "") socket.send(data, { binary: typeof data !== "string" })
-    else if (typeof data === "string") this.#stream.write(frameText(data))
+    if (socket.extensions !== "") {
+      // What is compressed reaches the stream later.
+      socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
+      return
+    }
+    if (typeof data === "string") this.#stream.write(frameText(data))
     else this.#writeBytes(data)
+    if (this.#stream.writableNeedDrain && !this.#draining) {
+      this.#draining = true
+      this.#stream.once("drain", () => {
+        this.#draining = false
+        this.#drained()
+      })
+    }
   }
 
   close(code: number, reason: string): void {
@@ -41,15 +59,15 @@ export class NodeSocket implements ServerSocket {
   terminate(): void {
     this.#socket.terminate()
   }
-  onMessage(run: (data: string | Uint8Array) => void): void {
-    this.#socket.on("message", (data: Buffer, isBinary) => run(isBinary ? data : data.toString()))
+  hear(sink: SocketSink): void {
+    this.#socket.sink = sink
+    this.#socket.on("message", tellMessage)
+    this.#socket.on("close", tellClose)
+    this.#socket.on("error", ignore) // the close that follows says what there is to say
   }
-  onDrain(run: () => void): void {
-    this.#stream.on("drain", run)
-  }
-  onClose(run: (code: number, reason: string) => void): void {
-    this.#socket.on("close", (code, reason) => run(code, reason.toString()))
-    this.#socket.on("error", () => {}) // the close that follows says what there is to say
+
+  #drained(): void {
+    if (this.#socket.bufferedAmount === 0) this.#socket.sink?.drained()
   }
 
   #writeBytes(data: Uint8Array): void {
@@ -59,6 +77,21 @@ export class NodeSocket implements ServerSocket {
     stream.write(data)
     stream.uncork()
   }
+}
+
+/** A listener that holds nothing of where it was set: for errors whose consequence is told otherwise. */
+export function ignore(): void {}
+
+function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  sinkOf(this)?.message(isBinary ? data : data.toString())
+}
+
+function tellClose(this: WebSocket, code: number, reason: Buffer): void {
+  sinkOf(this)?.closed(code, reason.toString())
+}
+
+function sinkOf(socket: WebSocket): SocketSink | undefined {
+  return (socket as HeardSocket).sink // the two listeners above are set on nothing else
 }
 
 function frameText(text: string): Buffer {

@@ -12,9 +12,8 @@ export const systemRuntime: Runtime = {
   random: () => Math.random(),
   id() {
     const bytes = crypto.getRandomValues(new Uint8Array(18))
-    return btoa(String.fromCharCode(...bytes))
-      .replaceAll("+", "-")
-      .replaceAll("/", "_")
+    // One replacement with a function: V8 makes a flat string of it, where others leave a chain that the id would hold.
+    return btoa(String.fromCharCode(...bytes)).replace(/[+/]/g, (sign) => (sign === "+" ? "-" : "_"))
   },
   report(error) {
     const { reportError } = globalThis as { reportError?: (error: unknown) => void } // HTML standard; Node has none

@@ -36,7 +36,7 @@ export interface AdmissionHost extends EntryHost {
 }
 
 type State =
-  | { readonly stage: "waiting"; readonly cancelDeadline: () => void }
+  | { readonly stage: "waiting"; readonly origin: LinkOrigin; readonly cancelDeadline: () => void }
   | { readonly stage: "judging"; readonly later: Packet[]; bytes: number; readonly cancelDeadline: () => void }
   | { readonly stage: "admitted"; readonly entry: Entry }
   | { readonly stage: "closed" }
@@ -68,18 +68,16 @@ export class Gate implements LinkSink {
   readonly #host: AdmissionHost
   readonly #unwelcomed: Unwelcomed
   readonly #link: Link
-  readonly #origin: LinkOrigin
   #state: State
 
   constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
     this.#host = host
     this.#unwelcomed = unwelcomed
     this.#link = link
-    this.#origin = origin
     const cancelDeadline = host.runtime.after(HELLO_DEADLINE_MS, () =>
       this.refuse(closing("hello-timeout", `no hello was answered within ${HELLO_DEADLINE_MS} ms`)),
     )
-    this.#state = { stage: "waiting", cancelDeadline }
+    this.#state = { stage: "waiting", origin, cancelDeadline }
     unwelcomed.add(this)
     if (unwelcomed.count > host.maxUnwelcomedLinks) {
       // Told at the end of the tick: the acceptor does not have its sink yet.
@@ -92,7 +90,7 @@ export class Gate implements LinkSink {
     try {
       switch (state.stage) {
         case "waiting":
-          return this.#hello(batch, state.cancelDeadline)
+          return this.#hello(batch, state)
         case "judging":
           state.bytes += sizeOf(batch)
           if (state.bytes > MAX_HELLO_BYTES) throw new EverwireError("too-large", "too much before the welcome")
@@ -119,7 +117,7 @@ export class Gate implements LinkSink {
     if (this.#state.stage === "admitted") this.#state.entry.session.writable(this.#link)
   }
 
-  #hello(batch: Batch, cancelDeadline: () => void): void {
+  #hello(batch: Batch, { origin, cancelDeadline }: Extract<State, { stage: "waiting" }>): void {
     if (sizeOf(batch) > MAX_HELLO_BYTES) throw new EverwireError("too-large", "the hello is too large")
     const [first, ...later] = decodeBatch(batch)
     if (typeof first !== "string") throw protocolError("the first packet is no hello")
@@ -132,11 +130,11 @@ export class Gate implements LinkSink {
     const judging: State = { stage: "judging", later, bytes: sizeOf(batch), cancelDeadline }
     this.#state = judging
     const { authenticate } = this.#host
-    if (authenticate === undefined) return this.#admit(hello, ANONYMOUS, later)
+    if (authenticate === undefined) return this.#admit(hello, origin, ANONYMOUS, later)
     const judge = (principal: Principal | null): void => {
       if (this.#state !== judging) return // it has been closed, or its deadline has passed
       try {
-        if (isPrincipal(principal)) this.#admit(hello, principal, later)
+        if (isPrincipal(principal)) this.#admit(hello, origin, principal, later)
         else this.refuse(closing("unauthorized", "the credentials were refused", false))
       } catch (error) {
         this.#broke(error)
@@ -149,7 +147,7 @@ export class Gate implements LinkSink {
       this.refuse(closing("unauthorized", "the credentials could not be judged"))
     }
     try {
-      const principal = authenticate({ auth: hello.auth, origin: this.#origin })
+      const principal = authenticate({ auth: hello.auth, origin })
       if (isThenable(principal)) principal.then(judge, refuse)
       else judge(principal)
     } catch (error) {
@@ -157,7 +155,7 @@ export class Gate implements LinkSink {
     }
   }
 
-  #admit(hello: Hello, principal: Principal, later: readonly Packet[]): void {
+  #admit(hello: Hello, { address = "" }: LinkOrigin, principal: Principal, later: readonly Packet[]): void {
     if (hello.hub !== undefined && hello.hub !== this.#host.hub) {
       // Even if a stray hello has begun a session of this id here: what it carried is another hub's to know.
       return this.refuse(closing("session-unknown", "another hub has the session"))
@@ -166,7 +164,7 @@ export class Gate implements LinkSink {
     if (known !== undefined && (!sameKey(known.key, hello.key) || known.principal.id !== principal.id)) {
       return this.refuse(closing("session-forbidden", "this session belongs to somebody else", false))
     }
-    const entry = known ?? this.#begin(hello, principal)
+    const entry = known ?? this.#begin(hello, address, principal)
     if (entry === undefined) return
     this.#leave()
     this.#state = { stage: "admitted", entry }
@@ -195,7 +193,7 @@ export class Gate implements LinkSink {
     if (later.length > 0) entry.session.hear(this.#link, later)
   }
 
-  #begin(hello: Hello, principal: Principal): Entry | undefined {
+  #begin(hello: Hello, address: string, principal: Principal): Entry | undefined {
     const { registry } = this.#host
     const ended = registry.endedWhy(hello.id)
     if (ended !== undefined) {
@@ -206,12 +204,12 @@ export class Gate implements LinkSink {
       this.refuse(closing("session-unknown", "this hub does not know the session"))
       return undefined
     }
-    const full = registry.refusal(this.#origin.address ?? "")
+    const full = registry.refusal(address)
     if (full !== undefined) {
       this.refuse(full)
       return undefined
     }
-    const entry = new Entry(this.#host, hello.id, hello.key, principal, this.#origin.address ?? "")
+    const entry = new Entry(this.#host, hello.id, hello.key, principal, address)
     registry.add(entry)
     this.#host.began(entry)
     if (entry.session.ended) {

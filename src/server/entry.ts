@@ -15,7 +15,8 @@ export interface EntryHost {
   readonly runtime: Runtime
   readonly hub: string
   readonly rooms: Rooms<Peer>
-  readonly handlers: Handlers<Peer>
+  /** Those of the hub: the same list for every session that has none of its own. */
+  readonly handlers: readonly Handlers<Peer>[]
   readonly maxPayloadBytes: number
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
@@ -43,13 +44,15 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
   readonly address: string
   readonly session: Session
   readonly dispatch: Dispatch<Peer>
-  readonly handlers: readonly [own: Handlers<Peer>, hub: Handlers<Peer>]
+  handlers: readonly Handlers<Peer>[]
   readonly peer: Peer
   /** The last turn that was obeyed. */
   turn = 0
   /** The channel that presented the key last. */
   #holder: string | undefined
   readonly #host: EntryHost
+  /** The peer's own handlers, once it has any; they stand before the hub's. */
+  #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
   /** Ends the session when the resume window has passed. */
@@ -62,13 +65,20 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
     this.principal = principal
     this.address = address
     this.session = new Session(host.runtime, this, host.settings)
-    this.handlers = [new Handlers(), host.handlers]
+    this.handlers = host.handlers
     this.dispatch = new Dispatch(host.runtime, this)
     this.peer = new Peer(host.runtime.id(), this)
   }
 
   get rooms(): Rooms<Peer> {
     return this.#host.rooms
+  }
+  get own(): Handlers<Peer> {
+    if (this.#own === undefined) {
+      this.#own = new Handlers()
+      this.handlers = [this.#own, ...this.#host.handlers]
+    }
+    return this.#own
   }
   get maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes

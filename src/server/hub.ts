@@ -114,7 +114,7 @@ export class Hub<C extends Contract = AnyContract> {
       runtime,
       hub: this.id,
       rooms: this.#rooms,
-      handlers: this.#handlers,
+      handlers: [this.#handlers],
       registry: this.#registry,
       authenticate: options.authenticate,
       resumeMs,

@@ -31,7 +31,8 @@ export interface PeerClosing extends Closing {
 export interface PeerHost {
   readonly session: Session
   readonly dispatch: Dispatch<Peer>
-  readonly handlers: readonly [own: Handlers<Peer>, hub: Handlers<Peer>]
+  /** Handlers of this peer alone. */
+  readonly own: Handlers<Peer>
   readonly rooms: Rooms<Peer>
   readonly principal: Principal
   readonly maxPayloadBytes: number
@@ -123,7 +124,7 @@ export class Peer<C extends Contract = AnyContract> {
   /** Hears messages of this peer alone. `hub.on` hears those of all. */
   on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
     // The contract is the application's word for what the other side sends; Peer<C> is Peer at run time.
-    return this.#host.handlers[0].on(name, handler as unknown as MessageHandler<Peer>)
+    return this.#host.own.on(name, handler as unknown as MessageHandler<Peer>)
   }
 
   /** Answers requests of this peer, before `hub.handle` is asked. */
@@ -131,7 +132,7 @@ export class Peer<C extends Contract = AnyContract> {
     name: N,
     handler: (data: DataOf<C["requests"][N]>, peer: Peer<C>, request: RequestContext) => unknown,
   ): Unsubscribe {
-    return this.#host.handlers[0].handle(name, handler as unknown as RequestHandler<Peer>) // as in `on`
+    return this.#host.own.handle(name, handler as unknown as RequestHandler<Peer>) // as in `on`
   }
 
   join(room: string): void {

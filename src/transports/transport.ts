@@ -119,12 +119,17 @@ export interface ServerSocket {
   close(code: number, reason: string): void
   /** Ends the connection at once, without a closing handshake. */
   terminate(): void
-  /** Each listener is set once. */
-  onMessage(run: (data: string | Uint8Array) => void): void
+  /** Called once, before anything can come. */
+  hear(sink: SocketSink): void
+}
+
+/** What is told by a WebSocket on the server. */
+export interface SocketSink {
+  message(data: string | Uint8Array): void
   /** `bufferedAmount` has fallen to nothing after it had grown. */
-  onDrain(run: () => void): void
+  drained(): void
   /** The socket has closed, for whatever reason; comes once. */
-  onClose(run: (code: number, reason: string) => void): void
+  closed(code: number, reason: string): void
 }
 
 /** The part of the WebSocket interface (HTML standard) that the dialer uses. */

@@ -1,6 +1,6 @@
 import type { Closing } from "../../kernel/errors.ts"
 import type { Runtime } from "../../kernel/runtime.ts"
-import type { Acceptor, Batch, Link, LinkSink, ServerSocket } from "../transport.ts"
+import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
 
 /** A peer that does not answer the closing handshake is cut off after so long. */
@@ -19,7 +19,7 @@ export function websocketAcceptor(): Acceptor {
   }
 }
 
-class SocketLink implements Link {
+class SocketLink implements Link, SocketSink {
   readonly name = "websocket"
   sink: LinkSink | undefined
   readonly #socket: ServerSocket
@@ -31,18 +31,7 @@ class SocketLink implements Link {
   constructor(socket: ServerSocket, runtime: Runtime) {
     this.#socket = socket
     this.#runtime = runtime
-    socket.onMessage((batch) => {
-      if (!this.#closed) this.sink?.batch(batch)
-    })
-    socket.onDrain(() => {
-      if (!this.#closed) this.sink?.writable()
-    })
-    socket.onClose((code, reason) => {
-      this.#cancelCut?.()
-      if (this.#closed) return
-      this.#closed = true
-      this.sink?.closed(readClose(code, reason))
-    })
+    socket.hear(this)
   }
 
   get bufferedBytes(): number {
@@ -58,5 +47,20 @@ class SocketLink implements Link {
     this.#closed = true
     this.#socket.close(...writeClose(why))
     this.#cancelCut = this.#runtime.after(CLOSE_GRACE_MS, () => this.#socket.terminate())
+  }
+
+  message(batch: Batch): void {
+    if (!this.#closed) this.sink?.batch(batch)
+  }
+
+  drained(): void {
+    if (!this.#closed) this.sink?.writable()
+  }
+
+  closed(code: number, reason: string): void {
+    this.#cancelCut?.()
+    if (this.#closed) return
+    this.#closed = true
+    this.sink?.closed(readClose(code, reason))
   }
 }

@@ -2,7 +2,7 @@ import { websocket } from "everwire"
 import { websocketAcceptor } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import type { TransportRig, TransportSubject } from "../../../src/testing/laws.ts"
-import type { ClientSocket, OpenAcceptor, ServerSocket } from "../../../src/transports/transport.ts"
+import type { ClientSocket, OpenAcceptor, ServerSocket, SocketSink } from "../../../src/transports/transport.ts"
 import { websocketTraits } from "./built-in-traits.ts"
 import { passVirtually } from "./settle.ts"
 
@@ -98,9 +98,7 @@ class SocketPair {
   readonly #runtime: VirtualRuntime
   readonly #over: () => void
   #state: "connecting" | "open" | "closing" | "closed" = "connecting"
-  #onMessage = (_data: string | Uint8Array): void => {}
-  #onDrain = (): void => {}
-  #onClose = (_code: number, _reason: string): void => {}
+  #sink: SocketSink | undefined
 
   constructor(runtime: VirtualRuntime, maxBytes: number, over: () => void) {
     this.#runtime = runtime
@@ -130,18 +128,12 @@ class SocketPair {
           down,
           data,
           () => this.#hearDown(data),
-          () => this.#onDrain(),
+          () => this.#sink?.drained(),
         ),
       close: (code, reason) => this.#close("hub", code, reason),
       terminate: () => this.fail(),
-      onMessage: (run) => {
-        this.#onMessage = run
-      },
-      onDrain: (run) => {
-        this.#onDrain = run
-      },
-      onClose: (run) => {
-        this.#onClose = run
+      hear: (sink) => {
+        this.#sink = sink
       },
     }
   }
@@ -173,7 +165,7 @@ class SocketPair {
     if (this.#state === "closed") return
     const bytes = typeof data === "string" ? new TextEncoder().encode(data).length : data.length
     if (bytes > this.#maxBytes) this.#close("hub", 1009, "")
-    else this.#onMessage(data)
+    else this.#sink?.message(data)
   }
 
   #hearDown(data: string | Uint8Array): void {
@@ -195,7 +187,7 @@ class SocketPair {
     this.#state = "closed"
     this.#over()
     this.#runtime.soon(() => {
-      this.#onClose(code, reason)
+      this.#sink?.closed(code, reason)
       this.channel.onclose?.({ code, reason })
     })
   }
