@@ -22,7 +22,7 @@ export class HeardSocket extends WebSocket {
 export class NodeSocket implements ServerSocket {
   readonly #socket: HeardSocket
   readonly #stream: Duplex
-  /** Whether the stream is awaited to have room. */
+  /** Whether so much was sent that the sink is told when it has gone. */
   #draining = false
 
   constructor(socket: HeardSocket, stream: Duplex) {
@@ -38,18 +38,16 @@ export class NodeSocket implements ServerSocket {
     const socket = this.#socket
     if (socket.readyState !== socket.OPEN) return
     if (socket.extensions !== "") {
-      // What is compressed reaches the stream later.
+      // What is compressed reaches the stream later, so the stream cannot be asked.
       socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
+      this.#draining ||= socket.bufferedAmount >= this.#stream.writableHighWaterMark
       return
     }
     if (typeof data === "string") this.#stream.write(frameText(data))
     else this.#writeBytes(data)
     if (this.#stream.writableNeedDrain && !this.#draining) {
       this.#draining = true
-      this.#stream.once("drain", () => {
-        this.#draining = false
-        this.#drained()
-      })
+      this.#stream.once("drain", () => this.#drained())
     }
   }
 
@@ -67,7 +65,9 @@ export class NodeSocket implements ServerSocket {
   }
 
   #drained(): void {
-    if (this.#socket.bufferedAmount === 0) this.#socket.sink?.drained()
+    if (!this.#draining || this.#socket.bufferedAmount > 0) return
+    this.#draining = false
+    this.#socket.sink?.drained()
   }
 
   #writeBytes(data: Uint8Array): void {
