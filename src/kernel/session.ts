@@ -67,6 +67,8 @@ export class Session {
   #everSent = 0
   /** Whether a flush is due at the end of this tick. */
   #flushing = false
+  /** That flush: made when it is first due, and the same from then on. */
+  #endOfTick: (() => void) | undefined
   /** Token of the probe in flight, or of the last one. */
   #probe = 0
   readonly #watch: Watch
@@ -247,10 +249,11 @@ export class Session {
   #flushSoon(): void {
     if (this.#flushing || this.#state.phase !== "live") return
     this.#flushing = true
-    this.#runtime.soon(() => {
+    this.#endOfTick ??= () => {
       this.#flushing = false
       this.#flush()
-    })
+    }
+    this.#runtime.soon(this.#endOfTick)
   }
 
   #flush(): void {
@@ -283,8 +286,8 @@ export class Session {
   }
 
   #takeLeading(): string[] {
-    const leading = this.#leading
-    this.#leading = []
+    let leading: string[] = []
+    if (this.#leading.length > 0) [leading, this.#leading] = [this.#leading, leading]
     if (this.#acking) {
       leading.push(`a${this.#inbox.heard}`)
       this.#settleAck()

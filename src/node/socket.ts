@@ -22,12 +22,15 @@ export class HeardSocket extends WebSocket {
 export class NodeSocket implements ServerSocket {
   readonly #socket: HeardSocket
   readonly #stream: Duplex
+  /** Whether messages go through an extension of `ws`. It is agreed in the handshake, and asking costs a list. */
+  readonly #extended: boolean
   /** Whether so much was sent that the sink is told when it has gone. */
   #draining = false
 
   constructor(socket: HeardSocket, stream: Duplex) {
     this.#socket = socket
     this.#stream = stream
+    this.#extended = socket.extensions !== ""
   }
 
   get bufferedAmount(): number {
@@ -37,7 +40,7 @@ export class NodeSocket implements ServerSocket {
   send(data: string | Uint8Array): void {
     const socket = this.#socket
     if (socket.readyState !== socket.OPEN) return
-    if (socket.extensions !== "") {
+    if (this.#extended) {
       // What is compressed reaches the stream later, so the stream cannot be asked.
       socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
       this.#draining ||= socket.bufferedAmount >= this.#stream.writableHighWaterMark
