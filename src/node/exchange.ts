@@ -14,14 +14,11 @@ interface FrameworkRequest extends IncomingMessage {
   readonly body?: unknown
 }
 
-/** The URL as the client sent it. */
-export function urlOf(request: IncomingMessage): { pathname: string; query: URLSearchParams } {
+/** The path and the query string of the URL as the client sent it. */
+export function urlOf(request: IncomingMessage): [pathname: string, query: string] {
   const url = (request as FrameworkRequest).originalUrl ?? request.url ?? "/" // Express and connect set it
   const mark = url.indexOf("?")
-  return {
-    pathname: mark < 0 ? url : url.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
-  }
+  return mark < 0 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)]
 }
 
 /** Reads headers by lower-case name, holding on to nothing else of the request. */
@@ -39,13 +36,13 @@ export class NodeExchange implements HttpExchange {
   readonly path: string
   readonly address: string | undefined
   readonly header: (name: string) => string | undefined
-  readonly #query: URLSearchParams
+  readonly #query: string
   readonly #request: FrameworkRequest
   readonly #response: ServerResponse
   readonly #runtime: Runtime
 
   constructor(request: IncomingMessage, response: ServerResponse, runtime: Runtime) {
-    const { pathname, query } = urlOf(request)
+    const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
     this.address = request.socket.remoteAddress
@@ -63,7 +60,7 @@ export class NodeExchange implements HttpExchange {
   }
 
   query(name: string): string | undefined {
-    return this.#query.get(name) ?? undefined
+    return new URLSearchParams(this.#query).get(name) ?? undefined
   }
 
   body(maxBytes: number): Promise<Uint8Array> {

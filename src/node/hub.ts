@@ -87,7 +87,7 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, mounted: boolean): boolean {
-    const { pathname } = urlOf(request)
+    const [pathname] = urlOf(request)
     const header = headerReader(request)
     const verdict = this.upgrade(pathname, { header }, mounted)
     if (verdict === undefined) return false

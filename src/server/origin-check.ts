@@ -49,10 +49,10 @@ function isOwnHost(request: OriginHeaders, url: string): boolean {
   return host !== undefined && host === request.header("host")?.toLowerCase()
 }
 
-/** The CORS headers (Fetch standard, section 3.2) of an answer to an origin that passed the check. */
-export function corsHeaders(request: OriginHeaders, policy: OriginPolicy): Record<string, string> {
+/** The CORS headers (Fetch standard, section 3.2) of an answer to an origin that passed the check, if there is one. */
+export function corsHeaders(request: OriginHeaders, policy: OriginPolicy): Record<string, string> | undefined {
   const origin = request.header("origin")
-  if (origin === undefined) return {}
+  if (origin === undefined) return undefined
   if (policy.origins === "*") return { "access-control-allow-origin": "*" }
   return { "access-control-allow-origin": origin, "access-control-allow-credentials": "true", vary: "Origin" }
 }

@@ -36,7 +36,8 @@ export async function answerExchange(exchange: HttpExchange, name: string, route
   const { policy, hub } = routes
   const refusal = checkOrigin(exchange, policy)
   if (refusal !== undefined) return respond(exchange, 403, { hub, close: refusal })
-  const answered = withHeaders(exchange, corsHeaders(exchange, policy))
+  const cors = corsHeaders(exchange, policy)
+  const answered = cors === undefined ? exchange : withHeaders(exchange, cors)
   if (exchange.method === "OPTIONS") {
     return answered.respond(204, {
       "access-control-allow-methods": "POST, GET",
