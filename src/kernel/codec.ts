@@ -57,7 +57,7 @@ export function encodeBatch(packets: readonly Packet[]): Batch {
 
 /** Splits a batch into its packets. @throws EverwireError `protocol-error` on bad lengths or bad UTF-8. */
 export function decodeBatch(batch: Batch): Packet[] {
-  if (typeof batch === "string") return batch.split("\n")
+  if (typeof batch === "string") return batch.includes("\n") ? batch.split("\n") : [batch]
   // A plain view: what a platform's subclass (Node's Buffer) hands over must not reach the application as such.
   const bytes = new Uint8Array(batch.buffer, batch.byteOffset, batch.byteLength)
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)

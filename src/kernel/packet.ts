@@ -45,7 +45,7 @@ export function kindOf(packet: Packet): string {
 
 /** Builds a numbered packet of header fields and a payload. Bytes are copied, so the caller may reuse its buffer. */
 export function encodePacket(kind: NumberedKind, fields: readonly string[], body: Body): Packet {
-  const header = kind + fields.join("\t")
+  const header = kind + (fields.length === 1 ? fields[0] : fields.join("\t"))
   if (typeof body === "string") return `${header}\t${body}`
   const head = utf8(`${header}\n`)
   const packet = new Uint8Array(head.length + body.length)
@@ -57,28 +57,29 @@ export function encodePacket(kind: NumberedKind, fields: readonly string[], body
 /** Takes a numbered packet apart. @throws EverwireError `protocol-error` when a field is missing. */
 export function openPacket(packet: Packet): Opened {
   const kind = kindOf(packet) as NumberedKind // callers have seen isNumbered(kind)
-  const wanted = kind === "q" ? 2 : 1
-  let header: string
-  let body: Body
-  if (typeof packet === "string") {
-    let end = 0
-    for (let i = 0; i < wanted; i++) {
-      end = packet.indexOf("\t", end + 1)
-      if (end < 0) throw protocolError("a packet without its fields")
-    }
-    header = packet.slice(1, end)
-    body = packet.slice(end + 1)
-  } else {
-    const end = packet.indexOf(10)
-    if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a binary packet without its header")
-    header = text(packet.subarray(1, end))
-    body = packet.subarray(end + 1)
+  const [header, body] = typeof packet === "string" ? cutText(packet, kind) : cutBytes(packet)
+  const tab = header.indexOf("\t")
+  // Only a request has two fields.
+  if (kind === "q" ? tab < 0 || header.includes("\t", tab + 1) : tab >= 0) {
+    throw protocolError("a packet with wrong fields")
   }
-  const fields = header.split("\t")
-  if (fields.length !== wanted) throw protocolError("a packet with wrong fields")
-  const [first = "", second = ""] = fields
-  if (kind === "m") return { kind, id: "", name: first, body }
-  return { kind, id: first, name: second, body }
+  if (kind === "m") return { kind, id: "", name: header, body }
+  return kind === "q"
+    ? { kind, id: header.slice(0, tab), name: header.slice(tab + 1), body }
+    : { kind, id: header, name: "", body }
+}
+
+function cutText(packet: string, kind: NumberedKind): [header: string, body: string] {
+  let end = packet.indexOf("\t")
+  if (kind === "q" && end >= 0) end = packet.indexOf("\t", end + 1)
+  if (end < 0) throw protocolError("a packet without its fields")
+  return [packet.slice(1, end), packet.slice(end + 1)]
+}
+
+function cutBytes(packet: Uint8Array): [header: string, body: Uint8Array] {
+  const end = packet.indexOf(10)
+  if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a binary packet without its header")
+  return [text(packet.subarray(1, end)), packet.subarray(end + 1)]
 }
 
 /** A count or a position on the wire. @throws EverwireError `protocol-error` unless it is a safe, unsigned integer. */
@@ -88,16 +89,21 @@ export function readCount(digits: string): number {
   return count
 }
 
+/** The name that passed the check last: most are used many times in a row. */
+let lastName = "m"
+
 /**
  * Names are free but for control characters and lone surrogates, which no wire would bring over unchanged.
  *
  * @throws EverwireError `misuse`
  */
 export function checkName(name: unknown): asserts name is string {
+  if (name === lastName) return
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(name)) {
     throw new EverwireError(
       "misuse",
       `a name is a string of 1 to ${MAX_NAME_LENGTH} characters without control characters; given: ${String(name).slice(0, 40)}`,
     )
   }
+  lastName = name
 }

@@ -96,10 +96,9 @@ export class NodeExchange implements HttpExchange {
     })
   }
 
-  respond(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): void {
+  respond(status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array = ""): void {
     const response = this.#response
     if (response.headersSent || response.destroyed) return
-    const bytes = typeof body === "string" ? utf8(body) : body
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#request.complete && this.#hasBody()
     // Connections are not a request's to close in HTTP/2.
@@ -107,12 +106,13 @@ export class NodeExchange implements HttpExchange {
     response.writeHead(status, {
       ...others,
       ...(isHttp1 && connection !== undefined && { connection }),
-      ...(status !== 204 && { "content-length": String(bytes?.length ?? 0) }),
+      ...(status !== 204 && { "content-length": String(Buffer.byteLength(body)) }),
       // A body that was not read to its end would be taken for the next request on this connection.
       ...(unread && { connection: "close" }),
     })
-    if (!unread) return void response.end(bytes)
-    response.write(bytes ?? "")
+    // Node puts text into one piece with the head, which bytes are written behind.
+    if (!unread) return void response.end(body)
+    response.write(body)
     this.#linger(() => response.end())
   }
 
