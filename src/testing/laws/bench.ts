@@ -142,7 +142,7 @@ export class Bench implements EndHost {
     }
   }
 
-  /** Waits for a promise of the channel or the hub, letting time pass. */
+  /** Waits for a promise of the channel or the hub, letting time pass. @throws LawBroken when it is rejected. */
   async pass<Value>(promise: Promise<Value>, expected: string): Promise<Value> {
     let outcome: { value: Value } | { error: unknown } | undefined
     promise.then(
@@ -160,7 +160,7 @@ export class Bench implements EndHost {
       expected,
       () => "nothing for too long",
     )
-    return await promise
+    return await promise.catch((error: unknown) => this.broken(expected, String(error)))
   }
 
   /** @throws LawBroken unless it holds. */

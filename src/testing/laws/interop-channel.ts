@@ -1,9 +1,11 @@
 import { Channel } from "../../client/channel.ts"
+import type { Packet } from "../../kernel/codec.ts"
 import { EverwireError } from "../../kernel/errors.ts"
 import { Hub, type HubOptions } from "../../server/hub.ts"
 import type { Door } from "../../transports/transport.ts"
 import type { Bench } from "./bench.ts"
 import type { LawDefinition } from "./law.ts"
+import { difference } from "./packets.ts"
 
 /** A whole hub behind the transport's door, and a channel that dials it. */
 function openWhole(bench: Bench, options: HubOptions = {}): { channel: Channel; hub: Hub; close(): Promise<void> } {
@@ -96,7 +98,8 @@ export const interopChannel: readonly LawDefinition[] = [
       const binary = [new Uint8Array(), new Uint8Array(large >> 1).fill(0x80)]
       for (const payload of [...texts, ...(bench.traits.binary ? binary : [])]) {
         const echo = await bench.pass(channel.request("echo", payload), "the payload back")
-        bench.expect(look(echo) === look(payload), look(payload).slice(0, 60), () => look(echo).slice(0, 60))
+        const wrong = difference([look(payload)], [look(echo)])
+        bench.expect(wrong === undefined, "the payload back", () => `${wrong}`)
       }
       await close()
     },
@@ -109,10 +112,11 @@ export const interopChannel: readonly LawDefinition[] = [
       const [up, down]: [unknown[], unknown[]] = [[], []]
       hub.on("n", (data) => up.push(data))
       channel.on("n", (data) => down.push(data))
-      await bench.pass(channel.opened, "the channel to open")
       const { admit } = bench
+      let links = 0
       let closeIt = (): void => {}
       bench.admit = (link, origin) => {
+        links++
         const sink = admit(link, origin)
         closeIt = () => {
           const why = { code: "network", reason: "cut by the law", retryable: true } as const
@@ -121,6 +125,7 @@ export const interopChannel: readonly LawDefinition[] = [
         }
         return sink
       }
+      await bench.pass(channel.opened, "the channel to open")
       for (let n = 0; n < 60; n++) {
         channel.send("n", n)
         hub.send("n", n)
@@ -129,6 +134,7 @@ export const interopChannel: readonly LawDefinition[] = [
       }
       await counted(bench, up, 60, "hub")
       await counted(bench, down, 60, "channel")
+      bench.expect(links > 1, "another link after one that was cut", `${links}`)
       await close()
     },
   },
@@ -216,9 +222,7 @@ export const interopChannel: readonly LawDefinition[] = [
   },
 ]
 
-/** A payload as text that tells kinds and values apart. */
-function look(payload: unknown): string {
-  return payload instanceof Uint8Array
-    ? `bytes ${payload.length} ${payload.join(",")}`
-    : `json ${JSON.stringify(payload)}`
+/** A payload as a packet, which tells kinds and values apart. */
+function look(payload: unknown): Packet {
+  return payload instanceof Uint8Array ? payload : `${JSON.stringify(payload)}`
 }

@@ -1,5 +1,8 @@
 import { type Packet, utf8 } from "../../kernel/codec.ts"
 
+/** How many characters of a packet are shown to people. */
+const SHOWN = 40
+
 /** A packet of text, as the kernel makes them: a kind, then anything but raw line ends. `bytes` is its least size. */
 export function note(label: string | number, bytes = 0): string {
   return `m${label}\t`.padEnd(bytes, "0123456789abcdef")
@@ -44,22 +47,41 @@ export function difference(said: readonly Packet[], heard: readonly Packet[]): s
   const missing = said[at]
   const instead = heard[at]
   if (instead === undefined) return `packet ${at + 1} of ${said.length} missing: ${show(missing)}`
-  return `${show(instead)} where packet ${at + 1} of ${said.length} belongs: ${show(missing)}`
+  return `${show(instead)} where packet ${at + 1} of ${said.length} belongs: ${show(missing)}${parting(missing, instead)}`
 }
 
 function isSame(one: Packet, other: Packet | undefined): boolean {
   if (typeof one === "string" || typeof other === "string") return one === other
-  return one.length === other?.length && one.every((byte, index) => byte === other[index])
+  return one.length === other?.length && partsAt(one, other) === one.length
+}
+
+/** Index of the first unit in which two packets of one kind differ. */
+function partsAt(one: Packet, other: Packet): number {
+  let at = 0
+  while (at < one.length && one[at] === other[at]) at++
+  return at
+}
+
+/** Where two packets part that would look the same on paper. */
+function parting(belongs: Packet | undefined, came: Packet): string {
+  if (belongs === undefined || typeof belongs !== typeof came || (isPlain(belongs) && isPlain(came))) return ""
+  const at = partsAt(belongs, came)
+  const unit = (packet: Packet): string => {
+    if (at >= packet.length) return "the end"
+    return typeof packet === "string" ? `U+${packet.codePointAt(at)?.toString(16).toUpperCase()}` : `${packet[at]}`
+  }
+  return `; they part at ${at}: ${unit(came)} for ${unit(belongs)}`
+}
+
+/** Whether people see all of it. */
+function isPlain(packet: Packet): boolean {
+  return typeof packet === "string" && packet.length <= SHOWN && /^[ -~\t]*$/.test(packet)
 }
 
 /** A packet for people. */
 function show(packet: Packet | undefined): string {
   if (packet === undefined) return "nothing"
   if (typeof packet !== "string") return `${packet.length} bytes (${packet.subarray(0, 12).join(" ")} ...)`
-  const text = JSON.stringify(packet.length > 40 ? `${packet.slice(0, 40)}...` : packet)
-  // What looks the same on paper is shown by its code points.
-  const hidden = /[^ -~\t]/.test(packet)
-    ? ` = U+${Array.from(packet.slice(0, 12), (c) => c.codePointAt(0)?.toString(16)).join(" U+")}`
-    : ""
-  return `${text} (${packet.length} characters)${hidden}`
+  const text = JSON.stringify(packet.length > SHOWN ? `${packet.slice(0, SHOWN)}...` : packet)
+  return `${text} (${packet.length} characters)`
 }
