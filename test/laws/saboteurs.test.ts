@@ -1,0 +1,39 @@
+import { LawBroken, transportLaws } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { keepsTheLaws } from "./keeps-the-laws.ts"
+import { memoryNetwork } from "./rigs/memory-network.ts"
+import { saboteurs } from "./saboteurs/index.ts"
+import { type Sabotage, spoil } from "./saboteurs/sabotage.ts"
+
+keepsTheLaws({ ...spoil(memoryNetwork, {}), name: "a saboteur who does nothing" })
+
+it("every law has a saboteur, and every saboteur a law", () => {
+  const laws = transportLaws(memoryNetwork).map(({ id }) => id)
+  expect([...new Set(saboteurs.map(({ law }) => law))]).toEqual(laws)
+})
+
+describe("the laws find out a transport that", () => {
+  for (const { law, wrong, why, also, ...sabotage } of saboteurs) {
+    it(`${wrong} (${law})`, async () => {
+      const broken = await brokenBy(sabotage)
+      expect(broken.get(law)).toMatch(why)
+      // And no other, but those that cannot be kept with this fault.
+      expect([...broken.keys()].sort()).toEqual([law, ...also].sort())
+    })
+  }
+})
+
+/** What each law that does not hold says about it. */
+async function brokenBy(sabotage: Sabotage): Promise<Map<string, string>> {
+  const broken = new Map<string, string>()
+  for (const { id, run } of transportLaws(spoil(memoryNetwork, sabotage))) {
+    try {
+      await run()
+    } catch (error) {
+      // Whatever else is thrown is the saboteur's own mistake.
+      if (!(error instanceof LawBroken)) throw error
+      broken.set(id, error.message)
+    }
+  }
+  return broken
+}
