@@ -1,6 +1,6 @@
 /**
  * `everwire/testing`: a clock that moves when told and a network that fails when told, to test an application, or a
- * transport, without waiting and without sockets.
+ * transport, without waiting and without sockets; and a hub behind msw, to test a front end.
  *
  * @module
  */
@@ -16,6 +16,7 @@ export {
   transportLaws,
   type Whereabouts,
 } from "./testing/laws.ts"
+export { type Msw, type MswClient, type MswLink, mswHandlers } from "./testing/msw.ts"
 export { createNetwork, type Network, type NetworkOptions } from "./testing/network.ts"
 export {
   createVirtualRuntime,
