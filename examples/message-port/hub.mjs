@@ -1,5 +1,5 @@
 // @ts-check
-/** The hub, in a worker thread. In a SharedWorker: `onconnect = ({ ports: [port] }) => acceptor.listen(port)`. */
+/** The hub, in a worker thread. */
 import { parentPort } from "node:worker_threads"
 import { createHub } from "everwire/server"
 import { messagePortAcceptor } from "./message-port.mjs"
@@ -11,5 +11,6 @@ hub.handle("add", (data) => {
   const [one, other] = /** @type {[number, number]} */ (data)
   return one + other
 })
-if (parentPort !== null)
-  acceptor.listen(/** @type {import("./message-port.mjs").Endpoint} */ (/** @type {unknown} */ (parentPort)))
+
+// Node's ports are the web's in all that is used here; their types do not know it.
+acceptor.listen(/** @type {import("./message-port.mjs").Endpoint} */ (/** @type {unknown} */ (parentPort)))

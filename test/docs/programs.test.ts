@@ -15,7 +15,8 @@ interface Program extends Block {
 
 const programs: Program[] = readDocuments().flatMap(({ blocks }) =>
   blocks.flatMap((block, index) => {
-    if (!/^(ts|js)$/.test(block.language)) return []
+    // Parts of files are not programs: test/docs/files.test.ts holds them against the files.
+    if (!/^(ts|js)$/.test(block.language) || block.marks.some((mark) => mark.startsWith("file="))) return []
     const next = blocks[index + 1]
     return [{ ...block, output: next?.marks.includes("output") ? next.text : undefined }]
   }),

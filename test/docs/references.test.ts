@@ -33,7 +33,7 @@ describe.each(documents)("what $path refers to", (document) => {
   it("are scripts and files of this repository", () => {
     const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: Record<string, string> }
     const named = [...document.text.matchAll(/npm (?:run )?(\S+?)(?=[\s`)])/g)].map(([, script = ""]) => script)
-    const own = new Set(["ci", "install", "pack"])
+    const own = new Set(["ci", "init", "install", "pack"])
     expect(named.filter((script) => !own.has(script) && !(script in scripts))).toEqual([])
     const files = [...document.text.matchAll(/\b(?:src|test|examples|scripts)\/[\w./-]+\.\w+/g)].map(([file]) => file)
     expect(files.filter((file) => !existsSync(root + file))).toEqual([])

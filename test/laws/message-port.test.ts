@@ -1,4 +1,4 @@
+import { subject } from "../../examples/message-port/rig.mjs"
 import { keepsTheLaws } from "./keeps-the-laws.ts"
-import { messagePorts } from "./rigs/message-port.ts"
 
-keepsTheLaws(messagePorts)
+keepsTheLaws(subject)
