@@ -75,11 +75,11 @@ function createSocket(client: MswClient): ServerSocket {
     // msw hands a frame over at the end of the tick, and not at all when the socket has been closed by then.
     close: (code, reason) => queueMicrotask(() => client.close(code, reason)),
     terminate: () => client.close(1011, ""),
-    onMessage: (run) =>
+    hear(sink) {
       client.addEventListener("message", ({ data }) => {
-        run(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // what the dialer sent
-      }),
-    onDrain() {},
-    onClose: (run) => client.addEventListener("close", ({ code, reason }) => run(code, reason)),
+        sink.message(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // what the dialer sent
+      })
+      client.addEventListener("close", ({ code, reason }) => sink.closed(code, reason))
+    },
   }
 }
