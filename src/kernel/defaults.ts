@@ -40,9 +40,9 @@ export const PROBE_MS = 400
 export const NUDGE_MS = 2_000
 
 /** Hub to channel: prompt, because the channel judges its link by acks. */
-export const HUB_ACK = { ackMs: 250, ackPackets: 64, ackBytes: 65_536, prober: false } as const
+export const HUB_ACK = { ackMs: 250, ackPackets: 256, ackBytes: 65_536, prober: false } as const
 /** Channel to hub: lazy, because a hub has many peers. */
-export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 64, ackBytes: 65_536, prober: true } as const
+export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 256, ackBytes: 65_536, prober: true } as const
 
 /** A hub waits so long for the hello of an open link. */
 export const HELLO_DEADLINE_MS = 5_000
