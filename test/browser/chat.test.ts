@@ -1,10 +1,11 @@
 // The page of `npm start` in a real browser, with a person at each end: one at the page, one at a terminal.
 
-import { execFileSync, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { type Browser, chromium, type Page } from "playwright-core"
+import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 
 const transports = ["websocket", "sse", "long-poll", "short-poll"] as const
 type TransportName = (typeof transports)[number]
@@ -12,18 +13,8 @@ type Position = "fine" | "refused" | "mute"
 
 const WAIT_MS = 15_000
 
-const executablePath = findChromium() ?? ""
-
-if (executablePath === "") {
-  const missing = "no Chromium here (CHROME_BIN or `chromium` in the PATH)"
-  if (process.env["CI"] === "true") {
-    it("has a Chromium to run in", () => expect.fail(missing))
-  } else {
-    console.warn(`${missing}: the suite of the browser is skipped`)
-  }
-}
-
-describe.skipIf(executablePath === "")("the chat's page in Chromium", () => {
+missChromium()
+describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
   let browser: Browser
   let server: Program
   let terminal: Program
@@ -35,18 +26,7 @@ describe.skipIf(executablePath === "")("the chat's page in Chromium", () => {
     server = new Program("examples/chat/server.mjs")
     url = (await server.line(/http:\S+/))[0]
     terminal = new Program("examples/chat/terminal.mjs", url, "Terminal")
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-      ],
-    })
+    browser = await launchChromium()
     page = await openPage()
   })
 
@@ -304,14 +284,5 @@ class Program {
 
   #tell(): void {
     for (const run of [...this.#onNews]) run()
-  }
-}
-
-function findChromium(): string | undefined {
-  if (process.env["CHROME_BIN"]) return process.env["CHROME_BIN"]
-  try {
-    return execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim()
-  } catch {
-    return undefined
   }
 }
