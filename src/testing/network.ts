@@ -3,6 +3,7 @@ import type { Runtime } from "../kernel/runtime.ts"
 import type { Acceptor, Batch, Dialer, Door } from "../transports/transport.ts"
 import type { Cargo } from "./pipe.ts"
 import { Trace } from "./trace.ts"
+import type { Machine } from "./virtual-runtime.ts"
 import { type Direction, Wire, type WireHost } from "./wire.ts"
 
 /** Options of an in-memory network. */
@@ -17,6 +18,11 @@ export interface NetworkOptions {
   readonly windowBytes?: number
   /** Remote address that acceptors see. Default none. */
   readonly address?: string
+  /**
+   * Whether chance spreads dials over all hubs that listen, as a balancer without stickiness does. Default `false`: the
+   * one that opened last is reached.
+   */
+  readonly balanced?: boolean
 }
 
 /**
@@ -35,21 +41,24 @@ export interface NetworkOptions {
 export interface Network {
   /** The client half of a transport. `streamed`: something on the way may hold it back after the first batch. */
   dialer(name: string, traits?: { readonly streamed?: boolean }): Dialer
-  /** The server half. The hub that opened one of a name last is the one that is reached by it. */
+  /** The server half. Of several hubs that listen, {@link NetworkOptions.balanced} says which is reached. */
   acceptor(name: string): Acceptor
   /** Every link that has an end still open, oldest first. */
   readonly wires: readonly Wire[]
   /** What crossed and what happened, line by line. */
   readonly trace: string
+  /** Adds a line to the trace. */
+  remark(who: string, text: string): void
   /** Changes how long everything takes from now on. */
   delay(latencyMs: number, jitterMs?: number): void
   /** Cuts every link, or those of one transport: both ends are told. */
   cut(name?: string): void
   /**
    * The process that listens dies: its links are cut, and dials are refused until a hub opens acceptors again. What the
-   * hub itself would still do is stopped by `halt` of its machine.
+   * hub itself would still do is stopped by `halt` of its machine. Where several hubs listen, only the one on this machine
+   * dies, if one is given.
    */
-  crash(): void
+  crash(machine?: Machine): void
   /** Nothing arrives anywhere until `thaw`; nothing is lost. */
   freeze(): void
   thaw(): void
@@ -86,8 +95,10 @@ class MemoryNetwork implements Network, WireHost {
   readonly windowBytes: number
   readonly #runtime: Runtime
   readonly #address: string | undefined
+  readonly #balanced: boolean
   readonly #trace: Trace
-  readonly #doors = new Map<string, Door>()
+  /** Those that listen, by transport, in the order they opened. */
+  readonly #doors = new Map<string, Door[]>()
   readonly #obstacles = new Map<string, Obstacles>()
   readonly #wires = new Set<Wire>()
   #dialed = 0
@@ -95,8 +106,10 @@ class MemoryNetwork implements Network, WireHost {
   #jitterMs: number
   #frozen = false
 
-  constructor({ runtime, latencyMs = 10, jitterMs = 0, windowBytes = 65_536, address }: NetworkOptions) {
+  constructor(options: NetworkOptions) {
+    const { runtime, latencyMs = 10, jitterMs = 0, windowBytes = 65_536, address, balanced = false } = options
     this.#runtime = runtime
+    this.#balanced = balanced
     this.#latencyMs = latencyMs
     this.#jitterMs = jitterMs
     this.windowBytes = windowBytes
@@ -109,6 +122,10 @@ class MemoryNetwork implements Network, WireHost {
   }
   get trace(): string {
     return this.#trace.toString()
+  }
+
+  remark(who: string, text: string): void {
+    this.#trace.note(this.now(), who, text)
   }
 
   dialer(name: string, { streamed = false }: { readonly streamed?: boolean } = {}): Dialer {
@@ -130,12 +147,8 @@ class MemoryNetwork implements Network, WireHost {
     return {
       name,
       open: (door) => {
-        this.#doors.set(name, door)
-        return {
-          close: () => {
-            if (this.#doors.get(name) === door) this.#doors.delete(name)
-          },
-        }
+        this.#doors.set(name, [...(this.#doors.get(name) ?? []), door])
+        return { close: () => this.#shut(name, (open) => open === door) }
       },
     }
   }
@@ -149,19 +162,21 @@ class MemoryNetwork implements Network, WireHost {
     for (const wire of this.wires) if (name === undefined || wire.name === name) wire.cut()
   }
 
-  crash(): void {
-    this.#trace.note(this.now(), "network", "crash")
-    this.#doors.clear()
-    this.cut()
+  crash(machine?: Machine): void {
+    this.remark("network", "crash")
+    const dies = (runtime: Runtime): boolean => machine === undefined || runtime === machine
+    for (const name of this.#doors.keys()) this.#shut(name, ({ runtime }) => dies(runtime))
+    for (const wire of this.wires)
+      if (wire.acceptedBy === undefined ? machine === undefined : dies(wire.acceptedBy)) wire.cut()
   }
 
   freeze(): void {
-    this.#trace.note(this.now(), "network", "freeze")
+    this.remark("network", "freeze")
     this.#frozen = true
   }
 
   thaw(): void {
-    this.#trace.note(this.now(), "network", "thaw")
+    this.remark("network", "thaw")
     this.#frozen = false
     this.#pump()
   }
@@ -219,7 +234,7 @@ class MemoryNetwork implements Network, WireHost {
 
   accept(wire: Wire): void {
     const { dials } = this.#inTheWayOf(wire.name)
-    const door = this.#doors.get(wire.name)
+    const door = this.#reached(wire.name)
     if (dials === "refused") return this.#refuse(wire, closing("refused", "something in the way refused the dial"))
     if (door === undefined) return this.#refuse(wire, closing("network", "nobody listens there"))
     const link = wire.accepted(door.runtime)
@@ -235,13 +250,24 @@ class MemoryNetwork implements Network, WireHost {
     this.#wires.delete(wire)
   }
 
+  #reached(name: string): Door | undefined {
+    const doors = this.#doors.get(name) ?? []
+    if (!this.#balanced || doors.length < 2) return doors.at(-1)
+    return doors[Math.floor(this.#runtime.random() * doors.length)]
+  }
+
+  #shut(name: string, which: (door: Door) => boolean): void {
+    const left = (this.#doors.get(name) ?? []).filter((door) => !which(door))
+    this.#doors.set(name, left)
+  }
+
   #refuse(wire: Wire, why: Closing): void {
     this.note(wire, why.reason)
     wire.refuse(why)
   }
 
   #obstruct(name: string, obstacles: Partial<Obstacles>, text: string): void {
-    this.#trace.note(this.now(), name, text)
+    this.remark(name, text)
     this.#obstacles.set(name, { ...this.#inTheWayOf(name), ...obstacles })
   }
 

@@ -22,11 +22,14 @@ export interface Machine extends Runtime {
   wake(): void
   /** Power loss: nothing here ever runs again, and its timers are forgotten. */
   halt(): void
+  /** Whether that has happened. */
+  readonly halted: boolean
 }
 
 /**
  * A clock that moves only when told, and seeded chance: pass it to `createChannel` and `createHub` and whole days pass in
- * a moment, in the same way each time. Nothing is asynchronous: what is due runs inside `advance`, `runUntil` and `drain`.
+ * a moment, in the same way each time. What is due runs inside `advance`, `runUntil` and `drain`. An application that awaits
+ * promises needs `pass` and `passUntil`, which let it do so while virtual time stands still.
  *
  * @example
  * const runtime = createVirtualRuntime({ seed: 7 })
@@ -38,6 +41,10 @@ export interface VirtualRuntime extends Machine {
   advance(ms: number): void
   /** Lets time pass until the claim holds, looking after every callback. Answers whether it came to hold in time. */
   runUntil(holds: () => boolean, limitMs: number): boolean
+  /** As `advance`, and after every callback the promises that wait for nothing but each other go on, before time does. */
+  pass(ms: number): Promise<void>
+  /** As `runUntil`, with promises as in `pass`. */
+  passUntil(holds: () => boolean, limitMs: number): Promise<boolean>
   /** Ends the tick: runs what was put off with `soon`, and no timer. */
   drain(): void
   /** Moves the clock without running a timer: the whole world slept. What is overdue runs with the next `advance`. */
@@ -58,6 +65,10 @@ export function createVirtualRuntime({
 
 /** So many callbacks at one moment of the clock are a loop, and no test wants to wait for its end. */
 const LOOP = 100_000
+
+/** So many `await`s of what is settled already an application may make in a row before time goes on without it. */
+const TURNS = 12
+const SETTLED = Promise.resolve()
 
 /** What machines share. */
 interface World {
@@ -121,6 +132,10 @@ class VirtualMachine implements Machine {
 
   readonly report = (error: unknown): void => void this.reported.push(error)
 
+  get halted(): boolean {
+    return this.#condition.is === "halted"
+  }
+
   pending(): number {
     return this.#armed.size
   }
@@ -150,8 +165,10 @@ class VirtualMachine implements Machine {
 
 class VirtualWorld extends VirtualMachine implements VirtualRuntime {
   readonly #machines: Machine[] = []
-  /** Whether a callback is being run: time does not pass inside one. */
+  /** Whether time is being moved: nobody else may move it meanwhile. */
   #running = false
+  /** How many timers in a row have run at one moment. */
+  #atOnce = 0
 
   constructor(seed: number, now: number) {
     super({ timers: new TimerQueue(), ticks: [], random: createRandom(seed), now, armed: 0, ids: 0 })
@@ -163,6 +180,14 @@ class VirtualWorld extends VirtualMachine implements VirtualRuntime {
 
   runUntil(holds: () => boolean, limitMs: number): boolean {
     return this.#run(this.now() + limitMs, holds)
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.#pass(this.now() + ms, () => false)
+  }
+
+  passUntil(holds: () => boolean, limitMs: number): Promise<boolean> {
+    return this.#pass(this.now() + limitMs, holds)
   }
 
   drain(): void {
@@ -185,23 +210,44 @@ class VirtualWorld extends VirtualMachine implements VirtualRuntime {
 
   #run(until: number, holds: () => boolean): boolean {
     return this.#exclusively(() => {
-      const { world } = this
-      let atOnce = 0
       this.#drain()
       while (!holds()) {
-        const timer = world.timers.takeDue(until)
-        if (timer === undefined) {
-          world.now = Math.max(world.now, until)
-          return false
-        }
-        atOnce = timer.at > world.now ? 0 : atOnce + 1
-        if (atOnce > LOOP) throw new Error("timers without end at one moment of the virtual clock")
-        world.now = Math.max(world.now, timer.at)
-        timer.run?.()
+        if (!this.#next(until)) return false
         this.#drain()
       }
       return true
     })
+  }
+
+  async #pass(until: number, holds: () => boolean): Promise<boolean> {
+    this.#enter()
+    try {
+      for (;;) {
+        do {
+          this.#drain()
+          for (let turn = 0; turn < TURNS; turn++) await SETTLED
+        } while (this.world.ticks.length > 0)
+        if (holds()) return true
+        if (!this.#next(until)) return false
+      }
+    } finally {
+      this.#running = false
+    }
+  }
+
+  /** Runs the first timer that is due by then. When there is none, it is then, and the answer is `false`. */
+  #next(until: number): boolean {
+    const { world } = this
+    const timer = world.timers.takeDue(until)
+    if (timer === undefined) {
+      world.now = Math.max(world.now, until)
+      return false
+    }
+    this.#atOnce = timer.at > world.now ? 0 : this.#atOnce + 1
+    if (this.#atOnce > LOOP) throw new Error("timers without end at one moment of the virtual clock")
+    world.now = Math.max(world.now, timer.at)
+    timer.run?.()
+    return true
   }
 
   #drain(): void {
@@ -218,12 +264,16 @@ class VirtualWorld extends VirtualMachine implements VirtualRuntime {
   }
 
   #exclusively<Result>(run: () => Result): Result {
-    if (this.#running) throw new Error("time cannot be moved from inside a callback of the virtual clock")
-    this.#running = true
+    this.#enter()
     try {
       return run()
     } finally {
       this.#running = false
     }
+  }
+
+  #enter(): void {
+    if (this.#running) throw new Error("time cannot be moved from inside a callback of the virtual clock")
+    this.#running = true
   }
 }

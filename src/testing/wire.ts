@@ -33,6 +33,8 @@ export class Wire {
   readonly dialer: WireLink
   /** There as soon as the dial has arrived. */
   acceptor: WireLink | undefined
+  /** Where the hub that accepted runs. */
+  acceptedBy: Runtime | undefined
   /** How many batches have arrived at the dialer. */
   arrivedDown = 0
   readonly #host: WireHost
@@ -59,7 +61,10 @@ export class Wire {
 
   /** Whether something that one end sends now would vanish without a word: the wire only looks alive there. */
   get broken(): boolean {
-    return !this.#over && (this.#up.lost || this.#down.lost)
+    if (this.#over) return false
+    // An end that has closed takes nothing more, and says so in the other direction.
+    const told = { up: this.acceptor?.over && !this.#down.lost, down: this.dialer.over && !this.#up.lost }
+    return (this.#up.lost && !told.up) || (this.#down.lost && !told.down)
   }
 
   /** Both ends are told that the wire broke, each in its own time. What is on the way is lost. */
@@ -126,6 +131,7 @@ export class Wire {
   accepted(runtime: Runtime): WireLink {
     const link = new WireLink(this, this.#down, runtime)
     this.acceptor = link
+    this.acceptedBy = runtime
     return link
   }
 

@@ -271,15 +271,72 @@ describe("what can be in the way of a transport", () => {
   })
 })
 
+describe("several hubs that listen", () => {
+  /** Dials so often, and tells at which hub each arrived. */
+  function dialed(balanced: boolean, dials: number, crashes?: number): string {
+    const runtime = createVirtualRuntime({ seed: 5 })
+    const network = createNetwork({ runtime, balanced })
+    const arrived: string[] = []
+    const machines = ["a", "b", "c"].map((hub) => {
+      const machine = runtime.machine()
+      const admit = (): LinkSink => {
+        arrived.push(hub)
+        return sinkInto([])
+      }
+      network.acceptor("x").open({ runtime: machine, hub, maxBatchBytes: 1, holdMs: 1, admit })
+      return machine
+    })
+    if (crashes !== undefined) network.crash(machines[crashes])
+    const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
+    for (let i = 0; i < dials; i++) network.dialer("x").dial(target, sinkInto([]))
+    runtime.advance(100)
+    return arrived.join("")
+  }
+
+  it("are reached as they opened: the last of them, or the one before when its process died", () => {
+    expect(dialed(false, 3)).toBe("ccc")
+    expect(dialed(false, 3, 2)).toBe("bbb")
+    expect(dialed(false, 3, 0)).toBe("ccc")
+  })
+
+  it("are reached by chance where a balancer spreads dials over them", () => {
+    expect(new Set(dialed(true, 30))).toEqual(new Set("abc"))
+    expect(new Set(dialed(true, 30, 1))).toEqual(new Set("ac"))
+  })
+
+  it("lose only their own links when one of them dies", () => {
+    const { runtime, network, near } = open()
+    const other = runtime.machine()
+    network.acceptor("sse").open({ runtime: other, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
+    network.crash(other)
+    runtime.advance(100)
+    expect(near.told).toEqual([])
+  })
+})
+
+it("a link is broken where what one end sends vanishes and nobody tells it", () => {
+  const { runtime, network, near, far } = open()
+  const [wire] = network.wires
+  far.link.close(BYE)
+  expect(wire?.broken).toBe(false) // the other end will hear of it
+  runtime.advance(100)
+  expect([near.told, network.wires]).toEqual([["closed: closed"], []])
+  const second = open()
+  second.network.wires[0]?.silence("up")
+  expect(second.network.wires[0]?.broken).toBe(true)
+})
+
 it("the trace tells what crossed and what happened, line by line", () => {
   const { network, near, runtime } = open({ latencyMs: 10 })
   near.link.send("a1\nmx\t1")
   runtime.advance(10)
   network.cut()
+  network.remark("somebody", "looked away")
   expect(network.trace.split("\n").map((line) => line.trim().replace(/\s+/g, " "))).toEqual([
     "0 websocket#1 dialed",
     "1010 websocket#1 ▲ a1",
     "mx ⇥ 1",
     "1010 websocket#1 cut",
+    "1010 somebody looked away",
   ])
 })

@@ -160,4 +160,32 @@ describe("the virtual runtime", () => {
   it("refuses a delay that is no number", () => {
     expect(() => createVirtualRuntime().after(Number.NaN, () => {})).toThrow(TypeError)
   })
+
+  it("lets promises go on before time does, when it is passed and not advanced", async () => {
+    const runtime = createVirtualRuntime({ now: 0 })
+    const seen: number[] = []
+    const sleep = (ms: number): Promise<void> => new Promise((resolve) => void runtime.after(ms, resolve))
+    const walk = async (): Promise<void> => {
+      for (let i = 0; i < 3; i++) {
+        await sleep(10)
+        await Promise.all([Promise.resolve(), (async () => {})()])
+        seen.push(runtime.now())
+      }
+    }
+    void walk()
+    await runtime.pass(100)
+    expect([seen, runtime.now()]).toEqual([[10, 20, 30], 100])
+    void walk()
+    expect(await runtime.passUntil(() => seen.length === 4, 1_000)).toBe(true)
+    expect(runtime.now()).toBe(110)
+    expect(await runtime.passUntil(() => seen.length === 99, 1_000)).toBe(false)
+  })
+
+  it("is moved by one at a time", async () => {
+    const runtime = createVirtualRuntime()
+    const passing = runtime.pass(10)
+    expect(() => runtime.advance(1)).toThrow("time cannot be moved")
+    await passing
+    runtime.advance(1)
+  })
 })
