@@ -1,60 +1,107 @@
 // @ts-check
-// Do the tests bite? Plants faults in a copy of the tree, one at a time, and asks who finds each.
-// `npm run bite` for all, `npm run bite -- ack` for those whose name holds a word. Exits 1 when one is not found.
+// Do the tests bite? Plants faults in a copy of the tree, one at a time, and asks who finds each: the simulator first,
+// then the tests. Prints a table in Markdown. Exits 1 when a fault is found by nobody.
+// `npm run bite` for all, `npm run bite -- ack` for those whose name holds a word, `--simulator` to ask nobody else.
 
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
 import { faults } from "./bite/faults.mjs"
 
+/** How many seeds the simulator has to find a fault. */
+const SEEDS = 1_000
+
 /** Cheapest first: the next is asked only when the one before has found nothing. */
-const FINDERS = [
+const TESTS = [
   "test/kernel test/client test/server",
   "test/model",
   "test/api test/hostile test/http",
-  "test/journeys",
+  "test/journeys test/laws",
 ]
 
+/** @typedef {{ by: string, seeds: string }} Finding */
+
+const { values, positionals } = parseArgs({
+  options: { simulator: { type: "boolean", default: false } },
+  allowPositionals: true,
+})
 const root = fileURLToPath(new URL("..", import.meta.url))
 const copy = mkdtempSync(join(tmpdir(), "everwire-bite-"))
-for (const entry of ["src", "test", "docs", "package.json", "tsconfig.json", "vitest.config.ts"]) {
+for (const entry of [
+  "src",
+  "test",
+  "docs",
+  "scripts",
+  "examples",
+  "package.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+]) {
   cpSync(join(root, entry), join(copy, entry), { recursive: true })
 }
 symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
 
 /**
- * @param {string} finder
- * @returns {string | undefined} the first test that failed
+ * @param {string[]} args
+ * @param {number} timeout in milliseconds
  */
-function firstFailure(finder) {
-  const run = spawnSync(
-    process.execPath,
-    ["node_modules/vitest/vitest.mjs", "run", "--bail=1", "--reporter=json", ...finder.split(" ")],
-    { cwd: copy, encoding: "utf8", timeout: 180_000, maxBuffer: 1 << 28 },
+function runNode(args, timeout) {
+  return spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8", timeout, maxBuffer: 1 << 28 })
+}
+
+/** @returns {Finding | undefined} the law that the first seed broke, and which seed that was */
+function askSimulator() {
+  const run = runNode(["scripts/simulate.mjs", "--seeds", String(SEEDS), "--cores", "1"], 120_000)
+  if (run.status === 0) return undefined
+  const [, seed, law] = /^seed (\d+), move \d+: ([^:\n]+)/m.exec(run.stdout) ?? []
+  return { by: `simulator: ${law ?? "a run without end"}`, seeds: seed ?? "" }
+}
+
+/**
+ * @param {string} tests
+ * @returns {Finding | undefined} the first test that failed
+ */
+function ask(tests) {
+  const run = runNode(
+    ["node_modules/vitest/vitest.mjs", "run", "--bail=1", "--reporter=json", ...tests.split(" ")],
+    180_000,
   )
   if (run.status === 0) return undefined
   try {
     const report = JSON.parse(run.stdout.slice(run.stdout.indexOf('{"numTotal')))
     for (const file of report.testResults) {
       const failed = file.assertionResults.find((/** @type {{ status: string }} */ test) => test.status === "failed")
-      if (failed !== undefined) return `${file.name.slice(file.name.indexOf("test/"))}: ${failed.fullName.trim()}`
+      if (failed === undefined) continue
+      return { by: `\`${file.name.slice(file.name.indexOf("test/"))}\`: ${failed.fullName.trim()}`, seeds: "" }
     }
   } catch {
     // A run that hung or died has no report; that it did is the finding.
   }
-  return `${finder}: the run did not end well`
+  return { by: `\`${tests}\`: the run did not end well`, seeds: "" }
 }
 
-const word = process.argv[2] ?? ""
+/** @returns {Finding | undefined} */
+function whoFinds() {
+  const seen = askSimulator()
+  if (seen !== undefined || values.simulator) return seen
+  for (const tests of TESTS) {
+    const found = ask(tests)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const [word = ""] = positionals
 let missed = 0
-console.log("| planted fault | found by |\n|---|---|")
+console.log("| planted fault | found by | seeds |\n| --- | --- | --- |")
 for (const { id, file, find, plant } of faults.filter((fault) => fault.id.includes(word))) {
   const path = join(copy, file)
   const source = readFileSync(path, "utf8")
   if (source.split(find).length !== 2) {
-    console.log(`| ${id} | cannot be planted: ${file} has changed |`)
+    console.log(`| ${id} | cannot be planted: ${file} has changed | |`)
     missed++
     continue
   }
@@ -62,13 +109,9 @@ for (const { id, file, find, plant } of faults.filter((fault) => fault.id.includ
     path,
     source.replace(find, () => plant),
   )
-  let found
-  for (const finder of FINDERS) {
-    found = firstFailure(finder)
-    if (found !== undefined) break
-  }
+  const found = whoFinds()
   writeFileSync(path, source)
-  console.log(`| ${id} | ${found ?? "NOBODY"} |`)
+  console.log(`| ${id} | ${found?.by.replaceAll("|", "\\|") ?? "NOBODY"} | ${found?.seeds ?? ""} |`)
   if (found === undefined) missed++
 }
 rmSync(copy, { recursive: true })

@@ -5,6 +5,8 @@
  * @module
  */
 
+export { createDuo, type Duo, type DuoOptions } from "./testing/duo.ts"
+export { expectDelivered } from "./testing/expect-delivered.ts"
 export {
   type Claim,
   type Law,
@@ -18,6 +20,18 @@ export {
 } from "./testing/laws.ts"
 export { type Msw, type MswClient, type MswLink, mswHandlers } from "./testing/msw.ts"
 export { createNetwork, type Network, type NetworkOptions } from "./testing/network.ts"
+export {
+  type Application,
+  createSimulation,
+  type Faults,
+  type Move,
+  type Plan,
+  type Simulation,
+  SimulationFailed,
+  type SimulationOptions,
+  type SimulationReport,
+  type World,
+} from "./testing/simulation/simulation.ts"
 export {
   createVirtualRuntime,
   type Machine,

@@ -16,21 +16,8 @@ export function traced(network: Network, run: () => void): void {
   try {
     run()
   } catch (error) {
-    throw explained(network, error)
+    const trace = network.trace.split("\n").slice(-SHOWN).join("\n")
+    const what = error instanceof Error ? error.message : String(error)
+    throw new Error(`${what}\n\nWhat last crossed the network:\n${trace}\n`, { cause: error })
   }
-}
-
-/** The same for a history that must wait for promises. */
-export async function tracedAsync(network: Network, run: () => Promise<void>): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    throw explained(network, error)
-  }
-}
-
-function explained(network: Network, error: unknown): Error {
-  const trace = network.trace.split("\n").slice(-SHOWN).join("\n")
-  const what = error instanceof Error ? error.message : String(error)
-  return new Error(`${what}\n\nWhat last crossed the network:\n${trace}\n`, { cause: error })
 }

@@ -96,7 +96,7 @@ function walk(pair: Pair, { steps }: SessionHistory): void {
 describe("two sessions over links that fail", () => {
   test(
     "hear exactly what the other said, in order, whichever seat each of them has",
-    () => fc.assert(fc.property(sessionHistory, live), { numRuns: histories(1_500), ...LIMITS }),
+    () => fc.assert(fc.property(sessionHistory, live), { numRuns: histories(2_000), ...LIMITS }),
     LIMITS.timeoutMs,
   )
 

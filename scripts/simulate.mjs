@@ -1,0 +1,157 @@
+// @ts-check
+// Runs the simulator of `everwire/testing` over many seeds, on all cores: `npm run simulate -- --seeds 100000`.
+// `--from S` begins there (default 1), `--seed S` runs one seed and prints its trace, `--cores N` uses so many processes.
+// Exits 1 when a law was broken, with the first seed that broke it.
+
+import { fork } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { parseArgs } from "node:util"
+import { build } from "esbuild"
+
+/** How many seeds a process runs before it tells how far it is. */
+const CHUNK = 100
+
+/** @typedef {{ seeds: number, sessions: number, cpuMs: number, failure?: { seed: number, message: string } }} Progress */
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "1000" },
+    from: { type: "string", default: "1" },
+    seed: { type: "string" },
+    cores: { type: "string", default: String(availableParallelism()) },
+    worker: { type: "string" },
+  },
+})
+
+if (values.worker === undefined) await lead()
+else await work(values.worker)
+
+async function lead() {
+  const folder = mkdtempSync(join(tmpdir(), "everwire-simulate-"))
+  try {
+    const bundle = await bundleSimulator(folder)
+    process.exitCode = values.seed === undefined ? await runMany(bundle) : await runOne(bundle, Number(values.seed))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/**
+ * @param {string} bundle
+ * @param {number} seed
+ */
+async function runOne(bundle, seed) {
+  const { createSimulation } = await import(pathToFileURL(bundle).href)
+  const simulation = createSimulation({ seed })
+  console.log(JSON.stringify(simulation.plan, null, 1))
+  try {
+    console.log(await simulation.run())
+    return 0
+  } catch (error) {
+    console.log(simulation.trace)
+    console.log(String(error))
+    return 1
+  }
+}
+
+/** @param {string} bundle */
+async function runMany(bundle) {
+  const from = Number(values.from)
+  const total = Number(values.seeds)
+  const startedAt = performance.now()
+  let [seeds, sessions, cpuMs] = [0, 0, 0]
+  /** @type {Progress["failure"]} */
+  let first
+  const tell = () => {
+    const perSecond = Math.round((1000 * sessions) / cpuMs)
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+    console.log(`${seeds} seeds, ${sessions} sessions in ${seconds} s; ${perSecond} sessions per second of a core`)
+  }
+  const chunks = Array.from({ length: Math.ceil(total / CHUNK) }, (_, index) => ({
+    from: from + index * CHUNK,
+    seeds: Math.min(CHUNK, total - index * CHUNK),
+  }))
+  const ticker = setInterval(tell, 10_000)
+  const workers = Array.from({ length: Math.min(Number(values.cores), chunks.length) }, () => {
+    const worker = fork(fileURLToPath(import.meta.url), ["--worker", bundle])
+    return new Promise((resolve, reject) => {
+      const next = () => {
+        // Only what lies before the first failure can still be the first.
+        const chunk = chunks.shift()
+        if (chunk === undefined || (first !== undefined && chunk.from > first.seed)) worker.disconnect()
+        else worker.send(chunk)
+      }
+      worker.on("message", (/** @type {Progress} */ progress) => {
+        seeds += progress.seeds
+        sessions += progress.sessions
+        cpuMs += progress.cpuMs
+        const { failure } = progress
+        if (failure !== undefined && (first === undefined || failure.seed < first.seed)) first = failure
+        next()
+      })
+      worker.on("error", reject)
+      worker.on("exit", (code) => (code === 0 ? resolve(undefined) : reject(new Error(`a worker ended with ${code}`))))
+      next()
+    })
+  })
+  await Promise.all(workers)
+  clearInterval(ticker)
+  tell()
+  if (first === undefined) return 0
+  console.log(`\n${first.message}\nAgain: npm run simulate -- --seed ${first.seed}`)
+  return 1
+}
+
+/**
+ * Runs the chunks that it is sent.
+ *
+ * @param {string} bundle
+ */
+async function work(bundle) {
+  const { createSimulation } = await import(pathToFileURL(bundle).href)
+  const runChunk = async (/** @type {{ from: number, seeds: number }} */ { from, seeds }) => {
+    const before = process.cpuUsage()
+    /** @type {Progress} */
+    const progress = { seeds: 0, sessions: 0, cpuMs: 0 }
+    try {
+      for (; progress.seeds < seeds; progress.seeds++) {
+        progress.sessions += (await createSimulation({ seed: from + progress.seeds }).run()).sessions
+      }
+    } catch (error) {
+      progress.failure = {
+        seed: from + progress.seeds,
+        message: error instanceof Error ? error.message : String(error),
+      }
+    }
+    const { user, system } = process.cpuUsage(before)
+    progress.cpuMs = (user + system) / 1000
+    process.send?.(progress)
+  }
+  process.on("message", (/** @type {{ from: number, seeds: number }} */ chunk) => void runChunk(chunk))
+}
+
+/**
+ * One file of the sources, so that nothing need be built first.
+ *
+ * @param {string} folder
+ */
+async function bundleSimulator(folder) {
+  const outfile = join(folder, "testing.mjs")
+  await build({
+    entryPoints: [fileURLToPath(new URL("../src/testing.ts", import.meta.url))],
+    bundle: true,
+    outfile,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    conditions: ["everwire-source"],
+    sourcemap: "inline",
+    // `ws` is CommonJS and asks for Node's modules by `require`.
+    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
+    logLevel: "error",
+  })
+  return outfile
+}

@@ -1,0 +1,37 @@
+import type { Contract } from "../kernel/contract.ts"
+import type { Duo } from "./duo.ts"
+
+/** How many lines of the trace an error shows. */
+const SHOWN = 20
+
+/**
+ * Lets virtual time pass until the other end has acknowledged everything that the hub and the channel have said so far:
+ * every handler was called. A hub learns of it within five seconds, a channel sooner.
+ *
+ * @throws Error (as a rejection) when it takes longer than `withinMs` of virtual time (default 10 000), or the channel
+ * closes: it says how far each end is, and shows what crossed the network last. And when a handler threw and nobody
+ * listened with `onError`: what it threw is the `cause`.
+ */
+export async function expectDelivered<C extends Contract>(
+  duo: Duo<C>,
+  { withinMs = 10_000 }: { readonly withinMs?: number } = {},
+): Promise<void> {
+  const { runtime, network, channel } = duo
+  const waiting = (): number =>
+    Array.from(duo.hub.peers.values(), (peer) => peer.bufferedBytes).reduce((sum, bytes) => sum + bytes, 0)
+  const isDelivered = (): boolean => channel.bufferedBytes === 0 && waiting() === 0
+  await runtime.passUntil(() => isDelivered() || channel.status === "closed", withinMs)
+  const [cause] = duo.errors
+  if (cause !== undefined) throw new Error(`a handler failed: ${cause}`, { cause })
+  if (isDelivered()) return
+  const { said, acknowledged, why } = channel.explain()
+  const trace = network.trace.split("\n").slice(-SHOWN).join("\n")
+  throw new Error(
+    `not delivered within ${withinMs} ms of virtual time
+the channel is ${channel.status} (${why}); the hub has acknowledged ${acknowledged} of the ${said} packets it said
+${waiting()} bytes that the hub said wait to be acknowledged
+
+What happened last, in milliseconds:
+${trace}`,
+  )
+}

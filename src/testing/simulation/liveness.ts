@@ -1,0 +1,112 @@
+import type { Contract } from "../../kernel/contract.ts"
+import { DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../kernel/defaults.ts"
+import { Broken } from "./failure.ts"
+import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"
+
+/** Where no link is left that only looks alive, an open channel gets everything through within this. */
+const PROMPT_MS = 3_000
+/** An open channel that says something learns within this and eight round trips that it was heard, or takes another link. */
+const STUCK_MS = 6_000
+/** Links that nobody needs, and better rungs that are not in use, are given this beyond what they have by right. */
+const GRACE_MS = 5_000
+
+/** How much waits to be acknowledged, and since when it has been so much. */
+interface Progress {
+  readonly bytes: number
+  readonly since: number
+}
+
+/**
+ * When faults have ended: within the time that the simulation allows every channel is open, everything has arrived, only
+ * one link is left of each channel, and that is of the best transport.
+ */
+export class Liveness<C extends Contract> {
+  readonly #world: SimulatedWorld<C>
+  readonly #settleMs: number
+  readonly #mendedAt: number
+  readonly #progress = new Map<RunningChannel<C>, Progress>()
+  /** Since when everything has been told. */
+  #toldAt: number | undefined
+
+  constructor(world: SimulatedWorld<C>, settleMs: number) {
+    this.#world = world
+    this.#settleMs = settleMs
+    this.#mendedAt = world.runtime.now()
+  }
+
+  /** Whether nothing is left to wait for. @throws Broken when it takes too long */
+  settled(): boolean {
+    const now = this.#world.runtime.now()
+    const untold = this.#untold()
+    if (untold === undefined) this.#toldAt ??= now
+    else if (now >= this.#mendedAt + this.#settleMs) {
+      throw new Broken("liveness", `after ${this.#settleMs} ms without faults ${untold}`)
+    }
+    for (const channel of this.#world.running) this.#checkStuck(channel)
+    if (this.#toldAt === undefined) return false
+    const { plan, network } = this.#world
+    const accepted = network.wires.filter(({ acceptor }) => acceptor !== undefined)
+    const unneeded = plan.tidy && plan.mended === undefined ? accepted.length - plan.channels : 0
+    const unneededMs = SPARE_LINK_MS + GRACE_MS
+    if (unneeded > 0 && now > this.#toldAt + unneededMs) {
+      throw new Broken("liveness", `${unneeded} links that nobody needs are still there after ${unneededMs} ms`)
+    }
+    const low = plan.quickReprobes ? this.#belowTheBest() : undefined
+    const climbMs = DIAL_DEADLINE_MS + 3 * GRACE_MS
+    if (low !== undefined && now > this.#toldAt + climbMs) {
+      throw new Broken("liveness", `${low.name} is still on ${low.channel.transport} after ${climbMs} ms`)
+    }
+    return untold === undefined && unneeded <= 0 && low === undefined
+  }
+
+  /** What has not arrived, in words. */
+  #untold(): string | undefined {
+    const { running, application, plan, runtime } = this.#world
+    const shut = running.find(({ channel }) => channel.status !== "open")
+    if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
+    const missing = application.missing?.(this.#world)
+    if (missing === undefined) return this.#unacknowledged()
+    const openMs = runtime.now() - Math.max(this.#mendedAt, ...running.map(({ openAt = 0 }) => openAt))
+    if (plan.tidy && plan.mended === undefined && openMs > PROMPT_MS) {
+      throw new Broken("liveness", `every channel was open for ${openMs} ms, and ${missing}`)
+    }
+    return missing
+  }
+
+  #unacknowledged(): string | undefined {
+    const { running, listening } = this.#world
+    const channel = running.find(({ channel }) => channel.bufferedBytes > 0)
+    if (channel !== undefined) return `the hub has not acknowledged what ${channel.name} said`
+    for (const { name, hub } of listening) {
+      for (const peer of hub.peers.values()) {
+        // A peer without a link is what a hello that was given up has left; it expires.
+        if (peer.connected && peer.bufferedBytes > 0) return `${peer.id} has not acknowledged what ${name} said`
+      }
+    }
+    return undefined
+  }
+
+  /** Make before break: what does not answer is replaced, however alive it looks. */
+  #checkStuck(running: RunningChannel<C>): void {
+    const { channel, name, openAt } = running
+    const now = this.#world.runtime.now()
+    const bytes = channel.bufferedBytes
+    const before = this.#progress.get(running)
+    const stuck = openAt !== undefined && bytes > 0 && bytes === before?.bytes
+    const since = stuck ? Math.max(before.since, openAt) : now
+    this.#progress.set(running, { bytes, since })
+    const stuckMs = STUCK_MS + 8 * channel.rttMs
+    // Each doubt doubles a channel's patience, so that a slow wire is not taken for a dead one for ever.
+    const doubts =
+      now > since + stuckMs ? channel.explain().incidents.filter(({ what }) => what === "doubted").length : 0
+    if (now > since + stuckMs * 2 ** Math.min(doubts, 5)) {
+      throw new Broken("liveness", `${name} is open and what it said was not acknowledged for ${now - since} ms`)
+    }
+  }
+
+  #belowTheBest(): RunningChannel<C> | undefined {
+    const { running, plan } = this.#world
+    const best = plan.transports.indexOf(plan.mended ?? plan.transports[0])
+    return running.find(({ channel }) => plan.transports.indexOf(channel.transport ?? "") > best)
+  }
+}

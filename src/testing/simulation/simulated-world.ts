@@ -1,0 +1,265 @@
+import { Channel } from "../../client/channel.ts"
+import type { Contract } from "../../kernel/contract.ts"
+import type { Closing } from "../../kernel/errors.ts"
+import { Hub } from "../../server/hub.ts"
+import { createNetwork, type Network } from "../network.ts"
+import { createVirtualRuntime, type Machine, type VirtualRuntime } from "../virtual-runtime.ts"
+import type { Wire } from "../wire.ts"
+import type { Application, World } from "./application.ts"
+import { Dice } from "./dice.ts"
+import { Broken } from "./failure.ts"
+import type { Move } from "./moves.ts"
+import type { Plan } from "./plan.ts"
+
+/** A hub process. */
+export interface RunningHub<C extends Contract> {
+  readonly name: string
+  readonly hub: Hub<C>
+  readonly machine: Machine
+}
+
+/** A channel, and the machine that it is on: a tab, say. */
+export interface RunningChannel<C extends Contract> {
+  readonly name: string
+  readonly channel: Channel<C>
+  readonly machine: Machine
+  /** Why it is over. */
+  ended: Closing | undefined
+  /** Since when it has been open without a break. */
+  openAt: number | undefined
+}
+
+/** The hubs, the channels and the network between them, and what each move does to them. */
+export class SimulatedWorld<C extends Contract> implements World<C> {
+  readonly seed: number
+  readonly plan: Plan
+  readonly runtime: VirtualRuntime
+  readonly network: Network
+  readonly application: Application<C>
+  /** Those that listen. */
+  listening: RunningHub<C>[] = []
+  /** All that ever were, in the order they began. */
+  readonly everyHub: RunningHub<C>[] = []
+  readonly everyChannel: RunningChannel<C>[] = []
+  /** How many sessions hubs have begun. */
+  sessions = 0
+  /** Whether no fault has happened yet. */
+  calm = true
+  /** Take back what is to happen later. */
+  readonly #cancels: (() => void)[] = []
+
+  constructor(seed: number, plan: Plan, application: Application<C>) {
+    const { latencyMs, jitterMs, windowBytes, balanced } = plan
+    this.seed = seed
+    this.plan = plan
+    this.application = application
+    this.runtime = createVirtualRuntime({ seed })
+    this.network = createNetwork({ runtime: this.runtime, latencyMs, jitterMs, windowBytes, balanced })
+    while (this.listening.length < plan.hubs) this.startHub()
+    this.fill()
+  }
+
+  get hubs(): readonly Hub<C>[] {
+    return this.listening.map(({ hub }) => hub)
+  }
+  get running(): readonly RunningChannel<C>[] {
+    return this.everyChannel.filter(({ ended }) => ended === undefined)
+  }
+  get channels(): readonly Channel<C>[] {
+    return this.running.map(({ channel }) => channel)
+  }
+
+  note(who: string, text: string): void {
+    this.network.remark(who, text)
+  }
+
+  /** Does it. Time passes in nothing but `pass`, and there `SimulatedWorld` is not asked. */
+  do(move: Exclude<Move, { do: "pass" }>): void {
+    const { network } = this
+    if (move.do !== "act") {
+      this.calm = false
+      this.note("", `— ${Object.values(move).join(" ")} —`)
+    }
+    switch (move.do) {
+      case "act":
+        return this.#act(move.act, move.dice)
+      case "jump":
+        return this.runtime.jump(move.ms)
+      case "cut-link":
+        return this.#wire(move.index)?.cut()
+      case "freeze-link":
+        return this.#wire(move.index)?.freeze()
+      case "thaw-link":
+        return this.#wire(move.index)?.thaw()
+      case "half-open":
+        return this.#wire(move.index)?.halfOpen(move.dead)
+      case "silence":
+        return this.#wire(move.index)?.silence(move.direction)
+      case "block":
+        return network.block(move.transport)
+      case "black-hole":
+        return network.blackHole(move.transport)
+      case "hold-back":
+        return network.holdBack(move.transport)
+      case "mute":
+        return network.holdBack(move.transport, 0)
+      case "cut-idle":
+        return network.cutIdle(move.transport, 5_000)
+      case "cut-transport":
+        return network.cut(move.transport)
+      case "unblock":
+        return network.unblock(move.transport)
+      case "cut":
+        return network.cut()
+      case "offline":
+        for (const name of this.plan.transports) network.block(name)
+        return network.cut()
+      case "stall":
+        network.freeze()
+        return this.#later(move.ms, () => network.thaw())
+      case "nap": {
+        const machine = at(this.running, move.index)?.machine
+        machine?.sleep()
+        return this.#later(move.ms, () => machine?.wake())
+      }
+      case "heal":
+        return network.heal()
+      case "delay":
+        return network.delay(move.latencyMs, move.jitterMs)
+      case "retry":
+        return at(this.running, move.index)?.channel.retry()
+      case "start-hub":
+        return this.listening.length < this.plan.hubs ? this.startHub() : undefined
+      case "close-hub":
+        return this.closeHub(at(this.listening, move.index))
+      case "crash-hub":
+        return this.#crashHub(at(this.listening, move.index))
+      case "restart-hub":
+        this.closeHub(at(this.listening, move.index))
+        return this.startHub()
+      case "replace-hub":
+        this.#crashHub(at(this.listening, move.index))
+        return this.startHub()
+    }
+  }
+
+  /** Another channel for each that has closed. */
+  fill(): void {
+    for (let missing = this.plan.channels - this.running.length; missing > 0; missing--) this.#startChannel()
+  }
+
+  /** Takes every fault away; where the plan gives back one transport only, the others stay as they are. */
+  mend(): void {
+    const { transports, mended } = this.plan
+    this.note("", "— no more faults —")
+    for (const cancel of this.#cancels) cancel()
+    for (const name of transports) if (mended === undefined || name === mended) this.network.unblock(name)
+    for (const wire of this.network.wires) wire.thaw()
+    this.network.thaw()
+    while (this.listening.length < this.plan.hubs) this.startHub()
+    for (const { machine } of this.running) machine.wake()
+    if (!this.plan.tidy || this.calm) return
+    for (const wire of this.network.wires) if (wire.broken) wire.cut()
+  }
+
+  startHub(): void {
+    const { plan, application } = this
+    const { resumeMs, speakMs, patienceMs, maxOutboxBytes } = plan
+    const machine = this.runtime.machine()
+    const hub = new Hub<C>(
+      { resumeMs, speakMs, patienceMs, maxOutboxBytes, ...application.hubOptions, runtime: machine },
+      plan.transports.map((name) => this.network.acceptor(name)),
+    )
+    const running: RunningHub<C> = { name: `hub ${this.everyHub.length + 1}`, hub, machine }
+    hub.onError((error, { stage }) => {
+      // A handler of requests may throw: that is how it says no.
+      if (stage !== "request") machine.report(error)
+    })
+    hub.onPeer((peer) => {
+      this.sessions++
+      this.note(running.name, `has a new peer, ${peer.id}`)
+      peer.onClose(({ code, undelivered }) =>
+        this.note(running.name, `has lost ${peer.id}: ${code}, ${undelivered} undelivered`),
+      )
+    })
+    this.listening.push(running)
+    this.everyHub.push(running)
+    this.note(running.name, "listens")
+    application.hub?.(hub, machine, this)
+  }
+
+  /** Shuts a hub down as a deploy does it. */
+  closeHub(closing: RunningHub<C> | undefined): void {
+    if (closing === undefined) return
+    this.note(closing.name, "closes")
+    this.listening = this.listening.filter((hub) => hub !== closing)
+    void closing.hub.close()
+  }
+
+  /** A hub's process dies; the operating system resets its connections. */
+  #crashHub(crashing: RunningHub<C> | undefined): void {
+    if (crashing === undefined) return
+    this.note(crashing.name, "crashes")
+    this.listening = this.listening.filter((hub) => hub !== crashing)
+    crashing.machine.halt()
+    this.network.crash(crashing.machine)
+  }
+
+  #startChannel(): void {
+    const { plan, application } = this
+    const { onReset, maxOutboxBytes, quickReprobes } = plan
+    const machine = this.runtime.machine()
+    const channel = new Channel<C>(
+      "http://hub",
+      {
+        onReset,
+        maxOutboxBytes,
+        store: null,
+        ...(quickReprobes && { reprobeMs: QUICK_REPROBE_MS }),
+        ...application.channelOptions,
+        runtime: machine,
+      },
+      plan.transports.map((name) => this.network.dialer(name, { streamed: name === "sse" })),
+    )
+    const running: RunningChannel<C> = {
+      name: `channel ${this.everyChannel.length + 1}`,
+      channel,
+      machine,
+      ended: undefined,
+      openAt: undefined,
+    }
+    channel.onError((error) => machine.report(error))
+    channel.onStatus((status, { transport, closing }) => {
+      if (status === "closed") running.ended = closing
+      running.openAt = status === "open" ? this.runtime.now() : undefined
+      this.note(running.name, `is ${status} ${transport ?? closing?.code ?? ""}`)
+    })
+    channel.onReset(({ closing, messages }) => {
+      this.note(running.name, `is reset: ${closing.code}, ${messages.length} messages uncertain`)
+    })
+    this.everyChannel.push(running)
+    application.channel?.(channel, machine, this)
+  }
+
+  /** For what ends by itself, unless all faults end before. */
+  #later(ms: number, run: () => void): void {
+    this.#cancels.push(this.runtime.after(ms, run))
+  }
+
+  #act(name: string, dice: number): void {
+    const act = this.application.acts[name]
+    if (act === undefined) throw new Broken("script", `the application has no act called "${name}"`)
+    act(this, new Dice(dice).random)
+  }
+
+  #wire(index: number): Wire | undefined {
+    return at(this.network.wires, index)
+  }
+}
+
+const QUICK_REPROBE_MS = [500, 4_000]
+
+/** One of those that there are, whatever the index. */
+function at<Value>(values: readonly Value[], index: number): Value | undefined {
+  return values[index % values.length]
+}

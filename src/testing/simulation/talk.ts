@@ -1,0 +1,297 @@
+import type { Channel } from "../../client/channel.ts"
+import { text, utf8 } from "../../kernel/codec.ts"
+import { HIGH_WATER_BYTES, PACKET_OVERHEAD_BYTES } from "../../kernel/defaults.ts"
+import { EverwireError } from "../../kernel/errors.ts"
+import type { Hub } from "../../server/hub.ts"
+import type { Peer } from "../../server/peer.ts"
+import type { Machine } from "../virtual-runtime.ts"
+import { createAfterCloseWitness } from "./after-close.ts"
+import type { Application, World } from "./application.ts"
+import { createDoubleWitness } from "./double.ts"
+import { Broken } from "./failure.ts"
+import { createPhantomWitness } from "./phantom.ts"
+import type { Plan } from "./plan.ts"
+import { createPrefixWitness } from "./prefix.ts"
+import { Questions } from "./questions.ts"
+import { createUncertaintyWitness } from "./uncertain.ts"
+import type { Witness, Word } from "./witness.ts"
+
+/** A word on the wire: text as JSON, or bytes. */
+type Spoken = readonly [speaker: string, n: number, pad: string] | Uint8Array
+
+interface TalkContract {
+  up: { word: Spoken }
+  /** A cry is said to all peers of a hub at once, so it cannot carry a number of each. */
+  down: { word: Spoken; cry: readonly [cry: number, pad: string] }
+  requests: { ask(n: number): number }
+}
+
+/** A channel that talks. */
+interface Speaker {
+  readonly name: string
+  readonly channel: Channel<TalkContract>
+  readonly machine: Machine
+  said: number
+  /** Numbers of its words that no hub has heard and no reset has reported. */
+  readonly unheard: Set<number>
+}
+
+/** A peer, as the hub's side of the talk. */
+interface Listener {
+  readonly peer: Peer<TalkContract>
+  readonly machine: Machine
+  said: number
+  heard: number
+  closed: boolean
+  /** The number that each cry has among the words said to this peer. */
+  readonly cries: Map<number, number>
+}
+
+type TalkWorld = World<TalkContract>
+type Random = () => number
+
+/**
+ * The application that a simulation has when none is given: both ends say numbered words, large and small, text and
+ * binary, ask each other, flush, kick and leave; witnesses compare what was said with what was heard.
+ */
+export class Talk implements Application<TalkContract> {
+  readonly #witnesses: readonly Witness[] = [
+    createPhantomWitness(),
+    createDoubleWitness(),
+    createPrefixWitness(),
+    createAfterCloseWitness(),
+    createUncertaintyWitness(),
+  ]
+  readonly #speakers: Speaker[] = []
+  readonly #listeners = new Map<string, Listener>()
+  readonly #questions = new Questions()
+  #cries = 0
+  /** What a callback found that the library would have caught. */
+  #found: Error | undefined
+
+  readonly acts: Application<TalkContract>["acts"] = {
+    "say-up": (world, random) => this.#sayUp(world, random, 1),
+    "say-much-up": (world, random) => this.#sayUp(world, random, 1 + Math.floor(random() * 12)),
+    "say-down": (world, random) => this.#sayDown(world, random, 1),
+    "say-much-down": (world, random) => this.#sayDown(world, random, 1 + Math.floor(random() * 12)),
+    cry: (world, random) => this.#cry(world, random),
+    "ask-up": (_world, random) => {
+      const speaker = choose(this.#running(), random)
+      if (speaker !== undefined) this.#questions.ask(speaker.machine, (n) => speaker.channel.request("ask", n))
+    },
+    "ask-down": (_world, random) => {
+      const listener = choose(this.#open(), random)
+      if (listener !== undefined) this.#questions.ask(listener.machine, (n) => listener.peer.request("ask", n))
+    },
+    flush: (_world, random) => this.#flush(choose(this.#running(), random)),
+    kick: (_world, random) => {
+      if (random() < RARELY) choose(this.#open(), random)?.peer.close("kicked")
+    },
+    leave: (_world, random) => {
+      if (random() < RARELY) void choose(this.#running(), random)?.channel.close({ flushMs: 0 })
+    },
+  }
+
+  hub(hub: Hub<TalkContract>, machine: Machine, world: TalkWorld): void {
+    const greets = world.seed % 2 === 0
+    hub.onPeer((peer) => {
+      const listener: Listener = { peer, machine, said: 0, heard: 0, closed: false, cries: new Map() }
+      this.#listeners.set(peer.id, listener)
+      peer.onClose(({ undelivered }) => {
+        listener.closed = true
+        this.#tell((witness) => witness.peerClosed?.(peer.id, undelivered))
+      })
+      if (greets) this.#sayTo(world.plan, listener, 0, false)
+    })
+    hub.on("word", (spoken, peer) => {
+      const word = read("up", spoken)
+      this.#speakers.find(({ name }) => name === word.speaker)?.unheard.delete(word.n)
+      this.#tell((witness) => witness.heard?.(word, peer.id))
+    })
+    hub.handle("ask", (n) => this.#questions.answer(`up ${n}`, n))
+  }
+
+  channel(channel: Channel<TalkContract>, machine: Machine, { plan }: TalkWorld): void {
+    const name = `channel ${this.#speakers.length + 1}`
+    const speaker: Speaker = { name, channel, machine, said: 0, unheard: new Set() }
+    this.#speakers.push(speaker)
+    channel.on("word", (spoken) => this.#hearDown(speaker, read("down", spoken)))
+    channel.on("cry", ([cry, pad]) => {
+      const peer = channel.peerId ?? ""
+      const n = this.#listeners.get(peer)?.cries.get(cry) ?? -1
+      this.#hearDown(speaker, { way: "down", speaker: peer, n, size: pad.length, binary: false })
+    })
+    channel.handle("ask", (n) => this.#questions.answer(`down ${n}`, n))
+    channel.onReset(({ messages }) => {
+      const uncertain = messages.map(({ data }) => read("up", data as Spoken)) // words are all that is ever sent up
+      if (plan.onReset === "report") for (const { n } of uncertain) speaker.unheard.delete(n)
+      this.#tell((witness) => witness.reset?.(name, uncertain, plan.onReset))
+    })
+    channel.onStatus((status) => {
+      if (status === "closed") this.#tell((witness) => witness.channelClosed?.(name))
+    })
+  }
+
+  check(): void {
+    if (this.#found !== undefined) throw this.#found
+    this.#questions.check()
+    for (const { name, machine } of this.#running()) {
+      // One alarm of the session, one of the connector, and the time-outs of what it asks.
+      const most = 2 + this.#questions.waiting(machine)
+      if (machine.pending() > most) throw new Broken("timers", `${name} has ${machine.pending()}, ${most} are enough`)
+    }
+  }
+
+  missing(): string | undefined {
+    for (const { name, channel, unheard } of this.#running()) {
+      if (unheard.size > 0) return `nobody has heard ${[...unheard]} of ${name}`
+      const { peer, heard, said } = this.#listeners.get(channel.peerId ?? "") ?? {}
+      if (peer !== undefined && heard !== said) return `${name} has heard ${heard} of ${said} words of ${peer.id}`
+    }
+    const waiting = this.#running().find(({ machine }) => this.#questions.waiting(machine) > 0)
+    return waiting && `${waiting.name} has asked and has no answer and no refusal`
+  }
+
+  closed(): void {
+    const crashed = [...this.#listeners.values()].filter(({ closed, machine }) => !closed && machine.halted)
+    const lost = new Set(crashed.map(({ peer }) => peer.id))
+    this.#tell((witness) => witness.over?.(lost))
+    this.#questions.over()
+    this.check()
+  }
+
+  #running(): Speaker[] {
+    return this.#speakers.filter(({ channel }) => channel.status !== "closed")
+  }
+
+  /** Peers that have not ended on hubs that run: a crashed one says nothing more. */
+  #open(): Listener[] {
+    return [...this.#listeners.values()].filter(({ closed, machine }) => !closed && !machine.halted)
+  }
+
+  #sayUp({ plan }: TalkWorld, random: Random, many: number): void {
+    const speaker = choose(this.#running(), random)
+    if (speaker === undefined) return
+    for (let i = 0; i < many; i++) {
+      const [size, binary] = draw(plan, random)
+      const word: Word = { way: "up", speaker: speaker.name, n: speaker.said, size, binary }
+      if (!this.#taken(speaker.channel, word, plan)) return
+      speaker.said++
+      speaker.unheard.add(word.n)
+      this.#tell((witness) => witness.said?.(word))
+    }
+  }
+
+  #sayDown({ plan }: TalkWorld, random: Random, many: number): void {
+    const listener = choose(this.#open(), random)
+    for (let i = 0; i < many && listener?.closed === false; i++) this.#sayTo(plan, listener, ...draw(plan, random))
+  }
+
+  #sayTo(plan: Plan, listener: Listener, size: number, binary: boolean): void {
+    const { peer } = listener
+    const word: Word = { way: "down", speaker: peer.id, n: listener.said, size, binary }
+    listener.said++
+    // Before it is said: a peer whose outbox is full closes inside the call, and counts what came before.
+    const before = peer.closed
+    const { bufferedBytes } = peer
+    peer.send("word", write(word))
+    this.#checkBound(peer, bufferedBytes, plan)
+    if (before || peer.closed) listener.said--
+    else this.#tell((witness) => witness.said?.(word))
+  }
+
+  #cry({ hubs, plan }: TalkWorld, random: Random): void {
+    const hub = choose(hubs, random)
+    if (hub === undefined) return
+    const cry = ++this.#cries
+    const size = Math.floor(random() * plan.wordBytes)
+    hub.send("cry", [cry, pad(size)])
+    for (const peer of hub.peers.values()) {
+      const listener = this.#listeners.get(peer.id)
+      if (listener === undefined) continue
+      const word: Word = { way: "down", speaker: peer.id, n: listener.said++, size, binary: false }
+      listener.cries.set(cry, word.n)
+      this.#tell((witness) => witness.said?.(word))
+    }
+  }
+
+  #hearDown({ name, channel }: Speaker, word: Word): void {
+    const listener = this.#listeners.get(word.speaker)
+    if (listener !== undefined) listener.heard++
+    if (channel.peerId !== word.speaker) {
+      this.#found ??= new Broken("no phantom", `${name} has the peer ${channel.peerId} and heard ${word.speaker}`)
+    }
+    this.#tell((witness) => witness.heard?.(word, name))
+  }
+
+  #flush(speaker: Speaker | undefined): void {
+    if (speaker === undefined) return
+    const { channel, name, said } = speaker
+    channel.flush().then(
+      () => this.#tell((witness) => witness.flushed?.(name, said)),
+      () => {}, // the session ended first, and says so elsewhere
+    )
+  }
+
+  /** Whether a channel took it; what it says of its buffer must be the truth. */
+  #taken(channel: Channel<TalkContract>, word: Word, plan: Plan): boolean {
+    const before = channel.bufferedBytes
+    try {
+      const room = channel.send("word", write(word))
+      this.#checkBound(channel, before, plan)
+      if (room !== channel.bufferedBytes < HIGH_WATER_BYTES) {
+        this.#found ??= new Broken("bounds", `send() said ${room} with ${channel.bufferedBytes} bytes waiting`)
+      }
+      return true
+    } catch (error) {
+      if (error instanceof EverwireError && error.code === "buffer-full") return false
+      throw error
+    }
+  }
+
+  /** An outbox takes one packet of any size, and no second one beyond its bound. */
+  #checkBound({ bufferedBytes }: { readonly bufferedBytes: number }, before: number, { maxOutboxBytes }: Plan): void {
+    if (before > 0 && bufferedBytes > before && bufferedBytes > maxOutboxBytes + PACKET_OVERHEAD_BYTES) {
+      this.#found ??= new Broken("bounds", `an outbox of ${maxOutboxBytes} bytes took more and holds ${bufferedBytes}`)
+    }
+  }
+
+  /** The library catches what its callbacks throw, so that it is kept here until the next look. */
+  #tell(what: (witness: Witness) => void): void {
+    try {
+      for (const witness of this.#witnesses) what(witness)
+    } catch (error) {
+      this.#found ??= error instanceof Error ? error : new Error(String(error))
+    }
+  }
+}
+
+/** How often a kick or a leave that was drawn takes place. */
+const RARELY = 0.25
+
+function draw(plan: Plan, random: Random): [size: number, binary: boolean] {
+  const large = random() < plan.largeShare
+  return [large ? Math.floor(random() * plan.wordBytes) : Math.floor(random() * 8), random() < plan.binaryShare]
+}
+
+function choose<Value>(values: readonly Value[], random: Random): Value | undefined {
+  return values[Math.floor(random() * values.length)]
+}
+
+function write({ speaker, n, size, binary }: Word): Spoken {
+  return binary ? utf8(`${speaker}|${n}|${pad(size)}`) : [speaker, n, pad(size)]
+}
+
+function read(way: Word["way"], spoken: Spoken): Word {
+  const binary = spoken instanceof Uint8Array
+  const [speaker = "", n = "", padding = ""] = binary ? text(spoken).split("|") : spoken
+  return { way, speaker, n: Number(n), size: String(padding).length, binary }
+}
+
+const pads = new Map<number, string>()
+
+function pad(size: number): string {
+  const known = pads.get(size) ?? "x".repeat(size)
+  if (pads.size < 64) pads.set(size, known)
+  return known
+}

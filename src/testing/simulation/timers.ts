@@ -1,0 +1,18 @@
+import type { Checker } from "./checker.ts"
+import { Broken } from "./failure.ts"
+
+/** Whoever has closed leaves nothing behind that would ring later. */
+export const timers: Checker = {
+  check({ everyChannel, everyHub, listening }) {
+    for (const { name, ended, machine } of everyChannel) if (ended !== undefined) silent(name, machine.pending())
+    for (const hub of everyHub) if (!listening.includes(hub)) silent(hub.name, hub.machine.pending())
+  },
+  closed({ runtime, network }) {
+    if (network.wires.length > 0) throw new Broken("timers", `${network.wires.length} links are left`)
+    if (runtime.pending() > 0) throw new Broken("timers", `${runtime.pending()} timers are left`)
+  },
+}
+
+function silent(who: string, timers: number): void {
+  if (timers > 0) throw new Broken("timers", `${who} has closed and left ${timers} timers`)
+}

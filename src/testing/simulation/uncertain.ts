@@ -1,0 +1,71 @@
+import { Broken } from "./failure.ts"
+import type { Witness } from "./witness.ts"
+
+/**
+ * Both ends agree on what is uncertain when a session has ended: what a channel does not report was heard or is said
+ * again; what a peer does not count as undelivered was heard; and what `flush` has promised was heard.
+ */
+export function createUncertaintyWitness(): Witness {
+  const said = new Map<string, number>()
+  const heard = new Map<string, number>()
+  /** For each channel, words behind which nothing is settled: all before were heard, or were reported. */
+  const settled = new Map<string, number>()
+  /** Words of a channel that were heard, beyond that. */
+  const beyond = new Map<string, Set<number>>()
+  const undelivered = new Map<string, number>()
+  const count = (map: Map<string, number>, key: string): number => map.get(key) ?? 0
+  const settle = (channel: string): number => {
+    const ahead = beyond.get(channel)
+    let next = count(settled, channel)
+    while (ahead?.delete(next)) next++
+    settled.set(channel, next)
+    return next
+  }
+  return {
+    said({ speaker }) {
+      said.set(speaker, count(said, speaker) + 1)
+    },
+    heard({ way, speaker, n }) {
+      if (way === "down") heard.set(speaker, count(heard, speaker) + 1)
+      else beyond.set(speaker, (beyond.get(speaker) ?? new Set()).add(n))
+    },
+    reset(channel, uncertain) {
+      const next = settle(channel)
+      const first = uncertain[0]?.n
+      for (const [index, { n }] of uncertain.entries()) {
+        if (n !== (first ?? 0) + index) throw new Broken("agreement", `${channel} reports ${n} out of its place`)
+        if (n >= count(said, channel)) throw new Broken("agreement", `${channel} reports ${n}, which it never said`)
+      }
+      if (first === undefined) return
+      if (first > next) throw new Broken("agreement", `${channel} reports from ${first} on, and ${next} was not heard`)
+      const end = first + uncertain.length
+      for (const n of beyond.get(channel) ?? []) {
+        if (n >= end) throw new Broken("agreement", `${channel} will say ${n} again as unheard, and it was heard`)
+      }
+      settled.set(channel, Math.max(next, end))
+    },
+    flushed(channel, words) {
+      const next = settle(channel)
+      if (next < words)
+        throw new Broken("agreement", `${channel} was told that ${words} words were heard: ${next} were`)
+    },
+    peerClosed(peer, lost) {
+      undelivered.set(peer, lost)
+      if (lost > count(said, peer)) throw new Broken("agreement", `${peer} counts ${lost} words, it said fewer`)
+      if (count(heard, peer) + lost < count(said, peer)) {
+        throw new Broken(
+          "agreement",
+          `${peer} said ${count(said, peer)}: ${count(heard, peer)} were heard and only ${lost} are told as undelivered`,
+        )
+      }
+    },
+    over(lostPeers) {
+      for (const peer of said.keys()) {
+        const isPeer = !peer.startsWith("channel ")
+        if (isPeer && !undelivered.has(peer) && !lostPeers.has(peer)) {
+          throw new Broken("agreement", `${peer} said something, and nobody was told of its end`)
+        }
+      }
+    },
+  }
+}

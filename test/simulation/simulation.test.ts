@@ -1,0 +1,115 @@
+import { type Application, createSimulation, SimulationFailed } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { keptSeeds } from "./kept-seeds.ts"
+
+/** As many as `npm test` has time for; `npm run simulate` runs more, on all cores. */
+const SEEDS = 4_000
+
+describe("a hub and its channels in a world that fails", () => {
+  it(`lose nothing without a word, double nothing, and are well again in time, whatever of ${SEEDS} seeds`, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) await createSimulation({ seed }).run()
+  }, 120_000)
+
+  it.each(keptSeeds)("live through what once found: $found", async ({ found: _, ...kept }) => {
+    await createSimulation(kept).run()
+  })
+})
+
+describe("a simulation", () => {
+  it("lives through the same history for the same seed, and through another one for another", async () => {
+    const [one, same, other] = [7, 7, 8].map((seed) => createSimulation({ seed }))
+    const reports = await Promise.all([one?.run(), same?.run(), other?.run()])
+    expect(reports[0]).toEqual(reports[1])
+    expect(one?.trace).toBe(same?.trace)
+    expect(other?.trace).not.toBe(one?.trace)
+  })
+
+  it("draws calm worlds and wild ones, small ones and large ones", () => {
+    const plans = Array.from({ length: 200 }, (_, seed) => createSimulation({ seed }).plan)
+    expect(plans.some(({ turbulence }) => turbulence === 0)).toBe(true)
+    expect(plans.some(({ turbulence }) => turbulence > 0.7)).toBe(true)
+    expect(new Set(plans.map(({ hubs }) => hubs))).toEqual(new Set([1, 2, 3]))
+    expect(new Set(plans.map(({ channels }) => channels))).toEqual(new Set([1, 2, 3, 4]))
+    expect(new Set(plans.map(({ transports }) => transports.length))).toEqual(new Set([1, 2, 3, 4]))
+  })
+
+  it("draws no part of the plan that is given", () => {
+    const { plan } = createSimulation({ seed: 3, plan: { channels: 9, transports: ["pigeon"] } })
+    expect(plan).toMatchObject({ channels: 9, transports: ["pigeon"] })
+  })
+
+  it("runs once", async () => {
+    const simulation = createSimulation({ seed: 1 })
+    await simulation.run()
+    await expect(simulation.run()).rejects.toThrow("create another one")
+  })
+})
+
+describe("an application of one's own", () => {
+  interface Poll {
+    up: { vote: { id: string } }
+    down: { count: number }
+    requests: { total(): number }
+  }
+
+  /** People vote; the hub counts. `careless`: a vote that a reset leaves uncertain is said again and counted twice. */
+  function createPoll(careless: boolean): Application<Poll> {
+    const ids = new Set<string>()
+    let counted = 0
+    let voted = 0
+    return {
+      channelOptions: { onReset: "resend" },
+      hub(hub) {
+        hub.on("vote", ({ id }) => {
+          if (!careless && ids.has(id)) return
+          ids.add(id)
+          hub.send("count", ++counted)
+        })
+        hub.handle("total", async () => {
+          await Promise.resolve()
+          return counted
+        })
+      },
+      acts: {
+        vote: ({ channels: [channel] }) => void channel?.send("vote", { id: `vote ${++voted}` }),
+        ask: ({ channels: [channel] }) => {
+          channel?.request("total").then(
+            (total) => expect(total).toBeLessThanOrEqual(voted),
+            () => {}, // it was reset, or took too long
+          )
+        },
+      },
+      check() {
+        if (counted > voted) throw new Error(`${voted} votes were cast and ${counted} counted`)
+      },
+      missing: () => (counted < voted ? `${voted - counted} votes` : undefined),
+    }
+  }
+
+  it("is run in the same world, with its own claims", async () => {
+    for (let seed = 1; seed <= 200; seed++) await createSimulation({ seed, application: createPoll(false) }).run()
+  })
+
+  it("is told its fault with the seed, the moves and what happened, and fails again by either", async () => {
+    const failure = await firstFailure(createPoll)
+    expect(failure.message).toMatch(/^seed \d+, move \d+: \d+ votes were cast and \d+ counted\n/)
+    expect(failure.message).toContain("session-unknown")
+    const { seed, moves } = failure
+    const again = createSimulation({ seed, application: createPoll(true) })
+    await expect(again.run()).rejects.toMatchObject({ message: failure.message })
+    const moved = createSimulation({ seed, moves, application: createPoll(true) })
+    await expect(moved.run()).rejects.toMatchObject({ message: failure.message })
+  })
+
+  async function firstFailure(create: (careless: boolean) => Application<Poll>): Promise<SimulationFailed> {
+    for (let seed = 1; seed <= 1_000; seed++) {
+      try {
+        await createSimulation({ seed, application: create(true) }).run()
+      } catch (error) {
+        if (error instanceof SimulationFailed) return error
+        throw error
+      }
+    }
+    throw new Error("no seed found it")
+  }
+})
