@@ -29,7 +29,7 @@ export function createUncertaintyWitness(): Witness {
       if (way === "down") heard.set(speaker, count(heard, speaker) + 1)
       else beyond.set(speaker, (beyond.get(speaker) ?? new Set()).add(n))
     },
-    reset(channel, uncertain) {
+    reset(channel, uncertain, onReset) {
       const next = settle(channel)
       const first = uncertain[0]?.n
       for (const [index, { n }] of uncertain.entries()) {
@@ -39,8 +39,10 @@ export function createUncertaintyWitness(): Witness {
       if (first === undefined) return
       if (first > next) throw new Broken("agreement", `${channel} reports from ${first} on, and ${next} was not heard`)
       const end = first + uncertain.length
-      for (const n of beyond.get(channel) ?? []) {
-        if (n >= end) throw new Broken("agreement", `${channel} will say ${n} again as unheard, and it was heard`)
+      const heardLast = Math.max(next - 1, ...(beyond.get(channel) ?? []))
+      // Where it says everything again, a session before may have brought it.
+      if (onReset === "report" && heardLast >= end) {
+        throw new Broken("agreement", `${channel} will say ${heardLast} again as unheard, and it was heard`)
       }
       settled.set(channel, Math.max(next, end))
     },

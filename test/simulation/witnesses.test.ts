@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest"
+import { createAfterCloseWitness } from "../../src/testing/simulation/after-close.ts"
+import { createDoubleWitness } from "../../src/testing/simulation/double.ts"
+import { createPhantomWitness } from "../../src/testing/simulation/phantom.ts"
+import { createPrefixWitness } from "../../src/testing/simulation/prefix.ts"
+import { createUncertaintyWitness } from "../../src/testing/simulation/uncertain.ts"
+import type { Witness, Word } from "../../src/testing/simulation/witness.ts"
+
+const CHANNEL = "channel 1"
+const PEER = "peer"
+
+function up(n: number, size = 1): Word {
+  return { way: "up", speaker: CHANNEL, n, size, binary: false }
+}
+function down(n: number): Word {
+  return { way: "down", speaker: PEER, n, size: 1, binary: false }
+}
+
+/** The channel says five words, the hub says five to its peer. */
+function talk(witness: Witness): Witness {
+  for (let n = 0; n < 5; n++) {
+    witness.said?.(up(n))
+    witness.said?.(down(n))
+  }
+  return witness
+}
+
+function hear(witness: Witness, ...words: readonly Word[]): void {
+  for (const word of words) witness.heard?.(word, word.way === "up" ? PEER : CHANNEL)
+}
+
+const WITNESSES = [
+  createPhantomWitness,
+  createDoubleWitness,
+  createPrefixWitness,
+  createAfterCloseWitness,
+  createUncertaintyWitness,
+]
+
+it.each(WITNESSES)("%o has nothing against a talk that keeps the laws", (create) => {
+  const witness = talk(create())
+  hear(witness, up(0), down(0), up(1))
+  witness.flushed?.(CHANNEL, 2)
+  // The hub had heard 2 as well, and its ack was lost: 2 and 3 are uncertain, 4 never left and goes to the next peer.
+  hear(witness, up(2))
+  witness.reset?.(CHANNEL, [up(2), up(3)], "report")
+  witness.peerClosed?.(PEER, 4)
+  witness.heard?.(up(4), "the next peer")
+  witness.channelClosed?.(CHANNEL)
+  witness.over?.(new Set())
+})
+
+describe("a witness finds what it watches for", () => {
+  it.each<[string, () => Witness, (witness: Witness) => void]>([
+    ["what nobody said", createPhantomWitness, (witness) => hear(witness, up(5))],
+    ["what was said otherwise", createPhantomWitness, (witness) => hear(witness, up(0, 2))],
+    [
+      "what was said to another",
+      createPhantomWitness,
+      (witness) => {
+        hear(witness, down(0))
+        witness.heard?.(down(1), "channel 2")
+      },
+    ],
+    ["what was heard twice", createDoubleWitness, (witness) => hear(witness, up(0), up(0))],
+    [
+      "what was only reported and heard again",
+      createDoubleWitness,
+      (witness) => {
+        hear(witness, up(0))
+        witness.reset?.(CHANNEL, [up(0)], "report")
+        hear(witness, up(0))
+      },
+    ],
+    ["a gap up", createPrefixWitness, (witness) => hear(witness, up(0), up(2))],
+    ["a gap down", createPrefixWitness, (witness) => hear(witness, down(1))],
+    [
+      "a session that begins in the middle",
+      createPrefixWitness,
+      (witness) => {
+        hear(witness, up(0))
+        witness.reset?.(CHANNEL, [up(1)], "report")
+        witness.heard?.(up(3), "the next peer")
+      },
+    ],
+    [
+      "words of the peer before a reset",
+      createAfterCloseWitness,
+      (witness) => {
+        hear(witness, down(0))
+        witness.reset?.(CHANNEL, [], "report")
+        hear(witness, down(1))
+      },
+    ],
+    [
+      "words that a closed channel hears",
+      createAfterCloseWitness,
+      (witness) => {
+        witness.channelClosed?.(CHANNEL)
+        hear(witness, down(0))
+      },
+    ],
+    [
+      "words that a closed peer hears",
+      createAfterCloseWitness,
+      (witness) => {
+        witness.peerClosed?.(PEER, 5)
+        hear(witness, up(0))
+      },
+    ],
+    ["words that are not reported", createUncertaintyWitness, (witness) => witness.reset?.(CHANNEL, [up(1)], "report")],
+    [
+      "words that are said again although they were heard",
+      createUncertaintyWitness,
+      (witness) => {
+        hear(witness, up(0), up(1))
+        witness.reset?.(CHANNEL, [up(0)], "report")
+      },
+    ],
+    ["a flush that promises too much", createUncertaintyWitness, (witness) => witness.flushed?.(CHANNEL, 1)],
+    ["a peer that counts too few", createUncertaintyWitness, (witness) => witness.peerClosed?.(PEER, 4)],
+    ["a peer that counts too many", createUncertaintyWitness, (witness) => witness.peerClosed?.(PEER, 6)],
+    ["a peer whose end nobody is told", createUncertaintyWitness, (witness) => witness.over?.(new Set())],
+  ])("%s", (_what, create, breakIt) => {
+    expect(() => breakIt(talk(create()))).toThrow(expect.objectContaining({ name: "Broken" }))
+  })
+})
