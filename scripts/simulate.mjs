@@ -1,6 +1,7 @@
 // @ts-check
 // Runs the simulator of `everwire/testing` over many seeds, on all cores: `npm run simulate -- --seeds 100000`.
-// `--from S` begins there (default 1), `--seed S` runs one seed and prints its trace, `--cores N` uses so many processes.
+// `--from S` begins there (default 1), `--seed S` runs one seed and shows the shortest way to its
+// failure, `--cores N` uses so many processes.
 // Exits 1 when a law was broken, with the first seed that broke it.
 
 import { fork } from "node:child_process"
@@ -14,6 +15,7 @@ import { build } from "esbuild"
 /** How many seeds a process runs before it tells how far it is. */
 const CHUNK = 100
 
+/** @typedef {{ message: string, moves: readonly unknown[], cause: { law?: string, message: string } }} Failure */
 /** @typedef {{ seeds: number, sessions: number, cpuMs: number, failure?: { seed: number, message: string } }} Progress */
 
 const { values } = parseArgs({
@@ -46,15 +48,52 @@ async function lead() {
 async function runOne(bundle, seed) {
   const { createSimulation } = await import(pathToFileURL(bundle).href)
   const simulation = createSimulation({ seed })
-  console.log(JSON.stringify(simulation.plan, null, 1))
-  try {
-    console.log(await simulation.run())
+  const { plan } = simulation
+  const failure = await failureOf(simulation)
+  if (failure === undefined) {
+    console.log(JSON.stringify(plan), `\nseed ${seed} breaks no law`)
     return 0
-  } catch (error) {
-    console.log(simulation.trace)
-    console.log(String(error))
-    return 1
   }
+  const { cause, moves } = await shrink((moves) => createSimulation({ seed, plan, moves }), failure)
+  const shortest = createSimulation({ seed, plan, moves })
+  await failureOf(shortest)
+  console.log(`${shortest.trace}\n\nseed ${seed}: ${cause.message}\n`)
+  console.log("It takes no more than these moves, to be kept in test/simulation/kept-seeds.ts:")
+  console.log(JSON.stringify({ seed, plan, moves }))
+  return 1
+}
+
+/**
+ * @param {{ run(): Promise<unknown> }} simulation
+ * @returns {Promise<Failure | undefined>}
+ */
+async function failureOf(simulation) {
+  try {
+    await simulation.run()
+  } catch (error) {
+    return /** @type {Failure} */ (error) // `run` rejects with nothing else
+  }
+  return undefined
+}
+
+/**
+ * Leaves out what is not needed to break the same law: halves of the moves first, then smaller and smaller parts.
+ *
+ * @param {(moves: readonly unknown[]) => { run(): Promise<unknown> }} create
+ * @param {Failure} failure
+ */
+async function shrink(create, failure) {
+  /** @type {Failure} */
+  let shortest = failure
+  for (let part = Math.ceil(failure.moves.length / 2); part >= 1; part = part > 1 ? Math.ceil(part / 2) : 0) {
+    for (let at = 0; at < shortest.moves.length; ) {
+      const fewer = shortest.moves.filter((_, index) => index < at || index >= at + part)
+      const found = await failureOf(create(fewer))
+      if (found !== undefined && found.cause.law === failure.cause.law) shortest = found
+      else at += part
+    }
+  }
+  return shortest
 }
 
 /** @param {string} bundle */
