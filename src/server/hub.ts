@@ -132,7 +132,9 @@ export class Hub<C extends Contract = AnyContract> {
       progressed: () => this.#onProgress?.(),
       windowMs: (entry) => this.#windowMs(entry, resumeMs),
       forget: (entry, why) => {
-        this.#registry.remove(entry, why, this.#closing === undefined ? resumeMs : 0)
+        // A channel dials several links for one session, and a hello of it may come when the session has ended already.
+        const rememberMs = Math.max(resumeMs, defaults.DIAL_DEADLINE_MS)
+        this.#registry.remove(entry, why, this.#closing === undefined ? rememberMs : 0)
         this.#onProgress?.()
       },
       failed: (error, stage, peer) => this.#failed(error, { stage, peer }),

@@ -1,4 +1,4 @@
-import type { Acceptor, Door, Link, LinkSink } from "everwire/server"
+import type { Acceptor, Door, Link, LinkSink, WebHubOptions } from "everwire/server"
 import { createHub } from "everwire/server"
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
@@ -37,7 +37,7 @@ class Wire implements Link {
   }
 }
 
-function start() {
+function start(options: WebHubOptions = {}) {
   const runtime = createVirtualRuntime()
   let door: Door | undefined
   const acceptor: Acceptor = {
@@ -47,7 +47,7 @@ function start() {
       return {}
     },
   }
-  const hub = createHub({ runtime, transports: [acceptor] })
+  const hub = createHub({ ...options, runtime, transports: [acceptor] })
   const dial = (turn: number, rest: { holder?: string; hub?: string; heard?: number } = {}): Wire => {
     if (door === undefined) throw new Error("the hub has not opened its door")
     const wire = new Wire(door)
@@ -164,5 +164,14 @@ describe("the hub that a hello names", () => {
   it("is not named and something was heard: a session that is not known is not begun in the middle", () => {
     const { dial } = start()
     expect(dial(1, { heard: 1 }).closedWith).toBe("session-unknown")
+  })
+
+  it("is not named and the session was closed: it is not begun again as long as its other hellos may be on the way", () => {
+    const { dial, hub, runtime } = start({ resumeMs: 0 })
+    dial(1)
+    for (const peer of hub.peers.values()) peer.close()
+    runtime.advance(9_999)
+    expect(dial(2).closedWith).toBe("closed-by-peer")
+    expect(hub.peers.size).toBe(0)
   })
 })

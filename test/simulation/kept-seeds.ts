@@ -196,4 +196,33 @@ export const keptSeeds: readonly Kept[] = [
       { do: "act", act: "say-down", dice: 0 },
     ],
   },
+  {
+    found:
+      "a session that was closed was begun again by a hello that had been on the way, and words were taken for repeats",
+    seed: 25495,
+    plan: {
+      ...SMALL,
+      latencyMs: 0,
+      jitterMs: 0,
+      windowBytes: 4_096,
+      onReset: "report",
+      resumeMs: 200,
+      binaryShare: 1,
+      tidy: true,
+    },
+    moves: [
+      { do: "mute", transport: "websocket" },
+      { do: "mute", transport: "sse" },
+      { do: "pass", ms: 9210 },
+      { do: "act", act: "kick", dice: 3824147347 },
+      { do: "pass", ms: 1220 },
+      { do: "pass", ms: 117 },
+      { do: "restart-hub", index: 8 },
+      { do: "pass", ms: 336 },
+      { do: "act", act: "say-much-down", dice: 3497127421 },
+      { do: "act", act: "kick", dice: 2333556732 },
+      { do: "act", act: "ask-up", dice: 2750704355 },
+      { do: "pass", ms: 844 },
+    ],
+  },
 ]
