@@ -7,7 +7,7 @@ import { Outbox } from "./outbox.ts"
 import { isNumbered, kindOf, readCount } from "./packet.ts"
 import type { Due, PulseSettings } from "./pulse.ts"
 import type { Runtime } from "./runtime.ts"
-import { Watch } from "./watch.ts"
+import { Watch, type WatchHost } from "./watch.ts"
 
 /** What a session tells its seat. */
 export interface SessionHost {
@@ -52,7 +52,7 @@ type State =
  * wire: inputs are `say`, `attach`, `hear`, `writable`, `linkLost` and `end`, outputs go to its host. Within its life
  * every packet said is delivered on the other side exactly once and in order, whatever links come and go.
  */
-export class Session {
+export class Session implements WatchHost {
   readonly #runtime: Runtime
   readonly #host: SessionHost
   #settings: SessionSettings
@@ -60,7 +60,7 @@ export class Session {
   readonly #inbox = new Inbox()
   #state: State = { phase: "dormant" }
   /** Unnumbered packets that lead the next batch. */
-  #leading: string[] = []
+  #leading: string[] | undefined
   /** Whether an ack of whatever has been heard by then leads the next batch too. */
   #acking = false
   /** Highest number that was ever handed to any link: what lies beyond was certainly not heard. */
@@ -77,7 +77,7 @@ export class Session {
     this.#runtime = runtime
     this.#host = host
     this.#settings = settings
-    this.#watch = new Watch(runtime, settings, (due) => this.#do(due))
+    this.#watch = new Watch(runtime, settings, this)
   }
 
   /** Highest number heard and delivered. */
@@ -172,7 +172,7 @@ export class Session {
     const state = this.#state
     const expected = state.phase === "live" && state.link === link ? state.expected : undefined
     this.#state = { phase: "live", link, cursor, positioned: false, expected }
-    this.#leading = [...opening]
+    this.#leading = opening.length > 0 ? [...opening] : undefined
     this.#watch.start(this.#runtime.now(), this.#outbox.said > this.#outbox.acked)
     this.#flush()
   }
@@ -220,7 +220,7 @@ export class Session {
   linkLost(link: Link): void {
     if (this.link !== link) return
     this.#state = { phase: "dormant" }
-    this.#leading = []
+    this.#leading = undefined
     this.#watch.stop()
   }
 
@@ -228,7 +228,7 @@ export class Session {
   probe(limitMs = NUDGE_MS): void {
     if (this.#state.phase !== "live" || this.#watch.probing) return
     this.#watch.probed(this.#runtime.now(), limitMs)
-    this.#leading.push(`p${++this.#probe}`)
+    this.#lead(`p${++this.#probe}`)
     this.#flush()
   }
 
@@ -244,6 +244,27 @@ export class Session {
     this.#state = { phase: "ended" }
     this.#watch.stop()
     return { unacknowledged, unsent }
+  }
+
+  /** For the watch: a deadline has passed. */
+  due(due: Due): void {
+    const { link } = this
+    if (link === undefined) return
+    switch (due) {
+      case "speak":
+        this.#acking = true
+        // A prober's beat asks for an answer, so that a wire which only carries one way is noticed too.
+        if (this.#settings.prober) this.probe(this.#watch.probePatienceMs)
+        this.#flush()
+        return
+      case "probe":
+        return this.probe(this.#watch.probePatienceMs)
+      case "doubt":
+        return this.#host.doubted(link)
+      case "hang-up":
+        this.linkLost(link)
+        this.#host.silent(link)
+    }
   }
 
   #flushSoon(): void {
@@ -277,7 +298,7 @@ export class Session {
       this.#send(state.link, batch, now)
       this.#watch.waits(now)
     }
-    if (this.#acking || this.#leading.length > 0) this.#send(state.link, this.#takeLeading(), now)
+    if (this.#acking || this.#leading !== undefined) this.#send(state.link, this.#takeLeading(), now)
   }
 
   #send(link: Link, batch: readonly Packet[], now: number): void {
@@ -285,9 +306,14 @@ export class Session {
     link.send(encodeBatch(batch))
   }
 
+  #lead(packet: string): void {
+    this.#leading ??= []
+    this.#leading.push(packet)
+  }
+
   #takeLeading(): string[] {
-    let leading: string[] = []
-    if (this.#leading.length > 0) [leading, this.#leading] = [this.#leading, leading]
+    const leading = this.#leading ?? []
+    this.#leading = undefined
     if (this.#acking) {
       leading.push(`a${this.#inbox.heard}`)
       this.#settleAck()
@@ -323,7 +349,7 @@ export class Session {
   #answerProbe(link: Link, token: string): void {
     readCount(token)
     if (this.link === link) {
-      this.#leading.push(`a${this.#inbox.heard},${token}`)
+      this.#lead(`a${this.#inbox.heard},${token}`)
       this.#settleAck()
       this.#flushSoon()
     } else {
@@ -360,26 +386,5 @@ export class Session {
     }
     this.#watch.progressed(this.#outbox.said > this.#outbox.acked)
     return true
-  }
-
-  /** A deadline has passed. */
-  #do(due: Due): void {
-    const { link } = this
-    if (link === undefined) return
-    switch (due) {
-      case "speak":
-        this.#acking = true
-        // A prober's beat asks for an answer, so that a wire which only carries one way is noticed too.
-        if (this.#settings.prober) this.probe(this.#watch.probePatienceMs)
-        this.#flush()
-        return
-      case "probe":
-        return this.probe(this.#watch.probePatienceMs)
-      case "doubt":
-        return this.#host.doubted(link)
-      case "hang-up":
-        this.linkLost(link)
-        this.#host.silent(link)
-    }
   }
 }

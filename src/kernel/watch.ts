@@ -3,13 +3,18 @@ import type { Runtime } from "./runtime.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 
+/** Who is told when a deadline has passed. */
+export interface WatchHost {
+  due(due: Due): void
+}
+
 /**
  * Keeps the moments by which the current link is judged, and one alarm for the nearest deadline. An alarm is only ever
  * set earlier: when it rings too soon it looks again, so a busy link costs no timers.
  */
 export class Watch {
   readonly #runtime: Runtime
-  readonly #due: (due: Due) => void
+  readonly #host: WatchHost
   #settings: PulseSettings
   readonly #moments: Moments = {
     spokeAt: 0,
@@ -29,10 +34,10 @@ export class Watch {
   /** Whether there is a link to watch. */
   #watching = false
 
-  constructor(runtime: Runtime, settings: PulseSettings, due: (due: Due) => void) {
+  constructor(runtime: Runtime, settings: PulseSettings, host: WatchHost) {
     this.#runtime = runtime
     this.#settings = settings
-    this.#due = due
+    this.#host = host
   }
 
   get rttMs(): number {
@@ -163,7 +168,7 @@ export class Watch {
         m.probedAt = NEVER
         if (m.waitingSince < NEVER) m.waitingSince = now
       }
-      this.#due(due)
+      this.#host.due(due)
     }
     this.#arm()
   }

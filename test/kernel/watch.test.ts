@@ -13,15 +13,21 @@ function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
 } {
   const runtime = createVirtualRuntime()
   const due: Due[] = []
-  const watch = new Watch(runtime, { ...seat, ...FIGURES }, (what) => {
-    due.push(what)
-    if (what === "speak") {
-      watch.settled()
-      watch.spoke(runtime.now())
-    }
-    if (what === "probe") watch.probed(runtime.now(), watch.probePatienceMs)
-    if (what === "hang-up") watch.stop()
-  })
+  const watch = new Watch(
+    runtime,
+    { ...seat, ...FIGURES },
+    {
+      due: (what) => {
+        due.push(what)
+        if (what === "speak") {
+          watch.settled()
+          watch.spoke(runtime.now())
+        }
+        if (what === "probe") watch.probed(runtime.now(), watch.probePatienceMs)
+        if (what === "hang-up") watch.stop()
+      },
+    },
+  )
   watch.start(runtime.now(), false)
   return { watch, due, runtime }
 }
