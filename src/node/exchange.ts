@@ -72,27 +72,27 @@ export class NodeExchange implements HttpExchange {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let bytes = 0
-      const finish = (settle: () => void): void => {
+      let settled = false
+      // The listeners stay when it is settled: what still comes is thrown away.
+      const settle = (how: () => void): void => {
+        if (settled) return
+        settled = true
         cancel()
-        request.off("data", onData)
-        request.off("end", onEnd)
-        request.off("close", onClose)
-        settle()
+        how()
       }
       const fail = (code: "too-large" | "timeout" | "network", message: string): void =>
-        finish(() => reject(new EverwireError(code, message)))
+        settle(() => reject(new EverwireError(code, message)))
       const cancel = this.#runtime.after(BODY_DEADLINE_MS, () => fail("timeout", "the body did not end in time"))
-      const onData = (chunk: Buffer): void => {
+      request.on("data", (chunk: Buffer) => {
+        if (settled) return
         bytes += chunk.length
-        if (bytes > maxBytes) return fail("too-large", `a body may hold ${maxBytes} bytes`)
-        chunks.push(chunk)
-      }
-      const onEnd = (): void =>
-        finish(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
-      const onClose = (): void => fail("network", "the body broke off")
-      request.on("data", onData)
-      request.on("end", onEnd)
-      request.on("close", onClose)
+        if (bytes <= maxBytes) chunks.push(chunk)
+        else fail("too-large", `a body may hold ${maxBytes} bytes`)
+      })
+      request.on("end", () =>
+        settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))),
+      )
+      request.on("close", () => fail("network", "the body broke off"))
     })
   }
 
@@ -101,15 +101,13 @@ export class NodeExchange implements HttpExchange {
     if (response.headersSent || response.destroyed) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#request.complete && this.#hasBody()
+    const head: Record<string, string> = { ...headers }
     // Connections are not a request's to close in HTTP/2.
-    const { connection, ...others } = headers
-    response.writeHead(status, {
-      ...others,
-      ...(isHttp1 && connection !== undefined && { connection }),
-      ...(status !== 204 && { "content-length": String(Buffer.byteLength(body)) }),
-      // A body that was not read to its end would be taken for the next request on this connection.
-      ...(unread && { connection: "close" }),
-    })
+    if (!isHttp1) delete head["connection"]
+    // A body that was not read to its end would be taken for the next request on this connection.
+    if (unread) head["connection"] = "close"
+    if (status !== 204) head["content-length"] = String(Buffer.byteLength(body))
+    response.writeHead(status, head)
     // Node puts text into one piece with the head, which bytes are written behind.
     if (!unread) return void response.end(body)
     response.write(body)

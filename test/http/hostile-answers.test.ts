@@ -105,7 +105,8 @@ describe.each(polling)("over %s", (transport) => {
     server.fault = async (request, pass) => {
       const body = await request.clone().text()
       const answer = await pass()
-      if (lost.has(body)) return answer
+      // Not those to hellos: the ladder judges them, and on a slow machine a link may be dialed again.
+      if (lost.has(body) || !body.includes('"link"')) return answer
       lost.add(body)
       return HttpResponse.error()
     }

@@ -16,16 +16,15 @@ export function respond(
   envelope: Envelope,
   body: string | Uint8Array = writeEnvelope(envelope),
 ): void {
-  const retryAfterMs = envelope.close?.retryAfterMs
-  exchange.respond(
-    status,
-    {
-      ...NO_STORE,
-      "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE,
-      // Where a balancer goes by connection, another connection is the only way to another hub.
-      ...(envelope.close !== undefined && { connection: "close" }),
-      ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
-    },
-    body,
-  )
+  const headers: Record<string, string> = {
+    ...NO_STORE,
+    "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE,
+  }
+  if (envelope.close !== undefined) {
+    const { retryAfterMs } = envelope.close
+    // Where a balancer goes by connection, another connection is the only way to another hub.
+    headers["connection"] = "close"
+    if (retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(retryAfterMs / 1000))
+  }
+  exchange.respond(status, headers, body)
 }
