@@ -5,7 +5,14 @@ import { End, type EndHost } from "./end.ts"
 import { LawBroken } from "./law-broken.ts"
 import { Ledger } from "./ledger.ts"
 import { difference } from "./packets.ts"
-import type { Seat, TransportRig, TransportSubject, TransportTraits, Whereabouts } from "./subject.ts"
+import {
+  checkHands,
+  type Seat,
+  type TransportRig,
+  type TransportSubject,
+  type TransportTraits,
+  type Whereabouts,
+} from "./subject.ts"
 
 /** How long something may take that must happen, in milliseconds of the rig's clock. */
 const REAL_LIMIT_MS = 20_000
@@ -57,6 +64,7 @@ export class Bench implements EndHost {
   static async try(law: string, subject: TransportSubject, prove: (bench: Bench) => Promise<void>): Promise<void> {
     const rig = await subject.setup()
     try {
+      checkHands(rig, subject.traits)
       const bench = new Bench(law, subject, rig)
       bench.#where = await rig.listen({
         runtime: bench.timers.hub,

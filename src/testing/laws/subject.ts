@@ -21,7 +21,7 @@ export interface TransportTraits {
   readonly noticesVanishedHub: boolean
   /** The hub's end closes by itself when the channel has vanished. */
   readonly noticesVanishedChannel: boolean
-  /** A request or an answer that is lost on the way is repeated, and the link lives on. */
+  /** A request or an answer that is lost on the way is repeated, and the link lives on. The rig has `lose`. */
   readonly repairsLoss: boolean
 
   /** The rig has `vanish`. */
@@ -55,7 +55,10 @@ export interface Whereabouts {
   readonly platform?: Platform
 }
 
-/** One dialer and one acceptor that reach each other, and hands to do things to the wire between them. */
+/**
+ * One dialer and one acceptor that reach each other, and hands to do things to the wire between them. A hand that the traits
+ * claim must be there.
+ */
 export interface TransportRig {
   /** Time and chance of both ends. The laws hand it on, counting timers. */
   readonly runtime: Runtime
@@ -72,7 +75,7 @@ export interface TransportRig {
    * the platform (idle keep-alive connections) do not count, nor does what listens for the next dial before `teardown`.
    */
   leftovers(): readonly string[]
-  /** Ends everything. Afterwards `leftovers()` is empty. */
+  /** Ends everything. Afterwards `leftovers()` is empty. May be called twice. */
   teardown(): Promise<void> | void
 
   /**
@@ -82,10 +85,27 @@ export interface TransportRig {
   vanish?(seat: Seat): Promise<void> | void
   /** Every connection breaks at this moment. Dialing again works. */
   sever?(): Promise<void> | void
-  /** What travels next on the open link, toward this seat, is no batch of this wire. */
+  /** What travels next toward this seat, on the link that was opened last, is no batch of this wire. */
   garble?(toward: Seat): Promise<void> | void
   /** Somebody who does not speak this wire knocks at the hub's door with garbage. */
   intrude?(): Promise<void> | void
   /** The next request, or the next answer, is lost on the way. For transports that repair it. */
   lose?(what: "request" | "answer"): void
+}
+
+/** The hands of a rig, by the traits that claim them. */
+const HANDS = [
+  ["vanish", "vanish"],
+  ["sever", "sever"],
+  ["garble", "garble"],
+  ["intrude", "intrude"],
+  ["repairsLoss", "lose"],
+] as const
+
+/** A law whose hand is missing would do nothing to the wire, and hold. @throws Error: the subject is wrong, no law is broken. */
+export function checkHands(rig: TransportRig, traits: TransportTraits): void {
+  for (const [claim, hand] of HANDS) {
+    if (traits[claim] && rig[hand] === undefined)
+      throw new Error(`the traits claim ${claim}, but the rig has no ${hand}()`)
+  }
 }
