@@ -196,7 +196,7 @@ export const closings: readonly LawDefinition[] = [
 
   {
     id: "closing.before-open",
-    title: "a dial that is cancelled before the wire is open tells the channel nothing and keeps no hub waiting",
+    title: "a dial that is cancelled before the wire is open tells the channel nothing, and the next one works",
     async prove(bench) {
       const channel = bench.hail()
       channel.close()

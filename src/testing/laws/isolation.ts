@@ -91,7 +91,7 @@ export const isolation: readonly LawDefinition[] = [
         `${name} everywhere`,
         names.join(", "),
       )
-      hub.origin?.header("x-none")
+      hub.call("origin.header", () => hub.origin?.header("x-none"))
       bench.expect(
         bench.rig.dialer.supported(bench.target.platform),
         "the dialer to be supported on its platform",

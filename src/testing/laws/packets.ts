@@ -52,20 +52,16 @@ export function difference(said: readonly Packet[], heard: readonly Packet[]): s
 
 function isSame(one: Packet, other: Packet | undefined): boolean {
   if (typeof one === "string" || typeof other === "string") return one === other
-  return one.length === other?.length && partsAt(one, other) === one.length
-}
-
-/** Index of the first unit in which two packets of one kind differ. */
-function partsAt(one: Packet, other: Packet): number {
-  let at = 0
-  while (at < one.length && one[at] === other[at]) at++
-  return at
+  if (one.length !== other?.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
 }
 
 /** Where two packets part that would look the same on paper. */
 function parting(belongs: Packet | undefined, came: Packet): string {
   if (belongs === undefined || typeof belongs !== typeof came || (isPlain(belongs) && isPlain(came))) return ""
-  const at = partsAt(belongs, came)
+  let at = 0
+  while (at < came.length && belongs[at] === came[at]) at++
   const unit = (packet: Packet): string => {
     if (at >= packet.length) return "the end"
     return typeof packet === "string" ? `U+${packet.codePointAt(at)?.toString(16).toUpperCase()}` : `${packet[at]}`

@@ -137,6 +137,10 @@ export const reentry: readonly LawDefinition[] = [
     "reentry.quiet-send",
     (seat) => `a send of the ${seat} calls nothing back before it has returned`,
     async (bench, end, other) => {
+      // A callback may make a call, also while more has arrived; that must wait for the call to return.
+      end.onPacket = () => end.send(note("answer"))
+      other.sendEach(notes(20))
+      await bench.settle()
       const large = Math.min(LINK_BUFFER_BYTES + 10_000, bench.traits.maxBatchBytes)
       for (const size of [0, 100_000, large]) {
         other.send(note("crossing"))
