@@ -1,4 +1,5 @@
 import { decodeBatch, encodeBatch, type Packet } from "../../../src/kernel/codec.ts"
+import type { Closing } from "../../../src/kernel/errors.ts"
 import type { Batch } from "../../../src/transports/transport.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 
@@ -21,10 +22,8 @@ export function loses(which: Which): Spoil {
 }
 
 /** Text changes on the way. */
-export function rewrites(pattern: string | RegExp, to: string, which: Which = () => true): Spoil {
-  return alters((batch, tap) =>
-    typeof batch === "string" && which(batch, tap) ? batch.replaceAll(pattern, to) : batch,
-  )
+export function rewrites(pattern: string | RegExp, to: string): Spoil {
+  return alters((batch) => (typeof batch === "string" ? batch.replaceAll(pattern, to) : batch))
 }
 
 /** Some batches lose their last packet. */
@@ -62,15 +61,37 @@ export function keepsBack(which: Which, until: "next" | "tick"): Spoil {
   }
 }
 
+/** Does something beside sending. */
+export function whenSent(run: (tap: Tap, batch: Batch) => void): Spoil {
+  return (tap) => ({
+    send(batch) {
+      tap.link.send(batch)
+      run(tap, batch)
+    },
+  })
+}
+
+/** Does something before it closes. */
+export function whenClosed(run: (tap: Tap, why: Closing) => void): Spoil {
+  return (tap) => ({
+    close(why) {
+      run(tap, why)
+      tap.link.close(why)
+    },
+  })
+}
+
+/** Closes for another reason than it was told. */
+export function closesAs(change: (why: Closing, tap: Tap) => Closing): Spoil {
+  return (tap) => ({ close: (why) => tap.link.close(change(why, tap)) })
+}
+
+/** Whether a count that has grown by so much has just passed the limit. */
+export function crosses(limit: number, count: number, growth: number): boolean {
+  return count > limit && count - growth <= limit
+}
+
 /** What is in a batch. */
 export function packets(batch: Batch): readonly Packet[] {
   return decodeBatch(batch)
-}
-
-/** Whether a batch holds so many packets. */
-export function holds(least: number, most = least): Which {
-  return (batch) => {
-    const { length } = packets(batch)
-    return length >= least && length <= most
-  }
 }

@@ -1,72 +1,61 @@
+import type { Code } from "../../../src/kernel/errors.ts"
 import type { Link } from "../../../src/kernel/link.ts"
 import type { Seat } from "../../../src/testing/laws.ts"
-import type { Sabotage } from "./sabotage.ts"
+import { MAX_BATCH_BYTES, type Sabotage } from "./sabotage.ts"
 import { type Saboteur, saboteur } from "./saboteur.ts"
 
 /** Garbage is taken for a batch. */
-function believesGarbage(toward: Seat): Sabotage {
+function believes(toward: Seat): Sabotage {
   return {
-    rig: (world) => ({
-      garble: (seat) => (seat === toward ? world.taps[seat].at(-1)?.tell.batch("}{") : world.rig.garble?.(seat)),
+    rig: ({ taps, rig }) => ({
+      garble: (seat) => (seat === toward ? taps[seat].at(-1)?.tell.batch("}{") : rig.garble?.(seat)),
     }),
   }
 }
 
+/** Knows a code of its own for garbage. */
+const invents: Sabotage["channel"] = (tap) => ({
+  // No code of ours: what a transport in plain JavaScript may say.
+  closed: (why) => tap.tell.closed(tap.world.garbled === 1 ? { ...why, code: "garbage" as Code } : why),
+})
+
 const stranger: Link = { name: "memory", bufferedBytes: 0, send() {}, close() {} }
+const origin = { transport: stranger.name, address: undefined, header: () => undefined }
 
 export const hostility: readonly Saboteur[] = [
-  saboteur(
-    "hostility.garbled-up",
-    "takes garbage for a batch that goes up",
-    /nothing that nobody said; seen: }{/,
-    believesGarbage("hub"),
-  ),
-  saboteur(
-    "hostility.garbled-down",
-    "takes garbage for a batch that comes down",
-    /nothing that nobody said; seen: }{/,
-    believesGarbage("channel"),
-  ),
-  saboteur(
-    "hostility.neighbour",
-    "cuts every link when one brings garbage",
-    /1 packets at the hub's end; seen: packet 1 of 1 missing: "mstill up/,
-    {
-      rig: (world) => ({ garble: () => world.rig.sever?.() }),
-    },
-  ),
-  saboteur(
-    "hostility.strangers",
-    "lets in whoever knocks",
-    /whoever said garbage to be put out; seen: 1 strangers inside/,
-    {
-      rig: (world) => ({
-        intrude: () =>
-          world.door
-            ?.admit(stranger, { transport: "memory", address: undefined, header: () => undefined })
-            .batch("GET / HTTP/1.1"),
-      }),
-    },
-  ),
-  saboteur(
-    "hostility.oversized",
-    "brings the beginning of a batch that is too large",
-    /nothing of it at the hub; seen: batch, batch, closed, closed with too-large/,
-    {
-      channel: (tap) => ({
-        send(batch) {
-          if (batch.length > 300_000) tap.link.send(batch.slice(0, 1_000))
-          tap.link.send(batch)
-        },
-      }),
-    },
-  ),
-  saboteur(
-    "hostility.aftermath",
-    "serves nobody when it has met garbage twice",
-    /a link: the first batch reaches the hub/,
-    {
-      channel: (tap) => (tap.world.garbled > 1 ? { send() {} } : {}),
-    },
-  ),
+  saboteur("hostility.garbled-up", "takes garbage for a batch, up", /nobody said; seen: }{/, believes("hub")),
+  saboteur("hostility.garbled-down", "takes garbage for a batch, down", /nobody said; seen: }{/, believes("channel")),
+  saboteur("hostility.garbled-down", "has a code of its own for garbage", /a code that is explained, .*"garbage"/, {
+    channel: invents,
+    also: ["hostility.garbled-up"],
+  }),
+  saboteur("hostility.neighbour", "cuts every link when one brings garbage", /packet 1 of 1 missing: "mstill up/, {
+    rig: ({ rig }) => ({ garble: () => rig.sever?.() }),
+  }),
+  saboteur("hostility.strangers", "lets in whoever knocks", /to be put out; seen: 1 strangers inside/, {
+    rig: (world) => ({ intrude: () => world.door?.admit(stranger, origin).batch("GET / HTTP/1.1") }),
+  }),
+  saboteur("hostility.strangers", "lets strangers cut the others off", /packet 1 of 1 missing: "mstill up/, {
+    rig: ({ rig }) => ({ intrude: () => rig.sever?.() }),
+  }),
+  saboteur("hostility.oversized", "halves what is too large", /told that the link is over; seen: batch, writable/, {
+    channel: (tap) => ({
+      send(batch) {
+        if (batch.length > MAX_BATCH_BYTES) tap.link.send(batch.slice(0, MAX_BATCH_BYTES))
+        tap.link.send(batch.length > MAX_BATCH_BYTES ? batch.slice(MAX_BATCH_BYTES) : batch)
+      },
+    }),
+    also: ["hostility.aftermath"],
+  }),
+  saboteur("hostility.oversized", "brings the head of what is too large", /nothing of it at the hub; seen/, {
+    channel: (tap) => ({
+      send(batch) {
+        if (batch.length > MAX_BATCH_BYTES) tap.link.send(batch.slice(0, 1_000))
+        tap.link.send(batch)
+      },
+    }),
+  }),
+  saboteur("hostility.aftermath", "serves nobody after garbage", /a link: .*; seen: no hello at the hub/, {
+    channel: (tap) => (tap.world.garbled > 1 ? { send() {} } : {}),
+  }),
 ]

@@ -1,132 +1,109 @@
 import { encodeBatch, utf8 } from "../../../src/kernel/codec.ts"
-import { alters, loses, losesLastPacket, packets, rewrites } from "./faults.ts"
-import type { Sabotage, Spoil } from "./sabotage.ts"
+import { alters, loses, losesLastPacket, packets, rewrites, whenSent } from "./faults.ts"
+import { MAX_BATCH_BYTES, type Spoil, type World } from "./sabotage.ts"
 import { bothWays, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** What a batch of `memoryNetwork` may hold. */
-const MAX_BYTES = 300_000
-
-/** Cuts in the middle of a character. */
-function cutsAt(byte: number): Spoil {
-  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-  return alters((batch) => {
-    if (typeof batch !== "string" || batch.length < 20_000 || batch.length > 30_000) return batch
-    const bytes = utf8(batch)
-    return decode(bytes.subarray(0, byte)) + decode(bytes.subarray(byte))
-  })
+/** Bytes become other bytes. */
+function altersBytes(change: (bytes: Uint8Array) => Uint8Array): Spoil {
+  return alters((batch) => (typeof batch === "string" ? batch : change(batch)))
 }
 
-/** Repeats a batch when nothing more came for 100 ms. */
-function repeats(number: number): Spoil {
-  return (tap) => ({
-    send(batch) {
-      tap.link.send(batch)
-      if (tap.sent === number && tap.burst === 10) tap.later(() => tap.sent === number && tap.link.send(batch), 100)
-    },
-  })
+/** Decodes the two halves of a text by themselves. */
+function cuts(text: string, byte: number): string {
+  const bytes = utf8(text)
+  const decode = (part: Uint8Array): string => new TextDecoder().decode(part)
+  return decode(bytes.subarray(0, byte)) + decode(bytes.subarray(byte))
 }
 
-/** Whether the third request in a row, or the third answer, that is lost stays lost. */
-function doesNotRepair(lost: "request" | "answer"): Sabotage {
-  let streak = 0
-  const drops: Spoil = alters((batch, tap) => (tap.world.kept.delete("losing") ? undefined : batch))
-  return {
-    rig: (world) => {
-      streak = 0
-      return {
-        lose(what) {
-          streak = what === lost ? streak + 1 : 0
-          if (streak === 3) world.kept.set("losing", "")
-        },
-      }
-    },
-    ...(lost === "request" ? { channel: drops } : { hub: drops }),
+/** Takes eight bytes of 255 for the end. */
+function endsAtEight(bytes: Uint8Array): Uint8Array {
+  const end = bytes.findIndex(
+    (_, at) => bytes.length - at >= 8 && bytes.subarray(at, at + 8).every((byte) => byte === 255),
+  )
+  return end < 0 ? bytes : bytes.subarray(0, end)
+}
+
+/** What is text in a batch of many becomes bytes. */
+function makesBytes(batch: Uint8Array): Uint8Array {
+  if (packets(batch).length < 4) return batch
+  return encodeBatch(packets(batch).map((packet) => (typeof packet === "string" ? utf8(packet) : packet))) as Uint8Array
+}
+
+/** The third loss of one kind in a row is not made good: the next batch is the one that is lost. */
+function gaveUp(kind: "request" | "answer"): (world: World) => { lose(what: string): void } {
+  return (world) => {
+    let streak = 0
+    return {
+      lose(what) {
+        streak = what === kind ? streak + 1 : 0
+        if (streak === 3) world.kept.set("lost", "")
+      },
+    }
   }
 }
 
+/** Loses the next batch after the rig has given up. */
+export const losesLost: Spoil = loses((_, { world }) => world.kept.delete("lost"))
+
 export const integrity: readonly Saboteur[] = [
-  ...bothWays(
-    "integrity.one-byte",
-    "swallows a batch of one byte",
-    /packet 1 of 1 missing: "m"/,
-    loses(({ length }) => length === 1),
-  ),
-  ...bothWays(
-    "integrity.largest-text",
-    "cuts the last character off the largest text",
-    /299999 characters.* where packet 1 of 2 belongs/,
-    alters((batch) => (typeof batch === "string" && batch.length === MAX_BYTES ? batch.slice(0, -1) : batch)),
-  ),
-  ...bothWays(
-    "integrity.largest-bytes",
-    "changes the last of very many bytes",
-    /299996 bytes .* where packet 1 of 2 belongs/,
-    alters((batch) => (typeof batch !== "string" && batch.length === MAX_BYTES ? batch.with(-1, 0) : batch)),
-  ),
-  ...bothWays(
-    "integrity.multibyte",
-    "takes text apart at byte 32768",
-    /where packet [1-4] of 4 belongs/,
-    cutsAt(32_768),
-  ),
-  saboteur("integrity.line-separators", "takes U+0085 for a line end", /where packet 3 of 6 belongs/, {
+  ...bothWays("integrity.one-byte", "swallows a batch of one byte", /packet 1 of 1 missing: "m" \(1 characters\)/, {
+    from: loses(({ length }) => length === 1),
+  }),
+  ...bothWays("integrity.largest-text", "cuts the largest text", /they part at 99999: the end for U\+/, {
+    from: alters((batch) =>
+      batch.length === MAX_BATCH_BYTES && typeof batch === "string" ? batch.slice(0, -1) : batch,
+    ),
+  }),
+  ...bothWays("integrity.largest-bytes", "changes the last of very many bytes", /they part at 99995: 0 for \d+/, {
+    from: altersBytes((bytes) => (bytes.length === MAX_BATCH_BYTES ? bytes.with(-1, 0) : bytes)),
+  }),
+  ...bothWays("integrity.multibyte", "cuts text at byte 32768 before it decodes", /they part at \d+: U\+FFFD for U\+/, {
+    from: alters((batch) => (typeof batch === "string" && batch.length < 30_000 ? cuts(batch, 32_768) : batch)),
+  }),
+  saboteur("integrity.line-separators", "takes U+0085 for a line end", /they part at 7: the end for U\+85/, {
     channel: rewrites("\u0085", "\n"),
   }),
-  saboteur("integrity.byte-order-marks", "strips byte order marks", /where packet 1 of 4 belongs/, {
+  saboteur("integrity.byte-order-marks", "strips byte order marks", /they part at 7: U\+22 for U\+FEFF/, {
     hub: rewrites("\uFEFF", ""),
   }),
-  saboteur(
-    "integrity.escapes",
-    "undoes what JSON escaped",
-    /where packet 4 of 8 belongs.*they part at 15: U\+C for U\+5C/,
-    { channel: rewrites("\\f", "\f") },
-  ),
-  saboteur("integrity.spaces", "trims spaces", /"m" .* where packet 1 of 6 belongs/, { hub: rewrites(/ +$/g, "") }),
-  saboteur("integrity.lookalikes", "undoes what looks like HTML's escapes", /m<&.* where packet \d+ of 40 belongs/, {
+  saboteur("integrity.escapes", "undoes what JSON escaped", /they part at 15: U\+C for U\+5C/, {
+    channel: rewrites("\\f", "\f"),
+  }),
+  saboteur("integrity.spaces", "trims spaces", /"m" \(1 characters\) where packet 1 of 6 belongs: "m "/, {
+    hub: rewrites(/ +$/g, ""),
+  }),
+  saboteur("integrity.lookalikes", "undoes what looks like HTML's escapes", /"m<&" .* belongs: "m&lt;&amp;"/, {
     channel: rewrites("&lt;&amp;", "<&"),
   }),
-  saboteur("integrity.planes", "normalizes characters", /where packet 2 of 4 belongs/, {
+  saboteur("integrity.planes", "normalizes characters", /they part at 7: U\+E9 for U\+65/, {
     hub: alters((batch) => (typeof batch === "string" ? batch.normalize() : batch)),
   }),
-  ...bothWays(
-    "integrity.every-byte",
-    "ends a frame at eight bytes of 255",
-    /cannot be read.* where packet 3 of 3 belongs/,
-    alters((batch) => {
-      if (typeof batch === "string") return batch
-      const end = batch.findIndex((_, at) => batch.subarray(at, at + 8).every((byte) => byte === 255))
-      return batch.subarray(0, end < 0 || batch.length - end < 8 ? undefined : end)
-    }),
-  ),
+  ...bothWays("integrity.every-byte", "ends a frame at bytes of 255", /cannot be read" .* packet 3 of 3 belongs/, {
+    from: altersBytes(endsAtEight),
+  }),
   saboteur("integrity.no-payload", "takes six bytes for a header alone", /where packet 2 of 3 belongs: 2 bytes/, {
     channel: loses((batch) => typeof batch !== "string" && batch.length <= 6),
   }),
-  saboteur("integrity.packet-kinds", "makes bytes of the text beside bytes", /bytes .* where packet 1 of 4 belongs/, {
-    hub: alters((batch) => {
-      if (typeof batch === "string" || packets(batch).length < 4) return batch
-      return encodeBatch(packets(batch).map((packet) => (typeof packet === "string" ? utf8(packet) : packet)))
+  saboteur("integrity.packet-kinds", "makes bytes of text beside bytes", /bytes .* packet 1 of 4 belongs: "m/, {
+    hub: altersBytes(makesBytes),
+  }),
+  saboteur("integrity.views", "sends the buffer behind a view", /cannot be read" .* packet 1 of 1 belongs/, {
+    channel: altersBytes(({ buffer }) => new Uint8Array(buffer)),
+  }),
+  ...bothWays("integrity.bundles", "loses the end of a batch of many packets", /where packet 150 of 200 belongs/, {
+    from: losesLastPacket((batch) => packets(batch).length > 140),
+  }),
+  ...bothWays("integrity.once", "repeats the 30th batch when nothing follows", /packet 30 once more/, {
+    from: whenSent((tap, batch) => {
+      if (tap.sent === 30 && tap.burst === 10) tap.later(() => tap.sent === 30 && tap.link.send(batch), 100)
     }),
   }),
-  saboteur("integrity.views", "sends the buffer behind a view", /cannot be read.* where packet 1 of 1 belongs/, {
-    channel: alters((batch) => (typeof batch === "string" ? batch : new Uint8Array(batch.buffer))),
+  saboteur("integrity.lost-request", "does not repeat a third request", /hub's end; .*where packet 7 of 9 belongs/, {
+    rig: gaveUp("request"),
+    channel: losesLost,
   }),
-  ...bothWays(
-    "integrity.bundles",
-    "carries 140 packets at once and no more",
-    /where packet 150 of 200 belongs/,
-    losesLastPacket((batch) => packets(batch).length > 140),
-  ),
-  ...bothWays("integrity.once", "repeats the 30th batch when nothing follows it", /packet 30 once more/, repeats(30)),
-  saboteur(
-    "integrity.lost-request",
-    "repeats no request when three in a row were lost",
-    /where packet 7 of 9 belongs/,
-    doesNotRepair("request"),
-  ),
-  saboteur(
-    "integrity.lost-answer",
-    "repeats no answer when three in a row were lost",
-    /where packet 7 of 9 belongs/,
-    doesNotRepair("answer"),
-  ),
+  saboteur("integrity.lost-answer", "does not repeat a third answer", /channel's end; .*where packet 7 of 9 belongs/, {
+    rig: gaveUp("answer"),
+    hub: losesLost,
+  }),
 ]

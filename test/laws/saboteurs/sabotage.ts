@@ -4,6 +4,9 @@ import type { Runtime } from "../../../src/kernel/runtime.ts"
 import type { Seat, TransportRig, TransportSubject } from "../../../src/testing/laws.ts"
 import type { Batch, Door } from "../../../src/transports/transport.ts"
 
+/** The largest batch of the transport that is spoiled. */
+export const MAX_BATCH_BYTES = 100_000
+
 /** What stands at one end between the honest transport and whoever uses it: calls go out through it, callbacks come in. */
 export type Half = Link & LinkSink
 
@@ -50,7 +53,7 @@ export class World {
         ...rig.dialer,
         dial: (target, sink) => {
           const tap = this.#tap("channel", target.runtime, sink)
-          tap.link = rig.dialer.dial(target, tap.half)
+          tap.link = rig.dialer.dial(target, tap.callbacks)
           return tap.calls
         },
       },
@@ -60,7 +63,7 @@ export class World {
           const tap = this.#tap("hub", door.runtime)
           tap.link = link
           tap.user = door.admit(tap.calls, origin)
-          return tap.half
+          return tap.callbacks
         }
         return rig.listen({ ...door, admit })
       },
@@ -84,12 +87,12 @@ export class World {
   #tap(seat: Seat, runtime: Runtime, user?: LinkSink): Tap {
     const tap = new Tap(this, seat, this.taps[seat].length, runtime, user)
     this.taps[seat].push(tap)
-    tap.half = Object.setPrototypeOf(this.#sabotage[seat]?.(tap) ?? {}, tap.half) as Half // its prototype is one
+    tap.spoiled = this.#sabotage[seat]?.(tap) ?? {}
     return tap
   }
 }
 
-/** Speaks to nobody: stands in until an end has its link and its user. */
+/** Stands in until an end has its link and its user. */
 const NOBODY: Half = { name: "", bufferedBytes: 0, send() {}, close() {}, batch() {}, closed() {}, writable() {} }
 
 /** One end of a link, and what has happened there. Batches are counted from 0, which is the hello or the welcome. */
@@ -118,8 +121,8 @@ export class Tap {
   /** The honest link. */
   link: Link = NOBODY
   user: LinkSink
-  /** What calls and callbacks go through: honest, until a saboteur has put something before it. */
-  half: Half
+  /** What the saboteur has put in the way of calls and callbacks. */
+  spoiled: Partial<Half> = {}
 
   constructor(world: World, seat: Seat, number: number, runtime: Runtime, user: LinkSink = NOBODY) {
     this.world = world
@@ -128,20 +131,6 @@ export class Tap {
     this.runtime = runtime
     this.user = user
     this.openedAt = this.busyAt = this.now
-    const tap = this
-    this.half = {
-      get name() {
-        return tap.link.name
-      },
-      get bufferedBytes() {
-        return tap.link.bufferedBytes
-      },
-      send: (batch) => tap.link.send(batch),
-      close: (why) => tap.link.close(why),
-      batch: (batch) => tap.tell.batch(batch),
-      closed: (why) => tap.tell.closed(why),
-      writable: () => tap.tell.writable(),
-    }
   }
 
   get now(): number {
@@ -170,22 +159,33 @@ export class Tap {
     const tap = this
     return {
       get name() {
-        return tap.half.name
+        return tap.spoiled.name ?? tap.link.name
       },
       get bufferedBytes() {
-        return tap.half.bufferedBytes
+        return tap.spoiled.bufferedBytes ?? tap.link.bufferedBytes
       },
       send(batch) {
         tap.burst = tap.now === tap.busyAt ? tap.burst + 1 : 1
         tap.sent++
         tap.sentBytes += batch.length
-        tap.half.send(batch)
+        const { send = (own: Batch) => tap.link.send(own) } = tap.spoiled
+        send(batch)
         tap.busyAt = tap.now
       },
       close(why) {
-        tap.half.close(why)
+        const { close = (own: Closing) => tap.link.close(own) } = tap.spoiled
+        close(why)
         tap.over ??= "closed"
       },
+    }
+  }
+
+  /** What the honest transport holds. */
+  get callbacks(): LinkSink {
+    return {
+      batch: (batch) => (this.spoiled.batch ?? this.tell.batch)(batch),
+      closed: (why) => (this.spoiled.closed ?? this.tell.closed)(why),
+      writable: () => (this.spoiled.writable ?? this.tell.writable)(),
     }
   }
 

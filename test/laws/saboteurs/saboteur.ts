@@ -1,45 +1,47 @@
-import type { Seat } from "../../../src/testing/laws.ts"
 import type { Sabotage, Spoil } from "./sabotage.ts"
 
 /** A transport that is honest but for one thing, and the law that finds it out. */
 export interface Saboteur extends Sabotage {
   /** Id of the law that it breaks. */
   readonly law: string
-  /** What it does wrong: a sentence after "a transport that". */
+  /** What it does wrong: the end of a sentence that begins with "a transport that". */
   readonly wrong: string
   /** What the law says about it. */
   readonly why: RegExp
-  /** The other laws that cannot be kept with this fault. */
-  readonly also: readonly string[]
+  /** The other laws that cannot be kept with this fault. Default none. */
+  readonly also?: readonly string[]
 }
-
-type Facts = readonly [law: string, wrong: string, why: RegExp]
 
 /** A fault at one end, or in what the rig does. */
-export function saboteur(...[law, wrong, why, sabotage, also = []]: [...Facts, Sabotage, also?: string[]]): Saboteur {
-  return { law, wrong, why, also, ...sabotage }
+export function saboteur(
+  law: string,
+  wrong: string,
+  why: RegExp,
+  sabotage: Sabotage & Pick<Saboteur, "also">,
+): Saboteur {
+  return { law, wrong, why, ...sabotage }
 }
 
-/** The same fault for both directions, at the end that sends. `*` in a companion's id stands for the direction. */
-export function bothWays(...[law, wrong, why, spoil, also]: [...Facts, Spoil, also?: string[]]): Saboteur[] {
-  return twice(["up", "down"], law, wrong, why, spoil, also)
+/** The same fault in both directions, at the end that sends. */
+export function bothWays(law: string, wrong: string, why: RegExp, { from, also }: Twice<"from">): Saboteur[] {
+  return [
+    { ...named(law, "up", wrong, why, also), channel: from },
+    { ...named(law, "down", wrong, why, also), hub: from },
+  ]
 }
 
-/** The same fault for both ends. `*` in a companion's id stands for the seat. */
-export function eachSeat(...[law, wrong, why, spoil, also]: [...Facts, Spoil, also?: string[]]): Saboteur[] {
-  return twice(["channel", "hub"], law, wrong, why, spoil, also)
+/** The same fault at both ends. */
+export function eachSeat(law: string, wrong: string, why: RegExp, { end, also }: Twice<"end">): Saboteur[] {
+  return [
+    { ...named(law, "channel", wrong, why, also), channel: end },
+    { ...named(law, "hub", wrong, why, also), hub: end },
+  ]
 }
 
-function twice(
-  [one, other]: readonly [string, string],
-  ...[law, wrong, why, spoil, also = []]: [...Facts, Spoil, also?: string[]]
-): Saboteur[] {
-  const at = (suffix: string, seat: Seat): Saboteur => ({
-    law: `${law}-${suffix}`,
-    wrong: `${wrong} (${suffix})`,
-    why,
-    also: also.map((id) => id.replace("*", suffix)),
-    [seat]: spoil,
-  })
-  return [at(one, "channel"), at(other, "hub")]
+/** `*` in the id of a companion stands for the direction or the seat. */
+type Twice<Where extends string> = Readonly<Record<Where, Spoil>> & Pick<Saboteur, "also">
+
+function named(law: string, suffix: string, wrong: string, why: RegExp, also: readonly string[] = []): Saboteur {
+  const companions = also.map((id) => id.replace("*", suffix))
+  return { law: `${law}-${suffix}`, wrong: `${wrong}, ${suffix}`, why, also: companions }
 }

@@ -1,7 +1,7 @@
-import type { Closing } from "../../../src/kernel/errors.ts"
-import { closing } from "../../../src/kernel/errors.ts"
+import { type Closing, closing } from "../../../src/kernel/errors.ts"
 import { kindOf } from "../../../src/kernel/packet.ts"
-import { packets } from "./faults.ts"
+import type { Seat } from "../../../src/testing/laws.ts"
+import { loses, packets, whenClosed } from "./faults.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 import { eachSeat, type Saboteur, saboteur } from "./saboteur.ts"
 
@@ -10,7 +10,17 @@ function hidesEnd(which: (tap: Tap) => boolean): Spoil {
   return (tap) => ({ closed: (why) => (which(tap) ? undefined : tap.tell.closed(why)) })
 }
 
-/** When the other end has vanished, something on the way acknowledges whatever is still sent. */
+/** Takes the loss of an open link for final. */
+function final(vanished: Seat): Spoil {
+  return (tap) => ({
+    closed: (why) =>
+      tap.tell.closed(tap.heard >= 0 && tap.world.vanished === vanished ? { ...why, retryable: false } : why),
+  })
+}
+
+const FINAL = /a closing that allows dialing again; seen: network, retryable: false/
+
+/** When the other end has vanished, something on the way acknowledges what is still sent. */
 const speaksForTheDead: Spoil = (tap) => {
   let said = 0
   let end: Closing | undefined
@@ -21,72 +31,59 @@ const speaksForTheDead: Spoil = (tap) => {
       tap.later(() => end && tap.tell.closed(end), 1_000)
     },
     send(batch) {
-      const kinds = packets(batch).map(kindOf)
-      said += kinds.filter((kind) => kind === "m").length
-      const probe = packets(batch).find((packet) => kindOf(packet) === "p")
+      said += packets(batch).filter((packet) => kindOf(packet) === "m").length
       if (tap.world.vanished === undefined || tap.heard < 0) return tap.link.send(batch)
       end = undefined
+      const probe = packets(batch).find((packet) => kindOf(packet) === "p")
       const answer = probe === undefined ? `a${said}` : `a${said},${String(probe).slice(1)}`
       tap.later(() => tap.over === undefined && tap.tell.batch(answer), 2)
     },
   }
 }
 
+/** Fails loudly when much was sent to nobody. */
+const breaksDown: Spoil = (tap) => {
+  let left = 50
+  return loses(() => {
+    if (tap.world.vanished !== undefined && --left === 0) throw new Error("EPIPE")
+    return false
+  })(tap)
+}
+
+const tellsIdle: Spoil = (tap) => {
+  tap.later(() => tap.busyAt <= tap.openedAt && tap.tell.closed(closing("timeout", "idle")), 2_200)
+  return {}
+}
+
 export const silence: readonly Saboteur[] = [
-  saboteur(
-    "silence.hub-noticed",
-    "does not notice that the hub has vanished",
-    /the channel's end to be told that the link is over/,
-    {
-      channel: hidesEnd((tap) => tap.world.vanished === "hub" && tap.heard === 0),
-    },
-  ),
-  saboteur(
-    "silence.channel-noticed",
-    "does not notice that the channel has vanished",
-    /the hub's end to be told that the link is over/,
-    {
-      hub: hidesEnd((tap) => tap.world.vanished === "channel"),
-    },
-  ),
-  saboteur("silence.severed", "keeps a broken connection to itself", /the end, or all that was said; seen: batch$/, {
+  saboteur("silence.hub-noticed", "does not see that the hub has vanished", /the channel's end to be told that/, {
+    channel: hidesEnd((tap) => tap.world.vanished === "hub" && tap.heard === 0),
+  }),
+  saboteur("silence.channel-noticed", "does not see that the channel has vanished", /the hub's end to be told that/, {
+    hub: hidesEnd((tap) => tap.world.vanished === "channel"),
+  }),
+  saboteur("silence.hub-noticed", "gives up for good when the hub has vanished", FINAL, {
+    channel: final("hub"),
+  }),
+  saboteur("silence.channel-noticed", "gives up for good when the channel has vanished", FINAL, {
+    hub: final("channel"),
+  }),
+  saboteur("silence.severed", "keeps a break to itself", /the end, or all that was said; seen: batch$/, {
     channel: hidesEnd((tap) => tap.world.severed),
   }),
-  ...eachSeat(
-    "silence.harmless",
-    "throws when too much was sent to an end that has vanished",
-    /calls to a link or a dialer not to throw; seen: send threw Error: EPIPE/,
-    (tap) => {
-      let left = 50
-      return {
-        send(batch) {
-          if (tap.world.vanished !== undefined && --left === 0) throw new Error("EPIPE")
-          tap.link.send(batch)
-        },
-      }
-    },
-  ),
-  saboteur(
-    "silence.quiet-is-alive",
-    "tells the hub of an end when nothing was said for two seconds",
-    /no end at the hub's; seen: batch, closed, closed with timeout/,
-    {
-      hub(tap) {
-        tap.later(() => tap.busyAt <= tap.openedAt && tap.tell.closed(closing("timeout", "nothing was said")), 2_200)
-        return {}
-      },
-    },
-  ),
-  saboteur(
-    "silence.concluded-by-hub",
-    "speaks for a channel that has vanished",
-    /the hub's session to let go of the link; seen: it still believes/,
-    { hub: speaksForTheDead },
-  ),
-  saboteur(
-    "silence.concluded-by-channel",
-    "speaks for a hub that has vanished",
-    /the channel's session to doubt the link; seen: it still believes/,
-    { channel: speaksForTheDead },
-  ),
+  ...eachSeat("silence.harmless", "throws in the end", /not to throw; seen: send threw Error: EPIPE/, {
+    end: breaksDown,
+  }),
+  ...eachSeat("silence.harmless", "tells of an end after the close", /after the close; seen: .*closed, closed/, {
+    end: whenClosed((tap, why) => tap.world.vanished !== undefined && tap.later(() => tap.tell.closed(why))),
+  }),
+  saboteur("silence.quiet-is-alive", "tells of an idle link", /no end at the hub's; seen: .*timeout \(idle\)/, {
+    hub: tellsIdle,
+  }),
+  saboteur("silence.concluded-by-hub", "speaks for a channel that has vanished", /let go of the link; seen: it still/, {
+    hub: speaksForTheDead,
+  }),
+  saboteur("silence.concluded-by-channel", "speaks for a hub that has vanished", /doubt the link; seen: it still/, {
+    channel: speaksForTheDead,
+  }),
 ]
