@@ -24,15 +24,17 @@ export const reentry: readonly LawDefinition[] = [
     "reentry.close-in-batch",
     (seat) => `the ${seat} may close from inside its batch callback`,
     async (bench, end, other) => {
-      end.onPacket = () => end.close()
-      other.send(note("first"))
+      let told = 0
+      end.onPacket = () => {
+        end.close()
+        told = end.told.length
+        end.onPacket = () => {} // of the same batch, where the wire has joined them
+      }
+      // More has arrived when it closes, maybe in the same piece.
+      other.sendEach(notes(20))
       await bench.isTold(other)
-      other.send(note("second"))
       await bench.settle()
-      bench.expect(end.told.filter((what) => what === "closed").length === 0, "silence after its own close", () =>
-        story(end),
-      )
-      bench.expect(end.packets.length === 1, "the one batch it closed upon", () => story(end))
+      bench.expect(end.told.length === told, "silence after its own close", () => story(end))
     },
   ),
   {
