@@ -46,12 +46,24 @@ function carriesOn(over: Tap["over"], count: number): Spoil {
   }
 }
 
+/** Closes at the end of the tick, and what is sent meanwhile still goes; or after milliseconds in which it only hears. */
+function closesLate(which = (_why: Closing, _tap: Tap): boolean => true, delayMs?: number): Spoil {
+  return (tap) => ({
+    close(why) {
+      if (tap.inside === undefined && which(why, tap)) tap.later(() => tap.link.close(why), delayMs)
+      else tap.link.close(why)
+    },
+    send: (batch) => (tap.over === "closed" && delayMs !== undefined ? undefined : tap.link.send(batch)),
+  })
+}
+
 /** Closes at the end of the tick, for the last reason that it was given. */
 const closesLast: Spoil = (tap) => {
   let last: Closing | undefined
   return {
     send: (batch) => (last === undefined ? tap.link.send(batch) : undefined),
     close(why) {
+      if (tap.inside !== undefined) return tap.link.close(why)
       if (last === undefined) tap.later(() => tap.link.close(last ?? why))
       last = why
     },
@@ -103,13 +115,10 @@ export const closings: readonly Saboteur[] = [
   saboteur("closing.own-is-silent-channel", "tells a closed channel", TOLD_OWN, tellsBreak("channel", "closed")),
   saboteur("closing.own-is-silent-hub", "tells a closed hub of a break", TOLD_OWN, tellsBreak("hub", "closed")),
   ...eachSeat("closing.own-is-deaf", "hears on when it has closed", /no batch after its own close; seen: .*batch$/, {
-    end: (tap) => ({
-      close: (why) => (isPlain(why) && tap.heard > 0 ? tap.later(() => tap.link.close(why), 3) : tap.link.close(why)),
-      send: (batch) => (tap.over === "closed" ? undefined : tap.link.send(batch)),
-    }),
+    end: closesLate((why, tap) => isPlain(why) && tap.heard > 0, 3),
   }),
   ...eachSeat("closing.send-after-own", "closes at the end of the tick", /nothing to arrive; seen: batch, batch/, {
-    end: (tap) => ({ close: (why) => tap.later(() => tap.link.close(why)) }),
+    end: closesLate(),
   }),
   ...eachSeat("closing.send-after-told", "carries the third batch after the end", /at an end that has closed; seen/, {
     end: carriesOn("told", 3),

@@ -1,4 +1,4 @@
-import type { Code } from "../../../src/kernel/errors.ts"
+import { type Code, closing } from "../../../src/kernel/errors.ts"
 import type { Link } from "../../../src/kernel/link.ts"
 import type { Seat } from "../../../src/testing/laws.ts"
 import { MAX_BATCH_BYTES, type Sabotage } from "./sabotage.ts"
@@ -34,6 +34,15 @@ export const hostility: readonly Saboteur[] = [
   }),
   saboteur("hostility.strangers", "lets in whoever knocks", /to be put out; seen: 1 strangers inside/, {
     rig: (world) => ({ intrude: () => world.door?.admit(stranger, origin).batch("GET / HTTP/1.1") }),
+  }),
+  saboteur("hostility.strangers", "listens to strangers before it puts them out", /no batch of a stranger; seen/, {
+    rig: (world) => ({
+      intrude() {
+        const sink = world.door?.admit(stranger, origin)
+        sink?.batch("GET / HTTP/1.1")
+        sink?.closed(closing("protocol-error", "a stranger"))
+      },
+    }),
   }),
   saboteur("hostility.strangers", "lets strangers cut the others off", /packet 1 of 1 missing: "mstill up/, {
     rig: ({ rig }) => ({ intrude: () => rig.sever?.() }),

@@ -1,4 +1,5 @@
 import { encodeBatch, utf8 } from "../../../src/kernel/codec.ts"
+import { closing } from "../../../src/kernel/errors.ts"
 import { alters, loses, losesLastPacket, packets, rewrites, whenSent } from "./faults.ts"
 import { MAX_BATCH_BYTES, type Spoil, type World } from "./sabotage.ts"
 import { bothWays, type Saboteur, saboteur } from "./saboteur.ts"
@@ -106,4 +107,15 @@ export const integrity: readonly Saboteur[] = [
     rig: gaveUp("answer"),
     hub: losesLost,
   }),
+  saboteur(
+    "integrity.lost-answer",
+    "tells of an end when three answers were lost",
+    /link to live on; seen: it closed/,
+    {
+      rig: gaveUp("answer"),
+      channel: whenSent((tap) => {
+        if (tap.world.kept.delete("lost")) tap.later(() => tap.tell.closed(closing("network", "lost")), 30)
+      }),
+    },
+  ),
 ]

@@ -14,8 +14,8 @@ function counts(count: (bytes: number, tap: Tap) => number): Spoil {
   })
 }
 
-/** Whether the batches so far were of 50 kB and more. */
-const isBulky = (tap: Tap): boolean => tap.sentBytes / (tap.sent + 1) > 50_000
+/** Bytes of a batch after the opening, on the average. */
+const average = (tap: Tap): number => tap.sentBytes / tap.sent
 
 const UNGROWN = /bufferedBytes to grow to 262144 in one tick; seen: 0 after/
 
@@ -30,8 +30,8 @@ export const pressure: readonly Saboteur[] = [
       ...["reentry.calls-in-writable", "reentry.close-in-writable"],
     ],
   }),
-  ...bothWays("pressure.grows", "counts large batches tenfold", /at most about \d{6} bytes; seen: \d{7}/, {
-    from: counts((bytes, tap) => (isBulky(tap) ? 10 * bytes : bytes)),
+  ...bothWays("pressure.grows", "counts large batches tenfold", /at most about 131072 bytes; seen: 655360/, {
+    from: counts((bytes, tap) => (average(tap) > 50_000 ? 10 * bytes : bytes)),
   }),
   ...bothWays("pressure.falls", "keeps five bytes of many in its count", /nothing buffered at .*; seen: 5 bytes/, {
     from: counts((bytes, tap) => bytes + (tap.sentBytes > 100_000 ? 5 : 0)),
@@ -40,7 +40,7 @@ export const pressure: readonly Saboteur[] = [
     channel: counts((bytes, tap) => (tap.heard < 0 ? 0 : bytes)),
   }),
   ...bothWays("pressure.writable", "does not tell of room after large batches", /expected writable; seen: .*Bytes 0/, {
-    from: (tap) => ({ writable: () => (isBulky(tap) ? undefined : tap.tell.writable()) }),
+    from: (tap) => ({ writable: () => (average(tap) > 50_000 ? undefined : tap.tell.writable()) }),
     also: ["reentry.calls-in-writable", "reentry.close-in-writable"],
   }),
   saboteur("pressure.writable-is-true", "tells of room without any", /less than 262144 bytes .*; seen: \d{6}/, {
@@ -51,5 +51,8 @@ export const pressure: readonly Saboteur[] = [
   }),
   ...bothWays("pressure.pump", "loses a batch when its counter of bytes overflows", /where packet 53 of 60 belongs/, {
     from: loses(({ length }, tap) => crosses(2_100_000, tap.sentBytes, length)),
+  }),
+  ...bothWays("pressure.pump", "counts 30 to 45 kB tenfold", /never more than 342144 bytes buffered; seen: \d{6,}/, {
+    from: counts((bytes, tap) => (average(tap) > 30_000 && average(tap) < 45_000 ? 10 * bytes : bytes)),
   }),
 ]

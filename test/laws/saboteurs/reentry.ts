@@ -19,27 +19,29 @@ const tellsInSend: Spoil = (tap) => ({
   closed: (why) => (tap.over === undefined ? tap.tell.closed(why) : undefined),
 })
 
-/** What has arrived is brought at the end of the tick, or as soon as something is sent. */
-const bringsInSend: Spoil = (tap) => {
-  const waiting: Batch[] = []
-  const bring = (): void => {
-    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
-      if (tap.over === undefined) tap.tell.batch(batch)
+/** What has arrived is brought at the end of the tick: in a send that comes before it, or even after a close. */
+function collects(brings: "in send" | "after close"): Spoil {
+  return (tap) => {
+    const waiting: Batch[] = []
+    const bring = (): void => {
+      for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+        if (tap.over === undefined || brings === "after close") tap.tell.batch(batch)
+      }
     }
-  }
-  return {
-    batch(batch) {
-      waiting.push(batch)
-      tap.later(bring)
-    },
-    closed(why) {
-      bring()
-      tap.tell.closed(why)
-    },
-    send(batch) {
-      bring()
-      tap.link.send(batch)
-    },
+    return {
+      batch(batch) {
+        waiting.push(batch)
+        tap.later(bring)
+      },
+      closed(why) {
+        bring()
+        tap.tell.closed(why)
+      },
+      send(batch) {
+        if (brings === "in send") bring()
+        tap.link.send(batch)
+      },
+    }
   }
 }
 
@@ -58,6 +60,14 @@ export const reentry: readonly Saboteur[] = [
       if (tap.inside === "batch" && tap.heard > 0) tap.later(() => tap.tell.closed(why))
     }),
   }),
+  ...eachSeat(
+    "reentry.close-in-batch",
+    "brings more after a close in batch",
+    /own close; seen: .*batch, batch, batch$/,
+    {
+      end: collects("after close"),
+    },
+  ),
   saboteur("reentry.answer-and-close", "closes before it answers", /at the channel's end; .* missing: "manswer/, {
     hub: delays((_, tap) => tap.inside === "batch" && tap.heard > 0),
   }),
@@ -87,7 +97,7 @@ export const reentry: readonly Saboteur[] = [
     end: tellsInSend,
   }),
   ...eachSeat("reentry.quiet-send", "hears before it sends", /seen: batch inside send/, {
-    end: bringsInSend,
+    end: collects("in send"),
     also: ["reentry.send-in-batch-*"],
   }),
   ...eachSeat("reentry.quiet-close", "tells of room when it throws away", /seen: writable inside close/, {

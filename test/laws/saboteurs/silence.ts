@@ -50,9 +50,12 @@ const breaksDown: Spoil = (tap) => {
   })(tap)
 }
 
-const tellsIdle: Spoil = (tap) => {
-  tap.later(() => tap.busyAt <= tap.openedAt && tap.tell.closed(closing("timeout", "idle")), 2_200)
-  return {}
+/** Does something when nothing was said for two seconds. */
+function whenIdle(run: (tap: Tap) => void): Spoil {
+  return (tap) => {
+    tap.later(() => tap.busyAt <= tap.openedAt && run(tap), 2_200)
+    return {}
+  }
 }
 
 export const silence: readonly Saboteur[] = [
@@ -78,7 +81,11 @@ export const silence: readonly Saboteur[] = [
     end: whenClosed((tap, why) => tap.world.vanished !== undefined && tap.later(() => tap.tell.closed(why))),
   }),
   saboteur("silence.quiet-is-alive", "tells of an idle link", /no end at the hub's; seen: .*timeout \(idle\)/, {
-    hub: tellsIdle,
+    hub: whenIdle((tap) => tap.tell.closed(closing("timeout", "idle"))),
+  }),
+  saboteur("silence.quiet-is-alive", "says something on an idle link", /nothing that nobody said at the hub's; seen/, {
+    hub: whenIdle((tap) => tap.tell.batch("midle\t")),
+    also: ["order.after-quiet"],
   }),
   saboteur("silence.concluded-by-hub", "speaks for a channel that has vanished", /let go of the link; seen: it still/, {
     hub: speaksForTheDead,
