@@ -196,8 +196,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
       case "b": {
         const { code, reason, retryable } = readBye(packet).why
         // Only the current link speaks for the session; a spare one that says bye is merely closed by its channel.
-        if (this.session.link === link)
-          this.end(closing(code === "closed" ? "closed-by-peer" : code, reason, retryable))
+        if (this.session.link !== link) return
+        const why = closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
+        // Whoever says bye hears nothing more: the link is closed without a word.
+        this.session.linkLost(link)
+        link.close(why)
+        this.end(why)
         return
       }
       default:
