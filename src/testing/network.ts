@@ -37,6 +37,7 @@ export interface NetworkOptions {
  * const channel = createChannel("http://hub", { runtime, transports: [network.dialer("websocket")] })
  * runtime.advance(1_000) // open
  * network.cut()
+ * network.block("websocket")
  */
 export interface Network {
   /** The client half of a transport. `streamed`: something on the way may hold it back after the first batch. */
@@ -62,8 +63,8 @@ export interface Network {
   /** Nothing arrives anywhere until `thaw`; nothing is lost. */
   freeze(): void
   thaw(): void
-  /** Dials of this transport are refused. Links that are open stay so. */
-  block(name: string): void
+  /** Dials of this transport are refused, or every dial. Links that are open stay so. */
+  block(name?: string): void
   /** Dials of this transport are not answered until `unblock`. */
   blackHole(name: string): void
   /** Of each link of this transport only so many batches come down (default 1; 0 is a mute one), until `unblock`. */
@@ -101,6 +102,8 @@ class MemoryNetwork implements Network, WireHost {
   readonly #doors = new Map<string, Door[]>()
   readonly #obstacles = new Map<string, Obstacles>()
   readonly #wires = new Set<Wire>()
+  /** Of the transports that there are. */
+  readonly #names = new Set<string>()
   #dialed = 0
   #latencyMs: number
   #jitterMs: number
@@ -129,6 +132,7 @@ class MemoryNetwork implements Network, WireHost {
   }
 
   dialer(name: string, { streamed = false }: { readonly streamed?: boolean } = {}): Dialer {
+    this.#names.add(name)
     return {
       name,
       streamed,
@@ -181,8 +185,8 @@ class MemoryNetwork implements Network, WireHost {
     this.#pump()
   }
 
-  block(name: string): void {
-    this.#obstruct(name, { dials: "refused" }, "block")
+  block(name?: string): void {
+    for (const each of name === undefined ? this.#names : [name]) this.#obstruct(each, { dials: "refused" }, "block")
   }
 
   blackHole(name: string): void {

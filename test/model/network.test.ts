@@ -225,6 +225,15 @@ describe("what can be in the way of a transport", () => {
     expect(accepted.length).toBe(2)
   })
 
+  it("a block of everything refuses every dial", () => {
+    const { runtime, network, accepted, dial } = place()
+    const dialers = ["websocket", "sse"].map((name) => network.dialer(name).name)
+    network.block()
+    const refused = dialers.map((name) => dial(name))
+    runtime.advance(100)
+    expect([refused.map(({ told }) => told), accepted]).toEqual([[["closed: refused"], ["closed: refused"]], []])
+  })
+
   it("a black hole does not answer, and what it swallowed comes when it is gone", () => {
     const { runtime, network, accepted, dial } = place()
     network.blackHole("websocket")

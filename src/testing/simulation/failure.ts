@@ -20,17 +20,25 @@ export class SimulationFailed extends Error {
   override readonly name = "SimulationFailed"
   /** `createSimulation({ seed })` fails in the same way again. */
   readonly seed: number
-  /** What was done until it failed. */
-  readonly moves: readonly Move[]
-  /** What crossed the network and what happened, line by line. */
-  readonly trace: string
+  // Not fields, or every runner would print thousands of lines beside the message.
+  readonly #moves: readonly Move[]
+  readonly #trace: string
 
   constructor(seed: number, moves: readonly Move[], trace: string, cause: unknown) {
     const what = cause instanceof Error ? cause.message : String(cause)
     const lines = trace.split("\n").slice(-SHOWN).join("\n")
     super(`seed ${seed}, move ${moves.length}: ${what}\n\nWhat happened last, in milliseconds:\n${lines}\n`, { cause })
     this.seed = seed
-    this.moves = moves
-    this.trace = trace
+    this.#moves = moves
+    this.#trace = trace
+  }
+
+  /** What was done until it failed. */
+  get moves(): readonly Move[] {
+    return this.#moves
+  }
+  /** What crossed the network and what happened, line by line. */
+  get trace(): string {
+    return this.#trace
   }
 }

@@ -7,7 +7,6 @@ import { createVirtualRuntime, type Machine, type VirtualRuntime } from "../virt
 import type { Wire } from "../wire.ts"
 import type { Application, World } from "./application.ts"
 import { Dice } from "./dice.ts"
-import { Broken } from "./failure.ts"
 import type { Move } from "./moves.ts"
 import type { Plan } from "./plan.ts"
 
@@ -112,7 +111,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       case "cut":
         return network.cut()
       case "offline":
-        for (const name of this.plan.transports) network.block(name)
+        network.block()
         return network.cut()
       case "stall":
         network.freeze()
@@ -248,7 +247,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
 
   #act(name: string, dice: number): void {
     const act = this.application.acts[name]
-    if (act === undefined) throw new Broken("script", `the application has no act called "${name}"`)
+    if (act === undefined) throw new Error(`the application has no act called "${name}"`)
     act(this, new Dice(dice).random)
   }
 

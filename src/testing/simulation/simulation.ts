@@ -1,4 +1,5 @@
 import type { AnyContract, Contract } from "../../kernel/contract.ts"
+import { MAX_OUTBOX_BYTES } from "../../kernel/defaults.ts"
 import type { Application } from "./application.ts"
 import { bounds } from "./bounds.ts"
 import { calm } from "./calm.ts"
@@ -23,7 +24,10 @@ export interface SimulationOptions<C extends Contract = AnyContract> {
   readonly seed: number
   /** What runs in it. Default: a talk in numbered words, which is checked word by word. */
   readonly application?: Application<C>
-  /** Parts of the plan that are not to be drawn: one channel only, say, or no hub that crashes. */
+  /**
+   * Parts of the plan that are not to be drawn: one channel only, say, or no faults at all. For an application of your own
+   * `maxOutboxBytes` is the library's default unless it is given here: a full outbox throws from `send`.
+   */
   readonly plan?: Partial<Plan>
   /** What is done, instead of what the seed draws: the `moves` of a {@link SimulationFailed}, for one. */
   readonly moves?: readonly Move[]
@@ -69,7 +73,9 @@ export interface Simulation {
  */
 export function createSimulation<C extends Contract = AnyContract>(options: SimulationOptions<C>): Simulation {
   const { application, ...rest } = options
-  return application === undefined ? new SeededSimulation(rest, new Talk()) : new SeededSimulation(rest, application)
+  if (application === undefined) return new SeededSimulation(rest, new Talk())
+  // Small outboxes end channels and throw from `send`: only who asks for that has to live with it.
+  return new SeededSimulation({ ...rest, plan: { maxOutboxBytes: MAX_OUTBOX_BYTES, ...rest.plan } }, application)
 }
 
 /** How closely it is looked whether everything has arrived, in milliseconds. */
