@@ -132,9 +132,8 @@ export class Hub<C extends Contract = AnyContract> {
       progressed: () => this.#onProgress?.(),
       windowMs: (entry) => this.#windowMs(entry, resumeMs),
       forget: (entry, why) => {
-        // A channel dials several links for one session, and a hello of it may come when the session has ended already.
-        const rememberMs = Math.max(resumeMs, defaults.DIAL_DEADLINE_MS)
-        this.#registry.remove(entry, why, this.#closing === undefined ? rememberMs : 0)
+        this.#registry.remove(entry)
+        if (this.#closing === undefined) this.#registry.remember(entry, why, resumeMs)
         this.#onProgress?.()
       },
       failed: (error, stage, peer) => this.#failed(error, { stage, peer }),

@@ -1,3 +1,4 @@
+import { DIAL_DEADLINE_MS } from "../kernel/defaults.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Entry } from "./entry.ts"
@@ -21,7 +22,7 @@ const COUNT_MS = 1_000
 export class Registry {
   readonly #entries = new Map<string, Entry>()
   readonly #perAddress = new Map<string, number>()
-  /** Why sessions ended that their channel may not know of yet. */
+  /** Why sessions have ended of which a hello may still come. */
   readonly #ended = new Map<string, { readonly why: Closing; readonly cancel: () => void }>()
   /** What the sessions without a link held when that was last counted. */
   #detachedBytes = 0
@@ -47,7 +48,7 @@ export class Registry {
     return this.#entries.values()
   }
 
-  /** Why this session was ended for good while its channel was away, if it was. */
+  /** Why this session must not begin again, if it has ended not long ago. */
   endedWhy(id: string): Closing | undefined {
     return this.#ended.get(id)?.why
   }
@@ -83,16 +84,26 @@ export class Registry {
     this.#perAddress.set(entry.address, (this.#perAddress.get(entry.address) ?? 0) + 1)
   }
 
-  /** Forgets a session. A final end is remembered for `rememberMs`, for the channel that was away when it came. */
-  remove(entry: Entry, why: Closing, rememberMs: number): void {
+  remove(entry: Entry): void {
     if (this.#entries.get(entry.id) !== entry) return
     this.#entries.delete(entry.id)
     const left = (this.#perAddress.get(entry.address) ?? 1) - 1
     if (left > 0) this.#perAddress.set(entry.address, left)
     else this.#perAddress.delete(entry.address)
-    if (why.retryable || rememberMs === 0 || this.#ended.size >= this.#limits.maxSessions) return
-    const cancel = this.#runtime.after(rememberMs, () => this.#ended.delete(entry.id))
-    this.#ended.set(entry.id, { why, cancel })
+  }
+
+  /**
+   * Remembers that a session has ended. A channel dials several links for one session, and a hello that was on its way
+   * must not begin it again: its numbers would start again too. A final end is remembered for `finalMs` at least, for the
+   * channel that was away when it came.
+   */
+  remember({ id, session }: Entry, why: Closing, finalMs: number): void {
+    const used = session.said > 0 || session.heard > 0
+    if ((why.retryable && !used) || this.#ended.size >= this.#limits.maxSessions) return
+    const told = why.retryable ? closing("session-unknown", "the session has ended here") : why
+    const rememberMs = Math.max(why.retryable ? 0 : finalMs, DIAL_DEADLINE_MS)
+    const cancel = this.#runtime.after(rememberMs, () => this.#ended.delete(id))
+    this.#ended.set(id, { why: told, cancel })
   }
 
   close(): void {

@@ -32,6 +32,9 @@ class Wire implements Link {
   hear(...packets: string[]): void {
     this.#sink.batch(packets.join("\n"))
   }
+  leave(): void {
+    this.#sink.closed({ code: "network", reason: "", retryable: true })
+  }
   get messages(): string[] {
     return this.said.filter((packet) => packet.startsWith("m"))
   }
@@ -172,6 +175,17 @@ describe("the hub that a hello names", () => {
     for (const peer of hub.peers.values()) peer.close()
     runtime.advance(9_999)
     expect(dial(2).closedWith).toBe("closed-by-peer")
+    expect(hub.peers.size).toBe(0)
+  })
+
+  it("is not named and the session has expired: neither is it begun again then, if anything was said in it", () => {
+    const { dial, hub, tell, runtime } = start({ resumeMs: 0 })
+    const first = dial(1)
+    tell("one")
+    first.leave()
+    runtime.advance(9_999)
+    expect(dial(2).closedWith).toBe("session-unknown")
+    runtime.advance(1)
     expect(hub.peers.size).toBe(0)
   })
 })
