@@ -29,6 +29,8 @@ export class Attempt implements LinkSink {
   welcome: Welcome | undefined
   /** When it came. */
   welcomedAt = 0
+  /** When something last came after the welcome; undefined while nothing has. */
+  heardAt: number | undefined
   /** Until when a rung that is known to flap must live before it is trusted with the session. */
   trialUntil = 0
   /** Whether more than one batch came down, where a proxy may hold a stream back after the first. */

@@ -240,9 +240,11 @@ export class Connector implements AttemptHost {
       if (attempt === this.current) continue
       const dueAt = attempt.trialUntil || attempt.startedAt + defaults.DIAL_DEADLINE_MS
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
-      else if (attempt.trialUntil) return this.#adopt(attempt)
+      else if (attempt.trialUntil && attempt.heardAt !== undefined) return this.#adopt(attempt)
       else {
-        const why = closing("timeout", `no welcome in ${defaults.DIAL_DEADLINE_MS} ms`)
+        const why = attempt.trialUntil
+          ? closing("silent", "the welcome came and nothing after it")
+          : closing("timeout", `no welcome in ${defaults.DIAL_DEADLINE_MS} ms`)
         attempt.link.close(why)
         return this.closed(attempt, why)
       }
@@ -316,6 +318,7 @@ export class Connector implements AttemptHost {
   #heard(attempt: Attempt, packets: readonly Packet[]): void {
     const first = !attempt.proved
     attempt.proved = true
+    attempt.heardAt = this.#host.runtime.now()
     if (first) this.#attempts.note(attempt, "proved")
     this.identity.session.hear(attempt.link, packets)
     if (!first || attempt !== this.current) return
@@ -358,11 +361,11 @@ export class Connector implements AttemptHost {
     session.configure({ speakMs: welcome.speakMs, patienceMs: welcome.patienceMs })
     if (welcome.attached && turn === this.#attempts.turn) session.attach(link, welcome.heard, attempt.sent)
     else this.#take(attempt, welcome.heard)
+    this.#host.standing.acquit(dialer.name)
     if (before !== undefined) {
       if (before.doubted) this.#judge(before)
       this.#attempts.letGo(before, this.identity.session)
     }
-    this.#host.standing.acquit(dialer.name)
     if (attempt.proved) this.#trust(attempt)
     this.#host.linked(welcome, dialer.name)
     session.hear(link, rest)
@@ -450,9 +453,9 @@ export class Connector implements AttemptHost {
   }
 
   /** How the death of a link that was in use counts against its rung. */
-  #judge({ dialer, doubted, welcomedAt }: Attempt): void {
+  #judge({ dialer, doubted, welcomedAt, heardAt = welcomedAt }: Attempt): void {
     const now = this.#host.runtime.now()
-    this.#host.standing.died(dialer.name, (doubted ? this.identity.session.heardAt : now) - welcomedAt, now)
+    this.#host.standing.died(dialer.name, (doubted ? heardAt : now) - welcomedAt, now)
   }
 
   #dropAll(why: Closing): void {
