@@ -204,4 +204,46 @@ export const faults = [
     find: "if (dialer !== undefined && rank < (this.current?.rank ?? 0)) standing.condemn",
     plant: "if (dialer !== undefined && rank < (this.current?.rank ?? 9)) standing.condemn",
   },
+  {
+    id: "a session that has ended is begun again",
+    file: "src/server/registry.ts",
+    find: "this.#ended.set(id, { why: told, cancel })",
+    plant: "cancel()",
+  },
+  {
+    id: "a wire that goes mute behind its welcome is no strike",
+    file: "src/client/connector.ts",
+    find: "(doubted ? heardAt : now) - welcomedAt",
+    plant: "now - welcomedAt",
+  },
+  {
+    id: "what was sent counts as never sent",
+    file: "src/kernel/session.ts",
+    find: "if (sent > this.#everSent) this.#everSent = sent",
+    plant: "if (sent > 1e9) this.#everSent = sent",
+  },
+  {
+    id: "the cursor is not rewound for a new link",
+    file: "src/kernel/session.ts",
+    find: "const cursor = Math.max(sent, this.#outbox.acked)",
+    plant: "const cursor = Math.max(sent, this.#everSent)",
+  },
+  {
+    id: "an ack is owed and never goes",
+    file: "src/kernel/session.ts",
+    find: "    } else this.#watch.owes()",
+    plant: "    }",
+  },
+  {
+    id: "a peer counts one too few as undelivered",
+    file: "src/server/entry.ts",
+    find: 'kindOf(packet) === "m").length',
+    plant: 'kindOf(packet) === "m").slice(1).length',
+  },
+  {
+    id: "a time-out is left when the answer has come",
+    file: "src/kernel/dispatch.ts",
+    find: "        cancelTimeout?.()\n",
+    plant: "",
+  },
 ]

@@ -1,5 +1,5 @@
 import type { Contract } from "../../kernel/contract.ts"
-import { DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../kernel/defaults.ts"
+import { CHANNEL_ACK, DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../kernel/defaults.ts"
 import { Broken } from "./failure.ts"
 import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"
 
@@ -25,7 +25,8 @@ export class Liveness<C extends Contract> {
   readonly #settleMs: number
   readonly #mendedAt: number
   readonly #progress = new Map<RunningChannel<C>, Progress>()
-  /** Since when everything has been told. */
+  /** Since when everything has been heard, and since when both ends know. */
+  #heardAt: number | undefined
   #toldAt: number | undefined
 
   constructor(world: SimulatedWorld<C>, settleMs: number) {
@@ -66,6 +67,7 @@ export class Liveness<C extends Contract> {
     if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
     const missing = application.missing?.(this.#world)
     if (missing === undefined) return this.#unacknowledged()
+    this.#heardAt = undefined
     const openMs = runtime.now() - Math.max(this.#mendedAt, ...running.map(({ openAt = 0 }) => openAt))
     if (plan.tidy && plan.mended === undefined && openMs > PROMPT_MS) {
       throw new Broken("liveness", `every channel was open for ${openMs} ms, and ${missing}`)
@@ -74,6 +76,17 @@ export class Liveness<C extends Contract> {
   }
 
   #unacknowledged(): string | undefined {
+    const { plan, runtime } = this.#world
+    this.#heardAt ??= runtime.now()
+    const unknown = this.#whoseAckIsOwed()
+    const lateMs = CHANNEL_ACK.ackMs + GRACE_MS
+    if (unknown !== undefined && plan.tidy && plan.mended === undefined && runtime.now() > this.#heardAt + lateMs) {
+      throw new Broken("liveness", `all has been heard for ${lateMs} ms, and ${unknown}`)
+    }
+    return unknown
+  }
+
+  #whoseAckIsOwed(): string | undefined {
     const { running, listening } = this.#world
     const channel = running.find(({ channel }) => channel.bufferedBytes > 0)
     if (channel !== undefined) return `the hub has not acknowledged what ${channel.name} said`
