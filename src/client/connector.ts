@@ -331,13 +331,17 @@ export class Connector implements AttemptHost {
     attempt.link.close(why)
     const state = this.#state
     if (why.code !== "session-unknown") return why.retryable ? this.closed(attempt, why) : this.#fatal(why)
-    if (hub !== this.#attempts.hub && this.#unknown++ < defaults.UNKNOWN_RETRIES && state.phase === "climbing") {
-      // Another hub behind the same address: the next dial may reach the one that knows.
-      this.#attempts.end(attempt, "closed", why)
-      state.last = this.#dial(attempt.rank, state.auth)
-      return this.#advance()
-    }
     this.#attempts.end(attempt, "closed", why)
+    if (hub !== this.#attempts.hub && state.phase === "climbing") {
+      if (this.#unknown++ < defaults.UNKNOWN_RETRIES) {
+        // Another hub behind the same address: the next dial may reach the one that knows.
+        state.last = this.#dial(attempt.rank, state.auth)
+        return this.#advance()
+      }
+      this.#unknown = 0
+      // The one that knows is on the line: what a better rung did not find is no reason to leave it.
+      if (this.current !== undefined && !this.current.doubted) return this.#advance()
+    }
     this.#dropAll(why)
     this.#unknown = 0
     this.#attempts.turn = 0

@@ -19,6 +19,9 @@ export function createHonestyChecker(): Checker {
           throw new Broken("honesty", `${name} ended by itself: ${ended.code}, ${ended.reason}`)
         }
       }
+      for (const { name, gaveUp } of running) {
+        if (gaveUp) throw new Broken("honesty", `${name} gave up a session whose link worked`)
+      }
       const { wires } = network
       const now = `${wires.length} ${wires.at(-1)?.number}`
       if (now === links) return

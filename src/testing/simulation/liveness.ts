@@ -52,7 +52,7 @@ export class Liveness<C extends Contract> {
     if (unneeded > 0 && now > this.#toldAt + unneededMs) {
       throw new Broken("liveness", `${unneeded} links that nobody needs are still there after ${unneededMs} ms`)
     }
-    const low = plan.quickReprobes ? this.#belowTheBest() : undefined
+    const low = plan.quickReprobes && plan.hubs === 1 ? this.#belowTheBest() : undefined
     const climbMs = DIAL_DEADLINE_MS + 3 * GRACE_MS
     if (low !== undefined && now > this.#toldAt + climbMs) {
       throw new Broken("liveness", `${low.name} is still on ${low.channel.transport} after ${climbMs} ms`)

@@ -26,6 +26,8 @@ export interface RunningChannel<C extends Contract> {
   ended: Closing | undefined
   /** Since when it has been open without a break. */
   openAt: number | undefined
+  /** Whether it has given up a session whose link worked. */
+  gaveUp: boolean
 }
 
 /** The hubs, the channels and the network between them, and what each move does to them. */
@@ -44,6 +46,8 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
   sessions = 0
   /** Whether no fault has happened yet. */
   calm = true
+  /** Transports whose links were cut when idle. */
+  readonly #cutIdle = new Set<string>()
   /** Take back what is to happen later. */
   readonly #cancels: (() => void)[] = []
 
@@ -103,6 +107,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       case "mute":
         return network.holdBack(move.transport, 0)
       case "cut-idle":
+        this.#cutIdle.add(move.transport)
         return network.cutIdle(move.transport, 5_000)
       case "cut-transport":
         return network.cut(move.transport)
@@ -152,7 +157,10 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     const { transports, mended } = this.plan
     this.note("", "— no more faults —")
     for (const cancel of this.#cancels) cancel()
-    for (const name of transports) if (mended === undefined || name === mended) this.network.unblock(name)
+    for (const name of transports) {
+      // What cuts idle links never stays: a session that ends when its link does would not settle.
+      if (mended === undefined || name === mended || this.#cutIdle.has(name)) this.network.unblock(name)
+    }
     for (const wire of this.network.wires) wire.thaw()
     this.network.thaw()
     while (this.listening.length < this.plan.hubs) this.startHub()
@@ -226,10 +234,12 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       machine,
       ended: undefined,
       openAt: undefined,
+      gaveUp: false,
     }
     channel.onError((error) => machine.report(error))
     channel.onStatus((status, { transport, closing }) => {
       if (status === "closed") running.ended = closing
+      if (closing?.code === "session-unknown" && running.openAt !== undefined) running.gaveUp ||= this.#works(channel)
       running.openAt = status === "open" ? this.runtime.now() : undefined
       this.note(running.name, `is ${status} ${transport ?? closing?.code ?? ""}`)
     })
@@ -243,6 +253,13 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
   /** For what ends by itself, unless all faults end before. */
   #later(ms: number, run: () => void): void {
     this.#cancels.push(this.runtime.after(ms, run))
+  }
+
+  /** Whether a channel's link does what it should, as both ends see it. */
+  #works(channel: Channel<C>): boolean {
+    const peer = this.hubs.map(({ peers }) => peers.get(channel.peerId ?? "")).find((found) => found !== undefined)
+    const last = channel.explain().incidents.findLast(({ what }) => what === "took-over" || what === "doubted")
+    return peer?.connected === true && last?.what === "took-over"
   }
 
   #act(name: string, dice: number): void {
