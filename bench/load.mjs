@@ -1,0 +1,34 @@
+// The load process: node load.mjs <workload> <variant> <peer> <transport> <roundMs>. It starts its server.
+import { Bench } from "./bench.mjs"
+import { checkCorrectness } from "./correctness.mjs"
+import { answer, start } from "./processes.mjs"
+import { workloads } from "./workloads/index.mjs"
+
+const [workloadName, variantName, peer, transport, roundMs] = process.argv.slice(2)
+const workload = workloads.find(({ name }) => name === workloadName)
+const variant = workload.variants.find(({ name }) => name === variantName)
+/** With EVERWIRE_PROFILE=<folder>, what the server does in the rounds is left there as a CPU profile. */
+const profiles = process.env.EVERWIRE_PROFILE
+const client = await import(`./peers/${peer}.mjs`)
+const server = start("server.mjs", [peer, transport], ["--expose-gc"])
+const port = await server.call("port")
+
+/** Waits until the server knows of so many clients. */
+const settled = async (sockets) => {
+  while ((await server.call("count")).sockets !== sockets) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+const bench = new Bench(client, { ...server, settled }, { port, transport }, Number(roundMs))
+
+answer({
+  async prepare() {
+    if (workload.checks !== false) await checkCorrectness(bench)
+    await settled(0)
+    await workload.prepare?.(bench, variant)
+    if (profiles !== undefined) await server.call("profile")
+  },
+  round: () => workload.round(bench, variant),
+  async finish() {
+    const name = process.argv.slice(2, 6).join(" ").replaceAll(" ", "-")
+    if (profiles !== undefined) await server.call("profiled", `${profiles}/${name}.cpuprofile`)
+  },
+})

@@ -1,0 +1,194 @@
+import { randomBytes } from "node:crypto"
+import { countOf } from "../payload.mjs"
+import { BEAT_MS } from "../peers/settings.mjs"
+import { RawHttp } from "./http.mjs"
+import { RawWebSocket } from "./websocket.mjs"
+
+// docs/protocol.md, "Numbers": what a channel owes an ack after.
+const ACK_PACKETS = 64
+const ACK_BYTES = 65_536
+const ACK_MS = 5_000
+
+/**
+ * The channel's side of the protocol (docs/protocol.md) as far as a wire that never breaks needs it: hello, position,
+ * counting, acks by number, bytes and time, and the pulse. `carry` is given batches to bring up.
+ */
+class Seat {
+  #carry
+  #hear
+  #heard = 0
+  #owed = 0
+  #owedBytes = 0
+  #token = 0
+  #positioned = false
+  #spokeAt = Date.now()
+  #owedSince = Number.POSITIVE_INFINITY
+
+  constructor(carry, hear) {
+    this.#carry = carry
+    this.#hear = hear
+    seats.add(this)
+  }
+
+  hello() {
+    const token = () => randomBytes(18).toString("base64url")
+    return `h${JSON.stringify({ v: 1, id: token(), key: token(), holder: token(), heard: 0, acked: 0, turn: 1 })}`
+  }
+
+  /** A batch, or lines of a stream. `mark` is what stands before each message. */
+  hear(bytes, mark) {
+    // A stream's lines and a batch that begins with its message need no more than this.
+    const messages = countOf(bytes, mark) + (bytes[0] === 109 ? 1 : 0)
+    this.#heard += messages
+    this.#owed += messages
+    this.#owedBytes += bytes.length
+    if (messages > 0 && this.#owed === messages) this.#owedSince = Date.now()
+    if (this.#owed >= ACK_PACKETS || this.#owedBytes >= ACK_BYTES) this.#say(this.#ack())
+    this.#hear(bytes)
+  }
+
+  say(name, payloads) {
+    const packets = payloads.map((data) => `m${name}\t${JSON.stringify(data)}`)
+    if (!this.#positioned) packets.unshift("n1")
+    this.#positioned = true
+    if (2 * this.#owed >= ACK_PACKETS) packets.unshift(this.#ack())
+    return this.#say(packets.join("\n"))
+  }
+
+  /** Once in a while: what is due by the clock. */
+  tick(now) {
+    if (now - this.#owedSince >= ACK_MS || now - this.#spokeAt >= BEAT_MS)
+      this.#say(`${this.#ack()}\np${++this.#token}`)
+  }
+
+  close() {
+    seats.delete(this)
+    return `b${JSON.stringify({ code: "closed", reason: "the channel was closed", retryable: false })}`
+  }
+
+  #ack() {
+    this.#owed = 0
+    this.#owedBytes = 0
+    this.#owedSince = Number.POSITIVE_INFINITY
+    return `a${this.#heard}`
+  }
+
+  #say(batch) {
+    this.#spokeAt = Date.now()
+    return this.#carry(batch)
+  }
+}
+
+/** One timer for all. */
+const seats = new Set()
+setInterval(() => {
+  const now = Date.now()
+  for (const seat of seats) seat.tick(now)
+}, 250).unref()
+
+/** Opens an everwire link that speaks to its hub over plain sockets. */
+export function openEverwire(options) {
+  if (options.transport === "websocket") return openSocket(options)
+  return options.transport === "sse" ? openStream(options) : openPolls(options)
+}
+
+async function openSocket({ port, hear }) {
+  const socket = await RawWebSocket.open(port, "/everwire/websocket")
+  const seat = new Seat((batch) => socket.send(batch), hear)
+  await new Promise((resolve) => {
+    socket.onFrame = (batch) => {
+      socket.onFrame = (next) => seat.hear(next, "\nm")
+      seat.hear(batch, "\nm")
+      resolve()
+    }
+    socket.send(seat.hello())
+  })
+  return {
+    say: (name, payloads) => seat.say(name, payloads),
+    sockets: [socket.socket],
+    close() {
+      socket.send(seat.close())
+      socket.close()
+    },
+  }
+}
+
+/** Uploads of an HTTP link: one in flight, what is said meanwhile goes in the next. */
+class Uploads {
+  #http
+  #path
+  #link
+  #up = 1
+  #queue = []
+  #busy = false
+
+  constructor(http, path, link) {
+    this.#http = http
+    this.#path = path
+    this.#link = link
+  }
+
+  async carry(batch) {
+    this.#queue.push(batch)
+    if (this.#busy) return
+    this.#busy = true
+    while (this.#queue.length > 0) {
+      const envelope = JSON.stringify({ link: this.#link, up: ++this.#up })
+      await this.#http.request("POST", this.#path, `@${envelope}\n${this.#queue.splice(0).join("\n")}`)
+    }
+    this.#busy = false
+  }
+}
+
+async function openStream({ port, hear }) {
+  const path = "/everwire/sse"
+  const up = new RawHttp(port)
+  const down = new RawHttp(port)
+  let uploads
+  const seat = new Seat((batch) => uploads.carry(batch), hear)
+  const { link, ticket } = envelopeOf(await up.request("POST", path, `@{"up":1}\n${seat.hello()}`))
+  uploads = new Uploads(up, path, link)
+  await new Promise((resolve) =>
+    down.stream(`${path}?ticket=${ticket}`, (lines) => {
+      seat.hear(lines, "\ndata:m")
+      resolve()
+    }),
+  )
+  return httpWire(seat, uploads, up, down)
+}
+
+async function openPolls({ port, hear }) {
+  const path = "/everwire/long-poll"
+  const up = new RawHttp(port)
+  const down = new RawHttp(port)
+  let uploads
+  const seat = new Seat((batch) => uploads.carry(batch), hear)
+  const welcome = await down.request("POST", path, `@{"up":1,"poll":1}\n${seat.hello()}`)
+  const { link } = envelopeOf(welcome)
+  uploads = new Uploads(up, path, link)
+  seat.hear(welcome, "\nm")
+  const poll = async () => {
+    for (let n = 2; !down.socket.destroyed; n++) {
+      seat.hear(await down.request("POST", path, `@{"link":"${link}","poll":${n}}`), "\nm")
+    }
+  }
+  poll().catch(() => {})
+  return httpWire(seat, uploads, up, down)
+}
+
+function httpWire(seat, uploads, up, down) {
+  return {
+    say: (name, payloads) => seat.say(name, payloads),
+    sockets: [up.socket, down.socket],
+    async close() {
+      await uploads.carry(seat.close()).catch(() => {})
+      up.close()
+      down.close()
+    },
+  }
+}
+
+function envelopeOf(body) {
+  const [line] = body.toString().split("\n")
+  return JSON.parse(line.slice(1))
+}

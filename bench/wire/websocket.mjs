@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { connect } from "node:net"
+
+const MASK = randomBytes(4)
+
+/** A WebSocket client (RFC 6455) that costs a load generator as little as it can: it never builds an object per frame. */
+export class RawWebSocket {
+  /** What a data frame brought. */
+  onFrame = (_payload) => {}
+  #rest = Buffer.alloc(0)
+
+  constructor(socket) {
+    this.socket = socket
+  }
+
+  static async open(port, path) {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true })
+    socket.on("error", () => {})
+    const raw = new RawWebSocket(socket)
+    const key = randomBytes(16).toString("base64")
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+    let head = Buffer.alloc(0)
+    while (!head.includes("\r\n\r\n")) {
+      const [bytes] = await once(socket, "data")
+      head = Buffer.concat([head, bytes])
+    }
+    if (!head.toString("latin1").startsWith("HTTP/1.1 101")) throw new Error(`no upgrade: ${head}`)
+    const end = head.indexOf("\r\n\r\n") + 4
+    socket.on("data", (bytes) => raw.#read(bytes))
+    // What came with the head is heard when whoever opens the socket listens.
+    if (end < head.length) setImmediate(() => raw.#read(head.subarray(end)))
+    return raw
+  }
+
+  /** Sends text frames in one write. */
+  send(...texts) {
+    this.socket.write(texts.length === 1 ? frame(texts[0]) : Buffer.concat(texts.map(frame)))
+  }
+
+  close() {
+    this.socket.end(Buffer.concat([Buffer.from([0x88, 0x82]), MASK, Buffer.from([0x03 ^ MASK[0], 0xe8 ^ MASK[1]])]))
+    this.socket.on("data", () => {})
+  }
+
+  #read(bytes) {
+    const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    let at = 0
+    while (at + 2 <= all.length) {
+      let length = all[at + 1] & 0x7f
+      let start = at + 2
+      if (length === 126) {
+        if (at + 4 > all.length) break
+        length = all.readUInt16BE(at + 2)
+        start = at + 4
+      } else if (length === 127) {
+        if (at + 10 > all.length) break
+        length = Number(all.readBigUInt64BE(at + 2))
+        start = at + 10
+      }
+      if (start + length > all.length) break
+      const opcode = all[at] & 0x0f
+      if (opcode < 8) this.onFrame(all.subarray(start, start + length))
+      at = start + length
+    }
+    this.#rest = all.subarray(at)
+  }
+}
+
+function frame(text) {
+  const bytes = Buffer.byteLength(text)
+  const headerBytes = bytes < 126 ? 6 : 8
+  if (bytes > 65_535) throw new Error("a load sends no such frame")
+  const all = Buffer.allocUnsafe(headerBytes + bytes)
+  all[0] = 0x81
+  if (bytes < 126) all[1] = 0x80 | bytes
+  else {
+    all[1] = 0x80 | 126
+    all.writeUInt16BE(bytes, 2)
+  }
+  MASK.copy(all, headerBytes - 4)
+  all.write(text, headerBytes)
+  for (let n = 0; n < bytes; n++) all[headerBytes + n] ^= MASK[n & 3]
+  return all
+}

@@ -1,0 +1,35 @@
+import { POLLS, STREAMS, WEBSOCKETS } from "./cases.mjs"
+
+const CONNECTIONS = 50
+
+/** The server says something to each of 50 clients every few milliseconds; then as fast as it can. */
+export const downstream = {
+  name: "downstream",
+  title: `Downstream over ${CONNECTIONS} connections`,
+  figures: ["cpu", "perSecond"],
+  variants: [
+    { name: "1 per tick", reference: "ws", perTick: 1, everyMs: 2, cases: WEBSOCKETS },
+    { name: "16 per tick", reference: "ws", perTick: 16, everyMs: 20, cases: [...WEBSOCKETS, ...STREAMS, ...POLLS] },
+  ],
+
+  async prepare(bench) {
+    await bench.openWires(CONNECTIONS)
+  },
+
+  async round(bench, { perTick, everyMs }) {
+    const down = (ticks, everyMs) =>
+      bench.spent(async () => {
+        const all = bench.until(bench.heard + ticks * perTick * CONNECTIONS)
+        await bench.server.call("down", ticks, perTick, everyMs)
+        await all
+      })
+    const ticks = Math.ceil(bench.roundMs / everyMs)
+    const floods = Math.ceil(6_000 / (perTick * CONNECTIONS))
+    const paced = await down(ticks, everyMs)
+    const flood = await down(floods, 0)
+    return {
+      cpu: paced.cpuUs / (ticks * perTick * CONNECTIONS),
+      perSecond: (floods * perTick * CONNECTIONS) / (flood.ms / 1_000),
+    }
+  },
+}

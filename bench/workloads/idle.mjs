@@ -1,0 +1,32 @@
+import { setTimeout as pause } from "node:timers/promises"
+import { BEAT_MS } from "../peers/settings.mjs"
+import { WEBSOCKETS } from "./cases.mjs"
+
+const WARM_UP = 200
+
+/** Clients are there and nothing is said but heartbeats, every 10 s where a peer has any. */
+export const idle = {
+  name: "idle",
+  title: "5,000 idle connections",
+  figures: ["heap", "rss", "idleCpu"],
+  variants: [{ name: "websocket", reference: "ws", connections: 5_000, beats: 3, cases: WEBSOCKETS }],
+  /** All peers idle side by side. */
+  once: true,
+
+  async prepare(bench, { connections }) {
+    // What is loaded and compiled once does not count.
+    await bench.openWires(WARM_UP)
+    for (const wire of bench.wires.splice(0)) await wire.close()
+    await bench.server.settled(0)
+    const before = await bench.server.call("memory")
+    await bench.openWires(connections)
+    const after = await bench.server.call("memory")
+    bench.memory = { heap: (after.heap - before.heap) / connections, rss: (after.rss - before.rss) / connections }
+  },
+
+  async round(bench, { beats }) {
+    // Whole beats, so that it does not matter when each of them began.
+    const { cpuUs, ms } = await bench.spent(() => pause(Math.min(beats * BEAT_MS, 50 * bench.roundMs)))
+    return { ...bench.memory, idleCpu: cpuUs / 1e6 / (ms / 30_000) }
+  },
+}

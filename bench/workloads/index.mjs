@@ -1,0 +1,14 @@
+import { broadcast } from "./broadcast.mjs"
+import { bytes } from "./bytes.mjs"
+import { connect } from "./connect.mjs"
+import { downstream } from "./downstream.mjs"
+import { echo } from "./echo.mjs"
+import { faults } from "./faults.mjs"
+import { growth } from "./growth.mjs"
+import { idle } from "./idle.mjs"
+import { large } from "./large.mjs"
+import { rooms } from "./rooms.mjs"
+import { upstream } from "./upstream.mjs"
+
+/** In the order in which they run. A new workload is a file like these and a line here. */
+export const workloads = [echo, upstream, downstream, broadcast, connect, idle, bytes, large, faults, growth, rooms]
