@@ -15,7 +15,13 @@ const port = await server.call("port")
 
 /** Waits until the server knows of so many clients. */
 const settled = async (sockets) => {
-  while ((await server.call("count")).sockets !== sockets) await new Promise((resolve) => setTimeout(resolve, 10))
+  const lateAt = Date.now() + 30_000
+  for (;;) {
+    const count = await server.call("count")
+    if (count.sockets === sockets) return
+    if (Date.now() > lateAt) throw new Error(`the server has ${count.sockets} clients instead of ${sockets}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 }
 const bench = new Bench(client, { ...server, settled }, { port, transport }, Number(roundMs))
 

@@ -1,17 +1,18 @@
 import { start } from "./processes.mjs"
 
+/** Preparing, a round or the end of one may take so long. */
+const LIMIT_MS = 120_000
+
 /**
  * Measures the cases of one variant in interleaved rounds: A B C A B C. Each case is a load process and a server process
  * of its own, both kept from round to round. One that fails its correctness check, or breaks, is not measured.
  */
 export async function measure(workload, variant, cases, { rounds, roundMs }) {
-  const running = []
-  for (const [peer, transport] of cases) {
+  const running = cases.map(([peer, transport]) => {
     const load = start("load.mjs", [workload.name, variant.name, peer, transport, String(roundMs)])
-    const one = { peer, transport, load, samples: [], failed: undefined }
-    running.push(one)
-    await attempt(one, () => load.call("prepare"))
-  }
+    return { peer, transport, load, samples: [], failed: undefined }
+  })
+  await Promise.all(running.map((one) => attempt(one, () => one.load.call("prepare"))))
   const round = (one) => attempt(one, async () => one.samples.push(await one.load.call("round")))
   if (workload.once) await Promise.all(running.map(round))
   else {
@@ -19,7 +20,7 @@ export async function measure(workload, variant, cases, { rounds, roundMs }) {
     // The first round compiled.
     for (const { samples } of running) samples.shift()
   }
-  for (const one of running) await attempt(one, () => one.load.call("finish"))
+  await Promise.all(running.map((one) => attempt(one, () => one.load.call("finish"))))
   await Promise.all(running.map(({ load }) => load.stop()))
   return running.map(({ peer, transport, samples, failed }) => ({
     peer,
@@ -28,11 +29,18 @@ export async function measure(workload, variant, cases, { rounds, roundMs }) {
   }))
 }
 
+/** A step that fails, or does not end, takes its case out of the run. */
 async function attempt(one, run) {
   if (one.failed !== undefined) return
+  let timer
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${LIMIT_MS} ms`)), LIMIT_MS)
+  })
   try {
-    await run()
+    await Promise.race([run(), late])
   } catch (error) {
     one.failed = error.message.split("\n")[0]
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -23,7 +23,7 @@ async function run() {
   const { quick } = options
   const only = chosen("workload", options.only, new Set(workloads.map(({ name }) => name)))
   const peers = chosen("peer", options.peers, new Set(workloads.flatMap(casesOf).map(([peer]) => peer)))
-  const settings = { rounds: Number(options.rounds ?? (quick ? 3 : 7)), roundMs: quick ? 200 : 600 }
+  const settings = { rounds: Number(options.rounds ?? (quick ? 3 : 5)), roundMs: quick ? 150 : 600 }
   const results = []
   for (const workload of workloads.filter(({ name }) => only.has(name))) {
     for (const variant of workload.variants) {
@@ -55,9 +55,11 @@ function casesOf({ variants }) {
 }
 
 function lineOf({ peer, transport, samples, failed }, workload) {
-  const medians = workload.figures.map((figure) => {
-    const { title, unit, digits } = figures[figure]
-    return `${title} ${summarise((samples ?? []).map((sample) => sample[figure])).median?.toFixed(digits)} ${unit}`
-  })
-  return `${peer.padEnd(10)} ${transport.padEnd(10)} ${failed ?? medians.join(", ")}`
+  const texts =
+    samples &&
+    workload.figures.map((figure) => {
+      const { title, unit, digits } = figures[figure]
+      return `${title} ${summarise(samples.map((sample) => sample[figure])).median.toFixed(digits)} ${unit}`
+    })
+  return `${peer.padEnd(10)} ${transport.padEnd(10)} ${failed ?? texts.join(", ")}`
 }

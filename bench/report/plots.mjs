@@ -27,10 +27,11 @@ function cpuPlot(results) {
       return [{ figure: `${workload}, ${variant}${variant === one.transport ? "" : over}`, peer: one.peer, ...ratio }]
     })
   })
-  const y = { field: "figure", type: "nominal", sort: null, title: null, axis: { labelLimit: 260, grid: true } }
+  const y = { field: "figure", type: "nominal", sort: null, title: null, axis: { labelLimit: 400, grid: true } }
   const x = {
     type: "quantitative",
-    scale: { type: "log" },
+    scale: { type: "log", nice: false, padding: 20 },
+    axis: { values: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10] },
     title: "server CPU per message, ratio to raw ws or bare http",
   }
   return {

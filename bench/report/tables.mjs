@@ -8,47 +8,67 @@ export function targetTable(results) {
   const rows = judge(results).map(({ title, target, everwire, best, met }) => [
     title,
     target,
-    `${met ? "" : "**"}${everwire.median.toFixed(2)}${met ? "" : "**"} (${spread(everwire, 2)})`,
+    `${met ? "" : "**"}${everwire.median.toFixed(2)}${met ? "" : "**"}${spread(everwire, 2)}`,
     met ? "met" : "**missed**",
     best === undefined ? "" : `${best.median.toFixed(2)} ${best.peer}`,
   ])
   return table(["figure", "target", "everwire", "", "best peer"], rows)
 }
 
-/** All figures of one workload: the median of each, between what it lay, and its ratio to the reference. */
+/** All figures of each workload: the median, between what it lay, and its ratio to the reference. */
 export function workloadTables(results) {
-  return results.map(({ workload: name, variant: variantName, cases }) => {
-    const workload = workloads.find((one) => one.name === name)
-    const variant = workload.variants.find((one) => one.name === variantName)
-    const rows = cases.map((one) => rowOf({ cases }, one, workload.figures, variant))
-    const heads = workload.figures.flatMap((figure) => {
-      const { title, unit } = figures[figure]
-      return variant.reference === undefined ? [`${title}, ${unit}`] : [`${title}, ${unit}`, `to ${variant.reference}`]
+  return workloads.flatMap((workload) => {
+    const measured = results.filter((one) => one.workload === workload.name)
+    if (measured.length === 0) return []
+    if (workload.column !== undefined) return [`### ${workload.title}\n\n${rowsTable(workload, measured)}`]
+    return measured.map((one) => {
+      const variant = workload.variants.find(({ name }) => name === one.variant)
+      return `### ${workload.title}: ${variant.name}\n\n${casesTable(workload, variant, one)}`
     })
-    return `### ${workload.title}: ${variantName}\n\n${table(["peer", "transport", ...heads], rows)}`
   })
 }
 
-function rowOf(variant, { peer, transport, failed }, names, { reference, cases }) {
-  if (failed !== undefined) return [peer, transport, `failed: ${failed}`]
-  const cells = names.flatMap((name) => {
-    const { digits } = figures[name]
-    const summary = summarise(samplesOf(variant, [peer, transport], name))
-    const cell = `${summary.median.toFixed(digits)} (${spread(summary, digits)})`
-    if (reference === undefined) return [cell]
-    const ratio = ratioOf(
-      variant,
-      [peer, transport],
-      cases.find(([peer]) => peer === reference),
-      name,
-    )
-    return [cell, ratio === undefined ? "" : ratio.median.toFixed(2)]
+function casesTable(workload, variant, measured) {
+  const heads = workload.figures.flatMap((name) => [headOf(name), `to ${variant.reference}`])
+  const reference = variant.cases.find(([peer]) => peer === variant.reference)
+  const rows = measured.cases.map(({ peer, transport, failed }) => {
+    if (failed !== undefined) return [peer, transport, `failed: ${failed}`]
+    const cells = workload.figures.flatMap((name) => {
+      const ratio = ratioOf(measured, [peer, transport], reference, name)
+      return [cellOf(measured, [peer, transport], name), Number.isFinite(ratio?.median) ? ratio.median.toFixed(2) : ""]
+    })
+    return [peer, transport, ...cells]
   })
-  return [peer, transport, ...cells]
+  return table(["peer", "transport", ...heads], rows)
+}
+
+/** A workload of everwire alone: its variants are the rows, each with what it may take. */
+function rowsTable(workload, measured) {
+  const rows = measured.map((one) => {
+    const [{ peer, transport, failed }] = one.cases
+    const { boundMs } = workload.variants.find(({ name }) => name === one.variant)
+    return [
+      one.variant,
+      ...workload.figures.map((name) => failed ?? cellOf(one, [peer, transport], name)),
+      `${boundMs} ms`,
+    ]
+  })
+  return table([workload.column, ...workload.figures.map(headOf), "promised, and a few ms"], rows)
+}
+
+function headOf(figure) {
+  const { title, unit } = figures[figure]
+  return `${title}, ${unit}`
+}
+
+function cellOf(variant, one, figure) {
+  const { digits } = figures[figure]
+  const summary = summarise(samplesOf(variant, one, figure))
+  return `${summary.median.toFixed(digits)}${spread(summary, digits)}`
 }
 
 function spread({ min, max }, digits) {
-  return `${min.toFixed(digits)}–${max.toFixed(digits)}`
+  return min === max ? "" : ` (${min.toFixed(digits)}–${max.toFixed(digits)})`
 }
 
 function table(heads, rows) {

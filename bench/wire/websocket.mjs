@@ -2,6 +2,10 @@ import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { connect } from "node:net"
 
+const TEXT = 1
+const CLOSE = 8
+const PING = 9
+const PONG = 10
 const MASK = randomBytes(4)
 
 /** A WebSocket client (RFC 6455) that costs a load generator as little as it can: it never builds an object per frame. */
@@ -38,12 +42,12 @@ export class RawWebSocket {
 
   /** Sends text frames in one write. */
   send(...texts) {
-    this.socket.write(texts.length === 1 ? frame(texts[0]) : Buffer.concat(texts.map(frame)))
+    const frames = texts.map((text) => frame(TEXT, text))
+    this.socket.write(frames.length === 1 ? frames[0] : Buffer.concat(frames))
   }
 
   close() {
-    this.socket.end(Buffer.concat([Buffer.from([0x88, 0x82]), MASK, Buffer.from([0x03 ^ MASK[0], 0xe8 ^ MASK[1]])]))
-    this.socket.on("data", () => {})
+    this.socket.end(frame(CLOSE, ""))
   }
 
   #read(bytes) {
@@ -63,19 +67,21 @@ export class RawWebSocket {
       }
       if (start + length > all.length) break
       const opcode = all[at] & 0x0f
-      if (opcode < 8) this.onFrame(all.subarray(start, start + length))
+      const payload = all.subarray(start, start + length)
+      if (opcode < 8) this.onFrame(payload)
+      else if (opcode === PING) this.socket.write(frame(PONG, payload.toString("latin1")))
       at = start + length
     }
     this.#rest = all.subarray(at)
   }
 }
 
-function frame(text) {
+function frame(opcode, text) {
   const bytes = Buffer.byteLength(text)
   const headerBytes = bytes < 126 ? 6 : 8
   if (bytes > 65_535) throw new Error("a load sends no such frame")
   const all = Buffer.allocUnsafe(headerBytes + bytes)
-  all[0] = 0x81
+  all[0] = 0x80 | opcode
   if (bytes < 126) all[1] = 0x80 | bytes
   else {
     all[1] = 0x80 | 126

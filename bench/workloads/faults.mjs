@@ -11,12 +11,15 @@ export const faults = {
   name: "faults",
   title: `Time to the first message, on a wire with a round trip of ${R} ms`,
   figures: ["first"],
+  /** The variants are the rows of one table. */
+  column: "the wire",
   variants: [
     { name: "nothing wrong", boundMs: 2 * R },
     { name: "WebSocket refused", boundMs: 4 * R, websocket: { status: 403 } },
     { name: "WebSocket black-holed", boundMs: 300 + 4 * R, websocket: "black-hole" },
     { name: "WebSocket opens and stays mute", boundMs: 300 + 4 * R, websocket: "mute" },
-    { name: "WebSocket mute, SSE held back", boundMs: 1_200 + 4 * R, websocket: "mute", sse: "hold-back" },
+    { name: "WebSocket mute, SSE held back by a buffer", boundMs: 1_200 + 4 * R, websocket: "mute", sse: "hold-back" },
+    { name: "WebSocket dies 300 ms after opening", boundMs: 2 * R, websocket: { killAfterMs: 300 } },
   ].map((fault) => ({ ...fault, cases: [["everwire", "any"]] })),
   checks: false,
 

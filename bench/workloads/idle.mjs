@@ -25,8 +25,9 @@ export const idle = {
   },
 
   async round(bench, { beats }) {
-    // Whole beats, so that it does not matter when each of them began.
-    const { cpuUs, ms } = await bench.spent(() => pause(Math.min(beats * BEAT_MS, 50 * bench.roundMs)))
+    // Whole beats, so that it does not matter when each of them began; fewer where rounds are short.
+    const waited = Math.ceil((beats * bench.roundMs) / 600)
+    const { cpuUs, ms } = await bench.spent(() => pause(waited * BEAT_MS))
     return { ...bench.memory, idleCpu: cpuUs / 1e6 / (ms / 30_000) }
   },
 }

@@ -1,0 +1,84 @@
+// The kernel's parts alone: npm run bench:micro. Compares commits on one machine, to find what has become slower.
+import { build } from "esbuild"
+import { bench, do_not_optimize, group, run } from "mitata"
+import { payload } from "./payload.mjs"
+
+const kernel = await bundleKernel("session", "codec", "packet", "payload", "outbox", "dispatch")
+
+const data = payload(1)
+const text = JSON.stringify(data)
+const message = kernel.encodeMessage("chat", data)
+const messages = Array(16).fill(message)
+const batch16 = kernel.encodeBatch(messages)
+const bytes = kernel.encodePacket("m", ["chat"], new Uint8Array(100))
+const batchWithBytes = kernel.encodeBatch([message, bytes])
+
+group("encode", () => {
+  bench("a message", () => do_not_optimize(kernel.encodeMessage("chat", data)))
+  bench("JSON.stringify alone", () => do_not_optimize(JSON.stringify(data)))
+  bench("a batch of 16", () => do_not_optimize(kernel.encodeBatch(messages)))
+  bench("a batch with bytes", () => do_not_optimize(kernel.encodeBatch([message, bytes])))
+})
+
+group("decode", () => {
+  bench("a message", () => do_not_optimize(kernel.readMessage(message)))
+  bench("JSON.parse alone", () => do_not_optimize(JSON.parse(text)))
+  bench("a batch of 16", () => do_not_optimize(kernel.decodeBatch(batch16)))
+  bench("a batch with bytes", () => do_not_optimize(kernel.decodeBatch(batchWithBytes)))
+})
+
+group("session", () => {
+  const { session, link, endTick } = startSession()
+  session.hear(link, ["n1"])
+  /** Says so many in one tick; acknowledged as a channel does, so that the outbox stays small. */
+  const say = (count) => {
+    for (let n = 0; n < count; n++) session.say(message)
+    endTick()
+    if (session.said - session.acked >= 64) session.hear(link, [`a${session.said}`])
+  }
+  bench("say 1", () => say(1))
+  bench("say 16 in a tick", () => say(16))
+  bench("hear 1", () => {
+    session.hear(link, [message])
+    endTick()
+  })
+  bench("hear 16 in a batch", () => {
+    session.hear(link, messages)
+    endTick()
+  })
+  bench("hear an ack that is no news", () => session.hear(link, [`a${session.acked}`]))
+})
+
+await run()
+
+/** A session on a link that swallows, a clock that stands still, and a tick that ends when it is told to. */
+function startSession() {
+  let later = []
+  const runtime = { now: () => 0, after: () => () => {}, soon: (run) => void later.push(run), random: () => 0 }
+  const host = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
+  const settings = {
+    speakMs: 20_000,
+    patienceMs: 30_000,
+    ackMs: 250,
+    ackPackets: 64,
+    ackBytes: 65_536,
+    prober: false,
+  }
+  const session = new kernel.Session(runtime, host, settings)
+  const link = { name: "none", bufferedBytes: 0, send() {}, close() {} }
+  session.attach(link, 0)
+  const endTick = () => {
+    const due = later
+    later = []
+    for (const run of due) run()
+  }
+  return { session, link, endTick }
+}
+
+/** The kernel has no entry of its own: its files are bundled from the sources. */
+async function bundleKernel(...files) {
+  const contents = files.map((file) => `export * from "../src/kernel/${file}.ts"`).join("\n")
+  const stdin = { contents, resolveDir: import.meta.dirname }
+  const { outputFiles } = await build({ stdin, bundle: true, write: false, format: "esm", target: "es2022" })
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
+}
