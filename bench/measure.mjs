@@ -1,5 +1,8 @@
 import { start } from "./processes.mjs"
 
+/** Rounds in which code is compiled, and that do not count. */
+const WARM_UP = 2
+
 /** Preparing, a round or the end of one may take so long. */
 const LIMIT_MS = 120_000
 
@@ -16,9 +19,8 @@ export async function measure(workload, variant, cases, { rounds, roundMs }) {
   const round = (one) => attempt(one, async () => one.samples.push(await one.load.call("round")))
   if (workload.once) await Promise.all(running.map(round))
   else {
-    for (let n = 0; n <= rounds; n++) for (const one of running) await round(one)
-    // The first round compiled.
-    for (const { samples } of running) samples.shift()
+    for (let n = 0; n < WARM_UP + rounds; n++) for (const one of running) await round(one)
+    for (const { samples } of running) samples.splice(0, WARM_UP)
   }
   await Promise.all(running.map((one) => attempt(one, () => one.load.call("finish"))))
   await Promise.all(running.map(({ load }) => load.stop()))

@@ -9,6 +9,14 @@ export function serve({ server, application }) {
   const clients = new Map()
   server.on("request", (request, response) => {
     const [, route, id] = request.url.split("/")
+    const leave = () => {
+      const client = clients.get(id)
+      if (clients.delete(id)) application.left(client)
+    }
+    if (route === "left") {
+      leave()
+      return response.end()
+    }
     const client = clients.get(id) ?? new Client()
     if (!clients.has(id)) {
       clients.set(id, client)
@@ -28,9 +36,7 @@ export function serve({ server, application }) {
     }
     client.listen(response, route === "sse")
     response.on("close", () => {
-      if (response.writableFinished) return
-      clients.delete(id)
-      application.left(client)
+      if (!response.writableFinished) leave()
     })
   })
   const broadcast = (name, data) => {
@@ -78,6 +84,11 @@ export async function connect({ port, transport, heard }) {
     for (const [, data] of JSON.parse(text)) heard(data)
   }
   const abort = new AbortController()
+  // Between two polls nothing tells a server that a client has gone.
+  const close = () => {
+    abort.abort()
+    return fetch(`${url}/left/${id}`, { method: "POST" })
+  }
   const queue = []
   let busy = false
   const upload = async () => {
@@ -103,7 +114,7 @@ export async function connect({ port, transport, heard }) {
     for (;;) hear(await (await fetch(`${url}/poll/${id}`, { signal: abort.signal })).text())
   }
   poll().catch(() => {})
-  return { send, close: () => abort.abort() }
+  return { send, close }
 }
 
 export async function openWire({ port, transport, hear }) {
@@ -120,9 +131,10 @@ export async function openWire({ port, transport, hear }) {
   return {
     say: (name, payloads) => up.request("POST", `/up/${id}`, JSON.stringify(payloads.map((data) => [name, data]))),
     sockets: [up.socket, down.socket],
-    close() {
-      up.close()
+    async close() {
       down.close()
+      await up.request("POST", `/left/${id}`)
+      up.close()
     },
   }
 }

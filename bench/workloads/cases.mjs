@@ -1,5 +1,8 @@
-/** Which peers are measured over which transports: `[peer, transport]`. */
-export const WEBSOCKETS = ["ws", "everwire", "socket.io", "primus", "sockjs"].map((peer) => [peer, "websocket"])
+/** Which peers are measured over which transports: `[peer, transport]`. The first three know bytes. */
+export const WEBSOCKETS = ["ws", "everwire", "socket.io", "primus", "sockjs", "floor"].map((peer) => [
+  peer,
+  "websocket",
+])
 export const STREAMS = ["http", "everwire", "sockjs"].map((peer) => [peer, "sse"])
 export const POLLS = ["http", "everwire", "socket.io", "sockjs"].map((peer) => [peer, "long-poll"])
 /** Those that have rooms, and `ws` with a Map of Sets. */

@@ -1,0 +1,80 @@
+// What batching by hand over `ws` can reach, with nothing else: no session, no numbers, no acks, no heartbeat. What is
+// said in one tick is one frame, built once for all who are sent the same, and written to the socket as it is.
+import { Sender, WebSocket, WebSocketServer } from "ws"
+import { RawWebSocket } from "../wire/websocket.mjs"
+
+export const transports = ["websocket"]
+
+const FRAME = { fin: true, opcode: 1, mask: false, readOnly: false, rsv1: false }
+
+export function serve({ server, application }) {
+  const clients = new Set()
+  /** The last batch that was framed, and its frame. */
+  let last = ""
+  let frame
+  const flush = (client) => {
+    const batch = client.said.length === 1 ? client.said[0] : client.said.join("\n")
+    client.said = []
+    if (batch !== last) frame = Buffer.concat(Sender.frame(Buffer.from(batch), FRAME))
+    last = batch
+    client.stream.write(frame)
+  }
+  /** Those who have been said something in this tick. */
+  const spoken = []
+  const say = (client, packet) => {
+    if (client.said.push(packet) > 1) return
+    if (spoken.push(client) > 1) return
+    queueMicrotask(() => {
+      for (const client of spoken.splice(0)) flush(client)
+    })
+  }
+  new WebSocketServer({ server, perMessageDeflate: false, clientTracking: false }).on(
+    "connection",
+    (socket, request) => {
+      const client = { stream: request.socket, said: [] }
+      clients.add(client)
+      socket.on("message", (batch) => {
+        for (const packet of batch.toString().split("\n")) {
+          const end = packet.indexOf("\t")
+          application.heard(client, packet.slice(0, end), JSON.parse(packet.slice(end + 1)))
+        }
+      })
+      socket.on("error", () => {})
+      socket.on("close", () => {
+        clients.delete(client)
+        application.left(client)
+      })
+      application.connected(client)
+    },
+  )
+  return {
+    send: (client, name, data) => say(client, encode(name, data)),
+    broadcast(name, data) {
+      const packet = encode(name, data)
+      for (const client of clients) say(client, packet)
+    },
+  }
+}
+
+export async function connect({ port, heard }) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false })
+  socket.on("message", (batch) => {
+    for (const packet of batch.toString().split("\n")) heard(JSON.parse(packet.slice(packet.indexOf("\t") + 1)))
+  })
+  await new Promise((resolve, reject) => socket.on("open", resolve).on("error", reject))
+  return { send: (name, data) => socket.send(encode(name, data)), close: () => socket.close() }
+}
+
+export async function openWire({ port, hear }) {
+  const socket = await RawWebSocket.open(port, "/")
+  socket.onFrame = hear
+  return {
+    say: (name, payloads) => socket.send(payloads.map((data) => encode(name, data)).join("\n")),
+    sockets: [socket.socket],
+    close: () => socket.close(),
+  }
+}
+
+function encode(name, data) {
+  return `${name}\t${JSON.stringify(data)}`
+}
