@@ -5,7 +5,7 @@ import { RawHttp } from "./http.mjs"
 import { RawWebSocket } from "./websocket.mjs"
 
 // docs/protocol.md, "Numbers": what a channel owes an ack after.
-const ACK_PACKETS = 64
+const ACK_PACKETS = 256
 const ACK_BYTES = 65_536
 const ACK_MS = 5_000
 
