@@ -90,6 +90,26 @@ describe("an application of one's own", () => {
     for (let seed = 1; seed <= 200; seed++) await createSimulation({ seed, application: createPoll(false) }).run()
   })
 
+  it("may talk by itself, when it says so", async () => {
+    const createTicker = (chatters: boolean): Application => ({
+      chatters,
+      hub(hub, machine, { hubs }) {
+        const tick = (): void => {
+          if (!hubs.includes(hub)) return
+          hub.send("tick")
+          machine.after(50, tick)
+        }
+        machine.after(50, tick)
+      },
+      acts: { look: () => {} },
+    })
+    const plan = { turbulence: 0, latencyMs: 100, jitterMs: 0 }
+    await createSimulation({ seed: 1, plan, application: createTicker(true) }).run()
+    await expect(createSimulation({ seed: 1, plan, application: createTicker(false) }).run()).rejects.toThrow(
+      /has not acknowledged what hub 1 said/,
+    )
+  })
+
   it("is told its fault with the seed, the moves and what happened, and fails again by either", async () => {
     const failure = await firstFailure(createPoll)
     expect(failure.message).toMatch(/^seed \d+, move \d+: \d+ votes were cast and \d+ counted\n/)

@@ -31,12 +31,22 @@ export interface Application<C extends Contract = AnyContract> {
   readonly hubOptions?: Omit<HubOptions, "runtime">
   /** Options of every channel, over those that the plan gives. */
   readonly channelOptions?: Omit<ChannelOptions, "runtime">
-  /** A hub process has started: set its handlers. Comes again for the process after a restart. */
+  /**
+   * Whether it goes on talking when no user acts, from timers say. Then it is not awaited that everything said is
+   * acknowledged, which it never is; `missing` alone tells what must have arrived. Default `false`.
+   */
+  readonly chatters?: boolean
+  /**
+   * A hub process has started: set its handlers. Comes again for the process after a restart. `machine` is for your timers:
+   * it stops when the hub does, and a channel's sleeps when the tab is frozen.
+   */
   hub?(hub: Hub<C>, machine: Machine, world: World<C>): void
   /** A channel has begun: set its handlers. When one closes, another one begins. */
   channel?(channel: Channel<C>, machine: Machine, world: World<C>): void
   /** What users do, by name. Chance says when, and how often which; `random` gives numbers in [0, 1) for the details. */
   readonly acts: Readonly<Record<string, (world: World<C>, random: () => number) => void>>
+  /** How many requests of this channel wait for an answer: who tells has its timers counted. */
+  waiting?(channel: Channel<C>): number
   /** Looked at after every move: throws when something has happened that must not. */
   check?(world: World<C>): void
   /** Looked at when no fault is left: what has still not arrived, in words; undefined when everything has. */

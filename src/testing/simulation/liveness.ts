@@ -76,7 +76,8 @@ export class Liveness<C extends Contract> {
   }
 
   #unacknowledged(): string | undefined {
-    const { plan, runtime } = this.#world
+    const { plan, runtime, application } = this.#world
+    if (application.chatters) return undefined
     this.#heardAt ??= runtime.now()
     const unknown = this.#whoseAckIsOwed()
     const lateMs = CHANNEL_ACK.ackMs + GRACE_MS

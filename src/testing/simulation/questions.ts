@@ -1,8 +1,10 @@
-import type { Machine } from "../virtual-runtime.ts"
 import { Broken } from "./failure.ts"
 
+/** Whoever asks: a channel, or a peer of a hub. */
+type Asker = object
+
 interface Question {
-  readonly machine: Machine
+  readonly asker: Asker
   waits: boolean
 }
 
@@ -12,9 +14,9 @@ export class Questions {
   readonly #heard = new Set<string>()
   #broken: Broken | undefined
 
-  ask(machine: Machine, ask: (n: number) => Promise<number>): void {
+  ask(asker: Asker, ask: (n: number) => Promise<number>): void {
     const n = this.#asked.length
-    const question: Question = { machine, waits: true }
+    const question: Question = { asker, waits: true }
     this.#asked.push(question)
     ask(n).then(
       (answer) => {
@@ -34,14 +36,14 @@ export class Questions {
     return n
   }
 
-  /** How many this machine has asked that are neither answered nor refused. */
-  waiting(by: Machine): number {
-    return this.#asked.filter(({ waits, machine }) => waits && by === machine).length
+  /** How many of its questions are neither answered nor refused. */
+  waiting(asker: Asker): number {
+    return this.#asked.filter((question) => question.waits && question.asker === asker).length
   }
 
-  /** Everything has closed: whoever still runs has an answer or a refusal. */
-  over(): void {
-    const open = this.#asked.filter(({ waits, machine }) => waits && !machine.halted).length
+  /** Everything has closed: whoever did not crash has an answer or a refusal. */
+  over(crashed: ReadonlySet<Asker>): void {
+    const open = this.#asked.filter(({ waits, asker }) => waits && !crashed.has(asker)).length
     if (open > 0) this.#break(`${open} have no answer and no refusal`)
   }
 

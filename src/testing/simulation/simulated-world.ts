@@ -15,6 +15,8 @@ export interface RunningHub<C extends Contract> {
   readonly name: string
   readonly hub: Hub<C>
   readonly machine: Machine
+  /** The same machine for the application's own timers. It stops when the hub closes. */
+  readonly own: Machine
 }
 
 /** A channel, and the machine that it is on: a tab, say. */
@@ -22,6 +24,8 @@ export interface RunningChannel<C extends Contract> {
   readonly name: string
   readonly channel: Channel<C>
   readonly machine: Machine
+  /** The same machine for the application's own timers. It stops when the channel closes. */
+  readonly own: Machine
   /** Why it is over. */
   ended: Closing | undefined
   /** Since when it has been open without a break. */
@@ -122,9 +126,9 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
         network.freeze()
         return this.#later(move.ms, () => network.thaw())
       case "nap": {
-        const machine = at(this.running, move.index)?.machine
-        machine?.sleep()
-        return this.#later(move.ms, () => machine?.wake())
+        const { machine, own } = at(this.running, move.index) ?? {}
+        for (const asleep of [machine, own]) asleep?.sleep()
+        return this.#later(move.ms, () => [machine, own].forEach((asleep) => void asleep?.wake()))
       }
       case "heal":
         return network.heal()
@@ -164,7 +168,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     for (const wire of this.network.wires) wire.thaw()
     this.network.thaw()
     while (this.listening.length < this.plan.hubs) this.startHub()
-    for (const { machine } of this.running) machine.wake()
+    for (const { machine, own } of this.running) for (const asleep of [machine, own]) asleep.wake()
     if (!this.plan.tidy || this.calm) return
     for (const wire of this.network.wires) if (wire.broken) wire.cut()
   }
@@ -177,7 +181,8 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       { resumeMs, speakMs, patienceMs, maxOutboxBytes, ...application.hubOptions, runtime: machine },
       plan.transports.map((name) => this.network.acceptor(name)),
     )
-    const running: RunningHub<C> = { name: `hub ${this.everyHub.length + 1}`, hub, machine }
+    const own = this.runtime.machine()
+    const running: RunningHub<C> = { name: `hub ${this.everyHub.length + 1}`, hub, machine, own }
     hub.onError((error, { stage }) => {
       // A handler of requests may throw: that is how it says no.
       if (stage !== "request") machine.report(error)
@@ -192,7 +197,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     this.listening.push(running)
     this.everyHub.push(running)
     this.note(running.name, "listens")
-    application.hub?.(hub, machine, this)
+    application.hub?.(hub, own, this)
   }
 
   /** Shuts a hub down as a deploy does it. */
@@ -201,6 +206,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     this.note(closing.name, "closes")
     this.listening = this.listening.filter((hub) => hub !== closing)
     void closing.hub.close()
+    closing.own.halt()
   }
 
   /** A hub's process dies; the operating system resets its connections. */
@@ -208,7 +214,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     if (crashing === undefined) return
     this.note(crashing.name, "crashes")
     this.listening = this.listening.filter((hub) => hub !== crashing)
-    crashing.machine.halt()
+    for (const machine of [crashing.machine, crashing.own]) machine.halt()
     this.network.crash(crashing.machine)
   }
 
@@ -232,13 +238,17 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       name: `channel ${this.everyChannel.length + 1}`,
       channel,
       machine,
+      own: this.runtime.machine(),
       ended: undefined,
       openAt: undefined,
       gaveUp: false,
     }
     channel.onError((error) => machine.report(error))
     channel.onStatus((status, { transport, closing }) => {
-      if (status === "closed") running.ended = closing
+      if (status === "closed") {
+        running.ended = closing
+        running.own.halt()
+      }
       if (closing?.code === "session-unknown" && running.openAt !== undefined) running.gaveUp ||= this.#works(channel)
       running.openAt = status === "open" ? this.runtime.now() : undefined
       this.note(running.name, `is ${status} ${transport ?? closing?.code ?? ""}`)
@@ -247,7 +257,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       this.note(running.name, `is reset: ${closing.code}, ${messages.length} messages uncertain`)
     })
     this.everyChannel.push(running)
-    application.channel?.(channel, machine, this)
+    application.channel?.(channel, running.own, this)
   }
 
   /** For what ends by itself, unless all faults end before. */

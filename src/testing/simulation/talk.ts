@@ -30,7 +30,6 @@ interface TalkContract {
 interface Speaker {
   readonly name: string
   readonly channel: Channel<TalkContract>
-  readonly machine: Machine
   said: number
   /** Numbers of its words that no hub has heard and no reset has reported. */
   readonly unheard: Set<number>
@@ -77,11 +76,11 @@ export class Talk implements Application<TalkContract> {
     cry: (world, random) => this.#cry(world, random),
     "ask-up": (_world, random) => {
       const speaker = choose(this.#running(), random)
-      if (speaker !== undefined) this.#questions.ask(speaker.machine, (n) => speaker.channel.request("ask", n))
+      if (speaker !== undefined) this.#questions.ask(speaker.channel, (n) => speaker.channel.request("ask", n))
     },
     "ask-down": (_world, random) => {
       const listener = choose(this.#open(), random)
-      if (listener !== undefined) this.#questions.ask(listener.machine, (n) => listener.peer.request("ask", n))
+      if (listener !== undefined) this.#questions.ask(listener.peer, (n) => listener.peer.request("ask", n))
     },
     flush: (_world, random) => this.#flush(choose(this.#running(), random)),
     kick: (_world, random) => {
@@ -111,9 +110,9 @@ export class Talk implements Application<TalkContract> {
     hub.handle("ask", (n) => this.#questions.answer(`up ${n}`, n))
   }
 
-  channel(channel: Channel<TalkContract>, machine: Machine, { plan }: TalkWorld): void {
+  channel(channel: Channel<TalkContract>, _machine: Machine, { plan }: TalkWorld): void {
     const name = `channel ${this.#speakers.length + 1}`
-    const speaker: Speaker = { name, channel, machine, said: 0, unheard: new Set() }
+    const speaker: Speaker = { name, channel, said: 0, unheard: new Set() }
     this.#speakers.push(speaker)
     channel.on("word", (spoken) => this.#hearDown(speaker, read("down", spoken)))
     channel.on("cry", ([cry, pad]) => {
@@ -135,11 +134,10 @@ export class Talk implements Application<TalkContract> {
   check(): void {
     if (this.#found !== undefined) throw this.#found
     this.#questions.check()
-    for (const { name, machine } of this.#running()) {
-      // One alarm of the session, one of the connector, and the time-outs of what it asks.
-      const most = 2 + this.#questions.waiting(machine)
-      if (machine.pending() > most) throw new Broken("timers", `${name} has ${machine.pending()}, ${most} are enough`)
-    }
+  }
+
+  waiting(channel: Channel<TalkContract>): number {
+    return this.#questions.waiting(channel)
   }
 
   missing(): string | undefined {
@@ -148,15 +146,14 @@ export class Talk implements Application<TalkContract> {
       const { peer, heard, said } = this.#listeners.get(channel.peerId ?? "") ?? {}
       if (peer !== undefined && heard !== said) return `${name} has heard ${heard} of ${said} words of ${peer.id}`
     }
-    const waiting = this.#running().find(({ machine }) => this.#questions.waiting(machine) > 0)
+    const waiting = this.#running().find(({ channel }) => this.#questions.waiting(channel) > 0)
     return waiting && `${waiting.name} has asked and has no answer and no refusal`
   }
 
   closed(): void {
     const crashed = [...this.#listeners.values()].filter(({ closed, machine }) => !closed && machine.halted)
-    const lost = new Set(crashed.map(({ peer }) => peer.id))
-    this.#tell((witness) => witness.over?.(lost))
-    this.#questions.over()
+    this.#tell((witness) => witness.over?.(new Set(crashed.map(({ peer }) => peer.id))))
+    this.#questions.over(new Set(crashed.map(({ peer }) => peer)))
     this.check()
   }
 

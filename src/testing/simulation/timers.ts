@@ -3,7 +3,12 @@ import { Broken } from "./failure.ts"
 
 /** Whoever has closed leaves nothing behind that would ring later. */
 export const timers: Checker = {
-  check({ everyChannel, everyHub, listening }) {
+  check({ everyChannel, everyHub, listening, running, application }) {
+    for (const { name, channel, machine } of running) {
+      // One alarm of the session, one of the connector, and the time-outs of what it asks.
+      const most = 2 + (application.waiting?.(channel) ?? Number.POSITIVE_INFINITY)
+      if (machine.pending() > most) throw new Broken("timers", `${name} has ${machine.pending()}, ${most} are enough`)
+    }
     for (const { name, ended, machine } of everyChannel) if (ended !== undefined) silent(name, machine.pending())
     for (const hub of everyHub) if (!listening.includes(hub)) silent(hub.name, hub.machine.pending())
   },
