@@ -135,7 +135,7 @@ export const faults = [
     id: "the resume window never closes",
     file: "src/server/entry.ts",
     find: "this.#cancelExpiry = this.#host.runtime.after(windowMs, () =>",
-    plant: "this.#cancelExpiry = this.#host.runtime.after(windowMs * 1e6, () =>",
+    plant: "this.#cancelExpiry = this.#host.runtime.after(windowMs + 1e9, () =>",
   },
   {
     id: "spare links are kept for ever",

@@ -10,6 +10,9 @@ const STUCK_MS = 6_000
 /** Links that nobody needs, and better rungs that are not in use, are given this beyond what they have by right. */
 const GRACE_MS = 5_000
 
+/** So short a resume window is waited for. */
+const SHORT_MS = 1_000
+
 /** How much waits to be acknowledged, and since when it has been so much. */
 interface Progress {
   readonly bytes: number
@@ -45,19 +48,23 @@ export class Liveness<C extends Contract> {
     }
     for (const channel of this.#world.running) this.#checkStuck(channel)
     if (this.#toldAt === undefined) return false
-    const { plan, network } = this.#world
+    const { plan, network, application } = this.#world
     const accepted = network.wires.filter(({ acceptor }) => acceptor !== undefined)
     const unneeded = plan.tidy && plan.mended === undefined ? accepted.length - plan.channels : 0
     const unneededMs = SPARE_LINK_MS + GRACE_MS
     if (unneeded > 0 && now > this.#toldAt + unneededMs) {
       throw new Broken("liveness", `${unneeded} links that nobody needs are still there after ${unneededMs} ms`)
     }
+    const kept = plan.resumeMs <= SHORT_MS && application.hubOptions?.resumeMs === undefined ? this.#unlinked() : 0
+    if (kept > 0 && now > this.#toldAt + plan.resumeMs + GRACE_MS) {
+      throw new Broken("liveness", `${kept} sessions without a link are kept for longer than ${plan.resumeMs} ms`)
+    }
     const low = plan.quickReprobes && plan.hubs === 1 ? this.#belowTheBest() : undefined
     const climbMs = DIAL_DEADLINE_MS + 3 * GRACE_MS
     if (low !== undefined && now > this.#toldAt + climbMs) {
       throw new Broken("liveness", `${low.name} is still on ${low.channel.transport} after ${climbMs} ms`)
     }
-    return untold === undefined && unneeded <= 0 && low === undefined
+    return untold === undefined && unneeded <= 0 && kept === 0 && low === undefined
   }
 
   /** What has not arrived, in words. */
@@ -116,6 +123,10 @@ export class Liveness<C extends Contract> {
     if (now > since + stuckMs * 2 ** Math.min(doubts, 5)) {
       throw new Broken("liveness", `${name} is open and what it said was not acknowledged for ${now - since} ms`)
     }
+  }
+
+  #unlinked(): number {
+    return this.#world.hubs.flatMap(({ peers }) => [...peers.values()].filter(({ connected }) => !connected)).length
   }
 
   #belowTheBest(): RunningChannel<C> | undefined {
