@@ -201,8 +201,9 @@ export const faults = [
   {
     id: "a server that is away is taken for broken transports",
     file: "src/client/connector.ts",
-    find: "if (dialer !== undefined && rank < (this.current?.rank ?? 0)) standing.condemn",
-    plant: "if (dialer !== undefined && rank < (this.current?.rank ?? 9)) standing.condemn",
+    find: "    this.#dropAll(this.lastClosing)\n    this.#wait(Math.max",
+    plant:
+      "    for (const { name } of this.#host.dialers) this.#host.standing.condemn(name, this.#host.runtime.now())\n    this.#dropAll(this.lastClosing)\n    this.#wait(Math.max",
   },
   {
     id: "a session that has ended is begun again",
