@@ -1,6 +1,7 @@
 import type { AnyContract, Contract } from "../kernel/contract.ts"
 import type { Acceptor } from "../transports/transport.ts"
-import { Hub, type HubOptions } from "./hub.ts"
+import { Hub } from "./hub.ts"
+import type { HubOptions } from "./options.ts"
 import { httpTransports, resolveAcceptors } from "./transports.ts"
 
 /** Options of a hub in any runtime. */

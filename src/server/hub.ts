@@ -10,47 +10,20 @@ import {
   type Stage,
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
-import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import { type Closing, closing } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { systemRuntime } from "../platform/system-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
-import { type AdmissionHost, type Authenticate, Gate, Unwelcomed } from "./admission.ts"
+import { type AdmissionHost, Gate, Unwelcomed } from "./admission.ts"
 import type { Entry } from "./entry.ts"
 import { Lifecycle } from "./lifecycle.ts"
+import { checkOptions, type HubOptions } from "./options.ts"
 import { checkOrigin, type OriginHeaders, type OriginPolicy } from "./origin-check.ts"
 import type { Peer } from "./peer.ts"
 import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
 import { answerExchange, routeOf } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
-
-/** Options of a hub. Every one has a safe default. */
-export interface HubOptions {
-  /** Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. */
-  readonly path?: string
-  /** Says who a channel is, on every link's hello. Without it everybody is the same anonymous principal. */
-  readonly authenticate?: Authenticate
-  /** Origins of pages that may speak to the hub, beside its own host. Default none. `"*"` lets all in, without cookies. */
-  readonly origins?: readonly string[] | "*"
-  /** Whether requests with cookies but without an Origin are let in. Default `false`. */
-  readonly allowCookiesWithoutOrigin?: boolean
-  /** How long a session without a link is kept, in milliseconds. Default 120 000. */
-  readonly resumeMs?: number
-  /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
-  readonly maxPayloadBytes?: number
-  /** What one peer's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it the peer is closed. */
-  readonly maxOutboxBytes?: number
-  /** Each end speaks at least so often, in milliseconds. Default 20 000. */
-  readonly speakMs?: number
-  /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
-  readonly patienceMs?: number
-  /** For how long a long-poll is held, in milliseconds. Default 25 000. */
-  readonly holdMs?: number
-  /** Caps on what strangers can make the hub keep. */
-  readonly limits?: Partial<Limits>
-  /** Time and chance. Default: the system's. */
-  readonly runtime?: Runtime
-}
 
 /** Where an error came from, for `onError`. */
 export interface HubErrorContext {
@@ -92,10 +65,11 @@ export class Hub<C extends Contract = AnyContract> {
   #onProgress: (() => void) | undefined
 
   constructor(options: HubOptions, acceptors: readonly Acceptor[]) {
+    checkOptions(options)
     const runtime = options.runtime ?? systemRuntime
     this.#runtime = runtime
     this.id = runtime.id()
-    this.path = checkPath(options.path ?? "/everwire")
+    this.path = options.path ?? "/everwire"
     this.#policy = {
       origins: options.origins ?? [],
       allowCookiesWithoutOrigin: options.allowCookiesWithoutOrigin ?? false,
@@ -307,13 +281,5 @@ export class Hub<C extends Contract = AnyContract> {
 export function maxBatchBytes(maxPayloadBytes: number): number {
   return (
     Math.max(maxPayloadBytes + 3 * defaults.MAX_HEADER_BYTES, 3 * defaults.BATCH_BYTES) + 4 * defaults.BATCH_BYTES * 3
-  )
-}
-
-function checkPath(path: string): string {
-  if (/^\/[^?#]*[^/?#]$/.test(path)) return path
-  throw new EverwireError(
-    "misuse",
-    `path begins with a slash and does not end in one, like "/everwire"; given: ${path}`,
   )
 }

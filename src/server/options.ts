@@ -1,0 +1,58 @@
+import { PATIENCE_MS, SPEAK_MS } from "../kernel/defaults.ts"
+import { EverwireError } from "../kernel/errors.ts"
+import type { Runtime } from "../kernel/runtime.ts"
+import type { Authenticate } from "./admission.ts"
+import type { Limits } from "./registry.ts"
+
+/** Options of a hub. Every one has a safe default. */
+export interface HubOptions {
+  /** Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. */
+  readonly path?: string
+  /** Says who a channel is, on every link's hello. Without it everybody is the same anonymous principal. */
+  readonly authenticate?: Authenticate
+  /** Origins of pages that may speak to the hub, beside its own host. Default none. `"*"` lets all in, without cookies. */
+  readonly origins?: readonly string[] | "*"
+  /** Whether requests with cookies but without an Origin are let in. Default `false`. */
+  readonly allowCookiesWithoutOrigin?: boolean
+  /** How long a session without a link is kept, in milliseconds. Default 120 000. */
+  readonly resumeMs?: number
+  /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
+  readonly maxPayloadBytes?: number
+  /** What one peer's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it the peer is closed. */
+  readonly maxOutboxBytes?: number
+  /** Each end speaks at least so often, in milliseconds. Default 20 000. */
+  readonly speakMs?: number
+  /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
+  readonly patienceMs?: number
+  /** For how long a long-poll is held, in milliseconds. Default 25 000. */
+  readonly holdMs?: number
+  /** Caps on what strangers can make the hub keep. */
+  readonly limits?: Partial<Limits>
+  /** Time and chance. Default: the system's. */
+  readonly runtime?: Runtime
+}
+
+/** What a welcome tells channels, which refuse anything but counts. */
+const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"] as const
+
+/** @throws EverwireError `misuse` on a figure that no channel would take, or a path that is none */
+export function checkOptions(options: HubOptions): void {
+  for (const name of COUNTS) {
+    const given = options[name]
+    if (given === undefined || (Number.isSafeInteger(given) && given >= 0)) continue
+    throw new EverwireError("misuse", `${name} is a whole number, 0 or more; given: ${given}`)
+  }
+  const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, path } = options
+  if (patienceMs <= speakMs) {
+    throw new EverwireError(
+      "misuse",
+      `patienceMs (${patienceMs}) has to be longer than speakMs (${speakMs}), or every idle link would be hung up on`,
+    )
+  }
+  if (path !== undefined && !/^\/[^?#]*[^/?#]$/.test(path)) {
+    throw new EverwireError(
+      "misuse",
+      `path begins with a slash and does not end in one, like "/everwire"; given: ${path}`,
+    )
+  }
+}

@@ -1,0 +1,20 @@
+import { createHub, type WebHubOptions } from "everwire/server"
+import { describe, expect, it } from "vitest"
+
+describe("the options of a hub", () => {
+  it.each<[string, WebHubOptions]>([
+    ["a figure that is no whole number", { patienceMs: 30_000.5 }],
+    ["a figure below 0", { resumeMs: -1 }],
+    ["a window without an end, which a welcome cannot say", { resumeMs: Number.POSITIVE_INFINITY }],
+    ["a figure that is none", { maxPayloadBytes: Number.NaN }],
+    ["a patience that no beat comes within", { speakMs: 40_000 }],
+    ["a path without a slash", { path: "live" }],
+    ["a path that ends in a slash", { path: "/live/" }],
+  ])("are refused at once: %s", (_, options) => {
+    expect(() => createHub(options)).toThrow(expect.objectContaining({ code: "misuse" }))
+  })
+
+  it("may forget sessions without a link at once, and be told to wait long", async () => {
+    await createHub({ resumeMs: 0, speakMs: 60_000, patienceMs: 90_000, path: "/live" }).close()
+  })
+})
