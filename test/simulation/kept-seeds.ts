@@ -345,4 +345,12 @@ export const keptSeeds: readonly Kept[] = [
       { do: "replace-hub", index: 51 },
     ],
   },
+  {
+    found: "a witness took a session between two links for one that is kept without a link",
+    seed: 34125,
+  },
+  {
+    found: "a witness let acks be owed from before a channel had come back",
+    seed: 73926,
+  },
 ]

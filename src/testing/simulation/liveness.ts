@@ -73,10 +73,11 @@ export class Liveness<C extends Contract> {
   #untold(): string | undefined {
     const { running, application, plan, runtime } = this.#world
     const shut = running.find(({ channel }) => channel.status !== "open")
-    if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
-    const missing = application.missing?.(this.#world)
-    if (missing === undefined) return this.#unacknowledged()
+    const missing = shut === undefined ? application.missing?.(this.#world) : undefined
+    if (shut === undefined && missing === undefined) return this.#unacknowledged()
+    // Whoever comes back, or hears more, owes its acks from then on.
     this.#heardAt = undefined
+    if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
     const openMs = runtime.now() - Math.max(this.#mendedAt, ...running.map(({ openAt = 0 }) => openAt))
     if (plan.tidy && plan.mended === undefined && openMs > PROMPT_MS) {
       throw new Broken("liveness", `every channel was open for ${openMs} ms, and ${missing}`)
