@@ -201,9 +201,9 @@ export const faults = [
   {
     id: "a server that is away is taken for broken transports",
     file: "src/client/connector.ts",
-    find: "    this.#dropAll(this.lastClosing)\n    this.#wait(Math.max",
+    find: "    this.#dropAll(this.lastClosing)\n    // Added",
     plant:
-      "    for (const { name } of this.#host.dialers) this.#host.standing.condemn(name, this.#host.runtime.now())\n    this.#dropAll(this.lastClosing)\n    this.#wait(Math.max",
+      "    for (const { name } of this.#host.dialers) this.#host.standing.condemn(name, this.#host.runtime.now())\n    this.#dropAll(this.lastClosing)\n    // Added",
   },
   {
     id: "a session that has ended is begun again",
