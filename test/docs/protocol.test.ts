@@ -9,7 +9,7 @@ import { writeHello } from "../../src/kernel/handshake.ts"
 import type { Link, LinkSink } from "../../src/kernel/link.ts"
 import { encodePacket, KINDS, type NumberedKind, openPacket } from "../../src/kernel/packet.ts"
 import { Session } from "../../src/kernel/session.ts"
-import { bodyBytes, decodeBody, encodeBody } from "../../src/transports/http/envelope.ts"
+import { decodeBody, encodeBody } from "../../src/transports/http/envelope.ts"
 import { sseAcceptor } from "../../src/transports/sse/acceptor.ts"
 import { readClose, writeClose } from "../../src/transports/websocket/close-code.ts"
 import { cell, readDocument, tableUnder } from "./markdown.ts"
@@ -51,7 +51,7 @@ describe("the test vectors of docs/protocol.md", () => {
   it.each(bodies)("write the body of $envelope as the transports do", ({ envelope, batches, type, body }) => {
     const encoded = encodeBody(envelope, batches.map(unwritten))
     expect(encoded).toEqual(unwritten(body))
-    const decoded = decodeBody(bodyBytes(encoded), type)
+    const decoded = decodeBody(Buffer.from(encoded), type)
     expect(decoded.envelope).toEqual(envelope)
     expect(decoded.batch === undefined ? [] : decodeBatch(decoded.batch)).toEqual(
       batches.map(unwritten).flatMap(decodeBatch),
@@ -368,7 +368,7 @@ async function openStream(): Promise<{ link: Link; stream: { readonly written: s
     query: () => ticket,
     header: () => undefined,
     address: undefined,
-    body: () => Promise.resolve(bodyBytes(encodeBody({ up: 1 }, ["h"]))),
+    body: () => Promise.resolve(Buffer.from(encodeBody({ up: 1 }, ["h"]))),
     respond(_status, _headers, body) {
       answer = String(body)
     },
@@ -383,7 +383,7 @@ async function openStream(): Promise<{ link: Link; stream: { readonly written: s
     onAbort() {},
   })
   await open.exchange?.(exchange("POST"))
-  const { envelope } = decodeBody(bodyBytes(answer), "text/plain")
+  const { envelope } = decodeBody(Buffer.from(answer), "text/plain")
   await open.exchange?.(exchange("GET", envelope.ticket))
   if (link === undefined) throw new Error("the acceptor admits a link for a hello")
   return { link, stream }

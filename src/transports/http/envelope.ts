@@ -1,4 +1,4 @@
-import { type Batch, decodeBatch, encodeBatch, joinBatches, text, utf8 } from "../../kernel/codec.ts"
+import { type Batch, decodeBatch, encodeBatch, joinBatches, text } from "../../kernel/codec.ts"
 import { type Closing, protocolError } from "../../kernel/errors.ts"
 import { readClosing } from "../../kernel/handshake.ts"
 import { readCount } from "../../kernel/packet.ts"
@@ -84,11 +84,6 @@ export function readEnvelope(line: string): Envelope {
   }
   if (given["close"] !== undefined) envelope.close = readClosing(given["close"])
   return envelope
-}
-
-/** Bytes that a body takes when sent. */
-export function bodyBytes(body: string | Uint8Array): Uint8Array {
-  return typeof body === "string" ? utf8(body) : body
 }
 
 function readLength(body: Uint8Array): number {
