@@ -1,11 +1,15 @@
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import type { IncomingMessage } from "node:http"
 import { type ClientSocket, createChannel } from "everwire"
 import { afterEach, describe, expect, it } from "vitest"
-import { WebSocket } from "ws"
-import { disposeAll, onDispose, startHub } from "../support/hub-server.ts"
+import { WebSocket, WebSocketServer } from "ws"
+import { HeardSocket, NodeSocket } from "../../src/node/socket.ts"
+import { disposeAll, onDispose, startHub, startServer } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
-/** More than a link and a socket's stream hold at a time, so that it only arrives when the link says there is room. */
+/** Together more than a link and a socket's stream hold at a time. */
 const PARTS = 64
 const part = "a text that repeats itself. ".repeat(1_000)
 
@@ -46,4 +50,28 @@ describe("permessage-deflate (RFC 7692)", () => {
       expect(written < said / 10).toBe(perMessageDeflate)
     },
   )
+
+  it("tells of room once, and only whoever lacked it", async () => {
+    const { server, port } = await startServer()
+    const sockets = new WebSocketServer({ server, perMessageDeflate: true, WebSocket: HeardSocket })
+    onDispose(() => sockets.close())
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const [opened, request] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage] // what ws emits
+    const socket = new NodeSocket(opened, request.socket)
+    let told = 0
+    const room = new Promise<void>((resolve) => {
+      const drained = (): void => {
+        told++
+        resolve()
+      }
+      socket.hear({ message() {}, closed() {}, drained })
+    })
+    socket.send("a little")
+    await once(client, "message")
+    expect(told).toBe(0)
+    socket.send(randomBytes(1_048_576))
+    await room
+    await once(client, "message")
+    expect(told).toBe(1)
+  })
 })
