@@ -19,7 +19,9 @@ export { shortPollAcceptor } from "./transports/short-poll/acceptor.ts"
 export { sseAcceptor } from "./transports/sse/acceptor.ts"
 export type {
   Acceptor,
+  Alarm,
   Batch,
+  Clockwork,
   Door,
   HttpExchange,
   HttpStream,

@@ -1,4 +1,5 @@
 import { platform as ownPlatform } from "#platform"
+import { Clockwork } from "../kernel/clockwork.ts"
 import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
 import { CHANNEL_ACK, HIGH_WATER_BYTES, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import {
@@ -293,7 +294,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       },
     }
     const { maxOutboxBytes } = this.#options
-    const session = new Session(this.#runtime, host, {
+    const session = new Session(new Clockwork(this.#runtime), host, {
       ...CHANNEL_ACK,
       speakMs: SPEAK_MS,
       patienceMs: PATIENCE_MS,

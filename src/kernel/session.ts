@@ -1,4 +1,5 @@
-import { encodeBatch, type Packet, sizeOf } from "./codec.ts"
+import type { Clockwork, Flushable } from "./clockwork.ts"
+import { type Batch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
 import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
@@ -6,7 +7,6 @@ import type { Link } from "./link.ts"
 import { Outbox } from "./outbox.ts"
 import { isNumbered, kindOf, readCount } from "./packet.ts"
 import type { Due, PulseSettings } from "./pulse.ts"
-import type { Runtime } from "./runtime.ts"
 import { Watch, type WatchHost } from "./watch.ts"
 
 /** What a session tells its seat. */
@@ -33,27 +33,26 @@ export interface SessionSettings extends PulseSettings {
   readonly maxOutboxBytes?: number
 }
 
-type State =
-  | { readonly phase: "dormant" }
-  | {
-      readonly phase: "live"
-      readonly link: Link
-      /** Number of the last packet handed to this link. */
-      cursor: number
-      /** Whether this link has been told the number of our first packet on it. */
-      positioned: boolean
-      /** Number of the next packet heard on this link, once the other side has stated it. */
-      expected: number | undefined
-    }
-  | { readonly phase: "ended" }
+interface Live {
+  readonly phase: "live"
+  readonly link: Link
+  /** Number of the last packet handed to this link. */
+  cursor: number
+  /** Whether this link has been told the number of our first packet on it. */
+  positioned: boolean
+  /** Number of the next packet heard on this link, once the other side has stated it. */
+  expected: number | undefined
+}
+
+type State = { readonly phase: "dormant" } | Live | { readonly phase: "ended" }
 
 /**
  * The ordered, reliable, resumable conversation inside both Channel and Peer. It is synchronous, symmetric and owns no
  * wire: inputs are `say`, `attach`, `hear`, `writable`, `linkLost` and `end`, outputs go to its host. Within its life
  * every packet said is delivered on the other side exactly once and in order, whatever links come and go.
  */
-export class Session implements WatchHost {
-  readonly #runtime: Runtime
+export class Session implements WatchHost, Flushable {
+  readonly #clockwork: Clockwork
   readonly #host: SessionHost
   #settings: SessionSettings
   readonly #outbox = new Outbox()
@@ -67,17 +66,15 @@ export class Session implements WatchHost {
   #everSent = 0
   /** Whether a flush is due at the end of this tick. */
   #flushing = false
-  /** That flush: made when it is first due, and the same from then on. */
-  #endOfTick: (() => void) | undefined
   /** Token of the probe in flight, or of the last one. */
   #probe = 0
   readonly #watch: Watch
 
-  constructor(runtime: Runtime, host: SessionHost, settings: SessionSettings) {
-    this.#runtime = runtime
+  constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings) {
+    this.#clockwork = clockwork
     this.#host = host
     this.#settings = settings
-    this.#watch = new Watch(runtime, settings, this)
+    this.#watch = new Watch(clockwork, settings, this)
   }
 
   /** Highest number heard and delivered. */
@@ -173,7 +170,7 @@ export class Session implements WatchHost {
     const expected = state.phase === "live" && state.link === link ? state.expected : undefined
     this.#state = { phase: "live", link, cursor, positioned: false, expected }
     this.#leading = opening.length > 0 ? [...opening] : undefined
-    this.#watch.start(this.#runtime.now(), this.#outbox.said > this.#outbox.acked)
+    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked)
     this.#flush()
   }
 
@@ -190,7 +187,7 @@ export class Session implements WatchHost {
    * @throws EverwireError `protocol-error`; the caller closes the link.
    */
   hear(link: Link, packets: readonly Packet[]): void {
-    if (this.link === link) this.#watch.heard(this.#runtime.now())
+    if (this.link === link) this.#watch.heard(this.#clockwork.now())
     for (const packet of packets) {
       const kind = kindOf(packet)
       if (typeof packet === "string" && !isNumbered(kind)) {
@@ -227,13 +224,14 @@ export class Session implements WatchHost {
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
   probe(limitMs = NUDGE_MS): void {
     if (this.#state.phase !== "live" || this.#watch.probing) return
-    this.#watch.probed(this.#runtime.now(), limitMs)
+    this.#watch.probed(this.#clockwork.now(), limitMs)
     this.#lead(`p${++this.#probe}`)
     this.#flush()
   }
 
   /** Hands everything said so far to the link now instead of at the end of the tick. */
   flushNow(): void {
+    this.#flushing = false
     this.#flush()
   }
 
@@ -270,40 +268,41 @@ export class Session implements WatchHost {
   #flushSoon(): void {
     if (this.#flushing || this.#state.phase !== "live") return
     this.#flushing = true
-    this.#endOfTick ??= () => {
-      this.#flushing = false
-      this.#flush()
-    }
-    this.#runtime.soon(this.#endOfTick)
+    this.#clockwork.flushSoon(this)
   }
 
   #flush(): void {
     const state = this.#state
     if (state.phase !== "live") return
-    const now = this.#runtime.now()
+    const now = this.#clockwork.now()
     this.#rideAck(now)
     while (state.cursor < this.#outbox.said && state.link.bufferedBytes < LINK_BUFFER_BYTES) {
-      const batch: Packet[] = this.#takeLeading()
-      if (!state.positioned) batch.push(`n${state.cursor + 1}`)
-      state.positioned = true
-      let bytes = 0
-      do {
-        const packet = this.#outbox.at(state.cursor + 1)
-        if (packet === undefined || (bytes > 0 && bytes + sizeOf(packet) > BATCH_BYTES)) break
-        batch.push(packet)
-        bytes += sizeOf(packet) + 1
-        state.cursor++
-      } while (bytes < BATCH_BYTES)
-      this.rode(state.cursor)
-      this.#send(state.link, batch, now)
+      this.#send(state.link, this.#nextBatch(state), now)
       this.#watch.waits(now)
     }
-    if (this.#acking || this.#leading !== undefined) this.#send(state.link, this.#takeLeading(), now)
+    if (this.#acking || this.#leading !== undefined) this.#send(state.link, encodeBatch(this.#takeLeading()), now)
   }
 
-  #send(link: Link, batch: readonly Packet[], now: number): void {
+  /** What leads, then as much of what the link has not been handed as makes a batch. */
+  #nextBatch(state: Live): Batch {
+    const batch = this.#takeLeading()
+    if (!state.positioned) batch.push(`n${state.cursor + 1}`)
+    state.positioned = true
+    let bytes = 0
+    do {
+      const packet = this.#outbox.at(state.cursor + 1)
+      if (packet === undefined || (bytes > 0 && bytes + sizeOf(packet) > BATCH_BYTES)) break
+      batch.push(packet)
+      bytes += sizeOf(packet) + 1
+      state.cursor++
+    } while (bytes < BATCH_BYTES)
+    this.rode(state.cursor)
+    return encodeBatch(batch)
+  }
+
+  #send(link: Link, batch: Batch, now: number): void {
     this.#watch.spoke(now)
-    link.send(encodeBatch(batch))
+    link.send(batch)
   }
 
   #lead(packet: string): void {
@@ -311,8 +310,8 @@ export class Session implements WatchHost {
     this.#leading.push(packet)
   }
 
-  #takeLeading(): string[] {
-    const leading = this.#leading ?? []
+  #takeLeading(): Packet[] {
+    const leading: Packet[] = this.#leading ?? []
     this.#leading = undefined
     if (this.#acking) {
       leading.push(`a${this.#inbox.heard}`)
@@ -342,7 +341,7 @@ export class Session implements WatchHost {
       this.#flushSoon()
       // A flow that only comes down is acknowledged by count; whether that goes up is asked as often as otherwise.
       const { prober, ackMs } = this.#settings
-      if (prober && this.#watch.unprobedFor(this.#runtime.now()) >= ackMs) this.probe()
+      if (prober && this.#watch.unprobedFor(this.#clockwork.now()) >= ackMs) this.probe()
     } else this.#watch.owes()
   }
 

@@ -7,7 +7,10 @@ const KEPT_BYTES = 65_536
 
 /** The last text that was framed, and its frame: a broadcast sends the same text to one peer after another. */
 let lastText = ""
-let lastFrame: Buffer = Buffer.alloc(0)
+let lastFrame: Frame = ""
+
+/** A finished frame: characters of one byte each, or bytes. */
+type Frame = string | Buffer
 
 /** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
 export class HeardSocket extends WebSocket {
@@ -34,7 +37,7 @@ export class NodeSocket implements ServerSocket {
   }
 
   get bufferedAmount(): number {
-    return this.#socket.bufferedAmount
+    return this.#extended ? this.#socket.bufferedAmount : this.#stream.writableLength
   }
 
   send(data: string | Uint8Array): void {
@@ -46,9 +49,8 @@ export class NodeSocket implements ServerSocket {
       this.#draining ||= socket.bufferedAmount >= this.#stream.writableHighWaterMark
       return
     }
-    if (typeof data === "string") this.#stream.write(frameText(data))
-    else this.#writeBytes(data)
-    if (this.#stream.writableNeedDrain && !this.#draining) {
+    const hasRoom = typeof data === "string" ? this.#write(frameText(data)) : this.#writeBytes(data)
+    if (!hasRoom && !this.#draining) {
       this.#draining = true
       this.#stream.once("drain", () => this.#drained())
     }
@@ -73,12 +75,17 @@ export class NodeSocket implements ServerSocket {
     this.#socket.sink?.drained()
   }
 
-  #writeBytes(data: Uint8Array): void {
+  #write(frame: Frame): boolean {
+    return typeof frame === "string" ? this.#stream.write(frame, "latin1") : this.#stream.write(frame)
+  }
+
+  #writeBytes(data: Uint8Array): boolean {
     const stream = this.#stream
     stream.cork()
-    stream.write(header(data.length, 2, 0))
-    stream.write(data)
+    stream.write(headOf(2, data.length), "latin1")
+    const hasRoom = stream.write(data)
     stream.uncork()
+    return hasRoom
   }
 }
 
@@ -97,30 +104,29 @@ function sinkOf(socket: WebSocket): SocketSink | undefined {
   return (socket as HeardSocket).sink // the two listeners above are set on nothing else
 }
 
-function frameText(text: string): Buffer {
+/** Text of ASCII alone stays a string, which the stream writes without making a Buffer of it. */
+function frameText(text: string): Frame {
   if (text === lastText) return lastFrame
   const bytes = Buffer.byteLength(text)
-  const frame = header(bytes, 1, bytes)
-  frame.write(text, frame.length - bytes)
-  if (bytes <= KEPT_BYTES) {
-    lastText = text
-    lastFrame = frame
-  }
+  const head = headOf(1, bytes)
+  if (bytes > KEPT_BYTES) return bytesOf(head, text, bytes)
+  lastText = text
+  lastFrame = bytes === text.length ? head + text : bytesOf(head, text, bytes)
+  return lastFrame
+}
+
+function bytesOf(head: string, text: string, bytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(head.length + bytes)
+  frame.write(head, "latin1")
+  frame.write(text, head.length)
   return frame
 }
 
-/** The header of an unmasked, unfragmented frame, with room for `room` bytes behind it. */
-function header(payloadBytes: number, opcode: 1 | 2, room: number): Buffer {
-  const headerBytes = payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(headerBytes + room)
-  frame[0] = 0x80 | opcode
-  if (headerBytes === 2) frame[1] = payloadBytes
-  else if (headerBytes === 4) {
-    frame[1] = 126
-    frame.writeUInt16BE(payloadBytes, 2)
-  } else {
-    frame[1] = 127
-    frame.writeBigUInt64BE(BigInt(payloadBytes), 2)
-  }
-  return frame
+/** The header of an unmasked, unfragmented frame, a character for each byte. */
+function headOf(opcode: 1 | 2, bytes: number): string {
+  if (bytes < 126) return String.fromCharCode(0x80 | opcode, bytes)
+  const low = String.fromCharCode((bytes >>> 8) & 0xff, bytes & 0xff)
+  if (bytes < 65_536) return String.fromCharCode(0x80 | opcode, 126) + low
+  // Eight bytes of length: no batch comes near the upper four.
+  return `${String.fromCharCode(0x80 | opcode, 127, 0, 0, 0, 0, bytes >>> 24, (bytes >>> 16) & 0xff)}${low}`
 }

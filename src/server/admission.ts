@@ -1,3 +1,4 @@
+import { type Alarm, NEVER } from "../kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
@@ -36,8 +37,8 @@ export interface AdmissionHost extends EntryHost {
 }
 
 type State =
-  | { readonly stage: "waiting"; readonly origin: LinkOrigin; readonly cancelDeadline: () => void }
-  | { readonly stage: "judging"; readonly later: Packet[]; bytes: number; readonly cancelDeadline: () => void }
+  | { readonly stage: "waiting"; readonly origin: LinkOrigin }
+  | { readonly stage: "judging"; readonly later: Packet[]; bytes: number }
   | { readonly stage: "admitted"; readonly entry: Entry }
   | { readonly stage: "closed" }
 
@@ -64,25 +65,29 @@ export class Unwelcomed {
 }
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
-export class Gate implements LinkSink {
+export class Gate implements LinkSink, Alarm {
   readonly #host: AdmissionHost
   readonly #unwelcomed: Unwelcomed
   readonly #link: Link
   #state: State
+  /** The hello must have been judged by then. */
+  ringsAt = NEVER
 
   constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
     this.#host = host
     this.#unwelcomed = unwelcomed
     this.#link = link
-    const cancelDeadline = host.runtime.after(HELLO_DEADLINE_MS, () =>
-      this.refuse(closing("hello-timeout", `no hello was answered within ${HELLO_DEADLINE_MS} ms`)),
-    )
-    this.#state = { stage: "waiting", origin, cancelDeadline }
+    this.#state = { stage: "waiting", origin }
+    host.clockwork.set(this, host.clockwork.now() + HELLO_DEADLINE_MS)
     unwelcomed.add(this)
     if (unwelcomed.count > host.maxUnwelcomedLinks) {
       // Told at the end of the tick: the acceptor does not have its sink yet.
       host.runtime.soon(() => this.#state.stage === "waiting" && this.refuse(OVER_CAPACITY))
     }
+  }
+
+  ring(): void {
+    this.refuse(closing("hello-timeout", `no hello was answered within ${HELLO_DEADLINE_MS} ms`))
   }
 
   batch(batch: Batch): void {
@@ -117,7 +122,7 @@ export class Gate implements LinkSink {
     if (this.#state.stage === "admitted") this.#state.entry.session.writable(this.#link)
   }
 
-  #hello(batch: Batch, { origin, cancelDeadline }: Extract<State, { stage: "waiting" }>): void {
+  #hello(batch: Batch, { origin }: Extract<State, { stage: "waiting" }>): void {
     if (sizeOf(batch) > MAX_HELLO_BYTES) throw new EverwireError("too-large", "the hello is too large")
     const [first, ...later] = decodeBatch(batch)
     if (typeof first !== "string") throw protocolError("the first packet is no hello")
@@ -127,7 +132,7 @@ export class Gate implements LinkSink {
     }
     const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#host.closing()
     if (why !== undefined) return this.refuse(why)
-    const judging: State = { stage: "judging", later, bytes: sizeOf(batch), cancelDeadline }
+    const judging: State = { stage: "judging", later, bytes: sizeOf(batch) }
     this.#state = judging
     const { authenticate } = this.#host
     if (authenticate === undefined) return this.#admit(hello, origin, ANONYMOUS, later)
@@ -242,7 +247,7 @@ export class Gate implements LinkSink {
   #leave(): State {
     const state = this.#state
     if (state.stage === "waiting" || state.stage === "judging") {
-      state.cancelDeadline()
+      this.#host.clockwork.clear(this)
       this.#unwelcomed.delete(this)
     }
     this.#state = { stage: "closed" }

@@ -1,3 +1,4 @@
+import { type Alarm, type Clockwork, NEVER } from "../kernel/clockwork.ts"
 import { type Packet, sizeOf } from "../kernel/codec.ts"
 import { MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
 import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
@@ -13,6 +14,7 @@ import type { Rooms } from "./rooms.ts"
 /** What an entry needs of its hub. */
 export interface EntryHost {
   readonly runtime: Runtime
+  readonly clockwork: Clockwork
   readonly hub: string
   readonly rooms: Rooms<Peer>
   /** Those of the hub: the same list for every session that has none of its own. */
@@ -36,7 +38,7 @@ interface Spare {
 }
 
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
-export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
+export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   readonly id: string
   readonly key: string
   readonly principal: Principal
@@ -55,8 +57,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
-  /** Ends the session when the resume window has passed. */
-  #cancelExpiry: (() => void) | undefined
+  /** When the resume window has passed; `NEVER` while there is a link. */
+  ringsAt = NEVER
 
   constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string) {
     this.#host = host
@@ -64,7 +66,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
     this.key = key
     this.principal = principal
     this.address = address
-    this.session = new Session(host.runtime, this, host.settings)
+    this.session = new Session(host.clockwork, this, host.settings)
     this.handlers = host.handlers
     this.dispatch = new Dispatch(host.runtime, this)
     this.peer = new Peer(host.runtime.id(), this)
@@ -134,8 +136,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
     const before = this.session.link
     this.session.attach(link, heard, heard, opening)
     this.turn = turn
-    this.#cancelExpiry?.()
-    this.#cancelExpiry = undefined
+    this.#host.clockwork.clear(this)
     this.#unspare(link)
     if (before !== undefined && before !== link) this.spare(before)
   }
@@ -151,11 +152,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
   /** There is no link: the resume window opens. */
   detached(): void {
     if (this.session.ended) return
-    const windowMs = this.#host.windowMs(this)
-    this.#cancelExpiry?.()
-    this.#cancelExpiry = this.#host.runtime.after(windowMs, () =>
-      this.end(closing("session-expired", `no link came back in ${windowMs} ms`)),
-    )
+    const { clockwork } = this.#host
+    clockwork.set(this, clockwork.now() + this.#host.windowMs(this))
+  }
+
+  /** No link came back in the resume window. */
+  ring(): void {
+    this.end(closing("session-expired", "no link came back in time"))
   }
 
   /** Ends the session on both sides. */
@@ -164,7 +167,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost {
     const { link } = this.session
     this.session.flushNow()
     const { unacknowledged } = this.session.end()
-    this.#cancelExpiry?.()
+    this.#host.clockwork.clear(this)
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
     for (const spare of this.#spares ?? []) {
       spare.cancel()

@@ -1,3 +1,4 @@
+import { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type { AnyContract, Contract, DataOf, NameOf } from "../kernel/contract.ts"
 import * as defaults from "../kernel/defaults.ts"
@@ -24,6 +25,9 @@ import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
 import { answerExchange, routeOf } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
+
+/** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
+const SLACK = 1 / 16
 
 /** Where an error came from, for `onError`. */
 export interface HubErrorContext {
@@ -82,10 +86,13 @@ export class Hub<C extends Contract = AnyContract> {
       maxDetachedBytes: defaults.MAX_DETACHED_BYTES,
       ...options.limits,
     }
-    this.#registry = new Registry(runtime, limits)
+    // Whoever brings a clock of his own, as tests do, is kept to it exactly.
+    const clockwork = new Clockwork(runtime, options.runtime === undefined ? SLACK : 0)
+    this.#registry = new Registry(clockwork, limits)
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
     this.#admission = {
       runtime,
+      clockwork,
       hub: this.id,
       rooms: this.#rooms,
       handlers: [this.#handlers],
@@ -115,6 +122,7 @@ export class Hub<C extends Contract = AnyContract> {
     }
     const door: Door = {
       runtime,
+      clockwork,
       hub: this.id,
       maxBatchBytes: maxBatchBytes(this.#maxPayloadBytes),
       holdMs: options.holdMs ?? defaults.HOLD_MS,

@@ -1,6 +1,6 @@
+import { type Alarm, type Clockwork, NEVER } from "../kernel/clockwork.ts"
 import { DIAL_DEADLINE_MS } from "../kernel/defaults.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
-import type { Runtime } from "../kernel/runtime.ts"
 import type { Entry } from "./entry.ts"
 
 /** The caps of one hub. */
@@ -23,16 +23,16 @@ export class Registry {
   readonly #entries = new Map<string, Entry>()
   readonly #perAddress = new Map<string, number>()
   /** Why sessions have ended of which a hello may still come. */
-  readonly #ended = new Map<string, { readonly why: Closing; readonly cancel: () => void }>()
+  readonly #ended = new Map<string, Ended>()
   /** What the sessions without a link held when that was last counted. */
   #detachedBytes = 0
   /** When it is to be counted again. */
   #countAt = 0
-  readonly #runtime: Runtime
+  readonly #clockwork: Clockwork
   readonly #limits: Limits
 
-  constructor(runtime: Runtime, limits: Limits) {
-    this.#runtime = runtime
+  constructor(clockwork: Clockwork, limits: Limits) {
+    this.#clockwork = clockwork
     this.#limits = limits
   }
 
@@ -68,7 +68,7 @@ export class Registry {
    * drop at once, each of them asks.
    */
   detachedTooMuch(): boolean {
-    const now = this.#runtime.now()
+    const now = this.#clockwork.now()
     if (now >= this.#countAt || now < this.#countAt - COUNT_MS) {
       this.#countAt = now + COUNT_MS
       this.#detachedBytes = 0
@@ -102,12 +102,31 @@ export class Registry {
     if ((why.retryable && !used) || this.#ended.size >= this.#limits.maxSessions) return
     const told = why.retryable ? closing("session-unknown", "the session has ended here") : why
     const rememberMs = Math.max(why.retryable ? 0 : finalMs, DIAL_DEADLINE_MS)
-    const cancel = this.#runtime.after(rememberMs, () => this.#ended.delete(id))
-    this.#ended.set(id, { why: told, cancel })
+    const ended = new Ended(this.#ended, id, told)
+    this.#ended.set(id, ended)
+    this.#clockwork.set(ended, this.#clockwork.now() + rememberMs)
   }
 
   close(): void {
-    for (const { cancel } of this.#ended.values()) cancel()
+    for (const ended of this.#ended.values()) this.#clockwork.clear(ended)
     this.#ended.clear()
+  }
+}
+
+/** A session that has ended, until it is forgotten. */
+class Ended implements Alarm {
+  readonly why: Closing
+  ringsAt = NEVER
+  readonly #all: Map<string, Ended>
+  readonly #id: string
+
+  constructor(all: Map<string, Ended>, id: string, why: Closing) {
+    this.#all = all
+    this.#id = id
+    this.why = why
+  }
+
+  ring(): void {
+    this.#all.delete(this.#id)
   }
 }

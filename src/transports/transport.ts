@@ -1,6 +1,8 @@
+import type { Clockwork } from "../kernel/clockwork.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 
+export type { Alarm, Clockwork } from "../kernel/clockwork.ts"
 export type { Batch } from "../kernel/codec.ts"
 export type { Link, LinkSink } from "../kernel/link.ts"
 
@@ -50,6 +52,8 @@ export interface LinkOrigin {
 /** What the hub lends an acceptor. */
 export interface Door {
   readonly runtime: Runtime
+  /** Alarms for the deadlines of many links, which may ring a little late: cheaper than `runtime.after` for each. */
+  readonly clockwork: Clockwork
   /** Id of this hub, for every answer. */
   readonly hub: string
   /** Largest batch a link may bring in, in bytes. */

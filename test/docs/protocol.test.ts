@@ -2,6 +2,7 @@ import { type Channel, createChannel } from "everwire"
 import { type Acceptor, createHub, type Door, type HttpExchange, type Hub, type HubOptions } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../src/kernel/codec.ts"
 import * as defaults from "../../src/kernel/defaults.ts"
 import { type Closing, closing } from "../../src/kernel/errors.ts"
@@ -306,7 +307,7 @@ async function judge(state: string, event: string): Promise<{ state: string; bye
 function createSession(runtime: VirtualRuntime, seat: typeof defaults.HUB_ACK | typeof defaults.CHANNEL_ACK): Session {
   const ignore = (): void => {}
   return new Session(
-    runtime,
+    new Clockwork(runtime),
     { deliver: ignore, control: ignore, doubted: ignore, silent: ignore, answered: ignore },
     { ...seat, speakMs: defaults.SPEAK_MS, patienceMs: defaults.PATIENCE_MS },
   )
@@ -350,8 +351,10 @@ function createWorld(): { channel: Channel; bring(status: string): Promise<void>
 async function openStream(): Promise<{ link: Link; stream: { readonly written: string } }> {
   let link: Link | undefined
   const sink: LinkSink = { batch() {}, closed() {}, writable() {} }
+  const runtime = createVirtualRuntime()
   const open = sseAcceptor().open({
-    runtime: createVirtualRuntime(),
+    runtime,
+    clockwork: new Clockwork(runtime),
     hub: "hub",
     maxBatchBytes: 1_000,
     holdMs: 1_000,

@@ -1,5 +1,6 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
 import { CHANNEL_ACK, HUB_ACK, LINK_BUFFER_BYTES } from "../../src/kernel/defaults.ts"
 import type { Link } from "../../src/kernel/link.ts"
@@ -36,7 +37,7 @@ function desk(settings: SessionSettings = HUB): Desk {
   const runtime = createVirtualRuntime()
   const told: string[] = []
   const session = new Session(
-    runtime,
+    new Clockwork(runtime),
     {
       deliver: (packet) => told.push(`deliver ${packet}`),
       control: (_, packet) => told.push(`control ${packet}`),
@@ -224,7 +225,7 @@ describe("hearing", () => {
     const link = new TestLink()
     let delivered = 0
     const session = new Session(
-      runtime,
+      new Clockwork(runtime),
       {
         deliver() {
           delivered++

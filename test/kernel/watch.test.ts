@@ -1,5 +1,6 @@
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { CHANNEL_ACK, HUB_ACK } from "../../src/kernel/defaults.ts"
 import type { Due } from "../../src/kernel/pulse.ts"
 import { Watch } from "../../src/kernel/watch.ts"
@@ -14,7 +15,7 @@ function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
   const runtime = createVirtualRuntime()
   const due: Due[] = []
   const watch = new Watch(
-    runtime,
+    new Clockwork(runtime),
     { ...seat, ...FIGURES },
     {
       due: (what) => {

@@ -6,6 +6,7 @@ import {
   type VirtualRuntime,
 } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { closing } from "../../src/kernel/errors.ts"
 import type { Batch, Link, LinkSink } from "../../src/transports/transport.ts"
 
@@ -40,6 +41,7 @@ function place(options: Partial<NetworkOptions> = {}): Place {
   for (const name of ["websocket", "sse"]) {
     network.acceptor(name).open({
       runtime,
+      clockwork: new Clockwork(runtime),
       hub: "hub",
       maxBatchBytes: 1,
       holdMs: 1,
@@ -123,7 +125,16 @@ describe("a link of the network", () => {
   it("tells truly what the network does not take, and when there is room again", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime, windowBytes: 100 })
-    network.acceptor("x").open({ runtime, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
+    network
+      .acceptor("x")
+      .open({
+        runtime,
+        clockwork: new Clockwork(runtime),
+        hub: "",
+        maxBatchBytes: 1,
+        holdMs: 1,
+        admit: () => sinkInto([]),
+      })
     let room = 0
     const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
     const link = network.dialer("x").dial(
@@ -292,7 +303,9 @@ describe("several hubs that listen", () => {
         arrived.push(hub)
         return sinkInto([])
       }
-      network.acceptor("x").open({ runtime: machine, hub, maxBatchBytes: 1, holdMs: 1, admit })
+      network
+        .acceptor("x")
+        .open({ runtime: machine, clockwork: new Clockwork(machine), hub, maxBatchBytes: 1, holdMs: 1, admit })
       return machine
     })
     if (crashes !== undefined) network.crash(machines[crashes])
@@ -316,7 +329,8 @@ describe("several hubs that listen", () => {
   it("lose only their own links when one of them dies", () => {
     const { runtime, network, near } = open()
     const other = runtime.machine()
-    network.acceptor("sse").open({ runtime: other, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
+    const clockwork = new Clockwork(other)
+    network.acceptor("sse").open({ runtime: other, clockwork, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
     network.crash(other)
     runtime.advance(100)
     expect(near.told).toEqual([])

@@ -1,4 +1,5 @@
 import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/kernel/codec.ts"
 import { CHANNEL_ACK, HUB_ACK, PATIENCE_MS, PROTOCOL_VERSION, SPEAK_MS } from "../../src/kernel/defaults.ts"
 import { type Closing, closing, EverwireError } from "../../src/kernel/errors.ts"
@@ -23,7 +24,7 @@ export abstract class Seat implements SessionHost {
 
   constructor(machine: Machine, settings: SessionSettings) {
     this.machine = machine
-    this.session = new Session(machine, this, settings)
+    this.session = new Session(new Clockwork(machine), this, settings)
   }
 
   say(size: number, binary: boolean): void {
@@ -211,6 +212,7 @@ export function createPair(seed: number, swapped: boolean): Pair {
   const dialing = new DialingSeat(near, { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...GRANTED }, network.dialer("any"))
   network.acceptor("any").open({
     runtime: far,
+    clockwork: new Clockwork(far),
     hub: "model",
     maxBatchBytes: Number.POSITIVE_INFINITY,
     holdMs: 0,

@@ -1,3 +1,4 @@
+import { Clockwork } from "../../kernel/clockwork.ts"
 import type { Packet } from "../../kernel/codec.ts"
 import type { Link, LinkSink } from "../../kernel/link.ts"
 import type { LinkOrigin, Target } from "../../transports/transport.ts"
@@ -68,6 +69,7 @@ export class Bench implements EndHost {
       const bench = new Bench(law, subject, rig)
       bench.#where = await rig.listen({
         runtime: bench.timers.hub,
+        clockwork: new Clockwork(bench.timers.hub),
         hub: rig.runtime.id(),
         maxBatchBytes: subject.traits.maxBatchBytes,
         holdMs: bench.holdMs,

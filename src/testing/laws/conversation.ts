@@ -1,3 +1,4 @@
+import { Clockwork } from "../../kernel/clockwork.ts"
 import type { Packet } from "../../kernel/codec.ts"
 import * as defaults from "../../kernel/defaults.ts"
 import { EverwireError } from "../../kernel/errors.ts"
@@ -29,7 +30,7 @@ export class Speaker implements SessionHost {
     this.#seat = seat
     const pulse = { speakMs: defaults.SPEAK_MS, patienceMs: defaults.PATIENCE_MS }
     const acks = seat === "hub" ? defaults.HUB_ACK : defaults.CHANNEL_ACK
-    this.session = new Session(bench.timers[seat], this, { ...pulse, ...acks, ...settings })
+    this.session = new Session(new Clockwork(bench.timers[seat]), this, { ...pulse, ...acks, ...settings })
   }
 
   /** Says so many messages. */

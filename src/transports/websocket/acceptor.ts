@@ -1,5 +1,5 @@
+import { type Alarm, type Clockwork, NEVER } from "../../kernel/clockwork.ts"
 import type { Closing } from "../../kernel/errors.ts"
-import type { Runtime } from "../../kernel/runtime.ts"
 import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
 
@@ -12,25 +12,25 @@ export function websocketAcceptor(): Acceptor {
     name: "websocket",
     open: (door) => ({
       socket(socket, origin) {
-        const link = new SocketLink(socket, door.runtime)
+        const link = new SocketLink(socket, door.clockwork)
         link.sink = door.admit(link, origin)
       },
     }),
   }
 }
 
-class SocketLink implements Link, SocketSink {
+class SocketLink implements Link, SocketSink, Alarm {
   readonly name = "websocket"
   sink: LinkSink | undefined
   readonly #socket: ServerSocket
-  readonly #runtime: Runtime
+  readonly #clockwork: Clockwork
   #closed = false
-  /** Cuts a socket that does not finish its closing handshake. */
-  #cancelCut: (() => void) | undefined
+  /** When a socket that does not finish its closing handshake is cut off. */
+  ringsAt = NEVER
 
-  constructor(socket: ServerSocket, runtime: Runtime) {
+  constructor(socket: ServerSocket, clockwork: Clockwork) {
     this.#socket = socket
-    this.#runtime = runtime
+    this.#clockwork = clockwork
     socket.hear(this)
   }
 
@@ -46,7 +46,11 @@ class SocketLink implements Link, SocketSink {
     if (this.#closed) return
     this.#closed = true
     this.#socket.close(...writeClose(why))
-    this.#cancelCut = this.#runtime.after(CLOSE_GRACE_MS, () => this.#socket.terminate())
+    this.#clockwork.set(this, this.#clockwork.now() + CLOSE_GRACE_MS)
+  }
+
+  ring(): void {
+    this.#socket.terminate()
   }
 
   message(batch: Batch): void {
@@ -58,7 +62,7 @@ class SocketLink implements Link, SocketSink {
   }
 
   closed(code: number, reason: string): void {
-    this.#cancelCut?.()
+    this.#clockwork.clear(this)
     if (this.#closed) return
     this.#closed = true
     this.sink?.closed(readClose(code, reason))
