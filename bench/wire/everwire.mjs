@@ -8,6 +8,8 @@ import { RawWebSocket } from "./websocket.mjs"
 const ACK_PACKETS = 256
 const ACK_BYTES = 65_536
 const ACK_MS = 5_000
+/** Over HTTP, so many times as many packets and bytes. */
+const EXCHANGE_ACKS = 4
 
 /**
  * The channel's side of the protocol (docs/protocol.md) as far as a wire that never breaks needs it: hello, position,
@@ -16,6 +18,7 @@ const ACK_MS = 5_000
 class Seat {
   #carry
   #hear
+  #least
   #heard = 0
   #owed = 0
   #owedBytes = 0
@@ -24,9 +27,11 @@ class Seat {
   #spokeAt = Date.now()
   #owedSince = Number.POSITIVE_INFINITY
 
-  constructor(carry, hear) {
+  /** `least`: how many times what an ack is owed for on a WebSocket makes one go alone. */
+  constructor(carry, hear, least = 1) {
     this.#carry = carry
     this.#hear = hear
+    this.#least = least
     seats.add(this)
   }
 
@@ -43,7 +48,7 @@ class Seat {
     this.#owed += messages
     this.#owedBytes += bytes.length
     if (messages > 0 && this.#owed === messages) this.#owedSince = Date.now()
-    if (this.#owed >= ACK_PACKETS || this.#owedBytes >= ACK_BYTES) this.#say(this.#ack())
+    if (this.#owed >= this.#least * ACK_PACKETS || this.#owedBytes >= this.#least * ACK_BYTES) this.#say(this.#ack())
     this.#hear(bytes)
   }
 
@@ -51,7 +56,7 @@ class Seat {
     const packets = payloads.map((data) => `m${name}\t${JSON.stringify(data)}`)
     if (!this.#positioned) packets.unshift("n1")
     this.#positioned = true
-    if (2 * this.#owed >= ACK_PACKETS) packets.unshift(this.#ack())
+    if (2 * this.#owed >= this.#least * ACK_PACKETS) packets.unshift(this.#ack())
     return this.#say(packets.join("\n"))
   }
 
@@ -145,7 +150,7 @@ async function openStream({ port, hear }) {
   const up = new RawHttp(port)
   const down = new RawHttp(port)
   let uploads
-  const seat = new Seat((batch) => uploads.carry(batch), hear)
+  const seat = new Seat((batch) => uploads.carry(batch), hear, EXCHANGE_ACKS)
   const { link, ticket } = envelopeOf(await up.request("POST", path, `@{"up":1}\n${seat.hello()}`))
   uploads = new Uploads(up, path, link)
   await new Promise((resolve) =>
@@ -162,7 +167,7 @@ async function openPolls({ port, hear }) {
   const up = new RawHttp(port)
   const down = new RawHttp(port)
   let uploads
-  const seat = new Seat((batch) => uploads.carry(batch), hear)
+  const seat = new Seat((batch) => uploads.carry(batch), hear, EXCHANGE_ACKS)
   const welcome = await down.request("POST", path, `@{"up":1,"poll":1}\n${seat.hello()}`)
   const { link } = envelopeOf(welcome)
   uploads = new Uploads(up, path, link)

@@ -44,6 +44,9 @@ export const HUB_ACK = { ackMs: 250, ackPackets: 256, ackBytes: 65_536, prober: 
 /** Channel to hub: lazy, because a hub has many peers. */
 export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 256, ackBytes: 65_536, prober: true } as const
 
+/** Over HTTP, where an ack that goes alone is an exchange, so many times as many packets and bytes are waited for. */
+export const EXCHANGE_ACKS = 4
+
 /** A hub waits so long for the hello of an open link. */
 export const HELLO_DEADLINE_MS = 5_000
 /** A request body must have come in by then. */

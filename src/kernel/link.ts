@@ -13,6 +13,8 @@ import type { Closing } from "./errors.ts"
 export interface Link {
   /** The transport's name, for people and for `explain()`. */
   readonly name: string
+  /** Whether what goes alone costs an exchange of its own, as it does over HTTP: acks that go alone are rarer then. */
+  readonly exchanges?: boolean
   send(batch: Batch): void
   /** Ends the link and tells the other end why, as far as the wire allows. */
   close(closing: Closing): void
@@ -30,4 +32,9 @@ export interface LinkSink {
   closed(closing: Closing): void
   /** `bufferedBytes` has fallen after it was worth waiting for. */
   writable(): void
+  /**
+   * What a transport may put into the answer to a batch it was brought, where it answers anyway: an ack, which may overtake
+   * what was sent and may be lost. Undefined when there is none.
+   */
+  acknowledgement?(): Batch | undefined
 }

@@ -1,6 +1,6 @@
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { type Batch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
-import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import { BATCH_BYTES, EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -208,6 +208,13 @@ export class Session implements WatchHost, Flushable {
     }
   }
 
+  /** What has been heard, for an answer that goes on this link anyway. Undefined when it is not the current one. */
+  acknowledgement(link: Link): string | undefined {
+    if (this.link !== link) return undefined
+    this.#settleAck()
+    return `a${this.#inbox.heard}`
+  }
+
   /** The current link has room again. */
   writable(link: Link): void {
     if (this.link === link) this.#flush()
@@ -322,10 +329,8 @@ export class Session implements WatchHost, Flushable {
 
   /** An ack rides on what goes anyway once it is half due, so that a quick exchange is not an ack per message. */
   #rideAck(now: number): void {
-    const { owedPackets, owedBytes } = this.#inbox
-    const s = this.#settings
-    const due = owedPackets * 2 >= s.ackPackets || owedBytes * 2 >= s.ackBytes
-    if (owedPackets > 0 && (due || this.#watch.owedFor(now) >= s.ackMs / 2)) this.#acking = true
+    if (this.#inbox.owedPackets === 0) return
+    if (this.#owesPart(1 / 2) || this.#watch.owedFor(now) >= this.#settings.ackMs / 2) this.#acking = true
   }
 
   #settleAck(): void {
@@ -335,14 +340,21 @@ export class Session implements WatchHost, Flushable {
   }
 
   #owe(): void {
-    const { owedPackets, owedBytes } = this.#inbox
-    if (owedPackets >= this.#settings.ackPackets || owedBytes >= this.#settings.ackBytes) {
+    if (this.#owesPart(1)) {
       this.#acking = true
       this.#flushSoon()
       // A flow that only comes down is acknowledged by count; whether that goes up is asked as often as otherwise.
       const { prober, ackMs } = this.#settings
       if (prober && this.#watch.unprobedFor(this.#clockwork.now()) >= ackMs) this.probe()
     } else this.#watch.owes()
+  }
+
+  /** Whether so large a part of what makes an ack due has been heard. */
+  #owesPart(part: number): boolean {
+    const { owedPackets, owedBytes } = this.#inbox
+    const { ackPackets, ackBytes } = this.#settings
+    const least = this.link?.exchanges ? part * EXCHANGE_ACKS : part
+    return owedPackets >= least * ackPackets || owedBytes >= least * ackBytes
   }
 
   #answerProbe(link: Link, token: string): void {

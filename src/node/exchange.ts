@@ -4,6 +4,7 @@ import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
+import { ChunkedStream } from "./chunked-stream.ts"
 
 /** How long the rest of a refused body is listened to. */
 const LINGER_MS = 2_000
@@ -116,10 +117,15 @@ export class NodeExchange implements HttpExchange {
 
   stream(status: number, headers: Readonly<Record<string, string>>): HttpStream {
     const response = this.#response
+    const { socket } = response
+    const { httpVersionMajor, httpVersionMinor } = this.#request
     // The socket of HTTP/2 is nobody's to set, and has no delay.
-    if (this.#request.httpVersionMajor < 2) this.#request.socket.setNoDelay(true)
-    response.writeHead(status, headers)
+    if (httpVersionMajor < 2) this.#request.socket.setNoDelay(true)
+    // Before it has its turn on a pipelined connection, an answer has no socket.
+    const isChunked = httpVersionMajor === 1 && httpVersionMinor === 1 && socket !== null
+    response.writeHead(status, isChunked ? { ...headers, "transfer-encoding": "chunked" } : headers)
     response.flushHeaders()
+    if (isChunked) return new ChunkedStream(response, socket)
     return {
       get bufferedBytes() {
         return response.writableLength

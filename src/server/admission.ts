@@ -122,6 +122,10 @@ export class Gate implements LinkSink, Alarm {
     if (this.#state.stage === "admitted") this.#state.entry.session.writable(this.#link)
   }
 
+  acknowledgement(): Batch | undefined {
+    return this.#state.stage === "admitted" ? this.#state.entry.session.acknowledgement(this.#link) : undefined
+  }
+
   #hello(batch: Batch, { origin }: Extract<State, { stage: "waiting" }>): void {
     if (sizeOf(batch) > MAX_HELLO_BYTES) throw new EverwireError("too-large", "the hello is too large")
     const [first, ...later] = decodeBatch(batch)

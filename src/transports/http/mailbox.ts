@@ -12,6 +12,7 @@ import { type Envelope, encodeBody } from "./envelope.ts"
  */
 export class Mailbox implements Link {
   readonly name: string
+  readonly exchanges = true
   readonly id: string
   readonly hub: string
   bufferedBytes = 0
@@ -76,6 +77,13 @@ export class Mailbox implements Link {
     } else if (up > this.#up) {
       this.lost(closing("protocol-error", `upload ${up} after ${this.#up}`))
     }
+  }
+
+  /** Answers an upload that fetches nothing, with an ack of what it brought. */
+  confirm(exchange: HttpExchange, envelope: Envelope): void {
+    const ack = this.closing === undefined ? this.sink?.acknowledgement?.() : undefined
+    const stamp = this.stamp(envelope)
+    respond(exchange, 200, stamp, encodeBody(stamp, ack === undefined ? [] : [ack]))
   }
 
   /** Whether there is something to bring down. */

@@ -35,6 +35,7 @@ export interface Down {
  */
 export class Uplink implements Link {
   readonly name: string
+  readonly exchanges = true
   bufferedBytes = 0
   readonly #target: Target
   readonly #url: string

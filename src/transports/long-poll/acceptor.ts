@@ -1,12 +1,11 @@
 import { createHttpAcceptor } from "../http/acceptor.ts"
-import { respond } from "../http/answer.ts"
 import type { Acceptor } from "../transport.ts"
 
 /** The server half of long-poll: a poll is held until there is mail or the hold is over. */
 export function longPollAcceptor(): Acceptor {
   return createHttpAcceptor("long-poll", () => ({
     drain(mailbox, exchange, envelope, door) {
-      if (envelope.poll === undefined) return respond(exchange, 200, mailbox.stamp(envelope))
+      if (envelope.poll === undefined) return mailbox.confirm(exchange, envelope)
       const holdMs = Math.min(door.holdMs, envelope.holdMs ?? door.holdMs)
       mailbox.poll(exchange, envelope, (release) => door.runtime.after(holdMs, release))
     },

@@ -1,5 +1,4 @@
 import { createHttpAcceptor } from "../http/acceptor.ts"
-import { respond } from "../http/answer.ts"
 import type { Acceptor } from "../transport.ts"
 
 /**
@@ -9,7 +8,7 @@ import type { Acceptor } from "../transport.ts"
 export function shortPollAcceptor(): Acceptor {
   return createHttpAcceptor("short-poll", () => ({
     drain(mailbox, exchange, envelope, door, first) {
-      if (envelope.poll === undefined) return respond(exchange, 200, mailbox.stamp(envelope))
+      if (envelope.poll === undefined) return mailbox.confirm(exchange, envelope)
       mailbox.poll(exchange, envelope, (release) => door.runtime.after(first ? door.holdMs : 0, release))
     },
   }))

@@ -27,7 +27,7 @@ export function sseAcceptor(): Acceptor {
     const unused = new Map<Mailbox, string>()
     return {
       drain(mailbox, exchange, envelope, _door, first) {
-        if (!first) return respond(exchange, 200, mailbox.stamp(envelope))
+        if (!first) return mailbox.confirm(exchange, envelope)
         const ticket = door.runtime.id()
         tickets.set(ticket, mailbox)
         unused.set(mailbox, ticket)
@@ -70,11 +70,18 @@ function pour(mailbox: Mailbox, stream: HttpStream): void {
   pass()
 }
 
+/** The last batch that was made an event, and the event: a broadcast is the same batch on one stream after another. */
+let lastBatch: Batch = ""
+let lastEvent = ""
+
 /**
  * One event of `data:` lines alone (HTML standard, section 9.2.5): no field that could be injected into is ever written.
  * A packet never holds a raw CR or LF, so its lines are the batch's lines.
  */
 function writeEvent(batch: Batch): string {
-  if (typeof batch !== "string") return `data:=${toBase64(batch)}\n\n`
-  return `data:${batch.replaceAll("\n", "\ndata:")}\n\n`
+  if (batch === lastBatch) return lastEvent
+  const data = typeof batch === "string" ? batch.replaceAll("\n", "\ndata:") : `=${toBase64(batch)}`
+  lastBatch = batch
+  lastEvent = `data:${data}\n\n`
+  return lastEvent
 }

@@ -1,0 +1,51 @@
+// The server process: node server.mjs <peer> <transport>
+import { once } from "node:events"
+import { writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { Session } from "node:inspector"
+import { setImmediate as turn } from "node:timers/promises"
+import { Application } from "./application.mjs"
+import { answer } from "./processes.mjs"
+
+const [peer, transport] = process.argv.slice(2)
+const { serve } = await import(`./peers/${peer}.mjs`)
+
+// Held polls and idle keep-alive connections are the load's to end.
+const server = createServer({ keepAliveTimeout: 120_000, requestTimeout: 0 })
+const profiler = new Session()
+const application = new Application()
+application.peer = await serve({ server, application, transport })
+server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 })
+await once(server, "listening")
+
+import { PerformanceObserver } from "node:perf_hooks"
+let gcUs=0,gcs=0
+new PerformanceObserver(l=>{for(const e of l.getEntries()){gcUs+=e.duration*1000;gcs++}}).observe({entryTypes:["gc"]})
+const calls = ["greet", "count", "down", "broadcast", "rooms", "toRooms"]
+answer({
+  port: () => server.address().port,
+  ...Object.fromEntries(calls.map((name) => [name, (...args) => application[name](...args)])),
+  /** Whatever follows goes into a CPU profile. */
+  profile() {
+    profiler.connect()
+    profiler.post("Profiler.enable")
+    profiler.post("Profiler.start")
+  },
+  profiled: (file) =>
+    profiler.post("Profiler.stop", (_error, { profile }) => writeFileSync(file, JSON.stringify(profile))),
+  use() { const { user, system } = process.cpuUsage(); return { user, sys: system, gcUs, gcs } },
+  /** CPU so far, in microseconds. */
+  cpu() {
+    const { user, system } = process.cpuUsage()
+    return user + system
+  },
+  async memory() {
+    for (let n = 0; n < 5; n++) {
+      await turn()
+      globalThis.gc()
+    }
+    const { heapUsed, rss } = process.memoryUsage()
+    return { heap: heapUsed, rss }
+  },
+})
+if (process.env.PROF) { profiler.connect(); profiler.post("Profiler.enable"); setTimeout(()=>profiler.post("Profiler.start"),Number(process.env.PROFAT||3000)); setTimeout(()=>profiler.post("Profiler.stop",(_e,{profile})=>writeFileSync(process.env.PROF,JSON.stringify(profile))),Number(process.env.PROFAT||3000)+4000) }
