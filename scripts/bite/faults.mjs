@@ -44,8 +44,8 @@ export const faults = [
   {
     id: "a position is off by one",
     file: "src/kernel/session.ts",
-    find: "batch.push(`n${state.cursor + 1}`)",
-    plant: "batch.push(`n${state.cursor}`)",
+    find: "undefined : `n${this.#outbox.cursor + 1}`)",
+    plant: "undefined : `n${this.#outbox.cursor}`)",
   },
   {
     id: "late batches of an old link are heard",
@@ -62,14 +62,26 @@ export const faults = [
   {
     id: "the alarm is left when the link goes",
     file: "src/kernel/watch.ts",
-    find: "    this.#watching = false\n    this.#moments.probedAt = NEVER\n    this.#disarm()",
-    plant: "    this.#watching = false\n    this.#moments.probedAt = NEVER",
+    find: "    this.#watching = false\n    this.probedAt = NEVER\n    this.#clockwork.clear(this)",
+    plant: "    this.#watching = false\n    this.probedAt = NEVER",
   },
   {
     id: "acks forget one packet too many",
     file: "src/kernel/outbox.ts",
-    find: "while (this.acked < number && this.#head < this.#packets.length)",
-    plant: "while (this.acked <= number && this.#head < this.#packets.length)",
+    find: "if (piece === undefined || this.#base + countOf(piece) > this.acked) break",
+    plant: "if (piece === undefined || this.#base + countOf(piece) > this.acked + 1) break",
+  },
+  {
+    id: "a batch acknowledged in part is repeated whole",
+    file: "src/kernel/outbox.ts",
+    find: "encodeBatch(decodeBatch(piece.batch).slice(passed))",
+    plant: "piece.batch",
+  },
+  {
+    id: "peers are sent what was joined for another",
+    file: "src/kernel/outbox.ts",
+    find: "packets.some((packet, index) => packet !== lastPackets[index])",
+    plant: "packets[0] !== lastPackets[0]",
   },
   {
     id: "the outbox has no bound",
@@ -92,8 +104,8 @@ export const faults = [
   {
     id: "an ack ahead of the cursor is not heeded",
     file: "src/kernel/session.ts",
-    find: 'if (state.phase === "live" && state.cursor < this.#outbox.acked) {',
-    plant: 'if (state.phase === "live" && state.cursor < this.#outbox.acked - 1e9) {',
+    find: "this.#outbox.cursor < heard) this.#state.positioned = false",
+    plant: "this.#outbox.cursor < heard - 1e9) this.#state.positioned = false",
   },
   {
     id: "stale turns are obeyed",

@@ -27,22 +27,11 @@ export function text(bytes: Uint8Array): string {
   }
 }
 
-/** What was joined last, and to what: after a burst of broadcasts one session after another has the same to join. */
-let lastPackets: readonly Packet[] = []
-let lastText = ""
-
-/** Joins packets to one batch. The list is kept for comparison and must not be changed afterwards. */
+/** Joins packets to one batch. */
 export function encodeBatch(packets: readonly Packet[]): Batch {
   const first = packets[0]
   if (packets.length === 1 && typeof first === "string") return first
-  if (packets.length === lastPackets.length && packets.every((packet, index) => packet === lastPackets[index])) {
-    return lastText
-  }
-  if (packets.every((packet) => typeof packet === "string")) {
-    lastPackets = packets
-    lastText = packets.join("\n")
-    return lastText
-  }
+  if (packets.every((packet) => typeof packet === "string")) return packets.join("\n")
   const parts = packets.map((packet) => (typeof packet === "string" ? utf8(packet) : packet))
   const batch = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0))
   const view = new DataView(batch.buffer)

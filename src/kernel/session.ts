@@ -1,6 +1,6 @@
 import type { Clockwork, Flushable } from "./clockwork.ts"
-import { type Batch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
-import { BATCH_BYTES, EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "./codec.ts"
+import { EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -36,8 +36,6 @@ export interface SessionSettings extends PulseSettings {
 interface Live {
   readonly phase: "live"
   readonly link: Link
-  /** Number of the last packet handed to this link. */
-  cursor: number
   /** Whether this link has been told the number of our first packet on it. */
   positioned: boolean
   /** Number of the next packet heard on this link, once the other side has stated it. */
@@ -138,9 +136,8 @@ export class Session implements WatchHost, Flushable {
     const packets: Packet[] = []
     let room = RIDE_BYTES
     let sent = this.#outbox.acked
-    for (;;) {
-      const packet = this.#outbox.at(sent + 1)
-      if (packet === undefined || typeof packet !== "string" || 3 * packet.length > room) break
+    for (const packet of this.#outbox.unacknowledged()) {
+      if (typeof packet !== "string" || 3 * packet.length > room) break
       room -= 3 * packet.length
       packets.push(packet)
       sent++
@@ -165,10 +162,11 @@ export class Session implements WatchHost, Flushable {
     this.#progress(heard)
     this.rode(sent)
     const cursor = Math.max(sent, this.#outbox.acked)
+    this.#outbox.seek(cursor)
     // Taken once more, a link still brings what was sent on it before the take.
     const state = this.#state
     const expected = state.phase === "live" && state.link === link ? state.expected : undefined
-    this.#state = { phase: "live", link, cursor, positioned: false, expected }
+    this.#state = { phase: "live", link, positioned: false, expected }
     this.#leading = opening.length > 0 ? [...opening] : undefined
     this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked)
     this.#flush()
@@ -244,7 +242,7 @@ export class Session implements WatchHost, Flushable {
 
   /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
   end(): { unacknowledged: Packet[]; unsent: number } {
-    const unacknowledged = this.#outbox.from(this.#outbox.acked + 1)
+    const unacknowledged = [...this.#outbox.unacknowledged()]
     const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
     this.#state = { phase: "ended" }
     this.#watch.stop()
@@ -283,28 +281,21 @@ export class Session implements WatchHost, Flushable {
     if (state.phase !== "live") return
     const now = this.#clockwork.now()
     this.#rideAck(now)
-    while (state.cursor < this.#outbox.said && state.link.bufferedBytes < LINK_BUFFER_BYTES) {
+    while (this.#outbox.cursor < this.#outbox.said && state.link.bufferedBytes < LINK_BUFFER_BYTES) {
       this.#send(state.link, this.#nextBatch(state), now)
       this.#watch.waits(now)
     }
-    if (this.#acking || this.#leading !== undefined) this.#send(state.link, encodeBatch(this.#takeLeading()), now)
+    const leading = this.#takeLeading()
+    if (leading !== undefined) this.#send(state.link, leading, now)
   }
 
   /** What leads, then as much of what the link has not been handed as makes a batch. */
   #nextBatch(state: Live): Batch {
-    const batch = this.#takeLeading()
-    if (!state.positioned) batch.push(`n${state.cursor + 1}`)
+    const leading = this.#takeLeading(state.positioned ? undefined : `n${this.#outbox.cursor + 1}`)
     state.positioned = true
-    let bytes = 0
-    do {
-      const packet = this.#outbox.at(state.cursor + 1)
-      if (packet === undefined || (bytes > 0 && bytes + sizeOf(packet) > BATCH_BYTES)) break
-      batch.push(packet)
-      bytes += sizeOf(packet) + 1
-      state.cursor++
-    } while (bytes < BATCH_BYTES)
-    this.rode(state.cursor)
-    return encodeBatch(batch)
+    const batch = this.#outbox.next()
+    this.rode(this.#outbox.cursor)
+    return leading === undefined ? batch : joinBatches([leading, batch])
   }
 
   #send(link: Link, batch: Batch, now: number): void {
@@ -317,14 +308,16 @@ export class Session implements WatchHost, Flushable {
     this.#leading.push(packet)
   }
 
-  #takeLeading(): Packet[] {
-    const leading: Packet[] = this.#leading ?? []
-    this.#leading = undefined
+  /** The unnumbered packets that lead a batch, if there are any, with the position last. */
+  #takeLeading(position?: string): Batch | undefined {
     if (this.#acking) {
-      leading.push(`a${this.#inbox.heard}`)
+      this.#lead(`a${this.#inbox.heard}`)
       this.#settleAck()
     }
-    return leading
+    if (position !== undefined) this.#lead(position)
+    const leading = this.#leading
+    this.#leading = undefined
+    return leading && encodeBatch(leading)
   }
 
   /** An ack rides on what goes anyway once it is half due, so that a quick exchange is not an ack per message. */
@@ -376,7 +369,7 @@ export class Session implements WatchHost, Flushable {
     const answered = token > 0 && token === this.#probe
     if (answered) this.#watch.answered()
     if (this.#progress(heard) || answered) this.#host.answered()
-    if (this.#state.phase === "live" && this.#state.cursor < this.#outbox.said) this.#flushSoon()
+    if (this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
   }
 
   #hearPosition(packet: string): void {
@@ -388,13 +381,9 @@ export class Session implements WatchHost, Flushable {
 
   #progress(heard: number): boolean {
     if (heard <= this.#outbox.acked) return false
+    // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
+    if (this.#state.phase === "live" && this.#outbox.cursor < heard) this.#state.positioned = false
     this.#outbox.ack(heard)
-    const state = this.#state
-    if (state.phase === "live" && state.cursor < this.#outbox.acked) {
-      // More had been heard on an older link than this one was to repeat: go on behind it, and say where.
-      state.cursor = this.#outbox.acked
-      state.positioned = false
-    }
     this.#watch.progressed(this.#outbox.said > this.#outbox.acked)
     return true
   }

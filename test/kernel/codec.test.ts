@@ -70,23 +70,3 @@ describe("text and bytes", () => {
     expect([sizeOf("abc"), sizeOf(bytes(1, 2))]).toEqual([3, 2])
   })
 })
-
-describe("joining the same packets again", () => {
-  it("gives what it gave before, and something else as soon as one packet differs", () => {
-    const burst = () => encodeBatch(["ma\t1", "mb\t2"])
-    expect([burst(), encodeBatch(["ma\t1", "mb\t3"]), burst(), encodeBatch(["ma\t1"]), burst()]).toEqual([
-      "ma\t1\nmb\t2",
-      "ma\t1\nmb\t3",
-      "ma\t1\nmb\t2",
-      "ma\t1",
-      "ma\t1\nmb\t2",
-    ])
-  })
-
-  it("does not take bytes for the text of the same packets", () => {
-    const bytes = new Uint8Array([109, 97, 10])
-    expect(decodeBatch(encodeBatch(["ma\t1", bytes]))).toEqual(["ma\t1", bytes])
-    expect(decodeBatch(encodeBatch(["ma\t1", "mb\t2"]))).toEqual(["ma\t1", "mb\t2"])
-    expect(decodeBatch(encodeBatch(["ma\t1", bytes]))).toEqual(["ma\t1", bytes])
-  })
-})

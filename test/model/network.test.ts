@@ -125,16 +125,14 @@ describe("a link of the network", () => {
   it("tells truly what the network does not take, and when there is room again", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime, windowBytes: 100 })
-    network
-      .acceptor("x")
-      .open({
-        runtime,
-        clockwork: new Clockwork(runtime),
-        hub: "",
-        maxBatchBytes: 1,
-        holdMs: 1,
-        admit: () => sinkInto([]),
-      })
+    network.acceptor("x").open({
+      runtime,
+      clockwork: new Clockwork(runtime),
+      hub: "",
+      maxBatchBytes: 1,
+      holdMs: 1,
+      admit: () => sinkInto([]),
+    })
     let room = 0
     const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
     const link = network.dialer("x").dial(
@@ -330,7 +328,9 @@ describe("several hubs that listen", () => {
     const { runtime, network, near } = open()
     const other = runtime.machine()
     const clockwork = new Clockwork(other)
-    network.acceptor("sse").open({ runtime: other, clockwork, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
+    network
+      .acceptor("sse")
+      .open({ runtime: other, clockwork, hub: "", maxBatchBytes: 1, holdMs: 1, admit: () => sinkInto([]) })
     network.crash(other)
     runtime.advance(100)
     expect(near.told).toEqual([])
