@@ -47,9 +47,7 @@ export class Clockwork {
   /** Sets an alarm, for another moment if it was set already. */
   set(alarm: Alarm, at: number): void {
     const delayMs = Math.max(0, at - this.now())
-    // Whole multiples of a power of two: alarms of different delays meet in the same slots.
-    const grainMs = 2 ** Math.max(0, Math.floor(Math.log2(delayMs * this.#slack)))
-    const slotAt = this.#slack > 0 ? Math.ceil(at / grainMs) * grainMs : at
+    const slotAt = this.#slotOf(at, delayMs * this.#slack)
     if (slotAt === alarm.ringsAt) return
     this.clear(alarm)
     let slot = this.#slots.get(slotAt)
@@ -74,6 +72,13 @@ export class Clockwork {
   /** Has it flushed at the end of the tick. Whoever asks twice is flushed twice. */
   flushSoon(flushable: Flushable): void {
     if (this.#flushing.push(flushable) === 1) this.runtime.soon(this.#endTick)
+  }
+
+  /** Whole multiples of a power of two, so that alarms of different delays meet in the same slots. */
+  #slotOf(at: number, slackMs: number): number {
+    if (slackMs < 1) return at
+    const grainMs = 2 ** (31 - Math.clz32(slackMs))
+    return Math.ceil(at / grainMs) * grainMs
   }
 
   readonly #endTick = (): void => {

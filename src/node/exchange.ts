@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Clockwork } from "../kernel/clockwork.ts"
 import { utf8 } from "../kernel/codec.ts"
-import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
-import type { Runtime } from "../kernel/runtime.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
+import { readBody, takeBody } from "./body.ts"
 import { ChunkedStream } from "./chunked-stream.ts"
 
 /** How long the rest of a refused body is listened to. */
@@ -40,9 +40,11 @@ export class NodeExchange implements HttpExchange {
   readonly #query: string
   readonly #request: FrameworkRequest
   readonly #response: ServerResponse
-  readonly #runtime: Runtime
+  readonly #clockwork: Clockwork
+  /** Whether the body was taken whole. Node calls the request complete a moment later. */
+  #isRead = false
 
-  constructor(request: IncomingMessage, response: ServerResponse, runtime: Runtime) {
+  constructor(request: IncomingMessage, response: ServerResponse, clockwork: Clockwork) {
     const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
@@ -51,7 +53,7 @@ export class NodeExchange implements HttpExchange {
     this.#query = query
     this.#request = request
     this.#response = response
-    this.#runtime = runtime
+    this.#clockwork = clockwork
   }
 
   /** A socket that breaks in the middle of anything must not end the process. */
@@ -64,50 +66,29 @@ export class NodeExchange implements HttpExchange {
     return new URLSearchParams(this.#query).get(name) ?? undefined
   }
 
-  body(maxBytes: number): Promise<Uint8Array> {
+  async body(maxBytes: number): Promise<Uint8Array> {
     const request = this.#request
     // A parser that lets a body of another type pass may leave an empty object behind (body-parser 1 does).
     if (request.readableDidRead || request.body instanceof Uint8Array || typeof request.body === "string") {
       return this.#parsedBody(maxBytes)
     }
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      let bytes = 0
-      let settled = false
-      // The listeners stay when it is settled: what still comes is thrown away.
-      const settle = (how: () => void): void => {
-        if (settled) return
-        settled = true
-        cancel()
-        how()
-      }
-      const fail = (code: "too-large" | "timeout" | "network", message: string): void =>
-        settle(() => reject(new EverwireError(code, message)))
-      const cancel = this.#runtime.after(BODY_DEADLINE_MS, () => fail("timeout", "the body did not end in time"))
-      request.on("data", (chunk: Buffer) => {
-        if (settled) return
-        bytes += chunk.length
-        if (bytes <= maxBytes) chunks.push(chunk)
-        else fail("too-large", `a body may hold ${maxBytes} bytes`)
-      })
-      request.on("end", () =>
-        settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))),
-      )
-      request.on("close", () => fail("network", "the body broke off"))
-    })
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    const body = takeBody(request, maxBytes)
+    this.#isRead = body !== undefined
+    return body ?? readBody(request, maxBytes, this.#clockwork)
   }
 
   respond(status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array = ""): void {
     const response = this.#response
     if (response.headersSent || response.destroyed) return
     const isHttp1 = this.#request.httpVersionMajor < 2
-    const unread = isHttp1 && !this.#request.complete && this.#hasBody()
-    const head: Record<string, string> = { ...headers }
+    const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
+    const length = status === 204 ? undefined : { "content-length": String(Buffer.byteLength(body)) }
+    const head: Record<string, string> = { ...headers, ...length }
     // Connections are not a request's to close in HTTP/2.
     if (!isHttp1) delete head["connection"]
     // A body that was not read to its end would be taken for the next request on this connection.
     if (unread) head["connection"] = "close"
-    if (status !== 204) head["content-length"] = String(Buffer.byteLength(body))
     response.writeHead(status, head)
     // Node puts text into one piece with the head, which bytes are written behind.
     if (!unread) return void response.end(body)
@@ -153,7 +134,7 @@ export class NodeExchange implements HttpExchange {
    */
   #linger(run: () => void): void {
     const request = this.#request
-    const cancel = this.#runtime.after(LINGER_MS, run)
+    const cancel = this.#clockwork.runtime.after(LINGER_MS, run)
     request.once("close", () => {
       cancel()
       run()

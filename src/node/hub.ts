@@ -4,7 +4,6 @@ import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
 import { MAX_PAYLOAD_BYTES } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
-import { systemRuntime } from "../platform/system-runtime.ts"
 import { Hub, maxBatchBytes } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import { httpTransports, resolveAcceptors } from "../server/transports.ts"
@@ -35,11 +34,9 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   readonly #sockets: SocketServer<typeof HeardSocket>
   /** Undoes each `attach`. */
   readonly #detach: (() => void)[] = []
-  readonly #options: NodeHubOptions
 
   constructor(options: NodeHubOptions) {
     super(options, resolveAcceptors(options.transports ?? ["websocket", "sse", "long-poll", "short-poll"], transports))
-    this.#options = options
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
       noServer: true,
@@ -81,7 +78,7 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, mounted: boolean): boolean {
-    const exchange = new NodeExchange(request, response, this.#options.runtime ?? systemRuntime)
+    const exchange = new NodeExchange(request, response, this.clockwork)
     const taken = this.exchange(exchange, mounted)
     if (taken) exchange.outliveErrors()
     return taken

@@ -23,7 +23,7 @@ import { checkOrigin, type OriginHeaders, type OriginPolicy } from "./origin-che
 import type { Peer } from "./peer.ts"
 import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
-import { answerExchange, routeOf } from "./router.ts"
+import { answerExchange, type Routes, routeOf } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
 
 /** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
@@ -53,6 +53,8 @@ export class Hub<C extends Contract = AnyContract> {
   /** Id of this hub process, in every welcome and answer. */
   readonly id: string
   readonly path: string
+  /** For the doors of a server: what rings the deadlines of its exchanges. */
+  protected readonly clockwork: Clockwork
   readonly #runtime: Runtime
   readonly #policy: OriginPolicy
   readonly #maxPayloadBytes: number
@@ -61,6 +63,7 @@ export class Hub<C extends Contract = AnyContract> {
   readonly #handlers = new Handlers<Peer>()
   readonly #lifecycle = new Lifecycle<HubEvents>()
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
+  readonly #routes: Routes
   readonly #admission: AdmissionHost
   readonly #unwelcomed = new Unwelcomed()
   /** Set when `close` was called: what everybody who says hello is told. */
@@ -88,6 +91,7 @@ export class Hub<C extends Contract = AnyContract> {
     }
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
     const clockwork = new Clockwork(runtime, options.runtime === undefined ? SLACK : 0)
+    this.clockwork = clockwork
     this.#registry = new Registry(clockwork, limits)
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
     this.#admission = {
@@ -129,6 +133,12 @@ export class Hub<C extends Contract = AnyContract> {
       admit: (link, origin) => new Gate(this.#admission, this.#unwelcomed, link, origin),
     }
     this.#acceptors = new Map(acceptors.map((acceptor) => [acceptor.name, acceptor.open(door)]))
+    this.#routes = {
+      hub: this.id,
+      policy: this.#policy,
+      acceptors: this.#acceptors,
+      report: (error) => this.#failed(error, { stage: "hub" }),
+    }
   }
 
   /** Peers by id of every session, with or without a link at this moment. */
@@ -183,14 +193,7 @@ export class Hub<C extends Contract = AnyContract> {
   exchange(exchange: HttpExchange, mounted = false): boolean {
     const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
     if (name === undefined) return false
-    const routes = {
-      path: this.path,
-      hub: this.id,
-      policy: this.#policy,
-      acceptors: this.#acceptors,
-      report: (error: unknown) => this.#failed(error, { stage: "hub" }),
-    }
-    answerExchange(exchange, name, routes).catch((error: unknown) => this.#failed(error, { stage: "hub" }))
+    answerExchange(exchange, name, this.#routes).catch(this.#routes.report)
     return true
   }
 

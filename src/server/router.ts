@@ -5,7 +5,6 @@ import { checkOrigin, corsHeaders, type OriginPolicy } from "./origin-check.ts"
 
 /** What the router knows of its hub. */
 export interface Routes {
-  readonly path: string
   readonly hub: string
   readonly policy: OriginPolicy
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>

@@ -39,7 +39,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
   }
 
   const create = (exchange: HttpExchange): Mailbox => {
-    const mailbox: Mailbox = new Mailbox(name, door.runtime.id(), door.hub, door.runtime, () => forgetLater(mailbox))
+    const mailbox: Mailbox = new Mailbox(name, door.runtime.id(), door.hub, door.clockwork, () => forgetLater(mailbox))
     mailbox.sink = door.admit(mailbox, originOf(name, exchange))
     return mailbox
   }

@@ -1,3 +1,4 @@
+import type { Closing } from "../../kernel/errors.ts"
 import type { HttpExchange } from "../transport.ts"
 import { BYTES_TYPE, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
 
@@ -16,15 +17,21 @@ export function respond(
   envelope: Envelope,
   body: string | Uint8Array = writeEnvelope(envelope),
 ): void {
-  const headers: Record<string, string> = {
-    ...NO_STORE,
-    "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE,
-  }
-  if (envelope.close !== undefined) {
-    const { retryAfterMs } = envelope.close
+  const headers = typeof body === "string" ? TEXT_HEADERS : BYTES_HEADERS
+  exchange.respond(
+    status,
+    envelope.close === undefined ? headers : { ...headers, ...lastHeaders(envelope.close) },
+    body,
+  )
+}
+
+const TEXT_HEADERS = { ...NO_STORE, "content-type": TEXT_TYPE }
+const BYTES_HEADERS = { ...NO_STORE, "content-type": BYTES_TYPE }
+
+function lastHeaders({ retryAfterMs }: Closing): Record<string, string> {
+  return {
     // Where a balancer goes by connection, another connection is the only way to another hub.
-    headers["connection"] = "close"
-    if (retryAfterMs !== undefined) headers["retry-after"] = String(Math.ceil(retryAfterMs / 1000))
+    connection: "close",
+    ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
   }
-  exchange.respond(status, headers, body)
 }

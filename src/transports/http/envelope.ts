@@ -9,19 +9,19 @@ import { readCount } from "../../kernel/packet.ts"
  */
 export interface Envelope {
   /** Secret id of the link, minted by the hub. Absent in the first request. */
-  readonly link?: string
+  readonly link?: string | undefined
   /** Number of this upload. Absent when nothing is brought. */
-  readonly up?: number
+  readonly up?: number | undefined
   /** Number of this poll. Absent when nothing is fetched. */
-  readonly poll?: number
+  readonly poll?: number | undefined
   /** Longest hold the channel's network allows, in milliseconds. */
-  readonly holdMs?: number
+  readonly holdMs?: number | undefined
   /** Single-use ticket for the stream that belongs to this link. */
-  readonly ticket?: string
+  readonly ticket?: string | undefined
   /** Id of the hub that answers. */
-  readonly hub?: string
+  readonly hub?: string | undefined
   /** The link ends with this exchange. */
-  readonly close?: Closing
+  readonly close?: Closing | undefined
 }
 
 /** What a body may hold beside its batch. */
@@ -72,18 +72,24 @@ export function readEnvelope(line: string): Envelope {
     // refused below
   }
   if (typeof fields !== "object" || fields === null) throw protocolError("a body without an envelope")
-  const given = fields as Readonly<Record<string, unknown>> // an object; each field is narrowed here
-  const envelope: { -readonly [Key in keyof Envelope]: Envelope[Key] } = {}
-  for (const name of ["link", "ticket", "hub"] as const) {
-    const value = given[name]
-    if (typeof value === "string" && value.length <= 64) envelope[name] = value
+  const { link, up, poll, holdMs, ticket, hub, close } = fields as Readonly<Record<string, unknown>> // each is narrowed here
+  return {
+    link: readId(link),
+    up: readNumber(up),
+    poll: readNumber(poll),
+    holdMs: readNumber(holdMs),
+    ticket: readId(ticket),
+    hub: readId(hub),
+    close: close === undefined ? undefined : readClosing(close),
   }
-  for (const name of ["up", "poll", "holdMs"] as const) {
-    const value = given[name]
-    if (value !== undefined) envelope[name] = readCount(String(value))
-  }
-  if (given["close"] !== undefined) envelope.close = readClosing(given["close"])
-  return envelope
+}
+
+function readId(value: unknown): string | undefined {
+  return typeof value === "string" && value.length <= 64 ? value : undefined
+}
+
+function readNumber(value: unknown): number | undefined {
+  return value === undefined ? undefined : readCount(String(value))
 }
 
 function readLength(body: Uint8Array): number {

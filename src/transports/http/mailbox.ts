@@ -1,7 +1,7 @@
+import { type Alarm, type Clockwork, NEVER } from "../../kernel/clockwork.ts"
 import { joinBatches, sizeOf } from "../../kernel/codec.ts"
 import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
 import { type Closing, closing } from "../../kernel/errors.ts"
-import type { Runtime } from "../../kernel/runtime.ts"
 import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
 import { respond } from "./answer.ts"
 import { type Envelope, encodeBody } from "./envelope.ts"
@@ -10,7 +10,7 @@ import { type Envelope, encodeBody } from "./envelope.ts"
  * The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. The last answer is kept until
  * the next poll shows that it arrived, because a lost answer is asked for again.
  */
-export class Mailbox implements Link {
+export class Mailbox implements Link, Alarm {
   readonly name: string
   readonly exchanges = true
   readonly id: string
@@ -32,15 +32,17 @@ export class Mailbox implements Link {
   /** The answer to that poll, once given. */
   #answer: { envelope: Envelope; batches: Batch[] } | undefined
   /** The poll that is being held. */
-  #held: { exchange: HttpExchange; envelope: Envelope; cancel: () => void } | undefined
+  #held: { exchange: HttpExchange; envelope: Envelope } | undefined
+  /** When the hold is over. */
+  ringsAt = NEVER
   readonly #forget: () => void
-  readonly #runtime: Runtime
+  readonly #clockwork: Clockwork
 
-  constructor(name: string, id: string, hub: string, runtime: Runtime, forget: () => void) {
+  constructor(name: string, id: string, hub: string, clockwork: Clockwork, forget: () => void) {
     this.name = name
     this.id = id
     this.hub = hub
-    this.#runtime = runtime
+    this.#clockwork = clockwork
     this.#forget = forget
   }
 
@@ -98,15 +100,15 @@ export class Mailbox implements Link {
     const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES
     this.#batches = []
     this.bufferedBytes = 0
-    if (wasFull) this.#runtime.soon(() => this.#writable())
+    if (wasFull) this.#clockwork.runtime.soon(() => this.#writable())
     return [joinBatches(batches)]
   }
 
   /**
-   * Answers a poll: again with the same if it was answered before, at once if there is mail, else `hold` decides when to
-   * stop waiting by calling `release`.
+   * Answers a poll: again with the same if it was answered before, at once if there is mail, else when there is some or
+   * `holdMs` have passed.
    */
-  poll(exchange: HttpExchange, envelope: Envelope, hold: (release: () => void) => () => void): void {
+  poll(exchange: HttpExchange, envelope: Envelope, holdMs: number): void {
     const { poll = 0 } = envelope
     if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, this.#answer)
     if (poll < this.#poll || poll > this.#poll + 1) {
@@ -115,11 +117,14 @@ export class Mailbox implements Link {
     this.release() // a repetition of the held poll: its first asker has given up
     this.#poll = poll
     this.#answer = undefined
-    const held = { exchange, envelope, cancel: () => {} }
-    this.#held = held
-    this.onMail = () => this.release()
+    this.#held = { exchange, envelope }
+    this.onMail ??= () => this.release()
     if (this.hasMail) this.release()
-    else held.cancel = hold(() => this.release())
+    else this.#clockwork.set(this, this.#clockwork.now() + holdMs)
+  }
+
+  ring(): void {
+    this.release()
   }
 
   /** Answers the held poll with what there is. */
@@ -127,7 +132,7 @@ export class Mailbox implements Link {
     const held = this.#held
     if (held === undefined) return
     this.#held = undefined
-    held.cancel()
+    this.#clockwork.clear(this)
     this.#answer = { envelope: this.stamp(held.envelope), batches: this.take() }
     this.#respond(held.exchange, this.#answer)
   }

@@ -6,8 +6,7 @@ export function longPollAcceptor(): Acceptor {
   return createHttpAcceptor("long-poll", () => ({
     drain(mailbox, exchange, envelope, door) {
       if (envelope.poll === undefined) return mailbox.confirm(exchange, envelope)
-      const holdMs = Math.min(door.holdMs, envelope.holdMs ?? door.holdMs)
-      mailbox.poll(exchange, envelope, (release) => door.runtime.after(holdMs, release))
+      mailbox.poll(exchange, envelope, Math.min(door.holdMs, envelope.holdMs ?? door.holdMs))
     },
   }))
 }

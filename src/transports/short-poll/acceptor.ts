@@ -9,7 +9,7 @@ export function shortPollAcceptor(): Acceptor {
   return createHttpAcceptor("short-poll", () => ({
     drain(mailbox, exchange, envelope, door, first) {
       if (envelope.poll === undefined) return mailbox.confirm(exchange, envelope)
-      mailbox.poll(exchange, envelope, (release) => door.runtime.after(first ? door.holdMs : 0, release))
+      mailbox.poll(exchange, envelope, first ? door.holdMs : 0)
     },
   }))
 }

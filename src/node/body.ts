@@ -1,0 +1,83 @@
+import type { IncomingMessage } from "node:http"
+import { type Alarm, type Clockwork, NEVER } from "../kernel/clockwork.ts"
+import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
+import { EverwireError } from "../kernel/errors.ts"
+
+/**
+ * The whole body, if it has come with its head, as small ones do: then nothing has to be listened to. To be asked when
+ * the parser has gone on behind the head, which it has in the next tick.
+ */
+export function takeBody(request: IncomingMessage, maxBytes: number): Uint8Array | undefined {
+  const length = Number(request.headers["content-length"])
+  const isWhole = length > 0 && length <= maxBytes && request.readableLength === length
+  return isWhole ? (request.read() as Buffer) : undefined // no encoding was set
+}
+
+/**
+ * Reads the whole body of a request, counting bytes as they come.
+ *
+ * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`
+ */
+export function readBody(request: IncomingMessage, maxBytes: number, clockwork: Clockwork): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const reading = new Reading(maxBytes, clockwork, resolve, reject)
+    const broken = (): void => reading.fail(new EverwireError("network", "the body broke off"))
+    // The listeners stay when it is settled: what still comes is thrown away.
+    request.on("data", (chunk: Buffer) => reading.heard(chunk))
+    request.on("end", () => reading.ended())
+    request.on("close", broken)
+    if (request.destroyed) broken()
+  })
+}
+
+/** A body that is being read, until it is whole or its deadline has passed. */
+class Reading implements Alarm {
+  ringsAt = NEVER
+  readonly #maxBytes: number
+  readonly #clockwork: Clockwork
+  readonly #resolve: (body: Uint8Array) => void
+  readonly #reject: (error: EverwireError) => void
+  /** What has come; undefined when it is settled, so that a request which is answered much later holds nothing of it. */
+  #chunks: Buffer[] | undefined = []
+  #bytes = 0
+
+  constructor(
+    maxBytes: number,
+    clockwork: Clockwork,
+    resolve: (body: Uint8Array) => void,
+    reject: (error: EverwireError) => void,
+  ) {
+    this.#maxBytes = maxBytes
+    this.#clockwork = clockwork
+    this.#resolve = resolve
+    this.#reject = reject
+    clockwork.set(this, clockwork.now() + BODY_DEADLINE_MS)
+  }
+
+  heard(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes <= this.#maxBytes) this.#chunks?.push(chunk)
+    else this.fail(new EverwireError("too-large", `a body may hold ${this.#maxBytes} bytes`))
+  }
+
+  ended(): void {
+    const chunks = this.#settle()
+    if (chunks !== undefined) this.#resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+  }
+
+  fail(error: EverwireError): void {
+    if (this.#settle() !== undefined) this.#reject(error)
+  }
+
+  ring(): void {
+    this.fail(new EverwireError("timeout", "the body did not end in time"))
+  }
+
+  /** What had come, the first time. */
+  #settle(): Buffer[] | undefined {
+    const chunks = this.#chunks
+    this.#chunks = undefined
+    this.#clockwork.clear(this)
+    return chunks
+  }
+}
