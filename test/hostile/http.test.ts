@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, it } from "vitest"
 import { disposeAll } from "../support/hub-server.ts"
 import { startArena } from "./arena.ts"
@@ -271,6 +272,117 @@ describe("the stream of sse", () => {
   })
 })
 
+describe("the answer to an upload", () => {
+  it.each(overHttp)(
+    "acknowledges what it brought, on %s where it fetches nothing, and so does its repetition",
+    async (transport) => {
+      const arena = await startArena()
+      const { link } = await greet(arena.url, transport)
+      const upload = (): Promise<Answer> =>
+        ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2 }, 'n1\nmup\t"one"\nmup\t"two"') })
+      for (const answer of [await upload(), await upload()]) {
+        expect(envelopeOf(answer)).toEqual({ link, hub: arena.hub.id, up: 2 })
+        expect(answer.body.split("\n").slice(1)).toEqual(["a2"])
+      }
+      await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, close: { code: "closed", reason: "" } }) })
+      await arena.settled()
+    },
+  )
+})
+
+describe("a stream of sse on a connection of HTTP/1", () => {
+  /** The chunks of a body, put together (RFC 9112, section 7.1). */
+  function unchunk(text: string): { body: string; ended: boolean } {
+    let body = ""
+    for (let rest = text; ; ) {
+      const [size = ""] = rest.split("\r\n", 1)
+      const start = size.length + 2
+      const bytes = Number.parseInt(size, 16)
+      if (bytes === 0) return { body, ended: rest.slice(start) === "\r\n" }
+      if (Number.isNaN(bytes) || rest.length < start + bytes + 2) return { body, ended: false }
+      expect(rest.slice(start + bytes, start + bytes + 2)).toBe("\r\n")
+      body += rest.slice(start, start + bytes)
+      rest = rest.slice(start + bytes + 2)
+    }
+  }
+
+  /** Opens a stream after whatever else was asked on the connection, and waits for this on it. */
+  async function streamed(
+    port: number,
+    before: string,
+    ticket: string,
+    version: string,
+    mark: string,
+  ): Promise<string> {
+    const { socket, text } = await openTcp(port)
+    const came = new Promise<void>((resolve) => socket.on("data", () => text().includes(mark) && resolve()))
+    socket.write(`${before}GET /everwire/sse?ticket=${ticket} HTTP/${version}\r\nHost: x\r\n\r\n`)
+    await came
+    socket.destroy()
+    return text().slice(text().lastIndexOf("HTTP/1.1 200"))
+  }
+
+  it("comes in chunks of bytes, whatever characters they hold", async () => {
+    const arena = await startArena()
+    arena.hub.onPeer((peer) => peer.send("x", "\u00fc\u20ac end"))
+    const { ticket } = await greet(arena.url, "sse")
+    const [head = "", ...rest] = (await streamed(arena.port, "", ticket, "1.1", "end")).split("\r\n\r\n")
+    expect(head).toMatch(/transfer-encoding: chunked/i)
+    const { body } = unchunk(rest.join("\r\n\r\n"))
+    expect(Buffer.from(body, "latin1").toString()).toMatch(/^data:w\{.*\ndata:n1\ndata:mx\t"\u00fc\u20ac end"\n\n$/)
+    await arena.settled()
+  })
+
+  it("has no chunks in HTTP/1.0", async () => {
+    const arena = await startArena()
+    const { ticket } = await greet(arena.url, "sse")
+    const [head = "", body = ""] = (await streamed(arena.port, "", ticket, "1.0", "data:w{")).split("\r\n\r\n")
+    expect(head).not.toMatch(/chunked/i)
+    expect(body).toMatch(/^data:w\{/)
+    await arena.settled()
+  })
+
+  it("waits for its turn behind a request that was pipelined before it", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, "long-poll")
+    const poll = bodyOf({ link, poll: 2 })
+    const before = `POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\nContent-Length: ${poll.length}\r\n\r\n${poll}`
+    const { ticket } = await greet(arena.url, "sse")
+    const peers = [...arena.hub.peers.values()]
+    const stream = streamed(arena.port, before, ticket, "1.1", "data:w{")
+    const taken = new Promise<void>((resolve) => {
+      arena.server.on("request", (request) => request.method === "GET" && resolve())
+    })
+    await taken
+    for (const peer of peers) peer.send("x", "the poll is over")
+    const [head = "", ...rest] = (await stream).split("\r\n\r\n")
+    expect(head).toMatch(/text\/event-stream/)
+    expect(unchunk(rest.join("\r\n\r\n")).body).toMatch(/^data:w\{/)
+    await arena.settled()
+  })
+
+  it("ends as a body ends, and the connection takes the next request", async () => {
+    const arena = await startArena()
+    const { link, ticket } = await greet(arena.url, "sse")
+    const { socket, text } = await openTcp(arena.port)
+    const until = (mark: string): Promise<void> =>
+      new Promise((resolve) => socket.on("data", () => text().includes(mark) && resolve()))
+    const welcomed = until("data:w{")
+    socket.write(`GET /everwire/sse?ticket=${ticket} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await welcomed
+    const ended = until("0\r\n\r\n")
+    await ask(`${arena.url}/sse`, { body: bodyOf({ link, up: 2 }, "z") })
+    await ended
+    const [, ...stream] = text().split("\r\n\r\n")
+    expect(unchunk(stream.join("\r\n\r\n"))).toMatchObject({ ended: true })
+    const next = until("204 No Content")
+    socket.write("GET /everwire/sse?ticket=none HTTP/1.1\r\nHost: x\r\n\r\n")
+    await next
+    socket.destroy()
+    await arena.settled()
+  })
+})
+
 describe("methods and paths", () => {
   it.each(["PUT", "DELETE", "PATCH", "HEAD"])("%s is answered 405 on every transport", async (method) => {
     const arena = await startArena()
@@ -355,6 +467,7 @@ describe("bodies", () => {
       const taken = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
       socket.write(`POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n4\r\n@{}`)
       await taken
+      await turn() // the deadline counts from when the parser has gone on behind the head
       await arena.pass(16_000)
       // What still comes is listened to for another moment.
       await arena.pass(3_000)

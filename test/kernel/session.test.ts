@@ -304,6 +304,49 @@ describe("acknowledging", () => {
   })
 })
 
+describe("over HTTP, where what goes alone is an exchange", () => {
+  function overHttp(): Desk {
+    const it = desk()
+    const link = Object.assign(new TestLink(), { exchanges: true })
+    it.session.attach(link, 0)
+    it.session.hear(link, ["n1"])
+    return { ...it, link }
+  }
+
+  it("an ack goes alone for four times as many packets", () => {
+    const { runtime, session, link } = overHttp()
+    for (let n = 1; n < 4 * HUB_ACK.ackPackets; n++) session.hear(link, ["mx\t1"])
+    runtime.drain()
+    expect(link.take()).toEqual([])
+    session.hear(link, ["mx\t1"])
+    runtime.drain()
+    expect(link.take()).toEqual(["a1024"])
+  })
+
+  it("an ack that an answer takes along is owed no more", () => {
+    const { runtime, session, link } = overHttp()
+    session.hear(link, ["mx\t1", "mx\t2"])
+    expect(session.acknowledgement(link)).toBe("a2")
+    runtime.advance(1_000)
+    expect(link.take()).toEqual([])
+    session.hear(link, ["mx\t3"])
+    runtime.advance(HUB_ACK.ackMs)
+    expect(link.take()).toEqual(["a3"])
+  })
+
+  it("an answer is told again what it was told before, because it may have been lost", () => {
+    const { session, link } = overHttp()
+    session.hear(link, ["mx\t1"])
+    expect([session.acknowledgement(link), session.acknowledgement(link)]).toEqual(["a1", "a1"])
+  })
+
+  it("the answer on a link that is not the current one says nothing", () => {
+    const { session, link } = overHttp()
+    session.hear(link, ["mx\t1"])
+    expect(session.acknowledgement(new TestLink())).toBeUndefined()
+  })
+})
+
 describe("a link that does not answer", () => {
   it("is probed by a channel, then doubted, and stays current meanwhile", () => {
     const { runtime, session, link, told } = linked(CHANNEL)

@@ -1,0 +1,155 @@
+import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { type Alarm, Clockwork, NEVER } from "../../src/kernel/clockwork.ts"
+
+interface Desk {
+  readonly runtime: VirtualRuntime
+  readonly clockwork: Clockwork
+  /** Which alarms have rung, and when. */
+  readonly rung: [name: string, at: number][]
+  alarm(name: string, then?: () => void): Alarm
+}
+
+function desk(slack?: number): Desk {
+  const runtime = createVirtualRuntime({ now: 0 })
+  const rung: [string, number][] = []
+  return {
+    runtime,
+    clockwork: new Clockwork(runtime, slack),
+    rung,
+    alarm: (name, then = () => {}) => ({
+      ringsAt: NEVER,
+      ring() {
+        rung.push([name, runtime.now()])
+        then()
+      },
+    }),
+  }
+}
+
+describe("an alarm", () => {
+  it("rings once, at its moment", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    const one = alarm("one")
+    clockwork.set(one, 250)
+    expect(one.ringsAt).toBe(250)
+    runtime.advance(1_000)
+    expect([rung, one.ringsAt, runtime.pending()]).toEqual([[["one", 250]], NEVER, 0])
+  })
+
+  it("rings at the last moment it was set for", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    const one = alarm("one")
+    clockwork.set(one, 250)
+    clockwork.set(one, 100)
+    clockwork.set(one, 400)
+    runtime.advance(1_000)
+    expect(rung).toEqual([["one", 400]])
+  })
+
+  it("that is cleared never rings, and leaves no timer", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    const [one, two] = [alarm("one"), alarm("two")]
+    clockwork.set(one, 100)
+    clockwork.set(two, 100)
+    clockwork.clear(one)
+    expect(runtime.pending()).toBe(1)
+    clockwork.clear(two)
+    expect(runtime.pending()).toBe(0)
+    clockwork.clear(two)
+    runtime.advance(1_000)
+    expect(rung).toEqual([])
+  })
+
+  it("may set, clear and renew others of the same moment while it rings", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    const cleared = alarm("cleared")
+    const renewed = alarm("renewed")
+    const first = alarm("first", () => {
+      clockwork.clear(cleared)
+      clockwork.set(renewed, 300)
+      clockwork.set(first, 400)
+    })
+    for (const one of [first, cleared, renewed]) clockwork.set(one, 100)
+    runtime.advance(350)
+    expect(rung).toEqual([
+      ["first", 100],
+      ["renewed", 300],
+    ])
+    expect(first.ringsAt).toBe(400)
+  })
+
+  it("that throws does not keep the others of its moment from ringing", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    const error = new Error("a bug")
+    clockwork.set(
+      alarm("broken", () => {
+        throw error
+      }),
+      100,
+    )
+    clockwork.set(alarm("sound"), 100)
+    runtime.advance(100)
+    expect([rung.map(([name]) => name), runtime.reported]).toEqual([["broken", "sound"], [error]])
+  })
+
+  it("of the past rings at once", () => {
+    const { runtime, clockwork, rung, alarm } = desk(1 / 16)
+    runtime.advance(5_000)
+    clockwork.set(alarm("late"), 1_000)
+    runtime.advance(0)
+    expect(rung).toEqual([["late", 5_000]])
+  })
+})
+
+describe("alarms with slack", () => {
+  it("ring together by one timer where their moments are near", () => {
+    const { runtime, clockwork, rung, alarm } = desk(1 / 16)
+    for (let n = 0; n < 100; n++) clockwork.set(alarm(`${n}`), 30_000 + n)
+    expect(runtime.pending()).toBe(1)
+    runtime.advance(40_000)
+    expect(rung).toHaveLength(100)
+    expect(new Set(rung.map(([, at]) => at)).size).toBe(1)
+  })
+
+  it("never ring early, and late by no more than the slack of their delay", () => {
+    for (const delayMs of [1, 15, 16, 250, 999, 5_000, 20_000, 30_000, 120_000]) {
+      for (const offset of [0, 1, 777]) {
+        const { runtime, clockwork, rung, alarm } = desk(1 / 16)
+        runtime.advance(offset)
+        clockwork.set(alarm("one"), offset + delayMs)
+        runtime.advance(2 * delayMs)
+        const [[, at] = ["", 0]] = rung
+        expect(at).toBeGreaterThanOrEqual(offset + delayMs)
+        expect(at).toBeLessThanOrEqual(offset + delayMs * (1 + 1 / 16))
+      }
+    }
+  })
+})
+
+describe("the end of a tick", () => {
+  it("flushes everybody who asked, in order, by one callback", () => {
+    const { clockwork, runtime } = desk()
+    const flushed: string[] = []
+    const flushable = (name: string, then = () => {}): { flushNow(): void } => ({
+      flushNow() {
+        flushed.push(name)
+        then()
+      },
+    })
+    const error = new Error("a bug")
+    clockwork.flushSoon(
+      flushable("one", () => {
+        clockwork.flushSoon(flushable("asked meanwhile"))
+        throw error
+      }),
+    )
+    clockwork.flushSoon(flushable("two"))
+    expect(flushed).toEqual([])
+    runtime.drain()
+    expect([flushed, runtime.reported]).toEqual([["one", "two", "asked meanwhile"], [error]])
+    clockwork.flushSoon(flushable("in the next tick"))
+    runtime.drain()
+    expect(flushed.at(-1)).toBe("in the next tick")
+  })
+})
