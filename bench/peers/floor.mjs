@@ -1,7 +1,9 @@
-// What batching by hand over `ws` can reach, with nothing else: no session, no numbers, no acks, no heartbeat. What is
-// said in one tick is one frame, built once for all who are sent the same, and written to the socket as it is.
+// What batching by hand over `ws` can reach, with nothing else: no session, no numbers, no acks. What is said in one tick
+// is one frame, built once for all who are sent the same, and written to the socket as it is. The heartbeat is the one that
+// the README of `ws` shows: a ping to all in one sweep, and whoever has not answered by the next is cut off.
 import { Sender, WebSocket, WebSocketServer } from "ws"
 import { RawWebSocket } from "../wire/websocket.mjs"
+import { BEAT_MS } from "./settings.mjs"
 
 export const transports = ["websocket"]
 
@@ -31,8 +33,11 @@ export function serve({ server, application }) {
   new WebSocketServer({ server, perMessageDeflate: false, clientTracking: false }).on(
     "connection",
     (socket, request) => {
-      const client = { stream: request.socket, said: [] }
+      const client = { socket, stream: request.socket, said: [], isAlive: true }
       clients.add(client)
+      socket.on("pong", () => {
+        client.isAlive = true
+      })
       socket.on("message", (batch) => {
         for (const packet of batch.toString().split("\n")) {
           const end = packet.indexOf("\t")
@@ -47,6 +52,13 @@ export function serve({ server, application }) {
       application.connected(client)
     },
   )
+  setInterval(() => {
+    for (const client of clients) {
+      if (!client.isAlive) client.socket.terminate()
+      client.isAlive = false
+      client.socket.ping()
+    }
+  }, BEAT_MS).unref()
   return {
     send: (client, name, data) => say(client, encode(name, data)),
     broadcast(name, data) {

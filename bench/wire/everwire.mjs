@@ -47,6 +47,8 @@ class Seat {
     this.#heard += messages
     this.#owed += messages
     this.#owedBytes += bytes.length
+    // A hub's beat asks for an answer, and what asks leads its batch.
+    if (bytes[0] === 112) this.#say(`${this.#ack()},${bytes.toString().split("\n", 1)[0].slice(1)}`)
     if (messages > 0 && this.#owed === messages) this.#owedSince = Date.now()
     if (this.#owed >= this.#least * ACK_PACKETS || this.#owedBytes >= this.#least * ACK_BYTES) this.#say(this.#ack())
     this.#hear(bytes)

@@ -26,8 +26,12 @@ export const LINK_BUFFER_BYTES = 262_144
 
 /** Each end speaks at least so often: under the 25 to 30 s after which common proxies cut. */
 export const SPEAK_MS = 20_000
-/** The part of it after which the side that probes speaks: the answer is the other side's beat, so only one of them falls due. */
-export const PROBER_BEAT = 0.9
+/**
+ * The part of it after which one side, the first, speaks on an idle link and asks for an answer, which is the other side's
+ * beat. It is the hub's, whose beats to many peers go out in one sweep, so that their answers come in together; over HTTP,
+ * where an answer that goes up is an exchange, it is the channel's.
+ */
+export const FIRST_BEAT = 0.9
 /** Each end may hang up after so long a silence: one missed beat and a half. */
 export const PATIENCE_MS = 30_000
 /** The shortest pulse that is learned or granted: proxies that cut at 5 s exist. */

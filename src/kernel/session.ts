@@ -1,6 +1,6 @@
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "./codec.ts"
-import { EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import { EXCHANGE_ACKS, FIRST_BEAT, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -168,7 +168,8 @@ export class Session implements WatchHost, Flushable {
     const expected = state.phase === "live" && state.link === link ? state.expected : undefined
     this.#state = { phase: "live", link, positioned: false, expected }
     this.#leading = opening.length > 0 ? [...opening] : undefined
-    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked)
+    const isFirst = this.#settings.prober === Boolean(link.exchanges)
+    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst ? FIRST_BEAT : 1)
     this.#flush()
   }
 
@@ -256,8 +257,8 @@ export class Session implements WatchHost, Flushable {
     switch (due) {
       case "speak":
         this.#acking = true
-        // A prober's beat asks for an answer, so that a wire which only carries one way is noticed too.
-        if (this.#settings.prober) this.probe(this.#watch.probePatienceMs)
+        // A beat asks for an answer: that is the other side's beat, and a wire which only carries one way is noticed.
+        if (this.#settings.prober || this.#inbox.owedPackets === 0) this.probe(this.#watch.probePatienceMs)
         this.#flush()
         return
       case "probe":

@@ -15,6 +15,7 @@ export class Watch implements Alarm, Moments {
   readonly #host: WatchHost
   #settings: PulseSettings
   spokeAt = 0
+  beat = 1
   heardAt = 0
   owedSince = NEVER
   waitingSince = NEVER
@@ -56,8 +57,9 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** A link is current from now on. `waiting`: something said is not acknowledged. */
-  start(now: number, waiting: boolean): void {
+  /** A link is current from now on. `waiting`: something said is not acknowledged. `beat`: see {@link Moments}. */
+  start(now: number, waiting: boolean, beat: number): void {
+    this.beat = beat
     this.spokeAt = now
     this.heardAt = now
     this.probedAt = NEVER

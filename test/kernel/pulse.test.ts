@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest"
-import { PROBE_MS, UNACKNOWLEDGED_MS } from "../../src/kernel/defaults.ts"
+import { FIRST_BEAT, PROBE_MS, UNACKNOWLEDGED_MS } from "../../src/kernel/defaults.ts"
 import { type Moments, nextDue, type PulseSettings, probePatience } from "../../src/kernel/pulse.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 const QUIET: Moments = {
   spokeAt: 0,
+  beat: 1,
   heardAt: 0,
   owedSince: NEVER,
   waitingSince: NEVER,
@@ -20,7 +21,12 @@ describe("what is due next on a link", () => {
   it.each<[string, PulseSettings, Partial<Moments>, { at: number; due: string }]>([
     ["a beat, when nothing happens", HUB, {}, { at: 20_000, due: "speak" }],
     ["a beat so long after the last word", HUB, { spokeAt: 1_000, heardAt: 1_000 }, { at: 21_000, due: "speak" }],
-    ["a probing beat earlier, so that the answer is the other side's", CHANNEL, {}, { at: 18_000, due: "speak" }],
+    [
+      "the first beat earlier, because its answer is the other's",
+      HUB,
+      { beat: FIRST_BEAT },
+      { at: 18_000, due: "speak" },
+    ],
     ["the ack, when one is owed", HUB, { owedSince: 700 }, { at: 950, due: "speak" }],
     ["a lazy ack on the channel's side", CHANNEL, { owedSince: 700 }, { at: 5_700, due: "speak" }],
     ["hanging up, after silence, on the hub's side", HUB, { spokeAt: 29_000 }, { at: 30_000, due: "hang-up" }],
@@ -49,7 +55,7 @@ describe("what is due next on a link", () => {
       "no second probe while one is in flight",
       CHANNEL,
       { waitingSince: 100, probedAt: 300, probeMs: 60_000 },
-      { at: 18_000, due: "speak" },
+      { at: 20_000, due: "speak" },
     ],
   ])("is %s", (_, settings, moments, due) => {
     expect(nextDue({ ...QUIET, ...moments }, settings)).toEqual(due)

@@ -29,7 +29,7 @@ function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
       },
     },
   )
-  watch.start(runtime.now(), false)
+  watch.start(runtime.now(), false, 1)
   return { watch, due, runtime }
 }
 
