@@ -27,7 +27,7 @@ export type NumberedKind = "m" | "q" | "r" | "x" | "c"
 
 /** Whether packets of this kind count. */
 export function isNumbered(kind: string): kind is NumberedKind {
-  return kind.length === 1 && "mqrxc".includes(kind)
+  return kind === "m" || kind === "q" || kind === "r" || kind === "x" || kind === "c"
 }
 
 /** A numbered packet, taken apart. `id` names a request among those of its sender; `name` is the application's. */

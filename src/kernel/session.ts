@@ -189,22 +189,15 @@ export class Session implements WatchHost, Flushable {
     if (this.link === link) this.#watch.heard(this.#clockwork.now())
     for (const packet of packets) {
       const kind = kindOf(packet)
-      if (typeof packet === "string" && !isNumbered(kind)) {
-        if (kind === "p") this.#answerProbe(link, packet.slice(1))
-        else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
-        else if (this.link !== link) continue
-        else if (kind === "a") this.#hearAck(packet)
-        else this.#hearPosition(packet)
-        continue
-      }
-      if (!isNumbered(kind)) throw protocolError("an unknown kind of packet")
-      const state = this.#state
-      if (state.phase !== "live" || state.link !== link) continue
-      if (state.expected === undefined) throw protocolError("a numbered packet before its position")
-      const news = this.#inbox.accept(state.expected++, sizeOf(packet))
-      this.#owe()
-      if (news) this.#host.deliver(packet)
+      if (isNumbered(kind)) this.#hearNumbered(link, packet)
+      else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
+      else if (kind === "p") this.#answerProbe(link, packet.slice(1))
+      else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
+      else if (this.link !== link) continue
+      else if (kind === "a") this.#hearAck(packet)
+      else this.#hearPosition(packet)
     }
+    if (this.#inbox.owedPackets > 0 && this.link === link) this.#owe()
   }
 
   /** What has been heard, for an answer that goes on this link anyway. Undefined when it is not the current one. */
@@ -360,6 +353,13 @@ export class Session implements WatchHost, Flushable {
     } else {
       link.send(`a${this.#inbox.heard},${token}`)
     }
+  }
+
+  #hearNumbered(link: Link, packet: Packet): void {
+    const state = this.#state
+    if (state.phase !== "live" || state.link !== link) return
+    if (state.expected === undefined) throw protocolError("a numbered packet before its position")
+    if (this.#inbox.accept(state.expected++, sizeOf(packet))) this.#host.deliver(packet)
   }
 
   #hearAck(packet: string): void {

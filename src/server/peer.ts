@@ -51,8 +51,8 @@ export class Peer<C extends Contract = AnyContract> {
   readonly #host: PeerHost
   /** Rooms this peer is in. */
   #rooms: Set<string> | undefined
-  /** Listeners of the end, until it came. */
-  #onClose: Set<(closing: PeerClosing) => void> | undefined
+  /** Listeners of the end, until it came. A list that is never changed, because most peers have one and it is small. */
+  #onClose: readonly ((closing: PeerClosing) => void)[] | undefined
 
   constructor(id: string, host: PeerHost) {
     this.id = id
@@ -148,9 +148,12 @@ export class Peer<C extends Contract = AnyContract> {
 
   /** Calls back once, when the session has ended. */
   onClose(listener: (closing: PeerClosing) => void): Unsubscribe {
-    this.#onClose ??= new Set()
-    this.#onClose.add(listener)
-    return () => this.#onClose?.delete(listener)
+    const off = (): void => {
+      this.#onClose = this.#onClose?.filter((other) => other !== listener)
+    }
+    off()
+    this.#onClose = [...(this.#onClose ?? []), listener]
+    return off
   }
 
   /** Ends the session. The channel is told, and does not come back. */
@@ -163,6 +166,7 @@ export class Peer<C extends Contract = AnyContract> {
     for (const room of this.#rooms ?? []) this.#host.rooms.leave(room, this as unknown as Peer) // as in `join`
     this.#rooms = undefined
     for (const listener of this.#onClose ?? []) {
+      if (!this.#onClose?.includes(listener)) continue // unsubscribed meanwhile
       try {
         listener(why)
       } catch (error) {
