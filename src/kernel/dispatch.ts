@@ -39,16 +39,19 @@ export type RequestHandler<Context> = (data: unknown, context: Context, request:
 
 /** Handlers by name. Maps, never objects: a message called `constructor` is a message. */
 export class Handlers<Context> {
-  #messages: Map<string, Set<MessageHandler<Context>>> | undefined
+  /** Lists that are never changed, so that a handler may come or go while they are called. */
+  #messages: Map<string, readonly MessageHandler<Context>[]> | undefined
   #requests: Map<string, RequestHandler<Context>> | undefined
 
   on(name: string, handler: MessageHandler<Context>): Unsubscribe {
     checkName(name)
     this.#messages ??= new Map()
-    const set = this.#messages.get(name) ?? new Set()
-    this.#messages.set(name, set.add(handler))
+    const before = this.messages(name)
+    if (!before.includes(handler)) this.#messages.set(name, [...before, handler])
     return () => {
-      if (set.delete(handler) && set.size === 0) this.#messages?.delete(name)
+      const left = this.messages(name).filter((other) => other !== handler)
+      if (left.length > 0) this.#messages?.set(name, left)
+      else this.#messages?.delete(name)
     }
   }
 
@@ -64,14 +67,16 @@ export class Handlers<Context> {
     }
   }
 
-  messages(name: string): ReadonlySet<MessageHandler<Context>> | undefined {
-    return this.#messages?.get(name)
+  messages(name: string): readonly MessageHandler<Context>[] {
+    return this.#messages?.get(name) ?? NOBODY
   }
 
   request(name: string): RequestHandler<Context> | undefined {
     return this.#requests?.get(name)
   }
 }
+
+const NOBODY: readonly never[] = []
 
 /** What dispatch needs of its seat. */
 export interface DispatchHost<Context> {
@@ -179,9 +184,7 @@ export class Dispatch<Context> {
   #deliverMessage(name: string, body: Body): void {
     const data = read(body)
     for (const handlers of this.#host.handlers) {
-      const set = handlers.messages(name)
-      if (set === undefined) continue
-      for (const handler of set.size > 1 ? [...set] : set) {
+      for (const handler of handlers.messages(name)) {
         try {
           handler(data, this.#host.context())
         } catch (error) {

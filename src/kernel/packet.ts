@@ -57,6 +57,7 @@ export function encodePacket(kind: NumberedKind, fields: readonly string[], body
 /** Takes a numbered packet apart. @throws EverwireError `protocol-error` when a field is missing. */
 export function openPacket(packet: Packet): Opened {
   const kind = kindOf(packet) as NumberedKind // callers have seen isNumbered(kind)
+  if (kind === "m" && typeof packet === "string") return openMessage(packet)
   const [header, body] = typeof packet === "string" ? cutText(packet, kind) : cutBytes(packet)
   const tab = header.indexOf("\t")
   // Only a request has two fields.
@@ -67,6 +68,13 @@ export function openPacket(packet: Packet): Opened {
   return kind === "q"
     ? { kind, id: header.slice(0, tab), name: header.slice(tab + 1), body }
     : { kind, id: header, name: "", body }
+}
+
+/** By far the most packets are messages of text. */
+function openMessage(packet: string): Opened {
+  const end = packet.indexOf("\t")
+  if (end < 0) throw protocolError("a packet without its fields")
+  return { kind: "m", id: "", name: packet.slice(1, end), body: packet.slice(end + 1) }
 }
 
 function cutText(packet: string, kind: NumberedKind): [header: string, body: string] {

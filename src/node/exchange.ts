@@ -83,8 +83,8 @@ export class NodeExchange implements HttpExchange {
     if (response.headersSent || response.destroyed) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
-    const length = status === 204 ? undefined : { "content-length": String(Buffer.byteLength(body)) }
-    const head: Record<string, string> = { ...headers, ...length }
+    const head: Record<string, string> = { ...headers }
+    if (status !== 204) head["content-length"] = String(Buffer.byteLength(body))
     // Connections are not a request's to close in HTTP/2.
     if (!isHttp1) delete head["connection"]
     // A body that was not read to its end would be taken for the next request on this connection.

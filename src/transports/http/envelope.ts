@@ -89,7 +89,8 @@ function readId(value: unknown): string | undefined {
 }
 
 function readNumber(value: unknown): number | undefined {
-  return value === undefined ? undefined : readCount(String(value))
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) return value as number | undefined // just seen
+  return readCount(String(value))
 }
 
 function readLength(body: Uint8Array): number {

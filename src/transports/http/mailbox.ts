@@ -145,13 +145,7 @@ export class Mailbox implements Link, Alarm {
     // But what was wrong with an upload is told at once: whoever sent it has nothing more to hear.
     const isRefused = this.closing?.code === "protocol-error" || this.closing?.code === "too-large"
     const isMail = poll !== undefined || this.#isLost || isRefused
-    return {
-      link: this.id,
-      hub: this.hub,
-      ...(up !== undefined && { up }),
-      ...(poll !== undefined && { poll }),
-      ...(this.closing !== undefined && isMail && { close: this.closing }),
-    }
+    return { link: this.id, hub: this.hub, up, poll, close: isMail ? this.closing : undefined }
   }
 
   /** Told when whoever takes has put down what it took: what is sent from inside must come after it. */
