@@ -61,8 +61,8 @@ export class Outbox {
       this.cursor += piece.count - passed
       return passed === 0 ? piece.batch : encodeBatch(decodeBatch(piece.batch).slice(passed))
     }
-    const packets = this.#packetsAt(this.#next)
-    const end = this.#next + packets.length
+    const end = this.#endOfBatch()
+    const packets = this.#pieces.slice(this.#next, end) as Packet[] // none of them is joined
     this.cursor += packets.length
     if (packets.length === 1) {
       this.#next = end
@@ -120,18 +120,16 @@ export class Outbox {
     }
   }
 
-  /** As many single packets, from this piece on, as fit into a batch. */
-  #packetsAt(index: number): Packet[] {
-    const packets: Packet[] = []
-    let bytes = 0
-    for (let end = index; bytes < BATCH_BYTES; end++) {
+  /** Where as many single packets behind the cursor end as fit into a batch. */
+  #endOfBatch(): number {
+    let end = this.#next
+    for (let bytes = 0; bytes < BATCH_BYTES; end++) {
       const piece = this.#pieces[end]
       if (piece === undefined || piece instanceof Joined) break
       if (bytes > 0 && bytes + sizeOf(piece) > BATCH_BYTES) break
-      packets.push(piece)
       bytes += sizeOf(piece) + 1
     }
-    return packets
+    return end
   }
 }
 
