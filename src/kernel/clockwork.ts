@@ -1,12 +1,9 @@
 import type { Runtime } from "./runtime.ts"
 
-/** No moment at all. */
-export const NEVER = Number.POSITIVE_INFINITY
-
 /** Who is to be called when a moment has come. Set for one moment at a time. */
 export interface Alarm {
-  /** When it rings, in milliseconds of the clock; `NEVER` while it is not set. The clockwork's to write. */
-  ringsAt: number
+  /** With which others it rings, and when; undefined while it is not set. The clockwork's to write. */
+  slot: Slot | undefined
   ring(): void
 }
 
@@ -15,7 +12,10 @@ export interface Flushable {
   flushNow(): void
 }
 
-interface Slot {
+/** Alarms that ring together. */
+export interface Slot {
+  /** When they ring, in milliseconds of the clock. */
+  readonly at: number
   readonly alarms: Set<Alarm>
   readonly cancel: () => void
 }
@@ -50,25 +50,26 @@ export class Clockwork {
   set(alarm: Alarm, at: number): void {
     const delayMs = Math.max(0, at - this.now())
     const slotAt = this.#slotOf(at, delayMs * this.#slack)
-    if (slotAt === alarm.ringsAt) return
+    if (slotAt === alarm.slot?.at) return
     this.clear(alarm)
     let slot = this.#slots.get(slotAt)
     if (slot === undefined) {
       const cancel = this.runtime.after(delayMs + slotAt - at, () => this.#ring(slotAt))
-      slot = { alarms: new Set(), cancel }
+      slot = { at: slotAt, alarms: new Set(), cancel }
       this.#slots.set(slotAt, slot)
     }
     slot.alarms.add(alarm)
-    alarm.ringsAt = slotAt
+    alarm.slot = slot
   }
 
   clear(alarm: Alarm): void {
-    const slot = this.#slots.get(alarm.ringsAt)
-    if (slot?.alarms.delete(alarm) && slot.alarms.size === 0) {
-      slot.cancel()
-      this.#slots.delete(alarm.ringsAt)
-    }
-    alarm.ringsAt = NEVER
+    const { slot } = alarm
+    if (slot === undefined) return
+    alarm.slot = undefined
+    slot.alarms.delete(alarm)
+    if (slot.alarms.size > 0 || this.#slots.get(slot.at) !== slot) return
+    slot.cancel()
+    this.#slots.delete(slot.at)
   }
 
   /** Has it flushed at the end of the tick. Whoever asks twice is flushed twice. */
@@ -101,10 +102,9 @@ export class Clockwork {
   #ring(slotAt: number): void {
     const slot = this.#slots.get(slotAt)
     this.#slots.delete(slotAt)
+    // One that rings may clear another, which leaves the set then, or set it anew.
     for (const alarm of slot?.alarms ?? []) {
-      // One that rings may clear another, or set it anew.
-      if (alarm.ringsAt !== slotAt) continue
-      alarm.ringsAt = NEVER
+      alarm.slot = undefined
       try {
         alarm.ring()
       } catch (error) {

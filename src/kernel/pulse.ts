@@ -1,11 +1,11 @@
-import { PROBE_MS, UNACKNOWLEDGED_MS } from "./defaults.ts"
+import { FIRST_BEAT, PROBE_MS, UNACKNOWLEDGED_MS } from "./defaults.ts"
 
 /** The moments by which a link is judged, in milliseconds of the runtime's clock. `Infinity` where nothing is pending. */
 export interface Moments {
   /** Last time a batch left. */
   spokeAt: number
-  /** The part of `speakMs` after which this side speaks by itself. */
-  beat: number
+  /** Whether this side's beat is the first, and the other's the answer to it. */
+  isFirst: boolean
   /** Last time a batch came, or its absence was concluded. */
   heardAt: number
   /** Since when an ack is owed. */
@@ -36,7 +36,7 @@ export type Due = "speak" | "probe" | "doubt" | "hang-up"
 
 /** Pure: the nearest deadline and what it asks for. */
 export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } {
-  let at = Math.min(m.spokeAt + s.speakMs * m.beat, m.owedSince + s.ackMs)
+  let at = Math.min(m.spokeAt + s.speakMs * (m.isFirst ? FIRST_BEAT : 1), m.owedSince + s.ackMs)
   let due: Due = "speak"
   const consider = (when: number, what: Due): void => {
     if (when < at) {

@@ -1,6 +1,6 @@
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "./codec.ts"
-import { EXCHANGE_ACKS, FIRST_BEAT, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import { EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -169,7 +169,7 @@ export class Session implements WatchHost, Flushable {
     this.#state = { phase: "live", link, positioned: false, expected }
     this.#leading = opening.length > 0 ? [...opening] : undefined
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
-    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst ? FIRST_BEAT : 1)
+    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst)
     this.#flush()
   }
 

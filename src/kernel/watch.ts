@@ -1,5 +1,7 @@
-import { type Alarm, type Clockwork, NEVER } from "./clockwork.ts"
+import type { Alarm, Clockwork, Slot } from "./clockwork.ts"
 import { type Due, type Moments, nextDue, type PulseSettings, probePatience } from "./pulse.ts"
+
+const NEVER = Number.POSITIVE_INFINITY
 
 /** Who is told when a deadline has passed. */
 export interface WatchHost {
@@ -15,7 +17,7 @@ export class Watch implements Alarm, Moments {
   readonly #host: WatchHost
   #settings: PulseSettings
   spokeAt = 0
-  beat = 1
+  isFirst = false
   heardAt = 0
   owedSince = NEVER
   waitingSince = NEVER
@@ -23,7 +25,7 @@ export class Watch implements Alarm, Moments {
   probeMs = 0
   rttMs = 0
   doubts = 0
-  ringsAt = NEVER
+  slot: Slot | undefined
   /** When the last probe left, answered or not. */
   #probedLastAt = 0
   /** Whether there is a link to watch. */
@@ -57,9 +59,9 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** A link is current from now on. `waiting`: something said is not acknowledged. `beat`: see {@link Moments}. */
-  start(now: number, waiting: boolean, beat: number): void {
-    this.beat = beat
+  /** A link is current from now on. `waiting`: something said is not acknowledged. `isFirst`: see {@link Moments}. */
+  start(now: number, waiting: boolean, isFirst: boolean): void {
+    this.isFirst = isFirst
     this.spokeAt = now
     this.heardAt = now
     this.probedAt = NEVER
@@ -145,6 +147,6 @@ export class Watch implements Alarm, Moments {
   #arm(): void {
     if (!this.#watching) return
     const { at } = nextDue(this, this.#settings)
-    if (at < this.ringsAt) this.#clockwork.set(this, at)
+    if (at < (this.slot?.at ?? NEVER)) this.#clockwork.set(this, at)
   }
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http"
-import { type Alarm, type Clockwork, NEVER } from "../kernel/clockwork.ts"
+import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 
@@ -32,7 +32,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, clockwork: 
 
 /** A body that is being read, until it is whole or its deadline has passed. */
 class Reading implements Alarm {
-  ringsAt = NEVER
+  slot: Slot | undefined
   readonly #maxBytes: number
   readonly #clockwork: Clockwork
   readonly #resolve: (body: Uint8Array) => void

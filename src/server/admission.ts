@@ -1,4 +1,4 @@
-import { type Alarm, NEVER } from "../kernel/clockwork.ts"
+import type { Alarm, Slot } from "../kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
@@ -71,7 +71,7 @@ export class Gate implements LinkSink, Alarm {
   readonly #link: Link
   #state: State
   /** The hello must have been judged by then. */
-  ringsAt = NEVER
+  slot: Slot | undefined
 
   constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
     this.#host = host

@@ -1,4 +1,4 @@
-import { type Alarm, type Clockwork, NEVER } from "../kernel/clockwork.ts"
+import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { type Packet, sizeOf } from "../kernel/codec.ts"
 import { MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
 import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
@@ -57,8 +57,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
-  /** When the resume window has passed; `NEVER` while there is a link. */
-  ringsAt = NEVER
+  /** When the resume window has passed. */
+  slot: Slot | undefined
 
   constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string) {
     this.#host = host

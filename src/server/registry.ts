@@ -1,4 +1,4 @@
-import { type Alarm, type Clockwork, NEVER } from "../kernel/clockwork.ts"
+import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { DIAL_DEADLINE_MS } from "../kernel/defaults.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
 import type { Entry } from "./entry.ts"
@@ -116,7 +116,7 @@ export class Registry {
 /** A session that has ended, until it is forgotten. */
 class Ended implements Alarm {
   readonly why: Closing
-  ringsAt = NEVER
+  slot: Slot | undefined
   readonly #all: Map<string, Ended>
   readonly #id: string
 

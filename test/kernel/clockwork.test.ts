@@ -1,6 +1,6 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { type Alarm, Clockwork, NEVER } from "../../src/kernel/clockwork.ts"
+import { type Alarm, Clockwork } from "../../src/kernel/clockwork.ts"
 
 interface Desk {
   readonly runtime: VirtualRuntime
@@ -18,7 +18,7 @@ function desk(slack?: number): Desk {
     clockwork: new Clockwork(runtime, slack),
     rung,
     alarm: (name, then = () => {}) => ({
-      ringsAt: NEVER,
+      slot: undefined,
       ring() {
         rung.push([name, runtime.now()])
         then()
@@ -32,9 +32,9 @@ describe("an alarm", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     const one = alarm("one")
     clockwork.set(one, 250)
-    expect(one.ringsAt).toBe(250)
+    expect(one.slot?.at).toBe(250)
     runtime.advance(1_000)
-    expect([rung, one.ringsAt, runtime.pending()]).toEqual([[["one", 250]], NEVER, 0])
+    expect([rung, one.slot, runtime.pending()]).toEqual([[["one", 250]], undefined, 0])
   })
 
   it("rings at the last moment it was set for", () => {
@@ -76,7 +76,7 @@ describe("an alarm", () => {
       ["first", 100],
       ["renewed", 300],
     ])
-    expect(first.ringsAt).toBe(400)
+    expect(first.slot?.at).toBe(400)
   })
 
   it("that throws does not keep the others of its moment from ringing", () => {

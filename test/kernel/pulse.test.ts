@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest"
-import { FIRST_BEAT, PROBE_MS, UNACKNOWLEDGED_MS } from "../../src/kernel/defaults.ts"
+import { PROBE_MS, UNACKNOWLEDGED_MS } from "../../src/kernel/defaults.ts"
 import { type Moments, nextDue, type PulseSettings, probePatience } from "../../src/kernel/pulse.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 const QUIET: Moments = {
   spokeAt: 0,
-  beat: 1,
+  isFirst: false,
   heardAt: 0,
   owedSince: NEVER,
   waitingSince: NEVER,
@@ -21,12 +21,7 @@ describe("what is due next on a link", () => {
   it.each<[string, PulseSettings, Partial<Moments>, { at: number; due: string }]>([
     ["a beat, when nothing happens", HUB, {}, { at: 20_000, due: "speak" }],
     ["a beat so long after the last word", HUB, { spokeAt: 1_000, heardAt: 1_000 }, { at: 21_000, due: "speak" }],
-    [
-      "the first beat earlier, because its answer is the other's",
-      HUB,
-      { beat: FIRST_BEAT },
-      { at: 18_000, due: "speak" },
-    ],
+    ["the first beat earlier, because its answer is the other's", HUB, { isFirst: true }, { at: 18_000, due: "speak" }],
     ["the ack, when one is owed", HUB, { owedSince: 700 }, { at: 950, due: "speak" }],
     ["a lazy ack on the channel's side", CHANNEL, { owedSince: 700 }, { at: 5_700, due: "speak" }],
     ["hanging up, after silence, on the hub's side", HUB, { spokeAt: 29_000 }, { at: 30_000, due: "hang-up" }],

@@ -29,7 +29,7 @@ function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
       },
     },
   )
-  watch.start(runtime.now(), false, 1)
+  watch.start(runtime.now(), false, false)
   return { watch, due, runtime }
 }
 

@@ -1,4 +1,4 @@
-import { type Alarm, type Clockwork, NEVER } from "../../kernel/clockwork.ts"
+import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
 import { joinBatches, sizeOf } from "../../kernel/codec.ts"
 import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
 import { type Closing, closing } from "../../kernel/errors.ts"
@@ -34,7 +34,7 @@ export class Mailbox implements Link, Alarm {
   /** The poll that is being held. */
   #held: { exchange: HttpExchange; envelope: Envelope } | undefined
   /** When the hold is over. */
-  ringsAt = NEVER
+  slot: Slot | undefined
   readonly #forget: () => void
   readonly #clockwork: Clockwork
 

@@ -1,4 +1,4 @@
-import { type Alarm, type Clockwork, NEVER } from "../../kernel/clockwork.ts"
+import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
 import type { Closing } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
@@ -26,7 +26,7 @@ class SocketLink implements Link, SocketSink, Alarm {
   readonly #clockwork: Clockwork
   #closed = false
   /** When a socket that does not finish its closing handshake is cut off. */
-  ringsAt = NEVER
+  slot: Slot | undefined
 
   constructor(socket: ServerSocket, clockwork: Clockwork) {
     this.#socket = socket
