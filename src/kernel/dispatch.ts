@@ -262,9 +262,18 @@ export class Dispatch<Context> {
  * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
  */
 export function encodeMessage(name: string, data: unknown, maxBytes?: number): Packet {
-  checkName(name)
-  return encodePacket("m", [name], checkedPayload(data, maxBytes))
+  if (name !== lastName) {
+    checkName(name)
+    lastName = name
+    lastHeader = `m${name}\t`
+  }
+  const body = checkedPayload(data, maxBytes)
+  return typeof body === "string" ? lastHeader + body : encodePacket("m", [name], body)
 }
+
+/** The name that was said last, and what it leads a text with: most are said many times in a row. */
+let lastName = "m"
+let lastHeader = "mm\t"
 
 /** What an application would have heard as this packet; `undefined` for what is no message. */
 export function readMessage(packet: Packet): { name: string; data: unknown } | undefined {

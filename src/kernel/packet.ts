@@ -97,21 +97,16 @@ export function readCount(digits: string): number {
   return count
 }
 
-/** The name that passed the check last: most are used many times in a row. */
-let lastName = "m"
-
 /**
  * Names are free but for control characters and lone surrogates, which no wire would bring over unchanged.
  *
  * @throws EverwireError `misuse`
  */
 export function checkName(name: unknown): asserts name is string {
-  if (name === lastName) return
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(name)) {
     throw new EverwireError(
       "misuse",
       `a name is a string of 1 to ${MAX_NAME_LENGTH} characters without control characters; given: ${String(name).slice(0, 40)}`,
     )
   }
-  lastName = name
 }
