@@ -3,7 +3,7 @@ import { build } from "esbuild"
 import { bench, do_not_optimize, group, run } from "mitata"
 import { payload } from "./payload.mjs"
 
-const kernel = await bundleKernel("session", "codec", "packet", "payload", "outbox", "dispatch")
+const kernel = await bundleKernel("session", "clockwork", "codec", "packet", "payload", "outbox", "dispatch")
 
 const data = payload(1)
 const text = JSON.stringify(data)
@@ -64,7 +64,7 @@ function startSession() {
     ackBytes: 65_536,
     prober: false,
   }
-  const session = new kernel.Session(runtime, host, settings)
+  const session = new kernel.Session(new kernel.Clockwork(runtime), host, settings)
   const link = { name: "none", bufferedBytes: 0, send() {}, close() {} }
   session.attach(link, 0)
   const endTick = () => {

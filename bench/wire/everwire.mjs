@@ -8,6 +8,7 @@ import { RawWebSocket } from "./websocket.mjs"
 const ACK_PACKETS = 256
 const ACK_BYTES = 65_536
 const ACK_MS = 5_000
+const UNACKNOWLEDGED_MS = 2_000
 /** Over HTTP, so many times as many packets and bytes. */
 const EXCHANGE_ACKS = 4
 
@@ -26,6 +27,8 @@ class Seat {
   #positioned = false
   #spokeAt = Date.now()
   #owedSince = Number.POSITIVE_INFINITY
+  /** Since when something said has not been asked after: acks in answers to uploads do not judge the way down. */
+  #waitsSince = Number.POSITIVE_INFINITY
 
   /** `least`: how many times what an ack is owed for on a WebSocket makes one go alone. */
   constructor(carry, hear, least = 1) {
@@ -59,13 +62,16 @@ class Seat {
     if (!this.#positioned) packets.unshift("n1")
     this.#positioned = true
     if (2 * this.#owed >= this.#least * ACK_PACKETS) packets.unshift(this.#ack())
+    if (this.#least > 1) this.#waitsSince = Math.min(this.#waitsSince, Date.now())
     return this.#say(packets.join("\n"))
   }
 
   /** Once in a while: what is due by the clock. */
   tick(now) {
-    if (now - this.#owedSince >= ACK_MS || now - this.#spokeAt >= BEAT_MS)
-      this.#say(`${this.#ack()}\np${++this.#token}`)
+    const isDue = now - this.#owedSince >= ACK_MS || now - this.#spokeAt >= BEAT_MS
+    if (!isDue && now - this.#waitsSince < UNACKNOWLEDGED_MS) return
+    this.#waitsSince = Number.POSITIVE_INFINITY
+    this.#say(`${this.#ack()}\np${++this.#token}`)
   }
 
   close() {

@@ -7,6 +7,8 @@ import type { Dialer } from "../transports/transport.ts"
 /** What an attempt tells the connector. */
 export interface AttemptHost {
   batch(attempt: Attempt, batch: Batch): void
+  /** An ack came beside what the link brings. */
+  acknowledged(attempt: Attempt, batch: Batch): void
   closed(attempt: Attempt, closing: Closing): void
   writable(attempt: Attempt): void
 }
@@ -51,6 +53,9 @@ export class Attempt implements LinkSink {
 
   batch(batch: Batch): void {
     if (!this.over) this.#host.batch(this, batch)
+  }
+  acknowledged(batch: Batch): void {
+    if (!this.over) this.#host.acknowledged(this, batch)
   }
   closed(closing: Closing): void {
     if (!this.over) this.#host.closed(this, closing)

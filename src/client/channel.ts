@@ -288,8 +288,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       control: (link, packet) => this.#connector.control(link, packet),
       doubted: () => this.#connector.doubted(),
       silent: () => {}, // a prober doubts, it never hangs up
-      answered: () => {
-        this.#connector.answered()
+      answered: (beside) => {
+        if (!beside) this.#connector.answered()
         this.#wake()
       },
     }

@@ -42,8 +42,8 @@ type State =
       last: Attempt | undefined
       /** Ranks that failed. */
       readonly failed: number[]
-      /** Whether the best rung has been dialed a second time beside the first, which did not answer. */
-      hedged: boolean
+      /** How often the best rung has been dialed again beside those that did not answer. */
+      hedges: number
       /** When the next climb begins although a better rung still hangs in this one. */
       reprobeAt: number | undefined
     }
@@ -145,10 +145,21 @@ export class Connector implements AttemptHost {
   }
 
   batch(attempt: Attempt, batch: Batch): void {
-    try {
+    this.#guard(attempt, () => {
       const packets = decodeBatch(batch)
       if (attempt.welcome === undefined) this.#answered(attempt, packets)
       else this.#heard(attempt, packets)
+    })
+  }
+
+  acknowledged(attempt: Attempt, batch: Batch): void {
+    this.#guard(attempt, () => this.identity.session.acknowledged(attempt.link, decodeBatch(batch)))
+  }
+
+  /** What the protocol does not allow ends the link. */
+  #guard(attempt: Attempt, hear: () => void): void {
+    try {
+      hear()
     } catch (error) {
       if (!(error instanceof EverwireError)) throw error
       const why = closing(error.code, error.message)
@@ -224,7 +235,7 @@ export class Connector implements AttemptHost {
       started: 0,
       last: undefined,
       failed: [],
-      hedged: false,
+      hedges: 0,
       reprobeAt: undefined,
     })
     this.#advance()
@@ -266,16 +277,23 @@ export class Connector implements AttemptHost {
       state.reprobeAt ??= now + this.#nextReprobeMs()
       if (now >= state.reprobeAt) return this.#ask()
       nextAt = Math.min(nextAt, state.reprobeAt)
-    } else if (!state.hedged && state.last !== undefined) {
-      // A fetch may have been given a pooled connection that died in silence; a second one gets a new connection.
-      const hedgeAt = state.last.startedAt + Math.max(defaults.HEDGE_MS, 4 * this.identity.session.rttMs)
-      if (now >= hedgeAt) {
-        state.hedged = true
-        const [best] = [...this.#attempts].filter((attempt) => attempt !== this.current).sort((a, b) => a.rank - b.rank)
-        if (best !== undefined) this.#dial(best.rank, state.auth)
-        return this.#advance()
+    } else if (state.last !== undefined) {
+      // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
+      // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
+      const isSilent = this.current?.doubted === true
+      const patienceMs = Math.max(isSilent ? defaults.PROBE_MS : defaults.HEDGE_MS, 4 * this.identity.session.rttMs)
+      const hedgeAt = state.last.startedAt + patienceMs
+      if (state.hedges < (isSilent ? defaults.SILENT_HEDGES : 1)) {
+        if (now >= hedgeAt) {
+          state.hedges++
+          const [best] = [...this.#attempts]
+            .filter((attempt) => attempt !== this.current)
+            .sort((a, b) => a.rank - b.rank)
+          if (best !== undefined) state.last = this.#dial(best.rank, state.auth)
+          return this.#advance()
+        }
+        nextAt = Math.min(nextAt, hedgeAt)
       }
-      nextAt = Math.min(nextAt, hedgeAt)
     }
     this.#alarm(nextAt - now, () => this.#advance())
   }

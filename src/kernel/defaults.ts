@@ -74,6 +74,8 @@ export const MAX_DETACHED_BYTES = 268_435_456
 export const DIAL_DEADLINE_MS = 10_000
 /** When every rung was started and none has answered for so long (or 4 round trips), the best one is dialed once more. */
 export const HEDGE_MS = 1_200
+/** Where the link that carried the talk fell silent, so often, each after as long as a probe may take. */
+export const SILENT_HEDGES = 3
 /** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
 export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
 /** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a

@@ -37,4 +37,6 @@ export interface LinkSink {
    * what was sent and may be lost. Undefined when there is none.
    */
   acknowledgement?(): Batch | undefined
+  /** That ack, at the other end: beside what the link brings, so it says nothing of whether the link brings anything. */
+  acknowledged?(batch: Batch): void
 }

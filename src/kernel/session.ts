@@ -19,8 +19,8 @@ export interface SessionHost {
   doubted(link: Link): void
   /** The current link has been silent for longer than the patience. The session has let go of it. */
   silent(link: Link): void
-  /** The other side acknowledged more, or answered the last probe. */
-  answered(): void
+  /** The other side acknowledged more, or answered the last probe. `beside`: not on the link, so nothing is known of that. */
+  answered(beside: boolean): void
 }
 
 /** How this seat acknowledges, beside the figures of the welcome. */
@@ -64,6 +64,8 @@ export class Session implements WatchHost, Flushable {
   #everSent = 0
   /** Whether a flush is due at the end of this tick. */
   #flushing = false
+  /** What was acknowledged beside the link, until the link has said it too. */
+  #ackedBeside: number | undefined
   /** Token of the probe in flight, or of the last one. */
   #probe = 0
   readonly #watch: Watch
@@ -159,7 +161,7 @@ export class Session implements WatchHost, Flushable {
   attach(link: Link, heard: number, sent = heard, opening: readonly string[] = []): void {
     if (this.#state.phase === "ended") return
     if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
-    this.#progress(heard)
+    if (this.#progress(heard)) this.#watch.progressed(this.#outbox.said > heard)
     this.rode(sent)
     const cursor = Math.max(sent, this.#outbox.acked)
     this.#outbox.seek(cursor)
@@ -205,6 +207,22 @@ export class Session implements WatchHost, Flushable {
     if (this.link !== link) return undefined
     this.#settleAck()
     return `a${this.#inbox.heard}`
+  }
+
+  /**
+   * Hears an ack that came beside the link, in the answer to something that went up. It makes room, and nothing more: the
+   * link is judged by what it brings.
+   *
+   * @throws EverwireError `protocol-error`; the caller closes the link.
+   */
+  acknowledged(link: Link, packets: readonly Packet[]): void {
+    for (const packet of packets) {
+      if (typeof packet !== "string" || kindOf(packet) !== "a") throw protocolError("no ack where only an ack may come")
+      const heard = this.#readHeard(packet.slice(1))
+      if (this.link !== link || !this.#progress(heard)) continue
+      this.#ackedBeside = heard
+      this.#host.answered(true)
+    }
   }
 
   /** The current link has room again. */
@@ -364,13 +382,24 @@ export class Session implements WatchHost, Flushable {
 
   #hearAck(packet: string): void {
     const comma = packet.indexOf(",")
-    const heard = readCount(packet.slice(1, comma < 0 ? undefined : comma))
-    if (heard > this.#outbox.said) throw protocolError("an ack of what was never said")
+    const heard = this.#readHeard(packet.slice(1, comma < 0 ? undefined : comma))
     const token = comma < 0 ? 0 : readCount(packet.slice(comma + 1))
     const answered = token > 0 && token === this.#probe
     if (answered) this.#watch.answered()
-    if (this.#progress(heard) || answered) this.#host.answered()
+    // What was acknowledged beside the link already is progress all the same when the link says it.
+    const isNews = this.#progress(heard) || heard === this.#ackedBeside
+    if (isNews) {
+      this.#ackedBeside = undefined
+      this.#watch.progressed(this.#outbox.said > heard)
+    }
+    if (isNews || answered) this.#host.answered(false)
     if (this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
+  }
+
+  #readHeard(digits: string): number {
+    const heard = readCount(digits)
+    if (heard > this.#outbox.said) throw protocolError("an ack of what was never said")
+    return heard
   }
 
   #hearPosition(packet: string): void {
@@ -385,7 +414,6 @@ export class Session implements WatchHost, Flushable {
     // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
     if (this.#state.phase === "live" && this.#outbox.cursor < heard) this.#state.positioned = false
     this.#outbox.ack(heard)
-    this.#watch.progressed(this.#outbox.said > this.#outbox.acked)
     return true
   }
 }

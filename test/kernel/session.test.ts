@@ -340,6 +340,43 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     expect([session.acknowledgement(link), session.acknowledgement(link)]).toEqual(["a1", "a1"])
   })
 
+  it("an ack beside the link makes room, and the link is judged by what it brings all the same", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.say("mx\t1")
+    runtime.drain()
+    link.take()
+    session.acknowledged(link, ["a1"])
+    expect([session.bufferedBytes, session.acked, told]).toEqual([0, 1, ["answered"]])
+    runtime.advance(2_000)
+    expect(link.take()).toEqual(["p1"])
+    runtime.advance(500)
+    expect(told).toEqual(["answered", "doubted"])
+  })
+
+  it("an ack beside the link that the link repeats is progress, so that nothing is asked again", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    session.say("mx\t1")
+    runtime.drain()
+    link.take()
+    session.acknowledged(link, ["a1"])
+    runtime.advance(2_000)
+    session.hear(link, ["a1,1"])
+    link.take()
+    runtime.advance(10_000)
+    expect(link.take()).toEqual([])
+  })
+
+  it("an ack beside a link that is not the current one, or what is no ack, does nothing or ends the link", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.say("mx\t1")
+    runtime.drain()
+    session.acknowledged(new TestLink(), ["a1"])
+    expect([session.acked, told]).toEqual([0, []])
+    for (const packet of ["mx\t1", "p1", "a2", new Uint8Array([97])]) {
+      expect(() => session.acknowledged(link, [packet])).toThrow(PROTOCOL_ERROR)
+    }
+  })
+
   it("the answer on a link that is not the current one says nothing", () => {
     const { session, link } = overHttp()
     session.hear(link, ["mx\t1"])

@@ -94,7 +94,7 @@ export class Uplink implements Link {
 
   /** Fetches what waits at the hub, beside the uploads. Undefined when the link is over. */
   async fetch(deadlineMs: number): Promise<Answered | undefined> {
-    return this.#settle(await this.#repeat({ poll: ++this.#poll }, [], deadlineMs))
+    return this.#settle(await this.#repeat({ poll: ++this.#poll }, [], deadlineMs), true)
   }
 
   /** Uploads now, even if there is nothing but a poll to send. */
@@ -108,7 +108,7 @@ export class Uplink implements Link {
       ...(batches.length > 0 && { up: ++this.#up }),
       ...(polls && { poll: ++this.#poll }),
     }
-    const answer = this.#settle(await this.#repeat(envelope, batches, EXCHANGE_DEADLINE_MS))
+    const answer = this.#settle(await this.#repeat(envelope, batches, EXCHANGE_DEADLINE_MS), polls || first)
     this.#busy = false
     if (this.#farewell !== undefined) return this.#say(this.#farewell)
     if (answer === undefined) return
@@ -195,14 +195,17 @@ export class Uplink implements Link {
     return back.length > 0
   }
 
-  #settle(answer: Answer): Answered | undefined {
+  /** `fetched`: whether mail was asked for, or a refusal may come; else the answer brings no more than an ack. */
+  #settle(answer: Answer, fetched: boolean): Answered | undefined {
     if ("failed" in answer) {
       this.fail(answer.failed)
       return undefined
     }
     this.#link ??= answer.envelope.link
     this.#hub ??= answer.envelope.hub
-    this.hear(answer.envelope, answer.batch)
+    const { envelope, batch } = answer
+    if (!fetched && batch !== undefined) this.#sink.acknowledged?.(batch)
+    this.hear(envelope, fetched ? batch : undefined)
     return this.#state === "open" ? answer : undefined
   }
 
