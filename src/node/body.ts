@@ -9,8 +9,10 @@ import { EverwireError } from "../kernel/errors.ts"
  */
 export function takeBody(request: IncomingMessage, maxBytes: number): Uint8Array | undefined {
   const length = Number(request.headers["content-length"])
-  const isWhole = length > 0 && length <= maxBytes && request.readableLength === length
-  return isWhole ? (request.read() as Buffer) : undefined // no encoding was set
+  if (!(length > 0 && length <= maxBytes && request.readableLength === length)) return undefined
+  const body = request.read() as Buffer // no encoding was set
+  request.resume() // to its end, which others may wait for
+  return body
 }
 
 /**
