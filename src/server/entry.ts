@@ -45,7 +45,6 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   /** Remote address of the link that began the session: the one that its cap counts. */
   readonly address: string
   readonly session: Session
-  readonly dispatch: Dispatch<Peer>
   handlers: readonly Handlers<Peer>[]
   readonly peer: Peer
   /** The last turn that was obeyed. */
@@ -53,6 +52,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   /** The channel that presented the key last. */
   #holder: string | undefined
   readonly #host: EntryHost
+  /** Made when there is something to dispatch: most peers of most hubs are told things and say nothing. */
+  #dispatch: Dispatch<Peer> | undefined
   /** The peer's own handlers, once it has any; they stand before the hub's. */
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
@@ -68,10 +69,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.address = address
     this.session = new Session(host.clockwork, this, host.settings)
     this.handlers = host.handlers
-    this.dispatch = new Dispatch(host.runtime, this)
     this.peer = new Peer(host.runtime.id(), this)
   }
 
+  get dispatch(): Dispatch<Peer> {
+    this.#dispatch ??= new Dispatch(this.#host.runtime, this)
+    return this.#dispatch
+  }
   get rooms(): Rooms<Peer> {
     return this.#host.rooms
   }
@@ -176,7 +180,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#spares = undefined
     link?.send(writeBye(told, this.#host.hub))
     link?.close(told)
-    this.dispatch.end(why)
+    this.#dispatch?.end(why)
     this.#host.forget(this, told)
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
     this.peer.ended({ ...why, undelivered }, (error) => this.failed(error, "listener"))
