@@ -30,6 +30,7 @@ export type {
   LinkSink,
   OpenAcceptor,
   ServerSocket,
+  Slot,
   SocketSink,
 } from "./transports/transport.ts"
 export { websocketAcceptor } from "./transports/websocket/acceptor.ts"

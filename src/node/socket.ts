@@ -82,7 +82,7 @@ export class NodeSocket implements ServerSocket {
   #writeBytes(data: Uint8Array): boolean {
     const stream = this.#stream
     stream.cork()
-    stream.write(headOf(2, data.length), "latin1")
+    stream.write(Buffer.from(headOf(2, data.length), "latin1"))
     const hasRoom = stream.write(data)
     stream.uncork()
     return hasRoom

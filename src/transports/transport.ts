@@ -2,7 +2,7 @@ import type { Clockwork } from "../kernel/clockwork.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 
-export type { Alarm, Clockwork } from "../kernel/clockwork.ts"
+export type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 export type { Batch } from "../kernel/codec.ts"
 export type { Link, LinkSink } from "../kernel/link.ts"
 
