@@ -12,13 +12,13 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limitBytes: 14_600,
+    limitBytes: 15_300,
     targetBytes: 9_000,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limitBytes: 12_200,
+    limitBytes: 12_900,
     targetBytes: 5_000,
   },
 ]

@@ -1,11 +1,7 @@
 import type { Runtime } from "../kernel/runtime.ts"
 
 /** An id has so many bytes: 144 bits. */
-const ID_BYTES = 18
-/** Random bytes drawn ahead, because asking the system costs the same for one id as for many. */
-const pool = new Uint8Array(ID_BYTES * 64)
-/** Those before this place were given out, and erased. */
-let drawn = pool.length
+export const ID_BYTES = 18
 
 /** The system's clock, timers and chance. The only file that names them. */
 export const systemRuntime: Runtime = {
@@ -17,11 +13,7 @@ export const systemRuntime: Runtime = {
   },
   soon: (run) => queueMicrotask(run),
   random: () => Math.random(),
-  id() {
-    const bytes = randomBytes()
-    // One replacement with a function: V8 makes a flat string of it, where others leave a chain that the id would hold.
-    return btoa(String.fromCharCode(...bytes)).replace(/[+/]/g, (sign) => (sign === "+" ? "-" : "_"))
-  },
+  id: () => idOf(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
   report(error) {
     const { reportError } = globalThis as { reportError?: (error: unknown) => void } // HTML standard; Node has none
     if (reportError !== undefined) reportError(error)
@@ -29,14 +21,8 @@ export const systemRuntime: Runtime = {
   },
 }
 
-/** Bytes that are given to nobody else. */
-function randomBytes(): Uint8Array {
-  if (drawn === pool.length) {
-    crypto.getRandomValues(pool)
-    drawn = 0
-  }
-  const bytes = pool.slice(drawn, drawn + ID_BYTES)
-  pool.fill(0, drawn, drawn + ID_BYTES)
-  drawn += ID_BYTES
-  return bytes
+/** Bytes in characters that may stand in a URL (RFC 4648, section 5). */
+export function idOf(bytes: Uint8Array): string {
+  // One replacement with a function: V8 makes a flat string of it, where others leave a chain that the id would hold.
+  return btoa(String.fromCharCode(...bytes)).replace(/[+/]/g, (sign) => (sign === "+" ? "-" : "_"))
 }

@@ -1,4 +1,4 @@
-import { Clockwork } from "../kernel/clockwork.ts"
+import type { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type { AnyContract, Contract, DataOf, NameOf } from "../kernel/contract.ts"
 import * as defaults from "../kernel/defaults.ts"
@@ -13,7 +13,7 @@ import {
 } from "../kernel/dispatch.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
-import { systemRuntime } from "../platform/system-runtime.ts"
+import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
 import { type AdmissionHost, Gate, Unwelcomed } from "./admission.ts"
 import type { Entry } from "./entry.ts"
@@ -25,6 +25,7 @@ import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
 import { answerExchange, type Routes, routeOf } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
+import { Wheel } from "./wheel.ts"
 
 /** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
 const SLACK = 1 / 16
@@ -73,7 +74,7 @@ export class Hub<C extends Contract = AnyContract> {
 
   constructor(options: HubOptions, acceptors: readonly Acceptor[]) {
     checkOptions(options)
-    const runtime = options.runtime ?? systemRuntime
+    const runtime = options.runtime ?? hubRuntime
     this.#runtime = runtime
     this.id = runtime.id()
     this.path = options.path ?? "/everwire"
@@ -90,7 +91,7 @@ export class Hub<C extends Contract = AnyContract> {
       ...options.limits,
     }
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
-    const clockwork = new Clockwork(runtime, options.runtime === undefined ? SLACK : 0)
+    const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0)
     this.clockwork = clockwork
     this.#registry = new Registry(clockwork, limits)
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS

@@ -1,21 +1,22 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { type Alarm, Clockwork } from "../../src/kernel/clockwork.ts"
+import type { Alarm } from "../../src/kernel/clockwork.ts"
+import { Wheel } from "../../src/server/wheel.ts"
 
 interface Desk {
   readonly runtime: VirtualRuntime
-  readonly clockwork: Clockwork
+  readonly clockwork: Wheel
   /** Which alarms have rung, and when. */
   readonly rung: [name: string, at: number][]
   alarm(name: string, then?: () => void): Alarm
 }
 
-function desk(slack?: number): Desk {
+function desk(slack = 0): Desk {
   const runtime = createVirtualRuntime({ now: 0 })
   const rung: [string, number][] = []
   return {
     runtime,
-    clockwork: new Clockwork(runtime, slack),
+    clockwork: new Wheel(runtime, slack),
     rung,
     alarm: (name, then = () => {}) => ({
       slot: undefined,
