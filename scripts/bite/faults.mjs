@@ -14,8 +14,8 @@ export const faults = [
   {
     id: "an ack tells one more than was heard",
     file: "src/kernel/session.ts",
-    find: "leading.push(`a${this.#inbox.heard}`)",
-    plant: "leading.push(`a${this.#inbox.heard + 1}`)",
+    find: "this.#lead(`a${this.#inbox.heard}`)\n",
+    plant: "this.#lead(`a${this.#inbox.heard + 1}`)\n",
   },
   {
     id: "duplicates are delivered",
@@ -50,8 +50,8 @@ export const faults = [
   {
     id: "late batches of an old link are heard",
     file: "src/kernel/session.ts",
-    find: 'if (state.phase !== "live" || state.link !== link) continue',
-    plant: 'if (state.phase !== "live") continue',
+    find: 'if (state.phase !== "live" || state.link !== link) return\n    if (state.expected',
+    plant: 'if (state.phase !== "live") return\n    if (state.expected',
   },
   {
     id: "a lost link is believed alive",
@@ -76,6 +76,12 @@ export const faults = [
     file: "src/kernel/outbox.ts",
     find: "encodeBatch(decodeBatch(piece.batch).slice(passed))",
     plant: "piece.batch",
+  },
+  {
+    id: "an ack beside the link counts as the link's word",
+    file: "src/kernel/session.ts",
+    find: "      this.#ackedBeside = heard\n",
+    plant: "      this.#watch.progressed(this.#outbox.said > heard)\n",
   },
   {
     id: "peers are sent what was joined for another",
@@ -146,8 +152,8 @@ export const faults = [
   {
     id: "the resume window never closes",
     file: "src/server/entry.ts",
-    find: "this.#cancelExpiry = this.#host.runtime.after(windowMs, () =>",
-    plant: "this.#cancelExpiry = this.#host.runtime.after(windowMs + 1e9, () =>",
+    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this))",
+    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this) + 1e9)",
   },
   {
     id: "spare links are kept for ever",
@@ -220,8 +226,8 @@ export const faults = [
   {
     id: "a session that has ended is begun again",
     file: "src/server/registry.ts",
-    find: "this.#ended.set(id, { why: told, cancel })",
-    plant: "cancel()",
+    find: "    this.#ended.set(id, ended)\n",
+    plant: "",
   },
   {
     id: "a wire that goes mute behind its welcome is no strike",
