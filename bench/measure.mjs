@@ -1,7 +1,7 @@
 import { start } from "./processes.mjs"
 
 /** Rounds in which code is compiled, and that do not count. */
-const WARM_UP = 2
+const WARM_UP = 6
 
 /** Preparing, a round or the end of one may take so long. */
 const LIMIT_MS = 120_000

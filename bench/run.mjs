@@ -23,7 +23,7 @@ async function run() {
   const { quick } = options
   const only = chosen("workload", options.only, new Set(workloads.map(({ name }) => name)))
   const peers = chosen("peer", options.peers, new Set(workloads.flatMap(casesOf).map(([peer]) => peer)))
-  const settings = { rounds: Number(options.rounds ?? (quick ? 3 : 5)), roundMs: quick ? 100 : 600 }
+  const settings = { rounds: Number(options.rounds ?? (quick ? 3 : 15)), roundMs: quick ? 100 : 200 }
   const results = []
   for (const workload of workloads.filter(({ name }) => only.has(name))) {
     for (const variant of workload.variants) {

@@ -12,6 +12,7 @@ export type Batch = string | Uint8Array
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const BYTES_FLAG = 0x8000_0000
+const HEADER_BYTES = 4
 
 /** UTF-8 bytes of a string (WHATWG Encoding). */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
@@ -27,19 +28,28 @@ export function text(bytes: Uint8Array): string {
   }
 }
 
+/** A packet of bytes to be filled, with room before it: alone in its batch, it is not copied once more. */
+export function allocatePacket(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(HEADER_BYTES + length).subarray(HEADER_BYTES)
+}
+
 /** Joins packets to one batch. */
 export function encodeBatch(packets: readonly Packet[]): Batch {
-  const first = packets[0]
+  const [first] = packets
   if (packets.length === 1 && typeof first === "string") return first
   if (packets.every((packet) => typeof packet === "string")) return packets.join("\n")
   const parts = packets.map((packet) => (typeof packet === "string" ? utf8(packet) : packet))
-  const batch = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0))
+  const bytes = parts.reduce((sum, part) => sum + HEADER_BYTES + part.length, 0)
+  const { buffer, byteOffset } = parts[0] as Uint8Array // no batch is empty
+  const isAlone = parts.length === 1 && byteOffset === HEADER_BYTES && buffer.byteLength === bytes
+  const batch = isAlone ? new Uint8Array(buffer) : new Uint8Array(bytes)
   const view = new DataView(batch.buffer)
   let at = 0
   for (const [index, part] of parts.entries()) {
     view.setUint32(at, part.length + (typeof packets[index] === "string" ? 0 : BYTES_FLAG))
-    batch.set(part, at + 4)
-    at += 4 + part.length
+    at += HEADER_BYTES
+    if (!isAlone) batch.set(part, at)
+    at += part.length
   }
   return batch
 }
@@ -53,10 +63,10 @@ export function decodeBatch(batch: Batch): Packet[] {
   const packets: Packet[] = []
   let at = 0
   while (at < batch.length) {
-    if (at + 4 > batch.length) throw protocolError("a batch that ends inside a header")
+    if (at + HEADER_BYTES > batch.length) throw protocolError("a batch that ends inside a header")
     const header = view.getUint32(at)
     const length = header % BYTES_FLAG
-    at += 4
+    at += HEADER_BYTES
     if (at + length > batch.length) throw protocolError("a packet longer than its batch")
     const part = bytes.subarray(at, at + length)
     packets.push(header >= BYTES_FLAG ? part : text(part))

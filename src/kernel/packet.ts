@@ -1,4 +1,4 @@
-import { type Packet, text, utf8 } from "./codec.ts"
+import { allocatePacket, type Packet, text, utf8 } from "./codec.ts"
 import { MAX_HEADER_BYTES, MAX_NAME_LENGTH } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import type { Body } from "./payload.ts"
@@ -48,7 +48,7 @@ export function encodePacket(kind: NumberedKind, fields: readonly string[], body
   const header = kind + (fields.length === 1 ? fields[0] : fields.join("\t"))
   if (typeof body === "string") return `${header}\t${body}`
   const head = utf8(`${header}\n`)
-  const packet = new Uint8Array(head.length + body.length)
+  const packet = allocatePacket(head.length + body.length)
   packet.set(head)
   packet.set(body, head.length)
   return packet
