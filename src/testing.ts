@@ -18,7 +18,7 @@ export {
   transportLaws,
   type Whereabouts,
 } from "./testing/laws.ts"
-export { type Msw, type MswClient, type MswLink, mswHandlers } from "./testing/msw.ts"
+export { type Msw, type MswClient, type MswConnection, type MswLink, mswHandlers } from "./testing/msw.ts"
 export { createNetwork, type Network, type NetworkOptions } from "./testing/network.ts"
 export {
   type Application,

@@ -106,16 +106,20 @@ export function openEverwire(options) {
 }
 
 async function openSocket({ port, hear }) {
-  const socket = await RawWebSocket.open(port, "/everwire/websocket")
   const seat = new Seat((batch) => socket.send(batch), hear)
-  await new Promise((resolve) => {
-    socket.onFrame = (batch) => {
-      socket.onFrame = (next) => seat.hear(next, "\nm")
-      seat.hear(batch, "\nm")
-      resolve()
-    }
-    socket.send(seat.hello())
+  let welcomed
+  const welcome = new Promise((resolve) => {
+    welcomed = resolve
   })
+  const socket = await RawWebSocket.open(port, "/everwire/websocket", {
+    // The hello goes with the upgrade.
+    protocols: ["everwire", encodeURIComponent(seat.hello())],
+    onFrame(batch) {
+      seat.hear(batch, "\nm")
+      welcomed()
+    },
+  })
+  await welcome
   return {
     say: (name, payloads) => seat.say(name, payloads),
     sockets: [socket.socket],

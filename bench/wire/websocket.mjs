@@ -18,14 +18,17 @@ export class RawWebSocket {
     this.socket = socket
   }
 
-  static async open(port, path) {
+  /** `onFrame` is told from the first frame on: one may come in the same piece as the answer to the upgrade. */
+  static async open(port, path, { onFrame, protocols = [] } = {}) {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true })
     socket.on("error", () => {})
     const raw = new RawWebSocket(socket)
+    if (onFrame !== undefined) raw.onFrame = onFrame
+    const offer = protocols.length > 0 ? `Sec-WebSocket-Protocol: ${protocols.join(", ")}\r\n` : ""
     const key = randomBytes(16).toString("base64")
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${offer}\r\n`,
     )
     let head = Buffer.alloc(0)
     while (!head.includes("\r\n\r\n")) {

@@ -67,7 +67,7 @@ export class Switches {
     if (position === "fine") return pass()
     socket.on("error", () => {}) // the client may leave at any moment
     if (position === "refused") return socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-    socket.write(switchingProtocols(request.headers["sec-websocket-key"] ?? ""))
+    socket.write(switchingProtocols(request))
     silence(socket)
   }
 
@@ -111,11 +111,22 @@ function silence(wire) {
 /**
  * The handshake of a WebSocket behind which nobody listens (RFC 6455, section 4.2.2).
  *
- * @param {string} key
+ * @param {Request} request
  */
-function switchingProtocols(key) {
+function switchingProtocols({ headers }) {
+  const key = headers["sec-websocket-key"] ?? ""
   const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64")
-  return `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
+  const [protocol] = headers["sec-websocket-protocol"]?.split(",") ?? []
+  return [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${accept}`,
+    // A client that offered some closes a socket which agrees to none.
+    ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
+    "",
+    "",
+  ].join("\r\n")
 }
 
 /**

@@ -69,10 +69,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     this.#runtime = options.runtime ?? systemRuntime
     this.#options = options
     this.#dialers = checkDialers(dialers)
-    this.#standing = new Standing(
-      options.store === undefined ? localStore() : (options.store ?? undefined),
-      target.origin,
-    )
+    this.#standing = new Standing(options.store === undefined ? localStore() : options.store, target.origin)
     this.opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve
       this.#rejectOpened = reject
@@ -104,10 +101,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       },
       identity,
     )
-    this.#stopWatching = watchPage({
-      nudge: (forgive) => this.#connector.nudge(forgive),
-      park: () => this.#connector.park(),
-    })
+    this.#stopWatching = watchPage(this.#connector)
     // At the end of the tick: whoever created it can set its listeners first.
     this.#runtime.soon(() => this.#connector.open())
   }
@@ -254,12 +248,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     const session = this.#session
     if (session.link !== undefined && session.acked < session.said && flushMs > 0) {
       await new Promise<void>((resolve) => {
-        const cancel = this.#runtime.after(flushMs, resolve)
-        const done = (): void => {
-          cancel()
-          resolve()
-        }
-        this.flush().then(done, done)
+        const done = (): void => resolve()
+        void this.flush().then(done, done).then(this.#runtime.after(flushMs, resolve))
       })
     }
     const why = closing("closed", "closed by the application", false)
@@ -272,11 +262,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
   }
 
   #mint(): [Identity, Dispatch<Channel<C>>] {
-    const maxPayloadBytes = (): number | undefined => this.#maxPayloadBytes
     const dispatch = new Dispatch<Channel<C>>(this.#runtime, {
-      get maxPayloadBytes() {
-        return maxPayloadBytes()
-      },
+      maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
       context: () => this,
@@ -293,12 +280,11 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
         this.#wake()
       },
     }
-    const { maxOutboxBytes } = this.#options
     const session = new Session(new Clockwork(this.#runtime), host, {
       ...CHANNEL_ACK,
       speakMs: SPEAK_MS,
       patienceMs: PATIENCE_MS,
-      ...(maxOutboxBytes !== undefined && { maxOutboxBytes }),
+      maxOutboxBytes: this.#options.maxOutboxBytes,
     })
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }
@@ -370,7 +356,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
 
   /** Whether anybody listened. */
   #emit<E extends keyof ChannelEvents>(event: E, first: ChannelEvents[E][0], second?: ChannelEvents[E][1]): boolean {
-    const listeners = [...(this.#listeners.messages(event) ?? [])]
+    const listeners = this.#listeners.messages(event)
     for (const listener of listeners) {
       try {
         listener(first, second)

@@ -83,6 +83,11 @@ export class Connector implements AttemptHost {
     this.#attempts = new Attempts(host, this)
   }
 
+  /** The current attempt, unless its link has not answered in time. */
+  get #healthy(): Attempt | undefined {
+    return this.current?.doubted ? undefined : this.current
+  }
+
   /** The last things that happened, oldest first. */
   get incidents(): readonly Incident[] {
     return this.#attempts.incidents
@@ -122,10 +127,10 @@ export class Connector implements AttemptHost {
 
   /** The session's link does not answer: dial again without dropping it. */
   doubted(): void {
-    const { current } = this
-    if (current === undefined || current.doubted) return
-    current.doubted = true
-    this.#attempts.note(current, "doubted")
+    const healthy = this.#healthy
+    if (healthy === undefined) return
+    healthy.doubted = true
+    this.#attempts.note(healthy, "doubted")
     this.#ask()
   }
 
@@ -140,7 +145,7 @@ export class Connector implements AttemptHost {
 
   /** A packet of the handshake on a link that was welcomed: only a bye is one. */
   control(link: Link, packet: string): void {
-    if (kindOf(packet) !== "b") throw protocolError("unknown kind")
+    if (kindOf(packet) !== "b") throw protocolError("an unknown kind of packet")
     for (const attempt of this.#attempts) if (attempt.link === link) this.#refused(attempt, readBye(packet))
   }
 
@@ -212,20 +217,19 @@ export class Connector implements AttemptHost {
 
   #climb(auth: unknown): void {
     const { dialers, standing, runtime } = this.#host
-    const { current } = this
     const platform = this.#host.platform()
-    const healthy = current !== undefined && !current.doubted
+    const healthy = this.#healthy
     const now = runtime.now()
-    const dialing = new Set(Array.from(this.#attempts, (attempt) => (attempt === current ? -1 : attempt.rank)))
+    const dialing = new Set(Array.from(this.#attempts, (attempt) => (attempt === this.current ? -1 : attempt.rank)))
     const candidates = dialers.flatMap((dialer, rank) =>
       // A climb in the background is for what is better than what works.
       // What is being dialed already is not dialed twice.
-      dialer.supported(platform) && (!healthy || rank < current.rank) && !dialing.has(rank)
+      dialer.supported(platform) && (!healthy || rank < healthy.rank) && !dialing.has(rank)
         ? { rank, broken: !healthy && standing.brokenUntil(dialer.name, now) > 0 }
         : [],
     )
     if (candidates.length === 0 && this.#attempts.size === 0) {
-      return this.#fatal(closing("unsupported", "this platform supports none of the transports", false))
+      return this.#fatal(closing("unsupported", "no transport is supported here", false))
     }
     this.#retryAfterMs = 0
     this.#enter({
@@ -246,6 +250,7 @@ export class Connector implements AttemptHost {
     const state = this.#state
     if (state.phase !== "climbing") return
     const now = this.#host.runtime.now()
+    const healthy = this.#healthy
     let nextAt = Number.POSITIVE_INFINITY
     for (const attempt of this.#attempts) {
       if (attempt === this.current) continue
@@ -254,7 +259,7 @@ export class Connector implements AttemptHost {
       else if (attempt.trialUntil && attempt.heardAt !== undefined) return this.#adopt(attempt)
       else {
         const why = attempt.trialUntil
-          ? closing("silent", "the welcome came and nothing after it")
+          ? closing("silent", "nothing came after the welcome")
           : closing("timeout", `no welcome in ${defaults.DIAL_DEADLINE_MS} ms`)
         attempt.link.close(why)
         return this.closed(attempt, why)
@@ -271,9 +276,9 @@ export class Connector implements AttemptHost {
       }
       nextAt = Math.min(nextAt, startAt)
     } else if (this.#attempts.size === +(this.current !== undefined)) {
-      if (this.current === undefined || this.current.doubted) return this.#away()
-      if (this.current.proved) return this.#settle(this.current)
-    } else if (this.current?.proved && !this.current.doubted) {
+      if (healthy === undefined) return this.#away()
+      if (healthy.proved) return this.#settle(healthy)
+    } else if (healthy?.proved) {
       state.reprobeAt ??= now + this.#nextReprobeMs()
       if (now >= state.reprobeAt) return this.#ask()
       nextAt = Math.min(nextAt, state.reprobeAt)
@@ -300,35 +305,34 @@ export class Connector implements AttemptHost {
 
   /** While a link of ours works, a newcomer only probes: a wire that is mute one way must not steal the session. */
   #dial(rank: number, auth: unknown): Attempt {
-    return this.#attempts.dial(rank, this.identity, auth, this.current === undefined || this.current.doubted)
+    return this.#attempts.dial(rank, this.identity, auth, this.#healthy === undefined)
   }
 
   /** The first batch of a link: its welcome, or a bye. */
   #answered(attempt: Attempt, [first = "", ...rest]: readonly Packet[]): void {
-    if (typeof first !== "string") throw protocolError("no welcome")
+    if (typeof first !== "string") throw protocolError("an unknown kind of packet")
     if (kindOf(first) === "b") return this.#refused(attempt, readBye(first))
     const welcome = readWelcome(first)
-    const { current } = this
     const attempts = this.#attempts
     if (attempts.hub !== "" && attempts.hub !== welcome.hub) {
       // Two hubs behind one address were dialed at once, and the other one has the session.
       attempt.link.send(writeBye(closing("superseded", "another hub has the session")))
-      attempts.letGo(attempt, this.identity.session)
+      this.#letGo(attempt)
       return this.#advance()
     }
     attempt.welcome = welcome
     attempt.welcomedAt = this.#host.runtime.now()
     this.#unknown = 0
     attempts.hub = welcome.hub
-    this.#attempts.note(attempt, "welcomed")
-    const inUse = current !== undefined && !current.doubted
-    const onTrial = inUse && this.#host.standing.flaps(attempt.dialer.name)
+    attempts.note(attempt, "welcomed")
+    const healthy = this.#healthy
+    const onTrial = healthy && this.#host.standing.flaps(attempt.dialer.name)
     if (onTrial) attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
     if (onTrial || !attempt.proved) attempt.link.send("p0")
     if (!onTrial) {
-      if (!inUse || attempt.rank < current.rank || (!current.proved && attempt.proved))
+      if (!healthy || attempt.rank < healthy.rank || (!healthy.proved && attempt.proved))
         return this.#adopt(attempt, rest)
-      this.#attempts.letGo(attempt, this.identity.session)
+      this.#letGo(attempt)
     }
     this.#advance()
   }
@@ -358,7 +362,7 @@ export class Connector implements AttemptHost {
       }
       this.#unknown = 0
       // The one that knows is on the line: what a better rung did not find is no reason to leave it.
-      if (this.current !== undefined && !this.current.doubted) return this.#advance()
+      if (this.#healthy) return this.#advance()
     }
     this.#dropAll(why)
     this.#unknown = 0
@@ -386,7 +390,7 @@ export class Connector implements AttemptHost {
     this.#host.standing.acquit(dialer.name)
     if (before !== undefined) {
       if (before.doubted) this.#judge(before)
-      this.#attempts.letGo(before, this.identity.session)
+      this.#letGo(before)
     }
     if (attempt.proved) this.#trust(attempt)
     this.#host.linked(welcome, dialer.name)
@@ -404,8 +408,7 @@ export class Connector implements AttemptHost {
   /** This link has proved itself: nothing worse is needed, and what is better and failed is broken here. */
   #trust({ rank }: Attempt): void {
     const state = this.#state
-    for (const attempt of this.#attempts)
-      if (attempt !== this.current && attempt.rank >= rank) this.#attempts.letGo(attempt, this.identity.session)
+    for (const attempt of this.#attempts) if (attempt !== this.current && attempt.rank >= rank) this.#letGo(attempt)
     if (state.phase !== "climbing") return
     state.plan = []
     this.#condemn(state.failed)
@@ -437,7 +440,8 @@ export class Connector implements AttemptHost {
 
   /** Every rung failed: the server is away. Keep the preferences, wait, and try again. */
   #away(): void {
-    if (this.current !== undefined && !this.current.doubted) return this.#settle(this.current)
+    const healthy = this.#healthy
+    if (healthy) return this.#settle(healthy)
     this.#dropAll(this.lastClosing)
     // Added, not the longer of the two: those that were told the same time must not come back as a herd.
     this.#wait(this.#retryAfterMs + backoffMs(this.#failures++, this.#host.runtime.random()))
@@ -454,7 +458,7 @@ export class Connector implements AttemptHost {
     const { session } = this.identity
     const { runtime, standing } = this.#host
     if (why.code === "network") {
-      standing.diedIdle(runtime.now() - Math.max(session.heardAt, session.spokeAt), defaults.SPEAK_FLOOR_MS)
+      standing.diedIdle(runtime.now() - session.idleSince, defaults.SPEAK_FLOOR_MS)
     }
     if (why.code !== "superseded" && why.code !== "hub-closing") this.#judge(attempt)
     session.linkLost(attempt.link)
@@ -465,13 +469,13 @@ export class Connector implements AttemptHost {
     const waitMs = wishOf(why) + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
     if (waitMs > 0 && this.#attempts.size === 0) return this.#wait(waitMs)
     this.#host.unlinked(why, 0)
-    this.#dropProbing()
+    // What only probed cannot carry the talk: it is dialed again, with a hello that takes.
+    for (const other of this.#attempts) if (other.turn === 0) this.#letGo(other)
     this.#ask()
   }
 
-  /** What only probed cannot carry the talk: it is dialed again, with a hello that takes. */
-  #dropProbing(): void {
-    for (const attempt of this.#attempts) if (attempt.turn === 0) this.#attempts.letGo(attempt, this.identity.session)
+  #letGo(attempt: Attempt): void {
+    this.#attempts.letGo(attempt, this.identity.session)
   }
 
   /** How the death of a link that was in use counts against its rung. */

@@ -17,7 +17,7 @@ export interface Memory {
 }
 
 /** Reads what was remembered. Anything unreadable is as good as nothing. */
-export function recall(store: Store | undefined, key: string): Memory {
+export function recall(store: Store | null | undefined, key: string): Memory {
   const memory: Memory = { broken: {} }
   try {
     const { broken, speakMs, holdMs } = Object(JSON.parse(store?.getItem(key) ?? "{}")) as Record<string, unknown> // narrowed below
@@ -32,7 +32,7 @@ export function recall(store: Store | undefined, key: string): Memory {
 }
 
 /** Remembers, as far as the store lets. */
-export function remember(store: Store | undefined, key: string, memory: Memory): void {
+export function remember(store: Store | null | undefined, key: string, memory: Memory): void {
   try {
     store?.setItem(key, JSON.stringify(memory))
   } catch {

@@ -6,17 +6,15 @@ export interface PageHost {
   park(): void
 }
 
-type Listenable = Partial<Pick<EventTarget, "addEventListener" | "removeEventListener">>
+type Listenable = Partial<Pick<EventTarget, "addEventListener">>
 
 /** Listens to the page, where there is one. Returns what stops it. */
 export function watchPage(host: PageHost): () => void {
   const { document } = globalThis as { document?: Document } // absent in Node and workers
   const page: Listenable = globalThis // has no listeners in Node
-  const offs: (() => void)[] = []
-  const on = (target: Listenable | undefined, event: string, run: (event: Event) => void): void => {
-    target?.addEventListener?.(event, run)
-    offs.push(() => target?.removeEventListener?.(event, run))
-  }
+  const watching = new AbortController()
+  const on = (target: Listenable | undefined, event: string, run: (event: Event) => void): void =>
+    target?.addEventListener?.(event, run, watching)
   on(page, "online", () => host.nudge(true))
   // "offline" is often wrong: it is a reason to ask the wire, not to believe it dead.
   on(page, "offline", () => host.nudge(false))
@@ -25,7 +23,5 @@ export function watchPage(host: PageHost): () => void {
   on(document, "freeze", () => host.park())
   on(document, "resume", () => host.nudge(false))
   on(document, "visibilitychange", () => document?.visibilityState === "visible" && host.nudge(false))
-  return () => {
-    for (const off of offs) off()
-  }
+  return () => watching.abort()
 }

@@ -3,7 +3,7 @@ import { type Memory, recall, remember, type Store } from "./memory.ts"
 
 /** How the rungs of one hub stand here: which are broken, which flap, which pulse the network allows. */
 export class Standing {
-  readonly #store: Store | undefined
+  readonly #store: Store | null | undefined
   readonly #key: string
   readonly #memory: Memory
   /** Links of a transport, in a row, that died young. */
@@ -11,7 +11,7 @@ export class Standing {
   /** For how long the last link was idle when it died, if it died idle. */
   #idleDeathMs = 0
 
-  constructor(store: Store | undefined, origin: string) {
+  constructor(store: Store | null | undefined, origin: string) {
     this.#store = store
     this.#key = `everwire:${origin}`
     this.#memory = recall(store, this.#key)

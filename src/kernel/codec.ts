@@ -12,7 +12,6 @@ export type Batch = string | Uint8Array
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const BYTES_FLAG = 0x8000_0000
-const HEADER_BYTES = 4
 
 /** UTF-8 bytes of a string (WHATWG Encoding). */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
@@ -28,28 +27,30 @@ export function text(bytes: Uint8Array): string {
   }
 }
 
-/** A packet of bytes to be filled, with room before it: alone in its batch, it is not copied once more. */
+/** A packet of bytes to be filled, behind its header: alone in a batch, it is not copied once more. */
 export function allocatePacket(length: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(HEADER_BYTES + length).subarray(HEADER_BYTES)
+  const batch = new Uint8Array(4 + length)
+  new DataView(batch.buffer).setUint32(0, length + BYTES_FLAG)
+  return batch.subarray(4)
 }
 
 /** Joins packets to one batch. */
 export function encodeBatch(packets: readonly Packet[]): Batch {
-  const [first] = packets
-  if (packets.length === 1 && typeof first === "string") return first
-  if (packets.every((packet) => typeof packet === "string")) return packets.join("\n")
-  const parts = packets.map((packet) => (typeof packet === "string" ? utf8(packet) : packet))
-  const bytes = parts.reduce((sum, part) => sum + HEADER_BYTES + part.length, 0)
-  const { buffer, byteOffset } = parts[0] as Uint8Array // no batch is empty
-  const isAlone = parts.length === 1 && byteOffset === HEADER_BYTES && buffer.byteLength === bytes
-  const batch = isAlone ? new Uint8Array(buffer) : new Uint8Array(bytes)
+  const first = packets[0]
+  if (packets.length === 1 && first !== undefined) {
+    if (isText(first)) return first
+    // It fills its buffer but for a header: that of `allocatePacket`, or the one with which it came.
+    if (first.byteOffset === 4 && first.buffer.byteLength === 4 + first.length) return new Uint8Array(first.buffer)
+  }
+  if (packets.every(isText)) return packets.join("\n")
+  const parts = packets.map((packet) => (isText(packet) ? utf8(packet) : packet))
+  const batch = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0))
   const view = new DataView(batch.buffer)
   let at = 0
   for (const [index, part] of parts.entries()) {
-    view.setUint32(at, part.length + (typeof packets[index] === "string" ? 0 : BYTES_FLAG))
-    at += HEADER_BYTES
-    if (!isAlone) batch.set(part, at)
-    at += part.length
+    view.setUint32(at, part.length + (isText(packets[index] ?? "") ? 0 : BYTES_FLAG))
+    batch.set(part, at + 4)
+    at += 4 + part.length
   }
   return batch
 }
@@ -63,11 +64,11 @@ export function decodeBatch(batch: Batch): Packet[] {
   const packets: Packet[] = []
   let at = 0
   while (at < batch.length) {
-    if (at + HEADER_BYTES > batch.length) throw protocolError("a batch that ends inside a header")
+    if (at + 4 > batch.length) throw protocolError("a batch that is cut short")
     const header = view.getUint32(at)
     const length = header % BYTES_FLAG
-    at += HEADER_BYTES
-    if (at + length > batch.length) throw protocolError("a packet longer than its batch")
+    at += 4
+    if (at + length > batch.length) throw protocolError("a batch that is cut short")
     const part = bytes.subarray(at, at + length)
     packets.push(header >= BYTES_FLAG ? part : text(part))
     at += length
@@ -77,10 +78,13 @@ export function decodeBatch(batch: Batch): Packet[] {
 
 /** Several batches as one, for wires that carry more than one at a time. */
 export function joinBatches(batches: readonly Batch[]): Batch {
-  const [first] = batches
-  if (batches.length === 1 && first !== undefined) return first
-  if (batches.every((batch) => typeof batch === "string")) return batches.join("\n")
-  return encodeBatch(batches.flatMap(decodeBatch))
+  return (
+    (batches.length === 1 && batches[0]) || encodeBatch(batches.every(isText) ? batches : batches.flatMap(decodeBatch))
+  )
+}
+
+function isText(piece: Packet | Batch): piece is string {
+  return typeof piece === "string"
 }
 
 /** How much a packet or a batch counts against a limit in bytes. Text counts its UTF-16 length. */

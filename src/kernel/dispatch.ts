@@ -83,7 +83,7 @@ export interface DispatchHost<Context> {
   say(packet: Packet): void
   readonly handlers: readonly Handlers<Context>[]
   /** Largest encoded payload that the other side takes; undefined until it has said. */
-  readonly maxPayloadBytes: number | undefined
+  maxPayloadBytes(): number | undefined
   /** What handlers are given beside the data. */
   context(): Context
   /** An error that the application's own handler threw. */
@@ -134,7 +134,7 @@ export class Dispatch<Context> {
       checkName(name)
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
-      this.#host.say(encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes)))
+      this.#host.say(encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes())))
       const finish = (): void => {
         this.#waiting?.delete(id)
         cancelTimeout?.()
@@ -228,7 +228,7 @@ export class Dispatch<Context> {
     }
     const reply = (value: unknown): void => {
       try {
-        const packet = encodePacket("r", [id], checkedPayload(value, this.#host.maxPayloadBytes))
+        const packet = encodePacket("r", [id], checkedPayload(value, this.#host.maxPayloadBytes()))
         if (close()) this.#host.say(packet)
       } catch (error) {
         fail(error)

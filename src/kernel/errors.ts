@@ -54,7 +54,7 @@ export interface Closing {
 
 /** Builds a {@link Closing}. Retryable unless said otherwise. */
 export function closing(code: Code, reason: string, retryable = true, retryAfterMs?: number): Closing {
-  return retryAfterMs === undefined ? { code, reason, retryable } : { code, reason, retryable, retryAfterMs }
+  return { code, reason, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
 
 /**

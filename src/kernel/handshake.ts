@@ -130,9 +130,9 @@ function readFields(packet: string, kind: string): Fields {
   try {
     fields = JSON.parse(packet.slice(1))
   } catch {
-    throw protocolError("a handshake that is not JSON")
+    // refused below
   }
-  if (typeof fields !== "object" || fields === null) throw protocolError("a handshake that is no object")
+  if (typeof fields !== "object" || fields === null) throw protocolError("a handshake that is no JSON object")
   return fields as Fields // an object; each field is narrowed where it is read
 }
 

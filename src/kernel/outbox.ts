@@ -69,11 +69,7 @@ export class Outbox {
       return encodeBatch(packets)
     }
     const joined = join(packets)
-    if (end === this.#pieces.length) {
-      this.#pieces.length = this.#next
-      this.#pieces.push(joined)
-      this.#next++
-    } else this.#next = end
+    this.#pieces.splice(this.#next++, packets.length, joined)
     return joined.batch
   }
 

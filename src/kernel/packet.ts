@@ -59,15 +59,11 @@ export function openPacket(packet: Packet): Opened {
   const kind = kindOf(packet) as NumberedKind // callers have seen isNumbered(kind)
   if (kind === "m" && typeof packet === "string") return openMessage(packet)
   const [header, body] = typeof packet === "string" ? cutText(packet, kind) : cutBytes(packet)
-  const tab = header.indexOf("\t")
+  const fields = header.split("\t")
   // Only a request has two fields.
-  if (kind === "q" ? tab < 0 || header.includes("\t", tab + 1) : tab >= 0) {
-    throw protocolError("a packet with wrong fields")
-  }
-  if (kind === "m") return { kind, id: "", name: header, body }
-  return kind === "q"
-    ? { kind, id: header.slice(0, tab), name: header.slice(tab + 1), body }
-    : { kind, id: header, name: "", body }
+  if (fields.length !== (kind === "q" ? 2 : 1)) throw protocolError("a packet without its fields")
+  const [id = "", name = ""] = kind === "m" ? ["", header] : fields
+  return { kind, id, name, body }
 }
 
 /** By far the most packets are messages of text. */

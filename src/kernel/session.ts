@@ -30,7 +30,7 @@ export interface SessionSettings extends PulseSettings {
   /** Heard bytes after which an ack goes at once. */
   readonly ackBytes: number
   /** The outbox takes no more above this. */
-  readonly maxOutboxBytes?: number
+  readonly maxOutboxBytes?: number | undefined
 }
 
 interface Live {
@@ -104,13 +104,9 @@ export class Session implements WatchHost, Flushable {
   get ended(): boolean {
     return this.#state.phase === "ended"
   }
-  /** When something was last heard on the current link. */
-  get heardAt(): number {
-    return this.#watch.heardAt
-  }
-  /** When something last left on the current link. */
-  get spokeAt(): number {
-    return this.#watch.spokeAt
+  /** Since when the current link has carried nothing, either way. */
+  get idleSince(): number {
+    return Math.max(this.#watch.heardAt, this.#watch.spokeAt)
   }
 
   /**
@@ -217,7 +213,7 @@ export class Session implements WatchHost, Flushable {
    */
   acknowledged(link: Link, packets: readonly Packet[]): void {
     for (const packet of packets) {
-      if (typeof packet !== "string" || kindOf(packet) !== "a") throw protocolError("no ack where only an ack may come")
+      if (typeof packet !== "string" || kindOf(packet) !== "a") throw protocolError("an unknown kind of packet")
       const heard = this.#readHeard(packet.slice(1))
       if (this.link !== link || !this.#progress(heard)) continue
       this.#ackedBeside = heard
@@ -398,7 +394,7 @@ export class Session implements WatchHost, Flushable {
 
   #readHeard(digits: string): number {
     const heard = readCount(digits)
-    if (heard > this.#outbox.said) throw protocolError("an ack of what was never said")
+    if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
     return heard
   }
 

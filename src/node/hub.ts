@@ -96,10 +96,13 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
       return true
     }
     const origin: LinkOrigin = { transport: "websocket", address: request.socket.remoteAddress, header }
+    // The answer to a hello that came with the upgrade goes out with the handshake.
+    socket.cork()
     this.#sockets.handleUpgrade(request, socket, head, (opened) => {
       socket.off("error", ignore) // ws has its own now
       verdict.take(new NodeSocket(opened, socket), origin)
     })
+    socket.uncork()
     return true
   }
 }

@@ -5,7 +5,7 @@ export function platform(): Platform {
   const { WebSocket, EventSource } = globalThis as Partial<typeof globalThis> // either may be missing
   return {
     // Both implement the named parts of the HTML standard's interfaces.
-    ...(WebSocket && { openSocket: (url) => new WebSocket(url) as unknown as ClientSocket }),
+    ...(WebSocket && { openSocket: (url, protocols) => new WebSocket(url, protocols) as unknown as ClientSocket }),
     ...(EventSource && {
       openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream,
     }),

@@ -8,8 +8,8 @@ const options = { perMessageDeflate: false, closeTimeout: 2_000 }
 /** Node: the `ws` package on every version, because the global WebSocket came late and cannot be cut off. */
 export function platform(): Platform {
   return {
-    openSocket(url) {
-      const socket = new WebSocket(url, options)
+    openSocket(url, protocols) {
+      const socket = new WebSocket(url, protocols, options)
       return socket as unknown as ClientSocket // implements the named part of the interface
     },
     openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream, // same

@@ -86,7 +86,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     }
     return this.#own
   }
-  get maxPayloadBytes(): number {
+  maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
   }
 

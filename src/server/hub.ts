@@ -198,7 +198,10 @@ export class Hub<C extends Contract = AnyContract> {
     return true
   }
 
-  /** For servers: judges an upgrade. Undefined when its path is not the hub's. */
+  /**
+   * For servers: judges an upgrade. Undefined when its path is not the hub's. Whoever answers the upgrade agrees to the
+   * first subprotocol that was offered, and gives the headers with the origin: the hello may be among them.
+   */
   upgrade(
     pathname: string,
     request: OriginHeaders,

@@ -35,7 +35,7 @@ export interface PeerHost {
   readonly own: Handlers<Peer>
   readonly rooms: Rooms<Peer>
   readonly principal: Principal
-  readonly maxPayloadBytes: number
+  maxPayloadBytes(): number
   readonly address: string
   /** @throws EverwireError `buffer-full`, and the session has ended */
   say(packet: Packet): void
@@ -94,7 +94,7 @@ export class Peer<C extends Contract = AnyContract> {
    * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
    */
   send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): boolean {
-    return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes))
+    return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes()))
   }
 
   /** Sends a message that was encoded once for many peers. */

@@ -11,7 +11,13 @@ export interface Msw<HttpHandler, SocketHandler> {
 
 /** What `ws.link` gives. */
 export interface MswLink<SocketHandler> {
-  addEventListener(type: "connection", listener: (connection: { readonly client: MswClient }) => void): SocketHandler
+  addEventListener(type: "connection", listener: (connection: MswConnection) => void): SocketHandler
+}
+
+/** A WebSocket that was opened, and the subprotocols that it was opened with. */
+export interface MswConnection {
+  readonly client: MswClient
+  readonly info: { readonly protocols: string | readonly string[] | undefined }
 }
 
 /** A WebSocket of the page as msw's handlers see it. */
@@ -50,17 +56,22 @@ export function mswHandlers<HttpHandler, SocketHandler>(
       if (!request.headers.has("origin")) request.headers.set("origin", origin)
       return hub.fetch(request)
     }),
-    ws.link(`${href.replace(/^http/, "ws")}/*`).addEventListener("connection", ({ client }) => connect(client, hub)),
+    ws
+      .link(`${href.replace(/^http/, "ws")}/*`)
+      .addEventListener("connection", (connection) => connect(connection, hub)),
   ]
 }
 
 /** WebSockets that a hub has been asked to take: msw shows each to all handlers, the latest first. */
 const shown = new WeakSet<MswClient>()
 
-function connect(client: MswClient, hub: Pick<Hub, "upgrade">): void {
+function connect({ client, info }: MswConnection, hub: Pick<Hub, "upgrade">): void {
   if (shown.has(client)) return
   shown.add(client)
-  const header = (name: string): string | undefined => (name === "host" ? client.url.host : undefined)
+  const headers = new Map([["host", client.url.host]])
+  // There is no handshake: the hello that goes with it is seen here.
+  if (info.protocols !== undefined) headers.set("sec-websocket-protocol", String(info.protocols))
+  const header = (name: string): string | undefined => headers.get(name)
   const verdict = hub.upgrade(client.url.pathname, { header }, true)
   // There is no status to refuse it with: the socket closes before it opens.
   if (verdict === undefined || "refusal" in verdict) return client.close(1011, "this hub takes no WebSocket")

@@ -157,8 +157,8 @@ export interface ClientStream {
 
 /** What a client needs of its platform. A member that is missing is asked of the global scope when dialing. */
 export interface Platform {
-  /** Opens a WebSocket; absent where there is none. */
-  openSocket?(url: string): ClientSocket
+  /** Opens a WebSocket that offers these subprotocols; absent where there is none. */
+  openSocket?(url: string, protocols: string[]): ClientSocket
   /** Opens an EventSource; absent where there is none. */
   openStream?(url: string, withCredentials: boolean): ClientStream
   fetch?(url: string, init: FetchInit): Promise<FetchAnswer>

@@ -13,6 +13,7 @@ import { Session } from "../../src/kernel/session.ts"
 import { decodeBody, encodeBody } from "../../src/transports/http/envelope.ts"
 import { sseAcceptor } from "../../src/transports/sse/acceptor.ts"
 import { readClose, writeClose } from "../../src/transports/websocket/close-code.ts"
+import { readOffer, writeOffer } from "../../src/transports/websocket/offer.ts"
 import { cell, readDocument, tableUnder } from "./markdown.ts"
 import { type Story, stories } from "./stories.ts"
 
@@ -57,6 +58,12 @@ describe("the test vectors of docs/protocol.md", () => {
     expect(decoded.batch === undefined ? [] : decodeBatch(decoded.batch)).toEqual(
       batches.map(unwritten).flatMap(decodeBatch),
     )
+  })
+
+  const offers = vectors<{ first: string; offer: string[] }>("offer")
+  it.each(offers)("offer $first with the handshake of a WebSocket", ({ first, offer }) => {
+    expect(writeOffer(first)).toEqual(offer)
+    expect(readOffer(offer.join(", "))).toBe(first)
   })
 
   const events = vectors<{ batch?: Written; close?: Closing; event: string }>("event")

@@ -28,7 +28,7 @@ function end(runtime = createVirtualRuntime()): End {
       said.push(packet)
     },
     handlers: [handlers, outer],
-    maxPayloadBytes: 1_000,
+    maxPayloadBytes: () => 1_000,
     context: () => "context",
     failed: (error, stage) => failed.push([stage, error]),
     createAbort: () => new AbortController(),

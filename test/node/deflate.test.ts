@@ -25,8 +25,8 @@ describe("permessage-deflate (RFC 7692)", () => {
       const channel = createChannel(url, {
         transports: ["websocket"],
         platform: {
-          openSocket(address) {
-            const socket = new WebSocket(address)
+          openSocket(address, protocols) {
+            const socket = new WebSocket(address, protocols)
             opened.push(socket)
             return socket as unknown as ClientSocket // implements the named part of the interface
           },

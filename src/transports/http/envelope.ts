@@ -1,4 +1,4 @@
-import { type Batch, decodeBatch, encodeBatch, joinBatches, text } from "../../kernel/codec.ts"
+import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
 import { type Closing, protocolError } from "../../kernel/errors.ts"
 import { readClosing } from "../../kernel/handshake.ts"
 import { readCount } from "../../kernel/packet.ts"
@@ -35,17 +35,9 @@ export function writeEnvelope(envelope: Envelope): string {
   return `@${JSON.stringify(envelope)}`
 }
 
-/** A body: the envelope, then the batches as one. */
+/** A body: the envelope as the first packet of the batches, as one. */
 export function encodeBody(envelope: Envelope, batches: readonly Batch[]): string | Uint8Array<ArrayBuffer> {
-  const line = writeEnvelope(envelope)
-  if (batches.length === 0) return line
-  const batch = joinBatches(batches)
-  if (typeof batch === "string") return `${line}\n${batch}`
-  const head = encodeBatch([line, new Uint8Array()]) as Uint8Array // holds bytes, so it is bytes
-  const body = new Uint8Array(head.length - 4 + batch.length)
-  body.set(head.subarray(0, head.length - 4))
-  body.set(batch, head.length - 4)
-  return body
+  return joinBatches([writeEnvelope(envelope), ...batches]) as string | Uint8Array<ArrayBuffer> // a buffer of its own
 }
 
 /** Inverse of {@link encodeBody}. @throws EverwireError `protocol-error` */

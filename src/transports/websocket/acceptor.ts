@@ -2,6 +2,7 @@ import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
 import type { Closing } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
+import { readOffer } from "./offer.ts"
 
 /** A peer that does not answer the closing handshake is cut off after so long. */
 const CLOSE_GRACE_MS = 2_000
@@ -14,6 +15,8 @@ export function websocketAcceptor(): Acceptor {
       socket(socket, origin) {
         const link = new SocketLink(socket, door.clockwork)
         link.sink = door.admit(link, origin)
+        const first = readOffer(origin.header("sec-websocket-protocol"))
+        if (first !== undefined) link.message(first)
       },
     }),
   }

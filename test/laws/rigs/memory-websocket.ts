@@ -2,7 +2,13 @@ import { websocket } from "everwire"
 import { websocketAcceptor } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import type { TransportRig, TransportSubject } from "../../../src/testing/laws.ts"
-import type { ClientSocket, OpenAcceptor, ServerSocket, SocketSink } from "../../../src/transports/transport.ts"
+import type {
+  ClientSocket,
+  LinkOrigin,
+  OpenAcceptor,
+  ServerSocket,
+  SocketSink,
+} from "../../../src/transports/transport.ts"
 import { websocketTraits } from "./built-in-traits.ts"
 import { passVirtually } from "./settle.ts"
 
@@ -29,13 +35,12 @@ async function setup(): Promise<TransportRig> {
     listen(door) {
       open = websocketAcceptor().open(door)
       maxBytes = door.maxBatchBytes
-      const openSocket = (): ClientSocket => {
+      const openSocket = (_url: string, protocols: string[]): ClientSocket => {
         const pair: SocketPair = new SocketPair(runtime, maxBytes, () => pairs.delete(pair))
         pairs.add(pair)
         runtime.after(1, () => {
           if (!isListening) return pair.fail()
-          if (pair.open())
-            open?.socket?.(pair.hub, { transport: "websocket", address: undefined, header: () => undefined })
+          if (pair.open()) open?.socket?.(pair.hub, originOf(protocols))
         })
         return pair.channel
       }
@@ -61,10 +66,17 @@ async function setup(): Promise<TransportRig> {
     intrude() {
       const pair: SocketPair = new SocketPair(runtime, maxBytes, () => pairs.delete(pair))
       pair.open()
-      open?.socket?.(pair.hub, { transport: "websocket", address: undefined, header: () => undefined })
+      open?.socket?.(pair.hub, originOf([]))
       pair.garble("hub")
     },
   }
+}
+
+/** What the handshake tells the hub. */
+function originOf(protocols: string[]): LinkOrigin {
+  const offered = protocols.length > 0 ? protocols.join(", ") : undefined
+  const header = (name: string): string | undefined => (name === "sec-websocket-protocol" ? offered : undefined)
+  return { transport: "websocket", address: undefined, header }
 }
 
 /** One direction: messages on the way, and how many of their bytes have not been taken. */

@@ -39,8 +39,8 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
   })
   let close = async (): Promise<void> => {}
 
-  const openSocket = (url: string): ClientSocket => {
-    const socket = new WebSocket(url, { perMessageDeflate: false })
+  const openSocket = (url: string, protocols: string[]): ClientSocket => {
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false })
     sockets.add(socket)
     socket.addEventListener("close", () => sockets.delete(socket))
     return socket as unknown as ClientSocket // it implements the named part of the interface

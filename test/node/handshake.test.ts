@@ -1,0 +1,83 @@
+import type { IncomingMessage } from "node:http"
+import { createChannel } from "everwire"
+import { afterEach, describe, expect, it } from "vitest"
+import { WebSocket } from "ws"
+import { writeOffer } from "../../src/transports/websocket/offer.ts"
+import { hello, openTcp } from "../hostile/attack.ts"
+import { disposeAll, onDispose, startHub } from "../support/hub-server.ts"
+
+afterEach(disposeAll)
+
+/** The first frame that comes down on a socket which says nothing but what it offers. */
+function firstFrame(url: string, protocols: string[]): Promise<{ agreed: string; text: string }> {
+  const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, protocols)
+  onDispose(() => socket.terminate())
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject)
+    socket.once("message", (data: Buffer) => resolve({ agreed: socket.protocol, text: data.toString() }))
+  })
+}
+
+describe("the hello in the handshake of a WebSocket", () => {
+  it("is answered with the welcome, and what the hub says at once, in the piece that holds the 101", async () => {
+    const { hub, url } = await startHub()
+    hub.onPeer((peer) => peer.send("first", "ü"))
+    const { port, host } = new URL(url)
+    const { socket } = await openTcp(Number(port))
+    const offer = writeOffer(hello()).join(", ")
+    const piece = new Promise<string>((resolve) => {
+      socket.once("data", (bytes) => resolve(bytes.toString()))
+    })
+    socket.write(
+      `GET /everwire/websocket HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ${offer}\r\n\r\n`,
+    )
+    expect(await piece).toMatch(/^HTTP\/1.1 101 .*Sec-WebSocket-Protocol: everwire\r\n.*w\{.*\nmfirst\t"ü"$/s)
+  })
+
+  it("begins a session as one behind it does", async () => {
+    const { url, hub } = await startHub({ authenticate: ({ auth }) => ({ id: String(auth) }) })
+    const { agreed, text } = await firstFrame(url, writeOffer(hello({ auth: "Zoë (1)" })))
+    expect(agreed).toBe("everwire")
+    expect(text).toMatch(/^w\{/)
+    expect(Array.from(hub.peers.values(), ({ principal }) => principal.id)).toEqual(["Zoë (1)"])
+  })
+
+  it.each([
+    ["is no batch", ["everwire", "GET"]],
+    ["is not encoded as it should be", ["everwire", "h%7"]],
+  ])("is refused in words when it %s", async (_, protocols) => {
+    const { url } = await startHub()
+    const { text } = await firstFrame(url, protocols)
+    expect(JSON.parse(text.slice(1))).toMatchObject({ code: "protocol-error" })
+  })
+
+  it("is not looked for among the subprotocols of somebody else", async () => {
+    const { url, hub } = await startHub()
+    const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, ["chat", "everwire"])
+    onDispose(() => socket.terminate())
+    socket.on("open", () => socket.send(hello()))
+    const [data] = await new Promise<Buffer[]>((resolve) => {
+      socket.once("message", (...heard) => resolve(heard as Buffer[]))
+    })
+    expect(String(data)).toMatch(/^w\{/)
+    expect(hub.peers.size).toBe(1)
+  })
+
+  it.each([
+    ["goes along when it is small", 100, /^everwire,h%7B/],
+    ["goes behind when it is large", 5_000, /^$/],
+  ])("of a channel %s", async (_, length, offered) => {
+    const auth = "x".repeat(length)
+    const { url, hub, server } = await startHub({ authenticate: (hello) => ({ id: String(hello.auth) }) })
+    const offers: string[] = []
+    server.prependListener("upgrade", ({ headers }: IncomingMessage) => {
+      offers.push(headers["sec-websocket-protocol"] ?? "")
+    })
+    const channel = createChannel(url, { transports: ["websocket"], auth: () => auth })
+    onDispose(() => channel.close())
+    await channel.opened
+    expect(offers).toEqual([expect.stringMatching(offered)])
+    expect(Array.from(hub.peers.values(), ({ principal }) => principal.id)).toEqual([auth])
+  })
+})
