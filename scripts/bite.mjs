@@ -18,7 +18,7 @@ const SEEDS = 1_000
 const TESTS = [
   "test/kernel test/client test/server",
   "test/model",
-  "test/api test/hostile test/http",
+  "test/api test/hostile test/http test/node",
   "test/journeys test/laws",
 ]
 

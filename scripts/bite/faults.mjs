@@ -189,8 +189,8 @@ export const faults = [
   {
     id: "a doubted link is not replaced",
     file: "src/client/connector.ts",
-    find: '    current.doubted = true\n    this.#attempts.note(current, "doubted")\n    this.#ask()',
-    plant: '    current.doubted = true\n    this.#attempts.note(current, "doubted")',
+    find: '    healthy.doubted = true\n    this.#attempts.note(healthy, "doubted")\n    this.#ask()',
+    plant: '    healthy.doubted = true\n    this.#attempts.note(healthy, "doubted")',
   },
   {
     id: "better rungs are never tried again",
@@ -264,5 +264,23 @@ export const faults = [
     file: "src/kernel/dispatch.ts",
     find: "        cancelTimeout?.()\n",
     plant: "",
+  },
+  {
+    id: "a hello in the handshake is not heard",
+    file: "src/transports/websocket/acceptor.ts",
+    find: "        if (first !== undefined) link.message(first)\n",
+    plant: "",
+  },
+  {
+    id: "what went with the handshake goes behind it too",
+    file: "src/transports/websocket/dialer.ts",
+    find: "      if (offer.length > 0) waiting.shift()\n",
+    plant: "",
+  },
+  {
+    id: "the first of many packets is taken for one alone",
+    file: "src/kernel/codec.ts",
+    find: "if (first.byteOffset === 4 && first.buffer.byteLength === 4 + first.length) return",
+    plant: "if (first.byteOffset === 4) return",
   },
 ]

@@ -98,11 +98,14 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     const origin: LinkOrigin = { transport: "websocket", address: request.socket.remoteAddress, header }
     // The answer to a hello that came with the upgrade goes out with the handshake.
     socket.cork()
-    this.#sockets.handleUpgrade(request, socket, head, (opened) => {
-      socket.off("error", ignore) // ws has its own now
-      verdict.take(new NodeSocket(opened, socket), origin)
-    })
-    socket.uncork()
+    try {
+      this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+        socket.off("error", ignore) // ws has its own now
+        verdict.take(new NodeSocket(opened, socket), origin)
+      })
+    } finally {
+      socket.uncork()
+    }
     return true
   }
 }
