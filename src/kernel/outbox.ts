@@ -62,14 +62,13 @@ export class Outbox {
       return passed === 0 ? piece.batch : encodeBatch(decodeBatch(piece.batch).slice(passed))
     }
     const end = this.#endOfBatch()
-    const packets = this.#pieces.slice(this.#next, end) as Packet[] // none of them is joined
-    this.cursor += packets.length
-    if (packets.length === 1) {
+    this.cursor += end - this.#next
+    if (piece !== undefined && end === this.#next + 1) {
       this.#next = end
-      return encodeBatch(packets)
+      return typeof piece === "string" ? piece : encodeBatch([piece])
     }
-    const joined = join(packets)
-    this.#pieces.splice(this.#next++, packets.length, joined)
+    const joined = join(this.#pieces.slice(this.#next, end) as Packet[]) // none of them is joined
+    this.#pieces.splice(this.#next++, joined.count, joined)
     return joined.batch
   }
 
