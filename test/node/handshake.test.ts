@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http"
 import { createChannel } from "everwire"
+import { createHub } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
-import { WebSocket } from "ws"
+import { WebSocket, WebSocketServer } from "ws"
 import { writeOffer } from "../../src/transports/websocket/offer.ts"
 import { hello, openTcp } from "../hostile/attack.ts"
-import { disposeAll, onDispose, startHub } from "../support/hub-server.ts"
+import { disposeAll, onDispose, startHub, startServer } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
@@ -79,5 +80,19 @@ describe("the hello in the handshake of a WebSocket", () => {
     await channel.opened
     expect(offers).toEqual([expect.stringMatching(offered)])
     expect(Array.from(hub.peers.values(), ({ principal }) => principal.id)).toEqual([auth])
+  })
+
+  it("that somebody on the way dropped breaks the WebSocket alone: the channel takes the next rung", async () => {
+    const { server, port } = await startServer()
+    const hub = createHub()
+    onDispose(() => hub.close())
+    const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => false })
+    server.on("request", hub.listener)
+    server.on("upgrade", (request, socket, head) => sockets.handleUpgrade(request, socket, head, () => {}))
+    const channel = createChannel(`http://127.0.0.1:${port}/everwire`, { transports: ["websocket", "long-poll"] })
+    onDispose(() => channel.close())
+    await channel.opened
+    expect(channel.transport).toBe("long-poll")
+    expect(channel.explain().rungs.map(({ standing }) => standing)).toEqual(["broken", "in-use"])
   })
 })
