@@ -15,6 +15,8 @@ export interface Limits {
   readonly maxDetachedBytes: number
 }
 
+const ENDED_HERE = closing("session-unknown", "the session has ended here")
+
 /** How long a count of the bytes held is good for. */
 const COUNT_MS = 1_000
 
@@ -100,7 +102,7 @@ export class Registry {
   remember({ id, session }: Entry, why: Closing, finalMs: number): void {
     const used = session.said > 0 || session.heard > 0
     if ((why.retryable && !used) || this.#ended.size >= this.#limits.maxSessions) return
-    const told = why.retryable ? closing("session-unknown", "the session has ended here") : why
+    const told = why.retryable ? ENDED_HERE : why
     const rememberMs = Math.max(why.retryable ? 0 : finalMs, DIAL_DEADLINE_MS)
     const ended = new Ended(this.#ended, id, told)
     this.#ended.set(id, ended)
