@@ -4,9 +4,13 @@ import { fileURLToPath } from "node:url"
 /**
  * glibc gives the top of the heap back to the system when 128 KiB of it are free, unless the process happened to free
  * something larger before: one that handles messages of 64 KiB then faults the same pages in again for every one, and its
- * neighbour does not (mallopt(3), M_TRIM_THRESHOLD). Set for all, so that no peer is measured by that luck.
+ * neighbour does not (mallopt(3), M_TRIM_THRESHOLD). Set for all, so that no peer is measured by that luck; with
+ * EVERWIRE_ALLOCATOR=system it is left as it is.
  */
-const ALLOCATOR = { MALLOC_TRIM_THRESHOLD_: String(1 << 27), MALLOC_MMAP_THRESHOLD_: String(1 << 25) }
+const ALLOCATOR =
+  process.env.EVERWIRE_ALLOCATOR === "system"
+    ? {}
+    : { MALLOC_TRIM_THRESHOLD_: String(1 << 27), MALLOC_MMAP_THRESHOLD_: String(1 << 25) }
 
 /**
  * Starts a file of this package as a process whose functions can be called. `stop` ends it; a process that ends by
