@@ -122,7 +122,8 @@ export class Bench implements EndHost {
     await this.until(
       () => channel.opening === `w${number}`,
       "a link: the first batch reaches the hub and the hub's answer the channel",
-      () => (this.otherEnd(channel) === undefined ? "no hello at the hub" : story(channel)),
+      () =>
+        `${this.otherEnd(channel) === undefined ? "no hello at the hub, and at the channel: " : ""}${story(channel)}`,
     )
     return { channel, hub: this.otherEnd(channel) as End } // it answered
   }
