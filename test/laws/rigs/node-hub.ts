@@ -67,9 +67,10 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
     async teardown() {
       await close()
       http.sever()
-      await relay.close()
+      relay.close()
+      // Its port is kept, as the relay's is.
       server.closeAllConnections()
-      server.close()
+      server.unref()
     },
     vanish(seat) {
       relay.refuse()

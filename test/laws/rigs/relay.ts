@@ -59,10 +59,13 @@ export class Relay {
     Array.from(this.#crossings).at(-1)?.[toward].write(bytes)
   }
 
-  async close(): Promise<void> {
-    this.sever()
-    if (!this.#server.listening) return
-    await new Promise((resolve) => this.#server.close(resolve))
+  /**
+   * Its port is kept, so that no other world is given it: `fetch` may not have noticed yet that its pooled connections to
+   * this one are dead.
+   */
+  close(): void {
+    this.refuse()
+    this.#server.unref()
   }
 
   #cross(crossing: Crossing): void {

@@ -39,7 +39,7 @@ async function setup(): Promise<TransportRig> {
     ],
     async teardown() {
       close()
-      await relay.close()
+      relay.close()
       if (server.listening) await new Promise((resolve) => server.close(resolve))
     },
     vanish: () => relay.refuse(),
