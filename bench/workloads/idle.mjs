@@ -26,7 +26,7 @@ export const idle = {
 
   async round(bench, { beats }) {
     // Whole beats, so that it does not matter when each of them began; fewer where rounds are short.
-    const waited = Math.ceil((beats * bench.roundMs) / 600)
+    const waited = Math.ceil(beats * Math.min(1, bench.roundMs / 200))
     const { cpuUs, ms } = await bench.spent(() => pause(waited * BEAT_MS))
     return { ...bench.memory, idleCpu: cpuUs / 1e6 / (ms / 30_000) }
   },
