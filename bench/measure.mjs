@@ -8,27 +8,35 @@ const LIMIT_MS = 120_000
 
 /**
  * Measures the cases of one variant in interleaved rounds: A B C A B C. Each case is a load process and a server process
- * of its own, both kept from round to round. One that fails its correctness check, or breaks, is not measured.
+ * of its own, both kept from round to round; what a process can be asked but once (`once`) is measured in so many fresh
+ * ones. A case that fails its correctness check, or breaks, is not measured.
  */
-export async function measure(workload, variant, cases, { rounds, roundMs }) {
+export async function measure(workload, variant, cases, settings) {
+  const runs = []
+  for (let n = 0; n < (workload.once ?? 1); n++) runs.push(await run(workload, variant, cases, settings))
+  return cases.map(([peer, transport], index) => {
+    const same = runs.map((run) => run[index])
+    const failed = same.find(({ failed }) => failed !== undefined)?.failed
+    return { peer, transport, ...(failed ? { failed } : { samples: same.flatMap(({ samples }) => samples) }) }
+  })
+}
+
+/** The same with one set of processes. */
+async function run(workload, variant, cases, { rounds, roundMs }) {
   const running = cases.map(([peer, transport]) => {
     const load = start("load.mjs", [workload.name, variant.name, peer, transport, String(roundMs)])
     return { peer, transport, load, samples: [], failed: undefined }
   })
   await Promise.all(running.map((one) => attempt(one, () => one.load.call("prepare"))))
   const round = (one) => attempt(one, async () => one.samples.push(await one.load.call("round")))
-  if (workload.once) await Promise.all(running.map(round))
+  if (workload.once !== undefined) await Promise.all(running.map(round))
   else {
     for (let n = 0; n < WARM_UP + rounds; n++) for (const one of running) await round(one)
     for (const { samples } of running) samples.splice(0, WARM_UP)
   }
   await Promise.all(running.map((one) => attempt(one, () => one.load.call("finish"))))
   await Promise.all(running.map(({ load }) => load.stop()))
-  return running.map(({ peer, transport, samples, failed }) => ({
-    peer,
-    transport,
-    ...(failed ? { failed } : { samples }),
-  }))
+  return running
 }
 
 /** A step that fails, or does not end, takes its case out of the run. */

@@ -10,7 +10,7 @@ export const bytes = {
   title: "Bytes on the wire above name and payload (100 bytes), one message per tick",
   figures: ["up", "down", "handshake"],
   variants: [{ name: "websocket", reference: "ws", cases: WEBSOCKETS }],
-  once: true,
+  once: 1,
 
   async round(bench) {
     await bench.openWires(1)

@@ -44,8 +44,8 @@ export const faults = [
   {
     id: "a position is off by one",
     file: "src/kernel/session.ts",
-    find: "undefined : `n${this.#outbox.cursor + 1}`)",
-    plant: "undefined : `n${this.#outbox.cursor}`)",
+    find: "undefined : `n${this.#outbox.cursor + 1}`",
+    plant: "undefined : `n${this.#outbox.cursor}`",
   },
   {
     id: "late batches of an old link are heard",

@@ -402,7 +402,7 @@ export class Connector implements AttemptHost {
   #take(attempt: Attempt, heard: number): void {
     const { session } = this.identity
     attempt.turn = ++this.#attempts.turn
-    session.attach(attempt.link, heard, heard, [writeTake({ turn: attempt.turn, heard: session.heard })])
+    session.attach(attempt.link, heard, heard, writeTake({ turn: attempt.turn, heard: session.heard }))
   }
 
   /** This link has proved itself: nothing worse is needed, and what is better and failed is broken here. */

@@ -13,7 +13,10 @@ export const MAX_HEADER_BYTES = 2_048
 export const MAX_NAME_LENGTH = 128
 /** The first batch of a link, credentials and riding messages together. */
 export const MAX_HELLO_BYTES = 16_384
-/** How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. */
+/**
+ * How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. In a session a batch as large
+ * as this goes alone.
+ */
 export const RIDE_BYTES = 8_192
 /** `send` answers `false` above this. */
 export const HIGH_WATER_BYTES = 1_048_576

@@ -115,7 +115,7 @@ export class Session implements WatchHost, Flushable {
    * @throws EverwireError `buffer-full` when the outbox cannot hold it: it was not taken.
    */
   say(packet: Packet): void {
-    if (this.#state.phase === "ended") return
+    if (this.ended) return
     const bound = this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES
     if (this.#outbox.bytes + sizeOf(packet) > bound && this.#outbox.bytes > 0) {
       throw new EverwireError("buffer-full", `${this.#outbox.bytes} bytes are waiting to be acknowledged`, {
@@ -154,8 +154,8 @@ export class Session implements WatchHost, Flushable {
    *
    * @throws EverwireError `protocol-error` when the other side claims to have heard what was never said.
    */
-  attach(link: Link, heard: number, sent = heard, opening: readonly string[] = []): void {
-    if (this.#state.phase === "ended") return
+  attach(link: Link, heard: number, sent = heard, opening?: string): void {
+    if (this.ended) return
     if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
     if (this.#progress(heard)) this.#watch.progressed(this.#outbox.said > heard)
     this.rode(sent)
@@ -165,7 +165,7 @@ export class Session implements WatchHost, Flushable {
     const state = this.#state
     const expected = state.phase === "live" && state.link === link ? state.expected : undefined
     this.#state = { phase: "live", link, positioned: false, expected }
-    this.#leading = opening.length > 0 ? [...opening] : undefined
+    this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
     this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst)
     this.#flush()
@@ -290,20 +290,28 @@ export class Session implements WatchHost, Flushable {
     const now = this.#clockwork.now()
     this.#rideAck(now)
     while (this.#outbox.cursor < this.#outbox.said && state.link.bufferedBytes < LINK_BUFFER_BYTES) {
-      this.#send(state.link, this.#nextBatch(state), now)
+      this.#send(state.link, this.#nextBatch(state, now), now)
       this.#watch.waits(now)
     }
     const leading = this.#takeLeading()
     if (leading !== undefined) this.#send(state.link, leading, now)
   }
 
-  /** What leads, then as much of what the link has not been handed as makes a batch. */
-  #nextBatch(state: Live): Batch {
-    const leading = this.#takeLeading(state.positioned ? undefined : `n${this.#outbox.cursor + 1}`)
+  /**
+   * What leads, then as much of what the link has not been handed as makes a batch. What is first on a link goes in one
+   * piece: a wire that carries but one batch makes progress with each link. Later, a large batch is not copied to take an
+   * ack along.
+   */
+  #nextBatch(state: Live, now: number): Batch {
+    const position = state.positioned ? undefined : `n${this.#outbox.cursor + 1}`
+    const leading = this.#takeLeading(position)
     state.positioned = true
     const batch = this.#outbox.next()
     this.rode(this.#outbox.cursor)
-    return leading === undefined ? batch : joinBatches([leading, batch])
+    if (leading === undefined) return batch
+    if (position || sizeOf(batch) < RIDE_BYTES) return joinBatches([leading, batch])
+    this.#send(state.link, leading, now)
+    return batch
   }
 
   #send(link: Link, batch: Batch, now: number): void {

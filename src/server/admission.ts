@@ -193,7 +193,7 @@ export class Gate implements LinkSink, Alarm {
       maxPayloadBytes: this.#host.maxPayloadBytes,
     })
     if (attached) {
-      entry.attach(this.#link, hello.heard, hello.turn, [welcome])
+      entry.attach(this.#link, hello.heard, hello.turn, welcome)
       if (speakMs < this.#host.settings.speakMs) entry.session.configure({ speakMs })
     } else {
       this.#link.send(welcome)

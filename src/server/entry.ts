@@ -136,7 +136,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
-  attach(link: Link, heard: number, turn: number, opening: readonly string[] = []): void {
+  attach(link: Link, heard: number, turn: number, opening?: string): void {
     const before = this.session.link
     this.session.attach(link, heard, heard, opening)
     this.turn = turn

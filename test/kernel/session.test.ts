@@ -1,8 +1,8 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Clockwork } from "../../src/kernel/clockwork.ts"
-import { type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
-import { CHANNEL_ACK, HUB_ACK, LINK_BUFFER_BYTES } from "../../src/kernel/defaults.ts"
+import { allocatePacket, type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
+import { CHANNEL_ACK, HUB_ACK, LINK_BUFFER_BYTES, RIDE_BYTES } from "../../src/kernel/defaults.ts"
 import type { Link } from "../../src/kernel/link.ts"
 import { Session, type SessionSettings } from "../../src/kernel/session.ts"
 
@@ -144,7 +144,7 @@ describe("attaching another link", () => {
 
   it("leads with the opening, once", () => {
     const { runtime, session, link } = desk()
-    session.attach(link, 0, 0, ["w{}"])
+    session.attach(link, 0, 0, "w{}")
     session.say("mx\t1")
     runtime.drain()
     expect(link.take()).toEqual(["w{}", "n1", "mx\t1"])
@@ -283,6 +283,23 @@ describe("acknowledging", () => {
     expect(link.take()).toEqual(["a1", "my\t2"])
     runtime.advance(1_000)
     expect(link.take()).toEqual([])
+  })
+
+  it("goes before a large batch, which is not copied to take it along", () => {
+    const { runtime, session, link } = linked()
+    const large = allocatePacket(RIDE_BYTES)
+    session.say(large)
+    runtime.drain()
+    // What is first on a link is one piece, whatever its size.
+    expect(link.sent.splice(0).map((batch) => typeof batch)).toEqual(["object"])
+    session.hear(link, ["n1", "mx\t1"])
+    runtime.advance(150)
+    session.say(large)
+    runtime.drain()
+    const [leading, batch, ...others] = link.sent
+    expect(leading).toBe("a1")
+    expect((batch as Uint8Array).buffer).toBe(large.buffer)
+    expect(others).toEqual([])
   })
 
   it("answers a probe with its token", () => {

@@ -128,7 +128,7 @@ class DialingSeat extends Seat {
   }
 
   #take(link: Link, heard: number): void {
-    this.session.attach(link, heard, heard, [writeTake({ turn: ++this.#turn, heard: this.session.heard })])
+    this.session.attach(link, heard, heard, writeTake({ turn: ++this.#turn, heard: this.session.heard }))
   }
 
   #batch(call: Call, batch: Batch): void {
@@ -175,7 +175,7 @@ class AcceptingSeat extends Seat {
           maxPayloadBytes: 0,
           ...GRANTED,
         })
-        if (attached) this.#obey(link, turn, heard, [welcome])
+        if (attached) this.#obey(link, turn, heard, welcome)
         else link.send(welcome)
         this.hear(link, rest)
       },
@@ -190,7 +190,7 @@ class AcceptingSeat extends Seat {
     if (turn > this.#turn) this.#obey(link, turn, heard)
   }
 
-  #obey(link: Link, turn: number, heard: number, opening: readonly string[] = []): void {
+  #obey(link: Link, turn: number, heard: number, opening?: string): void {
     this.#turn = turn
     this.session.attach(link, heard, heard, opening)
   }

@@ -165,6 +165,6 @@ export class Conversation {
     if (readCount(turn) <= this.#obeyed) return
     this.#obeyed = readCount(turn)
     const known = readCount(heard)
-    this.hub.session.attach(end.link, known, known, [`w${this.hub.session.heard}`])
+    this.hub.session.attach(end.link, known, known, `w${this.hub.session.heard}`)
   }
 }
