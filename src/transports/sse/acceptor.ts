@@ -27,7 +27,9 @@ export function sseAcceptor(): Acceptor {
     const unused = new Map<Mailbox, string>()
     return {
       drain(mailbox, exchange, envelope, _door, first) {
-        if (!first) return mailbox.confirm(exchange, envelope)
+        // What the upload caused goes down the stream first: somebody may be waiting for it. With polls it is quicker the
+        // other way round, because the next upload waits for this answer and the next poll does not.
+        if (!first) return door.runtime.soon(() => mailbox.confirm(exchange, envelope))
         const ticket = door.runtime.id()
         tickets.set(ticket, mailbox)
         unused.set(mailbox, ticket)
