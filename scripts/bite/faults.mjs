@@ -92,8 +92,8 @@ export const faults = [
   {
     id: "the outbox has no bound",
     file: "src/kernel/session.ts",
-    find: "if (this.#outbox.bytes + sizeOf(packet) > bound && this.#outbox.bytes > 0) {",
-    plant: "if (this.#outbox.bytes + sizeOf(packet) > 1e12 && this.#outbox.bytes > 0) {",
+    find: "if (bytes > 0 && bytes + sizeOf(packet) > (",
+    plant: "if (bytes > 1e12 && bytes + sizeOf(packet) > (",
   },
   {
     id: "probes are not answered",

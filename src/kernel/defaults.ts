@@ -5,7 +5,7 @@ export const PROTOCOL_VERSION = 1
 
 /** A payload, encoded. Large enough for documents, small enough that nobody keeps a server busy with one. */
 export const MAX_PAYLOAD_BYTES = 1_048_576
-/** How much of a batch is filled before the next begins; a single larger packet goes alone. */
+/** How much of a batch is filled before the next begins; a single larger packet goes alone, even of an ack. */
 export const BATCH_BYTES = 65_536
 /** What a packet's header may add to its payload: kind, request id, name. */
 export const MAX_HEADER_BYTES = 2_048
@@ -13,10 +13,7 @@ export const MAX_HEADER_BYTES = 2_048
 export const MAX_NAME_LENGTH = 128
 /** The first batch of a link, credentials and riding messages together. */
 export const MAX_HELLO_BYTES = 16_384
-/**
- * How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. In a session a batch as large
- * as this goes alone.
- */
+/** How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. */
 export const RIDE_BYTES = 8_192
 /** `send` answers `false` above this. */
 export const HIGH_WATER_BYTES = 1_048_576

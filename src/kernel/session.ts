@@ -1,6 +1,6 @@
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "./codec.ts"
-import { EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import { BATCH_BYTES, EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -116,9 +116,9 @@ export class Session implements WatchHost, Flushable {
    */
   say(packet: Packet): void {
     if (this.ended) return
-    const bound = this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES
-    if (this.#outbox.bytes + sizeOf(packet) > bound && this.#outbox.bytes > 0) {
-      throw new EverwireError("buffer-full", `${this.#outbox.bytes} bytes are waiting to be acknowledged`, {
+    const { bytes } = this.#outbox
+    if (bytes > 0 && bytes + sizeOf(packet) > (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES)) {
+      throw new EverwireError("buffer-full", `${bytes} bytes are waiting to be acknowledged`, {
         retryable: true,
       })
     }
@@ -309,7 +309,7 @@ export class Session implements WatchHost, Flushable {
     const batch = this.#outbox.next()
     this.rode(this.#outbox.cursor)
     if (leading === undefined) return batch
-    if (position || sizeOf(batch) < RIDE_BYTES) return joinBatches([leading, batch])
+    if (position || sizeOf(batch) < BATCH_BYTES) return joinBatches([leading, batch])
     this.#send(state.link, leading, now)
     return batch
   }

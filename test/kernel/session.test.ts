@@ -2,7 +2,7 @@ import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { allocatePacket, type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
-import { CHANNEL_ACK, HUB_ACK, LINK_BUFFER_BYTES, RIDE_BYTES } from "../../src/kernel/defaults.ts"
+import { BATCH_BYTES, CHANNEL_ACK, HUB_ACK, LINK_BUFFER_BYTES } from "../../src/kernel/defaults.ts"
 import type { Link } from "../../src/kernel/link.ts"
 import { Session, type SessionSettings } from "../../src/kernel/session.ts"
 
@@ -287,7 +287,7 @@ describe("acknowledging", () => {
 
   it("goes before a large batch, which is not copied to take it along", () => {
     const { runtime, session, link } = linked()
-    const large = allocatePacket(RIDE_BYTES)
+    const large = allocatePacket(BATCH_BYTES)
     session.say(large)
     runtime.drain()
     // What is first on a link is one piece, whatever its size.
