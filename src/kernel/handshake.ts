@@ -78,7 +78,7 @@ export function readHello(packet: string): Hello {
   if (v !== PROTOCOL_VERSION)
     return { v: typeof v === "number" ? v : 0, id: "", key: "", heard: 0, acked: 0, turn: 0, holder: "" }
   if (!isToken(id) || !isToken(key)) throw protocolError("a hello without a proper id and key")
-  const hello = {
+  return {
     v,
     id,
     key,
@@ -88,8 +88,8 @@ export function readHello(packet: string): Hello {
     auth,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
+    speakMs: typeof speakMs === "number" && speakMs >= SPEAK_FLOOR_MS ? speakMs : undefined,
   }
-  return typeof speakMs === "number" && speakMs >= SPEAK_FLOOR_MS ? { ...hello, speakMs } : hello
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. */

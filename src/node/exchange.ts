@@ -66,16 +66,19 @@ export class NodeExchange implements HttpExchange {
     return new URLSearchParams(this.#query).get(name) ?? undefined
   }
 
-  async body(maxBytes: number): Promise<Uint8Array> {
+  body(maxBytes: number): Promise<Uint8Array> {
     const request = this.#request
     // A parser that lets a body of another type pass may leave an empty object behind (body-parser 1 does).
     if (request.readableDidRead || request.body instanceof Uint8Array || typeof request.body === "string") {
       return this.#parsedBody(maxBytes)
     }
-    await new Promise<void>((resolve) => process.nextTick(resolve))
-    const body = takeBody(request, maxBytes)
-    this.#isRead = body !== undefined
-    return body ?? readBody(request, maxBytes, this.#clockwork)
+    return new Promise((resolve) => {
+      process.nextTick(() => {
+        const body = takeBody(request, maxBytes)
+        this.#isRead = body !== undefined
+        resolve(body ?? readBody(request, maxBytes, this.#clockwork))
+      })
+    })
   }
 
   respond(status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array = ""): void {
@@ -83,15 +86,17 @@ export class NodeExchange implements HttpExchange {
     if (response.headersSent || response.destroyed) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
-    const head: Record<string, string> = { ...headers }
-    if (status !== 204) head["content-length"] = String(Buffer.byteLength(body))
+    const bytes = Buffer.byteLength(body)
+    // What is spread comes last: V8 makes a hidden class for each object that is added to afterwards.
+    const head: Record<string, string> =
+      status === 204 ? { ...headers } : { "content-length": String(bytes), ...headers }
     // Connections are not a request's to close in HTTP/2.
     if (!isHttp1) delete head["connection"]
     // A body that was not read to its end would be taken for the next request on this connection.
     if (unread) head["connection"] = "close"
     response.writeHead(status, head)
     // Node puts text into one piece with the head, which bytes are written behind.
-    if (!unread) return void response.end(body)
+    if (!unread) return void response.end(body, bytes === body.length ? "latin1" : "utf8")
     response.write(body)
     this.#linger(() => response.end())
   }
@@ -104,7 +109,7 @@ export class NodeExchange implements HttpExchange {
     if (httpVersionMajor < 2) this.#request.socket.setNoDelay(true)
     // Before it has its turn on a pipelined connection, an answer has no socket.
     const isChunked = httpVersionMajor === 1 && httpVersionMinor === 1 && socket !== null
-    response.writeHead(status, isChunked ? { ...headers, "transfer-encoding": "chunked" } : headers)
+    response.writeHead(status, isChunked ? { "transfer-encoding": "chunked", ...headers } : headers)
     response.flushHeaders()
     if (isChunked) return new ChunkedStream(response, socket)
     return {

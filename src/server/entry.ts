@@ -183,7 +183,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#dispatch?.end(why)
     this.#host.forget(this, told)
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
-    this.peer.ended({ ...why, undelivered }, (error) => this.failed(error, "listener"))
+    this.peer.ended({ undelivered, ...why }, (error) => this.failed(error, "listener"))
   }
 
   deliver(packet: Packet): void {

@@ -194,7 +194,7 @@ export class Hub<C extends Contract = AnyContract> {
   exchange(exchange: HttpExchange, mounted = false): boolean {
     const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
     if (name === undefined) return false
-    answerExchange(exchange, name, this.#routes).catch(this.#routes.report)
+    answerExchange(exchange, name, this.#routes)
     return true
   }
 

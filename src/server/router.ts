@@ -1,7 +1,10 @@
-import { closing, EverwireError } from "../kernel/errors.ts"
+import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { respond } from "../transports/http/answer.ts"
 import type { HttpExchange, OpenAcceptor } from "../transports/transport.ts"
 import { checkOrigin, corsHeaders, type OriginPolicy } from "./origin-check.ts"
+
+/** Status of an answer that refuses, by the code of its closing. */
+const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
 
 /** What the router knows of its hub. */
 export interface Routes {
@@ -31,7 +34,7 @@ export function routeOf(
 }
 
 /** Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. */
-export async function answerExchange(exchange: HttpExchange, name: string, routes: Routes): Promise<void> {
+export function answerExchange(exchange: HttpExchange, name: string, routes: Routes): void {
   const { policy, hub } = routes
   const refusal = checkOrigin(exchange, policy)
   if (refusal !== undefined) return respond(exchange, 403, { hub, close: refusal })
@@ -50,13 +53,27 @@ export async function answerExchange(exchange: HttpExchange, name: string, route
     const status = acceptor === undefined ? 404 : 426
     return respond(answered, status, { hub, close: closing("refused", `this transport is ${upgrade}`) })
   }
-  try {
-    await acceptor.exchange(answered)
-  } catch (error) {
-    // A bug here or in a user's acceptor: told to the hub's owner in full, to the client by its code alone.
-    if (!(error instanceof EverwireError)) routes.report(error)
-    respond(answered, 500, { hub, close: closing("refused", "the hub failed") })
+  const failed = (error: unknown): void => {
+    try {
+      const { status, why } = failureOf(error)
+      // A bug here or in a user's acceptor: told to the hub's owner in full, to the client by its code alone.
+      if (status === 500) routes.report(error)
+      respond(answered, status, { hub, close: why })
+    } catch (second) {
+      routes.report(second)
+    }
   }
+  try {
+    acceptor.exchange(answered)?.catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
+/** What an acceptor's failure is answered with: an EverwireError speaks for itself. */
+function failureOf(error: unknown): { status: number; why: Closing } {
+  if (!(error instanceof EverwireError)) return { status: 500, why: closing("refused", "the hub failed") }
+  return { status: STATUS[error.code] ?? 400, why: closing(error.code, error.message) }
 }
 
 function withHeaders(exchange: HttpExchange, extra: Record<string, string>): HttpExchange {
@@ -67,8 +84,8 @@ function withHeaders(exchange: HttpExchange, extra: Record<string, string>): Htt
     query: (name) => exchange.query(name),
     header: exchange.header,
     body: (maxBytes) => exchange.body(maxBytes),
-    respond: (status, headers, body) => exchange.respond(status, { ...headers, ...extra }, body),
-    stream: (status, headers) => exchange.stream(status, { ...headers, ...extra }),
+    respond: (status, headers, body) => exchange.respond(status, Object.assign({}, headers, extra), body),
+    stream: (status, headers) => exchange.stream(status, Object.assign({}, headers, extra)),
     onAbort: (run) => exchange.onAbort(run),
   }
 }

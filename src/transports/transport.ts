@@ -73,7 +73,12 @@ export interface Acceptor {
 
 /** An acceptor at work. What it can take tells the hub's doors what to bring it. */
 export interface OpenAcceptor {
-  /** Answers one HTTP exchange on `<hub path>/<transport name>`. The Origin check has passed. */
+  /**
+   * Answers one HTTP exchange on `<hub path>/<transport name>`. The Origin check has passed.
+   *
+   * An EverwireError that it throws, or rejects with, is answered 400 with its code (413 for `too-large`, 408 for
+   * `timeout`); anything else 500, and the hub's owner is told.
+   */
   exchange?(exchange: HttpExchange): Promise<void> | void
   /** Takes a WebSocket over after its handshake. The Origin check has passed. */
   socket?(socket: ServerSocket, origin: LinkOrigin): void

@@ -1,12 +1,9 @@
 import { POLL_CEILING_MS } from "../../kernel/defaults.ts"
-import { closing, EverwireError, protocolError } from "../../kernel/errors.ts"
+import { closing, protocolError } from "../../kernel/errors.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
 import { respond } from "./answer.ts"
 import { decodeBody, type Envelope, encodeBody, MAX_ENVELOPE_BYTES } from "./envelope.ts"
 import { Mailbox } from "./mailbox.ts"
-
-/** Status of an answer that refuses, by the code of its closing. */
-const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
 
 /** What tells the three HTTP acceptors apart. */
 export interface Drain {
@@ -44,39 +41,36 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     return mailbox
   }
 
+  const answer = (exchange: HttpExchange, body: Uint8Array): void => {
+    const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
+    const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
+    if (envelope.link !== undefined && known === undefined) {
+      return respond(exchange, 404, { hub: door.hub, close: closing("link-unknown", "no such link here") })
+    }
+    if (known === undefined && (envelope.up !== 1 || batch === undefined)) {
+      throw protocolError("a first request without a hello")
+    }
+    const mailbox = known ?? create(exchange)
+    if (envelope.up !== undefined) mailbox.hear(envelope.up, batch)
+    if (envelope.close !== undefined) mailbox.lost(envelope.close)
+    if (known === undefined) {
+      if (mailbox.closing !== undefined) {
+        // Refused: the one answer says everything, and nobody is kept in mind.
+        const stamp = { ...mailbox.stamp(envelope), close: mailbox.closing }
+        return respond(exchange, 200, stamp, encodeBody(stamp, mailbox.take()))
+      }
+      mailboxes.set(mailbox.id, mailbox)
+    }
+    drain(mailbox, exchange, envelope, door, known === undefined)
+  }
+
   return {
-    async exchange(exchange) {
+    exchange(exchange) {
       if (exchange.method === "GET" && stream !== undefined) return stream(exchange)
       if (exchange.method !== "POST") {
         return respond(exchange, 405, { hub: door.hub, close: closing("refused", "only POST is understood here") })
       }
-      try {
-        const body = await exchange.body(door.maxBatchBytes + MAX_ENVELOPE_BYTES)
-        const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
-        const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
-        if (envelope.link !== undefined && known === undefined) {
-          return respond(exchange, 404, { hub: door.hub, close: closing("link-unknown", "no such link here") })
-        }
-        if (known === undefined && (envelope.up !== 1 || batch === undefined)) {
-          throw protocolError("a first request without a hello")
-        }
-        const mailbox = known ?? create(exchange)
-        if (envelope.up !== undefined) mailbox.hear(envelope.up, batch)
-        if (envelope.close !== undefined) mailbox.lost(envelope.close)
-        if (known === undefined) {
-          if (mailbox.closing !== undefined) {
-            // Refused: the one answer says everything, and nobody is kept in mind.
-            const stamp = { ...mailbox.stamp(envelope), close: mailbox.closing }
-            return respond(exchange, 200, stamp, encodeBody(stamp, mailbox.take()))
-          }
-          mailboxes.set(mailbox.id, mailbox)
-        }
-        drain(mailbox, exchange, envelope, door, known === undefined)
-      } catch (error) {
-        if (!(error instanceof EverwireError)) throw error
-        const { code, message } = error
-        respond(exchange, STATUS[code] ?? 400, { hub: door.hub, close: closing(code, message) })
-      }
+      return exchange.body(door.maxBatchBytes + MAX_ENVELOPE_BYTES).then((body) => answer(exchange, body))
     },
     close() {
       for (const cancel of forgetting) cancel()

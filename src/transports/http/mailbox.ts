@@ -6,6 +6,9 @@ import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
 import { respond } from "./answer.ts"
 import { type Envelope, encodeBody } from "./envelope.ts"
 
+/** Never changed. */
+const NOTHING: Batch[] = []
+
 /**
  * The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. The last answer is kept until
  * the next poll shows that it arrived, because a lost answer is asked for again.
@@ -24,16 +27,16 @@ export class Mailbox implements Link, Alarm {
   closing: Closing | undefined
   /** Whether mail cannot tell the channel of the end: it said so itself, or is not reached any more. */
   #isLost = false
-  #batches: Batch[] = []
+  #batches: Batch[] = NOTHING
   /** Number of the last upload that was heard. */
   #up = 0
   /** Number of the last poll that was answered or is held. */
   #poll = 0
   /** The answer to that poll, once given. */
   #answer: { envelope: Envelope; batches: Batch[] } | undefined
-  /** The poll that is being held. */
-  #held: { exchange: HttpExchange; envelope: Envelope } | undefined
-  /** When the hold is over. */
+  /** The poll that is being held, and until when. */
+  #held: { exchange: HttpExchange; envelope: Envelope; until: number } | undefined
+  /** Set once for many polls: when it rings too soon it looks again. */
   slot: Slot | undefined
   readonly #forget: () => void
   readonly #clockwork: Clockwork
@@ -48,7 +51,8 @@ export class Mailbox implements Link, Alarm {
 
   send(batch: Batch): void {
     if (this.closing !== undefined) return
-    this.#batches.push(batch)
+    if (this.#batches.length > 0) this.#batches.push(batch)
+    else this.#batches = [batch] // a list that has been pushed to has room for more, and most answers hold one
     this.bufferedBytes += sizeOf(batch)
     this.onMail?.()
   }
@@ -56,6 +60,7 @@ export class Mailbox implements Link, Alarm {
   close(why: Closing): void {
     if (this.closing !== undefined) return
     this.closing = why
+    this.#clockwork.clear(this)
     this.#forget()
     this.onMail?.()
   }
@@ -63,10 +68,8 @@ export class Mailbox implements Link, Alarm {
   /** The other end closed the link, or is known to have gone. */
   lost(why: Closing): void {
     if (this.closing !== undefined) return
-    this.closing = why
     this.#isLost = true
-    this.#forget()
-    this.onMail?.()
+    this.close(why)
     this.sink?.closed(why)
   }
 
@@ -95,10 +98,10 @@ export class Mailbox implements Link, Alarm {
 
   /** Takes what waits, as one batch. */
   take(): Batch[] {
-    if (this.#batches.length === 0) return []
+    if (this.#batches.length === 0) return NOTHING
     const batches = this.#batches
     const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES
-    this.#batches = []
+    this.#batches = NOTHING
     this.bufferedBytes = 0
     if (wasFull) this.#clockwork.runtime.soon(() => this.#writable())
     return [joinBatches(batches)]
@@ -117,14 +120,18 @@ export class Mailbox implements Link, Alarm {
     this.release() // a repetition of the held poll: its first asker has given up
     this.#poll = poll
     this.#answer = undefined
-    this.#held = { exchange, envelope }
+    const until = this.#clockwork.now() + holdMs
+    this.#held = { exchange, envelope, until }
     this.onMail ??= () => this.release()
     if (this.hasMail) this.release()
-    else this.#clockwork.set(this, this.#clockwork.now() + holdMs)
+    else if (until < (this.slot?.at ?? Number.POSITIVE_INFINITY)) this.#clockwork.set(this, until)
   }
 
   ring(): void {
-    this.release()
+    if (this.#held === undefined) return
+    const { until } = this.#held
+    if (this.#clockwork.now() < until) this.#clockwork.set(this, until)
+    else this.release()
   }
 
   /** Answers the held poll with what there is. */
@@ -132,7 +139,6 @@ export class Mailbox implements Link, Alarm {
     const held = this.#held
     if (held === undefined) return
     this.#held = undefined
-    this.#clockwork.clear(this)
     this.#answer = { envelope: this.stamp(held.envelope), batches: this.take() }
     this.#respond(held.exchange, this.#answer)
   }

@@ -144,11 +144,7 @@ export class Uplink implements Link {
   /** One exchange, repeated with the same numbers while that can help. The hello is not: the ladder judges it. */
   async #repeat(envelope: Envelope, batches: Batch[], deadlineMs: number): Promise<Answer> {
     for (let tries = 0; ; tries++) {
-      const asked: Envelope = {
-        ...envelope,
-        ...(this.#link !== undefined && { link: this.#link }),
-        ...(this.#down.holdMs !== undefined && { holdMs: this.#down.holdMs }),
-      }
+      const asked: Envelope = { link: this.#link, holdMs: this.#down.holdMs, ...envelope }
       const startedAt = this.#target.runtime.now()
       const answer = await exchange(this.#target, this.#url, asked, batches, deadlineMs, this.#abort.signal)
       if (!("failed" in answer) || this.#state === "closed") return answer
@@ -211,9 +207,15 @@ export class Uplink implements Link {
 
   async #say(why: Closing): Promise<void> {
     const queue = this.#queue.splice(0)
-    const envelope: Envelope = { ...(this.#link !== undefined && { link: this.#link }), close: why }
-    const numbered = queue.length > 0 ? { ...envelope, up: ++this.#up } : envelope
-    await exchange(this.#target, this.#url, numbered, queue, EXCHANGE_DEADLINE_MS, this.#abort.signal)
+    const up = queue.length > 0 ? ++this.#up : undefined
+    await exchange(
+      this.#target,
+      this.#url,
+      { link: this.#link, up, close: why },
+      queue,
+      EXCHANGE_DEADLINE_MS,
+      this.#abort.signal,
+    )
     this.#end()
   }
 

@@ -33,7 +33,7 @@ export function sseAcceptor(): Acceptor {
         const ticket = door.runtime.id()
         tickets.set(ticket, mailbox)
         unused.set(mailbox, ticket)
-        respond(exchange, 200, { ...mailbox.stamp(envelope), ticket })
+        respond(exchange, 200, { ticket, ...mailbox.stamp(envelope) })
       },
       forgotten(mailbox) {
         tickets.delete(unused.get(mailbox) ?? "")
