@@ -59,8 +59,8 @@ describe("a poll that is held", () => {
 
 describe("an acceptor of one's own that fails", () => {
   const failing = (exchange: () => Promise<void> | void): Acceptor => ({ name: "own", open: () => ({ exchange }) })
-  const rejects = (error: unknown) => failing(() => Promise.reject(error))
-  const throws = (error: unknown) =>
+  const rejects = (error: Error) => failing(() => Promise.reject(error))
+  const throws = (error: Error) =>
     failing(() => {
       throw error
     })
