@@ -35,7 +35,6 @@ export function headerReader({ headers }: IncomingMessage): (name: string) => st
 export class NodeExchange implements HttpExchange {
   readonly method: string
   readonly path: string
-  readonly address: string | undefined
   readonly header: (name: string) => string | undefined
   readonly #query: string
   readonly #request: FrameworkRequest
@@ -48,12 +47,15 @@ export class NodeExchange implements HttpExchange {
     const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
-    this.address = request.socket.remoteAddress
     this.header = headerReader(request)
     this.#query = query
     this.#request = request
     this.#response = response
     this.#clockwork = clockwork
+  }
+
+  get address(): string | undefined {
+    return this.#request.socket.remoteAddress
   }
 
   /** A socket that breaks in the middle of anything must not end the process. */

@@ -1,4 +1,4 @@
-import type { Alarm, Slot } from "../kernel/clockwork.ts"
+import type { Alarm, Flushable, Slot } from "../kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
@@ -65,7 +65,7 @@ export class Unwelcomed {
 }
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
-export class Gate implements LinkSink, Alarm {
+export class Gate implements LinkSink, Alarm, Flushable {
   readonly #host: AdmissionHost
   readonly #unwelcomed: Unwelcomed
   readonly #link: Link
@@ -78,12 +78,16 @@ export class Gate implements LinkSink, Alarm {
     this.#unwelcomed = unwelcomed
     this.#link = link
     this.#state = { stage: "waiting", origin }
-    host.clockwork.set(this, host.clockwork.now() + HELLO_DEADLINE_MS)
     unwelcomed.add(this)
-    if (unwelcomed.count > host.maxUnwelcomedLinks) {
-      // Told at the end of the tick: the acceptor does not have its sink yet.
-      host.runtime.soon(() => this.#state.stage === "waiting" && this.refuse(OVER_CAPACITY))
-    }
+    host.clockwork.flushSoon(this)
+  }
+
+  /** The tick in which the link opened is over: a hello that came with it has been heard, and the acceptor has its sink. */
+  flushNow(): void {
+    const { stage } = this.#state
+    if (stage === "waiting" && this.#unwelcomed.count > this.#host.maxUnwelcomedLinks) return this.refuse(OVER_CAPACITY)
+    const { clockwork } = this.#host
+    if (stage === "waiting" || stage === "judging") clockwork.set(this, clockwork.now() + HELLO_DEADLINE_MS)
   }
 
   ring(): void {

@@ -1,31 +1,36 @@
 import { type Alarm, Clockwork, type Flushable, type Slot } from "../kernel/clockwork.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 
-/** Alarms that ring together by one timer, which goes with the last of them. */
+const NEVER = Number.POSITIVE_INFINITY
+
+/** Alarms that ring together. */
 class SharedSlot implements Slot {
   readonly at: number
   readonly alarms = new Set<Alarm>()
-  readonly #empty: () => void
+  readonly #wheel: Wheel
 
-  constructor(at: number, empty: () => void) {
+  constructor(at: number, wheel: Wheel) {
     this.at = at
-    this.#empty = empty
+    this.#wheel = wheel
   }
 
   clear(alarm: Alarm): void {
-    if (this.alarms.delete(alarm) && this.alarms.size === 0) this.#empty()
+    if (this.alarms.delete(alarm) && this.alarms.size === 0) this.#wheel.emptied(this)
   }
 }
 
 /**
- * The clockwork of many sessions: alarms of about the same moment ring by one timer, and whatever a tick has left to send
- * is sent by one callback. Neither costs a closure per session.
+ * The clockwork of many sessions: all alarms by one timer, those of about the same moment together, and whatever a tick
+ * has left to send by one callback. Neither costs a closure per session.
  */
 export class Wheel extends Clockwork {
   /** How late an alarm may ring, as a part of its delay. */
   readonly #slack: number
   /** By the moment at which they ring. */
   readonly #slots = new Map<number, SharedSlot>()
+  /** For when the timer is set: for the earliest slot, or for an earlier one that has been emptied meanwhile. */
+  #timerAt = NEVER
+  #cancelTimer: (() => void) | undefined
   /** Whom the end of this tick flushes, in the order in which they asked. Places are used again from tick to tick. */
   readonly #flushing: (Flushable | undefined)[] = []
   /** How many have asked in this tick. */
@@ -38,21 +43,27 @@ export class Wheel extends Clockwork {
   }
 
   override set(alarm: Alarm, at: number): void {
-    const delayMs = Math.max(0, at - this.now())
-    const slotAt = this.#slotOf(at, delayMs * this.#slack)
-    if (slotAt === alarm.slot?.at) return
-    this.clear(alarm)
+    const now = this.now()
+    const slotAt = this.#slotOf(at, Math.max(0, at - now) * this.#slack)
+    const before = alarm.slot
+    if (slotAt === before?.at) return
     let slot = this.#slots.get(slotAt)
     if (slot === undefined) {
-      const cancel = this.runtime.after(delayMs + slotAt - at, () => this.#ring(slotAt))
-      slot = new SharedSlot(slotAt, () => {
-        cancel()
-        if (this.#slots.get(slotAt) === slot) this.#slots.delete(slotAt)
-      })
+      slot = new SharedSlot(slotAt, this)
       this.#slots.set(slotAt, slot)
+      if (slotAt < this.#timerAt) this.#setTimer(slotAt, slotAt - now)
     }
     slot.alarms.add(alarm)
     alarm.slot = slot
+    before?.clear(alarm)
+  }
+
+  /** For the slots: one has no alarm any more. */
+  emptied(slot: SharedSlot): void {
+    if (this.#slots.get(slot.at) === slot) this.#slots.delete(slot.at)
+    if (this.#slots.size > 0) return
+    this.#cancelTimer?.()
+    this.#timerAt = NEVER
   }
 
   override flushSoon(flushable: Flushable): void {
@@ -81,17 +92,32 @@ export class Wheel extends Clockwork {
     this.#asked = 0
   }
 
-  #ring(slotAt: number): void {
-    const slot = this.#slots.get(slotAt)
-    this.#slots.delete(slotAt)
-    // One that rings may clear another, which leaves the set then, or set it anew.
-    for (const alarm of slot?.alarms ?? []) {
-      alarm.slot = undefined
-      try {
-        alarm.ring()
-      } catch (error) {
-        this.runtime.report(error)
+  #setTimer(at: number, delayMs: number): void {
+    this.#cancelTimer?.()
+    this.#timerAt = at
+    this.#cancelTimer = this.runtime.after(Math.max(0, delayMs), this.#ring)
+  }
+
+  readonly #ring = (): void => {
+    const rungAt = this.#timerAt
+    const dueAt = Math.max(rungAt, this.now())
+    this.#timerAt = NEVER
+    const due = [...this.#slots.values()].filter(({ at }) => at <= dueAt).sort((one, other) => one.at - other.at)
+    for (const slot of due) {
+      if (this.#slots.get(slot.at) !== slot) continue // emptied by one that has rung
+      this.#slots.delete(slot.at)
+      // One that rings may clear another, which leaves the set then, or set it anew.
+      for (const alarm of slot.alarms) {
+        alarm.slot = undefined
+        try {
+          alarm.ring()
+        } catch (error) {
+          this.runtime.report(error)
+        }
       }
     }
+    const next = Math.min(...this.#slots.keys())
+    // Never longer than between the two moments: the system's clock may have been put back.
+    if (next < this.#timerAt) this.#setTimer(next, Math.min(next - this.now(), next - rungAt))
   }
 }
