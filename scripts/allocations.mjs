@@ -10,10 +10,10 @@ import { GCProfiler } from "node:v8"
 
 /**
  * Bytes per message said or heard, per delivery of a broadcast, and per delivery of one of 20 broadcasts in a tick; and
- * per poll that is answered at once, with what Node makes of it left out.
+ * per poll and per upload of one message, with what Node makes of an exchange left out.
  * Measured with V8 11.3 (Node 20) and rounded up by less than the smallest object. Whoever allocates less lowers them.
  */
-const limits = { hear: 784, say: 744, broadcast: 100, burst: 96, poll: 5420 }
+const limits = { hear: 784, say: 744, broadcast: 100, burst: 96, poll: 4180, upload: 6500 }
 const MEASURED_WITH = "11.3."
 /** Another V8 lays its objects out a little differently. */
 const OTHER_V8 = 1.1
@@ -22,7 +22,7 @@ const PEERS = 50
 const BURST = 20
 /** Messages or deliveries between two readings of the heap. */
 const MESSAGES = 16_000
-const POLLS = 2_000
+const EXCHANGES = 2_000
 const READINGS = 7
 
 /** @typedef {keyof typeof limits} Work */
@@ -92,7 +92,7 @@ async function measure() {
     say: bytesPer(1, say),
     broadcast: bytesPer(PEERS, () => broadcast(1)),
     burst: bytesPer(PEERS * BURST, () => broadcast(BURST)),
-    poll: await bytesPerPoll(hub),
+    ...(await bytesPerExchange(hub)),
   }
 }
 
@@ -112,11 +112,12 @@ function bytesPer(messages, work) {
 }
 
 /**
- * The same for a poll that finds nothing and is asked for again: the hub lets the one go and holds the other.
+ * The same for exchanges over long-poll: a poll that finds nothing and is asked for again, so that the hub lets the one go
+ * and holds the other, and an upload.
  *
  * @param {import("everwire/node").NodeHub} hub
  */
-async function bytesPerPoll(hub) {
+async function bytesPerExchange(hub) {
   let body = Buffer.alloc(0)
   let answer = ""
   const request = {
@@ -139,9 +140,9 @@ async function bytesPerPoll(hub) {
       answer = text
     },
   }
-  const ask = async (/** @type {string} */ text) => {
+  const ask = async (/** @type {string} */ text, /** @type {Record<string, string>} */ headers = {}) => {
     body = Buffer.from(text)
-    request.headers = { "content-length": String(body.length) }
+    request.headers = { ...headers, "content-length": String(body.length) }
     // @ts-expect-error: no more of them than the hub looks at
     hub.listener(request, response)
     await turn()
@@ -151,13 +152,23 @@ async function bytesPerPoll(hub) {
   await ask(`@{"up":1,"poll":1}\nh${JSON.stringify(hello)}`)
   const { link } = JSON.parse(answer.slice(1, answer.indexOf("\n")))
   let poll = 1
-  const readings = []
-  while (readings.length < READINGS) {
-    const read = startReading()
-    for (let n = 0; n < POLLS; n++) await ask(`@{"link":"${link}","poll":${++poll}}`)
-    readings.push(read() / POLLS)
+  let up = 2
+  await ask(`@{"link":"${link}","up":${up}}\nn1`)
+  const works = {
+    poll: () => ask("", { everwire: `@{"link":"${link}","poll":${++poll}}` }),
+    upload: () => ask(`@{"link":"${link}","up":${++up}}\nmup\t1`),
   }
-  return median(readings)
+  const measured = { poll: 0, upload: 0 }
+  for (const work of /** @type {const} */ (["poll", "upload"])) {
+    const readings = []
+    while (readings.length < READINGS) {
+      const read = startReading()
+      for (let n = 0; n < EXCHANGES; n++) await works[work]()
+      readings.push(read() / EXCHANGES)
+    }
+    measured[work] = median(readings)
+  }
+  return measured
 }
 
 /** Returns what reads how many bytes have been allocated since. */

@@ -186,7 +186,8 @@ async function openPolls({ port, hear }) {
   seat.hear(welcome, "\nm")
   const poll = async () => {
     for (let n = 2; !down.socket.destroyed; n++) {
-      seat.hear(await down.request("POST", path, `@{"link":"${link}","poll":${n}}`), "\nm")
+      // As a channel on Node polls: without a body.
+      seat.hear(await down.request("POST", path, "", `Everwire: @{"link":"${link}","poll":${n}}\r\n`), "\nm")
     }
   }
   poll().catch(() => {})

@@ -1,5 +1,7 @@
 import { connect } from "node:net"
 
+/** Headers are given as lines. */
+const TEXT = "Content-Type: text/plain;charset=UTF-8\r\n"
 const LAST_CHUNK = Buffer.from("0\r\n\r\n")
 
 /** One kept connection of HTTP/1.1 (RFC 9112): one request after another, or a stream for ever. */
@@ -20,9 +22,9 @@ export class RawHttp {
   }
 
   /** A request, and the body of its answer. */
-  request(method, path, body = "", type = "text/plain;charset=UTF-8") {
+  request(method, path, body = "", headers = TEXT) {
     return new Promise((resolve, reject) => {
-      const text = head(this.port, method, path, body, type) + body
+      const text = head(this.port, method, path, body, headers) + body
       if (this.#asked.push({ text, resolve, reject }) === 1) this.socket.write(text)
     })
   }
@@ -74,8 +76,7 @@ export class RawHttp {
   }
 }
 
-function head(port, method, path, body, type) {
-  const length =
-    body === "" && method === "GET" ? "" : `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
-  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${length}\r\n`
+function head(port, method, path, body, headers) {
+  const lines = method === "GET" ? "" : `${headers}Content-Length: ${Buffer.byteLength(body)}\r\n`
+  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${lines}\r\n`
 }

@@ -173,7 +173,8 @@ export interface Platform {
 export interface FetchInit {
   method: string
   headers: Record<string, string>
-  body: string | Uint8Array<ArrayBuffer>
+  /** `null` where the envelope is in a header. */
+  body: string | Uint8Array<ArrayBuffer> | null
   credentials: "include" | "same-origin"
   redirect: "error"
   cache: "no-store"

@@ -188,6 +188,43 @@ describe.each(["long-poll", "short-poll"])("a poll over %s", (transport) => {
   })
 })
 
+describe.each(["long-poll", "short-poll"])("a poll over %s without a body", (transport) => {
+  it("is served by the envelope in its header, and what its body brings all the same is not looked at", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, transport)
+    const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p7") })
+    expect(probed.body).toContain("a0,7")
+    const headers = { everwire: bodyOf({ link, poll: 2 }) }
+    for (const body of ["", bodyOf({ link, up: 3, poll: 9 }, "p8")]) {
+      const again = await ask(`${arena.url}/${transport}`, { headers, body })
+      expect(again.body).toContain("a0,7")
+      expect(envelopeOf(again)).toMatchObject({ link, poll: 2 })
+    }
+    await arena.settled()
+  })
+
+  it.each([
+    ["empty", ""],
+    ["garbage", "garbage"],
+    ["no JSON", "@{"],
+    ["null", "@null"],
+    ["a first request", bodyOf({ up: 1 })],
+    ["without a link", bodyOf({ poll: 2 })],
+    ["long", bodyOf({ poll: 1, link: "x".repeat(4_000) })],
+  ])("and an envelope that is %s is answered 400 with protocol-error", async (_, everwire) => {
+    const arena = await startArena()
+    expectRefusal(await ask(`${arena.url}/${transport}`, { headers: { everwire } }), 400, "protocol-error")
+    await arena.settled()
+  })
+
+  it("of a link nobody knows is answered 404", async () => {
+    const arena = await startArena()
+    const headers = { everwire: bodyOf({ link: "nobody", poll: 2 }) }
+    expectRefusal(await ask(`${arena.url}/${transport}`, { headers }), 404, "link-unknown")
+    await arena.settled()
+  })
+})
+
 describe("a held poll", () => {
   it("that is asked for again is answered to both, the first with nothing", async () => {
     const arena = await startArena()

@@ -2,7 +2,7 @@ import { type Channel, createChannel, type Runtime, type TransportName } from "e
 import { createHub, type Hub } from "everwire/server"
 import { HttpResponse, http } from "msw"
 import { setupServer } from "msw/node"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 
 const ORIGIN = "http://hub.test"
 
@@ -48,6 +48,7 @@ beforeEach(() => {
   box = () => undefined
 })
 afterEach(async () => {
+  vi.unstubAllGlobals()
   await channel?.close({ flushMs: 0 })
   await hub.close()
 })
@@ -177,6 +178,70 @@ describe("a proxy that takes small bodies alone", () => {
     await next(41)
     expect(heard.slice(1)).toEqual(said)
     expect(refused).toBeGreaterThan(0)
+    expect(channel?.explain().incidents.filter(({ what }) => what === "closed")).toEqual([])
+  })
+})
+
+describe.each(["long-poll", "short-poll"] as const)("a poll over %s that brings nothing up", (transport) => {
+  /** What every poll after the first brought: its body, and the envelope in its header. */
+  function polls(refused: (request: Request) => Response | undefined = () => undefined): [string, string | null][] {
+    const seen: [string, string | null][] = []
+    box = async (request) => {
+      const line = request.headers.get("everwire")
+      const body = await request.clone().text()
+      if (line !== null || body.includes('"poll"')) seen.push([body, line])
+      return refused(request) as Response
+    }
+    return seen
+  }
+  const inHeader = ["", expect.stringMatching(/^@{"link":"[\w-]+".*"poll":\d+}$/)]
+  const inBody = [expect.stringMatching(/^@{"link":"[\w-]+".*"poll":\d+}$/), null]
+
+  /** Opens a channel and hears so many messages that nothing of the channel's goes up with. */
+  async function hear(count: number): Promise<unknown[]> {
+    const { heard, next } = open(transport)
+    await channel?.opened
+    for (let number = 1; number <= count; number++) {
+      hub.send("down", number)
+      await next(number)
+    }
+    return heard
+  }
+
+  it("goes without a body", async () => {
+    const seen = polls()
+    expect(await hear(3)).toEqual([1, 2, 3])
+    expect(seen.slice(1).length).toBeGreaterThan(1)
+    for (const poll of seen.slice(1).filter(([body]) => !body.includes('"up"'))) expect(poll).toEqual(inHeader)
+  })
+
+  it("goes with one where a page of another origin would be asked for a preflight", async () => {
+    vi.stubGlobal("location", new URL("https://page.test/"))
+    const seen = polls()
+    expect(await hear(3)).toEqual([1, 2, 3])
+    expect(seen.slice(1).length).toBeGreaterThan(1)
+    for (const poll of seen.slice(1).filter(([body]) => !body.includes('"up"'))) expect(poll).toEqual(inBody)
+  })
+
+  it("goes without one to the page's own origin", async () => {
+    vi.stubGlobal("location", new URL(`${ORIGIN}/page`))
+    const seen = polls()
+    expect(await hear(3)).toEqual([1, 2, 3])
+    expect(seen.filter(([, line]) => line !== null).length).toBeGreaterThan(0)
+  })
+
+  it("goes with one from then on when something drops the header, or wants a body, and costs no link", async () => {
+    const seen: boolean[] = []
+    box = async (request) => {
+      const bare = request.headers.has("everwire")
+      seen.push(bare)
+      if (!bare) return undefined as unknown as Response
+      const headers = new Headers(request.headers)
+      headers.delete("everwire")
+      return hub.fetch(new Request(request.url, { method: "POST", headers }))
+    }
+    expect(await hear(3)).toEqual([1, 2, 3])
+    expect(seen.filter((bare) => bare)).toHaveLength(1)
     expect(channel?.explain().incidents.filter(({ what }) => what === "closed")).toEqual([])
   })
 })

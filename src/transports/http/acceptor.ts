@@ -1,8 +1,8 @@
 import { POLL_CEILING_MS } from "../../kernel/defaults.ts"
 import { closing, protocolError } from "../../kernel/errors.ts"
-import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
+import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
 import { respond } from "./answer.ts"
-import { decodeBody, type Envelope, encodeBody, MAX_ENVELOPE_BYTES } from "./envelope.ts"
+import { decodeBody, ENVELOPE_HEADER, type Envelope, encodeBody, MAX_ENVELOPE_BYTES, readEnvelope } from "./envelope.ts"
 import { Mailbox } from "./mailbox.ts"
 
 /** What tells the three HTTP acceptors apart. */
@@ -41,8 +41,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     return mailbox
   }
 
-  const answer = (exchange: HttpExchange, body: Uint8Array): void => {
-    const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
+  const answer = (exchange: HttpExchange, envelope: Envelope, batch: Batch | undefined): void => {
     const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
     if (envelope.link !== undefined && known === undefined) {
       return respond(exchange, 404, { hub: door.hub, close: closing("link-unknown", "no such link here") })
@@ -70,7 +69,12 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       if (exchange.method !== "POST") {
         return respond(exchange, 405, { hub: door.hub, close: closing("refused", "only POST is understood here") })
       }
-      return exchange.body(door.maxBatchBytes + MAX_ENVELOPE_BYTES).then((body) => answer(exchange, body))
+      const line = exchange.header(ENVELOPE_HEADER)
+      if (line !== undefined) return answer(exchange, readEnvelope(line), undefined)
+      return exchange.body(door.maxBatchBytes + MAX_ENVELOPE_BYTES).then((body) => {
+        const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
+        answer(exchange, envelope, batch)
+      })
     },
     close() {
       for (const cancel of forgetting) cancel()

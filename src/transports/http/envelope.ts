@@ -24,6 +24,9 @@ export interface Envelope {
   readonly close?: Closing | undefined
 }
 
+/** Where a poll that brings nothing up may say its envelope, so that the hub has no body to wait for. */
+export const ENVELOPE_HEADER = "everwire"
+
 /** What a body may hold beside its batch. */
 export const MAX_ENVELOPE_BYTES = 1_024
 

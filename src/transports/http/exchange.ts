@@ -1,22 +1,34 @@
 import { type Closing, closing, type EverwireError } from "../../kernel/errors.ts"
 import type { Batch, Target } from "../transport.ts"
-import { BYTES_TYPE, decodeBody, type Envelope, encodeBody, TEXT_TYPE } from "./envelope.ts"
+import {
+  BYTES_TYPE,
+  decodeBody,
+  ENVELOPE_HEADER,
+  type Envelope,
+  encodeBody,
+  TEXT_TYPE,
+  writeEnvelope,
+} from "./envelope.ts"
 
 /** An answer, or why there is none. */
 export type Answer =
   | { readonly envelope: Envelope; readonly batch: Batch | undefined }
   | { readonly failed: Closing; readonly status: number; readonly hub?: string | undefined }
 
-/** One POST and its answer. Never rejects. `signal` abandons it; after `deadlineMs` it counts as failed. */
+/**
+ * One POST and its answer. Never rejects. `signal` abandons it; after `deadlineMs` it counts as failed. `bare`: without a
+ * body, the envelope in a header.
+ */
 export async function exchange(
   target: Target,
   url: string,
   envelope: Envelope,
   batches: readonly Batch[],
+  bare: boolean,
   deadlineMs: number,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const body = encodeBody(envelope, batches)
+  const body = bare ? null : encodeBody(envelope, batches)
   const abort = new AbortController()
   const stop = (): void => abort.abort()
   signal.addEventListener("abort", stop)
@@ -26,7 +38,10 @@ export async function exchange(
     const answer = await fetch(url, {
       method: "POST",
       // Text goes to another origin without a preflight: text/plain is safelisted (Fetch standard, 2.2.2). Bytes do not.
-      headers: { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE },
+      headers:
+        body === null
+          ? { [ENVELOPE_HEADER]: writeEnvelope(envelope) }
+          : { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE },
       body,
       credentials: target.withCredentials ? "include" : "same-origin",
       redirect: "error",

@@ -55,6 +55,8 @@ export class Uplink implements Link {
   #poll = 0
   /** Whether an upload is in flight or about to be. */
   #busy = false
+  /** Whether polls that bring nothing up go without a body. */
+  #bare: boolean
   /** How much one body may carry; halved by a 413. */
   #bodyBytes = 4 * BATCH_BYTES
   #state: "open" | "closing" | "closed" = "open"
@@ -64,6 +66,7 @@ export class Uplink implements Link {
     this.name = name
     this.#target = target
     this.#url = `${target.url}/${name}`
+    this.#bare = !isPreflighted(this.#url)
     this.#sink = sink
     this.#down = down(this)
   }
@@ -105,8 +108,8 @@ export class Uplink implements Link {
     const first = this.#link === undefined
     const polls = this.#down.polls === "always" || (this.#down.polls === "first" && first)
     const envelope: Envelope = {
-      ...(batches.length > 0 && { up: ++this.#up }),
-      ...(polls && { poll: ++this.#poll }),
+      up: batches.length > 0 ? ++this.#up : undefined,
+      poll: polls ? ++this.#poll : undefined,
     }
     const answer = this.#settle(await this.#repeat(envelope, batches, EXCHANGE_DEADLINE_MS), polls || first)
     this.#busy = false
@@ -146,8 +149,15 @@ export class Uplink implements Link {
     for (let tries = 0; ; tries++) {
       const asked: Envelope = { link: this.#link, holdMs: this.#down.holdMs, ...envelope }
       const startedAt = this.#target.runtime.now()
-      const answer = await exchange(this.#target, this.#url, asked, batches, deadlineMs, this.#abort.signal)
+      const bare = this.#bare && batches.length === 0
+      const answer = await exchange(this.#target, this.#url, asked, batches, bare, deadlineMs, this.#abort.signal)
       if (!("failed" in answer) || this.#state === "closed") return answer
+      if (bare && answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
+        // Something on the way may drop headers that it does not know, or want a body.
+        this.#bare = false
+        tries = -1
+        continue
+      }
       if (answer.status === 413 && this.#split(batches)) {
         tries = -1
         continue
@@ -213,6 +223,7 @@ export class Uplink implements Link {
       this.#url,
       { link: this.#link, up, close: why },
       queue,
+      false,
       EXCHANGE_DEADLINE_MS,
       this.#abort.signal,
     )
@@ -238,4 +249,10 @@ export class Uplink implements Link {
       signal.addEventListener("abort", done)
     })
   }
+}
+
+/** Whether a browser asks the hub before it sends a header of ours (Fetch standard, "CORS-preflight fetch"). */
+function isPreflighted(url: string): boolean {
+  const { location } = globalThis as { location?: { origin: string } } // absent in Node
+  return location !== undefined && new URL(url).origin !== location.origin
 }
