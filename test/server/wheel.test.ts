@@ -94,6 +94,55 @@ describe("an alarm", () => {
     expect([rung.map(([name]) => name), runtime.reported]).toEqual([["broken", "sound"], [error]])
   })
 
+  it("is not lost when it is set for a moment that is due already and that another has emptied while it rang", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    const emptied = alarm("emptied")
+    const renewed = alarm("renewed")
+    const first = alarm("first", () => {
+      clockwork.clear(emptied)
+      clockwork.set(renewed, 110)
+    })
+    clockwork.set(first, 100)
+    clockwork.set(emptied, 110)
+    // A timer that comes late finds both due.
+    runtime.jump(1_000)
+    runtime.advance(200)
+    expect(rung.map(([name]) => name)).toEqual(["first", "renewed"])
+    expect(runtime.pending()).toBe(0)
+  })
+
+  it("rings by one timer, whatever other moments there are, and in the order of their moments", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    for (const at of [300, 100, 200]) clockwork.set(alarm(`${at}`), at)
+    expect(runtime.pending()).toBe(1)
+    runtime.jump(1_000)
+    runtime.advance(100)
+    expect(rung.map(([name]) => name)).toEqual(["100", "200", "300"])
+  })
+
+  it("is not late for longer than between two moments when the clock is put back", () => {
+    const { runtime, rung, alarm } = desk()
+    let putBackMs = 0
+    const clockwork = new Wheel(
+      {
+        now: () => runtime.now() - putBackMs,
+        after: (delayMs, run) => runtime.after(delayMs, run),
+        soon: (run) => runtime.soon(run),
+        random: () => 0,
+        id: () => runtime.id(),
+        report: (error) => runtime.report(error),
+      },
+      0,
+    )
+    clockwork.set(alarm("one"), 100)
+    clockwork.set(alarm("two"), 250)
+    putBackMs = 3_600_000
+    runtime.advance(100)
+    expect(rung.map(([name]) => name)).toEqual(["one"])
+    runtime.advance(150)
+    expect(rung.map(([name]) => name)).toEqual(["one", "two"])
+  })
+
   it("of the past rings at once", () => {
     const { runtime, clockwork, rung, alarm } = desk(1 / 16)
     runtime.advance(5_000)
