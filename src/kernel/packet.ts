@@ -45,7 +45,7 @@ export function kindOf(packet: Packet): string {
 
 /** Builds a numbered packet of header fields and a payload. Bytes are copied, so the caller may reuse its buffer. */
 export function encodePacket(kind: NumberedKind, fields: readonly string[], body: Body): Packet {
-  const header = kind + (fields.length === 1 ? fields[0] : fields.join("\t"))
+  const header = kind + fields.join("\t")
   if (typeof body === "string") return `${header}\t${body}`
   const head = utf8(`${header}\n`)
   const packet = allocatePacket(head.length + body.length)
@@ -70,26 +70,32 @@ export function openPacket(packet: Packet): Opened {
 function openMessage(packet: string): Opened {
   const end = packet.indexOf("\t")
   if (end < 0) throw protocolError("a packet without its fields")
-  return { kind: "m", id: "", name: packet.slice(1, end), body: packet.slice(end + 1) }
+  // The name is mostly the one that was heard last: then it is no new text, to be hashed before a handler is found by it.
+  if (end !== lastName.length + 1 || !packet.startsWith(lastName, 1)) lastName = packet.slice(1, end)
+  return { kind: "m", id: "", name: lastName, body: packet.slice(end + 1) }
 }
+
+let lastName = ""
 
 function cutText(packet: string, kind: NumberedKind): [header: string, body: string] {
   let end = packet.indexOf("\t")
-  if (kind === "q" && end >= 0) end = packet.indexOf("\t", end + 1)
+  if (kind === "q") end = packet.indexOf("\t", end + 1)
   if (end < 0) throw protocolError("a packet without its fields")
   return [packet.slice(1, end), packet.slice(end + 1)]
 }
 
 function cutBytes(packet: Uint8Array): [header: string, body: Uint8Array] {
   const end = packet.indexOf(10)
-  if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a binary packet without its header")
+  if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a packet without its header")
   return [text(packet.subarray(1, end)), packet.subarray(end + 1)]
 }
 
 /** A count or a position on the wire. @throws EverwireError `protocol-error` unless it is a safe, unsigned integer. */
 export function readCount(digits: string): number {
-  const count = /^\d{1,16}$/.test(digits) ? Number(digits) : Number.NaN
-  if (!Number.isSafeInteger(count)) throw protocolError("a count that is no safe unsigned integer")
+  const count = Number(digits)
+  if (!/^\d{1,16}$/.test(digits) || !Number.isSafeInteger(count)) {
+    throw protocolError("a count that is no safe unsigned integer")
+  }
   return count
 }
 
