@@ -95,6 +95,12 @@ describe("messages", () => {
     expect(readMessage("q1\tx\t1")).toBeUndefined()
   })
 
+  it("is told by its own name, however much of it the one before had", () => {
+    for (const name of ["chat", "chat", "chatter", "cha", "c", "chat", "heat"]) {
+      expect(readMessage(`m${name}\t1`)).toEqual({ name, data: 1 })
+    }
+  })
+
   it("that cannot be read are a protocol error", () => {
     expect(() => end().dispatch.deliver("mx\t{")).not.toThrow(TypeError)
     expect(() => end().dispatch.deliver("mx\t{")).toThrow(expect.objectContaining({ code: "protocol-error" }))
