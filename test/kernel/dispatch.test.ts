@@ -95,7 +95,7 @@ describe("messages", () => {
     expect(readMessage("q1\tx\t1")).toBeUndefined()
   })
 
-  it("is told by its own name, however much of it the one before had", () => {
+  it("have their own names, however much of one the one before had", () => {
     for (const name of ["chat", "chat", "chatter", "cha", "c", "chat", "heat"]) {
       expect(readMessage(`m${name}\t1`)).toEqual({ name, data: 1 })
     }
