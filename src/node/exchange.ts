@@ -88,17 +88,16 @@ export class NodeExchange implements HttpExchange {
     if (response.headersSent || response.destroyed) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
-    const bytes = Buffer.byteLength(body)
     // What is spread comes last: V8 makes a hidden class for each object that is added to afterwards.
     const head: Record<string, string> =
-      status === 204 ? { ...headers } : { "content-length": String(bytes), ...headers }
+      status === 204 ? { ...headers } : { "content-length": String(Buffer.byteLength(body)), ...headers }
     // Connections are not a request's to close in HTTP/2.
     if (!isHttp1) delete head["connection"]
     // A body that was not read to its end would be taken for the next request on this connection.
     if (unread) head["connection"] = "close"
     response.writeHead(status, head)
     // Node puts text into one piece with the head, which bytes are written behind.
-    if (!unread) return void response.end(body, bytes === body.length ? "latin1" : "utf8")
+    if (!unread) return void response.end(body)
     response.write(body)
     this.#linger(() => response.end())
   }
