@@ -78,11 +78,13 @@ export class Bench {
 
   /** What the server and the clock spend while something runs: microseconds of CPU, and milliseconds. */
   async spent(run) {
-    const cpuBefore = await this.server.call("cpu")
+    const before = await this.server.call("cpu")
     const startedAt = performance.now()
     await run()
     const ms = performance.now() - startedAt
-    return { cpuUs: (await this.server.call("cpu")) - cpuBefore, ms }
+    const { user, system } = await this.server.call("cpu")
+    const kernelUs = system - before.system
+    return { cpuUs: user - before.user + kernelUs, kernelUs, ms }
   }
 
   /** Calls this again and again until the round is over. */

@@ -4,7 +4,7 @@ import { POLLS, WEBSOCKETS } from "./cases.mjs"
 export const broadcast = {
   name: "broadcast",
   title: "Broadcast to 1,000",
-  figures: ["cpu", "last"],
+  figures: ["cpu", "kernel", "last"],
   variants: [
     { name: "back to back", reference: "ws", receivers: 1_000, ticks: 20, perTick: 1, cases: WEBSOCKETS },
     { name: "bursts of 20", reference: "ws", receivers: 1_000, ticks: 1, perTick: 20, cases: WEBSOCKETS },
@@ -18,7 +18,7 @@ export const broadcast = {
   async round(bench, { receivers, ticks, perTick }) {
     let calls = 0
     let lastMs = 0
-    const { cpuUs } = await bench.spent(() =>
+    const { cpuUs, kernelUs } = await bench.spent(() =>
       bench.forRound(async () => {
         const all = bench.until(bench.heard + ticks * perTick * receivers)
         const startedAt = await bench.server.call("broadcast", ticks, perTick)
@@ -27,6 +27,7 @@ export const broadcast = {
         calls++
       }),
     )
-    return { cpu: cpuUs / (calls * ticks * perTick * receivers), last: lastMs / (calls * ticks) }
+    const deliveries = calls * ticks * perTick * receivers
+    return { cpu: cpuUs / deliveries, kernel: kernelUs / deliveries, last: lastMs / (calls * ticks) }
   },
 }

@@ -6,7 +6,7 @@ const CONNECTIONS = 50
 export const downstream = {
   name: "downstream",
   title: `Downstream over ${CONNECTIONS} connections`,
-  figures: ["cpu", "perSecond"],
+  figures: ["cpu", "kernel", "perSecond"],
   variants: [
     { name: "1 per tick", reference: "ws", perTick: 1, everyMs: 2, cases: WEBSOCKETS },
     { name: "16 per tick", reference: "ws", perTick: 16, everyMs: 20, cases: [...WEBSOCKETS, ...STREAMS, ...POLLS] },
@@ -27,8 +27,10 @@ export const downstream = {
     const floods = Math.ceil(6_000 / (perTick * CONNECTIONS))
     const flood = await down(floods, 0)
     const paced = await down(ticks, everyMs)
+    const messages = ticks * perTick * CONNECTIONS
     return {
-      cpu: paced.cpuUs / (ticks * perTick * CONNECTIONS),
+      cpu: paced.cpuUs / messages,
+      kernel: paced.kernelUs / messages,
       perSecond: (floods * perTick * CONNECTIONS) / (flood.ms / 1_000),
     }
   },

@@ -8,7 +8,7 @@ const WARM_UP = 200
 export const idle = {
   name: "idle",
   title: "5,000 idle connections",
-  figures: ["heap", "rss", "idleCpu"],
+  figures: ["heap", "rss", "idleCpu", "idleKernel"],
   variants: [{ name: "websocket", reference: "ws", connections: 5_000, beats: 3, cases: WEBSOCKETS }],
   /** All peers idle side by side; three times, because resident memory follows the moment at which a heap grew. */
   once: 3,
@@ -27,7 +27,8 @@ export const idle = {
   async round(bench, { beats }) {
     // Whole beats, so that it does not matter when each of them began; fewer where rounds are short.
     const waited = Math.ceil(beats * Math.min(1, bench.roundMs / 200))
-    const { cpuUs, ms } = await bench.spent(() => pause(waited * BEAT_MS))
-    return { ...bench.memory, idleCpu: cpuUs / 1e6 / (ms / 30_000) }
+    const { cpuUs, kernelUs, ms } = await bench.spent(() => pause(waited * BEAT_MS))
+    const inSeconds = (micros) => micros / 1e6 / (ms / 30_000)
+    return { ...bench.memory, idleCpu: inSeconds(cpuUs), idleKernel: inSeconds(kernelUs) }
   },
 }

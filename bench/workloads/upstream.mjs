@@ -8,7 +8,7 @@ const CONNECTIONS = 50
 export const upstream = {
   name: "upstream",
   title: `Upstream over ${CONNECTIONS} connections`,
-  figures: ["cpu", "perSecond"],
+  figures: ["cpu", "kernel", "perSecond"],
   variants: [
     { name: "1 per tick", reference: "ws", perTick: 1, everyMs: 2, cases: WEBSOCKETS },
     { name: "16 per tick", reference: "ws", perTick: 16, everyMs: 10, cases: WEBSOCKETS },
@@ -44,6 +44,6 @@ export const upstream = {
       }
       await allHeard(heard + flooded + said)
     })
-    return { cpu: paced.cpuUs / said, perSecond: flooded / (flood.ms / 1_000) }
+    return { cpu: paced.cpuUs / said, kernel: paced.kernelUs / said, perSecond: flooded / (flood.ms / 1_000) }
   },
 }
