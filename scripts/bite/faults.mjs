@@ -205,6 +205,12 @@ export const faults = [
     plant: "this.proved = true",
   },
   {
+    id: "a newcomer takes over on its welcome",
+    file: "src/client/connector.ts",
+    find: "(turn && !flaps && isBetter)",
+    plant: "(!flaps && rank < healthy.rank)",
+  },
+  {
     id: "flapping is forgotten",
     file: "src/client/standing.ts",
     find: "this.#strikes.set(name, this.strikes(name) + 1)",

@@ -33,7 +33,7 @@ export class Attempt implements LinkSink {
   welcomedAt = 0
   /** When something last came after the welcome; undefined while nothing has. */
   heardAt: number | undefined
-  /** Until when a rung that is known to flap must live before it is trusted with the session. */
+  /** Until when a rung that is known to flap must live before it is trusted with the session; 0 where it need not. */
   trialUntil = 0
   /** Whether more than one batch came down, where a proxy may hold a stream back after the first. */
   proved: boolean

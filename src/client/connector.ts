@@ -39,13 +39,13 @@ type State =
       plan: number[]
       /** How many have been started. */
       started: number
-      last: Attempt | undefined
+      last?: Attempt
       /** Ranks that failed. */
       readonly failed: number[]
       /** How often the best rung has been dialed again beside those that did not answer. */
       hedges: number
       /** When the next climb begins although a better rung still hangs in this one. */
-      reprobeAt: number | undefined
+      reprobeAt?: number
     }
   /** One link carries everything; better rungs, if there are any, are tried again later. */
   | { readonly phase: "settled" }
@@ -204,7 +204,7 @@ export class Connector implements AttemptHost {
       if (this.#state !== asking) return
       this.#host.report(error)
       this.lastClosing = closing("unauthorized", "auth() failed")
-      this.#away()
+      this.#rest()
     }
     try {
       const auth = this.#host.auth()
@@ -237,10 +237,8 @@ export class Connector implements AttemptHost {
       auth,
       plan: planClimb(candidates),
       started: 0,
-      last: undefined,
       failed: [],
       hedges: 0,
-      reprobeAt: undefined,
     })
     this.#advance()
   }
@@ -256,11 +254,11 @@ export class Connector implements AttemptHost {
       if (attempt === this.current) continue
       const dueAt = attempt.trialUntil || attempt.startedAt + defaults.DIAL_DEADLINE_MS
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
-      else if (attempt.trialUntil && attempt.heardAt !== undefined) return this.#adopt(attempt)
+      else if (attempt.heardAt) return this.#adopt(attempt)
       else {
-        const why = attempt.trialUntil
+        const why = attempt.welcome
           ? closing("silent", "nothing came after the welcome")
-          : closing("timeout", `no welcome in ${defaults.DIAL_DEADLINE_MS} ms`)
+          : closing("timeout", "no welcome in time")
         attempt.link.close(why)
         return this.closed(attempt, why)
       }
@@ -276,8 +274,7 @@ export class Connector implements AttemptHost {
       }
       nextAt = Math.min(nextAt, startAt)
     } else if (this.#attempts.size === +(this.current !== undefined)) {
-      if (healthy === undefined) return this.#away()
-      if (healthy.proved) return this.#settle(healthy)
+      if (!healthy || healthy.proved) return this.#rest()
     } else if (healthy?.proved) {
       state.reprobeAt ??= now + this.#nextReprobeMs()
       if (now >= state.reprobeAt) return this.#ask()
@@ -291,10 +288,8 @@ export class Connector implements AttemptHost {
       if (state.hedges < (isSilent ? defaults.SILENT_HEDGES : 1)) {
         if (now >= hedgeAt) {
           state.hedges++
-          const [best] = [...this.#attempts]
-            .filter((attempt) => attempt !== this.current)
-            .sort((a, b) => a.rank - b.rank)
-          if (best !== undefined) state.last = this.#dial(best.rank, state.auth)
+          const ranks = Array.from(this.#attempts, (attempt) => (attempt === this.current ? Infinity : attempt.rank))
+          state.last = this.#dial(Math.min(...ranks), state.auth)
           return this.#advance()
         }
         nextAt = Math.min(nextAt, hedgeAt)
@@ -326,14 +321,14 @@ export class Connector implements AttemptHost {
     attempts.hub = welcome.hub
     attempts.note(attempt, "welcomed")
     const healthy = this.#healthy
-    const onTrial = healthy && this.#host.standing.flaps(attempt.dialer.name)
-    if (onTrial) attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
-    if (onTrial || !attempt.proved) attempt.link.send("p0")
-    if (!onTrial) {
-      if (!healthy || attempt.rank < healthy.rank || (!healthy.proved && attempt.proved))
-        return this.#adopt(attempt, rest)
-      this.#letGo(attempt)
-    }
+    const { proved, rank, turn } = attempt
+    const flaps = this.#host.standing.flaps(attempt.dialer.name)
+    if (!turn || !proved) attempt.link.send("p0")
+    const isBetter = healthy?.proved === proved ? rank < healthy.rank : proved
+    if (!healthy || (turn && !flaps && isBetter)) return this.#adopt(attempt, rest)
+    // Dialed while something works, it has to answer. One whose hello takes may bring the talk already: it is dialed again.
+    if (turn) this.#letGo(attempt)
+    else if (flaps) attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
     this.#advance()
   }
 
@@ -343,9 +338,13 @@ export class Connector implements AttemptHost {
     attempt.heardAt = this.#host.runtime.now()
     if (first) this.#attempts.note(attempt, "proved")
     this.identity.session.hear(attempt.link, packets)
-    if (!first || attempt !== this.current) return
-    this.#trust(attempt)
-    this.#advance()
+    if (attempt.over) return
+    if (attempt !== this.current) {
+      if (!attempt.trialUntil) this.#adopt(attempt)
+    } else if (first) {
+      this.#trust(attempt)
+      this.#advance()
+    }
   }
 
   /** The hub said bye: not on this link, not to this session, or not to anybody. */
@@ -399,7 +398,7 @@ export class Connector implements AttemptHost {
   }
 
   /** Tells the hub that this link is the one, whatever it thought before; says again what it may not have heard. */
-  #take(attempt: Attempt, heard: number): void {
+  #take(attempt: Attempt, heard = this.identity.session.acked): void {
     const { session } = this.identity
     attempt.turn = ++this.#attempts.turn
     session.attach(attempt.link, heard, heard, writeTake({ turn: attempt.turn, heard: session.heard }))
@@ -426,7 +425,7 @@ export class Connector implements AttemptHost {
   /** One link carries everything. If there are better rungs, they are tried again later. */
   #settle(current: Attempt): void {
     // The hello of a newcomer that came to nothing may have taken the session: take it back.
-    if (current.turn !== this.#attempts.turn) this.#take(current, this.identity.session.acked)
+    if (current.turn !== this.#attempts.turn) this.#take(current)
     if (this.#state.phase === "climbing") this.#condemn(this.#state.failed)
     this.#enter({ phase: "settled" })
     if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())
@@ -438,8 +437,8 @@ export class Connector implements AttemptHost {
     return reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Number.POSITIVE_INFINITY
   }
 
-  /** Every rung failed: the server is away. Keep the preferences, wait, and try again. */
-  #away(): void {
+  /** The climb is over. If every rung failed, the server is away: keep the preferences, wait, and try again. */
+  #rest(): void {
     const healthy = this.#healthy
     if (healthy) return this.#settle(healthy)
     this.#dropAll(this.lastClosing)
@@ -463,7 +462,7 @@ export class Connector implements AttemptHost {
     if (why.code !== "superseded" && why.code !== "hub-closing") this.#judge(attempt)
     session.linkLost(attempt.link)
     this.current = undefined
-    for (const other of this.#attempts) if (other.trialUntil) return this.#adopt(other)
+    for (const other of this.#attempts) if (other.heardAt) return this.#adopt(other)
     const strikes = standing.strikes(attempt.dialer.name) - defaults.STRIKES
     // The first redial is at once; a wire that keeps dying young, or a hub that asks for it, is given time.
     const waitMs = wishOf(why) + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)

@@ -389,7 +389,7 @@ export class Session implements WatchHost, Flushable {
     const heard = this.#readHeard(packet.slice(1, comma < 0 ? undefined : comma))
     const token = comma < 0 ? 0 : readCount(packet.slice(comma + 1))
     const answered = token > 0 && token === this.#probe
-    if (answered) this.#watch.answered()
+    if (answered) this.#watch.answered(this.#outbox.said > heard)
     // What was acknowledged beside the link already is progress all the same when the link says it.
     const isNews = this.#progress(heard) || heard === this.#ackedBeside
     if (isNews) {

@@ -59,13 +59,16 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** A link is current from now on. `waiting`: something said is not acknowledged. `isFirst`: see {@link Moments}. */
+  /**
+   * A link is current from now on. `waiting`: something said is not acknowledged. `isFirst`: see {@link Moments}. After a
+   * doubt it is asked soon, whether anything waits or not: what was mute behind its welcome may be so again.
+   */
   start(now: number, waiting: boolean, isFirst: boolean): void {
     this.isFirst = isFirst
     this.spokeAt = now
     this.heardAt = now
     this.probedAt = NEVER
-    this.waitingSince = waiting ? now : NEVER
+    this.waitingSince = waiting || this.doubts > 0 ? now : NEVER
     this.#watching = true
     this.#arm()
   }
@@ -117,14 +120,14 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** The probe in flight was answered. */
-  answered(): void {
+  /** The probe in flight was answered. `waiting`: something said is still not acknowledged. */
+  answered(waiting: boolean): void {
     if (this.probedAt === NEVER) return
     const now = this.#clockwork.now()
     const rttMs = now - this.probedAt
     this.rttMs = this.rttMs === 0 ? rttMs : (7 * this.rttMs + rttMs) / 8
     this.probedAt = NEVER
-    if (this.waitingSince < NEVER) this.waitingSince = now
+    this.waitingSince = waiting ? now : NEVER
   }
 
   /** Judged by the clock: after a sleep or in a throttled tab the first ring already concludes rightly. */

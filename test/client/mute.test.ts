@@ -33,3 +33,40 @@ it("a rung that is known to go mute must answer before it is taken again", async
   expect(await runtime.passUntil(() => channel.transport === "websocket", 10_000)).toBe(true)
   await expectDelivered(duo)
 })
+
+it("a wire that goes mute again is asked soon, also when only the hub has something to say", async () => {
+  const duo = await behindAMuteWebSocket()
+  const { channel, peer, runtime } = duo
+  await runtime.pass(30_000) // the first link of that kind is asked when its pulse is due
+  peer.send("word", 1)
+  expect(await runtime.passUntil(() => channel.transport === "long-poll", 10_000)).toBe(true)
+  await expectDelivered(duo)
+})
+
+it.each(["sse", "websocket"])(
+  "a %s that is held back behind its welcome does not take over from what works",
+  async (name) => {
+    const duo = await createDuo({ transports: [name, "long-poll"], channel: { reprobeMs: [3_000] } })
+    const { channel, peer, runtime, network } = duo
+    network.block(name)
+    network.cut()
+    await runtime.passUntil(() => channel.transport === "long-poll", 1_000)
+    network.unblock(name)
+    network.holdBack(name, 1)
+    let lastAt = runtime.now()
+    let longestMs = 0
+    channel.on("price", () => {
+      longestMs = Math.max(longestMs, runtime.now() - lastAt)
+      lastAt = runtime.now()
+    })
+    for (let n = 0; n < 240; n++) {
+      peer.send("price", n)
+      await runtime.pass(250)
+    }
+    expect(longestMs).toBeLessThan(500)
+    expect(channel.explain().incidents.filter(({ what }) => what === "welcomed").length).toBeGreaterThan(2)
+    network.heal()
+    expect(await runtime.passUntil(() => channel.transport === name, 15_000)).toBe(true)
+    await expectDelivered(duo)
+  },
+)

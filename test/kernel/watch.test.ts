@@ -89,15 +89,30 @@ describe("a watch over a link", () => {
     expect(watch.probePatienceMs).toBe(400)
   })
 
+  it("asks a link that replaces a doubted one soon, and once, although nothing waits", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.probed(runtime.now(), 400)
+    runtime.advance(400)
+    expect(due).toEqual(["doubt"])
+    watch.start(runtime.now(), false, false)
+    runtime.advance(3_999)
+    expect(due).toEqual(["doubt"])
+    runtime.advance(1)
+    expect(due).toEqual(["doubt", "probe"])
+    watch.answered(false)
+    runtime.advance(10_000)
+    expect(due).toEqual(["doubt", "probe"])
+  })
+
   it("measures the round trip by the answer to a probe, smoothed", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(80)
-    watch.answered()
+    watch.answered(false)
     expect(watch.rttMs).toBe(80)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(160)
-    watch.answered()
+    watch.answered(false)
     expect(watch.rttMs).toBe(90)
   })
 

@@ -353,4 +353,12 @@ export const keptSeeds: readonly Kept[] = [
     found: "a witness let acks be owed from before a channel had come back",
     seed: 73926,
   },
+  {
+    found: "a stream that is held back behind its welcome took the talk from a rung that works, and was waited for",
+    seed: 47146,
+  },
+  {
+    found: "a wire that went mute behind one welcome after another was asked only when its pulse was due",
+    seed: 56537,
+  },
 ]
