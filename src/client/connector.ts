@@ -225,7 +225,7 @@ export class Connector implements AttemptHost {
       // A climb in the background is for what is better than what works.
       // What is being dialed already is not dialed twice.
       dialer.supported(platform) && (!healthy || rank < healthy.rank) && !dialing.has(rank)
-        ? { rank, broken: !healthy && standing.brokenUntil(dialer.name, now) > 0 }
+        ? { rank, brokenUntil: healthy ? 0 : standing.brokenUntil(dialer.name, now) }
         : [],
     )
     if (candidates.length === 0 && this.#attempts.size === 0) {

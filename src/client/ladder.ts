@@ -11,14 +11,17 @@ export interface LastStart {
 export interface Candidate {
   /** Place in the ladder that the user gave. */
   readonly rank: number
-  /** Whether it is believed broken here. */
-  readonly broken: boolean
+  /** Until when it is believed broken here; 0 when it is not. */
+  readonly brokenUntil: number
 }
 
-/** Pure: the order of a climb. What is believed broken comes last, but before the server is believed away. */
+/**
+ * Pure: the order of a climb. What is believed broken comes last, but before the server is believed away; what failed
+ * last, last of all, so that each has its turn where every rung has failed once.
+ */
 export function planClimb(candidates: readonly Candidate[]): number[] {
   return [...candidates]
-    .sort((one, other) => +one.broken - +other.broken || one.rank - other.rank)
+    .sort((one, other) => one.brokenUntil - other.brokenUntil || one.rank - other.rank)
     .map(({ rank }) => rank)
 }
 

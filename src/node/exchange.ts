@@ -96,10 +96,18 @@ export class NodeExchange implements HttpExchange {
     // A body that was not read to its end would be taken for the next request on this connection.
     if (unread) head["connection"] = "close"
     response.writeHead(status, head)
-    // Node puts text into one piece with the head, which bytes are written behind.
-    if (!unread) return void response.end(body)
+    if (unread) {
+      response.write(body)
+      return this.#linger(() => response.end())
+    }
+    const { socket } = response
+    // The socket of HTTP/2 is nobody's to cork, and an answer that waits for its turn has none.
+    if (!isHttp1 || !socket || body === "") return void response.end(body)
+    // Node puts text into one piece with the head; `end(body)` adds an empty piece, for which the stream gathers the two.
+    socket.cork()
     response.write(body)
-    this.#linger(() => response.end())
+    socket.uncork()
+    response.end()
   }
 
   stream(status: number, headers: Readonly<Record<string, string>>): HttpStream {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { type LastStart, nextStartAt, planClimb } from "../../src/client/ladder.ts"
+import { type Candidate, type LastStart, nextStartAt, planClimb } from "../../src/client/ladder.ts"
 
-const fine = (...ranks: number[]): { rank: number; broken: boolean }[] => ranks.map((rank) => ({ rank, broken: false }))
-const broken = (...ranks: number[]): { rank: number; broken: boolean }[] =>
-  ranks.map((rank) => ({ rank, broken: true }))
+const fine = (...ranks: number[]): Candidate[] => ranks.map((rank) => ({ rank, brokenUntil: 0 }))
+const broken = (...ranks: number[]): Candidate[] => ranks.map((rank) => ({ rank, brokenUntil: 600_000 }))
 
 describe("the plan of a climb", () => {
   it.each([
@@ -11,6 +10,14 @@ describe("the plan of a climb", () => {
     ["does so in whatever order the rungs come", fine(2, 0, 3, 1), [0, 1, 2, 3]],
     ["tries last what is believed broken", [...broken(0, 2), ...fine(1, 3)], [1, 3, 0, 2]],
     ["tries even a ladder that is broken all over, before the server is believed away", broken(1, 0), [0, 1]],
+    [
+      "begins with what failed longest ago",
+      [
+        { rank: 0, brokenUntil: 2 },
+        { rank: 1, brokenUntil: 1 },
+      ],
+      [1, 0],
+    ],
     ["is empty without rungs", [], []],
   ])("%s", (_, candidates, plan) => {
     expect(planClimb(candidates)).toEqual(plan)
