@@ -437,7 +437,7 @@ export class Connector implements AttemptHost {
     return reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Number.POSITIVE_INFINITY
   }
 
-  /** The climb is over. If every rung failed, the server is away: keep the preferences, wait, and try again. */
+  /** The climb is over, or could not begin. If no link works, the server is away: keep the preferences, wait, try again. */
   #rest(): void {
     const healthy = this.#healthy
     if (healthy) return this.#settle(healthy)

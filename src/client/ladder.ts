@@ -17,7 +17,7 @@ export interface Candidate {
 
 /**
  * Pure: the order of a climb. What is believed broken comes last, but before the server is believed away; what failed
- * last, last of all, so that each has its turn where every rung has failed once.
+ * last, last of all, so that each has its turn.
  */
 export function planClimb(candidates: readonly Candidate[]): number[] {
   return [...candidates]

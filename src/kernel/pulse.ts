@@ -10,7 +10,7 @@ export interface Moments {
   heardAt: number
   /** Since when an ack is owed. */
   owedSince: number
-  /** Since when something said has been waiting, with no ack making progress. */
+  /** Since when something said has been waiting, with no ack making progress; behind a doubt, since the link began. */
   waitingSince: number
   /** When the unanswered probe left. */
   probedAt: number

@@ -46,6 +46,27 @@ describe("attach", () => {
     expect((await fetch(`http://127.0.0.1:${port}/page`)).status).toBe(404)
   })
 
+  it.each(["long-poll", "short-poll"] as const)("writes every answer over %s in one piece", async (transport) => {
+    const { url, server, hub } = await startHub()
+    let gathered = 0
+    server.on("connection", (socket) => {
+      const writev = socket._writev?.bind(socket) // what a stream writes several pieces with (Node's stream documentation)
+      socket._writev = (...pieces) => {
+        gathered++
+        writev?.(...pieces)
+      }
+    })
+    hub.on("word", (data, peer) => peer.send("word", `${data} heard`))
+    const channel = await connect(url, { transports: [transport] })
+    for (const word of ["one", "zwölf"]) {
+      const heard = new Promise((resolve) => channel.on("word", resolve))
+      channel.send("word", word)
+      expect(await heard).toBe(`${word} heard`)
+    }
+    await channel.close()
+    expect(gathered).toBe(0)
+  })
+
   it("answers an upgrade that nobody claims with 404 and closes it", async () => {
     const { port, server, hub } = await startHub()
     expect(await upgradeStatus(`http://127.0.0.1:${port}/elsewhere`)).toBe(404)
