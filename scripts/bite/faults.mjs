@@ -50,8 +50,8 @@ export const faults = [
   {
     id: "late batches of an old link are heard",
     file: "src/kernel/session.ts",
-    find: 'if (state.phase !== "live" || state.link !== link) return\n    if (state.expected',
-    plant: 'if (state.phase !== "live") return\n    if (state.expected',
+    find: "if (current?.link !== link) return",
+    plant: "if (current === undefined) return",
   },
   {
     id: "a lost link is believed alive",
@@ -68,14 +68,20 @@ export const faults = [
   {
     id: "acks forget one packet too many",
     file: "src/kernel/outbox.ts",
-    find: "if (piece === undefined || this.#base + countOf(piece) > this.acked) break",
-    plant: "if (piece === undefined || this.#base + countOf(piece) > this.acked + 1) break",
+    find: "while (this.acked < number) {",
+    plant: "while (this.acked < Math.min(number + 1, this.said)) {",
   },
   {
-    id: "a batch acknowledged in part is repeated whole",
+    id: "a replay says the packets of another run",
     file: "src/kernel/outbox.ts",
-    find: "encodeBatch(decodeBatch(piece.batch).slice(passed))",
-    plant: "piece.batch",
+    find: "    this.#current = this.#first\n",
+    plant: "",
+  },
+  {
+    id: "a broadcast in the midst of another takes its place",
+    file: "src/server/hub.ts",
+    find: "entry.tell(packet, list, place)",
+    plant: "entry.tell(packet, list)",
   },
   {
     id: "an ack beside the link counts as the link's word",
@@ -110,8 +116,8 @@ export const faults = [
   {
     id: "an ack ahead of the cursor is not heeded",
     file: "src/kernel/session.ts",
-    find: "this.#outbox.cursor < heard) this.#state.positioned = false",
-    plant: "this.#outbox.cursor < heard - 1e9) this.#state.positioned = false",
+    find: "this.#outbox.cursor < heard) this.#current.positioned = false",
+    plant: "this.#outbox.cursor < heard - 1e9) this.#current.positioned = false",
   },
   {
     id: "stale turns are obeyed",

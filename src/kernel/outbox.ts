@@ -1,25 +1,55 @@
-import { type Batch, decodeBatch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
+import { type Batch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "./defaults.ts"
 
-/** Packets that went out together: kept as the batch that carried them, so that a session holds one piece where it said many. */
-class Joined {
-  readonly batch: Batch
-  readonly count: number
-  /** What they count for in an outbox. */
-  readonly bytes: number
+/** Packets in the order in which they were said. Outboxes refer to parts of it, so that what is said to many is kept once. */
+export class Log {
+  list: Packet[] = []
+  #bytes = 0
 
-  constructor(packets: readonly Packet[]) {
-    this.batch = encodeBatch(packets)
-    this.count = packets.length
-    this.bytes = packets.reduce((sum, packet) => sum + costOf(packet), 0)
+  /**
+   * Takes a packet, and answers the list whose last it is. A list is short, because whoever needs one packet of it keeps
+   * all of them alive; a large packet has one to itself.
+   */
+  append(packet: Packet): readonly Packet[] {
+    this.#bytes += costOf(packet)
+    if (this.#bytes > BATCH_BYTES) this.clear(costOf(packet))
+    this.list.push(packet)
+    return this.list
+  }
+
+  /** Begins a new list. */
+  clear(bytes = 0): void {
+    this.list = []
+    this.#bytes = bytes
   }
 }
 
-type Piece = Packet | Joined
+/** Packets that were said one after another, of one list. */
+class Run {
+  /** The list, or the text that carried all of it: what left in one piece is held in one. */
+  held: readonly Packet[] | string
+  /** Number of the packet that is first in the list, whether it was said here or not. */
+  readonly base: number
+  /** Number of the last packet. */
+  end = 0
+  next: Run | undefined
+
+  constructor(list: readonly Packet[], base: number) {
+    this.held = list
+    this.base = base
+  }
+
+  packet(number: number): Packet {
+    if (typeof this.held === "string") this.held = this.held.split("\n")
+    return this.held[number - this.base] ?? ""
+  }
+}
+
+const NOTHING: readonly Packet[] = []
 
 /** What was joined last, and to what: after a burst of broadcasts one session after another has the same to join. */
-let lastPackets: readonly Packet[] = []
-let lastJoined = new Joined([])
+let lastPackets = NOTHING
+let lastBatch: Batch = ""
 
 /**
  * What was said and not yet acknowledged, and how much of it the current link has been handed. The nth packet ever pushed
@@ -34,112 +64,91 @@ export class Outbox {
   cursor = 0
   /** Bytes held, with a fixed overhead per packet. */
   bytes = 0
-  /** From the first packet that is not acknowledged on, behind `#head` slots that are free already. */
-  #pieces: Piece[] = []
-  /** Slots at the front of `#pieces` that were acknowledged and not yet cut off. */
-  #head = 0
-  /** Number of the packet before the first piece: below `acked` when that piece is acknowledged in part. */
-  #base = 0
-  /** The piece that holds the packet behind the cursor. */
-  #next = 0
-  /** Packets of that piece that the cursor has passed. */
-  #passed = 0
+  /** Holds the first packet that is not acknowledged, or is used up and the next one does. */
+  #first = new Run(NOTHING, 0)
+  #last = this.#first
+  /** Holds the packet behind the cursor, or one after it does. */
+  #current = this.#first
+  /** What was said to this session alone. */
+  readonly #log = new Log()
 
-  push(packet: Packet): void {
-    this.#pieces.push(packet)
+  /** `list` and `place`: where another log has the packet already. */
+  push(packet: Packet, list = this.#log.append(packet), place = list.length - 1): void {
+    const base = ++this.said - place
+    const last = this.#last
+    if (last.held !== list || last.base !== base) this.#last = last.next = new Run(list, base)
+    this.#last.end = this.said
     this.bytes += costOf(packet)
-    this.said++
   }
 
   /** Hands on what is behind the cursor, as a batch of no more than `BATCH_BYTES` unless one packet is larger. */
   next(): Batch {
-    const piece = this.#pieces[this.#next]
-    if (piece instanceof Joined) {
-      const passed = this.#passed
-      this.#passed = 0
-      this.#next++
-      this.cursor += piece.count - passed
-      return passed === 0 ? piece.batch : encodeBatch(decodeBatch(piece.batch).slice(passed))
+    const packet = this.#peek()
+    const run = this.#current
+    const number = ++this.cursor
+    if (number === this.said && typeof packet === "string") return packet
+    const packets = [packet]
+    for (let bytes = sizeOf(packet); this.cursor < this.said; this.cursor++) {
+      const packet = this.#peek()
+      bytes += sizeOf(packet) + 1
+      if (bytes > BATCH_BYTES) break
+      packets.push(packet)
     }
-    const end = this.#endOfBatch()
-    this.cursor += end - this.#next
-    if (piece !== undefined && end === this.#next + 1) {
-      this.#next = end
-      return typeof piece === "string" ? piece : encodeBatch([piece])
+    const batch = join(packets)
+    if (typeof batch === "string" && run.held === this.#log.list && run.base === number && run.end === this.cursor) {
+      run.held = batch
+      this.#log.clear()
     }
-    const joined = join(this.#pieces.slice(this.#next, end) as Packet[]) // none of them is joined
-    this.#pieces.splice(this.#next++, joined.count, joined)
-    return joined.batch
+    return batch
   }
 
   /** Moves the cursor behind the packet of this number, which is acknowledged or still here. */
   seek(number: number): void {
-    let before = this.#base
-    let index = this.#head
-    for (; index < this.#pieces.length; index++) {
-      const count = countOf(this.#pieces[index])
-      if (before + count > number) break
-      before += count
-    }
-    this.#next = index
-    this.#passed = number - before
     this.cursor = number
+    this.#current = this.#first
   }
 
-  /** Forgets everything up to this number. Older acks than the last are no news. */
+  /** Forgets everything up to this number, which was said. Older acks than the last are no news. */
   ack(number: number): void {
-    this.acked = Math.min(this.said, Math.max(this.acked, number))
-    for (; this.#head < this.#pieces.length; this.#head++) {
-      const piece = this.#pieces[this.#head]
-      if (piece === undefined || this.#base + countOf(piece) > this.acked) break
-      this.#base += countOf(piece)
-      this.bytes -= costOf(piece)
-      this.#pieces[this.#head] = ""
+    let run = this.#first
+    while (this.acked < number) {
+      if (this.acked === run.end && run.next) run = this.#first = run.next
+      if (typeof run.held === "string" && run.end <= number) {
+        // As for each of its packets: a line feed stands between two of them.
+        this.bytes -= costOf(run.held) + (run.end - run.base) * (PACKET_OVERHEAD_BYTES - 1)
+        this.acked = run.end
+      } else this.bytes -= costOf(run.packet(++this.acked))
     }
-    if (this.cursor < this.acked) this.seek(this.acked)
-    if (this.#head === this.#pieces.length || this.#head > 1024) {
-      this.#pieces = this.#pieces.slice(this.#head)
-      this.#next -= this.#head
-      this.#head = 0
-    }
+    if (this.cursor <= this.acked) this.seek(this.acked)
+    if (this.acked < this.said) return
+    run.held = NOTHING
+    this.#log.clear()
   }
 
   /** Every packet that is not acknowledged, oldest first. */
   *unacknowledged(): Generator<Packet> {
-    let number = this.#base
-    for (let index = this.#head; index < this.#pieces.length; index++) {
-      const piece = this.#pieces[index] ?? ""
-      for (const packet of piece instanceof Joined ? decodeBatch(piece.batch) : [piece]) {
-        if (++number > this.acked) yield packet
-      }
+    let run = this.#first
+    for (let number = this.acked + 1; number <= this.said; number++) {
+      while (number > run.end && run.next) run = run.next
+      yield run.packet(number)
     }
   }
 
-  /** Where as many single packets behind the cursor end as fit into a batch. */
-  #endOfBatch(): number {
-    let end = this.#next
-    for (let bytes = 0; bytes < BATCH_BYTES; end++) {
-      const piece = this.#pieces[end]
-      if (piece === undefined || piece instanceof Joined) break
-      if (bytes > 0 && bytes + sizeOf(piece) > BATCH_BYTES) break
-      bytes += sizeOf(piece) + 1
-    }
-    return end
+  /** The packet behind the cursor. */
+  #peek(): Packet {
+    while (this.cursor >= this.#current.end && this.#current.next) this.#current = this.#current.next
+    return this.#current.packet(this.cursor + 1)
   }
 }
 
-function join(packets: readonly Packet[]): Joined {
+function join(packets: readonly Packet[]): Batch {
   if (packets.length !== lastPackets.length || packets.some((packet, index) => packet !== lastPackets[index])) {
     lastPackets = packets
-    lastJoined = new Joined(packets)
+    lastBatch = encodeBatch(packets)
   }
-  return lastJoined
+  return lastBatch
 }
 
-function countOf(piece: Piece | undefined): number {
-  return piece instanceof Joined ? piece.count : 1
-}
-
-function costOf(piece: Piece): number {
-  return piece instanceof Joined ? piece.bytes : sizeOf(piece) + PACKET_OVERHEAD_BYTES
+function costOf(packet: Packet): number {
+  return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }

@@ -33,16 +33,14 @@ export interface SessionSettings extends PulseSettings {
   readonly maxOutboxBytes?: number | undefined
 }
 
-interface Live {
-  readonly phase: "live"
+/** The link that is current, and how far the two sides have told each other where they are on it. */
+interface Current {
   readonly link: Link
   /** Whether this link has been told the number of our first packet on it. */
   positioned: boolean
   /** Number of the next packet heard on this link, once the other side has stated it. */
   expected: number | undefined
 }
-
-type State = { readonly phase: "dormant" } | Live | { readonly phase: "ended" }
 
 /**
  * The ordered, reliable, resumable conversation inside both Channel and Peer. It is synchronous, symmetric and owns no
@@ -55,7 +53,8 @@ export class Session implements WatchHost, Flushable {
   #settings: SessionSettings
   readonly #outbox = new Outbox()
   readonly #inbox = new Inbox()
-  #state: State = { phase: "dormant" }
+  #current: Current | undefined
+  #ended = false
   /** Unnumbered packets that lead the next batch. */
   #leading: string[] | undefined
   /** Whether an ack of whatever has been heard by then leads the next batch too. */
@@ -99,10 +98,10 @@ export class Session implements WatchHost, Flushable {
   }
   /** The current link. */
   get link(): Link | undefined {
-    return this.#state.phase === "live" ? this.#state.link : undefined
+    return this.#current?.link
   }
   get ended(): boolean {
-    return this.#state.phase === "ended"
+    return this.#ended
   }
   /** Since when the current link has carried nothing, either way. */
   get idleSince(): number {
@@ -110,11 +109,12 @@ export class Session implements WatchHost, Flushable {
   }
 
   /**
-   * Says a numbered packet; it leaves at the end of the tick, or with the next link.
+   * Says a numbered packet; it leaves at the end of the tick, or with the next link. `list` and `place`: where a log that
+   * many share has it.
    *
    * @throws EverwireError `buffer-full` when the outbox cannot hold it: it was not taken.
    */
-  say(packet: Packet): void {
+  say(packet: Packet, list?: readonly Packet[], place?: number): void {
     if (this.ended) return
     const { bytes } = this.#outbox
     if (bytes > 0 && bytes + sizeOf(packet) > (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES)) {
@@ -122,7 +122,7 @@ export class Session implements WatchHost, Flushable {
         retryable: true,
       })
     }
-    this.#outbox.push(packet)
+    this.#outbox.push(packet, list, place)
     this.#flushSoon()
   }
 
@@ -162,9 +162,8 @@ export class Session implements WatchHost, Flushable {
     const cursor = Math.max(sent, this.#outbox.acked)
     this.#outbox.seek(cursor)
     // Taken once more, a link still brings what was sent on it before the take.
-    const state = this.#state
-    const expected = state.phase === "live" && state.link === link ? state.expected : undefined
-    this.#state = { phase: "live", link, positioned: false, expected }
+    const expected = this.#current?.link === link ? this.#current.expected : undefined
+    this.#current = { link, positioned: false, expected }
     this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
     this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst)
@@ -229,14 +228,14 @@ export class Session implements WatchHost, Flushable {
   /** The link is gone. Nothing is lost: what was not acknowledged waits for the next one. */
   linkLost(link: Link): void {
     if (this.link !== link) return
-    this.#state = { phase: "dormant" }
+    this.#current = undefined
     this.#leading = undefined
     this.#watch.stop()
   }
 
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
   probe(limitMs = NUDGE_MS): void {
-    if (this.#state.phase !== "live" || this.#watch.probing) return
+    if (this.#current === undefined || this.#watch.probing) return
     this.#watch.probed(this.#clockwork.now(), limitMs)
     this.#lead(`p${++this.#probe}`)
     this.#flush()
@@ -252,7 +251,8 @@ export class Session implements WatchHost, Flushable {
   end(): { unacknowledged: Packet[]; unsent: number } {
     const unacknowledged = [...this.#outbox.unacknowledged()]
     const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
-    this.#state = { phase: "ended" }
+    this.#current = undefined
+    this.#ended = true
     this.#watch.stop()
     return { unacknowledged, unsent }
   }
@@ -279,22 +279,23 @@ export class Session implements WatchHost, Flushable {
   }
 
   #flushSoon(): void {
-    if (this.#flushing || this.#state.phase !== "live") return
+    if (this.#flushing || this.#current === undefined) return
     this.#flushing = true
     this.#clockwork.flushSoon(this)
   }
 
   #flush(): void {
-    const state = this.#state
-    if (state.phase !== "live") return
+    const current = this.#current
+    if (current === undefined) return
+    const { link } = current
     const now = this.#clockwork.now()
     this.#rideAck(now)
-    while (this.#outbox.cursor < this.#outbox.said && state.link.bufferedBytes < LINK_BUFFER_BYTES) {
-      this.#send(state.link, this.#nextBatch(state, now), now)
+    while (this.#outbox.cursor < this.#outbox.said && link.bufferedBytes < LINK_BUFFER_BYTES) {
+      this.#send(link, this.#nextBatch(current, now), now)
       this.#watch.waits(now)
     }
     const leading = this.#takeLeading()
-    if (leading !== undefined) this.#send(state.link, leading, now)
+    if (leading !== undefined) this.#send(link, leading, now)
   }
 
   /**
@@ -302,15 +303,15 @@ export class Session implements WatchHost, Flushable {
    * piece: a wire that carries but one batch makes progress with each link. Later, a large batch is not copied to take an
    * ack along.
    */
-  #nextBatch(state: Live, now: number): Batch {
-    const position = state.positioned ? undefined : `n${this.#outbox.cursor + 1}`
+  #nextBatch(current: Current, now: number): Batch {
+    const position = current.positioned ? undefined : `n${this.#outbox.cursor + 1}`
     const leading = this.#takeLeading(position)
-    state.positioned = true
+    current.positioned = true
     const batch = this.#outbox.next()
     this.rode(this.#outbox.cursor)
     if (leading === undefined) return batch
     if (position || sizeOf(batch) < BATCH_BYTES) return joinBatches([leading, batch])
-    this.#send(state.link, leading, now)
+    this.#send(current.link, leading, now)
     return batch
   }
 
@@ -378,10 +379,10 @@ export class Session implements WatchHost, Flushable {
   }
 
   #hearNumbered(link: Link, packet: Packet): void {
-    const state = this.#state
-    if (state.phase !== "live" || state.link !== link) return
-    if (state.expected === undefined) throw protocolError("a numbered packet before its position")
-    if (this.#inbox.accept(state.expected++, sizeOf(packet))) this.#host.deliver(packet)
+    const current = this.#current
+    if (current?.link !== link) return
+    if (current.expected === undefined) throw protocolError("a numbered packet before its position")
+    if (this.#inbox.accept(current.expected++, sizeOf(packet))) this.#host.deliver(packet)
   }
 
   #hearAck(packet: string): void {
@@ -407,16 +408,15 @@ export class Session implements WatchHost, Flushable {
   }
 
   #hearPosition(packet: string): void {
-    const state = this.#state
     const number = readCount(packet.slice(1))
     if (number === 0 || number > this.#inbox.heard + 1) throw protocolError("a position beyond what was heard")
-    if (state.phase === "live") state.expected = number
+    if (this.#current !== undefined) this.#current.expected = number
   }
 
   #progress(heard: number): boolean {
     if (heard <= this.#outbox.acked) return false
     // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
-    if (this.#state.phase === "live" && this.#outbox.cursor < heard) this.#state.positioned = false
+    if (this.#current !== undefined && this.#outbox.cursor < heard) this.#current.positioned = false
     this.#outbox.ack(heard)
     return true
   }

@@ -1,6 +1,6 @@
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { type Packet, sizeOf } from "../kernel/codec.ts"
-import { MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
+import { HIGH_WATER_BYTES, MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
 import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
 import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
@@ -90,13 +90,25 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     return this.#host.maxPayloadBytes
   }
 
-  say(packet: Packet): void {
+  say(packet: Packet, list?: readonly Packet[], place?: number): void {
     try {
-      this.session.say(packet)
+      this.session.say(packet, list, place)
     } catch (error) {
       this.end(closing("buffer-full", "the channel does not keep up", false))
       throw error
     }
+  }
+  /** Says it if the session is there to hear it, and answers whether there is room for more. */
+  tell(packet: Packet, list?: readonly Packet[], place?: number): boolean {
+    const { session } = this
+    if (session.ended) return false
+    try {
+      this.say(packet, list, place)
+    } catch (error) {
+      if (!(error instanceof EverwireError)) throw error
+      return false
+    }
+    return session.bufferedBytes < HIGH_WATER_BYTES
   }
   context(): Peer {
     return this.peer

@@ -12,6 +12,7 @@ import {
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
+import { Log } from "../kernel/outbox.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
@@ -60,6 +61,8 @@ export class Hub<C extends Contract = AnyContract> {
   readonly #policy: OriginPolicy
   readonly #maxPayloadBytes: number
   readonly #registry: Registry
+  /** What was said to all. */
+  readonly #log = new Log()
   readonly #rooms = new Rooms<Peer>()
   readonly #handlers = new Handlers<Peer>()
   readonly #lifecycle = new Lifecycle<HubEvents>()
@@ -174,8 +177,10 @@ export class Hub<C extends Contract = AnyContract> {
   /** Sends to every peer. Encoded once for all. */
   send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): void {
     const packet = encodeMessage(name, data, this.#maxPayloadBytes)
+    const list = this.#log.append(packet)
+    const place = list.length - 1 // whoever is told that a session ends in here may send more
     // No copy is needed: sessions end in here at most, and none begins.
-    for (const { peer } of this.#registry.all()) peer.sendEncoded(packet)
+    for (const entry of this.#registry.all()) entry.tell(packet, list, place)
   }
 
   /** The peers in any of these rooms; each once. */

@@ -1,6 +1,5 @@
 import type { Packet } from "../kernel/codec.ts"
 import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
-import { HIGH_WATER_BYTES } from "../kernel/defaults.ts"
 import type {
   Dispatch,
   Handlers,
@@ -37,8 +36,8 @@ export interface PeerHost {
   readonly principal: Principal
   maxPayloadBytes(): number
   readonly address: string
-  /** @throws EverwireError `buffer-full`, and the session has ended */
-  say(packet: Packet): void
+  /** Answers whether there is room for more: not in a session that has ended, or ends because there is none. */
+  tell(packet: Packet): boolean
   end(why: Closing): void
 }
 
@@ -97,17 +96,9 @@ export class Peer<C extends Contract = AnyContract> {
     return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes()))
   }
 
-  /** Sends a message that was encoded once for many peers. */
+  /** For the hub: sends a message that was encoded once for many peers. */
   sendEncoded(packet: Packet): boolean {
-    const { session } = this.#host
-    if (session.ended) return false
-    try {
-      this.#host.say(packet)
-    } catch (error) {
-      if (!(error instanceof EverwireError)) throw error
-      return false
-    }
-    return session.bufferedBytes < HIGH_WATER_BYTES
+    return this.#host.tell(packet)
   }
 
   /** Asks the channel. @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ... */

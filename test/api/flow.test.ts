@@ -93,6 +93,24 @@ describe("back-pressure", () => {
     expect(await closed).toEqual(["closed", "buffer-full"])
   })
 
+  it("ends on a peer in the midst of a broadcast, and the others hear what is said of it as well, each once", async () => {
+    const { hub, url, peer } = await startDuo({ maxOutboxBytes: 10_000 })
+    peer.onClose(() => hub.send("left", 1))
+    const other = await connect(url)
+    const heard: unknown[] = []
+    for (const name of ["n", "left"]) other.on(name, (data) => heard.push([name, String(data).length]))
+    const last = nextOf<unknown>((listener) => other.on("last", listener))
+    peer.send("n", "x".repeat(5_000))
+    hub.send("n", "x".repeat(6_000))
+    hub.send("last")
+    await last
+    expect(peer.closed).toBe(true)
+    expect(heard.sort()).toEqual([
+      ["left", 1],
+      ["n", 6_000],
+    ])
+  })
+
   it("does not spare a peer whose answers pile up: its session ends with buffer-full, and the process goes on", async () => {
     const { hub, channel, peer } = await startDuo({ maxOutboxBytes: 10_000 })
     hub.handle("page", () => "x".repeat(4_000))
