@@ -1,19 +1,24 @@
 import { start } from "./processes.mjs"
 
-/** Rounds in which code is compiled, and that do not count. */
+/** Rounds in which code is compiled, and that do not count; more where a round does little of what it measures (`warmUp`). */
 const WARM_UP = 6
+
+/** Then others take over: where a process lies in memory makes it faster or slower for as long as it lives. */
+const ROUNDS_OF_A_PROCESS = 5
 
 /** Preparing, a round or the end of one may take so long. */
 const LIMIT_MS = 120_000
 
 /**
  * Measures the cases of one variant in interleaved rounds: A B C A B C. Each case is a load process and a server process
- * of its own, both kept from round to round; what a process can be asked but once (`once`) is measured in so many fresh
+ * of its own, both kept for some rounds; what a process can be asked but once (`once`) is measured in so many fresh
  * ones. A case that fails its correctness check, or breaks, is not measured.
  */
-export async function measure(workload, variant, cases, settings) {
+export async function measure(workload, variant, cases, { rounds, roundMs }) {
+  const sets = workload.once ?? Math.max(1, Math.round(rounds / ROUNDS_OF_A_PROCESS))
+  const settings = { rounds: Math.ceil(rounds / sets), roundMs }
   const runs = []
-  for (let n = 0; n < (workload.once ?? 1); n++) runs.push(await run(workload, variant, cases, settings))
+  for (let n = 0; n < sets; n++) runs.push(await run(workload, variant, cases, settings))
   return cases.map(([peer, transport], index) => {
     const same = runs.map((run) => run[index])
     const failed = same.find(({ failed }) => failed !== undefined)?.failed
@@ -31,8 +36,9 @@ async function run(workload, variant, cases, { rounds, roundMs }) {
   const round = (one) => attempt(one, async () => one.samples.push(await one.load.call("round")))
   if (workload.once !== undefined) await Promise.all(running.map(round))
   else {
-    for (let n = 0; n < WARM_UP + rounds; n++) for (const one of running) await round(one)
-    for (const { samples } of running) samples.splice(0, WARM_UP)
+    const { warmUp = WARM_UP } = workload
+    for (let n = 0; n < warmUp + rounds; n++) for (const one of running) await round(one)
+    for (const { samples } of running) samples.splice(0, warmUp)
   }
   await Promise.all(running.map((one) => attempt(one, () => one.load.call("finish"))))
   await Promise.all(running.map(({ load }) => load.stop()))

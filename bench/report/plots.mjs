@@ -2,8 +2,8 @@ import * as vega from "vega"
 import * as vegaLite from "vega-lite"
 import { ratioOf, samplesOf, summarise, variantOf } from "./results.mjs"
 
-const PEERS = ["ws", "http", "everwire", "socket.io", "primus", "sockjs", "floor"]
-const COLOURS = ["#8a8f98", "#b9bdc4", "#0b6bcb", "#d9822b", "#5f9e6e", "#a563a8", "#d6b300"]
+const PEERS = ["ws", "http", "everwire", "socket.io", "primus", "sockjs", "floor", "by-hand"]
+const COLOURS = ["#8a8f98", "#b9bdc4", "#0b6bcb", "#d9822b", "#5f9e6e", "#a563a8", "#d6b300", "#8c6d46"]
 const peer = { field: "peer", type: "nominal", scale: { domain: PEERS, range: COLOURS }, title: null }
 
 /** SVG by name. */

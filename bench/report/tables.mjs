@@ -5,15 +5,16 @@ import { judge } from "./targets.mjs"
 
 /** The targets, and whether each is met. */
 export function targetTable(results) {
-  const rows = judge(results).map(({ title, target, everwire, best, floor, met }) => [
+  const rows = judge(results).map(({ title, target, everwire, best, floor, byHand, met }) => [
     title,
     target,
     `${met ? "" : "**"}${everwire.median.toFixed(2)}${met ? "" : "**"}${spread(everwire, 2)}`,
     met ? "met" : "**missed**",
     best === undefined ? "" : `${best.median.toFixed(2)} ${best.peer}`,
     floor?.median.toFixed(2),
+    byHand?.median.toFixed(2),
   ])
-  return table(["figure", "target", "everwire", "", "best peer", "floor"], rows)
+  return table(["figure", "target", "everwire", "", "best peer", "floor", "by hand"], rows)
 }
 
 /** All figures of each workload: the median, between what it lay, and its ratio to the reference. */

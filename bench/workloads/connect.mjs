@@ -7,6 +7,8 @@ export const connect = {
   name: "connect",
   title: "Connections, from the first byte to the first message and the end",
   figures: ["cpu", "perSecond"],
+  /** Some hundred connections a round, and each goes through most of a server's code but once. */
+  warmUp: 20,
   variants: [{ name: "websocket", reference: "ws", cases: WEBSOCKETS }],
 
   async prepare(bench) {
