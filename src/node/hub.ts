@@ -11,7 +11,7 @@ import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
 import { headerReader, NodeExchange, urlOf } from "./exchange.ts"
 import { mountFront, refuseUpgrade } from "./front.ts"
-import { HeardSocket, ignore, NodeSocket } from "./socket.ts"
+import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
 
 /** Options of a hub on Node. */
 export interface NodeHubOptions extends HubOptions {
@@ -32,6 +32,7 @@ const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
 export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   readonly #sockets: SocketServer<typeof HeardSocket>
+  readonly #writer = new SocketWriter(this.clockwork)
   /** Undoes each `attach`. */
   readonly #detach: (() => void)[] = []
 
@@ -101,7 +102,9 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     try {
       this.#sockets.handleUpgrade(request, socket, head, (opened) => {
         socket.off("error", ignore) // ws has its own now
-        verdict.take(new NodeSocket(opened, socket), origin)
+        const accepted = new NodeSocket(opened, socket, this.#writer)
+        verdict.take(accepted, origin)
+        accepted.flush()
       })
     } finally {
       socket.uncork()

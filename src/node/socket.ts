@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
+import type { Clockwork, Flushable } from "../kernel/clockwork.ts"
 import type { ServerSocket, SocketSink } from "../transports/transport.ts"
 
 /** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
@@ -18,6 +19,33 @@ export class HeardSocket extends WebSocket {
 }
 
 /**
+ * The sockets of a hub that have something to write at the end of the tick: behind everything else that is to be done
+ * then, and one after another. A write touches much code and memory, and after a broadcast each finds at hand what the
+ * one before has used.
+ */
+export class SocketWriter implements Flushable {
+  readonly #clockwork: Clockwork
+  readonly #sockets: NodeSocket[] = []
+
+  constructor(clockwork: Clockwork) {
+    this.#clockwork = clockwork
+  }
+
+  /** Has it flushed when the tick ends. */
+  add(socket: NodeSocket): void {
+    if (this.#sockets.push(socket) === 1) this.#clockwork.flushSoon(this)
+  }
+
+  flushNow(): void {
+    try {
+      for (const socket of this.#sockets) socket.flush()
+    } finally {
+      this.#sockets.length = 0
+    }
+  }
+}
+
+/**
  * A `ws` socket whose outgoing messages are written to its stream as finished frames (RFC 6455, section 5.2): the same
  * bytes for however many peers are sent the same text, and one write where header and payload would be two. A socket
  * with an extension is left to `ws`.
@@ -25,19 +53,23 @@ export class HeardSocket extends WebSocket {
 export class NodeSocket implements ServerSocket {
   readonly #socket: HeardSocket
   readonly #stream: Duplex
+  readonly #writer: SocketWriter
   /** Whether messages go through an extension of `ws`. It is agreed in the handshake, and asking costs a list. */
   readonly #extended: boolean
   /** Whether so much was sent that the sink is told when it has gone. */
   #draining = false
+  /** What was sent in this tick and is not written yet. */
+  #unwritten: Frame = ""
 
-  constructor(socket: HeardSocket, stream: Duplex) {
+  constructor(socket: HeardSocket, stream: Duplex, writer: SocketWriter) {
     this.#socket = socket
     this.#stream = stream
+    this.#writer = writer
     this.#extended = socket.extensions !== ""
   }
 
   get bufferedAmount(): number {
-    return this.#extended ? this.#socket.bufferedAmount : this.#stream.writableLength
+    return this.#extended ? this.#socket.bufferedAmount : this.#stream.writableLength + this.#unwritten.length
   }
 
   send(data: string | Uint8Array): void {
@@ -49,14 +81,23 @@ export class NodeSocket implements ServerSocket {
       this.#draining ||= socket.bufferedAmount >= this.#stream.writableHighWaterMark
       return
     }
-    const hasRoom = typeof data === "string" ? this.#write(frameText(data)) : this.#writeBytes(data)
-    if (!hasRoom && !this.#draining) {
-      this.#draining = true
-      this.#stream.once("drain", () => this.#drained())
-    }
+    this.flush()
+    if (typeof data === "string") {
+      this.#unwritten = frameText(data)
+      this.#writer.add(this)
+    } else this.#wrote(this.#writeBytes(data))
+  }
+
+  /** Writes what was sent in this tick. */
+  flush(): void {
+    const frame = this.#unwritten
+    if (frame === "") return
+    this.#unwritten = ""
+    this.#wrote(typeof frame === "string" ? this.#stream.write(frame, "latin1") : this.#stream.write(frame))
   }
 
   close(code: number, reason: string): void {
+    this.flush()
     this.#socket.close(code, reason)
   }
   terminate(): void {
@@ -75,8 +116,10 @@ export class NodeSocket implements ServerSocket {
     this.#socket.sink?.drained()
   }
 
-  #write(frame: Frame): boolean {
-    return typeof frame === "string" ? this.#stream.write(frame, "latin1") : this.#stream.write(frame)
+  #wrote(hasRoom: boolean): void {
+    if (hasRoom || this.#draining) return
+    this.#draining = true
+    this.#stream.once("drain", () => this.#drained())
   }
 
   #writeBytes(data: Uint8Array): boolean {

@@ -4,8 +4,9 @@ import type { IncomingMessage } from "node:http"
 import { type ClientSocket, createChannel } from "everwire"
 import { afterEach, describe, expect, it } from "vitest"
 import { WebSocket, WebSocketServer } from "ws"
-import { HeardSocket, NodeSocket } from "../../src/node/socket.ts"
-import { disposeAll, onDispose, startHub, startServer } from "../support/hub-server.ts"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
+import { HeardSocket, NodeSocket, SocketWriter } from "../../src/node/socket.ts"
+import { createRuntime, disposeAll, onDispose, startHub, startServer } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
@@ -57,7 +58,7 @@ describe("permessage-deflate (RFC 7692)", () => {
     onDispose(() => sockets.close())
     const client = new WebSocket(`ws://127.0.0.1:${port}`)
     const [opened, request] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage] // what ws emits
-    const socket = new NodeSocket(opened, request.socket)
+    const socket = new NodeSocket(opened, request.socket, new SocketWriter(new Clockwork(createRuntime())))
     let told = 0
     const room = new Promise<void>((resolve) => {
       const drained = (): void => {

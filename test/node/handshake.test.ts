@@ -21,7 +21,17 @@ function firstFrame(url: string, protocols: string[]): Promise<{ agreed: string;
 
 describe("the hello in the handshake of a WebSocket", () => {
   it("is answered with the welcome, and what the hub says at once, in the piece that holds the 101", async () => {
-    const { hub, url } = await startHub()
+    const { hub, url, server } = await startHub()
+    let writes = 0
+    server.on("connection", (socket) => {
+      for (const name of ["_write", "_writev"] as const) {
+        const write = socket[name]?.bind(socket) as (...args: unknown[]) => void // Node's stream documentation
+        socket[name] = (...args: unknown[]) => {
+          writes++
+          write(...args)
+        }
+      }
+    })
     hub.onPeer((peer) => peer.send("first", "ü"))
     const { port, host } = new URL(url)
     const { socket } = await openTcp(Number(port))
@@ -34,6 +44,7 @@ describe("the hello in the handshake of a WebSocket", () => {
         `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ${offer}\r\n\r\n`,
     )
     expect(await piece).toMatch(/^HTTP\/1.1 101 .*Sec-WebSocket-Protocol: everwire\r\n.*w\{.*\nmfirst\t"ü"$/s)
+    expect(writes).toBe(1)
   })
 
   it("begins a session as one behind it does", async () => {
