@@ -6,6 +6,9 @@ import type { ServerSocket, SocketSink } from "../transports/transport.ts"
 /** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
 const KEPT_BYTES = 65_536
 
+/** So many sockets are written to in a go: enough for the code of a write to pay, few enough to be still at hand. */
+const AT_ONCE = 32
+
 /** The last text that was framed, and its frame: a broadcast sends the same text to one peer after another. */
 let lastText = ""
 let lastFrame: Frame = ""
@@ -19,8 +22,8 @@ export class HeardSocket extends WebSocket {
 }
 
 /**
- * The sockets of a hub that have something to write at the end of the tick: behind everything else that is to be done
- * then, and one after another. A write touches much code and memory, and after a broadcast each finds at hand what the
+ * The sockets of a hub that have something to write in this tick. They wait for each other, some at a time, and are
+ * written to one after another: a write touches much code and memory, and after a broadcast each finds at hand what the
  * one before has used.
  */
 export class SocketWriter implements Flushable {
@@ -31,9 +34,11 @@ export class SocketWriter implements Flushable {
     this.#clockwork = clockwork
   }
 
-  /** Has it flushed when the tick ends. */
+  /** Has it flushed when the tick ends, or when there are many. */
   add(socket: NodeSocket): void {
-    if (this.#sockets.push(socket) === 1) this.#clockwork.flushSoon(this)
+    const count = this.#sockets.push(socket)
+    if (count === 1) this.#clockwork.flushSoon(this)
+    else if (count === AT_ONCE) this.flushNow()
   }
 
   flushNow(): void {

@@ -46,8 +46,8 @@ async function start(count: number) {
 }
 
 describe("sockets that are sent text", () => {
-  it("are written to when the tick ends, behind whatever else it has to do, one after another", async () => {
-    const { seats, ticks, written } = await start(2)
+  it("are written to when the tick ends, one after another and some at a time", async () => {
+    const { seats, ticks, written } = await start(34)
     // As sessions do: each sends when the end of the tick comes to it.
     for (const [n, { socket }] of seats.entries()) {
       ticks.flushSoon({
@@ -58,7 +58,10 @@ describe("sockets that are sent text", () => {
       })
     }
     ticks.end()
-    expect(written).toEqual(["session 0", "session 1", "socket 0", "socket 1"])
+    const rows = (what: string, from: number, to: number): string[] =>
+      Array.from({ length: to - from }, (_, n) => `${what} ${from + n}`)
+    const expected = [rows("session", 0, 32), rows("socket", 0, 32), rows("session", 32, 34), rows("socket", 32, 34)]
+    expect(written).toEqual(expected.flat())
   })
 
   it("count it as buffered until then", async () => {
