@@ -42,11 +42,14 @@ export class SocketWriter implements Flushable {
   }
 
   flushNow(): void {
-    try {
-      for (const socket of this.#sockets) socket.flush()
-    } finally {
-      this.#sockets.length = 0
+    for (const socket of this.#sockets) {
+      try {
+        socket.flush()
+      } catch (error) {
+        this.#clockwork.runtime.report(error)
+      }
     }
+    this.#sockets.length = 0
   }
 }
 
@@ -93,11 +96,12 @@ export class NodeSocket implements ServerSocket {
     } else this.#wrote(this.#writeBytes(data))
   }
 
-  /** Writes what was sent in this tick. */
+  /** Writes what was sent in this tick, unless a closing frame has gone out since: nothing may follow that. */
   flush(): void {
     const frame = this.#unwritten
     if (frame === "") return
     this.#unwritten = ""
+    if (this.#socket.readyState !== this.#socket.OPEN) return
     this.#wrote(typeof frame === "string" ? this.#stream.write(frame, "latin1") : this.#stream.write(frame))
   }
 

@@ -27,7 +27,8 @@ async function start(count: number) {
   const { server, port } = await startServer()
   const sockets = new WebSocketServer({ server, WebSocket: HeardSocket })
   onDispose(() => sockets.close())
-  const ticks = new Ticks(createRuntime())
+  const runtime = createRuntime()
+  const ticks = new Ticks(runtime)
   const writer = new SocketWriter(ticks)
   const written: string[] = []
   const seats = []
@@ -40,9 +41,9 @@ async function start(count: number) {
       written.push(`socket ${n}`)
       return write(...args)
     }
-    seats.push({ socket: new NodeSocket(opened, stream, writer), client })
+    seats.push({ socket: new NodeSocket(opened, stream, writer), client, opened, stream })
   }
-  return { seats, ticks, written }
+  return { seats, ticks, written, reported: runtime.reported }
 }
 
 describe("sockets that are sent text", () => {
@@ -62,6 +63,31 @@ describe("sockets that are sent text", () => {
       Array.from({ length: to - from }, (_, n) => `${what} ${from + n}`)
     const expected = [rows("session", 0, 32), rows("socket", 0, 32), rows("session", 32, 34), rows("socket", 32, 34)]
     expect(written).toEqual(expected.flat())
+  })
+
+  it("do not suffer from one that cannot be written to", async () => {
+    const { seats, ticks, reported } = await start(2)
+    const broken = new Error("broken")
+    const [one, other] = seats as [(typeof seats)[number], (typeof seats)[number]]
+    one.stream.write = () => {
+      throw broken
+    }
+    const heard = once(other.client, "message")
+    for (const { socket } of seats) socket.send("a")
+    ticks.end()
+    expect(String((await heard)[0])).toBe("a")
+    expect(reported).toEqual([broken])
+  })
+
+  it("say nothing behind the closing frame that answers one", async () => {
+    const { seats, ticks, written } = await start(1)
+    const { socket, client, opened } = seats[0] as (typeof seats)[number]
+    socket.send("late")
+    client.close()
+    await once(opened, "close")
+    const before = written.length
+    ticks.end()
+    expect(written.length).toBe(before)
   })
 
   it("count it as buffered until then", async () => {
