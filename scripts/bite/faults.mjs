@@ -51,7 +51,7 @@ export const faults = [
     id: "late batches of an old link are heard",
     file: "src/kernel/session.ts",
     find: "if (current?.link !== link) return",
-    plant: "if (current === undefined) return",
+    plant: "if (!current) return",
   },
   {
     id: "a lost link is believed alive",

@@ -11,16 +11,16 @@ export class Log {
    * all of them alive; a large packet has one to itself.
    */
   append(packet: Packet): readonly Packet[] {
+    if (this.#bytes + costOf(packet) > BATCH_BYTES) this.clear()
     this.#bytes += costOf(packet)
-    if (this.#bytes > BATCH_BYTES) this.clear(costOf(packet))
     this.list.push(packet)
     return this.list
   }
 
   /** Begins a new list. */
-  clear(bytes = 0): void {
+  clear(): void {
     this.list = []
-    this.#bytes = bytes
+    this.#bytes = 0
   }
 }
 
@@ -95,7 +95,7 @@ export class Outbox {
       packets.push(packet)
     }
     const batch = join(packets)
-    if (typeof batch === "string" && run.held === this.#log.list && run.base === number && run.end === this.cursor) {
+    if (run.held === this.#log.list && run.base === number && run.end === this.cursor && typeof batch === "string") {
       run.held = batch
       this.#log.clear()
     }
@@ -120,9 +120,10 @@ export class Outbox {
       } else this.bytes -= costOf(run.packet(++this.acked))
     }
     if (this.cursor <= this.acked) this.seek(this.acked)
-    if (this.acked < this.said) return
-    run.held = NOTHING
-    this.#log.clear()
+    if (this.acked === this.said) {
+      run.held = NOTHING
+      this.#log.clear()
+    }
   }
 
   /** Every packet that is not acknowledged, oldest first. */

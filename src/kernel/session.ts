@@ -53,8 +53,8 @@ export class Session implements WatchHost, Flushable {
   #settings: SessionSettings
   readonly #outbox = new Outbox()
   readonly #inbox = new Inbox()
-  #current: Current | undefined
-  #ended = false
+  /** Undefined while there is no link, null when the session has ended: then there is none for ever. */
+  #current: Current | undefined | null
   /** Unnumbered packets that lead the next batch. */
   #leading: string[] | undefined
   /** Whether an ack of whatever has been heard by then leads the next batch too. */
@@ -101,7 +101,7 @@ export class Session implements WatchHost, Flushable {
     return this.#current?.link
   }
   get ended(): boolean {
-    return this.#ended
+    return this.#current === null
   }
   /** Since when the current link has carried nothing, either way. */
   get idleSince(): number {
@@ -235,7 +235,7 @@ export class Session implements WatchHost, Flushable {
 
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
   probe(limitMs = NUDGE_MS): void {
-    if (this.#current === undefined || this.#watch.probing) return
+    if (!this.link || this.#watch.probing) return
     this.#watch.probed(this.#clockwork.now(), limitMs)
     this.#lead(`p${++this.#probe}`)
     this.#flush()
@@ -251,8 +251,7 @@ export class Session implements WatchHost, Flushable {
   end(): { unacknowledged: Packet[]; unsent: number } {
     const unacknowledged = [...this.#outbox.unacknowledged()]
     const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
-    this.#current = undefined
-    this.#ended = true
+    this.#current = null
     this.#watch.stop()
     return { unacknowledged, unsent }
   }
@@ -279,23 +278,22 @@ export class Session implements WatchHost, Flushable {
   }
 
   #flushSoon(): void {
-    if (this.#flushing || this.#current === undefined) return
+    if (this.#flushing || !this.#current) return
     this.#flushing = true
     this.#clockwork.flushSoon(this)
   }
 
   #flush(): void {
     const current = this.#current
-    if (current === undefined) return
-    const { link } = current
+    if (!current) return
     const now = this.#clockwork.now()
     this.#rideAck(now)
-    while (this.#outbox.cursor < this.#outbox.said && link.bufferedBytes < LINK_BUFFER_BYTES) {
-      this.#send(link, this.#nextBatch(current, now), now)
+    while (this.#outbox.cursor < this.#outbox.said && current.link.bufferedBytes < LINK_BUFFER_BYTES) {
+      this.#send(current.link, this.#nextBatch(current, now), now)
       this.#watch.waits(now)
     }
     const leading = this.#takeLeading()
-    if (leading !== undefined) this.#send(link, leading, now)
+    if (leading !== undefined) this.#send(current.link, leading, now)
   }
 
   /**
@@ -410,13 +408,13 @@ export class Session implements WatchHost, Flushable {
   #hearPosition(packet: string): void {
     const number = readCount(packet.slice(1))
     if (number === 0 || number > this.#inbox.heard + 1) throw protocolError("a position beyond what was heard")
-    if (this.#current !== undefined) this.#current.expected = number
+    if (this.#current) this.#current.expected = number
   }
 
   #progress(heard: number): boolean {
     if (heard <= this.#outbox.acked) return false
     // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
-    if (this.#current !== undefined && this.#outbox.cursor < heard) this.#current.positioned = false
+    if (this.#current && this.#outbox.cursor < heard) this.#current.positioned = false
     this.#outbox.ack(heard)
     return true
   }
