@@ -195,7 +195,10 @@ function acceptPolls(server, ends) {
   const mailboxes = new Map()
   server.on("request", (request, response) => {
     const header = request.headers["everwire"]
-    if (header !== undefined) return mailboxes.get(envelopeOf(header).link)?.listen(response, envelopeOf(header).poll)
+    if (header !== undefined) {
+      const { link, poll } = envelopeOf(header)
+      return mailboxes.get(link).listen(response, poll)
+    }
     let body = ""
     request.setEncoding("utf8")
     request.on("data", (text) => {

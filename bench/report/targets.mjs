@@ -70,7 +70,10 @@ const targets = [
   ["64 KiB JSON, echoed: MB/s", "large", "64 KiB JSON", "megabytes", websocket, { to: WS, atLeast: 0.85 }],
 ]
 
-/** Each target with what everwire, the best of the others, the floor and a session by hand reached; those that were not run are left out. */
+/**
+ * Each target with what everwire, the best of the others, the floor and a session by hand reached; those that were not
+ * run are left out.
+ */
 export function judge(results) {
   return targets.flatMap(([title, workload, variantName, figure, at, { to, atMost, atLeast }]) => {
     const variant = variantOf(results, workload, variantName)

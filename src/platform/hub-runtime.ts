@@ -6,11 +6,11 @@ const pool = new Uint8Array(ID_BYTES * 64)
 /** Those before this place were given out, and erased. */
 let drawn = pool.length
 
-/** Node's Buffer, which others have too, where `btoa` is slow. */
+/** As much of Node's Buffer as is used: where there is one, it is quicker than `btoa`. */
 interface Encoder {
   from(buffer: ArrayBuffer, at: number, length: number): { toString(encoding: "base64url"): string }
 }
-const { Buffer } = globalThis as { Buffer?: Encoder }
+const { Buffer } = globalThis as { Buffer?: Encoder } // workers and browsers have none
 
 /** The next of those bytes as an id. */
 function idAt(at: number): string {
