@@ -18,6 +18,7 @@ export {
   transportLaws,
   type Whereabouts,
 } from "./testing/laws.ts"
+export type { Carried, Limits } from "./testing/line.ts"
 export { type Msw, type MswClient, type MswConnection, type MswLink, mswHandlers } from "./testing/msw.ts"
 export { createNetwork, type Network, type NetworkOptions } from "./testing/network.ts"
 export {

@@ -4,6 +4,7 @@ import type { AnyContract, Contract } from "../kernel/contract.ts"
 import { Hub } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import type { Peer } from "../server/peer.ts"
+import type { Limits } from "./line.ts"
 import { createNetwork, type Network } from "./network.ts"
 import { createVirtualRuntime, type Machine, type VirtualRuntime } from "./virtual-runtime.ts"
 
@@ -21,6 +22,8 @@ export interface DuoOptions<C extends Contract = AnyContract> {
   readonly latencyMs?: number
   /** What chance may add to it, in milliseconds. Default 0. */
   readonly jitterMs?: number
+  /** How fast the network carries. Default without limits. */
+  readonly limits?: Limits
   /** Every chance is drawn from it. Default 1. */
   readonly seed?: number
 }
@@ -78,13 +81,14 @@ class VirtualDuo<C extends Contract> implements Duo<C> {
   #running: { readonly hub: Hub<C>; readonly machine: Machine }
 
   constructor(options: DuoOptions<C>) {
-    const { seed, latencyMs, jitterMs, transports = LADDER } = options
+    const { seed, latencyMs, jitterMs, limits, transports = LADDER } = options
     this.#options = options
     this.runtime = createVirtualRuntime({ ...(seed !== undefined && { seed }) })
     this.network = createNetwork({
       runtime: this.runtime,
       ...(latencyMs !== undefined && { latencyMs }),
       ...(jitterMs !== undefined && { jitterMs }),
+      limits,
     })
     this.tab = this.runtime.machine()
     this.#running = this.#start()

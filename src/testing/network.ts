@@ -1,6 +1,7 @@
 import { type Closing, closing } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Acceptor, Batch, Dialer, Door } from "../transports/transport.ts"
+import { type Carried, type Limits, Line } from "./line.ts"
 import type { Cargo } from "./pipe.ts"
 import { Trace } from "./trace.ts"
 import type { Machine } from "./virtual-runtime.ts"
@@ -14,8 +15,10 @@ export interface NetworkOptions {
   readonly latencyMs?: number
   /** What chance may add to it, in milliseconds. The order on each link stays. Default 0. */
   readonly jitterMs?: number
-  /** How many bytes each direction of a link takes before they pile up at the sender. Default 65 536. */
+  /** How many bytes each direction of a link takes before they pile up at the sender, where there is no rate. Default 65 536. */
   readonly windowBytes?: number
+  /** How fast it carries, and how much stands in its line. Default without limits. */
+  readonly limits?: Limits | undefined
   /** Remote address that acceptors see. Default none. */
   readonly address?: string
   /**
@@ -52,6 +55,18 @@ export interface Network {
   remark(who: string, text: string): void
   /** Changes how long everything takes from now on. */
   delay(latencyMs: number, jitterMs?: number): void
+  /**
+   * Changes how fast it carries from now on, for what is under way too. Without limits it carries everything at once. All
+   * links share one line in each direction: a dial, an end and every batch stand behind what was sent before by any link,
+   * and what a broken link has left in the line takes its time there. A batch is heard when all of it has come.
+   */
+  limit(limits?: Limits): void
+  /** How many dials there were. */
+  readonly dials: number
+  /** What has passed in each direction, of links that broke meanwhile too. */
+  readonly carried: Readonly<Record<Direction, Carried>>
+  /** How many bytes stand in the line of each direction. */
+  readonly queuedBytes: Readonly<Record<Direction, number>>
   /** Cuts every link, or those of one transport: both ends are told. */
   cut(name?: string): void
   /**
@@ -94,6 +109,8 @@ const CLEAR: Obstacles = { dials: "pass", passing: Number.POSITIVE_INFINITY, idl
 
 class MemoryNetwork implements Network, WireHost {
   readonly windowBytes: number
+  readonly lines: Readonly<Record<Direction, Line>>
+  readonly #carried = { up: { bytes: 0, batches: 0 }, down: { bytes: 0, batches: 0 } }
   readonly #runtime: Runtime
   readonly #address: string | undefined
   readonly #balanced: boolean
@@ -110,7 +127,7 @@ class MemoryNetwork implements Network, WireHost {
   #frozen = false
 
   constructor(options: NetworkOptions) {
-    const { runtime, latencyMs = 10, jitterMs = 0, windowBytes = 65_536, address, balanced = false } = options
+    const { runtime, latencyMs = 10, jitterMs = 0, windowBytes = 65_536, limits, address, balanced = false } = options
     this.#runtime = runtime
     this.#balanced = balanced
     this.#latencyMs = latencyMs
@@ -118,10 +135,27 @@ class MemoryNetwork implements Network, WireHost {
     this.windowBytes = windowBytes
     this.#address = address
     this.#trace = new Trace(runtime.now())
+    const createLine = (): Line =>
+      new Line(
+        () => this.now(),
+        (delayMs, run) => this.after(delayMs, run),
+      )
+    this.lines = { up: createLine(), down: createLine() }
+    this.limit(limits)
   }
 
   get wires(): readonly Wire[] {
     return [...this.#wires]
+  }
+  get dials(): number {
+    return this.#dialed
+  }
+  get carried(): Readonly<Record<Direction, Carried>> {
+    const { up, down } = this.#carried
+    return { up: { ...up }, down: { ...down } }
+  }
+  get queuedBytes(): Readonly<Record<Direction, number>> {
+    return { up: this.lines.up.queuedBytes, down: this.lines.down.queuedBytes }
   }
   get trace(): string {
     return this.#trace.toString()
@@ -160,6 +194,13 @@ class MemoryNetwork implements Network, WireHost {
   delay(latencyMs: number, jitterMs = 0): void {
     this.#latencyMs = latencyMs
     this.#jitterMs = jitterMs
+  }
+
+  limit(limits: Limits = {}): void {
+    const { upBytesPerSecond, downBytesPerSecond, queueBytes } = limits
+    const queue = limitOf("queueBytes", queueBytes)
+    this.lines.up.limit(limitOf("upBytesPerSecond", upBytesPerSecond), queue)
+    this.lines.down.limit(limitOf("downBytesPerSecond", downBytesPerSecond), queue)
   }
 
   cut(name?: string): void {
@@ -250,6 +291,12 @@ class MemoryNetwork implements Network, WireHost {
     this.#trace.note(this.now(), batch === undefined ? who : `${who} ${text}`, batch ?? text)
   }
 
+  passed(direction: Direction, cargo: Cargo, bytes: number, last: boolean): void {
+    const carried = this.#carried[direction]
+    carried.bytes += bytes
+    if (last && cargo.what === "batch") carried.batches++
+  }
+
   over(wire: Wire): void {
     this.#wires.delete(wire)
   }
@@ -282,4 +329,9 @@ class MemoryNetwork implements Network, WireHost {
   #pump(): void {
     for (const wire of this.#wires) wire.pump()
   }
+}
+
+function limitOf(name: string, value: number = Number.POSITIVE_INFINITY): number {
+  if (value > 0) return value
+  throw new RangeError(`${name}: ${value}, a limit is a number above 0; leave it out where there is none`)
 }

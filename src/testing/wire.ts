@@ -1,6 +1,7 @@
 import { type Closing, closing } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Batch, Link, LinkSink } from "../transports/transport.ts"
+import type { Line } from "./line.ts"
 import { type Cargo, Pipe } from "./pipe.ts"
 
 /** The end of a wire that dialed, and the one that accepted. */
@@ -15,6 +16,10 @@ export interface WireHost {
   after(delayMs: number, run: () => void): () => void
   transitMs(): number
   readonly windowBytes: number
+  /** What all wires share in each direction. */
+  readonly lines: Readonly<Record<Direction, Line>>
+  /** So many bytes have passed the line; with `last` a whole piece has. */
+  passed(direction: Direction, cargo: Cargo, bytes: number, last: boolean): void
   /** Whether the network holds this back: all of it is frozen, or something in the way of this transport does. */
   holds(wire: Wire, direction: Direction, cargo: Cargo): boolean
   /** The dial has arrived: the acceptor's half is made, if anybody accepts. */
@@ -168,9 +173,15 @@ export class Wire {
         after: (delayMs, run) => host.after(delayMs, run),
         transitMs: () => host.transitMs(),
         holds: (cargo) => this.#frozen || host.holds(this, direction, cargo),
+        passed: (cargo, bytes, last) => {
+          // A part of a large batch is on its way, so the wire is not idle.
+          if (!last) this.#busyAt = host.now()
+          host.passed(direction, cargo, bytes, last)
+        },
         arrived: (cargo) => this.#arrived(direction, cargo),
         drained: () => (direction === "up" ? this.dialer : this.acceptor)?.drained(),
       },
+      host.lines[direction],
       host.windowBytes,
     )
   }

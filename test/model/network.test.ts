@@ -363,3 +363,160 @@ it("the trace tells what crossed and what happened, line by line", () => {
     "1010 somebody looked away",
   ])
 })
+
+describe("a network with a rate", () => {
+  const batchOf = (bytes: number): string => "x".repeat(bytes)
+
+  /** How large the batches are that a sink heard, and what else it was told. */
+  function sizes({ told }: Half): (number | string)[] {
+    return told.map((each) => (each.startsWith("x") ? each.length : each))
+  }
+
+  it("brings a batch when all of it has passed, and then the latency; one batch after another", () => {
+    const { runtime, network, near, far } = open({ latencyMs: 10 })
+    network.limit({ upBytesPerSecond: 10_000 })
+    near.link.send(batchOf(5_000))
+    near.link.send(batchOf(1_000))
+    runtime.advance(509)
+    expect(far.told).toEqual([])
+    runtime.advance(1)
+    expect(sizes(far)).toEqual([5_000])
+    runtime.advance(99)
+    expect(sizes(far)).toEqual([5_000])
+    runtime.advance(1)
+    expect(sizes(far)).toEqual([5_000, 1_000])
+  })
+
+  it("carries each direction at its own rate", () => {
+    const { runtime, network, near, far } = open({ latencyMs: 0 })
+    network.limit({ downBytesPerSecond: 1_000 })
+    near.link.send(batchOf(1_000_000))
+    far.link.send(batchOf(2_000))
+    runtime.advance(0)
+    expect(sizes(far)).toEqual([1_000_000])
+    runtime.advance(1_999)
+    expect(near.told).toEqual([])
+    runtime.advance(1)
+    expect(sizes(near)).toEqual([2_000])
+  })
+
+  it("carries many small batches no slower and no faster than a large one", () => {
+    const { runtime, network, near, far } = open({ latencyMs: 0 })
+    network.limit({ upBytesPerSecond: 3_000_000 })
+    for (let n = 0; n < 10_000; n++) near.link.send(batchOf(300))
+    runtime.advance(999)
+    expect(far.told.length).toBeLessThan(10_000)
+    runtime.advance(1)
+    expect(far.told.length).toBe(10_000)
+  })
+
+  it("has one line for all links: a dial and an end stand behind what another link has sent", () => {
+    const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
+    network.limit({ upBytesPerSecond: 1_000 })
+    near.link.send(batchOf(3_000))
+    dial("sse").link.send("hello")
+    near.link.close(BYE)
+    runtime.advance(2_999)
+    expect(accepted.length).toBe(1)
+    runtime.advance(6)
+    expect(accepted.map(sizes)).toEqual([[3_000, "closed: closed"], ["hello"]])
+  })
+
+  it("takes everything into a line without a bound, as a modem does, and no link shows that anything waits", () => {
+    const { network, near } = open()
+    network.limit({ upBytesPerSecond: 1_000 })
+    near.link.send(batchOf(5_000_000))
+    expect([near.link.bufferedBytes, network.queuedBytes]).toEqual([0, { up: 5_000_000, down: 0 }])
+  })
+
+  it("leaves at the sender what finds no room in a bounded line, and tells when there is room again", () => {
+    const { runtime, network } = open({ latencyMs: 0 })
+    let room = 0
+    const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
+    const sink = sinkInto([], () => room++)
+    const link = network.dialer("websocket").dial(target, sink)
+    network.limit({ upBytesPerSecond: 8_192, queueBytes: 16_384 })
+    link.send(batchOf(40_960))
+    expect([link.bufferedBytes, network.queuedBytes.up]).toEqual([24_576, 16_384])
+    runtime.advance(2_999)
+    expect([link.bufferedBytes > 0, room]).toEqual([true, 0])
+    runtime.advance(1)
+    expect([link.bufferedBytes, network.queuedBytes.up, room]).toEqual([0, 16_384, 1])
+  })
+
+  it("lets links take turns at a line that is full", () => {
+    const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
+    network.limit({ upBytesPerSecond: 8_192, queueBytes: 8_192 })
+    near.link.send(batchOf(1_000_000))
+    dial("sse").link.send("hello")
+    runtime.advance(3_000)
+    expect(accepted.at(-1)?.told).toEqual(["hello"])
+  })
+
+  it("changes its rate for what is passing too", () => {
+    const { runtime, network, near, far } = open({ latencyMs: 0 })
+    network.limit({ upBytesPerSecond: 1_000 })
+    near.link.send(batchOf(4_000))
+    runtime.advance(2_000)
+    network.limit({ upBytesPerSecond: 4_000 })
+    runtime.advance(499)
+    expect(far.told).toEqual([])
+    runtime.advance(1)
+    expect(sizes(far)).toEqual([4_000])
+    near.link.send(batchOf(4_000))
+    near.link.send(batchOf(1_000_000))
+    network.limit()
+    runtime.advance(0)
+    expect(sizes(far)).toEqual([4_000, 4_000, 1_000_000])
+  })
+
+  it("goes on carrying what a broken link has left in the line, and nobody hears it", () => {
+    const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
+    network.limit({ upBytesPerSecond: 1_000 })
+    near.link.send(batchOf(3_000))
+    network.cut()
+    dial("sse").link.send("hello")
+    runtime.advance(3_004)
+    expect(accepted.map(sizes)).toEqual([["closed: network"], []])
+    runtime.advance(1)
+    expect(accepted[1]?.told).toEqual(["hello"])
+  })
+
+  it("forgets what a broken link still held back for want of room", () => {
+    const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
+    network.limit({ upBytesPerSecond: 1_000, queueBytes: 1_000 })
+    near.link.send(batchOf(1_000_000))
+    network.cut()
+    dial("sse").link.send("hello")
+    runtime.advance(5_000)
+    expect(accepted[1]?.told).toEqual(["hello"])
+  })
+
+  it("takes no link for idle while a large batch of it passes", () => {
+    const { runtime, network, near, far } = open()
+    network.limit({ upBytesPerSecond: 4_096 })
+    network.cutIdle("websocket", 5_000)
+    near.link.send(batchOf(81_920))
+    runtime.advance(20_000 + 10)
+    expect([near.told, sizes(far)]).toEqual([[], [81_920]])
+  })
+
+  it("counts the dials, and the bytes and batches that have passed each way", () => {
+    const { runtime, network, near, far, dial } = open()
+    network.limit({ downBytesPerSecond: 8_192 })
+    for (const batch of ["abc", "de"]) near.link.send(batch)
+    far.link.send(batchOf(8_192))
+    dial()
+    runtime.advance(500)
+    expect(network.carried).toEqual({ up: { bytes: 5, batches: 2 }, down: { bytes: 4_096, batches: 0 } })
+    runtime.advance(500)
+    expect([network.carried.down, network.dials]).toEqual([{ bytes: 8_192, batches: 1 }, 2])
+  })
+
+  it("refuses a limit that is no positive number", () => {
+    const { network } = open()
+    for (const wrong of [0, -1, Number.NaN]) {
+      expect(() => network.limit({ upBytesPerSecond: wrong })).toThrow(/upBytesPerSecond: .* above 0/)
+    }
+  })
+})
