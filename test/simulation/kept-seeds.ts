@@ -10,8 +10,12 @@ interface Kept {
   readonly moves?: readonly Move[]
 }
 
+/** The network of histories that were found before a network had limits: what the seed draws of them is left out. */
+const UNLIMITED: Partial<Plan> = { limits: undefined }
+
 /** The world of histories that are kept move by move: they were found on it, one channel and one hub. */
 const SMALL: Partial<Plan> = {
+  ...UNLIMITED,
   transports: ["websocket", "sse", "long-poll", "short-poll"],
   channels: 1,
   hubs: 1,
@@ -230,6 +234,7 @@ export const keptSeeds: readonly Kept[] = [
       "a session that had expired was begun again by a hello that had been on the way, and its words were taken for repeats",
     seed: 76644,
     plan: {
+      ...UNLIMITED,
       transports: ["websocket", "sse", "long-poll", "short-poll"],
       channels: 4,
       hubs: 1,
@@ -265,6 +270,7 @@ export const keptSeeds: readonly Kept[] = [
     found: "a wire that went mute behind each welcome was never left for another",
     seed: 56537,
     plan: {
+      ...UNLIMITED,
       transports: ["websocket", "sse", "long-poll", "short-poll"],
       channels: 4,
       hubs: 3,
@@ -294,6 +300,7 @@ export const keptSeeds: readonly Kept[] = [
     found: "a session whose link worked was given up because better rungs reached other hubs",
     seed: 244,
     plan: {
+      ...UNLIMITED,
       transports: ["short-poll", "long-poll", "sse", "websocket"],
       channels: 3,
       hubs: 2,
@@ -348,17 +355,21 @@ export const keptSeeds: readonly Kept[] = [
   {
     found: "a witness took a session between two links for one that is kept without a link",
     seed: 34125,
+    plan: UNLIMITED,
   },
   {
     found: "a witness let acks be owed from before a channel had come back",
     seed: 73926,
+    plan: UNLIMITED,
   },
   {
     found: "a stream that is held back behind its welcome took the talk from a rung that works, and was waited for",
     seed: 47146,
+    plan: UNLIMITED,
   },
   {
     found: "a wire that went mute behind one welcome after another was asked only when its pulse was due",
     seed: 56537,
+    plan: UNLIMITED,
   },
 ]

@@ -33,6 +33,19 @@ describe("a simulation", () => {
     expect(new Set(plans.map(({ transports }) => transports.length))).toEqual(new Set([1, 2, 3, 4]))
   })
 
+  it("draws fast networks and slow ones, and some that change in the middle; none where the plan says that it has no limits", () => {
+    const seeds = Array.from({ length: 200 }, (_, seed) => seed)
+    const worlds = seeds.map((seed) => createSimulation({ seed }))
+    const limits = worlds.flatMap(({ plan }) => plan.limits ?? [])
+    expect(limits.length).toBeGreaterThan(50)
+    expect(limits.some(({ upBytesPerSecond = 0 }) => upBytesPerSecond < 10_000)).toBe(true)
+    expect(limits.some(({ downBytesPerSecond = 0 }) => downBytesPerSecond > 1_000_000)).toBe(true)
+    expect(new Set(limits.map(({ queueBytes }) => queueBytes))).toEqual(new Set([64_000, 2_000_000, undefined]))
+    expect(worlds.some(({ moves }) => moves.some((move) => move.do === "throttle"))).toBe(true)
+    const free = seeds.flatMap((seed) => createSimulation({ seed, plan: { limits: undefined } }).moves)
+    expect(free.some((move) => move.do === "throttle")).toBe(false)
+  })
+
   it("draws no part of the plan that is given", () => {
     const { plan } = createSimulation({ seed: 3, plan: { channels: 9, transports: ["pigeon"] } })
     expect(plan).toMatchObject({ channels: 9, transports: ["pigeon"] })

@@ -1,6 +1,7 @@
 import type { Contract } from "../../kernel/contract.ts"
 import { CHANNEL_ACK, DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../kernel/defaults.ts"
 import { Broken } from "./failure.ts"
+import { carryMs, setupMs } from "./rates.ts"
 import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"
 
 /** Where no link is left that only looks alive, an open channel gets everything through within this. */
@@ -9,6 +10,9 @@ const PROMPT_MS = 3_000
 const STUCK_MS = 6_000
 /** Links that nobody needs, and better rungs that are not in use, are given this beyond what they have by right. */
 const GRACE_MS = 5_000
+
+/** So many times as long as everything that waits takes on a slow network, everything else may take longer too. */
+const SLOW_FACTOR = 3
 
 /** So short a resume window is waited for. */
 const SHORT_MS = 1_000
@@ -27,6 +31,8 @@ export class Liveness<C extends Contract> {
   readonly #world: SimulatedWorld<C>
   readonly #settleMs: number
   readonly #mendedAt: number
+  /** How much longer everything may take because the network is slow. */
+  readonly #slowMs: number
   readonly #progress = new Map<RunningChannel<C>, Progress>()
   /** Since when sessions have been without a link. */
   #unlinked = new Map<object, number>()
@@ -38,6 +44,7 @@ export class Liveness<C extends Contract> {
     this.#world = world
     this.#settleMs = settleMs
     this.#mendedAt = world.runtime.now()
+    this.#slowMs = slowMs(world)
   }
 
   /** Whether nothing is left to wait for. @throws Broken when it takes too long */
@@ -45,24 +52,24 @@ export class Liveness<C extends Contract> {
     const now = this.#world.runtime.now()
     const untold = this.#untold()
     if (untold === undefined) this.#toldAt ??= now
-    else if (now >= this.#mendedAt + this.#settleMs) {
-      throw new Broken("liveness", `after ${this.#settleMs} ms without faults ${untold}`)
+    else if (now >= this.#mendedAt + this.#settleMs + this.#slowMs) {
+      throw new Broken("liveness", `after ${now - this.#mendedAt} ms without faults ${untold}`)
     }
     for (const channel of this.#world.running) this.#checkStuck(channel)
     if (this.#toldAt === undefined) return false
     const { plan, network, application } = this.#world
     const accepted = network.wires.filter(({ acceptor }) => acceptor !== undefined)
     const unneeded = plan.tidy && plan.mended === undefined ? accepted.length - plan.channels : 0
-    const unneededMs = SPARE_LINK_MS + GRACE_MS
+    const unneededMs = SPARE_LINK_MS + GRACE_MS + this.#slowMs
     if (unneeded > 0 && now > this.#toldAt + unneededMs) {
       throw new Broken("liveness", `${unneeded} links that nobody needs are still there after ${unneededMs} ms`)
     }
     const kept = plan.resumeMs <= SHORT_MS && application.hubOptions?.resumeMs === undefined ? this.#keptMs(now) : 0
-    if (kept > plan.resumeMs + GRACE_MS) {
+    if (kept > plan.resumeMs + GRACE_MS + this.#slowMs) {
       throw new Broken("liveness", `a session without a link is kept for longer than ${plan.resumeMs} ms`)
     }
     const low = plan.quickReprobes && plan.hubs === 1 ? this.#belowTheBest() : undefined
-    const climbMs = DIAL_DEADLINE_MS + 3 * GRACE_MS
+    const climbMs = DIAL_DEADLINE_MS + 3 * GRACE_MS + this.#slowMs
     if (low !== undefined && now > this.#toldAt + climbMs) {
       throw new Broken("liveness", `${low.name} is still on ${low.channel.transport} after ${climbMs} ms`)
     }
@@ -79,7 +86,7 @@ export class Liveness<C extends Contract> {
     this.#heardAt = undefined
     if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
     const openMs = runtime.now() - Math.max(this.#mendedAt, ...running.map(({ openAt = 0 }) => openAt))
-    if (plan.tidy && plan.mended === undefined && openMs > PROMPT_MS) {
+    if (plan.tidy && plan.mended === undefined && openMs > PROMPT_MS + this.#slowMs) {
       throw new Broken("liveness", `every channel was open for ${openMs} ms, and ${missing}`)
     }
     return missing
@@ -90,7 +97,7 @@ export class Liveness<C extends Contract> {
     if (application.chatters) return undefined
     this.#heardAt ??= runtime.now()
     const unknown = this.#whoseAckIsOwed()
-    const lateMs = CHANNEL_ACK.ackMs + GRACE_MS
+    const lateMs = CHANNEL_ACK.ackMs + GRACE_MS + this.#slowMs
     if (unknown !== undefined && plan.tidy && plan.mended === undefined && runtime.now() > this.#heardAt + lateMs) {
       throw new Broken("liveness", `all has been heard for ${lateMs} ms, and ${unknown}`)
     }
@@ -119,7 +126,7 @@ export class Liveness<C extends Contract> {
     const stuck = openAt !== undefined && bytes > 0 && bytes === before?.bytes
     const since = stuck ? Math.max(before.since, openAt) : now
     this.#progress.set(running, { bytes, since })
-    const stuckMs = STUCK_MS + 8 * channel.rttMs
+    const stuckMs = STUCK_MS + 8 * channel.rttMs + this.#slowMs
     // Each doubt doubles a channel's patience, so that a slow wire is not taken for a dead one for ever.
     const doubts =
       now > since + stuckMs ? channel.explain().incidents.filter(({ what }) => what === "doubted").length : 0
@@ -143,4 +150,16 @@ export class Liveness<C extends Contract> {
     const best = plan.transports.indexOf(plan.mended ?? plan.transports[0])
     return running.find(({ channel }) => plan.transports.indexOf(channel.transport ?? "") > best)
   }
+}
+
+/** How long a slow network may take for everything that stands in its line or waits at either end. */
+function slowMs<C extends Contract>({ plan, network, running, listening }: SimulatedWorld<C>): number {
+  const { limits, channels } = plan
+  const sum = (sides: Iterable<{ readonly bufferedBytes: number }>): number =>
+    [...sides].reduce((bytes, side) => bytes + side.bufferedBytes, 0)
+  const { up, down } = network.queuedBytes
+  const upBytes = up + sum(running.map(({ channel }) => channel))
+  const downBytes = down + sum(listening.flatMap(({ hub }) => [...hub.peers.values()]))
+  const allMs = carryMs(limits, "up", upBytes) + carryMs(limits, "down", downBytes)
+  return SLOW_FACTOR * allMs + setupMs(limits, channels)
 }

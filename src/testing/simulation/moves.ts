@@ -1,5 +1,7 @@
+import type { Limits } from "../line.ts"
 import type { Direction, WireEnd } from "../wire.ts"
 import type { Dice } from "./dice.ts"
+import { drawLimits } from "./rates.ts"
 
 /**
  * One thing that a simulation does. What is told by `index` is chosen among those that there are: a link, a channel or a
@@ -24,6 +26,8 @@ export type Move =
   /** Nothing arrives anywhere for so long, and nothing is lost. */
   | { readonly do: "stall"; readonly ms: number }
   | { readonly do: "delay"; readonly latencyMs: number; readonly jitterMs: number }
+  /** The network becomes slower or faster; without limits it carries everything at once. */
+  | ({ readonly do: "throttle" } & Limits)
   /** A channel's machine stands still for so long: a frozen tab, a closed laptop. */
   | { readonly do: "nap"; readonly index: number; readonly ms: number }
   /** Somebody presses "try again". */
@@ -69,13 +73,23 @@ export function drawFaults(dice: Dice): Faults {
     ...BREAKING.map((fault) => [fault, dice.chance(0.5) ? 0 : dice.random() ** 2]),
     ...MENDING.map((fault) => [fault, dice.random() * mending]),
   ]
-  return Object.fromEntries(rates) as Faults // every fault is in one of the two lists
+  // Every fault is in one of the two lists, but for `throttle`, whose rate is drawn with the limits.
+  return { ...Object.fromEntries(rates), throttle: 0 } as Faults
 }
 
 /** Any index: it is taken modulo how many there are. */
 const MANY = 60
+/** How often a throttle takes the limits away. */
+const LIFTED = 0.25
 
-export function drawFault(dice: Dice, faults: Faults, transports: readonly [string, ...string[]]): Move | undefined {
+/** What a world has that faults happen to. */
+interface Targets {
+  readonly faults: Faults
+  readonly transports: readonly [string, ...string[]]
+  readonly channels: number
+}
+
+export function drawFault(dice: Dice, { faults, transports, channels }: Targets): Move | undefined {
   const fault = dice.weighted(faults)
   const index = dice.between(0, MANY - 1)
   const transport = dice.pick(...transports)
@@ -98,6 +112,8 @@ export function drawFault(dice: Dice, faults: Faults, transports: readonly [stri
       return { do: fault, index, direction: dice.pick("up", "down") }
     case "delay":
       return { do: fault, latencyMs: dice.magnitude(1, 400), jitterMs: dice.pick(0, 30, 300) }
+    case "throttle":
+      return { do: fault, ...(!dice.chance(LIFTED) && drawLimits(dice, channels)) }
     case "block":
     case "black-hole":
     case "hold-back":

@@ -1,6 +1,8 @@
 import { HIGH_WATER_BYTES, PATIENCE_MS, SPEAK_MS } from "../../kernel/defaults.ts"
+import type { Limits } from "../line.ts"
 import { Dice } from "./dice.ts"
 import { drawFault, drawFaults, type Faults, type Move } from "./moves.ts"
+import { drawWorldLimits, largestWordBytes } from "./rates.ts"
 
 /** What a seed stands for: the world it makes, and how rough that is. Times in milliseconds, sizes in bytes. */
 export interface Plan {
@@ -15,6 +17,8 @@ export interface Plan {
   readonly jitterMs: number
   /** What each direction of a link takes before bytes pile up at the sender. */
   readonly windowBytes: number
+  /** How fast the network is, and what stands in its line. Undefined without limits: then it is never throttled either. */
+  readonly limits?: Limits | undefined
   /** As of the options of hubs and channels. */
   readonly onReset: "report" | "resend"
   readonly resumeMs: number
@@ -50,7 +54,7 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
   const speakMs = dice.pick(SPEAK_MS, SPEAK_MS, dice.between(4_000, SPEAK_MS))
   const [best = LADDER[0], ...rest] = dice.shuffle(LADDER)
   const transports = dice.chance(0.5) ? LADDER : ([best, ...rest.slice(0, dice.between(0, 3))] as const)
-  return {
+  const drawn: Plan = {
     transports,
     channels: dice.chance(0.6) ? 1 : dice.between(2, 4),
     hubs,
@@ -74,6 +78,16 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
     quickReprobes: dice.chance(0.3),
     mended: dice.chance(0.7) ? undefined : dice.pick(...transports),
     tidy: dice.chance(0.5),
+  }
+  // Drawn last, so that everything else is as it was before there were limits.
+  const drawnLimits = drawWorldLimits(dice, given.channels ?? drawn.channels)
+  const limits = "limits" in given ? given.limits : drawnLimits
+  const throttle = dice.chance(0.5) ? 0 : dice.random() ** 2
+  return {
+    ...drawn,
+    wordBytes: Math.min(drawn.wordBytes, largestWordBytes(limits)),
+    limits,
+    faults: { ...drawn.faults, throttle: limits === undefined ? 0 : throttle },
     ...given,
   }
 }
@@ -88,7 +102,7 @@ export function drawMoves(seed: number, plan: Plan): Move[] {
   const moves: Move[] = []
   for (let i = 0; i < plan.moves; i++) {
     const act = dice.weighted(plan.acts)
-    const fault = dice.chance(plan.turbulence) ? drawFault(dice, plan.faults, plan.transports) : undefined
+    const fault = dice.chance(plan.turbulence) ? drawFault(dice, plan) : undefined
     if (fault !== undefined) moves.push(fault)
     else if (act !== undefined) moves.push({ do: "act", act, dice: dice.seed() })
     if (dice.chance(LONG_SHARE)) moves.push({ do: "pass", ms: dice.between(3_000, LONG_MS) })

@@ -56,12 +56,12 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
   readonly #cancels: (() => void)[] = []
 
   constructor(seed: number, plan: Plan, application: Application<C>) {
-    const { latencyMs, jitterMs, windowBytes, balanced } = plan
+    const { latencyMs, jitterMs, windowBytes, limits, balanced } = plan
     this.seed = seed
     this.plan = plan
     this.application = application
     this.runtime = createVirtualRuntime({ seed })
-    this.network = createNetwork({ runtime: this.runtime, latencyMs, jitterMs, windowBytes, balanced })
+    this.network = createNetwork({ runtime: this.runtime, latencyMs, jitterMs, windowBytes, limits, balanced })
     while (this.listening.length < plan.hubs) this.startHub()
     this.fill()
   }
@@ -134,6 +134,8 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
         return network.heal()
       case "delay":
         return network.delay(move.latencyMs, move.jitterMs)
+      case "throttle":
+        return network.limit(move)
       case "retry":
         return at(this.running, move.index)?.channel.retry()
       case "start-hub":
@@ -156,11 +158,12 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     for (let missing = this.plan.channels - this.running.length; missing > 0; missing--) this.#startChannel()
   }
 
-  /** Takes every fault away; where the plan gives back one transport only, the others stay as they are. */
+  /** Takes every fault away, and the network is as fast as at first; where the plan gives back one transport only, the others stay as they are. */
   mend(): void {
-    const { transports, mended } = this.plan
+    const { transports, mended, limits } = this.plan
     this.note("", "— no more faults —")
     for (const cancel of this.#cancels) cancel()
+    this.network.limit(limits)
     for (const name of transports) {
       // What cuts idle links never stays: a session that ends when its link does would not settle.
       if (mended === undefined || name === mended || this.#cutIdle.has(name)) this.network.unblock(name)

@@ -148,6 +148,8 @@ class SeededSimulation<C extends Contract> implements Simulation {
 
   async #close(world: SimulatedWorld<C>): Promise<void> {
     const { runtime } = world
+    // What still stands in a slow line would outlive everybody.
+    world.network.limit()
     for (const { channel } of world.running) void channel.close({ flushMs: 0 })
     this.#check(world)
     for (const hub of [...world.listening]) world.closeHub(hub)
