@@ -45,8 +45,10 @@ export class Line {
   readonly #after: (delayMs: number, run: () => void) => () => void
   #bytesPerSecond = Number.POSITIVE_INFINITY
   #queueBytes = Number.POSITIVE_INFINITY
-  /** What stands in the line, oldest first. The first segment is passing. */
-  readonly #segments: Segment[] = []
+  /** What stands in the line, oldest first, behind `#gone` that have passed. The first segment is passing. */
+  #segments: Segment[] = []
+  /** Taken out one by one, they would have the others moved each time, and a modem's line has a hundred thousand. */
+  #gone = 0
   #queued = 0
   /** When the first segment will have passed. */
   #passedAt = 0
@@ -99,9 +101,9 @@ export class Line {
       if (sender === undefined) return
       const bytes = sender.nextBytes()
       if (bytes !== undefined) {
-        const room = this.#segments.length === 0 || this.#queued + bytes <= this.#queueBytes
-        if (!room) return
-        if (this.#segments.length === 0) this.#passedAt = freeAt + this.#takesMs(bytes)
+        const free = this.#first === undefined
+        if (!free && this.#queued + bytes > this.#queueBytes) return
+        if (free) this.#passedAt = freeAt + this.#takesMs(bytes)
         this.#queued += bytes
         this.#segments.push(sender.take())
       }
@@ -112,11 +114,11 @@ export class Line {
 
   #pass(): void {
     for (;;) {
-      const [first] = this.#segments
+      const first = this.#first
       if (first === undefined || this.#passedAt > this.#now()) break
-      this.#segments.shift()
+      this.#removeFirst()
       this.#queued -= first.bytes
-      const [next] = this.#segments
+      const next = this.#first
       const freeAt = this.#passedAt
       if (next !== undefined) this.#passedAt += this.#takesMs(next.bytes)
       first.passed()
@@ -127,8 +129,19 @@ export class Line {
 
   #arm(): void {
     this.#cancel = undefined
-    if (this.#segments.length === 0) return
+    if (this.#first === undefined) return
     this.#cancel = this.#after(Math.max(0, Math.ceil(this.#passedAt) - this.#now()), () => this.#pass())
+  }
+
+  get #first(): Segment | undefined {
+    return this.#segments[this.#gone]
+  }
+
+  #removeFirst(): void {
+    this.#gone++
+    if (this.#gone < 1_000 && this.#gone < this.#segments.length) return
+    this.#segments = this.#segments.slice(this.#gone)
+    this.#gone = 0
   }
 
   #takesMs(bytes: number): number {

@@ -1,7 +1,12 @@
+import { createNetwork, createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { createAfterCloseWitness } from "../../src/testing/simulation/after-close.ts"
+import { createCarriageWitness } from "../../src/testing/simulation/carriage.ts"
 import { createDoubleWitness } from "../../src/testing/simulation/double.ts"
+import { createGoodputWitness } from "../../src/testing/simulation/goodput.ts"
 import { createPhantomWitness } from "../../src/testing/simulation/phantom.ts"
+import { drawPlan } from "../../src/testing/simulation/plan.ts"
 import { createPrefixWitness } from "../../src/testing/simulation/prefix.ts"
 import { createUncertaintyWitness } from "../../src/testing/simulation/uncertain.ts"
 import type { Witness, Word } from "../../src/testing/simulation/witness.ts"
@@ -123,5 +128,67 @@ describe("a witness finds what it watches for", () => {
     ["a peer whose end nobody is told", createUncertaintyWitness, (witness) => witness.over?.(new Set())],
   ])("%s", (_what, create, breakIt) => {
     expect(() => breakIt(talk(create()))).toThrow(expect.objectContaining({ name: "Broken" }))
+  })
+})
+
+describe("on a slow network", () => {
+  const limits = { upBytesPerSecond: 10_000, downBytesPerSecond: 10_000 }
+
+  function slowWorld() {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const plan = drawPlan(1, [], { limits, channels: 1, latencyMs: 10, jitterMs: 0 })
+    const sink = { batch() {}, closed() {}, writable() {} }
+    const acceptor = { runtime, clockwork: new Clockwork(runtime), hub: "", maxBatchBytes: 1, holdMs: 1 }
+    network.acceptor("x").open({ ...acceptor, admit: () => sink })
+    const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
+    const link = network.dialer("x").dial(target, sink)
+    return { runtime, network, plan, link, calm: true }
+  }
+
+  it("a word that is heard no later than the network allows is no fault, a later one is", () => {
+    const world = slowWorld()
+    const witness = createGoodputWitness(world)
+    for (const n of [0, 1]) witness.said?.(up(n, 100_000))
+    world.runtime.advance(20_000)
+    witness.check?.()
+    hear(witness, up(0, 100_000))
+    world.runtime.advance(60_000)
+    expect(() => witness.check?.()).toThrow(/^goodput: .* word of channel 1 1 /)
+    hear(witness, up(1, 100_000))
+    witness.check?.()
+  })
+
+  it("a word may be late where something went wrong, and is not awaited from one that has left", () => {
+    const world = slowWorld()
+    const witness = createGoodputWitness(world)
+    witness.said?.(up(0))
+    world.runtime.advance(600_000)
+    createGoodputWitness({ ...world, calm: false }).check?.()
+    world.calm = false
+    witness.check?.()
+    world.calm = true
+    witness.peerClosed?.(PEER, 0)
+    witness.check?.()
+  })
+
+  it("what is carried twice is found", () => {
+    const world = slowWorld()
+    const witness = createCarriageWitness(world)
+    witness.said?.(up(0, 100_000))
+    world.link.send("x".repeat(101_000))
+    witness.check?.()
+    world.link.send("x".repeat(100_000))
+    expect(() => witness.check?.()).toThrow(/^carriage: 201000 bytes went up for 100000 in 1 words/)
+  })
+
+  it("an ack for each small part of a large word is found", () => {
+    const world = slowWorld()
+    const witness = createCarriageWitness(world)
+    witness.said?.(down(0))
+    for (let n = 0; n < 200; n++) world.link.send("a1")
+    witness.check?.()
+    for (let n = 0; n < 200; n++) world.link.send("a1")
+    expect(() => witness.check?.()).toThrow(/^carriage: 400 batches went up/)
   })
 })

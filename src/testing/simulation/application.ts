@@ -15,6 +15,8 @@ export interface World<C extends Contract = AnyContract> {
   /** The clock of all machines. */
   readonly runtime: VirtualRuntime
   readonly network: Network
+  /** Whether nothing has gone wrong so far. A network that is slow from the beginning has nothing wrong. */
+  readonly calm: boolean
   /** Hubs that listen now. */
   readonly hubs: readonly Hub<C>[]
   /** Channels that have not closed. */

@@ -83,10 +83,13 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
   const drawnLimits = drawWorldLimits(dice, given.channels ?? drawn.channels)
   const limits = "limits" in given ? given.limits : drawnLimits
   const throttle = dice.chance(0.5) ? 0 : dice.random() ** 2
+  // Much of what may go wrong on a slow network shows only where nothing else does.
+  const quiet = dice.chance(0.3) && limits !== undefined
   return {
     ...drawn,
     wordBytes: Math.min(drawn.wordBytes, largestWordBytes(limits)),
     limits,
+    turbulence: quiet ? 0 : drawn.turbulence,
     faults: { ...drawn.faults, throttle: limits === undefined ? 0 : throttle },
     ...given,
   }

@@ -48,7 +48,6 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
   readonly everyChannel: RunningChannel<C>[] = []
   /** How many sessions hubs have begun. */
   sessions = 0
-  /** Whether no fault has happened yet. */
   calm = true
   /** Transports whose links were cut when idle. */
   readonly #cutIdle = new Set<string>()

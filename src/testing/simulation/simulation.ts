@@ -4,6 +4,7 @@ import type { Application } from "./application.ts"
 import { bounds } from "./bounds.ts"
 import { calm } from "./calm.ts"
 import type { Checker } from "./checker.ts"
+import { dials } from "./dials.ts"
 import { SimulationFailed } from "./failure.ts"
 import { createHonestyChecker } from "./honesty.ts"
 import { Liveness } from "./liveness.ts"
@@ -87,7 +88,7 @@ class SeededSimulation<C extends Contract> implements Simulation {
   readonly moves: readonly Move[]
   readonly #application: Application<C>
   readonly #settleMs: number
-  readonly #checkers: readonly Checker[] = [createHonestyChecker(), calm, bounds, timers]
+  readonly #checkers: readonly Checker[] = [createHonestyChecker(), calm, dials, bounds, timers]
   #world: SimulatedWorld<C> | undefined
   /** How many moves were made. */
   #made = 0

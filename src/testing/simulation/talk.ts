@@ -7,8 +7,10 @@ import type { Peer } from "../../server/peer.ts"
 import type { Machine } from "../virtual-runtime.ts"
 import { createAfterCloseWitness } from "./after-close.ts"
 import type { Application, World } from "./application.ts"
+import { createCarriageWitness } from "./carriage.ts"
 import { createDoubleWitness } from "./double.ts"
 import { Broken } from "./failure.ts"
+import { createGoodputWitness } from "./goodput.ts"
 import { createPhantomWitness } from "./phantom.ts"
 import type { Plan } from "./plan.ts"
 import { createPrefixWitness } from "./prefix.ts"
@@ -54,7 +56,7 @@ type Random = () => number
  * binary, ask each other, flush, kick and leave; witnesses compare what was said with what was heard.
  */
 export class Talk implements Application<TalkContract> {
-  readonly #witnesses: readonly Witness[] = [
+  readonly #witnesses: Witness[] = [
     createPhantomWitness(),
     createDoubleWitness(),
     createPrefixWitness(),
@@ -65,6 +67,8 @@ export class Talk implements Application<TalkContract> {
   readonly #listeners = new Map<string, Listener>()
   readonly #questions = new Questions()
   #cries = 0
+  /** Whether the witnesses that need the world have been made: with the first hub. */
+  #began = false
   /** What a callback found that the library would have caught. */
   #found: Error | undefined
 
@@ -92,6 +96,8 @@ export class Talk implements Application<TalkContract> {
   }
 
   hub(hub: Hub<TalkContract>, machine: Machine, world: TalkWorld): void {
+    if (!this.#began) this.#witnesses.push(createGoodputWitness(world), createCarriageWitness(world))
+    this.#began = true
     const greets = world.seed % 2 === 0
     hub.onPeer((peer) => {
       const listener: Listener = { peer, machine, said: 0, heard: 0, closed: false, cries: new Map() }
@@ -100,7 +106,9 @@ export class Talk implements Application<TalkContract> {
         listener.closed = true
         this.#tell((witness) => witness.peerClosed?.(peer.id, undelivered))
       })
-      if (greets) this.#sayTo(world.plan, listener, 0, false)
+      // On a slow network the first word is so large that a welcome behind it comes late.
+      const size = world.plan.limits === undefined ? 0 : Math.floor(world.plan.wordBytes / 2)
+      if (greets) this.#sayTo(world.plan, listener, size, false)
     })
     hub.on("word", (spoken, peer) => {
       const word = read("up", spoken)
@@ -132,6 +140,7 @@ export class Talk implements Application<TalkContract> {
   }
 
   check(): void {
+    this.#tell((witness) => witness.check?.())
     if (this.#found !== undefined) throw this.#found
     this.#questions.check()
   }

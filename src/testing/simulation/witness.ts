@@ -22,6 +22,8 @@ export interface Witness {
   peerClosed?(peer: string, undelivered: number): void
   /** A channel was told that everything it had said, up to this many words, was heard. */
   flushed?(channel: string, words: number): void
+  /** After every move, and again and again while it is awaited that everything arrives. */
+  check?(): void
   /** Everything has closed. `lost`: peers whose hub crashed, so that nobody was told. */
   over?(lost: ReadonlySet<string>): void
 }
