@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest"
+import { carryMs, expectCarriedOnce, expectHeard, expectInPeace } from "./expect-slow.ts"
+import { bulksOf, describeSlow, NETWORKS, type Slow, SlowPlace } from "./slow-place.ts"
+
+/** At 20 kbit/s less is said, or the tests would tell the same for longer. */
+const SLOWEST = 10_000
+const SHARE = 0.06
+/** From 1 Mbit/s on megabytes are said. */
+const GOOD = 125_000
+
+/** A chat line behind a bulk may come so late, beside the round trip and the pieces that were said just before it. */
+const LATE_MS = 1_500
+/** The first window: before it has passed, nobody knows the rate, and it may stand in the line. */
+const FIRST_WINDOW_BYTES = 32_768
+/** So many of them are said, one each second. */
+const LINES = 10
+
+/** A silent death on a busy link is noticed within this and so many round trips under load. */
+const NOTICED_MS = 3_000
+const NOTICED_ROUND_TRIPS = 4
+/** What the line adds to a round trip under load, at most. */
+const LINE_MS = 1_000
+
+/** The same of a slower network is 6 percent of it. */
+function scaled({ bytesPerSecond }: Slow, bytes: number): number {
+  return bytesPerSecond < SLOWEST ? Math.round(bytes * SHARE) : bytes
+}
+
+const networks = NETWORKS.map((slow) => ({ slow, title: describeSlow(slow) }))
+
+describe.each(networks)("on a slow network ($title)", ({ slow }) => {
+  it("a megabyte that is said as soon as there is a peer comes over the first link, once", async () => {
+    const down = bulksOf(1, scaled(slow, 1_000_000))
+    const place = new SlowPlace(slow, (peer) => down.forEach((bulk) => void peer.send("bulk", bulk)))
+    await expectHeard(place, "down", down, place.startedAt)
+    await expectInPeace(place)
+    expectCarriedOnce(place, { down })
+  })
+
+  it("a large message that is said to an open channel comes over its link, once", async () => {
+    const down = bulksOf(1, scaled(slow, 600_000))
+    const place = new SlowPlace(slow)
+    await place.open()
+    const saidAt = place.runtime.now()
+    place.side("down").send("bulk", down[0] ?? "")
+    await expectHeard(place, "down", down, saidAt)
+    await expectInPeace(place)
+    expectCarriedOnce(place, { down })
+  })
+
+  it("a hundred messages that are said at once come one after the other, each once", async () => {
+    const down = bulksOf(scaled(slow, 100), 10_000)
+    const place = new SlowPlace(slow)
+    await place.open()
+    const saidAt = place.runtime.now()
+    for (const bulk of down) place.side("down").send("bulk", bulk)
+    await expectHeard(place, "down", down, saidAt)
+    await expectInPeace(place)
+    expectCarriedOnce(place, { down })
+  })
+
+  it("an upload in pieces comes once, and the hub's acks are few", async () => {
+    const up = slow.bytesPerSecond >= GOOD ? bulksOf(16, 262_144) : bulksOf(8, scaled(slow, 65_536))
+    const place = new SlowPlace(slow)
+    await place.open()
+    const saidAt = place.runtime.now()
+    void place.sayInPieces("up", up)
+    await expectHeard(place, "up", up, saidAt)
+    await expectInPeace(place)
+    expectCarriedOnce(place, { up })
+  })
+
+  it("what goes both ways at once comes both ways, once", async () => {
+    const [up, down] = [bulksOf(2, scaled(slow, 300_000)), bulksOf(2, scaled(slow, 300_000))]
+    const place = new SlowPlace(slow)
+    await place.open()
+    const saidAt = place.runtime.now()
+    for (const bulk of up) place.side("up").send("bulk", bulk)
+    for (const bulk of down) place.side("down").send("bulk", bulk)
+    await expectHeard(place, "up", up, saidAt)
+    await expectHeard(place, "down", down, saidAt)
+    await expectInPeace(place)
+    expectCarriedOnce(place, { up, down })
+  })
+
+  it.each(["up", "down"] as const)(
+    "a chat line %s is not late behind a bulk whose producer waits when told",
+    async (way) => {
+      // A quarter of a second each.
+      const pieceBytes = Math.min(65_536, slow.bytesPerSecond / 4)
+      const firstMs = Math.ceil(carryMs(slow, FIRST_WINDOW_BYTES)) + 10 * slow.roundTripMs
+      const bulks = bulksOf(Math.ceil((firstMs + 1_000 * LINES) / 250), pieceBytes)
+      const place = new SlowPlace(slow)
+      await place.open()
+      void place.sayInPieces(way, bulks)
+      await place.runtime.pass(firstMs)
+      place.chat(way, LINES)
+      await place.runtime.pass(1_000 * LINES + 2 * LATE_MS + firstMs)
+      const { lines } = place.heard[way]
+      expect(lines.length).toBe(LINES)
+      const lateMs = LATE_MS + slow.roundTripMs + carryMs(slow, pieceBytes)
+      expect(Math.max(...lines.map(({ ageMs }) => ageMs))).toBeLessThanOrEqual(lateMs)
+      await expectInPeace(place)
+    },
+  )
+
+  it.each(["up", "down"] as const)(
+    "a link that carries nothing %s any more is left for another one while both sides talk",
+    async (way) => {
+      const busyMs = Math.ceil(carryMs(slow, 2 * FIRST_WINDOW_BYTES)) + 1_000
+      // Enough for the time until then and three seconds more.
+      const pieces = Math.ceil((busyMs + 3_000) / 250)
+      const place = new SlowPlace(slow)
+      await place.open()
+      for (let n = 0; n < pieces; n++) place.side("down").send("bulk", "x".repeat(slow.bytesPerSecond / 4))
+      place.chat("up", Math.ceil(busyMs / 1_000) + LINES)
+      await place.runtime.pass(busyMs)
+      const { dials, wires } = place.network
+      for (const wire of wires) wire.silence(way)
+      const limitMs = NOTICED_MS + NOTICED_ROUND_TRIPS * (slow.roundTripMs + LINE_MS)
+      expect(await place.runtime.passUntil(() => place.network.dials > dials, limitMs)).toBe(true)
+    },
+  )
+})
+
+describe("a network that becomes slower in the middle", () => {
+  const slow: Slow = { bytesPerSecond: 250_000, roundTripMs: 100, queueBytes: undefined }
+
+  it("is not taken for dead, and what is under way comes over the same link, once", async () => {
+    const down = bulksOf(2, 500_000)
+    const place = new SlowPlace(slow)
+    await place.open()
+    for (const bulk of down) place.side("down").send("bulk", bulk)
+    await place.runtime.pass(2_000)
+    place.network.limit({ upBytesPerSecond: 62_500, downBytesPerSecond: 62_500 })
+    await expectHeard(place, "down", down, place.runtime.now(), 62_500)
+    await expectInPeace(place)
+    expectCarriedOnce(place, { down })
+  })
+})
