@@ -1,0 +1,67 @@
+import { setTimeout as pause } from "node:timers/promises"
+import { SILENT_AFTER_MS } from "./cases.mjs"
+import { dialsOf, openTalk } from "./cell.mjs"
+import { Tally } from "./tally.mjs"
+
+const MESSAGE_BYTES = 4_000
+/** After this it counts as never noticed. */
+const LIMIT_MS = 40_000
+
+/**
+ * A bulk goes down, and in the middle of it every connection of that moment falls silent. Tells how long the channel
+ * takes to doubt the link and to have another one, and how long a round trip through the full queue was just before.
+ */
+export async function runSilent(cell) {
+  const tally = new Tally()
+  let isOver = false
+  const bulk = async (voice) => {
+    while (!isOver) if (!voice.send(tally.next(MESSAGE_BYTES))) await voice.writable()
+  }
+  const talk = await openTalk(cell, { heard() {}, there: (voice) => bulk(eachInATask(voice)).catch(() => {}) })
+  talk.dial((message) => tally.hear(message))
+  await pause(SILENT_AFTER_MS)
+  const { up, down } = talk.modem
+  const queuedMs = ((up.queuedBytes + down.queuedBytes) * 8_000) / cell.rate
+  const before = talk.client.report()
+  const rttMs = talk.client.rttMs()
+  const silentAt = Date.now()
+  talk.modem.swallow()
+  const since = (...whats) =>
+    talk.client.report().incidents.find(({ at, what }) => at >= silentAt && whats.includes(what))?.at
+  const limitAt = silentAt + LIMIT_MS
+  while (since("took-over") === undefined && Date.now() < limitAt) await pause(50)
+  const heardBefore = tally.heard
+  while (tally.heard < heardBefore + 5 && Date.now() < limitAt) await pause(50)
+  isOver = true
+  const noticedAt = since("doubted", "closed", "took-over")
+  const movedAt = since("took-over")
+  const result = {
+    ...cell,
+    noticedMs: noticedAt && noticedAt - silentAt,
+    movedMs: movedAt && movedAt - silentAt,
+    loadedMs: cell.roundTripMs + queuedMs,
+    rttMs,
+    doubtsBefore: before.incidents.filter(({ what }) => what === "doubted" || what === "closed").length,
+    dials: dialsOf(before.incidents),
+    interruptions: before.interruptions,
+    lost: tally.lost,
+    doubled: tally.doubled,
+    reordered: tally.reordered,
+  }
+  await talk.close()
+  return result
+}
+
+/** Says each message in a task of its own, so that a sender that never has to wait still lets others run. */
+function eachInATask(voice) {
+  return {
+    send(data) {
+      voice.send(data)
+      return false
+    },
+    async writable() {
+      await pause(5)
+      await voice.writable()
+    },
+  }
+}

@@ -1,0 +1,74 @@
+import { cases } from "./cases.mjs"
+import { peers } from "./peers.mjs"
+
+const MAX_RATIO = { websocket: 1.15, sse: 1.15, all: 1.15, "long-poll": 1.4, "short-poll": 1.4 }
+const MAX_BYTES = 1.08
+
+/** How long a cell took as a ratio to raw `ws` in the same cell; undefined when one of both was not done. */
+export function ratioOf(result, results) {
+  const { ms } = results.find((one) => one.peer === "ws" && isSameCell(one, result)) ?? {}
+  return result.ms === undefined || ms === undefined ? undefined : result.ms / ms
+}
+
+/** Most dials of one transport before the first welcome, and all dials after it. */
+export function dialsIn({ dials }) {
+  if (dials === undefined) return undefined
+  return {
+    before: Math.max(0, ...Object.values(dials.before)),
+    after: Object.values(dials.after).reduce((all, one) => all + one, 0),
+  }
+}
+
+/** What everwire misses in a cell, in words; empty when nothing, or when the peer is another. Raw `ws` has to be done. */
+export function missesOf(result, results) {
+  const { name, peer, failed, ms } = result
+  if (failed !== undefined) return [`failed: ${failed}`]
+  if (peer === "ws" && ms === undefined) return ["never, so there is nothing to compare with"]
+  if (peers[peer].transports === undefined) return []
+  const misses = faultsOf(result)
+  if (result.interruptions > 0) misses.push(`not open ${result.interruptions} times`)
+  return [...misses, ...(cases[name].silent ? silentMissesOf(result) : timelyMissesOf(result, results))]
+}
+
+/** Messages lost, doubled or out of order: what no slow link excuses. */
+export function faultsOf(result) {
+  return ["lost", "doubled", "reordered"].flatMap((fault) => (result[fault] > 0 ? [`${result[fault]} ${fault}`] : []))
+}
+
+function timelyMissesOf(result, results) {
+  const { peer, ms, part, bytes, chatMs, roundTripMs } = result
+  const misses = []
+  const ratio = ratioOf(result, results)
+  const dials = dialsIn(result)
+  if (ms === undefined) misses.push(`never (${Math.floor(part * 100)} % came)`)
+  else if (ratio > MAX_RATIO[peer]) misses.push(`${ratio.toFixed(2)} times ws`)
+  if (bytes > MAX_BYTES) misses.push(`${bytes.toFixed(2)} times the bytes`)
+  if (dials.before > 1 || dials.after > 0) misses.push(`dials ${dialText(result.dials)}`)
+  if (chatMs > 1_500 + roundTripMs) misses.push(`chat ${(chatMs / 1_000).toFixed(1)} s late`)
+  return misses
+}
+
+function silentMissesOf({ noticedMs, loadedMs, doubtsBefore }) {
+  const misses = []
+  if (noticedMs === undefined) misses.push("never noticed")
+  else if (noticedMs > silentLimitMs({ loadedMs })) misses.push(`noticed after ${(noticedMs / 1_000).toFixed(1)} s`)
+  if (doubtsBefore > 0) misses.push(`doubted ${doubtsBefore} times before`)
+  return misses
+}
+
+/** How soon a silent death is to be noticed, given a round trip under load. */
+export function silentLimitMs({ loadedMs }) {
+  return 3_000 + 4 * loadedMs
+}
+
+function dialText({ before, after }) {
+  const list = (dials) =>
+    Object.entries(dials)
+      .map(([transport, count]) => `${count} ${transport}`)
+      .join(" + ") || "0"
+  return `${list(before)}, then ${list(after)}`
+}
+
+function isSameCell(a, b) {
+  return ["name", "rate", "roundTripMs", "queueBytes"].every((key) => a[key] === b[key])
+}
