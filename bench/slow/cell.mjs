@@ -82,7 +82,7 @@ export async function runCell(cell) {
     doubled: tallies.down.doubled + tallies.up.doubled,
     reordered: tallies.down.reordered + tallies.up.reordered,
     interruptions,
-    chatMs: chat ? Math.max(0, tallies.down.chatMs - cell.roundTripMs / 2) : undefined,
+    chatMs: chat ? Math.max(0, tallies.down.chatMs() - cell.roundTripMs / 2) : undefined,
   }
   await talk.close()
   return result

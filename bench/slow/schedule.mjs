@@ -7,8 +7,8 @@ const PROCESSES = 3
 /** Fast links cost CPU and want precise timers, so few of them run at once, and last. Rates in bits per second. */
 const STAGES = [
   { below: 1e6, atOnce: 80 },
-  { below: 5e6, atOnce: 12 },
-  { below: Number.POSITIVE_INFINITY, atOnce: 2 },
+  { below: 5e6, atOnce: 36 },
+  { below: Number.POSITIVE_INFINITY, atOnce: 4 },
 ]
 
 /** Cells that run side by side begin so long after each other. */

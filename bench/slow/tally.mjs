@@ -9,7 +9,9 @@ export class Tally {
   /** When the last message came. */
   heardAt = 0
   /** The greatest time that a chat line took. */
-  chatMs = 0
+  #chatMs = 0
+  /** When each chat line was said that did not come yet, by number. */
+  #awaited = new Map()
   #heard = new Set()
   #highest = -1
 
@@ -17,6 +19,7 @@ export class Tally {
   next(bytes, isChat = false) {
     const message = { n: this.said++, at: isChat ? performance.now() : 0, text: "" }
     const rest = bytes - JSON.stringify(message).length
+    if (isChat) this.#awaited.set(message.n, message.at)
     if (rest > 0) message.text = "x".repeat(rest)
     this.saidBytes += JSON.stringify(message).length
     return message
@@ -24,12 +27,18 @@ export class Tally {
 
   hear({ n, at }) {
     this.heardAt = performance.now()
-    if (at > 0) this.chatMs = Math.max(this.chatMs, this.heardAt - at)
-    else if (!this.#heard.has(n)) this.bulkHeard++
+    if (this.#awaited.delete(n)) this.#chatMs = Math.max(this.#chatMs, this.heardAt - at)
+    else if (at === 0 && !this.#heard.has(n)) this.bulkHeard++
     if (this.#heard.has(n)) this.doubled++
     else if (n < this.#highest) this.reordered++
     this.#heard.add(n)
     this.#highest = Math.max(this.#highest, n)
+  }
+
+  /** The greatest time that a chat line took, or takes already. */
+  chatMs() {
+    const now = performance.now()
+    return Math.max(this.#chatMs, ...Array.from(this.#awaited.values(), (at) => now - at))
   }
 
   get heard() {
