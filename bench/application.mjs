@@ -9,13 +9,14 @@ export class Application {
   peer
   #sockets = new Set()
   #heard = 0
-  #greets = false
+  /** What a client is told when it connects. */
+  #greeting
   #seq = 0
 
   /** A client is there. */
   connected(socket) {
     this.#sockets.add(socket)
-    if (this.#greets) this.peer.send(socket, "down", { seq: 1 })
+    if (this.#greeting !== undefined) this.peer.send(socket, "down", this.#greeting)
   }
 
   left(socket) {
@@ -30,9 +31,9 @@ export class Application {
 
   // What the load asks for, beside the traffic.
 
-  /** Whoever connects from now on is said something at once. */
-  greet() {
-    this.#greets = true
+  /** Every client that connects from now on is told something at once, with a text of so many bytes if any are given. */
+  greet(textBytes = 0) {
+    this.#greeting = textBytes === 0 ? { seq: 1 } : { seq: 1, text: "x".repeat(textBytes) }
   }
 
   count() {

@@ -25,9 +25,9 @@ export class Bench {
     this.roundMs = roundMs
   }
 
-  /** A client as an application would have it. `heard` is given the data of every message. */
-  connect(heard) {
-    return this.#client.connect({ ...this.#target, heard })
+  /** A client as an application would have it. `heard` is given the data of every message. `port` may be a proxy's. */
+  connect(heard, port = this.port) {
+    return this.#client.connect({ ...this.#target, port, heard })
   }
 
   /** A client that speaks the wire format over plain sockets; it reads the number of every message it hears. */

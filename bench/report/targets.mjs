@@ -66,6 +66,9 @@ const targets = [
   ],
   ["bytes above payload and name: up, with 4 of the mask", "bytes", "websocket", "up", websocket, { atMost: 12 }],
   ["bytes above payload and name: down", "bytes", "websocket", "down", websocket, { atMost: 8 }],
+  ["300 kB over 2 Mbit/s, websocket: time", "slow", "2 Mbit/s", "last", websocket, { to: WS, atMost: 1.15 }],
+  ["300 kB over 2 Mbit/s, sse: time", "slow", "2 Mbit/s", "last", sse, { to: WS, atMost: 1.15 }],
+  ["300 kB over 2 Mbit/s, long-poll: time", "slow", "2 Mbit/s", "last", longPoll, { to: WS, atMost: 1.4 }],
   ["1 MiB binary, echoed: MB/s", "large", "1 MiB binary", "megabytes", websocket, { to: WS, atLeast: 0.9 }],
   ["64 KiB JSON, echoed: MB/s", "large", "64 KiB JSON", "megabytes", websocket, { to: WS, atLeast: 0.85 }],
 ]

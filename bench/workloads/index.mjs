@@ -8,7 +8,21 @@ import { growth } from "./growth.mjs"
 import { idle } from "./idle.mjs"
 import { large } from "./large.mjs"
 import { rooms } from "./rooms.mjs"
+import { slow } from "./slow.mjs"
 import { upstream } from "./upstream.mjs"
 
 /** In the order in which they run. A new workload is a file like these and a line here. */
-export const workloads = [echo, upstream, downstream, broadcast, connect, idle, bytes, large, faults, growth, rooms]
+export const workloads = [
+  echo,
+  upstream,
+  downstream,
+  broadcast,
+  connect,
+  idle,
+  bytes,
+  large,
+  faults,
+  growth,
+  rooms,
+  slow,
+]
