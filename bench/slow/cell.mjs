@@ -78,6 +78,7 @@ export async function runCell(cell) {
     ),
     connections,
     dials: incidents && dialsOf(incidents),
+    incidents: incidents && linesOf(incidents),
     lost: tallies.down.lost + tallies.up.lost,
     doubled: tallies.down.doubled + tallies.up.doubled,
     reordered: tallies.down.reordered + tallies.up.reordered,
@@ -121,4 +122,13 @@ export function dialsOf(incidents) {
     when[transport] = (when[transport] ?? 0) + 1
   })
   return dials
+}
+
+/** Incidents in short: milliseconds since the first, the transport, what happened and why. */
+export function linesOf(incidents) {
+  return incidents.map(({ at, transport, what, closing }) =>
+    [at - incidents[0].at, transport, what, closing?.code, closing?.reason]
+      .filter((part) => part !== undefined)
+      .join(" "),
+  )
 }

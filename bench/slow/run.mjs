@@ -35,6 +35,7 @@ const QUICK = [
   [2e6, 20, 64e3, ["a", "b", "c", "d", "e", "f"]],
   [20e6, 200, 64e3, ["a", "c", "d"]],
 ]
+const DETAILS = "bench/results/partial.slow.json"
 const HTTP_TRANSPORTS = ["sse", "long-poll", "short-poll"]
 
 const results = []
@@ -156,7 +157,10 @@ function write(page) {
   mkdirSync(new URL("docs/performance/", root), { recursive: true })
   writeFileSync(new URL(path, root), page)
   if (isWhole) execFileSync("npx", ["biome", "format", "--write", path], { cwd: fileURLToPath(root), stdio: "ignore" })
-  console.log(`written to ${path}`)
+  // Everything that was measured, with the incidents of each channel, to find out why a cell missed its target.
+  const rows = [...results, ...smallBodies].map((one) => JSON.stringify(one))
+  writeFileSync(new URL(DETAILS, root), `[\n${rows.join(",\n")}\n]\n`)
+  console.log(`written to ${path}; every cell is in ${DETAILS}`)
 }
 
 /** Those of a comma-separated list, or all. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import { SILENT_AFTER_MS } from "./cases.mjs"
-import { dialsOf, openTalk } from "./cell.mjs"
+import { dialsOf, linesOf, openTalk } from "./cell.mjs"
 import { Tally } from "./tally.mjs"
 
 const MESSAGE_BYTES = 4_000
@@ -33,8 +33,10 @@ export async function runSilent(cell) {
   const heardBefore = tally.heard
   while (tally.heard < heardBefore + 5 && Date.now() < limitAt) await pause(50)
   isOver = true
-  const noticedAt = since("doubted", "closed", "took-over")
+  // A link that ends instead of being doubted is followed by a dial.
+  const noticedAt = since("doubted", "dialed", "took-over")
   const movedAt = since("took-over")
+  const after = talk.client.report()
   const result = {
     ...cell,
     noticedMs: noticedAt && noticedAt - silentAt,
@@ -44,6 +46,7 @@ export async function runSilent(cell) {
     doubtsBefore: before.incidents.filter(({ what }) => what === "doubted" || what === "closed").length,
     dials: dialsOf(before.incidents),
     interruptions: before.interruptions,
+    incidents: linesOf(after.incidents),
     lost: tally.lost,
     doubled: tally.doubled,
     reordered: tally.reordered,
