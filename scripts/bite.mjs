@@ -19,6 +19,7 @@ const TESTS = [
   "test/kernel test/client test/server",
   "test/model",
   "test/api test/hostile test/http test/node",
+  "test/slow",
   "test/journeys test/laws",
 ]
 

@@ -97,7 +97,7 @@ class Session {
           this.#forget(Number.parseInt(packet.slice(1), 10))
           break
         case "p":
-          this.#lead(`${this.ack()},${packet.slice(1)}`)
+          this.#lead(`${this.ack()},${Number.parseInt(packet.slice(1), 10)},0`)
           break
         case "b":
           this.end()

@@ -50,8 +50,7 @@ class Seat {
     this.#heard += messages
     this.#owed += messages
     this.#owedBytes += bytes.length
-    // A hub's beat asks for an answer, and what asks leads its batch.
-    if (bytes[0] === 112) this.#say(`${this.#ack()},${bytes.toString().split("\n", 1)[0].slice(1)}`)
+    for (const token of probesOf(bytes, `${mark.slice(0, -1)}p`)) this.#say(`${this.#ack()},${token},0`)
     if (messages > 0 && this.#owed === messages) this.#owedSince = Date.now()
     if (this.#owed >= this.#least * ACK_PACKETS || this.#owedBytes >= this.#least * ACK_BYTES) this.#say(this.#ack())
     this.#hear(bytes)
@@ -89,6 +88,17 @@ class Seat {
   #say(batch) {
     this.#spokeAt = Date.now()
     return this.#carry(batch)
+  }
+}
+
+/** Tokens of the probes in these bytes: each asks for an answer. `mark` is what stands before one that is not the first. */
+function* probesOf(bytes, mark) {
+  let at = bytes.indexOf(mark.slice(1)) === 0 ? -1 : bytes.indexOf(mark)
+  while (at >= 0 || bytes.indexOf(mark.slice(1)) === 0) {
+    const from = at + mark.length
+    yield Number.parseInt(bytes.toString("latin1", from, from + 16), 10)
+    at = bytes.indexOf(mark, from)
+    if (at < 0) return
   }
 }
 

@@ -44,8 +44,8 @@ export const faults = [
   {
     id: "a position is off by one",
     file: "src/kernel/session.ts",
-    find: "undefined : `n${this.#outbox.cursor + 1}`",
-    plant: "undefined : `n${this.#outbox.cursor}`",
+    find: "undefined : `n${outbox.cursor + 1}$",
+    plant: "undefined : `n${outbox.cursor}$",
   },
   {
     id: "late batches of an old link are heard",
@@ -67,13 +67,13 @@ export const faults = [
   },
   {
     id: "acks forget one packet too many",
-    file: "src/kernel/outbox.ts",
+    file: "src/server/shared-outbox.ts",
     find: "while (this.acked < number) {",
     plant: "while (this.acked < Math.min(number + 1, this.said)) {",
   },
   {
     id: "a replay says the packets of another run",
-    file: "src/kernel/outbox.ts",
+    file: "src/server/shared-outbox.ts",
     find: "    this.#current = this.#first\n",
     plant: "",
   },
@@ -91,7 +91,7 @@ export const faults = [
   },
   {
     id: "peers are sent what was joined for another",
-    file: "src/kernel/outbox.ts",
+    file: "src/server/shared-outbox.ts",
     find: "packets.some((packet, index) => packet !== lastPackets[index])",
     plant: "packets[0] !== lastPackets[0]",
   },
@@ -104,7 +104,7 @@ export const faults = [
   {
     id: "probes are not answered",
     file: "src/kernel/session.ts",
-    find: 'if (kind === "p") this.#answerProbe(link, packet.slice(1))',
+    find: 'if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))',
     plant: 'if (kind === "p") void link',
   },
   {
@@ -122,8 +122,8 @@ export const faults = [
   {
     id: "stale turns are obeyed",
     file: "src/server/entry.ts",
-    find: "if (turn > this.turn) this.attach(link, heard, turn)",
-    plant: "this.attach(link, heard, turn)",
+    find: "if (take.turn > this.turn) this.attach(",
+    plant: "this.attach(",
   },
   {
     id: "stale hellos are obeyed",
@@ -140,8 +140,8 @@ export const faults = [
   {
     id: "a forgotten session is begun again from zero",
     file: "src/server/admission.ts",
-    find: "hello.turn === 0 || hello.hub !== undefined",
-    plant: "hello.turn === 0",
+    find: "hello.acked > 0 || hello.hub !== undefined",
+    plant: "hello.acked > 0",
   },
   {
     id: "keys are not compared",
@@ -179,6 +179,12 @@ export const faults = [
     file: "src/transports/http/mailbox.ts",
     find: "if (up === this.#up + 1) {",
     plant: "if (up === this.#up + 1 || up === this.#up) {",
+  },
+  {
+    id: "an upload that overtook another is heard before it",
+    file: "src/transports/http/mailbox.ts",
+    find: "if (!this.#early.has(up)) this.#early.set(up, batch)",
+    plant: "this.#hearNext(batch)",
   },
   {
     id: "the sink of a closed link is called",
@@ -294,5 +300,139 @@ export const faults = [
     file: "src/kernel/codec.ts",
     find: "if (first.byteOffset === 4 && first.buffer.byteLength === 4 + first.length) return",
     plant: "if (first.byteOffset === 4) return",
+  },
+  {
+    id: "the welcome goes in one batch with what is said behind it",
+    file: "src/server/admission.ts",
+    find: "    this.#link.send(welcome)\n    if (attached) {\n      entry.attach(this.#link, hello, hello.turn)\n",
+    plant: [
+      "    if (!attached) this.#link.send(welcome)",
+      "    if (attached) {",
+      "      const before = entry.session.link",
+      "      entry.session.attach(this.#link, hello, hello.heard, welcome)",
+      "      entry.turn = hello.turn",
+      "      this.#host.clockwork.clear(entry)",
+      "      if (before !== undefined && before !== this.#link) entry.spare(before)\n",
+    ].join("\n"),
+  },
+  {
+    id: "a link is handed everything at once",
+    file: "src/kernel/pace.ts",
+    find: "return this.#flight(bytes) >= ",
+    plant: "return 0 >= ",
+  },
+  {
+    id: "a link is never measured",
+    file: "src/kernel/pace.ts",
+    find: "length === MAX_MARKS) return false",
+    plant: "length >= 0) return false",
+  },
+  {
+    id: "an application is told to wait as if nothing were known of its link",
+    file: "src/kernel/pace.ts",
+    find: "this.highWaterBytes = whole(",
+    plant: "void whole(",
+  },
+  {
+    id: "what a link carried long ago is believed for ever",
+    file: "src/kernel/pace.ts",
+    find: "const believed = bytes / 2 **",
+    plant: "const believed = bytes / 1 **",
+  },
+  {
+    id: "a link is doubted although the answer stands in line",
+    file: "src/kernel/pulse.ts",
+    find: "Math.max(m.probeMs, 3 * (m.lineUntil - m.probedAt))",
+    plant: "m.probeMs",
+  },
+  {
+    id: "a link is doubted although a batch is coming in pieces",
+    file: "src/kernel/pulse.ts",
+    find: "Math.max(m.probedAt + answerMs, m.movedAt + quietMs)",
+    plant: "m.probedAt + answerMs",
+  },
+  {
+    id: "a probe must be answered although acks make progress",
+    file: "src/kernel/watch.ts",
+    find: "    this.doubts = 0\n    this.probedAt = NEVER\n",
+    plant: "    this.doubts = 0\n",
+  },
+  {
+    id: "nothing must come behind a welcome",
+    file: "src/client/connector.ts",
+    find: "session.welcomed(welcome.said ?? 0,",
+    plant: "session.welcomed(0,",
+  },
+  {
+    id: "a part of a packet is skipped",
+    file: "src/kernel/outbox.ts",
+    find: "  const end = from + sizeOf(part) - 1\n",
+    plant: "  const end = from + sizeOf(part) - (from > 0 && from + maxBytes < size ? 0 : 1)\n",
+  },
+  {
+    id: "a packet goes on where its last link left it, whatever was heard of it",
+    file: "src/server/shared-outbox.ts",
+    find: "    this.part = part > 0 && number < this.said && part < sizeOf(this.#peek()) ? part : 0\n",
+    plant: "    if (number === this.said) this.part = 0\n",
+  },
+  {
+    id: "a part of text ends between two halves of a pair",
+    file: "src/kernel/fragment.ts",
+    find: "isHighSurrogate(packet.charCodeAt(to - 1)) ? to - 1 : to",
+    plant: "isHighSurrogate(packet.charCodeAt(to - 1)) ? to : to",
+  },
+  {
+    id: "a part is acknowledged alone",
+    file: "src/kernel/session.ts",
+    find: "return owedPackets >= least * ackPackets ||",
+    plant: "return this.#inbox.part > 0 || owedPackets >= least * ackPackets ||",
+  },
+  {
+    id: "parts that another link brought are dropped",
+    file: "src/kernel/inbox.ts",
+    find: "    this.#parts ??= []\n",
+    plant: "    if (from === 0 || this.#parts === undefined) this.#parts = []\n",
+  },
+  {
+    id: "parts that were heard are heard again",
+    file: "src/kernel/inbox.ts",
+    find: "const at = 1 + this.part - from",
+    plant: "const at = 1",
+  },
+  {
+    id: "the next link is not told how much of a packet has come",
+    file: "src/kernel/session.ts",
+    find: "return this.#inbox.part || undefined",
+    plant: "return undefined",
+  },
+  {
+    id: "parts have no bound",
+    file: "src/kernel/inbox.ts",
+    find: "if (this.part > maxBytes) throw",
+    plant: "if (this.part > 1e12) throw",
+  },
+  {
+    id: "rival hellos take",
+    file: "src/client/connector.ts",
+    find: "isFirst && this.#healthy === undefined",
+    plant: "this.#healthy === undefined",
+  },
+  {
+    id: "a session that nobody takes is kept for ever",
+    file: "src/server/admission.ts",
+    find: "      if (known === undefined) entry.detached()\n",
+    plant: "",
+  },
+  {
+    id: "a session expires although a welcomed link waits to be taken",
+    file: "src/server/entry.ts",
+    find: "if (this.#spares !== undefined && this.#spares.length > 0) {",
+    plant: "if (this.#spares === undefined && this.turn < 0) {",
+  },
+  {
+    id: "who waits for room is not told of it",
+    file: "src/server/entry.ts",
+    find: "if (this.#waiting !== undefined && this.session.hasRoom) this.#settleWaiting((waiting) => waiting.resolve())",
+    plant: "",
   },
 ]

@@ -11,6 +11,8 @@ export interface AttemptHost {
   acknowledged(attempt: Attempt, batch: Batch): void
   closed(attempt: Attempt, closing: Closing): void
   writable(attempt: Attempt): void
+  /** Something came that is no batch yet. */
+  moved(attempt: Attempt): void
 }
 
 /** Stands in for the link until the dial has returned one. */
@@ -22,6 +24,8 @@ export class Attempt implements LinkSink {
   /** Place in the ladder that the user gave: 0 is preferred. */
   readonly rank: number
   readonly startedAt: number
+  /** When anything last showed that it is being answered. */
+  movedAt: number
   link = UNDIALED
   /** The turn that its hello or its last take carried; 0 while it only probes. */
   turn = 0
@@ -48,6 +52,7 @@ export class Attempt implements LinkSink {
     this.dialer = dialer
     this.rank = rank
     this.startedAt = startedAt
+    this.movedAt = startedAt
     this.proved = !dialer.streamed
   }
 
@@ -62,5 +67,8 @@ export class Attempt implements LinkSink {
   }
   writable(): void {
     this.#host.writable(this)
+  }
+  moved(): void {
+    this.#host.moved(this)
   }
 }

@@ -84,6 +84,7 @@ export class Attempts {
       id,
       key,
       heard: session.heard,
+      part: session.part,
       acked: session.acked,
       turn: attempt.turn,
       holder: this.#holder,

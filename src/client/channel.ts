@@ -1,7 +1,7 @@
 import { platform as ownPlatform } from "#platform"
 import { Clockwork } from "../kernel/clockwork.ts"
 import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
-import { CHANNEL_ACK, HIGH_WATER_BYTES, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
+import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import {
   Dispatch,
   encodeMessage,
@@ -131,7 +131,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
 
   /**
    * Sends a message: delivered exactly once and in order within the session, now or when the wire is back. Answers
-   * `false` when more than 1 MiB waits to be acknowledged: the message was taken, `writable()` tells when there is room.
+   * `false` when more waits to be acknowledged than the link carries in about a second (4 KiB while its speed is not
+   * known): the message was taken, `writable()` tells when there is room.
    *
    * @throws EverwireError `closed`, `misuse`, `payload-unsupported`, `payload-too-large`, and `buffer-full` when the
    * outbox cannot hold it: then it was not taken.
@@ -139,7 +140,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
   send<N extends NameOf<C["up"]>>(name: N, data?: C["up"][N]): boolean {
     this.#checkOpen()
     this.#session.say(encodeMessage(name, data, this.#maxPayloadBytes))
-    return this.bufferedBytes < HIGH_WATER_BYTES
+    return this.#session.hasRoom
   }
 
   /** Asks the hub. @throws EverwireError (as a rejection) `request-timeout`, `request-aborted`, `request-failed`, ... */
@@ -207,7 +208,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
 
   /** Resolves when there is room for `send` again. Rejects when the channel closes first. */
   writable(): Promise<void> {
-    return this.#when(() => this.bufferedBytes < HIGH_WATER_BYTES)
+    return this.#when(() => this.#session.hasRoom)
   }
 
   /** Resolves when the hub has acknowledged everything said so far. Rejects when the session ends first. */

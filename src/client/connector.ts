@@ -4,6 +4,7 @@ import { type Closing, closing, EverwireError, protocolError } from "../kernel/e
 import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
+import type { Heard } from "../kernel/session.ts"
 import { isThenable } from "../kernel/thenable.ts"
 import type { Attempt, AttemptHost } from "./attempt.ts"
 import { Attempts, type DialHost, type Identity } from "./attempts.ts"
@@ -177,6 +178,11 @@ export class Connector implements AttemptHost {
     this.identity.session.writable(link)
   }
 
+  moved(attempt: Attempt): void {
+    attempt.movedAt = this.#host.runtime.now()
+    this.identity.session.moved(attempt.link)
+  }
+
   closed(attempt: Attempt, why: Closing): void {
     const state = this.#state
     this.identity.session.rode(attempt.sent)
@@ -252,7 +258,7 @@ export class Connector implements AttemptHost {
     let nextAt = Number.POSITIVE_INFINITY
     for (const attempt of this.#attempts) {
       if (attempt === this.current) continue
-      const dueAt = attempt.trialUntil || attempt.startedAt + defaults.DIAL_DEADLINE_MS
+      const dueAt = attempt.trialUntil || attempt.movedAt + defaults.DIAL_DEADLINE_MS
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
       else if (attempt.heardAt) return this.#adopt(attempt)
       else {
@@ -265,7 +271,9 @@ export class Connector implements AttemptHost {
     }
     const [rank] = state.plan
     if (rank !== undefined) {
-      const startAt = nextStartAt(state.started, state.last, this.identity.session.rttMs)
+      // What was welcomed and is not proved yet has as long for that as its welcome took.
+      const provesAt = healthy === undefined ? 0 : 2 * healthy.welcomedAt - healthy.startedAt
+      const startAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
       if (now >= startAt) {
         state.plan.shift()
         state.started++
@@ -284,7 +292,7 @@ export class Connector implements AttemptHost {
       // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
       const isSilent = this.current?.doubted === true
       const patienceMs = Math.max(isSilent ? defaults.PROBE_MS : defaults.HEDGE_MS, 4 * this.identity.session.rttMs)
-      const hedgeAt = state.last.startedAt + patienceMs
+      const hedgeAt = state.last.movedAt + patienceMs
       if (state.hedges < (isSilent ? defaults.SILENT_HEDGES : 1)) {
         if (now >= hedgeAt) {
           state.hedges++
@@ -298,9 +306,13 @@ export class Connector implements AttemptHost {
     this.#alarm(nextAt - now, () => this.#advance())
   }
 
-  /** While a link of ours works, a newcomer only probes: a wire that is mute one way must not steal the session. */
+  /**
+   * While a link of ours works, a newcomer only probes: a wire that is mute one way must not steal the session. So does one
+   * that is dialed beside another: the hub must not say everything to each of them.
+   */
   #dial(rank: number, auth: unknown): Attempt {
-    return this.#attempts.dial(rank, this.identity, auth, this.#healthy === undefined)
+    const isFirst = this.#attempts.size === Number(this.current !== undefined)
+    return this.#attempts.dial(rank, this.identity, auth, isFirst && this.#healthy === undefined)
   }
 
   /** The first batch of a link: its welcome, or a bye. */
@@ -383,9 +395,11 @@ export class Connector implements AttemptHost {
     this.#failures = 0
     if (before?.rank !== attempt.rank) this.#reprobes = 0
     this.#attempts.note(attempt, "took-over")
-    session.configure({ speakMs: welcome.speakMs, patienceMs: welcome.patienceMs })
-    if (welcome.attached && turn === this.#attempts.turn) session.attach(link, welcome.heard, attempt.sent)
-    else this.#take(attempt, welcome.heard)
+    const { speakMs, patienceMs, maxPayloadBytes } = welcome
+    session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
+    session.welcomed(welcome.said ?? 0, attempt.welcomedAt - attempt.startedAt)
+    if (welcome.attached && turn === this.#attempts.turn) session.attach(link, welcome, attempt.sent)
+    else this.#take(attempt, welcome)
     this.#host.standing.acquit(dialer.name)
     if (before !== undefined) {
       if (before.doubted) this.#judge(before)
@@ -398,10 +412,11 @@ export class Connector implements AttemptHost {
   }
 
   /** Tells the hub that this link is the one, whatever it thought before; says again what it may not have heard. */
-  #take(attempt: Attempt, heard = this.identity.session.acked): void {
+  #take(attempt: Attempt, to: Heard = { heard: this.identity.session.acked }): void {
     const { session } = this.identity
+    const { heard, part } = session
     attempt.turn = ++this.#attempts.turn
-    session.attach(attempt.link, heard, heard, writeTake({ turn: attempt.turn, heard: session.heard }))
+    session.attach(attempt.link, to, to.heard, writeTake({ turn: attempt.turn, heard, part }))
   }
 
   /** This link has proved itself: nothing worse is needed, and what is better and failed is broken here. */
@@ -468,8 +483,6 @@ export class Connector implements AttemptHost {
     const waitMs = wishOf(why) + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
     if (waitMs > 0 && this.#attempts.size === 0) return this.#wait(waitMs)
     this.#host.unlinked(why, 0)
-    // What only probed cannot carry the talk: it is dialed again, with a hello that takes.
-    for (const other of this.#attempts) if (other.turn === 0) this.#letGo(other)
     this.#ask()
   }
 

@@ -15,8 +15,14 @@ export const MAX_NAME_LENGTH = 128
 export const MAX_HELLO_BYTES = 16_384
 /** How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. */
 export const RIDE_BYTES = 8_192
-/** `send` answers `false` above this. */
-export const HIGH_WATER_BYTES = 1_048_576
+/** How much has to wait in a session before the speed of its link is measured. */
+export const PACE_BYTES = 4_096
+/** And how large a batch is until then. */
+export const FIRST_BATCH_BYTES = 16_384
+/** While nothing is known of how fast a link is: `send` answers `false` above this. */
+export const HIGH_WATER_BYTES = 4_096
+/** What may be handed to a link of unknown speed before the other side has acknowledged anything. */
+export const WINDOW_BYTES = 16_384
 /** Above this nothing more is taken: the channel's `send` throws, the hub's peer is closed. */
 export const MAX_OUTBOX_BYTES = 16_777_216
 /** What a packet costs in an outbox beside its payload. */
@@ -36,7 +42,7 @@ export const FIRST_BEAT = 0.9
 export const PATIENCE_MS = 30_000
 /** The shortest pulse that is learned or granted: proxies that cut at 5 s exist. */
 export const SPEAK_FLOOR_MS = 4_000
-/** What was said and is unacknowledged for so long (or 4 round trips) makes the channel probe. */
+/** What was said and is unacknowledged for so long makes the channel probe. */
 export const UNACKNOWLEDGED_MS = 2_000
 /** A probe unanswered for so long (or 4 round trips) makes the channel dial again. */
 export const PROBE_MS = 400
@@ -53,8 +59,10 @@ export const EXCHANGE_ACKS = 4
 
 /** A hub waits so long for the hello of an open link. */
 export const HELLO_DEADLINE_MS = 5_000
-/** A request body must have come in by then. */
+/** So much more of a request body must come in each of these, or the rest of it. */
 export const BODY_DEADLINE_MS = 15_000
+/** See above. Far less than the slowest link carries, and a client that holds bodies open on purpose has to feed them. */
+export const BODY_PROGRESS_BYTES = 1_024
 /** A hub keeps a session so long without a link. */
 export const RESUME_WINDOW_MS = 120_000
 /** The same for a session that never carried a message: handshakes alone must not hold memory. */
@@ -73,7 +81,7 @@ export const MAX_DETACHED_BYTES = 268_435_456
 /** A rung has so long to be welcomed. */
 export const DIAL_DEADLINE_MS = 10_000
 /** When every rung was started and none has answered for so long (or 4 round trips), the best one is dialed once more. */
-export const HEDGE_MS = 1_200
+export const HEDGE_MS = 2_000
 /** Where the link that carried the talk fell silent, so often, each after as long as a probe may take. */
 export const SILENT_HEDGES = 3
 /** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
@@ -100,9 +108,16 @@ export const HOLD_MS = 25_000
 /** A short-poll's interval adapts between these. */
 export const POLL_FLOOR_MS = 250
 export const POLL_CEILING_MS = 5_000
+/** An answer to a short-poll that brought so much is followed by the next one at once: there is more where it came from. */
+export const POLL_AGAIN_BYTES = 1_024
 /** An exchange that failed is repeated after these before the link is given up. */
 export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]
-/** An exchange that is not held must be answered within this. */
+/** Uploads of one link that are in flight at once, so that a long round trip leaves the way up no pause. */
+export const UPLOADS_AT_ONCE = 3
+/**
+ * An exchange fails when nothing of it has moved for so long: its answer has not begun, a held one's so long after its
+ * hold, or goes on no more. An upload has a millisecond more for each byte of its body.
+ */
 export const EXCHANGE_DEADLINE_MS = 15_000
 
 /** A request waits so long for its response. */

@@ -11,6 +11,8 @@ export interface Hello {
   readonly key: string
   /** Number of the last packet that the channel has heard in this session. */
   readonly heard: number
+  /** How much of the packet behind it the channel has heard, in units of `cutPacket`. */
+  readonly part?: number | undefined
   /** Number of the last packet of the channel that the hub has acknowledged. With `heard`, tells a new session from a lost one. */
   readonly acked: number
   /** Above 0 the hello takes: the link becomes the session's current one if no later turn was obeyed. 0 only probes. */
@@ -34,6 +36,10 @@ export interface Welcome {
   readonly hub: string
   /** Number of the last packet that the hub has heard in this session. */
   readonly heard: number
+  /** How much of the packet behind it the hub has heard. */
+  readonly part?: number | undefined
+  /** Number of the last packet that the hub has said, where the channel has not heard it. */
+  readonly said?: number | undefined
   /** Whether this link is now the current one: the hello took and its turn was obeyed. */
   readonly attached: boolean
   /** Whether the session existed before. */
@@ -52,6 +58,7 @@ export interface Welcome {
 export interface Take {
   readonly turn: number
   readonly heard: number
+  readonly part?: number | undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -83,6 +90,7 @@ export function readHello(packet: string): Hello {
     id,
     key,
     heard: count(fields, "heard"),
+    part: partOf(fields),
     acked: count(fields, "acked"),
     turn: count(fields, "turn"),
     auth,
@@ -96,13 +104,15 @@ export function readHello(packet: string): Hello {
 export function readWelcome(packet: string): Welcome {
   const fields = readFields(packet, "w")
   for (const name of ["heard", "speakMs", "patienceMs", "maxPayloadBytes"]) count(fields, name)
+  partOf(fields)
+  if (fields["said"] !== undefined) count(fields, "said")
   return fields as unknown as Welcome // the figures are checked, the rest is for people or read as a flag
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. */
 export function readTake(packet: string): Take {
   const fields = readFields(packet, "t")
-  return { turn: count(fields, "turn"), heard: count(fields, "heard") }
+  return { turn: count(fields, "turn"), heard: count(fields, "heard"), part: partOf(fields) }
 }
 
 /** Why it ends, and which hub says so. @throws EverwireError `protocol-error` on any other shape. */
@@ -142,6 +152,11 @@ function count(fields: Fields, name: string): number {
     throw protocolError(`a handshake whose "${name}" is no safe unsigned integer`)
   }
   return value
+}
+
+/** Absent where nothing is in parts. */
+function partOf(fields: Fields): number | undefined {
+  return fields["part"] === undefined ? undefined : count(fields, "part")
 }
 
 /** Ids and keys: 128 bits or more in URL-safe characters, and short enough to index by. */

@@ -15,6 +15,8 @@ export interface Link {
   readonly name: string
   /** Whether what goes alone costs an exchange of its own, as it does over HTTP: acks that go alone are rarer then. */
   readonly exchanges?: boolean
+  /** Whether what is sent may have to wait for its turn: for the other end to ask for more, or for an answer. */
+  readonly polled?: boolean
   send(batch: Batch): void
   /** Ends the link and tells the other end why, as far as the wire allows. */
   close(closing: Closing): void
@@ -32,6 +34,11 @@ export interface LinkSink {
   closed(closing: Closing): void
   /** `bufferedBytes` has fallen after it was worth waiting for. */
   writable(): void
+  /**
+   * Bytes have come down that are no batch yet: a piece of the answer to a poll, or the answer that a stream begins with.
+   * A transport that can tell says so, because a slow link is not dead while they come.
+   */
+  moved?(): void
   /**
    * What a transport may put into the answer to a batch it was brought, where it answers anyway: an ack, which may overtake
    * what was sent and may be lost. Undefined when there is none.

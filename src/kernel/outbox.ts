@@ -1,155 +1,96 @@
 import { type Batch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "./defaults.ts"
-
-/** Packets in the order in which they were said. Outboxes refer to parts of it, so that what is said to many is kept once. */
-export class Log {
-  list: Packet[] = []
-  #bytes = 0
-
-  /**
-   * Takes a packet, and answers the list whose last it is. A list is short, because whoever needs one packet of it keeps
-   * all of them alive; a large packet has one to itself.
-   */
-  append(packet: Packet): readonly Packet[] {
-    if (this.#bytes + costOf(packet) > BATCH_BYTES) this.clear()
-    this.#bytes += costOf(packet)
-    this.list.push(packet)
-    return this.list
-  }
-
-  /** Begins a new list. */
-  clear(): void {
-    this.list = []
-    this.#bytes = 0
-  }
-}
-
-/** Packets that were said one after another, of one list. */
-class Run {
-  /** The list, or the text that carried all of it: what left in one piece is held in one. */
-  held: readonly Packet[] | string
-  /** Number of the packet that is first in the list, whether it was said here or not. */
-  readonly base: number
-  /** Number of the last packet. */
-  end = 0
-  next: Run | undefined
-
-  constructor(list: readonly Packet[], base: number) {
-    this.held = list
-    this.base = base
-  }
-
-  packet(number: number): Packet {
-    if (typeof this.held === "string") this.held = this.held.split("\n")
-    return this.held[number - this.base] ?? ""
-  }
-}
-
-const NOTHING: readonly Packet[] = []
-
-/** What was joined last, and to what: after a burst of broadcasts one session after another has the same to join. */
-let lastPackets = NOTHING
-let lastBatch: Batch = ""
+import { cutPacket } from "./fragment.ts"
 
 /**
  * What was said and not yet acknowledged, and how much of it the current link has been handed. The nth packet ever pushed
- * is number n. It holds references: a broadcast costs one payload however many outboxes keep it.
+ * is number n.
  */
-export class Outbox {
+export interface Outbox {
   /** Highest number ever said. */
-  said = 0
+  readonly said: number
   /** Highest number the other side has acknowledged. */
-  acked = 0
-  /** Number of the last packet handed to the current link. */
-  cursor = 0
+  readonly acked: number
+  /** Number of the last packet handed to the current link whole. */
+  readonly cursor: number
+  /** How much of the packet behind it the link has been handed, or need not be: in units of {@link cutPacket}. */
+  readonly part: number
   /** Bytes held, with a fixed overhead per packet. */
-  bytes = 0
-  /** Holds the first packet that is not acknowledged, or is used up and the next one does. */
-  #first = new Run(NOTHING, 0)
-  #last = this.#first
-  /** Holds the packet behind the cursor, or one after it does. */
-  #current = this.#first
-  /** What was said to this session alone. */
-  readonly #log = new Log()
+  readonly bytes: number
+  /** `list` and `place`: for a broadcast, the shared list that already holds the packet, and its index there. */
+  push(packet: Packet, list?: readonly Packet[], place?: number): void
+  /**
+   * Hands on what is behind the cursor, as a batch of about `maxBytes` at most and no more than `BATCH_BYTES` unless it is
+   * one packet: of a packet larger than `maxBytes` the next part.
+   */
+  next(maxBytes: number): Batch
+  /** Moves the cursor behind the packet of this number, which is acknowledged or still here, or into the next one. */
+  seek(number: number, part?: number): void
+  /** Forgets everything up to this number, which was said. Older acks than the last are no news. */
+  ack(number: number): void
+  /** Every packet that is not acknowledged, oldest first. */
+  unacknowledged(): Iterable<Packet>
+}
 
-  /** `list` and `place`: where another log has the packet already. */
-  push(packet: Packet, list = this.#log.append(packet), place = list.length - 1): void {
-    const base = ++this.said - place
-    const last = this.#last
-    if (last.held !== list || last.base !== base) this.#last = last.next = new Run(list, base)
-    this.#last.end = this.said
+/** The next part of a packet behind a cursor; undefined when the packet fits whole and none of it has been handed on. */
+export function nextPart(packet: Packet, from: number, maxBytes: number): [batch: Batch, end: number] | undefined {
+  const size = sizeOf(packet)
+  if (from === 0 && size <= maxBytes) return undefined
+  const part = cutPacket(packet, from, from + maxBytes)
+  const end = from + sizeOf(part) - 1
+  return [encodeBatch([part]), end < size ? end : 0]
+}
+
+/** The outbox of one session that shares nothing with others. */
+export class ListOutbox implements Outbox {
+  said = 0
+  acked = 0
+  cursor = 0
+  part = 0
+  bytes = 0
+  /** Those behind `acked`. */
+  readonly #packets: Packet[] = []
+
+  push(packet: Packet): void {
+    this.#packets.push(packet)
+    this.said++
     this.bytes += costOf(packet)
   }
 
-  /** Hands on what is behind the cursor, as a batch of no more than `BATCH_BYTES` unless one packet is larger. */
-  next(): Batch {
-    const packet = this.#peek()
-    const run = this.#current
-    const number = ++this.cursor
-    if (number === this.said && typeof packet === "string") return packet
-    const packets = [packet]
-    for (let bytes = sizeOf(packet); this.cursor < this.said; this.cursor++) {
-      const packet = this.#peek()
-      bytes += sizeOf(packet) + 1
-      if (bytes > BATCH_BYTES) break
-      packets.push(packet)
+  next(maxBytes: number): Batch {
+    const first = this.cursor - this.acked
+    const part = nextPart(this.#packets[first] ?? "", this.part, maxBytes)
+    if (part !== undefined) {
+      this.part = part[1]
+      if (this.part === 0) this.cursor++
+      return part[0]
     }
-    const batch = join(packets)
-    if (run.held === this.#log.list && run.base === number && run.end === this.cursor && typeof batch === "string") {
-      run.held = batch
-      this.#log.clear()
+    let bytes = sizeOf(this.#packets[first] ?? "")
+    while (++this.cursor < this.said) {
+      bytes += sizeOf(this.#packets[this.cursor - this.acked] ?? "") + 1
+      if (bytes > Math.min(maxBytes, BATCH_BYTES)) break
     }
-    return batch
+    return encodeBatch(this.#packets.slice(first, this.cursor - this.acked))
   }
 
-  /** Moves the cursor behind the packet of this number, which is acknowledged or still here. */
-  seek(number: number): void {
+  seek(number: number, part = 0): void {
     this.cursor = number
-    this.#current = this.#first
+    const packet = this.#packets[number - this.acked]
+    this.part = packet !== undefined && part < sizeOf(packet) ? part : 0
   }
 
-  /** Forgets everything up to this number, which was said. Older acks than the last are no news. */
   ack(number: number): void {
-    let run = this.#first
-    while (this.acked < number) {
-      if (this.acked === run.end && run.next) run = this.#first = run.next
-      if (typeof run.held === "string" && run.end <= number) {
-        // As for each of its packets: a line feed stands between two of them.
-        this.bytes -= costOf(run.held) + (run.end - run.base) * (PACKET_OVERHEAD_BYTES - 1)
-        this.acked = run.end
-      } else this.bytes -= costOf(run.packet(++this.acked))
-    }
-    if (this.cursor <= this.acked) this.seek(this.acked)
-    if (this.acked === this.said) {
-      run.held = NOTHING
-      this.#log.clear()
-    }
+    for (const packet of this.#packets.splice(0, Math.max(0, number - this.acked))) this.bytes -= costOf(packet)
+    this.acked = Math.max(number, this.acked)
+    if (this.cursor <= this.acked) this.seek(this.acked, this.cursor === this.acked ? this.part : 0)
   }
 
-  /** Every packet that is not acknowledged, oldest first. */
-  *unacknowledged(): Generator<Packet> {
-    let run = this.#first
-    for (let number = this.acked + 1; number <= this.said; number++) {
-      while (number > run.end && run.next) run = run.next
-      yield run.packet(number)
-    }
-  }
-
-  /** The packet behind the cursor. */
-  #peek(): Packet {
-    while (this.cursor >= this.#current.end && this.#current.next) this.#current = this.#current.next
-    return this.#current.packet(this.cursor + 1)
+  unacknowledged(): Iterable<Packet> {
+    return this.#packets
   }
 }
 
-function join(packets: readonly Packet[]): Batch {
-  if (packets.length !== lastPackets.length || packets.some((packet, index) => packet !== lastPackets[index])) {
-    lastPackets = packets
-    lastBatch = encodeBatch(packets)
-  }
-  return lastBatch
-}
-
-function costOf(packet: Packet): number {
+/** What a packet counts in an outbox. */
+export function costOf(packet: Packet): number {
   return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }

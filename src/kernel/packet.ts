@@ -13,6 +13,8 @@ export const KINDS = {
   r: { title: "response", numbered: true },
   x: { title: "failure", numbered: true },
   c: { title: "cancel", numbered: true },
+  e: { title: "last part", numbered: true },
+  f: { title: "part", numbered: false },
   n: { title: "position", numbered: false },
   a: { title: "ack", numbered: false },
   p: { title: "probe", numbered: false },
@@ -25,7 +27,7 @@ export const KINDS = {
 /** First character of a packet that counts. */
 export type NumberedKind = "m" | "q" | "r" | "x" | "c"
 
-/** Whether packets of this kind count. */
+/** Whether packets of this kind count, and stand for themselves. (The last part of a packet counts for the packet.) */
 export function isNumbered(kind: string): kind is NumberedKind {
   return kind === "m" || kind === "q" || kind === "r" || kind === "x" || kind === "c"
 }

@@ -12,12 +12,18 @@ export interface Moments {
   owedSince: number
   /** Since when something said has been waiting, with no ack making progress; behind a doubt, since the link began. */
   waitingSince: number
+  /** Whether something must come: the rest of a packet, or what the welcome said there was. */
+  expects: boolean
   /** When the unanswered probe left. */
   probedAt: number
   /** How long that probe may take. */
   probeMs: number
   /** Smoothed round trip. */
   rttMs: number
+  /** When the line will have gone in which the last probe of the other side stood on its way. */
+  lineUntil: number
+  /** When something last came that was no batch yet. */
+  movedAt: number
   /** Doubts in a row without progress: each doubles the patience, so that a slow wire is not taken for a dead one for ever. */
   doubts: number
 }
@@ -46,10 +52,14 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
   }
   consider(m.heardAt + s.patienceMs, s.prober ? "doubt" : "hang-up")
   if (s.prober) {
+    const quietMs = UNACKNOWLEDGED_MS * doubling(m)
     if (m.probedAt === Number.POSITIVE_INFINITY) {
-      consider(m.waitingSince + scaled(UNACKNOWLEDGED_MS, m), "probe")
+      consider((m.expects ? Math.min(m.waitingSince, m.heardAt) : m.waitingSince) + quietMs, "probe")
     } else {
-      consider(m.probedAt + m.probeMs, "doubt")
+      // A slow link is not dead: the answer may stand in a line as long as probes of the other side did, or behind a batch
+      // that is coming. Whatever else comes, without an answer it may be the way there that is dead.
+      const answerMs = Math.max(m.probeMs, 3 * (m.lineUntil - m.probedAt))
+      consider(Math.max(m.probedAt + answerMs, m.movedAt + quietMs), "doubt")
     }
   }
   return { at, due }
@@ -57,9 +67,9 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
 
 /** How long a probe sent now may take. */
 export function probePatience(m: Moments): number {
-  return scaled(PROBE_MS, m)
+  return Math.max(PROBE_MS, 4 * m.rttMs) * doubling(m)
 }
 
-function scaled(floorMs: number, m: Moments): number {
-  return Math.max(floorMs, 4 * m.rttMs) * 2 ** Math.min(m.doubts, 5)
+function doubling({ doubts }: Moments): number {
+  return 2 ** Math.min(doubts, 5)
 }

@@ -1,10 +1,22 @@
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "./codec.ts"
-import { BATCH_BYTES, EXCHANGE_ACKS, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, NUDGE_MS, RIDE_BYTES } from "./defaults.ts"
+import {
+  BATCH_BYTES,
+  EXCHANGE_ACKS,
+  FIRST_BATCH_BYTES,
+  HIGH_WATER_BYTES,
+  LINK_BUFFER_BYTES,
+  MAX_OUTBOX_BYTES,
+  NUDGE_MS,
+  PACE_BYTES,
+  RIDE_BYTES,
+  UNACKNOWLEDGED_MS,
+} from "./defaults.ts"
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
-import { Outbox } from "./outbox.ts"
+import { ListOutbox, type Outbox } from "./outbox.ts"
+import { Pace } from "./pace.ts"
 import { isNumbered, kindOf, readCount } from "./packet.ts"
 import type { Due, PulseSettings } from "./pulse.ts"
 import { Watch, type WatchHost } from "./watch.ts"
@@ -31,6 +43,14 @@ export interface SessionSettings extends PulseSettings {
   readonly ackBytes: number
   /** The outbox takes no more above this. */
   readonly maxOutboxBytes?: number | undefined
+  /** A packet that comes in parts may be so large. */
+  readonly maxPacketBytes?: number | undefined
+}
+
+/** How far a side has heard: the number of the last packet, and how much of the one behind it. */
+export interface Heard {
+  readonly heard: number
+  readonly part?: number | undefined
 }
 
 /** The link that is current, and how far the two sides have told each other where they are on it. */
@@ -40,7 +60,19 @@ interface Current {
   positioned: boolean
   /** Number of the next packet heard on this link, once the other side has stated it. */
   expected: number | undefined
+  /** How much of that packet came on this link, or was skipped because it was heard before. */
+  part: number
+  /** How far this clock was ahead of the other side's when a probe was quickest, and when the last one came. */
+  leastMs: number
+  probedAt: number
 }
+
+/** A link on which nothing has come. */
+const UNHEARD = { expected: undefined, part: 0, leastMs: Number.POSITIVE_INFINITY, probedAt: 0 }
+/** Two clocks drift apart by less than a part in so many. */
+const DRIFT = 4_096
+/** A line that seems longer is more likely the sleep of a machine. */
+const LONGEST_LINE_MS = 2_500
 
 /**
  * The ordered, reliable, resumable conversation inside both Channel and Peer. It is synchronous, symmetric and owns no
@@ -51,7 +83,7 @@ export class Session implements WatchHost, Flushable {
   readonly #clockwork: Clockwork
   readonly #host: SessionHost
   #settings: SessionSettings
-  readonly #outbox = new Outbox()
+  readonly #outbox: Outbox
   readonly #inbox = new Inbox()
   /** Undefined while there is no link, null when the session has ended: then there is none for ever. */
   #current: Current | undefined | null
@@ -65,20 +97,30 @@ export class Session implements WatchHost, Flushable {
   #flushing = false
   /** What was acknowledged beside the link, until the link has said it too. */
   #ackedBeside: number | undefined
-  /** Token of the probe in flight, or of the last one. */
+  /** Token of the last probe of any kind, and of the last one by which the link is judged. */
+  #token = 0
   #probe = 0
+  /** Number of the last packet that the other side is known to have said. */
+  #promised = 0
+  /** Made when there is first much to say. */
+  #pace: Pace | undefined
   readonly #watch: Watch
 
-  constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings) {
+  constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings, outbox: Outbox = new ListOutbox()) {
     this.#clockwork = clockwork
     this.#host = host
     this.#settings = settings
+    this.#outbox = outbox
     this.#watch = new Watch(clockwork, settings, this)
   }
 
   /** Highest number heard and delivered. */
   get heard(): number {
     return this.#inbox.heard
+  }
+  /** How much has been heard of the packet behind it. */
+  get part(): number | undefined {
+    return this.#inbox.part || undefined
   }
   /** Highest number said. */
   get said(): number {
@@ -91,6 +133,15 @@ export class Session implements WatchHost, Flushable {
   /** Bytes said and not acknowledged, with overhead. */
   get bufferedBytes(): number {
     return this.#outbox.bytes
+  }
+  /** Whether no more waits than the link carries in about a second. */
+  get hasRoom(): boolean {
+    const { maxOutboxBytes = MAX_OUTBOX_BYTES } = this.#settings
+    return this.#outbox.bytes < Math.min(this.#pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
+  }
+  /** Bytes held for the other side, and of it. */
+  get heldBytes(): number {
+    return this.#outbox.bytes + this.#inbox.part
   }
   /** Smoothed round trip in milliseconds; 0 until measured. */
   get rttMs(): number {
@@ -149,25 +200,39 @@ export class Session implements WatchHost, Flushable {
   }
 
   /**
-   * Makes this link the current one. The other side has heard everything up to `heard`; what follows is replayed, unless
-   * it rode with the hello (up to `sent`). `opening` leads the first batch.
+   * Makes this link the current one. The other side has heard so far; what follows is replayed, unless it rode with the
+   * hello (up to `sent`). `opening` leads the first batch.
    *
    * @throws EverwireError `protocol-error` when the other side claims to have heard what was never said.
    */
-  attach(link: Link, heard: number, sent = heard, opening?: string): void {
+  attach(link: Link, { heard, part }: Heard, sent = heard, opening?: string): void {
     if (this.ended) return
     if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
-    if (this.#progress(heard)) this.#watch.progressed(this.#outbox.said > heard)
+    const isNews = this.#progress(heard)
+    if (isNews) this.#watch.progressed(this.#outbox.said > heard)
     this.rode(sent)
     const cursor = Math.max(sent, this.#outbox.acked)
-    this.#outbox.seek(cursor)
+    this.#outbox.seek(cursor, cursor === heard ? part : 0)
     // Taken once more, a link still brings what was sent on it before the take.
-    const expected = this.#current?.link === link ? this.#current.expected : undefined
-    this.#current = { link, positioned: false, expected }
+    const before = this.#current?.link === link ? this.#current : UNHEARD
+    this.#current = { ...before, link, positioned: false }
+    this.#pace?.linked()
     this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
     this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst)
     this.#flush()
+    if (isNews) this.#host.answered(true)
+  }
+
+  /**
+   * What a welcome tells: that the other side has said so much, which must come; and that a round trip takes no longer than
+   * this, which is believed until one was measured.
+   */
+  welcomed(said: number, rttMs: number): void {
+    this.#promised = said
+    // What took longer than that was most likely held up, and is no round trip.
+    this.#watch.dialed(Math.min(rttMs, UNACKNOWLEDGED_MS))
+    this.#expect()
   }
 
   /** New figures, from a welcome. */
@@ -187,14 +252,22 @@ export class Session implements WatchHost, Flushable {
     for (const packet of packets) {
       const kind = kindOf(packet)
       if (isNumbered(kind)) this.#hearNumbered(link, packet)
+      else if (kind === "f" || kind === "e") this.#hearNumbered(link, packet, kind)
       else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
-      else if (kind === "p") this.#answerProbe(link, packet.slice(1))
+      else if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))
       else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
       else if (this.link !== link) continue
       else if (kind === "a") this.#hearAck(packet)
       else this.#hearPosition(packet)
     }
-    if (this.#inbox.owedPackets > 0 && this.link === link) this.#owe()
+    if (this.link !== link) return
+    this.#expect()
+    if (this.#inbox.owedPackets > 0) this.#owe()
+  }
+
+  /** Something came on this link that is no batch yet. */
+  moved(link: Link): void {
+    if (this.link === link) this.#watch.heardAt = this.#watch.movedAt = this.#clockwork.now()
   }
 
   /** What has been heard, for an answer that goes on this link anyway. Undefined when it is not the current one. */
@@ -237,7 +310,8 @@ export class Session implements WatchHost, Flushable {
   probe(limitMs = NUDGE_MS): void {
     if (!this.link || this.#watch.probing) return
     this.#watch.probed(this.#clockwork.now(), limitMs)
-    this.#lead(`p${++this.#probe}`)
+    this.#probe = ++this.#token
+    this.#lead(`p${this.#token}`)
     this.#flush()
   }
 
@@ -288,8 +362,15 @@ export class Session implements WatchHost, Flushable {
     if (!current) return
     const now = this.#clockwork.now()
     this.#rideAck(now)
-    while (this.#outbox.cursor < this.#outbox.said && current.link.bufferedBytes < LINK_BUFFER_BYTES) {
-      this.#send(current.link, this.#nextBatch(current, now), now)
+    const { link } = current
+    const outbox = this.#outbox
+    if (outbox.bytes > PACE_BYTES) this.#pace ??= new Pace()
+    const pace = this.#pace
+    pace?.begin(link, this.#watch.lineUntil - now, now)
+    this.#mark(now)
+    while (outbox.cursor < outbox.said && link.bufferedBytes < LINK_BUFFER_BYTES && !pace?.isFull(outbox.bytes)) {
+      this.#send(link, this.#nextBatch(current, now), now)
+      this.#mark(now)
       this.#watch.waits(now)
     }
     const leading = this.#takeLeading()
@@ -302,15 +383,23 @@ export class Session implements WatchHost, Flushable {
    * ack along.
    */
   #nextBatch(current: Current, now: number): Batch {
-    const position = current.positioned ? undefined : `n${this.#outbox.cursor + 1}`
+    const outbox = this.#outbox
+    const position = current.positioned ? undefined : `n${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
     const leading = this.#takeLeading(position)
     current.positioned = true
-    const batch = this.#outbox.next()
-    this.rode(this.#outbox.cursor)
+    const batch = outbox.next(this.#pace?.partBytes ?? FIRST_BATCH_BYTES)
+    this.#pace?.handed(sizeOf(batch))
+    this.rode(outbox.cursor)
     if (leading === undefined) return batch
     if (position || sizeOf(batch) < BATCH_BYTES) return joinBatches([leading, batch])
     this.#send(current.link, leading, now)
     return batch
+  }
+
+  /** Has the link measured by what is handed on next, when that is due. */
+  #mark(now: number): void {
+    if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now))
+      this.#lead(`p${++this.#token},${Math.floor(now)}`)
   }
 
   #send(link: Link, batch: Batch, now: number): void {
@@ -351,10 +440,10 @@ export class Session implements WatchHost, Flushable {
     if (this.#owesPart(1)) {
       this.#acking = true
       this.#flushSoon()
-      // A flow that only comes down is acknowledged by count; whether that goes up is asked as often as otherwise.
-      const { prober, ackMs } = this.#settings
-      if (prober && this.#watch.unprobedFor(this.#clockwork.now()) >= ackMs) this.probe()
     } else this.#watch.owes()
+    // What only comes down may be acknowledged by count or in answers; whether that goes up is asked as often as otherwise.
+    const { prober, ackMs } = this.#settings
+    if (prober && this.#watch.unprobedFor(this.#clockwork.now()) >= ackMs) this.probe()
   }
 
   /** Whether so large a part of what makes an ack due has been heard. */
@@ -365,30 +454,60 @@ export class Session implements WatchHost, Flushable {
     return owedPackets >= least * ackPackets || owedBytes >= least * ackBytes
   }
 
-  #answerProbe(link: Link, token: string): void {
-    readCount(token)
-    if (this.link === link) {
-      this.#lead(`a${this.#inbox.heard},${token}`)
+  #answerProbe(link: Link, [token = "", clock]: readonly string[]): void {
+    const current = this.#current
+    let ack = `a${this.#inbox.heard},${readCount(token)}`
+    if (current?.link === link) {
+      if (clock !== undefined) ack += `,${this.#queueOf(current, readCount(clock))}`
+      this.#lead(ack)
       this.#settleAck()
       this.#flushSoon()
     } else {
-      link.send(`a${this.#inbox.heard},${token}`)
+      link.send(ack)
     }
   }
 
-  #hearNumbered(link: Link, packet: Packet): void {
+  /** Whether something must come: what was promised, or the rest of a packet. */
+  #expect(): void {
+    const { heard, part } = this.#inbox
+    this.#watch.expect(part > 0 || heard < this.#promised)
+  }
+
+  /** For how long a probe stood in line that left when the other side's clock showed this: longer than the quickest took. */
+  #queueOf(current: Current, clock: number): number {
+    const now = this.#clockwork.now()
+    // The two clocks may drift apart by so much.
+    current.leastMs = Math.min(now - clock, current.leastMs + (now - current.probedAt) / DRIFT)
+    current.probedAt = now
+    const queueMs = Math.floor(now - clock - current.leastMs)
+    this.#watch.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
+    return queueMs
+  }
+
+  /** Hears a numbered packet, or a part of one. */
+  #hearNumbered(link: Link, packet: Packet, part?: "e" | "f"): void {
     const current = this.#current
     if (current?.link !== link) return
-    if (current.expected === undefined) throw protocolError("a numbered packet before its position")
-    if (this.#inbox.accept(current.expected++, sizeOf(packet))) this.#host.deliver(packet)
+    const { expected } = current
+    const inbox = this.#inbox
+    if (expected === undefined) throw protocolError("a numbered packet before its position")
+    let whole: Packet | undefined = packet
+    if (part !== undefined) {
+      whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)
+      current.part += sizeOf(packet) - 1
+      if (part === "f") return
+    } else if (current.part > 0) throw protocolError("a packet inside another")
+    current.part = 0
+    current.expected = expected + 1
+    if (!inbox.accept(expected, sizeOf(packet)) || whole === undefined) return
+    if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("parts of an unknown kind of packet")
+    this.#host.deliver(whole)
   }
 
   #hearAck(packet: string): void {
     const comma = packet.indexOf(",")
     const heard = this.#readHeard(packet.slice(1, comma < 0 ? undefined : comma))
-    const token = comma < 0 ? 0 : readCount(packet.slice(comma + 1))
-    const answered = token > 0 && token === this.#probe
-    if (answered) this.#watch.answered(this.#outbox.said > heard)
+    const answered = comma >= 0 && this.#hearAnswer(packet.slice(comma + 1), this.#outbox.said > heard)
     // What was acknowledged beside the link already is progress all the same when the link says it.
     const isNews = this.#progress(heard) || heard === this.#ackedBeside
     if (isNews) {
@@ -399,6 +518,18 @@ export class Session implements WatchHost, Flushable {
     if (this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
   }
 
+  /** The token of a probe, and for how long that stood in line. Answers whether it tells that the link works. */
+  #hearAnswer(answer: string, waits: boolean): boolean {
+    const [token = 0, stoodMs = 0] = answer.split(",").map(readCount)
+    if (token > 0 && token === this.#probe) {
+      this.#watch.answered(waits)
+      return true
+    }
+    const rttMs = this.#pace?.answered(token, stoodMs, this.#clockwork.now())
+    if (rttMs !== undefined) this.#watch.took(rttMs, waits)
+    return rttMs !== undefined
+  }
+
   #readHeard(digits: string): number {
     const heard = readCount(digits)
     if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
@@ -406,9 +537,12 @@ export class Session implements WatchHost, Flushable {
   }
 
   #hearPosition(packet: string): void {
-    const number = readCount(packet.slice(1))
-    if (number === 0 || number > this.#inbox.heard + 1) throw protocolError("a position beyond what was heard")
-    if (this.#current) this.#current.expected = number
+    const [number = 0, part = 0] = packet.slice(1).split("+").map(readCount)
+    const { heard, part: heardPart } = this.#inbox
+    if (number === 0 || number > heard + 1 || (number > heard && part > heardPart)) {
+      throw protocolError("a position beyond what was heard")
+    }
+    if (this.#current) Object.assign(this.#current, { expected: number, part })
   }
 
   #progress(heard: number): boolean {
@@ -416,6 +550,7 @@ export class Session implements WatchHost, Flushable {
     // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
     if (this.#current && this.#outbox.cursor < heard) this.#current.positioned = false
     this.#outbox.ack(heard)
+    if (this.#outbox.bytes === 0) this.#pace?.settled()
     return true
   }
 }

@@ -21,11 +21,16 @@ export class Watch implements Alarm, Moments {
   heardAt = 0
   owedSince = NEVER
   waitingSince = NEVER
+  expects = false
+  lineUntil = 0
+  movedAt = 0
   probedAt = NEVER
   probeMs = 0
   rttMs = 0
   doubts = 0
   slot: Slot | undefined
+  /** `rttMs` as probes showed it, on this link or one before. */
+  #measuredMs = 0
   /** When the last probe left, answered or not. */
   #probedLastAt = 0
   /** Whether there is a link to watch. */
@@ -69,6 +74,9 @@ export class Watch implements Alarm, Moments {
     this.heardAt = now
     this.probedAt = NEVER
     this.waitingSince = waiting || this.doubts > 0 ? now : NEVER
+    this.lineUntil = 0
+    this.doubts = Math.min(this.doubts, 1)
+    this.#probedLastAt = now
     this.#watching = true
     this.#arm()
   }
@@ -80,12 +88,24 @@ export class Watch implements Alarm, Moments {
     this.#clockwork.clear(this)
   }
 
+  /** The link took so long to be welcomed: until a probe was answered on it, a round trip may take as long. */
+  dialed(rttMs: number): void {
+    this.rttMs = Math.max(this.#measuredMs, rttMs)
+  }
+
   spoke(now: number): void {
     this.spokeAt = now
   }
 
   heard(now: number): void {
     this.heardAt = now
+  }
+
+  /** Whether something must come. */
+  expect(expects: boolean): void {
+    if (expects === this.expects) return
+    this.expects = expects
+    this.#arm()
   }
 
   /** An ack is owed. */
@@ -107,9 +127,10 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** An ack told something new. `waiting`: there is more that is not acknowledged. */
+  /** An ack told something new, so a probe in flight need not. `waiting`: there is more that is not acknowledged. */
   progressed(waiting: boolean): void {
     this.doubts = 0
+    this.probedAt = NEVER
     this.waitingSince = waiting ? this.#clockwork.now() : NEVER
   }
 
@@ -120,14 +141,16 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** The probe in flight was answered. `waiting`: something said is still not acknowledged. */
+  /** The last probe was answered. `waiting`: something said is still not acknowledged. */
   answered(waiting: boolean): void {
-    if (this.probedAt === NEVER) return
-    const now = this.#clockwork.now()
-    const rttMs = now - this.probedAt
-    this.rttMs = this.rttMs === 0 ? rttMs : (7 * this.rttMs + rttMs) / 8
+    this.took(this.#clockwork.now() - this.#probedLastAt, waiting)
+  }
+
+  /** A probe was answered after so long. */
+  took(rttMs: number, waiting: boolean): void {
+    this.rttMs = this.#measuredMs = this.rttMs === 0 ? rttMs : (this.rttMs + rttMs) / 2
     this.probedAt = NEVER
-    this.waitingSince = waiting ? now : NEVER
+    this.waitingSince = waiting ? this.#clockwork.now() : NEVER
   }
 
   /** Judged by the clock: after a sleep or in a throttled tab the first ring already concludes rightly. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
-import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
+import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 
 /**
@@ -32,7 +32,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, clockwork: 
   })
 }
 
-/** A body that is being read, until it is whole or its deadline has passed. */
+/** A body that is being read, until it is whole or has stopped moving. */
 class Reading implements Alarm {
   slot: Slot | undefined
   readonly #maxBytes: number
@@ -42,6 +42,8 @@ class Reading implements Alarm {
   /** What has come; undefined when it is settled, so that a request which is answered much later holds nothing of it. */
   #chunks: Buffer[] | undefined = []
   #bytes = 0
+  /** How many of them had come when the alarm was set. */
+  #bytesBefore = 0
 
   constructor(
     maxBytes: number,
@@ -53,7 +55,7 @@ class Reading implements Alarm {
     this.#clockwork = clockwork
     this.#resolve = resolve
     this.#reject = reject
-    clockwork.set(this, clockwork.now() + BODY_DEADLINE_MS)
+    this.#watch()
   }
 
   heard(chunk: Buffer): void {
@@ -72,7 +74,13 @@ class Reading implements Alarm {
   }
 
   ring(): void {
-    this.fail(new EverwireError("timeout", "the body did not end in time"))
+    if (this.#bytes - this.#bytesBefore >= BODY_PROGRESS_BYTES) this.#watch()
+    else this.fail(new EverwireError("timeout", "too little of the body came in time"))
+  }
+
+  #watch(): void {
+    this.#bytesBefore = this.#bytes
+    this.#clockwork.set(this, this.#clockwork.now() + BODY_DEADLINE_MS)
   }
 
   /** What had come, the first time. */

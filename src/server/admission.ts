@@ -181,7 +181,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
     if (entry === undefined) return
     this.#leave()
     this.#state = { stage: "admitted", entry }
-    if (hello.turn > 0) entry.heldBy(hello.holder)
+    if (hello.turn > 0 || known === undefined) entry.heldBy(hello.holder)
     const attached = hello.turn > entry.turn
     const speakMs = Math.min(this.#host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
     const welcome = writeWelcome({
@@ -189,6 +189,8 @@ export class Gate implements LinkSink, Alarm, Flushable {
       peer: entry.peer.id,
       hub: this.#host.hub,
       heard: entry.session.heard,
+      part: entry.session.part,
+      said: entry.session.said > hello.heard ? entry.session.said : undefined,
       attached,
       resumed: known !== undefined,
       speakMs,
@@ -196,12 +198,14 @@ export class Gate implements LinkSink, Alarm, Flushable {
       resumeMs: this.#host.resumeMs,
       maxPayloadBytes: this.#host.maxPayloadBytes,
     })
+    // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
+    this.#link.send(welcome)
     if (attached) {
-      entry.attach(this.#link, hello.heard, hello.turn, welcome)
+      entry.attach(this.#link, hello, hello.turn)
       if (speakMs < this.#host.settings.speakMs) entry.session.configure({ speakMs })
     } else {
-      this.#link.send(welcome)
-      entry.spare(this.#link)
+      entry.spare(this.#link, hello.holder)
+      if (known === undefined) entry.detached()
     }
     if (later.length > 0) entry.session.hear(this.#link, later)
   }
@@ -213,7 +217,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
       this.refuse(ended)
       return undefined
     }
-    if (hello.heard > 0 || hello.acked > 0 || hello.turn === 0 || hello.hub !== undefined) {
+    if (hello.heard > 0 || hello.acked > 0 || hello.hub !== undefined) {
       this.refuse(closing("session-unknown", "this hub does not know the session"))
       return undefined
     }

@@ -1,15 +1,16 @@
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { type Packet, sizeOf } from "../kernel/codec.ts"
-import { HIGH_WATER_BYTES, MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
+import { MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
 import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
-import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
+import { type Closing, closing, closingError, EverwireError, protocolError } from "../kernel/errors.ts"
 import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
 import type { Runtime } from "../kernel/runtime.ts"
-import { Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
+import { type Heard, Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
 import { Peer, type PeerHost, type Principal } from "./peer.ts"
 import type { Rooms } from "./rooms.ts"
+import { SharedOutbox } from "./shared-outbox.ts"
 
 /** What an entry needs of its hub. */
 export interface EntryHost {
@@ -31,9 +32,17 @@ export interface EntryHost {
   forget(entry: Entry, why: Closing): void
 }
 
+/** Somebody waits for room. */
+interface Waiting {
+  resolve(): void
+  reject(error: EverwireError): void
+}
+
 /** A link that was welcomed, and the moment it will be closed unless it is taken. */
 interface Spare {
   readonly link: Link
+  /** The channel that said hello on it. */
+  readonly holder: string | undefined
   readonly cancel: () => void
 }
 
@@ -58,6 +67,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
+  /** Who waits for room. */
+  #waiting: Waiting[] | undefined
   /** When the resume window has passed. */
   slot: Slot | undefined
 
@@ -67,7 +78,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.key = key
     this.principal = principal
     this.address = address
-    this.session = new Session(host.clockwork, this, host.settings)
+    this.session = new Session(host.clockwork, this, host.settings, new SharedOutbox())
     this.handlers = host.handlers
     this.peer = new Peer(host.runtime.id(), this)
   }
@@ -108,7 +119,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
       if (!(error instanceof EverwireError)) throw error
       return false
     }
-    return session.bufferedBytes < HIGH_WATER_BYTES
+    return session.hasRoom
   }
   context(): Peer {
     return this.peer
@@ -128,7 +139,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     const taken = closing("session-taken", "another channel has presented the key of this session", false)
     const { link } = this.session
     if (link !== undefined) this.session.linkLost(link)
-    for (const old of [...(this.#spares ?? []).map((spare) => spare.link), link]) {
+    const spares = this.#spares?.filter((spare) => spare.holder !== holder) ?? []
+    for (const old of [...spares.map((spare) => spare.link), link]) {
       if (old === undefined) continue
       this.#unspare(old)
       old.send(writeBye(taken, this.#host.hub))
@@ -138,19 +150,19 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   /** Keeps a welcomed link that is not the current one, until it is taken or its time is over. */
-  spare(link: Link): void {
+  spare(link: Link, holder = this.#holder): void {
     const cancel = this.#host.runtime.after(SPARE_LINK_MS, () => {
       this.#unspare(link)
       link.close(closing("superseded", "another link of this session is in use"))
     })
     this.#spares ??= []
-    this.#spares.push({ link, cancel })
+    this.#spares.push({ link, holder, cancel })
   }
 
   /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
-  attach(link: Link, heard: number, turn: number, opening?: string): void {
+  attach(link: Link, heard: Heard, turn: number): void {
     const before = this.session.link
-    this.session.attach(link, heard, heard, opening)
+    this.session.attach(link, heard)
     this.turn = turn
     this.#host.clockwork.clear(this)
     this.#unspare(link)
@@ -172,8 +184,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     clockwork.set(this, clockwork.now() + this.#host.windowMs(this))
   }
 
-  /** No link came back in the resume window. */
+  /** No link came back in the resume window; one that was welcomed may still be taken. */
   ring(): void {
+    if (this.#spares !== undefined && this.#spares.length > 0) {
+      const { clockwork } = this.#host
+      return clockwork.set(this, clockwork.now() + SPARE_LINK_MS)
+    }
     this.end(closing("session-expired", "no link came back in time"))
   }
 
@@ -193,6 +209,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     link?.send(writeBye(told, this.#host.hub))
     link?.close(told)
     this.#dispatch?.end(why)
+    this.#settleWaiting((waiting) => waiting.reject(closingError(why)))
     this.#host.forget(this, told)
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
     this.peer.ended({ undelivered, ...why }, (error) => this.failed(error, "listener"))
@@ -208,8 +225,10 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   control(link: Link, packet: string): void {
     switch (kindOf(packet)) {
       case "t": {
-        const { turn, heard } = readTake(packet)
-        if (turn > this.turn) this.attach(link, heard, turn)
+        const take = readTake(packet)
+        const spare = this.#spares?.find((spare) => spare.link === link)
+        if (spare?.holder !== undefined) this.heldBy(spare.holder)
+        if (take.turn > this.turn) this.attach(link, take, take.turn)
         return
       }
       case "b": {
@@ -238,7 +257,25 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   answered(): void {
+    if (this.#waiting !== undefined && this.session.hasRoom) this.#settleWaiting((waiting) => waiting.resolve())
     this.#host.progressed(this)
+  }
+
+  /** Resolves when there is room for more; rejects when the session ends first. */
+  writable(): Promise<void> {
+    const { session } = this
+    if (session.ended) return Promise.reject(new EverwireError("closed", "the peer is closed"))
+    if (session.hasRoom) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiting ??= []
+      this.#waiting.push({ resolve, reject })
+    })
+  }
+
+  #settleWaiting(settle: (waiting: Waiting) => void): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    for (const one of waiting ?? []) settle(one)
   }
 
   #unspare(link: Link): void {

@@ -12,7 +12,6 @@ import {
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
-import { Log } from "../kernel/outbox.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
@@ -25,6 +24,7 @@ import type { Peer } from "./peer.ts"
 import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
 import { answerExchange, type Routes, routeOf } from "./router.ts"
+import { Log } from "./shared-outbox.ts"
 import { createWebExchange } from "./web-exchange.ts"
 import { Wheel } from "./wheel.ts"
 
@@ -115,6 +115,7 @@ export class Hub<C extends Contract = AnyContract> {
         speakMs: options.speakMs ?? defaults.SPEAK_MS,
         patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
         maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
+        maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
       },
       closing: () => this.#closing,
       began: (entry) => this.#began(entry),

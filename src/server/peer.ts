@@ -38,6 +38,7 @@ export interface PeerHost {
   readonly address: string
   /** Answers whether there is room for more: not in a session that has ended, or ends because there is none. */
   tell(packet: Packet): boolean
+  writable(): Promise<void>
   end(why: Closing): void
 }
 
@@ -87,8 +88,9 @@ export class Peer<C extends Contract = AnyContract> {
   }
 
   /**
-   * Sends a message: delivered exactly once and in order within the session. Answers `false` when more than 1 MiB waits;
-   * above 16 MiB the peer is closed with `buffer-full`.
+   * Sends a message: delivered exactly once and in order within the session. Answers `false` when more waits to be
+   * acknowledged than the peer's link carries in about a second (4 KiB while its speed is not known): the message was
+   * taken, `writable()` tells when there is room. Above 16 MiB the peer is closed with `buffer-full`.
    *
    * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
    */
@@ -99,6 +101,15 @@ export class Peer<C extends Contract = AnyContract> {
   /** For the hub: sends a message that was encoded once for many peers. */
   sendEncoded(packet: Packet): boolean {
     return this.#host.tell(packet)
+  }
+
+  /**
+   * Resolves when there is room for `send` again. Rejects with an EverwireError when the peer closes first, or is closed.
+   *
+   * @example for (const chunk of chunks) if (!peer.send("chunk", chunk)) await peer.writable()
+   */
+  writable(): Promise<void> {
+    return this.#host.writable()
   }
 
   /** Asks the channel. @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ... */

@@ -75,7 +75,7 @@ export class Registry {
       this.#countAt = now + COUNT_MS
       this.#detachedBytes = 0
       for (const { session } of this.#entries.values()) {
-        if (session.link === undefined) this.#detachedBytes += session.bufferedBytes
+        if (session.link === undefined) this.#detachedBytes += session.heldBytes
       }
     }
     return this.#detachedBytes > this.#limits.maxDetachedBytes

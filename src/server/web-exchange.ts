@@ -1,5 +1,5 @@
 import { utf8 } from "../kernel/codec.ts"
-import { BODY_DEADLINE_MS } from "../kernel/defaults.ts"
+import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
@@ -41,17 +41,23 @@ export function createWebExchange(
 async function readBody(request: Request, maxBytes: number, runtime: Runtime): Promise<Uint8Array> {
   const reader = request.body?.getReader()
   if (reader === undefined) return new Uint8Array()
-  let late = false
-  const cancel = runtime.after(BODY_DEADLINE_MS, () => {
-    late = true
-    void reader.cancel().catch(() => {}) // a body that is broken already needs no cancelling
-  })
   const chunks: Uint8Array[] = []
   let bytes = 0
+  let late = false
+  const watch = (bytesBefore: number): (() => void) =>
+    runtime.after(BODY_DEADLINE_MS, () => {
+      if (bytes - bytesBefore >= BODY_PROGRESS_BYTES) {
+        cancel = watch(bytes)
+        return
+      }
+      late = true
+      void reader.cancel().catch(() => {}) // a body that is broken already needs no cancelling
+    })
+  let cancel = watch(0)
   try {
     for (;;) {
       const { done, value } = await reader.read()
-      if (late) throw new EverwireError("timeout", "the body did not end in time")
+      if (late) throw new EverwireError("timeout", "too little of the body came in time")
       if (done) return concat(chunks, bytes)
       bytes += value.length
       if (bytes > maxBytes) {

@@ -186,5 +186,10 @@ export interface FetchInit {
 export interface FetchAnswer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
+  /**
+   * The body as it comes. Where it is absent or null, `arrayBuffer` gives all of it at its end, and then the whole answer
+   * has to come in before its deadline.
+   */
+  readonly body?: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> } } | null
   arrayBuffer(): Promise<ArrayBuffer>
 }

@@ -1,4 +1,5 @@
 import { createChannel } from "everwire"
+import { createDuo } from "everwire/testing"
 import { afterEach, describe, expect, it } from "vitest"
 import { connect, disposeAll, nextOf, onDispose, startDuo, startHub } from "../support/hub-server.ts"
 
@@ -44,14 +45,13 @@ describe("flush", () => {
 })
 
 describe("back-pressure", () => {
-  it("shows as false from send above the high-water mark, until writable resolves", async () => {
+  it("shows as false from send above 4 KiB while the speed of the link is not known, until writable resolves", async () => {
     const { channel } = await startDuo()
-    const half = "x".repeat(MIB / 2)
-    expect(channel.send("large", half)).toBe(true)
-    expect(channel.send("large", half)).toBe(false)
-    expect(channel.bufferedBytes).toBeGreaterThan(MIB)
+    expect(channel.send("n", "x".repeat(3_000))).toBe(true)
+    expect(channel.send("n", "x".repeat(3_000))).toBe(false)
+    expect(channel.bufferedBytes).toBeGreaterThan(4_096)
     await channel.writable()
-    expect(channel.bufferedBytes).toBeLessThan(MIB)
+    expect(channel.bufferedBytes).toBeLessThan(6_000)
     await channel.flush()
     expect(channel.send("small")).toBe(true)
     await channel.writable()
@@ -59,10 +59,82 @@ describe("back-pressure", () => {
 
   it("shows on the peer too", async () => {
     const { peer } = await startDuo()
-    const half = "x".repeat(MIB / 2)
-    expect(peer.send("large", half)).toBe(true)
-    expect(peer.send("large", half)).toBe(false)
-    expect(peer.bufferedBytes).toBeGreaterThan(MIB)
+    expect(peer.send("n", "x".repeat(3_000))).toBe(true)
+    expect(peer.send("n", "x".repeat(3_000))).toBe(false)
+    expect(peer.bufferedBytes).toBeGreaterThan(4_096)
+    await peer.writable()
+    expect(peer.bufferedBytes).toBeLessThan(6_000)
+    expect(peer.send("small")).toBe(true)
+    await peer.writable()
+  })
+
+  it("shows later on a link that was seen to carry much", async () => {
+    const { channel, peer, runtime } = await createDuo()
+    for (const side of [channel, peer]) {
+      expect(side.send("n", "x".repeat(MIB / 2))).toBe(false)
+      await runtime.passUntil(() => side.bufferedBytes === 0, 1_000)
+      expect(side.send("n", "x".repeat(MIB / 4))).toBe(true)
+    }
+  })
+
+  it("shows above what the link carries in about a second", async () => {
+    const limits = { upBytesPerSecond: 125_000, downBytesPerSecond: 125_000 }
+    const { channel, peer, runtime } = await createDuo({ transports: ["websocket"], latencyMs: 50, limits })
+    for (const side of [channel, peer]) {
+      side.send("n", "x".repeat(MIB / 2))
+      await runtime.passUntil(() => side.bufferedBytes === 0, 20_000)
+      let said = 0
+      while (side.send("n", "x".repeat(1_000))) said += 1_000
+      expect(said).toBeGreaterThan(100_000)
+      expect(said).toBeLessThan(160_000)
+    }
+  })
+
+  it("shows above half of what the outbox takes, however much the link carries", async () => {
+    const { channel, runtime } = await createDuo({ channel: { maxOutboxBytes: 100_000 } })
+    for (const bytes of [90_000, 90_000, 90_000]) {
+      channel.send("n", "x".repeat(bytes))
+      await runtime.passUntil(() => channel.bufferedBytes === 0, 1_000)
+    }
+    expect(channel.send("n", "x".repeat(45_000))).toBe(true)
+    expect(channel.send("n", "x".repeat(10_000))).toBe(false)
+  })
+
+  it("on the peer's writable rejects with the code of the closing when the session ends first", async () => {
+    const { peer } = await createDuo()
+    peer.send("n", "x".repeat(MIB / 2))
+    const writable = peer.writable()
+    peer.close("enough")
+    await expect(writable).rejects.toMatchObject({ code: "closed", message: "enough" })
+  })
+
+  it("on the peer's writable rejects when no link comes back in time", async () => {
+    const { peer, runtime, network } = await createDuo()
+    network.block()
+    network.cut()
+    await runtime.pass(100)
+    peer.send("n", "x".repeat(MIB / 2))
+    const refused = expect(peer.writable()).rejects.toMatchObject({ code: "session-expired" })
+    await runtime.pass(300_000)
+    await refused
+  })
+
+  it("on the peer's writable rejects at once when the peer is closed", async () => {
+    const { peer } = await createDuo()
+    peer.close()
+    await expect(peer.writable()).rejects.toMatchObject({ code: "closed" })
+  })
+
+  it("on the peer's writable resolves for all who wait, once there is room", async () => {
+    const { peer, runtime } = await createDuo()
+    peer.send("n", "x".repeat(MIB / 2))
+    let resolved = 0
+    for (let n = 0; n < 3; n++) void peer.writable().then(() => resolved++)
+    await runtime.pass(5)
+    expect(resolved).toBe(0)
+    await runtime.passUntil(() => peer.bufferedBytes === 0, 1_000)
+    await runtime.pass(1)
+    expect(resolved).toBe(3)
   })
 
   it("ends on the channel with a throw: the message was not taken, everything before it was", async () => {
@@ -86,10 +158,12 @@ describe("back-pressure", () => {
     const { channel, peer } = await startDuo({ maxOutboxBytes: 10_000 })
     const closed = new Promise((resolve) => channel.onStatus((status, { closing }) => resolve([status, closing?.code])))
     const ended = nextOf<unknown>((listener) => peer.onClose(listener))
-    expect(peer.send("n", "x".repeat(5_000))).toBe(true)
+    expect(peer.send("n", "x".repeat(3_000))).toBe(true)
+    expect(peer.send("n", "x".repeat(3_000))).toBe(false)
+    expect(peer.closed).toBe(false)
     expect(peer.send("n", "x".repeat(5_000))).toBe(false)
     expect(peer.closed).toBe(true)
-    expect(await ended).toMatchObject({ code: "buffer-full", undelivered: 1 })
+    expect(await ended).toMatchObject({ code: "buffer-full", undelivered: 2 })
     expect(await closed).toEqual(["closed", "buffer-full"])
   })
 

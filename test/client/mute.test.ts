@@ -43,6 +43,23 @@ it("a wire that goes mute again is asked soon, also when only the hub has someth
   await expectDelivered(duo)
 })
 
+it("a wire that is mute behind its first welcome is asked in 2 s where that welcome tells of something that must come", async () => {
+  const { channel, peer, runtime, network } = await behindAMuteWebSocket()
+  peer.send("word", 1)
+  await runtime.pass(100)
+  const { dials } = network
+  expect(channel.transport).toBe("websocket")
+  expect(await runtime.passUntil(() => network.dials > dials, 3_000)).toBe(true)
+})
+
+it("a wire that is mute behind its first welcome is left in peace where nothing has to come", async () => {
+  const { runtime, network } = await behindAMuteWebSocket()
+  await runtime.pass(100)
+  const { dials } = network
+  await runtime.pass(10_000)
+  expect(network.dials).toBe(dials)
+})
+
 it.each(["sse", "websocket"])(
   "a %s that is held back behind its welcome does not take over from what works",
   async (name) => {

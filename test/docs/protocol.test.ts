@@ -1,12 +1,15 @@
+import { readFileSync } from "node:fs"
 import { type Channel, createChannel } from "everwire"
 import { type Acceptor, createHub, type Door, type HttpExchange, type Hub, type HubOptions } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Clockwork } from "../../src/kernel/clockwork.ts"
-import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../src/kernel/codec.ts"
+import { type Batch, decodeBatch, encodeBatch, type Packet, sizeOf } from "../../src/kernel/codec.ts"
 import * as defaults from "../../src/kernel/defaults.ts"
 import { type Closing, closing } from "../../src/kernel/errors.ts"
+import { cutPacket } from "../../src/kernel/fragment.ts"
 import { writeHello } from "../../src/kernel/handshake.ts"
+import { Inbox } from "../../src/kernel/inbox.ts"
 import type { Link, LinkSink } from "../../src/kernel/link.ts"
 import { encodePacket, KINDS, type NumberedKind, openPacket } from "../../src/kernel/packet.ts"
 import { Session } from "../../src/kernel/session.ts"
@@ -14,7 +17,7 @@ import { decodeBody, encodeBody } from "../../src/transports/http/envelope.ts"
 import { sseAcceptor } from "../../src/transports/sse/acceptor.ts"
 import { readClose, writeClose } from "../../src/transports/websocket/close-code.ts"
 import { readOffer, writeOffer } from "../../src/transports/websocket/offer.ts"
-import { cell, readDocument, tableUnder } from "./markdown.ts"
+import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 import { type Story, stories } from "./stories.ts"
 
 const document = readDocument("docs/protocol.md")
@@ -47,6 +50,19 @@ describe("the test vectors of docs/protocol.md", () => {
     expect(openPacket(unwritten(packet))).toEqual(opened)
     const fields = [id, name].filter((field) => field !== "")
     expect(encodePacket(kind, fields, opened.body)).toEqual(unwritten(packet))
+  })
+
+  const cuts = vectors<{ whole: Written; units: number; parts: Written[] }>("whole")
+  it.each(cuts)("cut $whole into parts of $units, and join them again", ({ whole, units, parts }) => {
+    const packet = unwritten(whole)
+    const cut: Packet[] = []
+    for (let from = 0; from < sizeOf(packet); from += sizeOf(cut.at(-1) ?? "") - 1) {
+      cut.push(cutPacket(packet, from, from + units))
+    }
+    expect(cut).toEqual(parts.map(unwritten))
+    const inbox = new Inbox()
+    const heard = cut.map((part) => inbox.join(1, inbox.part, part))
+    expect(heard).toEqual([...cut.slice(1).map(() => undefined), packet])
   })
 
   const bodies = vectors<{ envelope: object; batches: Written[]; type: string; body: Written }>("envelope")
@@ -103,6 +119,16 @@ describe("the tables of docs/protocol.md", () => {
     expect(Object.fromEntries(written)).toEqual(Object.fromEntries(figures))
   })
 
+  it("hold every figure by which a sender measures its link, and no other", () => {
+    const { rows } = tableUnder(document, "The window", "name", "value", "why")
+    const written = rows.map((row) => [cell(row, "name"), cell(row, "value")])
+    const sources = ["pace", "session"].map((name) => readFileSync(`${root}src/kernel/${name}.ts`, "utf8")).join("\n")
+    // Their files do not export them, so they are read from the source.
+    const figures = [...sources.matchAll(/^const ([A-Z_]+) = ([\d_/ ]+)$/gm)].map(([, name, value]) => [name, value])
+    expect(figures.length).toBeGreaterThan(10)
+    expect(Object.fromEntries(written)).toEqual(Object.fromEntries(figures))
+  })
+
   it("tell the close codes of a WebSocket as both halves use them", () => {
     const { rows } = tableUnder(document, "WebSocket", "close code", "meaning")
     expect(rows.map((row) => cell(row, "close code"))).toEqual(["4000", "4001", "1009", "any other, or none"])
@@ -140,10 +166,10 @@ describe("the state tables of docs/protocol.md", () => {
       const session = createSession(runtime, seat)
       const link = createLink()
       const state = cell(row, "state")
-      if (state !== "dormant") session.attach(link, 0)
+      if (state !== "dormant") session.attach(link, { heard: 0 })
       if (state === "ended") session.end()
       if (event === "say") session.say("mx\t")
-      else if (event === "attach a link") session.attach(link, 0)
+      else if (event === "attach a link") session.attach(link, { heard: 0 })
       else if (event === "hear a batch") session.hear(link, ["n1", "mx\t"])
       else if (event === "the link is lost") session.linkLost(link)
       else if (event === "end") session.end()

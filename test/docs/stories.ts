@@ -6,19 +6,35 @@ import { type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
 /** What was recorded at the channel's end of its links. */
 export interface Story {
   readonly packets: readonly Packet[]
-  /** One batch per entry, one packet per line, with ids as letters. */
+  /** One batch per entry, one packet per line, with ids as letters; of a long run of one character, how long it is. */
   readonly text: string
 }
 
 /** The stories of docs/protocol.md by the name that their blocks bear. */
 export const stories: Readonly<Record<string, () => Story>> = {
   opening: () => play(["websocket"], ({ runtime }) => runtime.advance(1_000)),
+  racing: () =>
+    play(["websocket", "sse"], ({ runtime, network }) => {
+      network.heal()
+      network.blackHole("websocket")
+      runtime.advance(1_000)
+    }),
   resuming: () =>
     play(["websocket"], ({ runtime, network, record }) => {
       runtime.advance(50)
       record.begin()
       network.cut()
       runtime.advance(500)
+    }),
+  parting: () =>
+    play(["websocket"], ({ runtime, network, record, channel }) => {
+      runtime.advance(1_000)
+      record.begin()
+      network.limit({ upBytesPerSecond: 10_000 })
+      channel.send("chat", { text: "x".repeat(4_500) })
+      runtime.advance(250)
+      network.cut()
+      runtime.advance(1_500)
     }),
   climbing: () =>
     play(["websocket", "sse"], ({ runtime, network, record, channel }) => {
@@ -87,11 +103,12 @@ class Recorder implements Story {
 
   get text(): string {
     const letters = new Map<string, string>()
-    return this.#lines.join("\n").replace(/virtual-id-\d+/g, (id) => {
+    const named = this.#lines.join("\n").replace(/virtual-id-\d+/g, (id) => {
       const letter = letters.get(id) ?? String.fromCharCode(65 + letters.size)
       letters.set(id, letter)
       return letter
     })
+    return named.replace(/(\w)\1{99,}/g, (run) => `⟨${run.length} ${run.charAt(0)}⟩`)
   }
 
   /** The same dialer, overheard. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http"
 import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, it } from "vitest"
 import { disposeAll } from "../support/hub-server.ts"
@@ -101,12 +102,49 @@ describe.each(overHttp)("a later request over %s", (transport) => {
     await arena.settled()
   })
 
-  it("whose upload skips a number ends the link with protocol-error", async () => {
+  it("whose upload is beyond those that may be in flight ends the link with protocol-error", async () => {
     const arena = await startArena()
     arena.hub.on("skipped", () => expect.unreachable())
     const { link } = await greet(arena.url, transport)
-    const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 3 }, "n1\nmskipped\t1") })
+    const early = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 4 }, "n1\nmskipped\t1") })
+    expect({ status: early.status, code: early.code }).toEqual({ status: 200, code: undefined })
+    const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 5 }, "n1\nmskipped\t1") })
     expectRefusal(answer, 200, "protocol-error")
+    await arena.settled()
+  })
+
+  it("whose upload skips a number before the welcome ends the link: a stranger can leave no bodies here", async () => {
+    let judge = (): void => {}
+    const judged = new Promise<{ id: string }>((resolve) => {
+      judge = () => resolve({ id: "somebody" })
+    })
+    let hellos = 0
+    // The first hello is the healthy peer's.
+    const arena = await startArena({ authenticate: () => (hellos++ === 0 ? { id: "healthy" } : judged) })
+    const first = ask(`${arena.url}/sse`, { body: bodyOf({ up: 1 }, hello()) })
+    const { link } = envelopeOf(await first)
+    const answer = await ask(`${arena.url}/sse`, { body: bodyOf({ link, up: 3 }, "a0") })
+    expectRefusal(answer, 200, "protocol-error")
+    judge()
+    await arena.settled()
+  })
+
+  it("whose uploads come in another order are heard in theirs, each once", async () => {
+    const arena = await startArena()
+    const heard: unknown[] = []
+    arena.hub.on("n", (data) => heard.push(data))
+    const { link } = await greet(arena.url, transport)
+    const upload = (up: number, number = up - 1): Promise<Answer> =>
+      ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up }, `n${number}\nmn\t${number}`) })
+    // One that came early is not replaced by another of its number.
+    for (const body of [upload(4), upload(3), upload(4, 99)]) expect((await body).status).toBe(200)
+    expect(heard).toEqual([])
+    await upload(2)
+    expect(heard).toEqual([1, 2, 3])
+    await upload(6)
+    await upload(3)
+    await upload(5)
+    expect(heard).toEqual([1, 2, 3, 4, 5])
     await arena.settled()
   })
 
@@ -318,7 +356,7 @@ describe("the answer to an upload", () => {
       const upload = (): Promise<Answer> =>
         ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2 }, 'n1\nmup\t"one"\nmup\t"two"') })
       for (const answer of [await upload(), await upload()]) {
-        expect(envelopeOf(answer)).toEqual({ link, hub: arena.hub.id, up: 2 })
+        expect(envelopeOf(answer)).toEqual({ link, up: 2 })
         expect(answer.body.split("\n").slice(1)).toEqual(["a2"])
       }
       await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, close: { code: "closed", reason: "" } }) })
@@ -366,7 +404,7 @@ describe("a stream of sse on a connection of HTTP/1", () => {
     const [head = "", ...rest] = (await streamed(arena.port, "", ticket, "1.1", "end")).split("\r\n\r\n")
     expect(head).toMatch(/transfer-encoding: chunked/i)
     const { body } = unchunk(rest.join("\r\n\r\n"))
-    expect(Buffer.from(body, "latin1").toString()).toMatch(/^data:w\{.*\ndata:n1\ndata:mx\t"\u00fc\u20ac end"\n\n$/)
+    expect(Buffer.from(body, "latin1").toString()).toMatch(/^data:w\{.*\n\ndata:n1\ndata:mx\t"\u00fc\u20ac end"\n\n$/)
     await arena.settled()
   })
 
@@ -513,6 +551,45 @@ describe("bodies", () => {
       expect(text).toContain('"code":"timeout"')
       expect(text).toMatch(/cache-control: no-store/i)
     }
+    await arena.settled()
+  })
+
+  it("that drip are answered 408: less than 1 KiB in 15 s is no progress", async () => {
+    const arena = await startArena()
+    const { socket, received } = await openTcp(arena.port)
+    const taken = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
+    socket.write("POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n@{}")
+    await taken
+    await turn()
+    for (let n = 0; n < 15; n++) {
+      socket.write("x")
+      await arena.pass(1_000)
+    }
+    await arena.pass(4_000)
+    expect(await received).toMatch(/^HTTP\/1.1 408 /)
+    await arena.settled()
+  })
+
+  it("that move may take their time", async () => {
+    const arena = await startArena()
+    // The hello itself, because any other link would be given up for its silence.
+    const body = bodyOf({ up: 1, poll: 1 }, hello({ auth: "x".repeat(8_000) }))
+    const { socket, text } = await openTcp(arena.port)
+    const request = new Promise<IncomingMessage>((resolve) => arena.server.prependOnceListener("request", resolve))
+    socket.write(`POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`)
+    const answered = new Promise((resolve) => socket.once("data", resolve))
+    const incoming = await request
+    await turn()
+    for (let at = 0; at < body.length; at += 1_100) {
+      if (at > 0) await arena.pass(14_000)
+      const came = new Promise((resolve) => incoming.once("data", resolve))
+      socket.write(body.slice(at, at + 1_100))
+      await came
+    }
+    await answered
+    expect(text()).toMatch(/^HTTP\/1.1 200 /)
+    expect(text()).toContain("\nw{")
+    socket.destroy()
     await arena.settled()
   })
 

@@ -49,6 +49,11 @@ describe("a hello", () => {
     expect(readHello(writeHello(HELLO))).toEqual(HELLO)
   })
 
+  it("tells how much was heard of the packet that comes next, where anything was", () => {
+    expect(readHello(writeHello({ ...HELLO, part: 70_000 })).part).toBe(70_000)
+    expect(writeHello(HELLO)).not.toContain("part")
+  })
+
   it("of another version is read no further, so that the version can be refused by its own code", () => {
     expect(readHello('h{"v":99}')).toMatchObject({ v: 99, id: "" })
     expect(readHello("h{}").v).not.toBe(PROTOCOL_VERSION)
@@ -65,6 +70,7 @@ describe("a hello", () => {
     ["a huge turn", { turn: 2 ** 53 }],
     ["a count in a string", { heard: "3" }],
     ["no turn", { turn: undefined }],
+    ["a part of a packet that is no count", { part: "7" }],
   ])("is refused with %s", (_, fields) => {
     expect(() => readHello(helloWith(fields))).toThrow(PROTOCOL_ERROR)
   })
@@ -83,6 +89,17 @@ describe("a welcome", () => {
     expect(readWelcome(writeWelcome(WELCOME))).toEqual(WELCOME)
   })
 
+  it("tells how much was heard of the packet that comes next, and what must come, where there is any", () => {
+    const more = { ...WELCOME, part: 70_000, said: 9 }
+    expect(readWelcome(writeWelcome(more))).toEqual(more)
+  })
+
+  it.each(["part", "said"])("is refused when its %s is there and no count", (name) => {
+    for (const value of [-1, "1", null, 0.5]) {
+      expect(() => readWelcome(`w${JSON.stringify({ ...WELCOME, [name]: value })}`)).toThrow(PROTOCOL_ERROR)
+    }
+  })
+
   it.each(["heard", "speakMs", "patienceMs", "maxPayloadBytes"])("is refused when its %s is no count", (name) => {
     for (const value of [undefined, -1, "1", null]) {
       expect(() => readWelcome(`w${JSON.stringify({ ...WELCOME, [name]: value })}`)).toThrow(PROTOCOL_ERROR)
@@ -95,7 +112,13 @@ describe("a take", () => {
     expect(readTake(writeTake({ turn: 2, heard: 7 }))).toEqual({ turn: 2, heard: 7 })
   })
 
+  it("tells how much was heard of the packet that comes next", () => {
+    const take = { turn: 2, heard: 7, part: 70_000 }
+    expect(readTake(writeTake(take))).toEqual(take)
+  })
+
   it("is refused without its counts", () => {
+    expect(() => readTake('t{"turn":1,"heard":0,"part":-1}')).toThrow(PROTOCOL_ERROR)
     expect(() => readTake('t{"turn":1}')).toThrow(PROTOCOL_ERROR)
     expect(() => readTake('t{"turn":-1,"heard":0}')).toThrow(PROTOCOL_ERROR)
   })

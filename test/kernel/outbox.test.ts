@@ -2,10 +2,11 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../src/kernel/codec.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../src/kernel/defaults.ts"
-import { Log, Outbox } from "../../src/kernel/outbox.ts"
+import { ListOutbox, type Outbox } from "../../src/kernel/outbox.ts"
+import { Log, SharedOutbox } from "../../src/server/shared-outbox.ts"
 
 function filled(count: number): Outbox {
-  const outbox = new Outbox()
+  const outbox = new SharedOutbox()
   for (let n = 1; n <= count; n++) outbox.push(`m${n}`)
   return outbox
 }
@@ -13,7 +14,7 @@ function filled(count: number): Outbox {
 /** Everything behind the cursor, as it is handed on. */
 function handedOn(outbox: Outbox): Batch[] {
   const batches: Batch[] = []
-  while (outbox.cursor < outbox.said) batches.push(outbox.next())
+  while (outbox.cursor < outbox.said) batches.push(outbox.next(BATCH_BYTES))
   return batches
 }
 
@@ -25,7 +26,7 @@ describe("an outbox", () => {
 
   it("keeps what is not acknowledged, handed on or not", () => {
     const outbox = filled(2)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.push("m3")
     expect([...outbox.unacknowledged()]).toEqual(["m1", "m2", "m3"])
     outbox.ack(2)
@@ -41,7 +42,7 @@ describe("an outbox", () => {
 
   it("counts what it holds with an overhead for each packet, joined or not", () => {
     const outbox = filled(2)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.push(new Uint8Array(100))
     expect(outbox.bytes).toBe(2 + 2 + 100 + 3 * PACKET_OVERHEAD_BYTES)
     outbox.ack(2)
@@ -50,7 +51,7 @@ describe("an outbox", () => {
 
   it("counts a batch that is acknowledged in part for what is left of it", () => {
     const outbox = filled(3)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.ack(2)
     expect([outbox.bytes, ...outbox.unacknowledged()]).toEqual([2 + PACKET_OVERHEAD_BYTES, "m3"])
     outbox.ack(3)
@@ -59,18 +60,18 @@ describe("an outbox", () => {
 
   it("holds the very packet it was given, so that a broadcast costs one payload", () => {
     const packet = new Uint8Array(8)
-    const outbox = new Outbox()
+    const outbox = new SharedOutbox()
     outbox.push(packet)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     const [held] = outbox.unacknowledged()
     expect(held).toBe(packet)
   })
 
   it("keeps its numbers over thousands of acks in the midst of batches", () => {
-    const outbox = new Outbox()
+    const outbox = new SharedOutbox()
     for (let n = 1; n <= 5_000; n++) {
       outbox.push(`m${n}`)
-      if (n % 7 === 0) outbox.next()
+      if (n % 7 === 0) outbox.next(BATCH_BYTES)
       if (n % 3 === 0) outbox.ack(n - 2)
     }
     const expected = [4_997, 4_998, 4_999, 5_000].map((n) => `m${n}`)
@@ -80,20 +81,20 @@ describe("an outbox", () => {
 })
 
 describe("what an outbox hands on", () => {
-  it("is at most a batch long, unless one packet is longer", () => {
+  it("is at most as long as is asked for; of a longer packet it is a part, alone", () => {
     const half = `m${"x".repeat(BATCH_BYTES / 2)}`
-    const whole = `m${"x".repeat(BATCH_BYTES + 1)}`
-    const outbox = new Outbox()
-    for (const packet of [half, "m2", half, whole, "m5"]) outbox.push(packet)
-    expect(handedOn(outbox)).toEqual([`${half}\nm2`, half, whole, "m5"])
+    const longer = `m${"x".repeat(BATCH_BYTES)}yz`
+    const outbox = new SharedOutbox()
+    for (const packet of [half, "m2", half, longer, "m5"]) outbox.push(packet)
+    expect(handedOn(outbox)).toEqual([`${half}\nm2`, half, `fm${"x".repeat(BATCH_BYTES - 1)}`, "exyz", "m5"])
   })
 
   it("is handed on again from the cursor on, in as few batches as that makes", () => {
     const outbox = filled(4)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.push("m5")
     outbox.push("m6")
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.seek(0)
     expect(handedOn(outbox)).toEqual(["m1\nm2\nm3\nm4\nm5\nm6"])
     outbox.seek(4)
@@ -102,11 +103,11 @@ describe("what an outbox hands on", () => {
 
   it("is the rest of a batch where the cursor stands in its midst", () => {
     const bytes = new Uint8Array([109, 10, 1])
-    const outbox = new Outbox()
+    const outbox = new SharedOutbox()
     for (const packet of ["m1", bytes, "m3"]) outbox.push(packet)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.seek(1)
-    expect(decodeBatch(outbox.next())).toEqual([bytes, "m3"])
+    expect(decodeBatch(outbox.next(BATCH_BYTES))).toEqual([bytes, "m3"])
     outbox.seek(2)
     expect(handedOn(outbox)).toEqual(["m3"])
     outbox.seek(3)
@@ -115,7 +116,7 @@ describe("what an outbox hands on", () => {
 
   it("starts behind an ack that overtakes the cursor", () => {
     const outbox = filled(4)
-    outbox.next()
+    outbox.next(BATCH_BYTES)
     outbox.seek(0)
     outbox.ack(3)
     expect([outbox.cursor, handedOn(outbox)]).toEqual([3, ["m4"]])
@@ -123,9 +124,9 @@ describe("what an outbox hands on", () => {
 
   it("is joined once for all who said the same in a row, and for nobody else", () => {
     const joined = (...packets: Packet[]): Batch => {
-      const outbox = new Outbox()
+      const outbox = new SharedOutbox()
       for (const packet of packets) outbox.push(packet)
-      return outbox.next()
+      return outbox.next(BATCH_BYTES)
     }
     const bytes = new Uint8Array([109, 97, 10])
     const one = joined("ma\t1", bytes)
@@ -133,6 +134,80 @@ describe("what an outbox hands on", () => {
     for (const others of [["ma\t1", "mb\t2"], ["ma\t1"], ["ma\t1", "mb\t3"], ["ma\t1", bytes, "mb\t2"]]) {
       expect(joined(...others)).toEqual(encodeBatch(others))
     }
+  })
+})
+
+describe("an outbox whose packets are larger than a batch may be", () => {
+  const LETTERS = `m${"abcdefghijklmnopqrstuvwxyz".repeat(4)}`
+
+  it("hands on one part after the other, and counts the packet as handed on with the last", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("mabcdefg")
+    const handed = [3, 3, 3].map((maxBytes) => [outbox.next(maxBytes), outbox.cursor, outbox.part])
+    expect(handed).toEqual([
+      ["fmab", 0, 3],
+      ["fcde", 0, 6],
+      ["efg", 1, 0],
+    ])
+  })
+
+  it("goes on in parts of another size when it is asked for more or less", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("mabcdefg")
+    expect([outbox.next(2), outbox.next(4), outbox.next(100)]).toEqual(["fma", "fbcde", "efg"])
+  })
+
+  it("begins the next packet in a batch of its own, whole where it fits", () => {
+    const outbox = new SharedOutbox()
+    for (const packet of ["mabcdefg", "m2", "m3"]) outbox.push(packet)
+    expect([outbox.next(5), outbox.next(5), outbox.next(5)]).toEqual(["fmabcd", "eefg", "m2\nm3"])
+  })
+
+  it("holds the packet whole meanwhile, and counts it whole", () => {
+    const outbox = new SharedOutbox()
+    outbox.push(LETTERS)
+    outbox.next(10)
+    expect([...outbox.unacknowledged()]).toEqual([LETTERS])
+    expect(outbox.bytes).toBe(LETTERS.length + PACKET_OVERHEAD_BYTES)
+  })
+
+  it("goes on in the midst of the packet where it is told to", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("m1")
+    outbox.push("mabcdefg")
+    outbox.seek(1, 4)
+    expect([outbox.part, outbox.next(2), outbox.next(9)]).toEqual([4, "fde", "efg"])
+  })
+
+  it.each([
+    ["there is no packet behind", 2, 3],
+    ["the packet is not as long", 1, 8],
+    ["the packet is no longer than that", 1, 9],
+  ])("goes on at the beginning of a packet where %s", (_, number, part) => {
+    const outbox = new SharedOutbox()
+    outbox.push("m1")
+    outbox.push("mabcdefg")
+    outbox.seek(number, part)
+    expect(outbox.part).toBe(0)
+  })
+
+  it("stays in the midst of a packet when the ones before it are acknowledged", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("m1")
+    outbox.push("mabcdefg")
+    outbox.next(3)
+    outbox.next(3)
+    outbox.ack(1)
+    expect([outbox.cursor, outbox.part, outbox.next(9)]).toEqual([1, 3, "ecdefg"])
+  })
+
+  it("leaves a packet in its midst when that is acknowledged: it was heard on another link", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("mabcdefg")
+    outbox.push("m2")
+    outbox.next(3)
+    outbox.ack(1)
+    expect([outbox.cursor, outbox.part, outbox.next(9)]).toEqual([1, 0, "m2"])
   })
 })
 
@@ -155,20 +230,36 @@ describe("a log", () => {
 })
 
 describe("outboxes that share a log", () => {
-  it("keep what a plain list would keep, and hand it on in order, whatever is said to whom and comes of it", () => {
+  it("keep what a plain list would keep, and hand it on in order, in parts where it is large, whatever is said to whom", () => {
     const size = fc.constantFrom(1, 10, 1_000, BATCH_BYTES / 2, BATCH_BYTES)
     const who = fc.nat(2)
     const move = fc.oneof(
       fc.record({ kind: fc.constant("all" as const), size, times: fc.integer({ min: 1, max: 300 }) }),
       fc.record({ kind: fc.constant("one" as const), who, size, times: fc.integer({ min: 1, max: 20 }) }),
-      fc.record({ kind: fc.constant("next" as const), who }),
+      fc.record({
+        kind: fc.constant("next" as const),
+        who,
+        maxBytes: fc.constantFrom(1_024, 16_384, BATCH_BYTES),
+        times: fc.integer({ min: 1, max: 20 }),
+      }),
       fc.record({ kind: fc.constant("ack" as const), who, part: fc.double({ min: 0, max: 1, noNaN: true }) }),
-      fc.record({ kind: fc.constant("seek" as const), who, part: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      fc.record({
+        kind: fc.constant("seek" as const),
+        who,
+        part: fc.double({ min: 0, max: 1, noNaN: true }),
+        into: fc.constantFrom(0, 1, 700, 20_000),
+      }),
     )
+    let parts = 0
     fc.assert(
       fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
         const log = new Log()
-        const seats = Array.from({ length: 3 }, () => ({ outbox: new Outbox(), said: [] as string[], cursor: 0 }))
+        const seats = Array.from({ length: 3 }, () => ({
+          outbox: new SharedOutbox(),
+          said: [] as string[],
+          cursor: 0,
+          part: 0,
+        }))
         let count = 0
         const packetOf = (size: number): string => `m${++count}`.padEnd(size, ".")
         /** Not the packet itself, which would be too long to read where something fails. */
@@ -196,24 +287,75 @@ describe("outboxes that share a log", () => {
             }
           } else if (move.kind === "ack") {
             outbox.ack(between(move.part))
+            if (outbox.acked > seat.cursor) seat.part = 0
             seat.cursor = Math.max(seat.cursor, outbox.acked)
           } else if (move.kind === "seek") {
             seat.cursor = between(move.part)
-            outbox.seek(seat.cursor)
-          } else if (outbox.cursor < outbox.said) {
-            const batch = outbox.next()
-            const packets = decodeBatch(batch)
-            expect(packets.length === 1 || batch.length <= BATCH_BYTES).toBe(true)
-            expect(packets.map(markOf)).toEqual(said.slice(seat.cursor, seat.cursor + packets.length).map(markOf))
-            seat.cursor += packets.length
+            outbox.seek(seat.cursor, move.into)
+            seat.part = move.into < (said[seat.cursor]?.length ?? 0) ? move.into : 0
+          } else {
+            for (let n = 0; n < move.times && outbox.cursor < outbox.said; n++) {
+              const batch = outbox.next(move.maxBytes)
+              const whole = said[seat.cursor] ?? ""
+              if (seat.part > 0 || whole.length > move.maxBytes) {
+                const end = Math.min(whole.length, seat.part + move.maxBytes)
+                const isLast = end === whole.length
+                expect(batch === (isLast ? "e" : "f") + whole.slice(seat.part, end)).toBe(true)
+                seat.part = isLast ? 0 : end
+                seat.cursor += Number(isLast)
+                parts++
+              } else {
+                const packets = decodeBatch(batch)
+                expect(batch.length).toBeLessThanOrEqual(move.maxBytes)
+                expect(packets.map(markOf)).toEqual(said.slice(seat.cursor, seat.cursor + packets.length).map(markOf))
+                seat.cursor += packets.length
+              }
+            }
           }
           const left = said.slice(outbox.acked)
-          expect([outbox.said, outbox.cursor]).toEqual([said.length, seat.cursor])
+          expect([outbox.said, outbox.cursor, outbox.part]).toEqual([said.length, seat.cursor, seat.part])
           expect([...outbox.unacknowledged()].map(markOf)).toEqual(left.map(markOf))
           expect(outbox.bytes).toBe(left.reduce((sum, { length }) => sum + length + PACKET_OVERHEAD_BYTES, 0))
         }
       }),
       { numRuns: 300 },
+    )
+    expect(parts).toBeGreaterThan(100)
+  })
+})
+
+describe("the outbox of a channel", () => {
+  it("does as that of a hub does, whatever is pushed, handed on, acknowledged and sought", () => {
+    const size = fc.nat({ max: 400 })
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("push" as const), size }),
+      fc.record({ do: fc.constant("next" as const), size }),
+      fc.record({ do: fc.constant("ack" as const), size }),
+      fc.record({ do: fc.constant("seek" as const), size }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const outboxes: readonly Outbox[] = [new ListOutbox(), new SharedOutbox()]
+        for (const { do: what, size } of steps) {
+          const [one, other] = outboxes.map((outbox) => {
+            const { said, acked, cursor } = outbox
+            if (what === "push") outbox.push(`m${"x".repeat(size)}${said}`)
+            if (what === "next") return cursor < said ? decodeBatch(outbox.next(20 + size)) : []
+            if (what === "ack") outbox.ack(acked + (size % (said - acked + 1)))
+            if (what === "seek") outbox.seek(acked + (size % (said - acked + 1)), size)
+            return [...outbox.unacknowledged()]
+          })
+          expect(one).toEqual(other)
+          const [list, shared] = outboxes.map(({ said, acked, cursor, part, bytes }) => [
+            said,
+            acked,
+            cursor,
+            part,
+            bytes,
+          ])
+          expect(list).toEqual(shared)
+        }
+      }),
     )
   })
 })

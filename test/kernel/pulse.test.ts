@@ -13,6 +13,9 @@ const QUIET: Moments = {
   probeMs: 0,
   rttMs: 0,
   doubts: 0,
+  expects: false,
+  lineUntil: 0,
+  movedAt: 0,
 }
 const HUB: PulseSettings = { speakMs: 20_000, patienceMs: 30_000, ackMs: 250, prober: false }
 const CHANNEL: PulseSettings = { speakMs: 20_000, patienceMs: 30_000, ackMs: 5_000, prober: true }
@@ -32,7 +35,7 @@ describe("what is due next on a link", () => {
       { waitingSince: 100 },
       { at: 100 + UNACKNOWLEDGED_MS, due: "probe" },
     ],
-    ["later on a slow wire", CHANNEL, { waitingSince: 100, rttMs: 900 }, { at: 3_700, due: "probe" }],
+    ["no later on a slow wire", CHANNEL, { waitingSince: 100, rttMs: 900 }, { at: 2_100, due: "probe" }],
     [
       "later still after a doubt",
       CHANNEL,
@@ -45,6 +48,60 @@ describe("what is due next on a link", () => {
       CHANNEL,
       { waitingSince: 100, probedAt: 2_100, probeMs: 500 },
       { at: 2_600, due: "doubt" },
+    ],
+    [
+      "a probe, when what must come does not, although nothing waits",
+      CHANNEL,
+      { heardAt: 500, expects: true },
+      { at: 500 + UNACKNOWLEDGED_MS, due: "probe" },
+    ],
+    [
+      "a probe as soon as what was said has waited, although what must come was heard of later",
+      CHANNEL,
+      { waitingSince: 100, heardAt: 500, expects: true },
+      { at: 100 + UNACKNOWLEDGED_MS, due: "probe" },
+    ],
+    [
+      "no probe because nothing was heard, where nothing must come",
+      CHANNEL,
+      { heardAt: 500 },
+      { at: 20_000, due: "speak" },
+    ],
+    [
+      "no probe on the hub's side, whatever must come",
+      HUB,
+      { heardAt: 500, expects: true },
+      { at: 20_000, due: "speak" },
+    ],
+    [
+      "no doubt before three times the line has passed in which the other side's last probe stood",
+      CHANNEL,
+      { waitingSince: 100, probedAt: 2_100, probeMs: 500, lineUntil: 2_900 },
+      { at: 2_100 + 3 * 800, due: "doubt" },
+    ],
+    [
+      "a doubt in the time of the probe, when that line was shorter",
+      CHANNEL,
+      { waitingSince: 100, probedAt: 2_100, probeMs: 500, lineUntil: 2_200 },
+      { at: 2_600, due: "doubt" },
+    ],
+    [
+      "a doubt in the time of the probe, when that line has gone",
+      CHANNEL,
+      { waitingSince: 100, probedAt: 2_100, probeMs: 500, lineUntil: 1_000 },
+      { at: 2_600, due: "doubt" },
+    ],
+    [
+      "no doubt while a batch is coming in pieces: two seconds after the last of them",
+      CHANNEL,
+      { waitingSince: 100, probedAt: 2_100, probeMs: 500, movedAt: 2_500 },
+      { at: 2_500 + UNACKNOWLEDGED_MS, due: "doubt" },
+    ],
+    [
+      "no doubt for as much longer behind one, when a batch is coming in pieces",
+      CHANNEL,
+      { waitingSince: 100, probedAt: 2_100, probeMs: 500, movedAt: 2_500, doubts: 1 },
+      { at: 2_500 + 2 * UNACKNOWLEDGED_MS, due: "doubt" },
     ],
     [
       "no second probe while one is in flight",

@@ -2,8 +2,17 @@ import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Clockwork } from "../../src/kernel/clockwork.ts"
 import { allocatePacket, type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
-import { BATCH_BYTES, CHANNEL_ACK, HUB_ACK, LINK_BUFFER_BYTES } from "../../src/kernel/defaults.ts"
+import {
+  BATCH_BYTES,
+  CHANNEL_ACK,
+  HIGH_WATER_BYTES,
+  HUB_ACK,
+  LINK_BUFFER_BYTES,
+  PACKET_OVERHEAD_BYTES,
+  WINDOW_BYTES,
+} from "../../src/kernel/defaults.ts"
 import type { Link } from "../../src/kernel/link.ts"
+import { kindOf } from "../../src/kernel/packet.ts"
 import { Session, type SessionSettings } from "../../src/kernel/session.ts"
 
 const HUB: SessionSettings = { ...HUB_ACK, speakMs: 20_000, patienceMs: 30_000 }
@@ -53,9 +62,27 @@ function desk(settings: SessionSettings = HUB): Desk {
 /** A session whose link is up and has said nothing yet. */
 function linked(settings?: SessionSettings): Desk {
   const it = desk(settings)
-  it.session.attach(it.link, 0)
+  it.session.attach(it.link, { heard: 0 })
   return it
 }
+
+/** Those that carry what was said: neither marks nor acks nor positions. */
+function sayings(packets: readonly Packet[]): Packet[] {
+  return packets.filter((packet) => !"pan".includes(kindOf(packet)))
+}
+
+/** The marks among them. */
+function marksOf(packets: readonly Packet[]): string[] {
+  return packets.filter((packet) => kindOf(packet) === "p").map(String)
+}
+
+/** The answer to a mark that stood in no line. */
+function answerTo(mark: string, heard: number): string {
+  return `a${heard},${mark.slice(1).split(",")[0]},0`
+}
+
+/** Four times as much as a link of unknown rate is handed at once. */
+const LARGE = `mx\t${"x".repeat(BATCH_BYTES)}`
 
 describe("saying", () => {
   it("sends what was said in one tick as one batch, behind its position on the link", () => {
@@ -74,7 +101,7 @@ describe("saying", () => {
     const { session, link } = desk()
     session.say("mx\t1")
     session.say("mx\t2")
-    session.attach(link, 0)
+    session.attach(link, { heard: 0 })
     expect(link.take()).toEqual(["n1", "mx\t1", "mx\t2"])
   })
 
@@ -102,22 +129,243 @@ describe("saying", () => {
     expect(link.take()).toEqual(["n1", "mx\t1"])
   })
 
-  it("fills batches up to their size and sends a larger packet alone", () => {
+  it("fills batches while little waits, of whatever size the packets are", () => {
     const { runtime, session, link } = linked()
-    const large = `mx\t${"x".repeat(100_000)}`
-    for (const packet of ["mx\t1", large, "mx\t2", "mx\t3"]) session.say(packet)
+    const packet = `mx\t${"x".repeat(400)}`
+    for (let n = 0; n < 8; n++) session.say(packet)
     runtime.drain()
-    expect(link.sent).toEqual(["n1\nmx\t1", large, "mx\t2\nmx\t3"])
+    expect(link.sent).toEqual([["n1", ...Array(8).fill(packet)].join("\n")])
+  })
+
+  it("sends a large packet in parts, and lets what was said behind it wait for the last of them", () => {
+    const { runtime, session, link } = linked()
+    for (const packet of ["mx\t1", `mx\t${"x".repeat(5_000)}`, "mx\t2", "mx\t3"]) session.say(packet)
+    runtime.drain()
+    const packets = sayings(link.take())
+    expect(packets.map(kindOf).join("")).toBe("mffffemm")
+    expect(
+      packets
+        .slice(1, 6)
+        .map((part) => part.slice(1))
+        .join(""),
+    ).toBe(`mx\t${"x".repeat(5_000)}`)
+  })
+
+  it("takes a link whose rate is not known 16 KiB, in parts, and no more before it answers", () => {
+    const { runtime, session, link } = linked()
+    session.say(LARGE)
+    runtime.drain()
+    const packets = link.take()
+    expect(sayings(packets).map(kindOf).join("")).toBe("f".repeat(WINDOW_BYTES / 1_024))
+    runtime.advance(1_000)
+    expect(sayings(link.take())).toEqual([])
+    const [mark = ""] = marksOf(packets).slice(-1)
+    session.hear(link, [answerTo(mark, 0)])
+    runtime.drain()
+    expect(sayings(link.take()).length).toBeGreaterThan(0)
+  })
+
+  it("marks a burst with probes that tell the time, the first before it", () => {
+    const { runtime, session, link } = linked()
+    session.say(LARGE)
+    runtime.drain()
+    const packets = link.take()
+    const now = runtime.now()
+    expect(packets.slice(0, 2)).toEqual([`p1,${now}`, "n1"])
+    expect(marksOf(packets)).toEqual(Array.from({ length: marksOf(packets).length }, (_, n) => `p${n + 1},${now}`))
+    expect(marksOf(packets).length).toBeGreaterThan(1)
+  })
+
+  it("marks nothing while little waits", () => {
+    const { runtime, session, link } = linked()
+    for (let n = 0; n < 50; n++) {
+      session.say(`mx\t${"x".repeat(1_000)}`)
+      runtime.drain()
+      session.hear(link, [`a${session.said}`])
+      runtime.advance(100)
+    }
+    expect(marksOf(link.take())).toEqual([])
+  })
+
+  it("has room below 4 KiB while the rate of its link is not known, and none above", () => {
+    const { session } = linked()
+    session.say(`mx\t${"x".repeat(HIGH_WATER_BYTES - PACKET_OVERHEAD_BYTES - 4)}`)
+    expect(session.hasRoom).toBe(true)
+    session.say("m")
+    expect(session.hasRoom).toBe(false)
+  })
+
+  it("has more room once marks have shown that its link carries more", () => {
+    const { runtime, session, link } = linked()
+    session.say(LARGE)
+    for (let n = 0; n < 5 && session.acked === 0; n++) {
+      runtime.advance(20)
+      const packets = link.take()
+      const heard = packets.some((packet) => kindOf(packet) === "e") ? 1 : 0
+      session.hear(link, [...marksOf(packets).map((mark) => answerTo(mark, 0)), `a${heard}`])
+    }
+    expect([session.acked, session.bufferedBytes]).toEqual([1, 0])
+    session.say(LARGE)
+    expect(session.hasRoom).toBe(true)
+  })
+
+  it("has no room above half of what its outbox takes, however fast its link is", () => {
+    const { session } = linked({ ...HUB, maxOutboxBytes: 1_000 })
+    session.say(`mx\t${"x".repeat(400)}`)
+    expect(session.hasRoom).toBe(true)
+    session.say(`mx\t${"x".repeat(40)}`)
+    expect(session.hasRoom).toBe(false)
+  })
+})
+
+describe("a packet that is cut in its midst", () => {
+  /** Has said a large packet, and a small one behind it, of which the first window has gone. */
+  function cut(): Desk {
+    const it = linked()
+    it.session.say(LARGE)
+    it.session.say("mx\tlast")
+    it.runtime.drain()
+    return it
+  }
+
+  it("goes on on the next link where the other side has heard it, which the position tells", () => {
+    const { runtime, session, link } = cut()
+    session.linkLost(link)
+    const next = new TestLink()
+    session.attach(next, { heard: 0, part: 10_000 })
+    runtime.drain()
+    const packets = next.take()
+    expect(packets).toContain("n1+10000")
+    const [first = ""] = sayings(packets)
+    expect(first).toBe(`f${LARGE.slice(10_000, 11_024)}`)
+  })
+
+  it("goes again from its beginning where the other side has heard nothing of it", () => {
+    const { runtime, session } = cut()
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    runtime.drain()
+    const packets = next.take()
+    expect(packets).toContain("n1")
+    expect(sayings(packets)[0]).toBe(`f${LARGE.slice(0, 1_024)}`)
+  })
+
+  it("goes again from its beginning where the other side claims to have heard more of it than there is", () => {
+    const { runtime, session } = cut()
+    const next = new TestLink()
+    session.attach(next, { heard: 0, part: LARGE.length })
+    runtime.drain()
+    expect(next.take()).toContain("n1")
+  })
+
+  it("is over when the other side has heard all of it, and what follows is whole", () => {
+    const { runtime, session } = cut()
+    const next = new TestLink()
+    session.attach(next, { heard: 1 })
+    runtime.drain()
+    expect(next.take()).toEqual(["n2", "mx\tlast"])
+  })
+
+  it("counts as unsent when the session ends: no part of it can be heard as a message", () => {
+    const { session } = cut()
+    expect(session.end()).toEqual({ unacknowledged: [LARGE, "mx\tlast"], unsent: 2 })
+  })
+
+  it("counts as sent when its last part was handed on", () => {
+    const { runtime, session } = linked()
+    session.say(`mx\t${"x".repeat(5_000)}`)
+    runtime.drain()
+    expect(session.end().unsent).toBe(0)
+  })
+
+  it("is heard from the parts of both links, once, and how much of it has come is told meanwhile", () => {
+    const { session, link, told } = linked()
+    session.hear(link, ["n1", "fmx\tab", "fcd"])
+    expect([session.heard, session.part, session.heldBytes]).toEqual([0, 7, 7])
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    session.hear(next, ["n1+7", "eef"])
+    expect([told, session.heard, session.part]).toEqual([["deliver mx\tabcdef"], 1, undefined])
+  })
+
+  it("is heard once where the next link repeats parts of another size", () => {
+    const { session, link, told } = linked()
+    session.hear(link, ["n1", "fmx\tab", "fcd"])
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    session.hear(next, ["n1+2", "f\tabc", "edef", "mx\t2"])
+    expect(told).toEqual(["deliver mx\tabcdef", "deliver mx\t2"])
+  })
+
+  it("is heard once where the next link says it whole", () => {
+    const { session, link, told } = linked()
+    session.hear(link, ["n1", "fmx\tab"])
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    session.hear(next, ["n1", "mx\tabcdef", "mx\t2"])
+    expect([told, session.part]).toEqual([["deliver mx\tabcdef", "deliver mx\t2"], undefined])
+  })
+
+  it("that was heard is skipped in parts as well", () => {
+    const { session, link, told } = linked()
+    session.hear(link, ["n1", "mx\tabcdef"])
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    session.hear(next, ["n1", "fmx\tab", "ecdef", "mx\t2"])
+    expect(told).toEqual(["deliver mx\tabcdef", "deliver mx\t2"])
+  })
+
+  it("keeps its place when it is the same link once more", () => {
+    const { session, link, told } = linked()
+    session.hear(link, ["n1", "fmx\tab"])
+    session.attach(link, { heard: 0 })
+    session.hear(link, ["ecd"])
+    expect(told).toEqual(["deliver mx\tabcd"])
+  })
+})
+
+describe("parts of a packet", () => {
+  it.each([
+    ["join to a packet of a kind that is none", ["n1", "fhello", "e\tx"]],
+    ["join to a packet that is not numbered", ["n1", "fa", "e1"]],
+  ])("end the link when they %s", (_, packets) => {
+    const { session, link, told } = linked()
+    expect(() => session.hear(link, packets)).toThrow(PROTOCOL_ERROR)
+    expect(told).toEqual([])
+  })
+
+  it("end the link when they are so small that keeping them costs more than what they hold", () => {
+    const { session, link } = linked()
+    expect(() => session.hear(link, ["n1", "fmx\t", ...Array.from({ length: 2_000 }, () => "f1")])).toThrow(
+      PROTOCOL_ERROR,
+    )
+  })
+
+  it("end the link when they hold nothing at all", () => {
+    const { session, link } = linked()
+    expect(() => session.hear(link, ["n1", "fmx\t", ...Array.from({ length: 2_000 }, () => "f")])).toThrow(
+      PROTOCOL_ERROR,
+    )
   })
 })
 
 describe("attaching another link", () => {
+  it("tells the seat of what the other side has acknowledged with it: somebody may wait for room", () => {
+    const { session, link, told } = linked()
+    session.say("mx\t1")
+    session.flushNow()
+    session.linkLost(link)
+    told.length = 0
+    session.attach(new TestLink(), { heard: 1 })
+    expect(told).toEqual(["answered"])
+  })
+
   it("replays from where the other side has heard, and forgets what it has", () => {
     const { runtime, session, link } = linked()
     for (const n of [1, 2, 3]) session.say(`mx\t${n}`)
     runtime.drain()
     const next = new TestLink()
-    session.attach(next, 2)
+    session.attach(next, { heard: 2 })
     expect(next.take()).toEqual(["n3", "mx\t3"])
     expect([session.acked, session.link]).toEqual([2, next])
     session.say("mx\t4")
@@ -132,19 +380,19 @@ describe("attaching another link", () => {
     const { packets, sent } = session.ride()
     expect([packets, sent]).toEqual([["n1", "mx\t1", "mx\t2", "mx\t3"], 3])
     session.say("mx\t4")
-    session.attach(link, 0, sent)
+    session.attach(link, { heard: 0 }, sent)
     expect(link.take()).toEqual(["n4", "mx\t4"])
   })
 
   it("refuses an other side that has heard more than was said", () => {
     const { session, link } = desk()
     session.say("mx\t1")
-    expect(() => session.attach(link, 2)).toThrow(PROTOCOL_ERROR)
+    expect(() => session.attach(link, { heard: 2 })).toThrow(PROTOCOL_ERROR)
   })
 
   it("leads with the opening, once", () => {
     const { runtime, session, link } = desk()
-    session.attach(link, 0, 0, "w{}")
+    session.attach(link, { heard: 0 }, 0, "w{}")
     session.say("mx\t1")
     runtime.drain()
     expect(link.take()).toEqual(["w{}", "n1", "mx\t1"])
@@ -156,7 +404,7 @@ describe("attaching another link", () => {
     runtime.drain()
     const next = new TestLink()
     next.bufferedBytes = LINK_BUFFER_BYTES
-    session.attach(next, 0)
+    session.attach(next, { heard: 0 })
     next.bufferedBytes = 0
     session.hear(next, ["a3"])
     runtime.drain()
@@ -167,7 +415,7 @@ describe("attaching another link", () => {
   it("keeps the other side's position when it is the same link once more", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "mx\t1"])
-    session.attach(link, 0)
+    session.attach(link, { heard: 0 })
     session.hear(link, ["mx\t2"])
     expect(told).toEqual(["deliver mx\t1", "deliver mx\t2"])
   })
@@ -186,7 +434,7 @@ describe("hearing", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "mx\t1", "mx\t2"])
     const next = new TestLink()
-    session.attach(next, 0)
+    session.attach(next, { heard: 0 })
     session.hear(next, ["n1", "mx\t1", "mx\t2", "mx\t3"])
     expect(told).toEqual(["deliver mx\t1", "deliver mx\t2", "deliver mx\t3"])
     expect(session.heard).toBe(3)
@@ -194,7 +442,7 @@ describe("hearing", () => {
 
   it("takes late batches of an old link for no news, but answers its probes", () => {
     const { session, link, told } = linked()
-    session.attach(new TestLink(), 0)
+    session.attach(new TestLink(), { heard: 0 })
     session.hear(link, ["n1", "mx\t1", "a0", "p7"])
     expect([told, link.take()]).toEqual([[], ["a0,7"]])
   })
@@ -203,6 +451,12 @@ describe("hearing", () => {
     ["a gap", ["n1", "mx\t1", "n3"]],
     ["a position of nothing", ["n0"]],
     ["a number before any position", ["mx\t1"]],
+    ["a part before any position", ["fmx\t1"]],
+    ["a packet between the parts of another", ["n1", "fmx\t1", "mx\t2"]],
+    ["a position in a packet of which less was heard", ["n1", "fmx\t1", "n1+5"]],
+    ["a position in a packet of which nothing was heard", ["n1+1"]],
+    ["a position whose part is no count", ["n1+x"]],
+    ["a mark whose clock is no count", ["p1,x"]],
     ["an ack of what was never said", ["a1"]],
     ["an ack that is no count", ["ax"]],
     ["a probe that is no count", ["p"]],
@@ -212,6 +466,19 @@ describe("hearing", () => {
   ])("refuses %s", (_, packets) => {
     const { session, link } = linked()
     expect(() => session.hear(link, packets)).toThrow(PROTOCOL_ERROR)
+  })
+
+  it("refuses the answer to a mark whose line is no count", () => {
+    const { runtime, session, link } = linked()
+    session.say(LARGE)
+    runtime.drain()
+    expect(() => session.hear(link, ["a0,1,x"])).toThrow(PROTOCOL_ERROR)
+  })
+
+  it("refuses parts that are larger together than a packet may be", () => {
+    const { session, link } = linked({ ...HUB, maxPacketBytes: 10 })
+    session.hear(link, ["n1", "fmx\t12", "f34567"])
+    expect(() => session.hear(link, ["f8"])).toThrow(expect.objectContaining({ code: "too-large" }))
   })
 
   it("leaves packets of the handshake, and unknown kinds of text, to its seat", () => {
@@ -238,7 +505,7 @@ describe("hearing", () => {
       },
       HUB,
     )
-    session.attach(link, 0)
+    session.attach(link, { heard: 0 })
     session.hear(link, ["n1", "mx\t1", "mx\t2"])
     expect([delivered, runtime.pending()]).toEqual([1, 0])
   })
@@ -270,6 +537,18 @@ describe("acknowledging", () => {
     expect(link.take()).toEqual(["a1"])
   })
 
+  it("goes out at once after so many bytes in parts of one packet, and not for each of them", () => {
+    const { runtime, session, link } = linked()
+    session.hear(link, ["n1"])
+    const part = `f${"m".repeat(1_023)}`
+    for (let n = 1; n < HUB.ackBytes / 1_024; n++) session.hear(link, [part])
+    runtime.drain()
+    expect(link.take()).toEqual([])
+    session.hear(link, [part])
+    runtime.drain()
+    expect(link.take()).toEqual(["a0"])
+  })
+
   it("rides on what goes anyway once it is half due, and not before", () => {
     const { runtime, session, link } = linked()
     session.hear(link, ["n1", "mx\t1"])
@@ -287,16 +566,26 @@ describe("acknowledging", () => {
 
   it("goes before a large batch, which is not copied to take it along", () => {
     const { runtime, session, link } = linked()
+    // Parts become as large as a batch once the link has shown that it carries megabytes.
     const large = allocatePacket(BATCH_BYTES)
-    session.say(large)
+    for (let round = 0; round < 5; round++) {
+      while (session.bufferedBytes < 12_000_000) session.say(large)
+      runtime.advance(20)
+      const packets = link.take()
+      session.hear(
+        link,
+        marksOf(packets).map((mark) => answerTo(mark, session.acked)),
+      )
+      runtime.drain()
+      session.hear(link, [...marksOf(link.take()).map((mark) => answerTo(mark, session.acked)), `a${session.said}`])
+    }
     runtime.drain()
-    // What is first on a link is one piece, whatever its size.
-    expect(link.sent.splice(0).map((batch) => typeof batch)).toEqual(["object"])
+    link.take()
     session.hear(link, ["n1", "mx\t1"])
     runtime.advance(150)
     session.say(large)
     runtime.drain()
-    const [leading, batch, ...others] = link.sent
+    const [leading, batch, ...others] = link.sent.filter((batch) => !String(batch).startsWith("p"))
     expect(leading).toBe("a1")
     expect((batch as Uint8Array).buffer).toBe(large.buffer)
     expect(others).toEqual([])
@@ -307,6 +596,47 @@ describe("acknowledging", () => {
     session.hear(link, ["n1", "mx\t1", "p42"])
     runtime.drain()
     expect(link.take()).toEqual(["a1,42"])
+  })
+
+  it("answers a mark with the time that it stood in line: longer than the quickest took, whatever the clocks show", () => {
+    const { runtime, session, link } = linked()
+    const skewMs = 777
+    const answerToOneFrom = (agoMs: number): Packet[] => {
+      session.hear(link, [`p42,${runtime.now() + skewMs - agoMs}`])
+      runtime.drain()
+      return link.take()
+    }
+    expect([500, 300, 450, 300].map(answerToOneFrom)).toEqual([["a0,42,0"], ["a0,42,0"], ["a0,42,150"], ["a0,42,0"]])
+  })
+
+  it("measures the line of each link anew", () => {
+    const { runtime, session, link } = linked()
+    session.hear(link, [`p1,${runtime.now() - 20}`])
+    runtime.drain()
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    session.hear(next, [`p2,${runtime.now() - 400}`])
+    runtime.drain()
+    expect(next.take()).toEqual(["a0,2,0"])
+  })
+
+  it("lets two clocks drift apart by half a second in an hour without taking that for a line", () => {
+    const { runtime, session, link } = linked()
+    const queues: unknown[] = []
+    for (let step = 0; step < 360; step++) {
+      session.hear(link, [`p1,${Math.floor(runtime.now() - 20 - (500 * step) / 360)}`])
+      runtime.drain()
+      queues.push(link.take().at(-1))
+      runtime.advance(10_000)
+    }
+    expect(new Set(queues)).toEqual(new Set(["a0,1,0"]))
+  })
+
+  it("answers a mark on a link that is not the current one without a line", () => {
+    const { session, link } = linked()
+    session.attach(new TestLink(), { heard: 0 })
+    session.hear(link, ["p7,1000"])
+    expect(link.take()).toEqual(["a0,7"])
   })
 
   it("makes room, and says so", () => {
@@ -325,7 +655,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
   function overHttp(): Desk {
     const it = desk()
     const link = Object.assign(new TestLink(), { exchanges: true })
-    it.session.attach(link, 0)
+    it.session.attach(link, { heard: 0 })
     it.session.hear(link, ["n1"])
     return { ...it, link }
   }
@@ -411,6 +741,131 @@ describe("a link that does not answer", () => {
     expect([told, session.link]).toEqual([["doubted"], link])
   })
 
+  it("is probed when the rest of a packet does not come", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    session.hear(link, ["n1", "fmx\t1"])
+    runtime.advance(1_999)
+    expect(link.take()).toEqual([])
+    runtime.advance(1)
+    expect(link.take()).toEqual(["p1"])
+  })
+
+  it("is probed when what the welcome said there was does not come, until all of it has", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    session.welcomed(2, 20)
+    session.hear(link, ["n1", "mx\t1"])
+    runtime.advance(2_000)
+    expect(link.take()).toEqual(["p1"])
+    session.hear(link, ["a0,1", "mx\t2"])
+    runtime.advance(2_999)
+    expect(link.take()).toEqual([])
+  })
+
+  it("is not doubted while a batch is coming in pieces", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.say("mx\t1")
+    for (let n = 0; n < 10; n++) {
+      runtime.advance(1_000)
+      session.moved(link)
+    }
+    expect(told).toEqual([])
+    runtime.advance(2_000)
+    expect(told).toEqual(["doubted"])
+  })
+
+  it("is doubted although a batch is coming in pieces on another link", () => {
+    const { runtime, session, told } = linked(CHANNEL)
+    session.say("mx\t1")
+    for (let n = 0; n < 3; n++) {
+      runtime.advance(1_000)
+      session.moved(new TestLink())
+    }
+    expect(told).toEqual(["doubted"])
+  })
+
+  it("is not doubted while the answer may stand in the line that the other side's marks stood in", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.hear(link, [`p1,${runtime.now() - 20}`])
+    session.say("mx\t1")
+    runtime.advance(2_000)
+    // It stood 799 ms: in two seconds the clocks may have drifted apart by one.
+    session.hear(link, [`p2,${runtime.now() - 820}`])
+    runtime.advance(3 * 799 - 1)
+    expect(told).toEqual([])
+    runtime.advance(1)
+    expect(told).toEqual(["doubted"])
+  })
+
+  it("is not spared for longer than 7.5 s by a mark that was late: that was more likely a sleep", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.hear(link, [`p1,${runtime.now() - 20}`])
+    session.say("mx\t1")
+    runtime.advance(2_000)
+    session.hear(link, [`p2,${runtime.now() - 60_000}`])
+    runtime.advance(7_500)
+    expect(told).toEqual(["doubted"])
+  })
+
+  it("is given as long for its first probe as its dial took, four times", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.welcomed(0, 600)
+    expect(session.rttMs).toBe(600)
+    session.say("mx\t1")
+    runtime.advance(2_000)
+    link.take()
+    runtime.advance(2_399)
+    expect(told).toEqual([])
+    runtime.advance(1)
+    expect(told).toEqual(["doubted"])
+  })
+
+  it("forgets a dial that was held up when the next one was not", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    session.probe(60_000)
+    runtime.advance(80)
+    session.hear(link, ["a0,1"])
+    session.welcomed(0, 1_900)
+    expect(session.rttMs).toBe(1_900)
+    session.welcomed(0, 100)
+    expect(session.rttMs).toBe(100)
+  })
+
+  it("takes the dial for no round trip where it was quicker than what was measured", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    session.probe(60_000)
+    runtime.advance(80)
+    session.hear(link, ["a0,1"])
+    session.welcomed(0, 20)
+    expect(session.rttMs).toBe(80)
+  })
+
+  it("is not doubted where an ack makes progress although the probe is not answered", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.say("mx\t1")
+    session.say("mx\t2")
+    runtime.advance(2_300)
+    session.hear(link, ["a1"])
+    runtime.advance(1_900)
+    expect(told).toEqual(["answered"])
+  })
+
+  it("is probed every 5 s while it only brings something and acks go in answers, to see whether anything goes up", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    session.hear(link, ["n1"])
+    const probedAt: number[] = []
+    const startedAt = runtime.now()
+    for (let ms = 0; ms < 21_000; ms += 500) {
+      session.hear(link, ["mx\t1"])
+      session.acknowledgement(link)
+      runtime.advance(500)
+      for (const probe of marksOf(link.take())) {
+        probedAt.push(runtime.now() - startedAt)
+        session.hear(link, [`a0,${probe.slice(1)}`])
+      }
+    }
+    expect(probedAt).toEqual([5_500, 10_500, 15_500, 20_500])
+  })
+
   it("is trusted again when the probe is answered late, and the round trip is known", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.probe(60_000)
@@ -445,6 +900,24 @@ describe("a link that does not answer", () => {
   })
 })
 
+describe("what was acknowledged without a mark", () => {
+  it("is not taken for what is under way: a large message behind small ones leaves at once", () => {
+    const { runtime, session, link } = linked()
+    session.say(`mx\t${"x".repeat(4_500)}`)
+    runtime.drain()
+    session.hear(link, ["a1,1,0"])
+    for (let n = 0; n < 40; n++) {
+      session.say(`mx\t${"x".repeat(900)}`)
+      runtime.drain()
+      session.hear(link, [`a${session.said}`])
+    }
+    link.take()
+    session.say(`mx\t${"x".repeat(20_000)}`)
+    runtime.drain()
+    expect(sayings(link.take()).join("").length).toBeGreaterThan(16_000)
+  })
+})
+
 describe("the end", () => {
   it("tells what was not acknowledged, and how much of that never left", () => {
     const { runtime, session, link } = linked()
@@ -469,7 +942,7 @@ describe("the end", () => {
     session.hear(link, ["n1", "mx\t1"])
     session.end()
     session.say("my\t1")
-    session.attach(link, 0)
+    session.attach(link, { heard: 0 })
     session.hear(link, ["mx\t2"])
     runtime.advance(60_000)
     expect([runtime.pending(), link.take(), told, session.ended]).toEqual([0, [], ["deliver mx\t1"], true])

@@ -104,7 +104,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["doubt", "probe"])
   })
 
-  it("measures the round trip by the answer to a probe, smoothed", () => {
+  it("measures the round trip by the answer to a probe: the mean of what it was and what it is", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(80)
@@ -113,7 +113,77 @@ describe("a watch over a link", () => {
     watch.probed(runtime.now(), 10_000)
     runtime.advance(160)
     watch.answered(false)
-    expect(watch.rttMs).toBe(90)
+    expect(watch.rttMs).toBe(120)
+  })
+
+  it("takes an ack that makes progress for the answer to a probe in flight", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    watch.progressed(true)
+    runtime.advance(1_999)
+    expect(due).toEqual(["probe"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "probe"])
+  })
+
+  it("has the channel probe when what must come does not, counted from the last word", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.expect(true)
+    runtime.advance(1_000)
+    watch.heard(runtime.now())
+    runtime.advance(1_999)
+    expect(due).toEqual([])
+    runtime.advance(1)
+    expect(due).toEqual(["probe"])
+  })
+
+  it("has nothing probed when what had to come has come", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.expect(true)
+    runtime.advance(1_000)
+    watch.expect(false)
+    runtime.advance(10_000)
+    expect(due).toEqual([])
+  })
+
+  it("has no link doubted while the line may hold the answer back: three times as long as the other side's probe stood", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    watch.lineUntil = runtime.now() + 1_000
+    runtime.advance(2_999)
+    expect(due).toEqual(["probe"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "doubt"])
+  })
+
+  it("has no link doubted while a batch is coming in pieces, and two seconds longer", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    runtime.advance(300)
+    watch.movedAt = runtime.now()
+    runtime.advance(1_999)
+    expect(due).toEqual(["probe"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "doubt"])
+  })
+
+  it("begins each link with one doubling at most, however often the ones before were doubted", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    while (due.filter((what) => what === "doubt").length < 3) runtime.advance(100)
+    expect(watch.probePatienceMs).toBe(3_200)
+    watch.start(runtime.now(), true, false)
+    expect(watch.probePatienceMs).toBe(800)
+  })
+
+  it("begins each link without the line of the one before", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    watch.lineUntil = runtime.now() + 2_000
+    watch.start(runtime.now(), true, false)
+    expect(watch.lineUntil).toBeLessThanOrEqual(runtime.now())
   })
 
   it("leaves no alarm behind when the link goes", () => {

@@ -6,12 +6,28 @@ import { type Closing, closing, EverwireError } from "../../src/kernel/errors.ts
 import { readHello, readTake, readWelcome, writeHello, writeTake, writeWelcome } from "../../src/kernel/handshake.ts"
 import type { Link, LinkSink } from "../../src/kernel/link.ts"
 import { encodePacket, kindOf, openPacket } from "../../src/kernel/packet.ts"
-import { Session, type SessionHost, type SessionSettings } from "../../src/kernel/session.ts"
+import { type Heard, Session, type SessionHost, type SessionSettings } from "../../src/kernel/session.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 
 const GRANTED = { speakMs: SPEAK_MS, patienceMs: PATIENCE_MS }
 const ID = "a-session-of-the-model-"
 const DONE: Closing = closing("superseded", "not needed")
+
+/** What a model must meet, counted over all pairs that were given it. */
+export interface Sights {
+  /** Packets that came in parts. */
+  parts: number
+  /** Probes among the data, which measure a link. */
+  marks: number
+  /** Links that went on in the midst of a packet. */
+  resumed: number
+  /** Links that repeated parts which had been heard. */
+  repeated: number
+}
+
+export function createSights(): Sights {
+  return { parts: 0, marks: 0, resumed: 0, repeated: 0 }
+}
 
 /** One session with the least that a seat must do for it, and what the model wants to know of it. */
 export abstract class Seat implements SessionHost {
@@ -21,9 +37,11 @@ export abstract class Seat implements SessionHost {
   readonly complaints: string[] = []
   readonly machine: Machine
   readonly session: Session
+  readonly #sights: Sights
 
-  constructor(machine: Machine, settings: SessionSettings) {
+  constructor(machine: Machine, settings: SessionSettings, sights: Sights) {
     this.machine = machine
+    this.#sights = sights
     this.session = new Session(new Clockwork(machine), this, settings)
   }
 
@@ -47,6 +65,7 @@ export abstract class Seat implements SessionHost {
   }
 
   protected hear(link: Link, packets: readonly Packet[]): void {
+    if (this.session.link === link) for (const packet of packets) this.#see(packet)
     try {
       this.session.hear(link, packets)
     } catch (error) {
@@ -56,6 +75,29 @@ export abstract class Seat implements SessionHost {
       if (!(error instanceof EverwireError)) throw error
     }
   }
+
+  #see(packet: Packet): void {
+    const { heard, part: heardPart = 0 } = this.session
+    switch (kindOf(packet)) {
+      case "e":
+        this.#sights.parts++
+        return
+      case "p":
+        if (String(packet).includes(",")) this.#sights.marks++
+        return
+      case "n": {
+        const { number, part } = positionIn(packet)
+        if (part > 0) this.#sights.resumed++
+        if (number === heard + 1 && part < heardPart) this.#sights.repeated++
+      }
+    }
+  }
+}
+
+/** Where a link is said to go on. */
+function positionIn(packet: Packet): { number: number; part: number } {
+  const [number = 0, part = 0] = String(packet).slice(1).split("+").map(Number)
+  return { number, part }
 }
 
 /** What a dialing seat keeps of each dial. */
@@ -75,8 +117,8 @@ class DialingSeat extends Seat {
   readonly #dialer: Dialer
   readonly #target: Target
 
-  constructor(machine: Machine, settings: SessionSettings, dialer: Dialer) {
-    super(machine, settings)
+  constructor(machine: Machine, settings: SessionSettings, sights: Sights, dialer: Dialer) {
+    super(machine, settings, sights)
     this.#dialer = dialer
     this.#target = {
       url: "http://model",
@@ -101,8 +143,8 @@ class DialingSeat extends Seat {
     const link = this.#dialer.dial(this.#target, sink)
     const call: Call = { link, turn, sent, welcomed: false, adopted: false }
     this.calls.push(call)
-    const { heard, acked } = session
-    const hello = writeHello({ v: PROTOCOL_VERSION, id: ID, key: ID, heard, acked, turn, holder: ID })
+    const { heard, part, acked } = session
+    const hello = writeHello({ v: PROTOCOL_VERSION, id: ID, key: ID, heard, part, acked, turn, holder: ID })
     link.send([hello, ...packets].join("\n"))
   }
 
@@ -113,7 +155,7 @@ class DialingSeat extends Seat {
     const call = ready[index % ready.length]
     if (call === undefined) return
     call.adopted = true
-    this.#take(call.link, this.session.acked)
+    this.#take(call.link, { heard: this.session.acked })
   }
 
   letGo(index: number): void {
@@ -127,8 +169,9 @@ class DialingSeat extends Seat {
     this.complaints.push("a packet of the handshake in the middle of the talk")
   }
 
-  #take(link: Link, heard: number): void {
-    this.session.attach(link, heard, heard, writeTake({ turn: ++this.#turn, heard: this.session.heard }))
+  #take(link: Link, to: Heard): void {
+    const { heard, part } = this.session
+    this.session.attach(link, to, to.heard, writeTake({ turn: ++this.#turn, heard, part }))
   }
 
   #batch(call: Call, batch: Batch): void {
@@ -136,12 +179,12 @@ class DialingSeat extends Seat {
     if (call.welcomed) return this.hear(call.link, packets)
     call.welcomed = true
     const [first = "", ...rest] = packets
-    const { heard, attached } = readWelcome(String(first))
+    const welcome = readWelcome(String(first))
     // A hello that only probed is not adopted before the model says so.
     if (call.turn === 0) return
     call.adopted = true
-    if (attached && call.turn === this.#turn) this.session.attach(call.link, heard, call.sent)
-    else this.#take(call.link, heard)
+    if (welcome.attached && call.turn === this.#turn) this.session.attach(call.link, welcome, call.sent)
+    else this.#take(call.link, welcome)
     this.hear(call.link, rest)
   }
 
@@ -162,21 +205,22 @@ class AcceptingSeat extends Seat {
         const [first = "", ...rest] = decodeBatch(batch)
         if (greeted) return this.hear(link, [first, ...rest])
         greeted = true
-        const { turn, heard } = readHello(String(first))
-        const attached = turn > this.#turn
+        const hello = readHello(String(first))
+        const attached = hello.turn > this.#turn
         const welcome = writeWelcome({
           v: PROTOCOL_VERSION,
           peer: "",
           hub: "",
           heard: this.session.heard,
+          part: this.session.part,
           attached,
           resumed: true,
           resumeMs: 0,
           maxPayloadBytes: 0,
           ...GRANTED,
         })
-        if (attached) this.#obey(link, turn, heard, welcome)
-        else link.send(welcome)
+        link.send(welcome)
+        if (attached) this.#obey(link, hello, hello.turn)
         this.hear(link, rest)
       },
       closed: () => this.session.linkLost(link),
@@ -186,13 +230,13 @@ class AcceptingSeat extends Seat {
 
   control(link: Link, packet: string): void {
     if (kindOf(packet) !== "t") return void this.complaints.push(`not a take: ${packet}`)
-    const { turn, heard } = readTake(packet)
-    if (turn > this.#turn) this.#obey(link, turn, heard)
+    const take = readTake(packet)
+    if (take.turn > this.#turn) this.#obey(link, take, take.turn)
   }
 
-  #obey(link: Link, turn: number, heard: number, opening?: string): void {
+  #obey(link: Link, heard: Heard, turn: number): void {
     this.#turn = turn
-    this.session.attach(link, heard, heard, opening)
+    this.session.attach(link, heard)
   }
 }
 
@@ -204,12 +248,13 @@ export interface Pair {
   readonly accepting: AcceptingSeat
 }
 
-export function createPair(seed: number, swapped: boolean): Pair {
+export function createPair(seed: number, swapped: boolean, sights = createSights()): Pair {
   const runtime = createVirtualRuntime({ seed })
   const network = createNetwork({ runtime, latencyMs: 5, jitterMs: 40 })
   const [far, near] = [runtime.machine(), runtime.machine()]
-  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...GRANTED })
-  const dialing = new DialingSeat(near, { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...GRANTED }, network.dialer("any"))
+  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...GRANTED }, sights)
+  const settings = { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...GRANTED }
+  const dialing = new DialingSeat(near, settings, sights, network.dialer("any"))
   network.acceptor("any").open({
     runtime: far,
     clockwork: new Clockwork(far),

@@ -15,8 +15,6 @@ interface Kept {
 export const sessionSeeds: readonly Kept[] = [
   {
     found: "an ack ahead of a link's cursor made an endless loop",
-    seed: 680046248,
-    path: "21:0:0:2:0:0:3:7:12:10:15:17",
     history: {
       seed: 0,
       swapped: false,
@@ -31,8 +29,6 @@ export const sessionSeeds: readonly Kept[] = [
   },
   {
     found: "a link taken once more lost the other side's position",
-    seed: -1514098337,
-    path: "58:0:3:2:4:7:10:10:10:12:3:5:7:14:18:19:20:20:20:24:24",
     history: {
       seed: 0,
       swapped: false,
@@ -48,8 +44,6 @@ export const sessionSeeds: readonly Kept[] = [
   },
   {
     found: "planted: a late batch of an old link was heard",
-    seed: 859448805,
-    path: "10:0:0:2:0:0:0:2:0:2:1:5:5:6:7:5:1:4",
     history: {
       seed: 0,
       swapped: false,
@@ -63,8 +57,6 @@ export const sessionSeeds: readonly Kept[] = [
   },
   {
     found: "planted: a late ack of an old link was heard",
-    seed: -906163366,
-    path: "200:9:1:0:2:9:1:1:18:0:2:1:3:2:0:2:1:4:0:0:0:1:0:19:17:18:22:25:4:7:12:16:19:20:17:15:15",
     history: {
       seed: 408386809,
       swapped: false,

@@ -51,6 +51,13 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom("sleep" as const, "wake" as const, "probe" as const), end }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("jump" as const), ms: fc.constantFrom(500, 45_000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("throttle" as const),
+      bytesPerSecond: fc.constantFrom(20_000, 250_000, undefined),
+    }),
+  },
 )
 export const sessionHistory = fc.record({
   seed: fc.nat(),
@@ -63,10 +70,11 @@ export type SessionStep = typeof step extends fc.Arbitrary<infer Value> ? Value 
 export type SessionHistory = typeof sessionHistory extends fc.Arbitrary<infer Value> ? Value : never
 
 function size(): fc.Arbitrary<number> {
-  // A packet, a batch's worth, more than a link is handed at once.
+  // A word, some parts, many parts, and more than a link is handed at once.
   return fc.oneof(
-    { weight: 12, arbitrary: fc.constantFrom(1, 40) },
-    { weight: 2, arbitrary: fc.constant(70_000) },
+    { weight: 9, arbitrary: fc.constantFrom(1, 40) },
+    { weight: 4, arbitrary: fc.constantFrom(3_000, 20_000, 50_000) },
+    { weight: 1, arbitrary: fc.constant(70_000) },
     { weight: 1, arbitrary: fc.constant(300_000) },
   )
 }

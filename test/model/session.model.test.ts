@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { createPair, type Pair, type Seat } from "./pair.ts"
+import { createPair, createSights, type Pair, type Seat, type Sights } from "./pair.ts"
 import { histories, LIMITS, traced } from "./run.ts"
 import { sessionSeeds } from "./seeds.ts"
 import { type SessionHistory, type SessionStep, sessionHistory } from "./session-history.ts"
@@ -41,6 +41,8 @@ function take(pair: Pair, what: SessionStep): void {
       return pair[what.end].session.probe()
     case "jump":
       return runtime.jump(what.ms)
+    case "throttle":
+      return network.limit({ upBytesPerSecond: what.bytesPerSecond, downBytesPerSecond: what.bytesPerSecond })
   }
 }
 
@@ -61,8 +63,8 @@ function check({ dialing, accepting }: Pair, checked: Map<Seat, number>): void {
   }
 }
 
-function live(history: SessionHistory): void {
-  const pair = createPair(history.seed, history.swapped)
+function live(history: SessionHistory, sights?: Sights): void {
+  const pair = createPair(history.seed, history.swapped, sights)
   traced(pair.network, () => walk(pair, history))
 }
 
@@ -74,6 +76,7 @@ function walk(pair: Pair, { steps }: SessionHistory): void {
     check(pair, checked)
   }
   network.heal()
+  network.limit()
   dialing.machine.wake()
   accepting.machine.wake()
   // A seat would doubt the links that are mute by now, and dial again.
@@ -96,13 +99,24 @@ function walk(pair: Pair, { steps }: SessionHistory): void {
 describe("two sessions over links that fail", () => {
   test(
     "hear exactly what the other said, in order, whichever seat each of them has",
-    () => fc.assert(fc.property(sessionHistory, live), { numRuns: histories(2_000), ...LIMITS }),
+    () => {
+      const sights = createSights()
+      fc.assert(
+        fc.property(sessionHistory, (history) => live(history, sights)),
+        { numRuns: histories(2_000), ...LIMITS },
+      )
+      // Otherwise the histories would show nothing about what is large.
+      expect(Math.min(...Object.values(sights)), JSON.stringify(sights)).toBeGreaterThan(0)
+    },
     LIMITS.timeoutMs,
   )
 
   test.each(sessionSeeds)("live through the history that once found: $found", ({ seed, path, history }) => {
     live(history)
-    if (seed !== undefined && path !== undefined)
-      fc.assert(fc.property(sessionHistory, live), { seed, path, numRuns: 1 })
+    if (seed === undefined || path === undefined) return
+    fc.assert(
+      fc.property(sessionHistory, (history) => live(history)),
+      { seed, path, numRuns: 1 },
+    )
   })
 })

@@ -16,7 +16,7 @@ const SESSION = {
 class Wire implements Link {
   readonly name = "wire"
   readonly bufferedBytes = 0
-  readonly said: string[] = []
+  readonly batches: string[] = []
   closedWith: string | undefined
   readonly #sink: LinkSink
 
@@ -24,7 +24,7 @@ class Wire implements Link {
     this.#sink = door.admit(this, { transport: "wire", address: undefined, header: () => undefined })
   }
   send(batch: string | Uint8Array): void {
-    this.said.push(...String(batch).split("\n"))
+    this.batches.push(String(batch))
   }
   close({ code }: { code: string }): void {
     this.closedWith = code
@@ -34,6 +34,9 @@ class Wire implements Link {
   }
   leave(): void {
     this.#sink.closed({ code: "network", reason: "", retryable: true })
+  }
+  get said(): string[] {
+    return this.batches.flatMap((batch) => batch.split("\n"))
   }
   get messages(): string[] {
     return this.said.filter((packet) => packet.startsWith("m"))
@@ -51,7 +54,7 @@ function start(options: WebHubOptions = {}) {
     },
   }
   const hub = createHub({ ...options, runtime, transports: [acceptor] })
-  const dial = (turn: number, rest: { holder?: string; hub?: string; heard?: number } = {}): Wire => {
+  const dial = (turn: number, rest: { holder?: string; hub?: string; heard?: number; acked?: number } = {}): Wire => {
     if (door === undefined) throw new Error("the hub has not opened its door")
     const wire = new Wire(door)
     wire.hear(`h${JSON.stringify({ ...SESSION, ...rest, turn })}`)
@@ -136,6 +139,130 @@ describe("the turn of a hello or a take", () => {
     expect(before.closedWith).toBe("session-taken")
     expect(later.messages).toEqual(['mtold\t"whose"'])
     expect(runtime.reported).toEqual([])
+  })
+})
+
+describe("a hello that takes no turn", () => {
+  it("begins a session: its link is spare until it is taken, and then has what was said", () => {
+    const { dial, tell, hub } = start()
+    const first = dial(0)
+    expect(first.said[0]).toContain('"attached":false')
+    expect(first.said[0]).toContain('"resumed":false')
+    expect(hub.peers.size).toBe(1)
+    tell("one")
+    expect(first.messages).toEqual([])
+    first.hear('t{"turn":1,"heard":0}')
+    tell("two")
+    expect(first.messages).toEqual(['mtold\t"one"', 'mtold\t"two"'])
+  })
+
+  it("begins one session with its rivals, whichever comes first, and one of them has what was said", () => {
+    const { dial, tell, hub } = start()
+    const [one, other] = [dial(0), dial(0)]
+    tell("once")
+    other.hear('t{"turn":1,"heard":0}')
+    expect(hub.peers.size).toBe(1)
+    expect([one.messages, other.messages]).toEqual([[], ['mtold\t"once"']])
+  })
+
+  it.each([
+    ["something was heard", { heard: 1 }],
+    ["something was acknowledged", { acked: 1 }],
+    ["it names this hub", { hub: "this" }],
+  ])("begins none where %s before", (_, rest) => {
+    const { dial, hub } = start()
+    const named = "hub" in rest ? { hub: hub.id } : rest
+    expect(dial(0, named).closedWith).toBe("session-unknown")
+    expect(hub.peers.size).toBe(0)
+  })
+
+  it("begins a session that expires 5 s after its link has gone", () => {
+    const { dial, hub, runtime } = start()
+    dial(0).leave()
+    runtime.advance(4_999)
+    expect(hub.peers.size).toBe(1)
+    runtime.advance(1)
+    expect(hub.peers.size).toBe(0)
+  })
+
+  it("begins a session that does not expire while its link waits to be taken", () => {
+    const { dial, tell, hub, runtime } = start()
+    const spare = dial(0)
+    runtime.advance(14_999)
+    expect(hub.peers.size).toBe(1)
+    spare.hear('t{"turn":1,"heard":0}')
+    tell("still here")
+    expect(spare.messages).toEqual(['mtold\t"still here"'])
+  })
+
+  it("has the session when it takes it: an earlier holder of the key is told, and its own link stays", () => {
+    const { dial, tell } = start()
+    const before = dial(3)
+    const later = dial(0, { holder: "another-holder-of-twenty2" })
+    expect(before.closedWith).toBeUndefined()
+    later.hear('t{"turn":1,"heard":0}')
+    tell("whose")
+    expect([before.closedWith, later.closedWith]).toEqual(["session-taken", undefined])
+    expect(later.messages).toEqual(['mtold\t"whose"'])
+  })
+
+  it("is of the holder that began the session: another one is told apart from it", () => {
+    const { dial } = start()
+    const spare = dial(0)
+    spare.hear('t{"turn":1,"heard":0}')
+    dial(1, { holder: "another-holder-of-twenty2" })
+    expect(spare.closedWith).toBe("session-taken")
+  })
+
+  it("begins a session that waits for its link also where sessions without one may hold nothing", () => {
+    const { dial, hub, runtime } = start({ limits: { maxDetachedBytes: 0 } })
+    hub.onPeer((peer) => peer.send("greeting", "x"))
+    const spare = dial(0)
+    runtime.advance(1_000)
+    spare.hear('t{"turn":1,"heard":0}')
+    runtime.advance(1)
+    expect(spare.messages).toEqual(['mgreeting\t"x"'])
+  })
+
+  it("begins a session that expires when nobody takes the link in its time", () => {
+    const { dial, hub, runtime } = start()
+    const spare = dial(0)
+    runtime.advance(15_000)
+    expect(spare.closedWith).toBe("superseded")
+    runtime.advance(5_000)
+    expect(hub.peers.size).toBe(0)
+  })
+})
+
+describe("what a welcome tells", () => {
+  it("goes in a batch of its own, before what was said", () => {
+    const { dial, hub } = start()
+    hub.onPeer((peer) => peer.send("first", 1))
+    const { batches } = dial(1)
+    expect(batches).toEqual([expect.stringMatching(/^w[^\n]*$/), "n1\nmfirst\t1"])
+  })
+
+  it("is up to where the hub has said something, where the channel has not heard it", () => {
+    const { dial, tell } = start()
+    dial(1)
+    tell("one")
+    tell("two")
+    expect(dial(2).said[0]).toContain('"said":2')
+    expect(dial(0, { heard: 1 }).said[0]).toContain('"said":2')
+  })
+
+  it("is nothing of that where the channel has heard it all", () => {
+    const { dial, tell } = start()
+    expect(dial(1).said[0]).not.toContain("said")
+    tell("one")
+    expect(dial(2, { heard: 1 }).said[0]).not.toContain("said")
+  })
+
+  it("is how much the hub has heard of a packet in parts", () => {
+    const { dial } = start()
+    const first = dial(1)
+    first.hear("n1", "fmtold\t12")
+    expect(dial(2).said[0]).toContain('"heard":0,"part":8')
   })
 })
 

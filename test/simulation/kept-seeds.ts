@@ -372,4 +372,33 @@ export const keptSeeds: readonly Kept[] = [
     seed: 56537,
     plan: UNLIMITED,
   },
+  {
+    found: "a dial that was held up for 6 s was taken for a round trip, and a mute wire was waited for",
+    seed: 34911,
+  },
+  {
+    found:
+      "what the hub had said behind its welcome was not asked after, where something holds back all but the welcome",
+    seed: 6580,
+  },
+  {
+    found: "a machine that had slept took the time for a line, and a dead wire was waited for",
+    seed: 4889,
+  },
+  {
+    found: "the answer to a probe stood in the line of the first window, and its link was doubted",
+    seed: 66,
+  },
+  {
+    found: "the answer to a probe stood in that line for longer than a line was believed to be",
+    seed: 48089,
+  },
+  {
+    found: "a dial that was held up counted for the round trip of the links after it, and mute wires were waited for",
+    seed: 68426,
+  },
+  {
+    found: "a witness counted the parts of a large word for batches without need",
+    seed: 51537,
+  },
 ]

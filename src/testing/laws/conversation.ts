@@ -153,7 +153,7 @@ export class Conversation {
     this.end = end
     this.channel.listen(end)
     end.onOpening = (welcome) => {
-      if (this.end === end) this.channel.session.attach(end.link, readCount(welcome.slice(1)))
+      if (this.end === end) this.channel.session.attach(end.link, { heard: readCount(welcome.slice(1)) })
     }
     end.send(`h${++this.#turn},${this.channel.session.heard}`)
     return end
@@ -164,7 +164,8 @@ export class Conversation {
     const [turn = "", heard = ""] = hello.slice(1).split(",")
     if (readCount(turn) <= this.#obeyed) return
     this.#obeyed = readCount(turn)
-    const known = readCount(heard)
-    this.hub.session.attach(end.link, known, known, `w${this.hub.session.heard}`)
+    const { session } = this.hub
+    end.send(`w${session.heard}`)
+    session.attach(end.link, { heard: readCount(heard) })
   }
 }

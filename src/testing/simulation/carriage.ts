@@ -14,7 +14,8 @@ const DIAL_BYTES = 1_000
 const BASE_BYTES = 20_000
 const BYTES_PER_SECOND = 200
 
-/** Batches beside those of the words: acks of so many bytes from the other side, and beats and acks by time. */
+/** Batches beside those of small words: parts of large ones, acks of so many bytes from the other side, beats and acks by time. */
+const PART_BYTES = 1_024
 const ACKED_BYTES = 4_096
 const BATCHES_PER_DIAL = 8
 const BASE_BATCHES = 200
@@ -37,7 +38,8 @@ export function createCarriageWitness(world: Pick<World, "runtime" | "plan" | "c
     if (bytes > mostBytes) throw new Broken("carriage", `${bytes} bytes went ${way} for ${said[way]} in ${words} words`)
     const mostBatches =
       2 * words +
-      (said[way] + said[back]) / ACKED_BYTES +
+      said[way] / PART_BYTES +
+      said[back] / ACKED_BYTES +
       BATCHES_PER_DIAL * network.dials +
       BATCHES_PER_SECOND * seconds +
       BASE_BATCHES

@@ -6,6 +6,8 @@ import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"
 
 /** Where no link is left that only looks alive, an open channel gets everything through within this. */
 const PROMPT_MS = 3_000
+/** and so many round trips: a sender begins with little and learns in each of them how much the network carries. */
+const START_ROUND_TRIPS = 6
 /** An open channel that says something learns within this and eight round trips that it was heard, or takes another link. */
 const STUCK_MS = 6_000
 /** Links that nobody needs, and better rungs that are not in use, are given this beyond what they have by right. */
@@ -65,7 +67,8 @@ export class Liveness<C extends Contract> {
       throw new Broken("liveness", `${unneeded} links that nobody needs are still there after ${unneededMs} ms`)
     }
     const kept = plan.resumeMs <= SHORT_MS && application.hubOptions?.resumeMs === undefined ? this.#keptMs(now) : 0
-    if (kept > plan.resumeMs + GRACE_MS + this.#slowMs) {
+    // While a spare link is there, the session may still be taken by it.
+    if (kept > plan.resumeMs + SPARE_LINK_MS + GRACE_MS + this.#slowMs) {
       throw new Broken("liveness", `a session without a link is kept for longer than ${plan.resumeMs} ms`)
     }
     const low = plan.quickReprobes && plan.hubs === 1 ? this.#belowTheBest() : undefined
@@ -86,10 +89,15 @@ export class Liveness<C extends Contract> {
     this.#heardAt = undefined
     if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
     const openMs = runtime.now() - Math.max(this.#mendedAt, ...running.map(({ openAt = 0 }) => openAt))
-    if (plan.tidy && plan.mended === undefined && openMs > PROMPT_MS + this.#slowMs) {
+    if (plan.tidy && plan.mended === undefined && openMs > this.#promptMs()) {
       throw new Broken("liveness", `every channel was open for ${openMs} ms, and ${missing}`)
     }
     return missing
+  }
+
+  #promptMs(): number {
+    const rttMs = Math.max(...this.#world.channels.map((channel) => channel.rttMs))
+    return PROMPT_MS + START_ROUND_TRIPS * rttMs + this.#slowMs
   }
 
   #unacknowledged(): string | undefined {

@@ -1,4 +1,4 @@
-import { HIGH_WATER_BYTES, PATIENCE_MS, SPEAK_MS } from "../../kernel/defaults.ts"
+import { MAX_OUTBOX_BYTES, PATIENCE_MS, SPEAK_MS } from "../../kernel/defaults.ts"
 import type { Limits } from "../line.ts"
 import { Dice } from "./dice.ts"
 import { drawFault, drawFaults, type Faults, type Move } from "./moves.ts"
@@ -66,7 +66,7 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
     resumeMs: dice.pick(120_000, 120_000, 30_000, 1_000, 200),
     speakMs,
     patienceMs: Math.round((speakMs * PATIENCE_MS) / SPEAK_MS),
-    maxOutboxBytes: dice.chance(0.7) ? 16 * HIGH_WATER_BYTES : dice.magnitude(1_000, HIGH_WATER_BYTES),
+    maxOutboxBytes: dice.chance(0.7) ? MAX_OUTBOX_BYTES : dice.magnitude(1_000, 1_048_576),
     wordBytes: dice.magnitude(100, 300_000),
     largeShare: dice.chance(0.5) ? 0 : dice.random() * 0.3,
     binaryShare: dice.pick(0, 0, 0.2, 1),

@@ -259,6 +259,8 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
       this.note(running.name, `is reset: ${closing.code}, ${messages.length} messages uncertain`)
     })
     this.everyChannel.push(running)
+    // On a slow line channels wait for each other, and for what is still on its way to one that has left. None can know.
+    if (plan.limits !== undefined && this.everyChannel.length > 1) this.calm = false
     application.channel?.(channel, running.own, this)
   }
 

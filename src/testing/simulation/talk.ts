@@ -1,6 +1,6 @@
 import type { Channel } from "../../client/channel.ts"
 import { text, utf8 } from "../../kernel/codec.ts"
-import { HIGH_WATER_BYTES, PACKET_OVERHEAD_BYTES } from "../../kernel/defaults.ts"
+import { PACKET_OVERHEAD_BYTES } from "../../kernel/defaults.ts"
 import { EverwireError } from "../../kernel/errors.ts"
 import type { Hub } from "../../server/hub.ts"
 import type { Peer } from "../../server/peer.ts"
@@ -107,7 +107,8 @@ export class Talk implements Application<TalkContract> {
         this.#tell((witness) => witness.peerClosed?.(peer.id, undelivered))
       })
       // On a slow network the first word is so large that a welcome behind it comes late.
-      const size = world.plan.limits === undefined ? 0 : Math.floor(world.plan.wordBytes / 2)
+      const { limits, wordBytes, maxOutboxBytes } = world.plan
+      const size = limits === undefined ? 0 : Math.floor(Math.min(wordBytes / 2, maxOutboxBytes / 4))
       if (greets) this.#sayTo(world.plan, listener, size, false)
     })
     hub.on("word", (spoken, peer) => {
@@ -245,7 +246,7 @@ export class Talk implements Application<TalkContract> {
     try {
       const room = channel.send("word", write(word))
       this.#checkBound(channel, before, plan)
-      if (room !== channel.bufferedBytes < HIGH_WATER_BYTES) {
+      if (room && channel.bufferedBytes >= plan.maxOutboxBytes / 2) {
         this.#found ??= new Broken("bounds", `send() said ${room} with ${channel.bufferedBytes} bytes waiting`)
       }
       return true

@@ -18,7 +18,7 @@ export interface Envelope {
   readonly holdMs?: number | undefined
   /** Single-use ticket for the stream that belongs to this link. */
   readonly ticket?: string | undefined
-  /** Id of the hub that answers. */
+  /** Id of the hub that answers. In the first answer of a link, and in those that close or refuse. */
   readonly hub?: string | undefined
   /** The link ends with this exchange. */
   readonly close?: Closing | undefined

@@ -1,46 +1,64 @@
+import { encodeBatch, type Packet } from "../../kernel/codec.ts"
+import { EXCHANGE_DEADLINE_MS } from "../../kernel/defaults.ts"
 import { type Closing, closing, type EverwireError } from "../../kernel/errors.ts"
-import type { Batch, Target } from "../transport.ts"
-import {
-  BYTES_TYPE,
-  decodeBody,
-  ENVELOPE_HEADER,
-  type Envelope,
-  encodeBody,
-  TEXT_TYPE,
-  writeEnvelope,
-} from "./envelope.ts"
+import type { Batch, FetchInit, Target } from "../transport.ts"
+import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
 
 /** An answer, or why there is none. */
 export type Answer =
   | { readonly envelope: Envelope; readonly batch: Batch | undefined }
+  /** `status` is 0 where no answer began. */
   | { readonly failed: Closing; readonly status: number; readonly hub?: string | undefined }
 
+/** What is under way on a link. */
+export interface Running {
+  /** Abandons it. */
+  stop(): void
+  /** Something came on this link, so it is given time again. */
+  moved(): void
+}
+
 /**
- * One POST and its answer. Never rejects. `signal` abandons it; after `deadlineMs` it counts as failed. `bare`: without a
- * body, the envelope in a header.
+ * One POST and its answer. Never rejects. It is among what is `running` until it has ended. It counts as failed when the
+ * answer has not begun after `deadlineMs` and nothing has come on the link for `EXCHANGE_DEADLINE_MS`: on a slow line the
+ * answer may have to wait behind what comes beside it. `moved` is called for each piece of the answer. Without `packets`
+ * there is no body: the envelope is in a header.
  */
 export async function exchange(
   target: Target,
   url: string,
   envelope: Envelope,
-  batches: readonly Batch[],
-  bare: boolean,
+  packets: readonly Packet[] | undefined,
   deadlineMs: number,
-  signal: AbortSignal,
+  running: Set<Running>,
+  moved?: () => void,
 ): Promise<Answer> {
-  const body = bare ? null : encodeBody(envelope, batches)
+  const line = writeEnvelope(envelope)
+  const body = packets === undefined ? null : (encodeBatch([line, ...packets]) as FetchInit["body"]) // a buffer of its own
   const abort = new AbortController()
-  const stop = (): void => abort.abort()
-  signal.addEventListener("abort", stop)
-  const cancel = target.runtime.after(deadlineMs, stop)
+  let cancel = (): void => {}
+  let until = 0
+  const { runtime } = target
+  const arm = (ms: number): void => {
+    until = runtime.now() + ms
+    cancel()
+    cancel = runtime.after(ms, self.stop)
+  }
+  const self: Running = {
+    stop: () => abort.abort(),
+    moved: () => arm(Math.max(until - runtime.now(), EXCHANGE_DEADLINE_MS)),
+  }
+  running.add(self)
+  let status = 0
   try {
+    arm(deadlineMs)
     const fetch = target.platform.fetch ?? globalThis.fetch
     const answer = await fetch(url, {
       method: "POST",
       // Text goes to another origin without a preflight: text/plain is safelisted (Fetch standard, 2.2.2). Bytes do not.
       headers:
         body === null
-          ? { [ENVELOPE_HEADER]: writeEnvelope(envelope) }
+          ? { [ENVELOPE_HEADER]: line }
           : { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE },
       body,
       credentials: target.withCredentials ? "include" : "same-origin",
@@ -48,15 +66,29 @@ export async function exchange(
       cache: "no-store",
       signal: abort.signal,
     })
+    status = answer.status
+    arm(EXCHANGE_DEADLINE_MS)
+    const reader = answer.body?.getReader()
+    let bytes = new Uint8Array(reader === undefined ? await answer.arrayBuffer() : [])
+    for (;;) {
+      const piece = (await reader?.read())?.value
+      if (piece === undefined) break
+      for (const each of running) each.moved()
+      arm(EXCHANGE_DEADLINE_MS)
+      moved?.()
+      const longer = new Uint8Array(bytes.length + piece.length)
+      longer.set(bytes)
+      longer.set(piece, bytes.length)
+      bytes = longer
+    }
     const type = answer.headers.get("content-type") ?? ""
-    const bytes = new Uint8Array(await answer.arrayBuffer())
     const retryAfterMs = waitOf(answer.headers.get("retry-after") ?? "", target.runtime.now())
-    return read(answer.status, type, bytes, retryAfterMs, envelope)
+    return read(status, type, bytes, retryAfterMs, envelope)
   } catch (error) {
-    return { failed: closing("network", abort.signal.aborted ? "no answer in time" : String(error)), status: 0 }
+    return { failed: closing("network", abort.signal.aborted ? "no answer in time" : String(error)), status }
   } finally {
     cancel()
-    signal.removeEventListener("abort", stop)
+    running.delete(self)
   }
 }
 

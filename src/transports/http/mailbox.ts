@@ -1,6 +1,6 @@
 import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
 import { joinBatches, sizeOf } from "../../kernel/codec.ts"
-import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
+import { LINK_BUFFER_BYTES, UPLOADS_AT_ONCE } from "../../kernel/defaults.ts"
 import { type Closing, closing } from "../../kernel/errors.ts"
 import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
 import { respond } from "./answer.ts"
@@ -16,6 +16,7 @@ const NOTHING: Batch[] = []
 export class Mailbox implements Link, Alarm {
   readonly name: string
   readonly exchanges = true
+  readonly polled: boolean
   readonly id: string
   readonly hub: string
   bufferedBytes = 0
@@ -28,8 +29,12 @@ export class Mailbox implements Link, Alarm {
   /** Whether mail cannot tell the channel of the end: it said so itself, or is not reached any more. */
   #isLost = false
   #batches: Batch[] = NOTHING
+  /** Whether the first batch, which is the welcome or a bye, has been taken. */
+  #isOpened = false
   /** Number of the last upload that was heard. */
   #up = 0
+  /** Uploads that came before one with a lower number, by their numbers. */
+  #early: Map<number, Batch | undefined> | undefined
   /** Number of the last poll that was answered or is held. */
   #poll = 0
   /** The answer to that poll, once given. */
@@ -43,6 +48,7 @@ export class Mailbox implements Link, Alarm {
 
   constructor(name: string, id: string, hub: string, clockwork: Clockwork, forget: () => void) {
     this.name = name
+    this.polled = name !== "sse"
     this.id = id
     this.hub = hub
     this.#clockwork = clockwork
@@ -60,6 +66,7 @@ export class Mailbox implements Link, Alarm {
   close(why: Closing): void {
     if (this.closing !== undefined) return
     this.closing = why
+    this.#early = undefined
     this.#clockwork.clear(this)
     this.#forget()
     this.onMail?.()
@@ -73,14 +80,25 @@ export class Mailbox implements Link, Alarm {
     this.sink?.closed(why)
   }
 
-  /** Hears an upload. One that was heard before is a repetition; one that skips breaks the order. */
+  /**
+   * Hears an upload. One that was heard before is a repetition. Of those that a channel has in flight at once, one that
+   * comes before its turn is kept until then; one beyond them breaks the order. Nobody has two in flight before the welcome,
+   * so a stranger cannot have any kept.
+   */
   hear(up: number, batch: Batch | undefined): void {
     if (this.closing !== undefined) return
     if (up === this.#up + 1) {
-      this.#up = up
-      if (batch !== undefined) this.sink?.batch(batch)
-    } else if (up > this.#up) {
+      this.#hearNext(batch)
+      while (this.#early?.has(this.#up + 1)) {
+        const next = this.#early.get(this.#up + 1)
+        this.#early.delete(this.#up + 1)
+        this.#hearNext(next)
+      }
+    } else if (up > this.#up + (this.#isWelcomed ? UPLOADS_AT_ONCE : 1)) {
       this.lost(closing("protocol-error", `upload ${up} after ${this.#up}`))
+    } else if (up > this.#up) {
+      this.#early ??= new Map()
+      if (!this.#early.has(up)) this.#early.set(up, batch)
     }
   }
 
@@ -96,15 +114,24 @@ export class Mailbox implements Link, Alarm {
     return this.#batches.length > 0 || this.closing !== undefined
   }
 
-  /** Takes what waits, as one batch. */
+  /** Takes what waits, as one batch; but the first batch of an open link alone. */
   take(): Batch[] {
     if (this.#batches.length === 0) return NOTHING
     const batches = this.#batches
-    const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES
+    if (!this.#isOpened && batches.length > 1 && this.closing === undefined) return [this.takeOne() ?? ""]
+    this.#isOpened = true
     this.#batches = NOTHING
-    this.bufferedBytes = 0
-    if (wasFull) this.#clockwork.runtime.soon(() => this.#writable())
+    this.#took(this.bufferedBytes)
     return [joinBatches(batches)]
+  }
+
+  /** Takes the batch that has waited longest. */
+  takeOne(): Batch | undefined {
+    const batch = this.#batches.shift()
+    if (batch === undefined) return undefined
+    this.#isOpened = true
+    this.#took(sizeOf(batch))
+    return batch
   }
 
   /**
@@ -151,7 +178,27 @@ export class Mailbox implements Link, Alarm {
     // But what was wrong with an upload is told at once: whoever sent it has nothing more to hear.
     const isRefused = this.closing?.code === "protocol-error" || this.closing?.code === "too-large"
     const isMail = poll !== undefined || this.#isLost || isRefused
-    return { link: this.id, hub: this.hub, up, poll, close: isMail ? this.closing : undefined }
+    const close = isMail ? this.closing : undefined
+    // The channel keeps the hub's id from the first answer.
+    const hub = up === 1 || close !== undefined ? this.hub : undefined
+    return { link: this.id, hub, up, poll, close }
+  }
+
+  /** The welcome, or a bye, has been sent. */
+  get #isWelcomed(): boolean {
+    return this.#isOpened || this.#batches.length > 0
+  }
+
+  #hearNext(batch: Batch | undefined): void {
+    this.#up++
+    if (batch !== undefined) this.sink?.batch(batch)
+  }
+
+  /** So many bytes wait no more. */
+  #took(bytes: number): void {
+    const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES
+    this.bufferedBytes -= bytes
+    if (wasFull && this.bufferedBytes < LINK_BUFFER_BYTES) this.#clockwork.runtime.soon(() => this.#writable())
   }
 
   /** Told when whoever takes has put down what it took: what is sent from inside must come after it. */

@@ -1,15 +1,29 @@
-import { decodeBatch, encodeBatch, sizeOf } from "../../kernel/codec.ts"
+import { decodeBatch, type Packet, sizeOf, utf8 } from "../../kernel/codec.ts"
 import {
   BATCH_BYTES,
   EXCHANGE_DEADLINE_MS,
   EXCHANGE_RETRY_MS,
   LINK_BUFFER_BYTES,
   UNACKNOWLEDGED_MS,
+  UPLOADS_AT_ONCE,
 } from "../../kernel/defaults.ts"
 import type { Closing } from "../../kernel/errors.ts"
+import { splitPacket } from "../../kernel/fragment.ts"
 import type { Batch, Link, LinkSink, Target } from "../transport.ts"
 import type { Envelope } from "./envelope.ts"
-import { type Answer, exchange } from "./exchange.ts"
+import { type Answer, exchange, type Running } from "./exchange.ts"
+
+/** How much one body carries where nothing on the way has found that too large. */
+const MAX_BODY_BYTES = 4 * BATCH_BYTES
+/** A body that was found too large is not made smaller than this. */
+const LEAST_BODY_BYTES = 1_024
+/**
+ * A body takes its share of what waits, so that others can be under way beside it, but this much at least: each costs a
+ * head and an answer. One that goes beside others brings half of this or more.
+ */
+const SHARE_BYTES = 8_192
+/** A sender that let so much wait is told when less does. */
+const FULL_BYTES = LINK_BUFFER_BYTES / 2
 
 type Answered = Exclude<Answer, { failed: Closing }>
 
@@ -21,8 +35,8 @@ export interface Down {
   readonly holdMs?: number
   /** The hello was answered: start whatever brings batches down. */
   opened(envelope: Envelope): void
-  /** An upload that polled, or a `poll()`, was answered. */
-  answered?(brought: boolean): void
+  /** An upload that polled was answered with this. */
+  answered?(brought: Batch | undefined): void
   /** A poll failed after this many milliseconds. */
   cut?(heldMs: number): void
   /** The link is over. */
@@ -30,19 +44,20 @@ export interface Down {
 }
 
 /**
- * The client's half of every HTTP link: single-flight uploads in order, repeated when an answer was lost, coalescing what
- * is sent meanwhile. Requests are numbered, so the hub can tell a repetition from news.
+ * The client's half of every HTTP link: uploads in order, a few of them in flight at once, each repeated when its answer
+ * was lost. What is sent in one tick goes in one body. Requests are numbered, so the hub can tell a repetition from news,
+ * and hears uploads in their order whichever comes first.
  */
 export class Uplink implements Link {
   readonly name: string
   readonly exchanges = true
-  bufferedBytes = 0
+  readonly polled = true
   readonly #target: Target
   readonly #url: string
   readonly #sink: LinkSink
   readonly #down: Down
-  /** Batches that wait for the upload in flight to be answered. */
-  #queue: Batch[] = []
+  /** Packets that wait to go in a body. */
+  #queue: Packet[] = []
   /** Set by the hub's first answer. */
   #link: string | undefined
   /** Id of the hub that this link belongs to. */
@@ -53,14 +68,19 @@ export class Uplink implements Link {
   #up = 0
   /** Number of the last poll. */
   #poll = 0
-  /** Whether an upload is in flight or about to be. */
-  #busy = false
+  /** Numbers of the uploads that have not been answered, the oldest first. */
+  readonly #inFlight = new Set<number>()
+  /** How many uploads may be in flight now. */
+  #slots = 1
+  /** Bytes of the largest body that was answered. A larger one may be answered 413, so it goes alone. */
+  #passedBytes = 0
   /** Whether polls that bring nothing up go without a body. */
   #bare: boolean
   /** How much one body may carry; halved by a 413. */
-  #bodyBytes = 4 * BATCH_BYTES
+  #bodyBytes = MAX_BODY_BYTES
   #state: "open" | "closing" | "closed" = "open"
-  readonly #abort = new AbortController()
+  /** The exchanges and pauses under way. */
+  readonly #running = new Set<Running>()
 
   constructor(name: string, target: Target, sink: LinkSink, down: (uplink: Uplink) => Down) {
     this.name = name
@@ -71,11 +91,14 @@ export class Uplink implements Link {
     this.#down = down(this)
   }
 
+  get bufferedBytes(): number {
+    return sizeOfAll(this.#queue)
+  }
+
   send(batch: Batch): void {
     if (this.#state !== "open") return
-    this.#queue.push(batch)
-    this.bufferedBytes += sizeOf(batch)
-    this.#uploadSoon()
+    for (const packet of decodeBatch(batch)) this.#queue.push(packet)
+    this.uploadSoon()
   }
 
   close(why: Closing): void {
@@ -84,7 +107,7 @@ export class Uplink implements Link {
     // What was sent before the close still goes, with the close as its last word.
     this.#state = "closing"
     this.#farewell = why
-    if (!this.#busy) void this.#say(why)
+    if (this.#inFlight.size === 0) void this.#say(why)
   }
 
   /** The wire broke, or the hub closed the link. */
@@ -97,108 +120,148 @@ export class Uplink implements Link {
 
   /** Fetches what waits at the hub, beside the uploads. Undefined when the link is over. */
   async fetch(deadlineMs: number): Promise<Answered | undefined> {
-    return this.#settle(await this.#repeat({ poll: ++this.#poll }, [], deadlineMs), true)
+    return this.#settle(await this.#repeat({ poll: ++this.#poll }, deadlineMs), true)
   }
 
-  /** Uploads now, even if there is nothing but a poll to send. */
-  async upload(): Promise<void> {
-    if (this.#busy || this.#state !== "open") return
-    this.#busy = true
-    const batches = this.#takeBatches()
+  /** Uploads at the end of the tick, even if there is nothing but a poll to send. */
+  uploadSoon(): void {
+    this.#target.runtime.soon(() => void this.#upload())
+  }
+
+  async #upload(): Promise<void> {
     const first = this.#link === undefined
     const polls = this.#down.polls === "always" || (this.#down.polls === "first" && first)
+    const [oldest = this.#up + 1] = this.#inFlight
+    if (this.#state !== "open" || this.#up + 1 - oldest >= this.#slots) return
+    const waited = this.bufferedBytes
+    const beside = this.#inFlight.size
+    let packets = this.#take(Math.max(SHARE_BYTES, waited / this.#slots))
+    if (beside > 0 && bytesOf(packets) > this.#passedBytes) {
+      this.#putBack(packets)
+      // A body of twice the size is waited with until it can go alone; a little less can go at once.
+      packets = bytesOf(packets) > 2 * this.#passedBytes ? [] : this.#take(this.#passedBytes)
+    }
+    const bytes = bytesOf(packets)
+    const isLargest = bytes > this.#passedBytes
+    if (beside > 0 ? isLargest || bytes < (beside > 1 ? SHARE_BYTES / 2 : 1) : !polls && bytes === 0) {
+      return this.#putBack(packets)
+    }
+    if (isLargest) this.#slots = 1
+    if (packets.length > 0) this.#up++
+    const number = this.#up
+    this.#inFlight.add(number)
     const envelope: Envelope = {
-      up: batches.length > 0 ? ++this.#up : undefined,
+      up: packets.length > 0 ? number : undefined,
       poll: polls ? ++this.#poll : undefined,
     }
-    const answer = this.#settle(await this.#repeat(envelope, batches, EXCHANGE_DEADLINE_MS), polls || first)
-    this.#busy = false
-    if (this.#farewell !== undefined) return this.#say(this.#farewell)
+    const answering = this.#repeat(envelope, EXCHANGE_DEADLINE_MS, packets)
+    this.uploadSoon()
+    if (waited >= FULL_BYTES && this.bufferedBytes < FULL_BYTES) this.#sink.writable()
+    const answer = this.#settle(await answering, polls || first)
+    this.#inFlight.delete(number)
+    this.#slots = this.#down.polls === "always" ? 1 : UPLOADS_AT_ONCE
+    if (this.#farewell !== undefined && this.#inFlight.size === 0) return this.#say(this.#farewell)
     if (answer === undefined) return
-    const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES / 2
-    this.bufferedBytes = this.#queue.reduce((sum, batch) => sum + sizeOf(batch), 0)
     if (first) this.#down.opened(answer.envelope)
-    if (polls) this.#down.answered?.(answer.batch !== undefined)
-    if (this.#queue.length > 0) this.#uploadSoon()
-    if (wasFull && this.bufferedBytes < LINK_BUFFER_BYTES / 2) this.#sink.writable()
+    if (polls) this.#down.answered?.(answer.batch)
+    if (this.#queue.length > 0) this.uploadSoon()
   }
 
   /** A batch or a control line came down. */
   hear(envelope: Envelope | undefined, batch: Batch | undefined): void {
+    for (const each of this.#running) each.moved()
     if (this.#state === "open" && batch !== undefined) this.#sink.batch(batch)
     if (envelope?.close !== undefined) this.fail(envelope.close)
   }
 
-  #uploadSoon(): void {
-    if (!this.#busy) this.#target.runtime.soon(() => void this.upload())
-  }
-
-  #takeBatches(): Batch[] {
-    let bytes = 0
+  /** Takes packets for a body of about this size from the queue. */
+  #take(size: number): Packet[] {
+    const [large] = this.#queue
+    // Something on the way has answered 413 to a body of this size.
+    const parts = large && this.#bodyBytes < MAX_BODY_BYTES && splitPacket(large, this.#bodyBytes)
+    if (parts) this.#queue.splice(0, 1, ...parts)
+    let room = Math.min(size, this.#bodyBytes)
     let count = 0
-    for (const batch of this.#queue) {
-      bytes += sizeOf(batch)
-      if (count > 0 && bytes > this.#bodyBytes) break
+    for (const packet of this.#queue) {
+      room -= sizeOf(packet)
+      if (count > 0 && room < 0) break
       count++
     }
     return this.#queue.splice(0, count)
   }
 
+  #putBack(packets: Packet[]): void {
+    this.#queue = [...packets, ...this.#queue]
+  }
+
   /** One exchange, repeated with the same numbers while that can help. The hello is not: the ladder judges it. */
-  async #repeat(envelope: Envelope, batches: Batch[], deadlineMs: number): Promise<Answer> {
-    for (let tries = 0; ; tries++) {
+  async #repeat(envelope: Envelope, deadlineMs: number, packets: Packet[] = []): Promise<Answer> {
+    for (let tries = 0; ; ) {
       const asked: Envelope = { link: this.#link, holdMs: this.#down.holdMs, ...envelope }
       const startedAt = this.#target.runtime.now()
-      const bare = this.#bare && batches.length === 0
-      const answer = await exchange(this.#target, this.#url, asked, batches, bare, deadlineMs, this.#abort.signal)
-      if (!("failed" in answer) || this.#state === "closed") return answer
-      if (bare && answer.status >= 400 && answer.status < 500 && answer.status !== 429) {
-        // Something on the way may drop headers that it does not know, or want a body.
-        this.#bare = false
-        tries = -1
-        continue
-      }
-      if (answer.status === 413 && this.#split(batches)) {
-        tries = -1
-        continue
-      }
-      const pauseMs = EXCHANGE_RETRY_MS[tries]
-      const { retryAfterMs = 0 } = answer.failed
-      const held = this.#target.runtime.now() - startedAt
-      if (envelope.poll !== undefined && envelope.up === undefined) this.#down.cut?.(held)
-      if (
-        this.#link === undefined ||
-        pauseMs === undefined ||
-        !this.#mayRepeat(answer) ||
-        // The session has not so much patience: its connector dials again when the server wishes.
-        retryAfterMs > UNACKNOWLEDGED_MS ||
-        held > EXCHANGE_DEADLINE_MS
-      ) {
+      const bare = this.#bare && packets.length === 0
+      const bytes = bytesOf(packets)
+      const answer = await exchange(
+        this.#target,
+        this.#url,
+        asked,
+        bare ? undefined : packets,
+        // As fetch tells nothing of how an upload moves, its body has another millisecond for each byte.
+        deadlineMs + bytes,
+        this.#running,
+        () => {
+          // What answers an upload alone proves nothing of the way down.
+          if (this.#state === "open" && envelope.poll !== undefined) this.#sink.moved?.()
+        },
+      )
+      if (!("failed" in answer)) {
+        this.#passedBytes = Math.max(this.#passedBytes, bytes)
         return answer
       }
-      await this.#pause(Math.max(pauseMs * (0.5 + this.#target.runtime.random()), retryAfterMs))
+      if (this.#state === "closed") return answer
+      const { failed, status } = answer
+      const held = this.#target.runtime.now() - startedAt
+      if (bare && status >= 400 && status < 500 && status !== 429) {
+        // Something on the way may drop headers that it does not know, or want a body.
+        this.#bare = false
+      } else if (status === 413 && this.#mayShrink(answer, envelope, packets)) {
+        this.#putBack(packets)
+        packets = this.#take(this.#bodyBytes)
+      } else {
+        const pauseMs = EXCHANGE_RETRY_MS[tries++]
+        const { retryAfterMs = 0 } = failed
+        // An answer that broke off in the middle was not held.
+        if (envelope.up === undefined && status !== 200) this.#down.cut?.(held)
+        if (
+          this.#link === undefined ||
+          pauseMs === undefined ||
+          !this.#mayRepeat(answer) ||
+          // The session has not so much patience: its connector dials again when the server wishes.
+          retryAfterMs > UNACKNOWLEDGED_MS ||
+          held > EXCHANGE_DEADLINE_MS
+        ) {
+          return answer
+        }
+        await this.#pause(Math.max(pauseMs * (0.5 + this.#target.runtime.random()), retryAfterMs))
+      }
     }
+  }
+
+  /**
+   * Whether a body that was answered 413 can go in parts: nothing that is to come behind it has gone yet. And a packet that
+   * the hub itself refuses would be too large for it in parts as well.
+   */
+  #mayShrink({ hub }: Exclude<Answer, Answered>, { up }: Envelope, packets: readonly Packet[]): boolean {
+    const size = Math.min(sizeOfAll(packets), this.#bodyBytes)
+    if (size <= LEAST_BODY_BYTES || up !== this.#up || (packets.length === 1 && hub !== undefined)) return false
+    this.#bodyBytes = size >> 1
+    return true
   }
 
   /** Another hub behind the same address does not know the link; the next try may reach the right one. */
   #mayRepeat({ failed, status, hub }: Exclude<Answer, Answered>): boolean {
     if (failed.code === "link-unknown") return hub !== undefined && hub !== this.#hub
     return failed.retryable && (status < 400 || status === 429 || status >= 500)
-  }
-
-  /** A 413 halves what one body carries. What no longer fits goes back to the front of the queue. */
-  #split(batches: Batch[]): boolean {
-    const back = batches.splice(Math.max(1, batches.length >> 1))
-    const [only] = batches
-    if (back.length === 0 && only !== undefined) {
-      const packets = decodeBatch(only)
-      if (packets.length < 2) return false
-      batches[0] = encodeBatch(packets.slice(0, packets.length >> 1))
-      back.push(encodeBatch(packets.slice(packets.length >> 1)))
-    }
-    this.#bodyBytes = batches.reduce((sum, batch) => sum + sizeOf(batch), 0)
-    this.#queue.unshift(...back)
-    return back.length > 0
   }
 
   /** `fetched`: whether mail was asked for, or a refusal may come; else the answer brings no more than an ack. */
@@ -216,39 +279,40 @@ export class Uplink implements Link {
   }
 
   async #say(why: Closing): Promise<void> {
-    const queue = this.#queue.splice(0)
-    const up = queue.length > 0 ? ++this.#up : undefined
-    await exchange(
-      this.#target,
-      this.#url,
-      { link: this.#link, up, close: why },
-      queue,
-      false,
-      EXCHANGE_DEADLINE_MS,
-      this.#abort.signal,
-    )
+    const up = this.#queue.length > 0 ? ++this.#up : undefined
+    const envelope: Envelope = { link: this.#link, up, close: why }
+    await exchange(this.#target, this.#url, envelope, this.#queue.splice(0), EXCHANGE_DEADLINE_MS, this.#running)
     this.#end()
   }
 
   #end(): void {
     this.#state = "closed"
     this.#queue = []
-    this.#abort.abort()
+    for (const each of this.#running) each.stop()
     this.#down.stop?.()
   }
 
   #pause(ms: number): Promise<void> {
-    const { signal } = this.#abort
     return new Promise((resolve) => {
       const done = (): void => {
         cancel()
-        signal.removeEventListener("abort", done)
+        this.#running.delete(self)
         resolve()
       }
       const cancel = this.#target.runtime.after(ms, done)
-      signal.addEventListener("abort", done)
+      const self: Running = { stop: done, moved() {} }
+      this.#running.add(self)
     })
   }
+}
+
+function sizeOfAll(packets: readonly Packet[]): number {
+  return packets.reduce((sum, packet) => sum + sizeOf(packet), 0)
+}
+
+/** Size on the wire. */
+function bytesOf(packets: readonly Packet[]): number {
+  return packets.reduce((sum, packet) => sum + (typeof packet === "string" ? utf8(packet).length : packet.length), 0)
 }
 
 /** Whether a browser asks the hub before it sends a header of ours (Fetch standard, "CORS-preflight fetch"). */

@@ -1,4 +1,5 @@
-import { POLL_CEILING_MS, POLL_FLOOR_MS } from "../../kernel/defaults.ts"
+import { sizeOf } from "../../kernel/codec.ts"
+import { POLL_AGAIN_BYTES, POLL_CEILING_MS, POLL_FLOOR_MS } from "../../kernel/defaults.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
@@ -15,11 +16,13 @@ export const shortPoll: Dialer = {
       let cancel: (() => void) | undefined
       return {
         polls: "always",
-        opened: () => {},
+        // The first answer brings the welcome alone.
+        opened: () => uplink.uploadSoon(),
         answered(brought) {
           intervalMs = brought ? POLL_FLOOR_MS : Math.min(POLL_CEILING_MS, intervalMs * 1.5)
           cancel?.()
-          cancel = target.runtime.after(intervalMs, () => void uplink.upload())
+          const pauseMs = brought && sizeOf(brought) >= POLL_AGAIN_BYTES ? 0 : intervalMs
+          cancel = target.runtime.after(pauseMs, () => uplink.uploadSoon())
         },
         stop: () => cancel?.(),
       }

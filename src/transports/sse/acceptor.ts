@@ -55,16 +55,19 @@ export function sseAcceptor(): Acceptor {
   })
 }
 
-/** Writes the mail to the stream as it comes, while the stream takes it. */
+/** Writes the mail to the stream as it comes, each batch as an event, while the stream takes it. */
 function pour(mailbox: Mailbox, stream: HttpStream): void {
   let ended = false
   const pass = (): void => {
-    if (ended || stream.bufferedBytes >= LINK_BUFFER_BYTES) return
-    for (const batch of mailbox.take()) stream.write(writeEvent(batch))
-    if (mailbox.closing !== undefined) {
-      ended = true
-      stream.write(writeEvent(writeEnvelope({ close: mailbox.closing })))
-      stream.end()
+    while (!ended && stream.bufferedBytes < LINK_BUFFER_BYTES) {
+      const batch = mailbox.takeOne()
+      if (batch !== undefined) stream.write(writeEvent(batch))
+      else if (mailbox.closing === undefined) return
+      else {
+        ended = true
+        stream.write(writeEvent(writeEnvelope({ close: mailbox.closing })))
+        stream.end()
+      }
     }
   }
   mailbox.onMail = pass

@@ -18,6 +18,7 @@ export const sse: Dialer = {
       return {
         polls: "never",
         opened({ ticket = "" }) {
+          sink.moved?.()
           const url = `${target.url}/sse?ticket=${ticket}`
           try {
             stream = target.platform.openStream?.(url, target.withCredentials)

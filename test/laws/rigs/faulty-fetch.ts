@@ -11,6 +11,8 @@ export class FaultyFetch {
   readonly #streams = new Set<ClientStream>()
   #lose: "request" | "answer" | undefined
   #garble: "request" | "answer" | "event" | undefined
+  /** Id of the link that was opened last. */
+  #newest = ""
   #condition: "works" | "refused" | "unanswered" = "works"
 
   constructor(fetch: Fetch) {
@@ -32,6 +34,7 @@ export class FaultyFetch {
     this.#lose = what
   }
 
+  /** A request is garbled when it brings something on the newest link. */
   garble(what: "request" | "answer" | "event"): void {
     this.#garble = what
   }
@@ -52,12 +55,16 @@ export class FaultyFetch {
 
   async #exchange(url: string, init: FetchInit): Promise<FetchAnswer> {
     const losing = this.#take("#lose")
-    const garbling = this.#garble === "request" ? this.#take("#garble") : undefined
+    const sent = typeof init.body === "string" ? init.body : new TextDecoder().decode(init.body ?? new Uint8Array())
+    const isVictim = this.#garble === "request" && sent.includes(this.#newest) && sent !== ""
+    const garbling = isVictim ? this.#take("#garble") : undefined
     if (losing === "request") throw new TypeError("the request was lost")
     const body = garbling === undefined ? init.body : "\u0000 no batch"
     const { answer, done } = await this.#begin(url, { ...init, body })
     try {
       const bytes = await answer.arrayBuffer()
+      const [, opened] = /^@{"link":"([^"]*)/.exec(new TextDecoder().decode(bytes)) ?? []
+      if (opened !== undefined && sent !== "" && !sent.includes('"link"')) this.#newest = opened
       if (losing === "answer") throw new TypeError("the answer was lost")
       const garbage = this.#garble === "answer" ? this.#take("#garble") : undefined
       return {

@@ -1,0 +1,470 @@
+import {
+  type Dialer,
+  type FetchAnswer,
+  type FetchInit,
+  type Link,
+  longPoll,
+  type Platform,
+  shortPoll,
+  sse,
+} from "everwire"
+import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { decodeBatch, encodeBatch } from "../../src/kernel/codec.ts"
+import { decodeBody } from "../../src/transports/http/envelope.ts"
+
+/** One POST of the dialer, answered by hand. */
+interface Request {
+  readonly up: number | undefined
+  readonly poll: number | undefined
+  readonly closes: boolean
+  readonly packets: readonly (string | Uint8Array)[]
+  /** Whether the dialer has given it up. */
+  readonly gaveUp: boolean
+  /** Answers it whole. */
+  answer(batch?: string, fields?: object): Promise<void>
+  /** Answers with another status than 200. */
+  refuse(status: number, body?: string): Promise<void>
+  /** Begins an answer whose body comes in pieces. */
+  begin(
+    piece?: string,
+  ): Promise<{ piece(text: string): Promise<void>; end(): Promise<void>; breakOff(): Promise<void> }>
+}
+
+interface World {
+  readonly runtime: VirtualRuntime
+  readonly link: Link
+  readonly requests: Request[]
+  /** What the sink was told: batches, `moved`, acks, writable, and the code of the closing. */
+  readonly told: string[]
+  /** Holds that were found to be too long. */
+  readonly learned: readonly number[]
+  /** The request that brings this upload. */
+  upload(up: number): Request
+  /** Numbers of the uploads so far, without the hello. */
+  uploads(): number[]
+}
+
+const LINK = "the-link"
+
+async function dial(dialer: Dialer): Promise<World> {
+  const runtime = createVirtualRuntime()
+  const told: string[] = []
+  const learned: number[] = []
+  const requests: Request[] = []
+  const platform: Platform = {
+    fetch: (_url, init) => new Promise((resolve, reject) => requests.push(requestOf(init, runtime, resolve, reject))),
+    openStream: () => ({ onmessage: null, onerror: null, close() {} }),
+  }
+  const link = dialer.dial(
+    {
+      url: "http://hub.test/everwire",
+      runtime,
+      platform,
+      withCredentials: false,
+      holdMs: 20_000,
+      learnHold: (holdMs) => void learned.push(holdMs),
+    },
+    {
+      batch: (batch) => void told.push(String(batch)),
+      closed: ({ code }) => void told.push(code),
+      writable: () => void told.push("writable"),
+      acknowledged: (batch) => void told.push(`ack ${batch}`),
+      moved: () => void told.push("moved"),
+    },
+  )
+  link.send("hello")
+  await runtime.pass(0)
+  await requests[0]?.answer(dialer.name === "sse" ? undefined : "welcome", { ticket: "t" })
+  const uploads = (): number[] => requests.flatMap(({ up }) => (up === undefined || up === 1 ? [] : [up]))
+  return {
+    runtime,
+    link,
+    requests,
+    told,
+    learned,
+    uploads,
+    upload: (up) => requests.findLast((request) => request.up === up) ?? expect.unreachable(`upload ${up}`),
+  }
+}
+
+function requestOf(
+  init: FetchInit,
+  runtime: VirtualRuntime,
+  resolve: (answer: FetchAnswer) => void,
+  reject: (error: unknown) => void,
+): Request {
+  const body = init.body ?? init.headers["everwire"] ?? ""
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body
+  const { envelope, batch } = decodeBody(bytes, init.headers["content-type"] ?? "")
+  const { up, poll } = envelope
+  let gaveUp = false
+  init.signal?.addEventListener("abort", () => {
+    gaveUp = true
+    reject(init.signal?.reason)
+  })
+  const headers = { get: (name: string) => (name === "content-type" ? "text/plain" : null) }
+  const respond = (status: number, text: string): Promise<void> => {
+    resolve({ status, headers, arrayBuffer: async () => new TextEncoder().encode(text).buffer })
+    return runtime.pass(0)
+  }
+  const head = (fields: object = {}): string => `@${JSON.stringify({ link: LINK, hub: "hub", up, poll, ...fields })}`
+  return {
+    up,
+    poll,
+    closes: envelope.close !== undefined,
+    packets: batch === undefined ? [] : decodeBatch(batch),
+    get gaveUp() {
+      return gaveUp
+    },
+    answer: (text, fields) => respond(200, text === undefined ? head(fields) : `${head(fields)}\n${text}`),
+    refuse: (status, text = "no") => respond(status, text),
+    async begin(first = head()) {
+      let stream: ReadableStreamDefaultController<Uint8Array> | undefined
+      const answerBody = new ReadableStream<Uint8Array>({
+        start(controller) {
+          stream = controller
+        },
+      })
+      init.signal?.addEventListener("abort", () => stream?.error(init.signal?.reason))
+      resolve({ status: 200, headers, body: answerBody, arrayBuffer: () => expect.unreachable() })
+      const piece = (text: string): Promise<void> => {
+        stream?.enqueue(new TextEncoder().encode(text))
+        return runtime.pass(0)
+      }
+      if (first !== "") await piece(first)
+      return {
+        piece,
+        end() {
+          stream?.close()
+          return runtime.pass(0)
+        },
+        breakOff() {
+          stream?.error(new TypeError("the connection broke"))
+          return runtime.pass(0)
+        },
+      }
+    },
+  }
+}
+
+/** The packets of parts, put together, and what is no part as it is. */
+function joined(packets: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
+  const whole: (string | Uint8Array)[] = []
+  let open: Buffer[] = []
+  for (const packet of packets) {
+    const bytes = Buffer.from(packet as string) // text or bytes, as the packet is
+    const kind = String.fromCharCode(bytes[0] ?? 0)
+    if (kind !== "f" && kind !== "e") whole.push(packet)
+    else open.push(bytes.subarray(1))
+    if (kind !== "e") continue
+    const all = Buffer.concat(open)
+    whole.push(typeof packet === "string" ? all.toString() : new Uint8Array(all))
+    open = []
+  }
+  return whole
+}
+
+function message(size: number, mark = "x"): string {
+  return `mx\t"${mark.repeat(size - 5)}"`
+}
+
+describe.each([sse, longPoll])("an upload over $name", (dialer) => {
+  it("goes beside two others, and the fourth waits for the oldest to be answered", async () => {
+    const { runtime, link, upload, uploads } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    for (let n = 0; n < 5; n++) {
+      link.send(message(9_000, String(n)))
+      await runtime.pass(0)
+    }
+    expect(uploads()).toEqual([2, 3, 4, 5])
+    await upload(5).answer()
+    await upload(4).answer()
+    expect(uploads()).toEqual([2, 3, 4, 5])
+    await upload(3).answer()
+    expect(uploads()).toEqual([2, 3, 4, 5, 6, 7])
+    const marks = [3, 4, 5, 6, 7].flatMap((up) => upload(up).packets).map((packet) => String(packet).charAt(4))
+    expect(marks).toEqual(["0", "1", "2", "3", "4"])
+  })
+
+  it("brings everything that was sent in the tick, and what is small waits for it to be answered", async () => {
+    const { runtime, link, upload, uploads } = await dial(dialer)
+    for (const packet of ["m1\t", "m2\t"]) link.send(packet)
+    await runtime.pass(0)
+    for (const packet of ["m3\t", "m4\t"]) {
+      link.send(packet)
+      await runtime.pass(0)
+    }
+    expect(uploads()).toEqual([2])
+    await upload(2).answer()
+    expect(upload(2).packets).toEqual(["m1\t", "m2\t"])
+    expect(upload(3).packets).toEqual(["m3\t", "m4\t"])
+  })
+
+  it("of a body that is larger than any that has passed goes alone", async () => {
+    const { runtime, link, upload, uploads } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    link.send(message(5_000))
+    await runtime.pass(0)
+    expect(uploads()).toEqual([2])
+    await upload(2).answer()
+    link.send(message(20_000))
+    await runtime.pass(0)
+    expect(uploads()).toEqual([2, 3])
+    await upload(3).answer()
+    expect(uploads()).toEqual([2, 3, 4])
+    link.send(message(5_000))
+    await runtime.pass(0)
+    expect(uploads()).toEqual([2, 3, 4])
+    await upload(4).answer()
+    expect(uploads()).toEqual([2, 3, 4, 5])
+  })
+
+  it("that is answered 413 when more went behind it ends the link: its second half would come too late", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    for (let n = 3; n < 5; n++) {
+      link.send(message(9_000))
+      await runtime.pass(0)
+    }
+    await upload(3).refuse(413)
+    expect(told.at(-1)).toBe("too-large")
+  })
+
+  it("takes a share of what waits, so that none of the slots is idle", async () => {
+    const { runtime, link, upload, uploads } = await dial(dialer)
+    for (let n = 0; n < 60; n++) link.send(message(1_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    expect(uploads()).toEqual([2, 3, 4, 5])
+    expect([2, 3, 4, 5].map((up) => upload(up).packets.length)).toEqual([20, 13, 9, 8])
+  })
+
+  it("is repeated when its answer is lost, and none that came after it is", async () => {
+    const { runtime, link, upload, requests } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    for (let n = 3; n < 6; n++) {
+      link.send(message(9_000))
+      await runtime.pass(0)
+    }
+    await upload(4).refuse(503)
+    await runtime.pass(100)
+    expect(requests.flatMap(({ up = 0 }) => (up > 2 ? [up] : []))).toEqual([3, 4, 5, 4])
+  })
+
+  it("that fails for good ends the link, and gives the others up", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    for (let n = 3; n < 6; n++) {
+      link.send(message(9_000))
+      await runtime.pass(0)
+    }
+    await upload(4).refuse(403)
+    expect(told.at(-1)).toBe("refused")
+    expect([upload(3).gaveUp, upload(5).gaveUp]).toEqual([true, true])
+  })
+
+  it("is waited for by the close, which is the last word", async () => {
+    const { runtime, link, upload, requests } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    for (let n = 3; n < 6; n++) {
+      link.send(message(9_000))
+      await runtime.pass(0)
+    }
+    link.send("mlast\t")
+    link.close({ code: "closed", reason: "", retryable: true })
+    for (const up of [5, 3]) await upload(up).answer()
+    expect(requests.some(({ closes }) => closes)).toBe(false)
+    await upload(4).answer()
+    expect(requests.filter(({ closes }) => closes).map(({ up, packets }) => [up, packets])).toEqual([[6, ["mlast\t"]]])
+  })
+
+  it("counts as buffered until it goes, and room is told when there is some", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    for (let n = 0; n < 30; n++) link.send(message(10_000))
+    expect(link.bufferedBytes).toBe(300_000)
+    await runtime.pass(0)
+    expect(link.bufferedBytes).toBe(200_000)
+    expect(told).not.toContain("writable")
+    await upload(2).answer()
+    expect(link.bufferedBytes).toBe(70_000)
+    expect(told).toContain("writable")
+    for (let up = 3; link.bufferedBytes > 0; up++) await upload(up).answer()
+    expect(told.filter((what) => what === "writable")).toHaveLength(1)
+  })
+
+  it("has a millisecond more for each of its bytes", async () => {
+    const { runtime, link, upload } = await dial(dialer)
+    link.send(message(10_000))
+    await runtime.pass(24_900)
+    expect(upload(2).gaveUp).toBe(false)
+    await runtime.pass(200)
+    expect(upload(2).gaveUp).toBe(true)
+  })
+
+  it("proves nothing of the way down by its answer", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    told.length = 0
+    link.send("mx\t")
+    await runtime.pass(0)
+    const answer = await upload(2).begin()
+    await answer.piece("\na1")
+    await answer.end()
+    expect(told).toEqual(["ack a1"])
+  })
+
+  it.each([
+    ["text", message(100_000)],
+    ["text of many bytes", message(100_000, "\u20ac")],
+    ["a surrogate pair at every cut", message(50_004, "\u{1f600}")],
+    ["bytes", new Uint8Array(100_000).fill(0x6d)],
+  ])("of one packet that is answered 413 goes in parts that pass: %s", async (_, packet) => {
+    const { runtime, link, requests, told } = await dial(dialer)
+    const LIMIT = 64_000
+    const sizeOf = ({ packets }: Request): number => packets.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
+    let passed: (string | Uint8Array)[] = []
+    let refused = 0
+    link.send(typeof packet === "string" ? packet : encodeBatch([packet]))
+    link.send("mafter\t")
+    await runtime.pass(0)
+    for (let at = 1; at < requests.length; at++) {
+      const request = requests[at] as Request // at < length
+      if (request.up === undefined) continue
+      if (sizeOf(request) > LIMIT) {
+        refused++
+        await request.refuse(413)
+      } else {
+        passed = [...passed, ...request.packets]
+        await request.answer()
+      }
+    }
+    expect(joined(passed)).toEqual([packet, "mafter\t"])
+    expect(refused).toBeGreaterThan(0)
+    expect(refused).toBeLessThan(4)
+    expect(told).not.toContain("too-large")
+    // The next one is not tried whole again.
+    const before = requests.length
+    link.send(typeof packet === "string" ? packet : encodeBatch([packet]))
+    await runtime.pass(0)
+    expect(sizeOf(requests[before] as Request)).toBeLessThan(LIMIT)
+  })
+
+  it("of one packet that the hub itself finds too large ends the link", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    link.send(message(100_000))
+    await runtime.pass(0)
+    await upload(2).refuse(413, '@{"hub":"hub","close":{"code":"too-large","reason":""}}')
+    expect(told.at(-1)).toBe("too-large")
+  })
+
+  it("that is answered 413 whatever its size ends the link after a few tries", async () => {
+    const { runtime, link, requests, told } = await dial(dialer)
+    link.send(message(100_000))
+    await runtime.pass(0)
+    for (let at = 1; at < requests.length; at++) if (requests[at]?.up === 2) await requests[at]?.refuse(413)
+    expect(told.at(-1)).toBe("too-large")
+    expect(requests.length).toBeLessThan(12)
+  })
+})
+
+describe("the answer to a poll", () => {
+  it("may take its time while it moves, and the sink is told that it does", async () => {
+    const { runtime, requests, told } = await dial(longPoll)
+    told.length = 0
+    const answer = await requests[1]?.begin()
+    await answer?.piece("\nmx\t")
+    for (let n = 0; n < 10; n++) {
+      await runtime.pass(14_000)
+      await answer?.piece("1")
+    }
+    await answer?.end()
+    expect(requests[1]?.gaveUp).toBe(false)
+    expect(told).toEqual([...new Array(12).fill("moved"), "mx\t1111111111"])
+  })
+
+  it("is given up when it has not moved for 15 s, and asked for again", async () => {
+    const { runtime, requests } = await dial(longPoll)
+    const answer = await requests[1]?.begin()
+    await runtime.pass(14_000)
+    await answer?.piece("\nmx")
+    await runtime.pass(14_900)
+    expect(requests[1]?.gaveUp).toBe(false)
+    await runtime.pass(200)
+    expect(requests[1]?.gaveUp).toBe(true)
+  })
+
+  it("is given up 15 s after its head when nothing follows, though the poll might have been held for longer", async () => {
+    const { runtime, requests } = await dial(longPoll)
+    await requests[1]?.begin("")
+    await runtime.pass(15_100)
+    expect(requests[1]?.gaveUp).toBe(true)
+  })
+
+  it("may begin when the hold is over, and 15 s later", async () => {
+    const { runtime, requests } = await dial(longPoll)
+    await runtime.pass(34_900)
+    expect(requests[1]?.gaveUp).toBe(false)
+    await runtime.pass(200)
+    expect(requests[1]?.gaveUp).toBe(true)
+  })
+
+  it("that breaks off in the middle is asked for again, and teaches no shorter hold", async () => {
+    const { runtime, requests, told, learned } = await dial(longPoll)
+    const answer = await requests[1]?.begin()
+    await runtime.pass(8_000)
+    await answer?.breakOff()
+    expect(learned).toEqual([])
+    await runtime.pass(200)
+    expect(requests[2]).toMatchObject({ poll: requests[1]?.poll })
+    await requests[2]?.answer("mx\t")
+    expect(told.at(-1)).toBe("mx\t")
+  })
+})
+
+describe("over sse", () => {
+  it("the answer to the hello tells that the way down moves", async () => {
+    expect((await dial(sse)).told).toEqual(["moved"])
+  })
+})
+
+describe("a poll over short-poll", () => {
+  it("follows the first answer, which brings the welcome alone, at once", async () => {
+    const { requests } = await dial(shortPoll)
+    expect(requests.map(({ poll }) => poll)).toEqual([1, 2])
+  })
+
+  it("follows one that brought 1 KiB at once, and one that brought less after a pause", async () => {
+    const { runtime, requests } = await dial(shortPoll)
+    await requests[1]?.answer(message(1_024))
+    await runtime.pass(1)
+    expect(requests).toHaveLength(3)
+    await requests[2]?.answer(message(1_000))
+    await runtime.pass(200)
+    expect(requests).toHaveLength(3)
+    await runtime.pass(60)
+    expect(requests).toHaveLength(4)
+  })
+
+  it("is the only exchange, however much there is to bring up", async () => {
+    const { runtime, link, requests } = await dial(shortPoll)
+    await requests[1]?.answer()
+    for (let n = 0; n < 4; n++) {
+      link.send(message(50_000))
+      await runtime.pass(0)
+    }
+    expect(requests).toHaveLength(3)
+    await requests[2]?.answer()
+    expect(requests[3]?.packets).toHaveLength(3)
+  })
+})
