@@ -1,37 +1,5 @@
-import { createChannel } from "../../dist/index.js"
-import { createHub } from "../../dist/node.js"
-import { openEverwire } from "../wire/everwire.mjs"
-import { BEAT_MS } from "./settings.mjs"
+import * as client from "../../dist/index.js"
+import * as node from "../../dist/node.js"
+import { everwireOf } from "./everwire-of.mjs"
 
-export const transports = ["websocket", "sse", "long-poll"]
-
-export function serve({ server, application }) {
-  const hub = createHub({
-    speakMs: BEAT_MS,
-    patienceMs: 2 * BEAT_MS,
-    limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000 },
-  })
-  hub.onPeer((peer) => {
-    peer.onClose(() => application.left(peer))
-    application.connected(peer)
-  })
-  hub.on("echo", (data, peer) => application.heard(peer, "echo", data))
-  hub.on("up", (data, peer) => application.heard(peer, "up", data))
-  hub.attach(server)
-  return {
-    send: (peer, name, data) => peer.send(name, data),
-    broadcast: (name, data) => hub.send(name, data),
-    join: (peer, room) => peer.join(room),
-    toRoom: (room, name, data) => hub.to(room).send(name, data),
-  }
-}
-
-export async function connect({ port, transport, heard }) {
-  const channel = createChannel(`http://127.0.0.1:${port}`, { transports: [transport] })
-  channel.on("echo", heard)
-  channel.on("down", heard)
-  await channel.opened
-  return { send: (name, data) => channel.send(name, data), close: () => channel.close() }
-}
-
-export const openWire = openEverwire
+export const { transports, serve, connect, openWire } = everwireOf(client, node)

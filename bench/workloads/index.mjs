@@ -25,4 +25,10 @@ export const workloads = [
   growth,
   rooms,
   slow,
-]
+].map((workload) => (process.env.EVERWIRE_BEFORE === undefined ? workload : withBefore(workload)))
+
+/** Another build stands beside everwire wherever that is measured: they take turns in each round. */
+function withBefore(workload) {
+  const beside = (one) => (one[0] === "everwire" ? [one, ["before", ...one.slice(1)]] : [one])
+  return { ...workload, variants: workload.variants.map((each) => ({ ...each, cases: each.cases.flatMap(beside) })) }
+}
