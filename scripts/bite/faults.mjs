@@ -170,9 +170,25 @@ export const faults = [
   {
     id: "a poll's answer is not kept",
     file: "src/transports/http/mailbox.ts",
-    find: "if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, this.#answer)",
-    plant:
-      "if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, { ...this.#answer, batches: [] })",
+    find: "if (answer?.envelope.poll === poll) return this.#respond(exchange, answer)",
+    plant: "if (answer?.envelope.poll === poll) return this.#respond(exchange, { ...answer, batches: [] })",
+  },
+  {
+    id: "a poll that overtook another is answered before it",
+    file: "src/transports/http/mailbox.ts",
+    find: "    const before = this.#held[place]\n",
+    plant: [
+      "    if (poll > this.#poll + 1) {",
+      "      return this.#respond(exchange, { envelope: this.stamp(envelope), batches: this.take() })",
+      "    }",
+      "    const before = this.#held[place]\n",
+    ].join("\n"),
+  },
+  {
+    id: "acks on a poll are dropped",
+    file: "src/transports/http/mailbox.ts",
+    find: "    if (this.closing === undefined) this.sink?.batch(batch)\n",
+    plant: "",
   },
   {
     id: "a repeated upload is heard twice",
@@ -304,7 +320,12 @@ export const faults = [
   {
     id: "the welcome goes in one batch with what is said behind it",
     file: "src/server/admission.ts",
-    find: "    this.#link.send(welcome)\n    if (attached) {\n      entry.attach(this.#link, hello, hello.turn)\n",
+    find: [
+      "    this.#link.send(welcome)",
+      "    if (attached) {",
+      "      entry.session.clocked(hello.clock, heardAt)",
+      "      entry.attach(this.#link, hello, hello.turn)\n",
+    ].join("\n"),
     plant: [
       "    if (!attached) this.#link.send(welcome)",
       "    if (attached) {",
@@ -318,8 +339,14 @@ export const faults = [
   {
     id: "a link is handed everything at once",
     file: "src/kernel/pace.ts",
-    find: "return this.#flight(bytes) >= ",
-    plant: "return 0 >= ",
+    find: "this.#flight(bytes) >= this.#roomBytes",
+    plant: "0 >= this.#roomBytes",
+  },
+  {
+    id: "the answer to one poll takes all of the window",
+    file: "src/kernel/pace.ts",
+    find: "const share = this.#asked && ",
+    plant: "const share = this.#asked === -1 && ",
   },
   {
     id: "a link is never measured",
@@ -360,8 +387,8 @@ export const faults = [
   {
     id: "nothing must come behind a welcome",
     file: "src/client/connector.ts",
-    find: "session.welcomed(welcome.said ?? 0,",
-    plant: "session.welcomed(0,",
+    find: "session.welcomed(welcome,",
+    plant: "session.welcomed({ ...welcome, said: 0 },",
   },
   {
     id: "a part of a packet is skipped",

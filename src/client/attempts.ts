@@ -90,6 +90,7 @@ export class Attempts {
       holder: this.#holder,
       hub: this.hub || undefined,
       speakMs: standing.speakMs,
+      clock: Math.floor(runtime.now()),
       auth,
     })
     attempt.link.send([hello, ...riding.packets].join("\n"))

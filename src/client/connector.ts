@@ -397,7 +397,7 @@ export class Connector implements AttemptHost {
     this.#attempts.note(attempt, "took-over")
     const { speakMs, patienceMs, maxPayloadBytes } = welcome
     session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
-    session.welcomed(welcome.said ?? 0, attempt.welcomedAt - attempt.startedAt)
+    session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
     if (welcome.attached && turn === this.#attempts.turn) session.attach(link, welcome, attempt.sent)
     else this.#take(attempt, welcome)
     this.#host.standing.acquit(dialer.name)

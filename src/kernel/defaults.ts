@@ -108,12 +108,12 @@ export const HOLD_MS = 25_000
 /** A short-poll's interval adapts between these. */
 export const POLL_FLOOR_MS = 250
 export const POLL_CEILING_MS = 5_000
-/** An answer to a short-poll that brought so much is followed by the next one at once: there is more where it came from. */
-export const POLL_AGAIN_BYTES = 1_024
+/** An answer to a poll that brought so much is followed by two polls at once: there is more where it came from. */
+export const POLL_AGAIN_BYTES = 2_048
 /** An exchange that failed is repeated after these before the link is given up. */
 export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]
-/** Uploads of one link that are in flight at once, so that a long round trip leaves the way up no pause. */
-export const UPLOADS_AT_ONCE = 3
+/** Uploads of one link, and polls, that may be in flight at once, so that a long round trip leaves neither way a pause. */
+export const EXCHANGES_AT_ONCE = 3
 /**
  * An exchange fails when nothing of it has moved for so long: its answer has not begun, a held one's so long after its
  * hold, or goes on no more. An upload has a millisecond more for each byte of its body.

@@ -23,6 +23,8 @@ export interface Hello {
   readonly hub?: string | undefined
   /** The shortest silence the channel's network allows, where it has learned one; in milliseconds. */
   readonly speakMs?: number | undefined
+  /** What the channel's clock showed when the hello left, in milliseconds. */
+  readonly clock?: number | undefined
   /** Whatever `authenticate` is to judge. */
   readonly auth?: unknown
 }
@@ -40,6 +42,8 @@ export interface Welcome {
   readonly part?: number | undefined
   /** Number of the last packet that the hub has said, where the channel has not heard it. */
   readonly said?: number | undefined
+  /** What the hub's clock showed when the welcome left, in milliseconds. */
+  readonly clock?: number | undefined
   /** Whether this link is now the current one: the hello took and its turn was obeyed. */
   readonly attached: boolean
   /** Whether the session existed before. */
@@ -93,6 +97,7 @@ export function readHello(packet: string): Hello {
     part: partOf(fields),
     acked: count(fields, "acked"),
     turn: count(fields, "turn"),
+    clock: fields["clock"] === undefined ? undefined : count(fields, "clock"),
     auth,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
@@ -105,7 +110,7 @@ export function readWelcome(packet: string): Welcome {
   const fields = readFields(packet, "w")
   for (const name of ["heard", "speakMs", "patienceMs", "maxPayloadBytes"]) count(fields, name)
   partOf(fields)
-  if (fields["said"] !== undefined) count(fields, "said")
+  for (const name of ["said", "clock"]) if (fields[name] !== undefined) count(fields, name)
   return fields as unknown as Welcome // the figures are checked, the rest is for people or read as a flag
 }
 

@@ -15,13 +15,16 @@ export interface Link {
   readonly name: string
   /** Whether what goes alone costs an exchange of its own, as it does over HTTP: acks that go alone are rarer then. */
   readonly exchanges?: boolean
-  /** Whether what is sent may have to wait for its turn: for the other end to ask for more, or for an answer. */
-  readonly polled?: boolean
   send(batch: Batch): void
   /** Ends the link and tells the other end why, as far as the wire allows. */
   close(closing: Closing): void
   /** Bytes taken by `send` and not yet handed to the network. */
   readonly bufferedBytes: number
+  /**
+   * How many times the other end has asked for more and has not been answered. A session keeps its data while that is 0, and
+   * is told of more by `writable`. Undefined where nobody asks.
+   */
+  readonly asked?: number | undefined
 }
 
 /**
@@ -32,7 +35,7 @@ export interface LinkSink {
   batch(batch: Batch): void
   /** The link ended and it was not this side's `close`. At most once; nothing follows. */
   closed(closing: Closing): void
-  /** `bufferedBytes` has fallen after it was worth waiting for. */
+  /** `bufferedBytes` has fallen after it was worth waiting for, or the other end has asked for more. */
   writable(): void
   /**
    * Bytes have come down that are no batch yet: a piece of the answer to a poll, or the answer that a stream begins with.

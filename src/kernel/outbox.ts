@@ -20,10 +20,10 @@ export interface Outbox {
   /** `list` and `place`: for a broadcast, the shared list that already holds the packet, and its index there. */
   push(packet: Packet, list?: readonly Packet[], place?: number): void
   /**
-   * Hands on what is behind the cursor, as a batch of about `maxBytes` at most and no more than `BATCH_BYTES` unless it is
-   * one packet: of a packet larger than `maxBytes` the next part.
+   * Hands on what is behind the cursor: of a packet larger than `partBytes` the next part, else as many packets as make a
+   * batch of about `batchBytes` at most, and no more than `BATCH_BYTES` unless it is one packet.
    */
-  next(maxBytes: number): Batch
+  next(partBytes: number, batchBytes?: number): Batch
   /** Moves the cursor behind the packet of this number, which is acknowledged or still here, or into the next one. */
   seek(number: number, part?: number): void
   /** Forgets everything up to this number, which was said. Older acks than the last are no news. */
@@ -57,9 +57,9 @@ export class ListOutbox implements Outbox {
     this.bytes += costOf(packet)
   }
 
-  next(maxBytes: number): Batch {
+  next(partBytes: number, batchBytes = partBytes): Batch {
     const first = this.cursor - this.acked
-    const part = nextPart(this.#packets[first] ?? "", this.part, maxBytes)
+    const part = nextPart(this.#packets[first] ?? "", this.part, partBytes)
     if (part !== undefined) {
       this.part = part[1]
       if (this.part === 0) this.cursor++
@@ -68,7 +68,7 @@ export class ListOutbox implements Outbox {
     let bytes = sizeOf(this.#packets[first] ?? "")
     while (++this.cursor < this.said) {
       bytes += sizeOf(this.#packets[this.cursor - this.acked] ?? "") + 1
-      if (bytes > Math.min(maxBytes, BATCH_BYTES)) break
+      if (bytes > Math.min(batchBytes, BATCH_BYTES)) break
     }
     return encodeBatch(this.#packets.slice(first, this.cursor - this.acked))
   }

@@ -53,6 +53,12 @@ export interface Heard {
   readonly part?: number | undefined
 }
 
+/** What a welcome tells of the side that sent it. */
+export interface Promised {
+  readonly said?: number | undefined
+  readonly clock?: number | undefined
+}
+
 /** The link that is current, and how far the two sides have told each other where they are on it. */
 interface Current {
   readonly link: Link
@@ -68,7 +74,12 @@ interface Current {
 }
 
 /** A link on which nothing has come. */
-const UNHEARD = { expected: undefined, part: 0, leastMs: Number.POSITIVE_INFINITY, probedAt: 0 }
+const UNHEARD: Omit<Current, "link" | "positioned"> = {
+  expected: undefined,
+  part: 0,
+  leastMs: Number.POSITIVE_INFINITY,
+  probedAt: 0,
+}
 /** Two clocks drift apart by less than a part in so many. */
 const DRIFT = 4_096
 /** A line that seems longer is more likely the sleep of a machine. */
@@ -100,6 +111,8 @@ export class Session implements WatchHost, Flushable {
   /** Token of the last probe of any kind, and of the last one by which the link is judged. */
   #token = 0
   #probe = 0
+  /** How the next link begins. */
+  #unheard: Omit<Current, "link" | "positioned"> = UNHEARD
   /** Number of the last packet that the other side is known to have said. */
   #promised = 0
   /** Made when there is first much to say. */
@@ -214,7 +227,8 @@ export class Session implements WatchHost, Flushable {
     const cursor = Math.max(sent, this.#outbox.acked)
     this.#outbox.seek(cursor, cursor === heard ? part : 0)
     // Taken once more, a link still brings what was sent on it before the take.
-    const before = this.#current?.link === link ? this.#current : UNHEARD
+    const before = this.#current?.link === link ? this.#current : this.#unheard
+    this.#unheard = UNHEARD
     this.#current = { ...before, link, positioned: false }
     this.#pace?.linked()
     this.#leading = opening === undefined ? undefined : [opening]
@@ -225,14 +239,20 @@ export class Session implements WatchHost, Flushable {
   }
 
   /**
-   * What a welcome tells: that the other side has said so much, which must come; and that a round trip takes no longer than
-   * this, which is believed until one was measured.
+   * What the welcome of the next link tells: that the other side has said so much, which must come; what its clock showed; and
+   * that a round trip takes no longer than the dial, which is believed until one was measured.
    */
-  welcomed(said: number, rttMs: number): void {
+  welcomed({ said = 0, clock }: Promised, dialedAt: number, at: number): void {
     this.#promised = said
+    this.clocked(clock, at)
     // What took longer than that was most likely held up, and is no round trip.
-    this.#watch.dialed(Math.min(rttMs, UNACKNOWLEDGED_MS))
+    this.#watch.dialed(Math.min(at - dialedAt, UNACKNOWLEDGED_MS))
     this.#expect()
+  }
+
+  /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
+  clocked(clock: number | undefined, at: number): void {
+    this.#unheard = clock === undefined ? UNHEARD : { ...UNHEARD, leastMs: at - clock, probedAt: at }
   }
 
   /** New figures, from a welcome. */
@@ -295,7 +315,7 @@ export class Session implements WatchHost, Flushable {
 
   /** The current link has room again. */
   writable(link: Link): void {
-    if (this.link === link) this.#flush()
+    if (this.link === link && this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
   }
 
   /** The link is gone. Nothing is lost: what was not acknowledged waits for the next one. */
@@ -315,10 +335,13 @@ export class Session implements WatchHost, Flushable {
     this.#flush()
   }
 
-  /** Hands everything said so far to the link now instead of at the end of the tick. */
-  flushNow(): void {
+  /**
+   * Hands what was said so far to the link now instead of at the end of the tick. `isLast`: even if the other end has not asked
+   * for it, because nothing will be handed on later.
+   */
+  flushNow(isLast = false): void {
     this.#flushing = false
-    this.#flush()
+    this.#flush(isLast)
   }
 
   /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
@@ -357,7 +380,7 @@ export class Session implements WatchHost, Flushable {
     this.#clockwork.flushSoon(this)
   }
 
-  #flush(): void {
+  #flush(isLast = false): void {
     const current = this.#current
     if (!current) return
     const now = this.#clockwork.now()
@@ -366,13 +389,14 @@ export class Session implements WatchHost, Flushable {
     const outbox = this.#outbox
     if (outbox.bytes > PACE_BYTES) this.#pace ??= new Pace()
     const pace = this.#pace
-    pace?.begin(link, this.#watch.lineUntil - now, now)
+    pace?.begin(link, now)
     this.#mark(now)
-    while (outbox.cursor < outbox.said && link.bufferedBytes < LINK_BUFFER_BYTES && !pace?.isFull(outbox.bytes)) {
+    while (outbox.cursor < outbox.said && mayHand(link, isLast) && !pace?.isFull(outbox.bytes)) {
       this.#send(link, this.#nextBatch(current, now), now)
       this.#mark(now)
       this.#watch.waits(now)
     }
+    this.#mark(now, true)
     const leading = this.#takeLeading()
     if (leading !== undefined) this.#send(current.link, leading, now)
   }
@@ -387,8 +411,9 @@ export class Session implements WatchHost, Flushable {
     const position = current.positioned ? undefined : `n${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
     const leading = this.#takeLeading(position)
     current.positioned = true
-    const batch = outbox.next(this.#pace?.partBytes ?? FIRST_BATCH_BYTES)
-    this.#pace?.handed(sizeOf(batch))
+    const pace = this.#pace
+    const batch = outbox.next(pace?.partBytes ?? FIRST_BATCH_BYTES, pace?.batchBytes ?? FIRST_BATCH_BYTES)
+    this.#pace?.handed(sizeOf(batch), now)
     this.rode(outbox.cursor)
     if (leading === undefined) return batch
     if (position || sizeOf(batch) < BATCH_BYTES) return joinBatches([leading, batch])
@@ -397,8 +422,9 @@ export class Session implements WatchHost, Flushable {
   }
 
   /** Has the link measured by what is handed on next, when that is due. */
-  #mark(now: number): void {
-    if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now))
+  #mark(now: number, isLast = false): void {
+    if (this.link?.asked === 0) return
+    if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now, isLast))
       this.#lead(`p${++this.#token},${Math.floor(now)}`)
   }
 
@@ -525,7 +551,8 @@ export class Session implements WatchHost, Flushable {
       this.#watch.answered(waits)
       return true
     }
-    const rttMs = this.#pace?.answered(token, stoodMs, this.#clockwork.now())
+    const now = this.#clockwork.now()
+    const rttMs = this.#pace?.answered(token, stoodMs, now)
     if (rttMs !== undefined) this.#watch.took(rttMs, waits)
     return rttMs !== undefined
   }
@@ -553,4 +580,8 @@ export class Session implements WatchHost, Flushable {
     if (this.#outbox.bytes === 0) this.#pace?.settled()
     return true
   }
+}
+
+function mayHand(link: Link, isLast: boolean): boolean {
+  return link.bufferedBytes < LINK_BUFFER_BYTES && (isLast || link.asked !== 0)
 }

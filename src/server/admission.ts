@@ -138,16 +138,17 @@ export class Gate implements LinkSink, Alarm, Flushable {
     if (hello.v !== PROTOCOL_VERSION) {
       return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
     }
+    const heardAt = this.#host.clockwork.now()
     const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#host.closing()
     if (why !== undefined) return this.refuse(why)
     const judging: State = { stage: "judging", later, bytes: sizeOf(batch) }
     this.#state = judging
     const { authenticate } = this.#host
-    if (authenticate === undefined) return this.#admit(hello, origin, ANONYMOUS, later)
+    if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
     const judge = (principal: Principal | null): void => {
       if (this.#state !== judging) return // it has been closed, or its deadline has passed
       try {
-        if (isPrincipal(principal)) this.#admit(hello, origin, principal, later)
+        if (isPrincipal(principal)) this.#admit(hello, heardAt, origin, principal, later)
         else this.refuse(closing("unauthorized", "the credentials were refused", false))
       } catch (error) {
         this.#broke(error)
@@ -168,7 +169,13 @@ export class Gate implements LinkSink, Alarm, Flushable {
     }
   }
 
-  #admit(hello: Hello, { address = "" }: LinkOrigin, principal: Principal, later: readonly Packet[]): void {
+  #admit(
+    hello: Hello,
+    heardAt: number,
+    { address = "" }: LinkOrigin,
+    principal: Principal,
+    later: readonly Packet[],
+  ): void {
     if (hello.hub !== undefined && hello.hub !== this.#host.hub) {
       // Even if a stray hello has begun a session of this id here: what it carried is another hub's to know.
       return this.refuse(closing("session-unknown", "another hub has the session"))
@@ -191,6 +198,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
       heard: entry.session.heard,
       part: entry.session.part,
       said: entry.session.said > hello.heard ? entry.session.said : undefined,
+      clock: Math.floor(this.#host.clockwork.now()),
       attached,
       resumed: known !== undefined,
       speakMs,
@@ -201,6 +209,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
     // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
     this.#link.send(welcome)
     if (attached) {
+      entry.session.clocked(hello.clock, heardAt)
       entry.attach(this.#link, hello, hello.turn)
       if (speakMs < this.#host.settings.speakMs) entry.session.configure({ speakMs })
     } else {

@@ -197,7 +197,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   end(why: Closing): void {
     if (this.session.ended) return
     const { link } = this.session
-    this.session.flushNow()
+    this.session.flushNow(true)
     const { unacknowledged } = this.session.end()
     this.#host.clockwork.clear(this)
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why

@@ -75,9 +75,9 @@ export class SharedOutbox implements Outbox {
     this.bytes += costOf(packet)
   }
 
-  next(maxBytes: number): Batch {
+  next(partBytes: number, batchBytes = partBytes): Batch {
     const packet = this.#peek()
-    const part = nextPart(packet, this.part, maxBytes)
+    const part = nextPart(packet, this.part, partBytes)
     if (part !== undefined) {
       this.part = part[1]
       if (this.part === 0) this.cursor++
@@ -90,7 +90,7 @@ export class SharedOutbox implements Outbox {
     for (let bytes = sizeOf(packet); this.cursor < this.said; this.cursor++) {
       const packet = this.#peek()
       bytes += sizeOf(packet) + 1
-      if (bytes > Math.min(maxBytes, BATCH_BYTES)) break
+      if (bytes > Math.min(batchBytes, BATCH_BYTES)) break
       packets.push(packet)
     }
     const batch = join(packets)

@@ -122,9 +122,14 @@ describe("the tables of docs/protocol.md", () => {
   it("hold every figure by which a sender measures its link, and no other", () => {
     const { rows } = tableUnder(document, "The window", "name", "value", "why")
     const written = rows.map((row) => [cell(row, "name"), cell(row, "value")])
-    const sources = ["pace", "session"].map((name) => readFileSync(`${root}src/kernel/${name}.ts`, "utf8")).join("\n")
-    // Their files do not export them, so they are read from the source.
-    const figures = [...sources.matchAll(/^const ([A-Z_]+) = ([\d_/ ]+)$/gm)].map(([, name, value]) => [name, value])
+    const sources = ["pace", "rate", "session"]
+      .map((name) => readFileSync(`${root}src/kernel/${name}.ts`, "utf8"))
+      .join("\n")
+    // Most are not exported, so they are read from the source.
+    const figures = [...sources.matchAll(/^(?:export )?const ([A-Z_]+) = ([\d_/ ]+)$/gm)].map(([, name, value]) => [
+      name,
+      value,
+    ])
     expect(figures.length).toBeGreaterThan(10)
     expect(Object.fromEntries(written)).toEqual(Object.fromEntries(figures))
   })

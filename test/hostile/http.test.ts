@@ -205,16 +205,30 @@ describe.each(overHttp)("a link over %s", (transport) => {
 })
 
 describe.each(["long-poll", "short-poll"])("a poll over %s", (transport) => {
-  it("that skips, or goes back, is answered 409 and harms nobody", async () => {
+  it("that goes back, or skips more than may be in flight, is answered 409 and harms nobody", async () => {
     const arena = await startArena()
     const { link } = await greet(arena.url, transport)
-    for (const poll of [0, 3, 99]) {
+    for (const poll of [0, 5, 99]) {
       expectRefusal(await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll }) }), 409, "refused")
     }
     const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p7") })
     expect(probed.body).toContain("a0,7")
     await arena.settled()
   })
+
+  it.each(["p7", "n1\nmx\t1", "a0\nz", 't{"turn":9}', ""])(
+    "that brings %j beside the uploads is answered 400 and harms nobody",
+    async (batch) => {
+      const arena = await startArena()
+      arena.hub.on("x", () => expect.unreachable())
+      const { link } = await greet(arena.url, transport)
+      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 2 }, batch) })
+      expectRefusal(answer, 400, "protocol-error")
+      const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p8") })
+      expect(probed.body).toContain("a0,8")
+      await arena.settled()
+    },
+  )
 
   it("that is repeated brings the same answer again", async () => {
     const arena = await startArena()

@@ -47,7 +47,7 @@ interface World {
 
 const LINK = "the-link"
 
-async function dial(dialer: Dialer): Promise<World> {
+async function dial(dialer: Dialer, heard = (_batch: string, _link: Link): void => {}): Promise<World> {
   const runtime = createVirtualRuntime()
   const told: string[] = []
   const learned: number[] = []
@@ -56,7 +56,7 @@ async function dial(dialer: Dialer): Promise<World> {
     fetch: (_url, init) => new Promise((resolve, reject) => requests.push(requestOf(init, runtime, resolve, reject))),
     openStream: () => ({ onmessage: null, onerror: null, close() {} }),
   }
-  const link = dialer.dial(
+  const link: Link = dialer.dial(
     {
       url: "http://hub.test/everwire",
       runtime,
@@ -66,7 +66,10 @@ async function dial(dialer: Dialer): Promise<World> {
       learnHold: (holdMs) => void learned.push(holdMs),
     },
     {
-      batch: (batch) => void told.push(String(batch)),
+      batch(batch) {
+        told.push(String(batch))
+        heard(String(batch), link)
+      },
       closed: ({ code }) => void told.push(code),
       writable: () => void told.push("writable"),
       acknowledged: (batch) => void told.push(`ack ${batch}`),
@@ -176,7 +179,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     await runtime.pass(0)
     await upload(2).answer()
     for (let n = 0; n < 5; n++) {
-      link.send(message(9_000, String(n)))
+      link.send(message(n < 3 ? 9_000 : 4_500, String(n)))
       await runtime.pass(0)
     }
     expect(uploads()).toEqual([2, 3, 4, 5])
@@ -184,8 +187,8 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     await upload(4).answer()
     expect(uploads()).toEqual([2, 3, 4, 5])
     await upload(3).answer()
-    expect(uploads()).toEqual([2, 3, 4, 5, 6, 7])
-    const marks = [3, 4, 5, 6, 7].flatMap((up) => upload(up).packets).map((packet) => String(packet).charAt(4))
+    expect(uploads()).toEqual([2, 3, 4, 5, 6])
+    const marks = [3, 4, 5, 6].flatMap((up) => upload(up).packets).map((packet) => String(packet).charAt(4))
     expect(marks).toEqual(["0", "1", "2", "3", "4"])
   })
 
@@ -236,13 +239,65 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(told.at(-1)).toBe("too-large")
   })
 
-  it("takes a share of what waits, so that none of the slots is idle", async () => {
+  it("asks for more while another may go beside it", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    const asked: (number | undefined)[] = [link.asked]
+    for (const size of [10_000, 9_000, 8_000, 7_000]) {
+      told.length = 0
+      link.send(message(size))
+      await runtime.pass(0)
+      asked.push(link.asked)
+      if (asked.length === 2) await upload(2).answer()
+      expect(told.filter((what) => what === "writable")).toHaveLength(size > 7_000 ? 1 : 0)
+    }
+    expect(asked).toEqual([3, 0, 2, 1, 0])
+  })
+
+  it("asks for nothing while what waits has to go alone", async () => {
+    const { runtime, link, upload, told } = await dial(dialer)
+    for (const size of [10_000, 30_000]) {
+      link.send(message(size))
+      await runtime.pass(0)
+    }
+    told.length = 0
+    expect(link.asked).toBe(0)
+    await upload(2).answer()
+    expect([link.asked, upload(3).packets.length]).toEqual([0, 1])
+    await upload(3).answer()
+    expect([link.asked, told.includes("writable")]).toEqual([3, true])
+  })
+
+  it("lets acks pass, in a request without a number, one at a time", async () => {
+    const { runtime, link, upload, requests } = await dial(dialer)
+    const acks = (): unknown[] =>
+      requests.filter(({ up, poll }) => up === undefined && poll === undefined).map(({ packets }) => packets)
+    link.send(message(10_000))
+    await runtime.pass(0)
+    for (const ack of ["a1", "a2", "a3"]) {
+      link.send(ack)
+      await runtime.pass(0)
+    }
+    expect(acks()).toEqual([["a1"]])
+    await requests.findLast(({ packets }) => packets[0] === "a1")?.answer()
+    expect(acks()).toEqual([["a1"], ["a2", "a3"]])
+    expect(upload(2).packets).toHaveLength(1)
+  })
+
+  it("lets no ack pass the packet that makes this link the one", async () => {
     const { runtime, link, upload, uploads } = await dial(dialer)
-    for (let n = 0; n < 60; n++) link.send(message(1_000))
+    link.send(message(10_000))
+    await runtime.pass(0)
+    for (const packet of ["t{}", "a1"]) link.send(packet)
     await runtime.pass(0)
     await upload(2).answer()
-    expect(uploads()).toEqual([2, 3, 4, 5])
-    expect([2, 3, 4, 5].map((up) => upload(up).packets.length)).toEqual([20, 13, 9, 8])
+    expect([uploads(), upload(3).packets]).toEqual([
+      [2, 3],
+      ["t{}", "a1"],
+    ])
+    // It has gone, and has not been heard as far as is known.
+    link.send("a2")
+    await runtime.pass(0)
+    expect(upload(4).packets).toEqual(["a2"])
   })
 
   it("is repeated when its answer is lost, and none that came after it is", async () => {
@@ -290,18 +345,14 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(requests.filter(({ closes }) => closes).map(({ up, packets }) => [up, packets])).toEqual([[6, ["mlast\t"]]])
   })
 
-  it("counts as buffered until it goes, and room is told when there is some", async () => {
-    const { runtime, link, upload, told } = await dial(dialer)
+  it("counts as buffered until it goes", async () => {
+    const { runtime, link, upload } = await dial(dialer)
     for (let n = 0; n < 30; n++) link.send(message(10_000))
     expect(link.bufferedBytes).toBe(300_000)
     await runtime.pass(0)
-    expect(link.bufferedBytes).toBe(200_000)
-    expect(told).not.toContain("writable")
+    expect(link.bufferedBytes).toBe(40_000)
     await upload(2).answer()
-    expect(link.bufferedBytes).toBe(70_000)
-    expect(told).toContain("writable")
-    for (let up = 3; link.bufferedBytes > 0; up++) await upload(up).answer()
-    expect(told.filter((what) => what === "writable")).toHaveLength(1)
+    expect(link.bufferedBytes).toBe(0)
   })
 
   it("has a millisecond more for each of its bytes", async () => {
@@ -434,7 +485,7 @@ describe("the answer to a poll", () => {
 
 describe("over sse", () => {
   it("the answer to the hello tells that the way down moves", async () => {
-    expect((await dial(sse)).told).toEqual(["moved"])
+    expect((await dial(sse)).told).toEqual(["moved", "writable"])
   })
 })
 
@@ -444,27 +495,92 @@ describe("a poll over short-poll", () => {
     expect(requests.map(({ poll }) => poll)).toEqual([1, 2])
   })
 
-  it("follows one that brought 1 KiB at once, and one that brought less after a pause", async () => {
+  it("follows one that brought less than 2 KiB after a pause", async () => {
     const { runtime, requests } = await dial(shortPoll)
-    await requests[1]?.answer(message(1_024))
-    await runtime.pass(1)
-    expect(requests).toHaveLength(3)
-    await requests[2]?.answer(message(1_000))
+    await requests[1]?.answer(message(2_000))
     await runtime.pass(200)
-    expect(requests).toHaveLength(3)
+    expect(requests).toHaveLength(2)
     await runtime.pass(60)
-    expect(requests).toHaveLength(4)
+    expect(requests).toHaveLength(3)
   })
 
-  it("is the only exchange, however much there is to bring up", async () => {
+  it("goes with each upload", async () => {
     const { runtime, link, requests } = await dial(shortPoll)
     await requests[1]?.answer()
+    link.send("m1\t")
+    await runtime.pass(0)
+    link.send("m2\t")
+    await runtime.pass(0)
+    expect(requests.slice(2).map(({ up, poll }) => [up, poll])).toEqual([
+      [2, 3],
+      [3, 4],
+    ])
+  })
+})
+
+describe("polls over short-poll", () => {
+  it("are three at most, those that bring nothing up among them", async () => {
+    const { runtime, link, requests, upload } = await dial(shortPoll)
+    await requests[1]?.answer()
+    link.send(message(9_000))
+    await runtime.pass(0)
+    await upload(2).answer()
+    await runtime.pass(600)
+    expect(requests.at(-1)).toMatchObject({ up: undefined, poll: 4 })
     for (let n = 0; n < 4; n++) {
-      link.send(message(50_000))
+      link.send(message(9_000))
       await runtime.pass(0)
     }
-    expect(requests).toHaveLength(3)
-    await requests[2]?.answer()
-    expect(requests[3]?.packets).toHaveLength(3)
+    expect(requests.filter(({ poll = 0 }) => poll >= 4).map(({ poll }) => poll)).toEqual([4, 5, 6])
+    await requests.find(({ poll }) => poll === 4)?.answer()
+    expect(requests.at(-1)?.poll).toBe(7)
+  })
+})
+
+describe.each([longPoll, shortPoll])("polls over $name", (dialer) => {
+  it("are two while they bring 2 KiB or more, and one again when they bring less", async () => {
+    const { requests } = await dial(dialer)
+    await requests[1]?.answer(message(2_048))
+    expect(requests.slice(2).map(({ poll }) => poll)).toEqual([3, 4])
+    await requests[2]?.answer(message(2_048))
+    expect(requests.slice(4).map(({ poll }) => poll)).toEqual([5])
+    await requests[3]?.answer("mx\t")
+    await requests[4]?.answer("mx\t")
+    const later = requests.slice(5).map(({ poll }) => poll)
+    expect(later).toEqual(dialer === longPoll ? [6] : [])
+  })
+
+  it("bring what is heard in their order, whichever is answered first", async () => {
+    const { requests, told } = await dial(dialer)
+    await requests[1]?.answer(message(2_048))
+    told.length = 0
+    await requests[3]?.answer("m2\t")
+    expect(told).not.toContain("m2\t")
+    await requests[2]?.answer("m1\t")
+    expect(told.filter((what) => what.startsWith("m"))).toEqual(expect.arrayContaining(["m1\t", "m2\t"]))
+    expect(told.indexOf("m1\t")).toBeLessThan(told.indexOf("m2\t"))
+  })
+
+  it("are waited for by those that came first and are repeated", async () => {
+    const { runtime, requests, told } = await dial(dialer)
+    await requests[1]?.answer(message(2_048))
+    await requests[3]?.answer("m2\t")
+    await requests[2]?.refuse(503)
+    await runtime.pass(100)
+    const again = requests.findLast(({ poll }) => poll === 3)
+    expect(again).not.toBe(requests[2])
+    await again?.answer("m1\t")
+    expect(told.indexOf("m1\t")).toBeLessThan(told.indexOf("m2\t"))
+  })
+})
+
+describe("a poll over long-poll", () => {
+  it("takes acks along that wait when it goes, without a number", async () => {
+    const { requests } = await dial(longPoll, (batch, link) => {
+      if (batch === "mx\t") link.send("a1")
+    })
+    await requests[1]?.answer("mx\t")
+    const [next] = requests.slice(2)
+    expect([next?.up, next?.poll, next?.packets]).toEqual([undefined, 3, ["a1"]])
   })
 })

@@ -54,6 +54,11 @@ describe("a hello", () => {
     expect(writeHello(HELLO)).not.toContain("part")
   })
 
+  it("tells what the clock of the channel showed, where it does", () => {
+    expect(readHello(writeHello({ ...HELLO, clock: 1_767_225_600_000 })).clock).toBe(1_767_225_600_000)
+    expect(writeHello(HELLO)).not.toContain("clock")
+  })
+
   it("of another version is read no further, so that the version can be refused by its own code", () => {
     expect(readHello('h{"v":99}')).toMatchObject({ v: 99, id: "" })
     expect(readHello("h{}").v).not.toBe(PROTOCOL_VERSION)
@@ -71,6 +76,7 @@ describe("a hello", () => {
     ["a count in a string", { heard: "3" }],
     ["no turn", { turn: undefined }],
     ["a part of a packet that is no count", { part: "7" }],
+    ["a clock that is no count", { clock: 0.5 }],
   ])("is refused with %s", (_, fields) => {
     expect(() => readHello(helloWith(fields))).toThrow(PROTOCOL_ERROR)
   })
@@ -89,12 +95,12 @@ describe("a welcome", () => {
     expect(readWelcome(writeWelcome(WELCOME))).toEqual(WELCOME)
   })
 
-  it("tells how much was heard of the packet that comes next, and what must come, where there is any", () => {
-    const more = { ...WELCOME, part: 70_000, said: 9 }
+  it("tells how much was heard of the packet that comes next, what must come, and the hub's clock, where it does", () => {
+    const more = { ...WELCOME, part: 70_000, said: 9, clock: 1_767_225_600_000 }
     expect(readWelcome(writeWelcome(more))).toEqual(more)
   })
 
-  it.each(["part", "said"])("is refused when its %s is there and no count", (name) => {
+  it.each(["part", "said", "clock"])("is refused when its %s is there and no count", (name) => {
     for (const value of [-1, "1", null, 0.5]) {
       expect(() => readWelcome(`w${JSON.stringify({ ...WELCOME, [name]: value })}`)).toThrow(PROTOCOL_ERROR)
     }

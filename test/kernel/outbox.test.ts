@@ -157,6 +157,14 @@ describe("an outbox whose packets are larger than a batch may be", () => {
     expect([outbox.next(2), outbox.next(4), outbox.next(100)]).toEqual(["fma", "fbcde", "efg"])
   })
 
+  it.each([new SharedOutbox(), new ListOutbox()])(
+    "puts more packets into a batch than a part is large, where that is asked for",
+    (outbox) => {
+      for (const packet of ["m1", "m2", "m3", "mabcdefg"]) outbox.push(packet)
+      expect([outbox.next(3, 8), outbox.next(3, 8)]).toEqual(["m1\nm2\nm3", "fmab"])
+    },
+  )
+
   it("begins the next packet in a batch of its own, whole where it fits", () => {
     const outbox = new SharedOutbox()
     for (const packet of ["mabcdefg", "m2", "m3"]) outbox.push(packet)

@@ -6,7 +6,9 @@ import { createPair, type Pair } from "../model/pair.ts"
 
 const WIRE: Link = { name: "wire", bufferedBytes: 0, send() {}, close() {} }
 const HTTP: Link = { ...WIRE, exchanges: true }
-const POLLED: Link = { ...HTTP, polled: true }
+/** Such a link while one poll is held, and while two are. */
+const ASKED: Link = { ...HTTP, asked: 1 }
+const ASKED_TWICE: Link = { ...HTTP, asked: 2 }
 const PLENTY = 1e9
 /** A round trip so long that nothing proves more than the eightfold. */
 const FAR_MS = 200
@@ -18,8 +20,6 @@ class Sender {
   readonly pace = new Pace()
   now = 1_000_000
   link = WIRE
-  /** How long the line is on the way back. */
-  backMs = 0
   readonly marks: number[] = []
   /** What had been handed to this link when the last mark left. */
   markedBytes = 0
@@ -29,16 +29,17 @@ class Sender {
   /** Hands on as much as is allowed, and answers how much that was. */
   fill(bytes = PLENTY): number {
     const { pace } = this
-    pace.begin(this.link, this.backMs, this.now)
+    pace.begin(this.link, this.now)
     let handed = 0
     this.#mark(bytes)
     while (!pace.isFull(bytes) && handed < bytes) {
       const part = Math.min(pace.partBytes, bytes - handed)
-      pace.handed(part)
+      pace.handed(part, this.now)
       handed += part
       this.#handed += part
       this.#mark(bytes)
     }
+    this.#mark(bytes, true)
     return handed
   }
 
@@ -74,8 +75,8 @@ class Sender {
     return this
   }
 
-  #mark(bytes: number): void {
-    if (!this.pace.isMarkDue(this.#token + 1, bytes, this.now)) return
+  #mark(bytes: number, isLast = false): void {
+    if (!this.pace.isMarkDue(this.#token + 1, bytes, this.now, isLast)) return
     this.marks.push(++this.#token)
     this.markedBytes = this.#handed
   }
@@ -99,8 +100,8 @@ describe("the pace of a link of which nothing is known", () => {
 
   it("is not full while little waits, however much was handed on and acknowledged", () => {
     const { pace } = new Sender()
-    pace.begin(WIRE, 0, 0)
-    pace.handed(MIB)
+    pace.begin(WIRE, 0)
+    pace.handed(MIB, 0)
     expect([pace.isFull(WINDOW_BYTES - 1), pace.isFull(WINDOW_BYTES)]).toEqual([false, true])
   })
 })
@@ -119,12 +120,19 @@ describe("the marks of a pace", () => {
     expect(sender.marks.length).toBe(1 + Math.floor(WINDOW_BYTES / (2 * KIB)))
   })
 
+  it("are one before it and one behind all of it where the other end asks, because it goes in one piece", () => {
+    const sender = new Sender()
+    sender.link = ASKED
+    sender.fill()
+    expect([sender.marks.length, sender.markedBytes]).toEqual([2, WINDOW_BYTES])
+  })
+
   it("are none while less waits than a quarter of it", () => {
     const { pace } = new Sender()
-    pace.begin(WIRE, 0, 1_000_000)
+    pace.begin(WIRE, 1_000_000)
     expect([
-      pace.isMarkDue(1, HIGH_WATER_BYTES / 4 - 1, 1_000_000),
-      pace.isMarkDue(2, HIGH_WATER_BYTES / 4, 1_000_000),
+      pace.isMarkDue(1, HIGH_WATER_BYTES / 4 - 1, 1_000_000, false),
+      pace.isMarkDue(2, HIGH_WATER_BYTES / 4, 1_000_000, false),
     ]).toEqual([false, true])
   })
 
@@ -190,16 +198,16 @@ describe("the window of a pace", () => {
     for (const [n, bytes] of windows.entries()) expectAbout(bytes, WINDOW_BYTES * 8 ** n, 65_536)
   })
 
-  it("grows by more where a short round trip proves more: to what makes a line of 700 ms at the rate that was seen", () => {
+  it("grows by more where a short round trip proves more: to what makes a line of 850 ms at the rate that was seen", () => {
     const sender = new Sender()
     const flight = sender.answerLast(10, 0)
-    expectAbout(sender.window(), flight * (1 + 700 / 10), 65_536)
+    expectAbout(sender.window(), flight * (1 + 850 / 10), 65_536)
   })
 
-  it("grows no further than to what makes a line of 700 ms, once a line is met", () => {
+  it("grows no further than to what makes a line of 850 ms, once a line is met", () => {
     const sender = new Sender().rounds(1, FAR_MS)
     const flight = sender.answerLast(400, 300)
-    expectAbout(sender.window(), flight * (1 + 400 / 400), 65_536)
+    expectAbout(sender.window(), (flight / 300) * (100 + 850), 65_536)
   })
 
   it("does not grow where the sender has little to say: that is no slow link, and no fast one", () => {
@@ -211,7 +219,7 @@ describe("the window of a pace", () => {
     expectAbout(sender.window(), WINDOW_BYTES, KIB)
   })
 
-  it("shrinks to what makes a line of 700 ms where the line is longer", () => {
+  it("shrinks to what makes a line of 850 ms where the line is longer", () => {
     const sender = new Sender().rounds(2, FAR_MS)
     const before = sender.window()
     sender.answerAll(2_800, 2_700)
@@ -230,6 +238,28 @@ describe("the window of a pace", () => {
     expect(shrunk).toBeGreaterThan((WINDOW_BYTES * 64) / 5)
   })
 
+  it("does not shrink to the little that a sender had to say, however long the line is", () => {
+    const sender = new Sender().rounds(2, FAR_MS)
+    sender.now += 1_000
+    sender.fill(sender.pace.highWaterBytes / 2)
+    expect(sender.marks.length).toBeGreaterThan(0)
+    sender.answerAll(1_000, 900)
+    // 100 ms without the line, and 850 ms of line, where there was a second in all.
+    expectAbout(sender.window(), 0.95 * 64 * WINDOW_BYTES, 65_536)
+  })
+
+  it("does not grow for one answer that comes quickly after a line, and grows for two one after the other", () => {
+    const [before = 0, once = 0, twice = 0] = [0, 1, 2].map((quick) => {
+      const sender = new Sender()
+      sender.link = ASKED
+      sender.rounds(4, 1_000, 700).rounds(quick, 150, 120)
+      sender.link = WIRE
+      return sender.window()
+    })
+    expect(once).toBeLessThan(1.1 * before)
+    expect(twice).toBeGreaterThan(2 * before)
+  })
+
   it.each([
     ["a wire", WIRE, 2 * KIB],
     ["HTTP, where an ack has to be worth an exchange", HTTP, 8 * KIB],
@@ -241,27 +271,34 @@ describe("the window of a pace", () => {
   })
 
   it.each([
-    ["a line of 700 ms", WIRE, 0, 700],
-    ["as much more as the line on the way back is long", WIRE, 300, 1_000],
-    ["400 ms more at most", WIRE, 5_000, 1_100],
-    ["a line of a second over HTTP", HTTP, 0, 1_000],
-    ["two round trips more where the other end asks for what comes next", POLLED, 0, 1_200],
-  ])("allows %s", (_, link, backMs, goalMs) => {
+    ["a wire", WIRE],
+    ["HTTP", HTTP],
+    ["HTTP where the other end asks", ASKED],
+  ])("allows a line of 850 ms over %s", (_, link) => {
     const sender = new Sender().rounds(1, FAR_MS)
     sender.link = link
-    sender.backMs = backMs
     const flight = sender.answerLast(500, 400)
-    expectAbout(sender.window(), flight * (1 + (goalMs - 400) / 500), 65_536)
+    sender.link = WIRE
+    expectAbout(sender.window(), (flight / 400) * (100 + 850), 65_536)
   })
 
   it.each([
-    ["a second of it", HTTP, 1_000],
-    ["a round trip more where the other end asks for what comes next", POLLED, 1_100],
-  ])("has the application wait above %s", (_, link, goalMs) => {
+    ["for 300 ms longer than the quickest answer took", 100, 2_000, 100 + 300],
+    ["for 1.2 s in all", 1_500, 2_000, 1_200],
+    ["for as long as they take otherwise", 100, 300, 300],
+  ])("waits for answers %s", (_, quickMs, restMs, waitedMs) => {
+    const sender = new Sender().rounds(1, quickMs)
+    const before = sender.markedBytes
+    sender.fill()
+    const flight = sender.markedBytes - before
+    sender.answerAll(restMs + 300, 300)
+    expectAbout(sender.window(), (flight / 300) * (waitedMs + 850), 65_536)
+  })
+
+  it("has the application wait above a second of it", () => {
     const sender = new Sender().rounds(1, FAR_MS)
-    sender.link = link
     const flight = sender.answerLast(500, 400)
-    expect(sender.pace.highWaterBytes).toBe(Math.floor(flight * (1 + (goalMs - 400) / 500)))
+    expect(sender.pace.highWaterBytes).toBe(Math.floor((flight / 400) * (100 + 1_000)))
   })
 
   it("is believed for 5 s, and half of it for each 5 s more, down to 16 KiB", () => {
@@ -290,6 +327,27 @@ describe("the window of a pace", () => {
   })
 })
 
+describe("what answers one poll", () => {
+  it.each([
+    ["all of the window until a line is met", ASKED, 0, 1],
+    ["half of it from then on, because the other half is on its way meanwhile", ASKED, 300, 1 / 2],
+    ["a quarter of it while two polls wait", ASKED_TWICE, 300, 1 / 4],
+  ])("is at most %s", (_, link, lineMs, share) => {
+    const sender = new Sender().rounds(3, 400, lineMs)
+    const window = sender.window()
+    sender.link = link
+    expect(sender.window() / window).toBeCloseTo(share, 1)
+  })
+
+  it("leaves the other half to the next, and nothing to the one behind that", () => {
+    const sender = new Sender().rounds(3, 400, 300)
+    const window = sender.window()
+    sender.link = ASKED
+    const answers = [sender.window(), sender.fill(), sender.fill()]
+    for (const [n, share] of [1 / 2, 1 / 2, 0].entries()) expect((answers[n] ?? 0) / window).toBeCloseTo(share, 1)
+  })
+})
+
 describe("the parts of packets", () => {
   it.each([
     [0, KIB],
@@ -301,7 +359,7 @@ describe("the parts of packets", () => {
     "after %i round trips without a line are %i bytes: a share of the window, and not above 2 MiB",
     (rounds, bytes) => {
       const { pace } = new Sender().rounds(rounds, FAR_MS)
-      pace.begin(WIRE, 0, 1_001_000)
+      pace.begin(WIRE, 1_001_000)
       expect(pace.partBytes).toBe(bytes)
     },
   )

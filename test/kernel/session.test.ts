@@ -23,6 +23,8 @@ const PROTOCOL_ERROR: unknown = expect.objectContaining({ code: "protocol-error"
 class TestLink implements Link {
   readonly name = "test"
   bufferedBytes = 0
+  /** How often the other end has asked for more, where it does that. */
+  asked: number | undefined
   readonly sent: Batch[] = []
   send(batch: Batch): void {
     this.sent.push(batch)
@@ -126,7 +128,33 @@ describe("saying", () => {
     expect(link.sent).toEqual([])
     link.bufferedBytes = 0
     session.writable(link)
+    session.flushNow()
     expect(link.take()).toEqual(["n1", "mx\t1"])
+  })
+
+  it("hands a link nothing while the other end has not asked, and all of it when that asks", () => {
+    const { runtime, session, link } = linked()
+    link.asked = 0
+    for (const packet of ["mx\t1", "mx\t2"]) {
+      session.say(packet)
+      runtime.advance(1_000)
+    }
+    session.writable(link)
+    session.flushNow()
+    expect(link.sent).toEqual([])
+    link.asked = 1
+    session.writable(link)
+    session.flushNow()
+    expect(link.sent).toEqual(["n1\nmx\t1\nmx\t2"])
+  })
+
+  it("acknowledges and answers probes although the other end has not asked", () => {
+    const { runtime, session, link } = linked()
+    link.asked = 0
+    session.say("mx\t1")
+    session.hear(link, ["n1", "mx\t2", "p7"])
+    runtime.drain()
+    expect(link.take()).toEqual(["a1,7"])
   })
 
   it("fills batches while little waits, of whatever size the packets are", () => {
@@ -174,6 +202,21 @@ describe("saying", () => {
     expect(packets.slice(0, 2)).toEqual([`p1,${now}`, "n1"])
     expect(marksOf(packets)).toEqual(Array.from({ length: marksOf(packets).length }, (_, n) => `p${n + 1},${now}`))
     expect(marksOf(packets).length).toBeGreaterThan(1)
+  })
+
+  it("marks what the other end asks for at the moment when it goes, before all of it and behind it", () => {
+    const { runtime, session, link } = linked()
+    Object.assign(link, { exchanges: true, asked: 0 })
+    session.say(LARGE)
+    runtime.advance(5_000)
+    expect(link.take()).toEqual([])
+    link.asked = 1
+    session.writable(link)
+    session.flushNow()
+    const packets = link.take()
+    const now = runtime.now()
+    expect(marksOf(packets)).toEqual([`p1,${now}`, `p2,${now}`])
+    expect([packets[0], packets.at(-1)]).toEqual(marksOf(packets))
   })
 
   it("marks nothing while little waits", () => {
@@ -620,6 +663,34 @@ describe("acknowledging", () => {
     expect(next.take()).toEqual(["a0,2,0"])
   })
 
+  it("answers the first mark of a link by what the other side's clock showed in the welcome, which stood in no line", () => {
+    const { runtime, session } = linked(CHANNEL)
+    const skewMs = 777_000
+    const welcomed = new TestLink()
+    // The welcome took 50 ms, the mark 351. In the second between them the clocks may drift apart by a quarter of one.
+    session.welcomed({ clock: runtime.now() - 50 + skewMs }, runtime.now() - 100, runtime.now())
+    session.attach(welcomed, { heard: 0 })
+    runtime.advance(1_000)
+    session.hear(welcomed, [`p7,${runtime.now() - 351 + skewMs}`])
+    runtime.drain()
+    expect(welcomed.take()).toEqual(["a0,7,300"])
+  })
+
+  it.each<[title: string, follow: (session: Session, now: number) => void]>([
+    ["that was welcomed without one", (session, now) => session.welcomed({}, now - 100, now)],
+    ["behind the one that was welcomed", (session) => session.attach(new TestLink(), { heard: 0 })],
+  ])("takes the clock of a welcome for no measure of a link %s", (_, follow) => {
+    const { runtime, session } = linked(CHANNEL)
+    const now = runtime.now()
+    session.welcomed({ clock: now - 50 }, now - 100, now)
+    follow(session, now)
+    const next = new TestLink()
+    session.attach(next, { heard: 0 })
+    session.hear(next, [`p7,${now - 350}`])
+    runtime.drain()
+    expect(next.take()).toEqual(["a0,7,0"])
+  })
+
   it("lets two clocks drift apart by half a second in an hour without taking that for a line", () => {
     const { runtime, session, link } = linked()
     const queues: unknown[] = []
@@ -752,7 +823,7 @@ describe("a link that does not answer", () => {
 
   it("is probed when what the welcome said there was does not come, until all of it has", () => {
     const { runtime, session, link } = linked(CHANNEL)
-    session.welcomed(2, 20)
+    session.welcomed({ said: 2 }, runtime.now() - 20, runtime.now())
     session.hear(link, ["n1", "mx\t1"])
     runtime.advance(2_000)
     expect(link.take()).toEqual(["p1"])
@@ -808,7 +879,7 @@ describe("a link that does not answer", () => {
 
   it("is given as long for its first probe as its dial took, four times", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
-    session.welcomed(0, 600)
+    session.welcomed({}, runtime.now() - 600, runtime.now())
     expect(session.rttMs).toBe(600)
     session.say("mx\t1")
     runtime.advance(2_000)
@@ -824,9 +895,9 @@ describe("a link that does not answer", () => {
     session.probe(60_000)
     runtime.advance(80)
     session.hear(link, ["a0,1"])
-    session.welcomed(0, 1_900)
+    session.welcomed({}, runtime.now() - 1_900, runtime.now())
     expect(session.rttMs).toBe(1_900)
-    session.welcomed(0, 100)
+    session.welcomed({}, runtime.now() - 100, runtime.now())
     expect(session.rttMs).toBe(100)
   })
 
@@ -835,7 +906,7 @@ describe("a link that does not answer", () => {
     session.probe(60_000)
     runtime.advance(80)
     session.hear(link, ["a0,1"])
-    session.welcomed(0, 20)
+    session.welcomed({}, runtime.now() - 20, runtime.now())
     expect(session.rttMs).toBe(80)
   })
 

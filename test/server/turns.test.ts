@@ -54,7 +54,8 @@ function start(options: WebHubOptions = {}) {
     },
   }
   const hub = createHub({ ...options, runtime, transports: [acceptor] })
-  const dial = (turn: number, rest: { holder?: string; hub?: string; heard?: number; acked?: number } = {}): Wire => {
+  type Rest = { holder?: string; hub?: string; heard?: number; acked?: number; clock?: number }
+  const dial = (turn: number, rest: Rest = {}): Wire => {
     if (door === undefined) throw new Error("the hub has not opened its door")
     const wire = new Wire(door)
     wire.hear(`h${JSON.stringify({ ...SESSION, ...rest, turn })}`)
@@ -263,6 +264,30 @@ describe("what a welcome tells", () => {
     const first = dial(1)
     first.hear("n1", "fmtold\t12")
     expect(dial(2).said[0]).toContain('"heard":0,"part":8')
+  })
+})
+
+describe("the clocks that a hello and its welcome tell", () => {
+  it("are the channel's and the hub's, in whole milliseconds", () => {
+    const { dial, runtime } = start()
+    runtime.advance(1_234.5)
+    expect(dial(1).said[0]).toContain(`"clock":${Math.floor(runtime.now())},`)
+  })
+
+  it("are what the first mark of a link is judged by: it stood in line for as long as it took longer than the hello", () => {
+    const { dial, runtime } = start()
+    const wire = dial(1, { clock: runtime.now() - 50 })
+    wire.hear(`p7,${runtime.now() - 350}`)
+    runtime.advance(1)
+    expect(wire.said).toContain("a0,7,300")
+  })
+
+  it("may be missing: then the first mark has stood in no line", () => {
+    const { dial, runtime } = start()
+    const wire = dial(1)
+    wire.hear(`p7,${runtime.now() - 350}`)
+    runtime.advance(1)
+    expect(wire.said).toContain("a0,7,0")
   })
 })
 

@@ -57,6 +57,9 @@ export class End implements LinkSink {
   get bufferedBytes(): number {
     return this.link.bufferedBytes
   }
+  get asked(): number | undefined {
+    return this.link.asked
+  }
 
   /** Sends the packets as one batch. */
   send(...packets: readonly Packet[]): void {

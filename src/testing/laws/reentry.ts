@@ -114,11 +114,14 @@ export const reentry: readonly LawDefinition[] = [
       for (const up of [true, false]) {
         const { channel, hub } = await bench.connect()
         const [from, to] = up ? [channel, hub] : [hub, channel]
+        const { length } = from.writables
         fill(bench, from)
         from.onWritable = () => from.close()
         await bench.isTold(to)
         await bench.settle()
-        bench.expect(!from.over && from.writables.length === 1, "silence after its own close", () => story(from))
+        bench.expect(!from.over && from.writables.length === length + 1, "silence after its own close", () =>
+          story(from),
+        )
       }
     },
   },

@@ -51,6 +51,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     }
     const mailbox = known ?? create(exchange)
     if (envelope.up !== undefined) mailbox.hear(envelope.up, batch)
+    else if (batch !== undefined) mailbox.hearBeside(batch)
     if (envelope.close !== undefined) mailbox.lost(envelope.close)
     if (known === undefined) {
       if (mailbox.closing !== undefined) {

@@ -1,7 +1,8 @@
-import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
-import { joinBatches, sizeOf } from "../../kernel/codec.ts"
-import { LINK_BUFFER_BYTES, UPLOADS_AT_ONCE } from "../../kernel/defaults.ts"
-import { type Closing, closing } from "../../kernel/errors.ts"
+import type { Alarm, Clockwork, Flushable, Slot } from "../../kernel/clockwork.ts"
+import { decodeBatch, joinBatches, sizeOf } from "../../kernel/codec.ts"
+import { EXCHANGES_AT_ONCE, LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
+import { type Closing, closing, protocolError } from "../../kernel/errors.ts"
+import { kindOf } from "../../kernel/packet.ts"
 import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
 import { respond } from "./answer.ts"
 import { type Envelope, encodeBody } from "./envelope.ts"
@@ -9,14 +10,25 @@ import { type Envelope, encodeBody } from "./envelope.ts"
 /** Never changed. */
 const NOTHING: Batch[] = []
 
+/** A poll that has not been answered, and until when it may be held. */
+interface Held {
+  readonly exchange: HttpExchange
+  readonly envelope: Envelope
+  readonly until: number
+}
+
+interface Answer {
+  readonly envelope: Envelope
+  readonly batches: Batch[]
+}
+
 /**
- * The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. The last answer is kept until
- * the next poll shows that it arrived, because a lost answer is asked for again.
+ * The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. An answer is kept until a later
+ * poll shows that it arrived, because a lost one is asked for again.
  */
-export class Mailbox implements Link, Alarm {
+export class Mailbox implements Link, Alarm, Flushable {
   readonly name: string
   readonly exchanges = true
-  readonly polled: boolean
   readonly id: string
   readonly hub: string
   bufferedBytes = 0
@@ -35,12 +47,15 @@ export class Mailbox implements Link, Alarm {
   #up = 0
   /** Uploads that came before one with a lower number, by their numbers. */
   #early: Map<number, Batch | undefined> | undefined
-  /** Number of the last poll that was answered or is held. */
+  /** Number of the last poll that was answered. */
   #poll = 0
-  /** The answer to that poll, once given. */
-  #answer: { envelope: Envelope; batches: Batch[] } | undefined
-  /** The poll that is being held, and until when. */
-  #held: { exchange: HttpExchange; envelope: Envelope; until: number } | undefined
+  /**
+   * Answers that a repeated poll may ask for, and polls without one, each in the place of its number's rest by
+   * `EXCHANGES_AT_ONCE`. A stream has neither.
+   */
+  readonly #answers: Answer[] | undefined
+  readonly #held: (Held | undefined)[] | undefined
+  #heldCount = 0
   /** Set once for many polls: when it rings too soon it looks again. */
   slot: Slot | undefined
   readonly #forget: () => void
@@ -48,7 +63,10 @@ export class Mailbox implements Link, Alarm {
 
   constructor(name: string, id: string, hub: string, clockwork: Clockwork, forget: () => void) {
     this.name = name
-    this.polled = name !== "sse"
+    if (name !== "sse") {
+      this.#answers = []
+      this.#held = []
+    }
     this.id = id
     this.hub = hub
     this.#clockwork = clockwork
@@ -94,7 +112,7 @@ export class Mailbox implements Link, Alarm {
         this.#early.delete(this.#up + 1)
         this.#hearNext(next)
       }
-    } else if (up > this.#up + (this.#isWelcomed ? UPLOADS_AT_ONCE : 1)) {
+    } else if (up > this.#up + (this.#isWelcomed ? EXCHANGES_AT_ONCE : 1)) {
       this.lost(closing("protocol-error", `upload ${up} after ${this.#up}`))
     } else if (up > this.#up) {
       this.#early ??= new Map()
@@ -107,6 +125,11 @@ export class Mailbox implements Link, Alarm {
     const ack = this.closing === undefined ? this.sink?.acknowledgement?.() : undefined
     const stamp = this.stamp(envelope)
     respond(exchange, 200, stamp, encodeBody(stamp, ack === undefined ? [] : [ack]))
+  }
+
+  /** By polls; a stream takes all there is. Beside the welcome nothing goes. */
+  get asked(): number | undefined {
+    return this.#held && (!this.#isOpened && this.#batches.length > 0 ? 0 : this.#heldCount)
   }
 
   /** Whether there is something to bring down. */
@@ -135,39 +158,78 @@ export class Mailbox implements Link, Alarm {
   }
 
   /**
-   * Answers a poll: again with the same if it was answered before, at once if there is mail, else when there is some or
-   * `holdMs` have passed.
+   * Hears what a poll brought beside the uploads.
+   *
+   * @throws EverwireError `protocol-error` unless it is acks, which may come twice and in any order.
+   */
+  hearBeside(batch: Batch): void {
+    if (decodeBatch(batch).some((packet) => kindOf(packet) !== "a"))
+      throw protocolError("a poll that brings more than acks")
+    if (this.closing === undefined) this.sink?.batch(batch)
+  }
+
+  /**
+   * Answers a poll: again with the same if it was answered before, else in its turn: at the end of the tick in which there is
+   * mail, or when `holdMs` have passed, or when the next poll is there.
    */
   poll(exchange: HttpExchange, envelope: Envelope, holdMs: number): void {
     const { poll = 0 } = envelope
-    if (poll === this.#poll && this.#answer !== undefined) return this.#respond(exchange, this.#answer)
-    if (poll < this.#poll || poll > this.#poll + 1) {
+    if (this.#answers === undefined || this.#held === undefined) return
+    const place = poll % EXCHANGES_AT_ONCE
+    const answer = this.#answers[place]
+    if (answer?.envelope.poll === poll) return this.#respond(exchange, answer)
+    if (poll <= this.#poll || poll > this.#poll + EXCHANGES_AT_ONCE) {
       return respond(exchange, 409, { hub: this.hub, close: closing("refused", `poll ${poll} after ${this.#poll}`) })
     }
-    this.release() // a repetition of the held poll: its first asker has given up
-    this.#poll = poll
-    this.#answer = undefined
-    const until = this.#clockwork.now() + holdMs
-    this.#held = { exchange, envelope, until }
-    this.onMail ??= () => this.release()
-    if (this.hasMail) this.release()
-    else if (until < (this.slot?.at ?? Number.POSITIVE_INFINITY)) this.#clockwork.set(this, until)
+    const before = this.#held[place]
+    if (before === undefined) this.#heldCount++
+    // Repeated: whoever asked first has given up.
+    else this.#respond(before.exchange, { envelope: this.stamp(envelope), batches: NOTHING })
+    this.#held[place] = { exchange, envelope, until: this.#clockwork.now() + holdMs }
+    this.onMail ??= () => this.#clockwork.flushSoon(this)
+    this.#clockwork.flushSoon(this)
+    this.#writable()
+  }
+
+  flushNow(): void {
+    this.#answer(Number.NEGATIVE_INFINITY)
   }
 
   ring(): void {
-    if (this.#held === undefined) return
-    const { until } = this.#held
-    if (this.#clockwork.now() < until) this.#clockwork.set(this, until)
-    else this.release()
+    this.#answer(this.#clockwork.now())
   }
 
-  /** Answers the held poll with what there is. */
-  release(): void {
-    const held = this.#held
-    if (held === undefined) return
-    this.#held = undefined
-    this.#answer = { envelope: this.stamp(held.envelope), batches: this.take() }
-    this.#respond(held.exchange, this.#answer)
+  /** Answers the polls whose turn it is, as far as there is a reason to. `now` is at least when the hold of one is over. */
+  #answer(now: number): void {
+    for (;;) {
+      const place = (this.#poll + 1) % EXCHANGES_AT_ONCE
+      const next = this.#held?.[place]
+      if (this.#held === undefined || this.#heldCount === 0) return
+      if (next === undefined) {
+        if (this.closing !== undefined) this.#dismiss(this.#held)
+        return
+      }
+      const isLast = this.#heldCount === 1
+      if (!this.hasMail && isLast && now < next.until) {
+        if (next.until < (this.slot?.at ?? Number.POSITIVE_INFINITY)) this.#clockwork.set(this, next.until)
+        return
+      }
+      this.#held[place] = undefined
+      this.#heldCount--
+      this.#poll++
+      const answer = { envelope: this.stamp(next.envelope), batches: this.take() }
+      if (this.#answers !== undefined) this.#answers[place] = answer
+      this.#respond(next.exchange, answer)
+      if (!isLast) this.#writable()
+    }
+  }
+
+  /** Lets polls go that came before their turn and need not wait for it. What is left to say is for the one that is missing. */
+  #dismiss(held: (Held | undefined)[]): void {
+    for (const early of held.splice(0)) {
+      if (early !== undefined) this.#respond(early.exchange, { envelope: this.stamp(early.envelope), batches: NOTHING })
+    }
+    this.#heldCount = 0
   }
 
   /**
@@ -203,10 +265,10 @@ export class Mailbox implements Link, Alarm {
 
   /** Told when whoever takes has put down what it took: what is sent from inside must come after it. */
   #writable(): void {
-    if (this.closing === undefined) this.sink?.writable()
+    if (this.closing === undefined && this.bufferedBytes < LINK_BUFFER_BYTES) this.sink?.writable()
   }
 
-  #respond(exchange: HttpExchange, { envelope, batches }: { envelope: Envelope; batches: Batch[] }): void {
+  #respond(exchange: HttpExchange, { envelope, batches }: Answer): void {
     respond(exchange, 200, envelope, encodeBody(envelope, batches))
   }
 }

@@ -3,12 +3,14 @@ import {
   BATCH_BYTES,
   EXCHANGE_DEADLINE_MS,
   EXCHANGE_RETRY_MS,
+  EXCHANGES_AT_ONCE,
   LINK_BUFFER_BYTES,
+  POLL_AGAIN_BYTES,
   UNACKNOWLEDGED_MS,
-  UPLOADS_AT_ONCE,
 } from "../../kernel/defaults.ts"
 import type { Closing } from "../../kernel/errors.ts"
 import { splitPacket } from "../../kernel/fragment.ts"
+import { kindOf } from "../../kernel/packet.ts"
 import type { Batch, Link, LinkSink, Target } from "../transport.ts"
 import type { Envelope } from "./envelope.ts"
 import { type Answer, exchange, type Running } from "./exchange.ts"
@@ -17,24 +19,19 @@ import { type Answer, exchange, type Running } from "./exchange.ts"
 const MAX_BODY_BYTES = 4 * BATCH_BYTES
 /** A body that was found too large is not made smaller than this. */
 const LEAST_BODY_BYTES = 1_024
-/**
- * A body takes its share of what waits, so that others can be under way beside it, but this much at least: each costs a
- * head and an answer. One that goes beside others brings half of this or more.
- */
-const SHARE_BYTES = 8_192
-/** A sender that let so much wait is told when less does. */
-const FULL_BYTES = LINK_BUFFER_BYTES / 2
+/** Each body costs a head and an answer: one that goes beside two others brings this or more. */
+const WORTH_BYTES = 4_096
 
 type Answered = Exclude<Answer, { failed: Closing }>
 
 /** How batches come down. The three HTTP transports differ in nothing else. */
 export interface Down {
-  /** Which uploads poll as well: the first (the hello), all of them, or none. */
-  readonly polls: "first" | "always" | "never"
+  /** Which uploads poll as well: all of them; the first (the hello) and then polls go beside them; none. */
+  readonly polls: "with uploads" | "beside uploads" | "never"
   /** For how long a poll may be held, in milliseconds. */
   readonly holdMs?: number
   /** The hello was answered: start whatever brings batches down. */
-  opened(envelope: Envelope): void
+  opened?(envelope: Envelope): void
   /** An upload that polled was answered with this. */
   answered?(brought: Batch | undefined): void
   /** A poll failed after this many milliseconds. */
@@ -51,7 +48,6 @@ export interface Down {
 export class Uplink implements Link {
   readonly name: string
   readonly exchanges = true
-  readonly polled = true
   readonly #target: Target
   readonly #url: string
   readonly #sink: LinkSink
@@ -68,8 +64,14 @@ export class Uplink implements Link {
   #up = 0
   /** Number of the last poll. */
   #poll = 0
+  /** How many polls are in flight, how many should be, and the last of them. */
+  #polling = 0
+  #wanted = 1
+  #lastPoll: Promise<unknown> | undefined
   /** Numbers of the uploads that have not been answered, the oldest first. */
   readonly #inFlight = new Set<number>()
+  /** The one that brought the last packet which makes this link the one. */
+  #takeUp = 0
   /** How many uploads may be in flight now. */
   #slots = 1
   /** Bytes of the largest body that was answered. A larger one may be answered 413, so it goes alone. */
@@ -78,6 +80,10 @@ export class Uplink implements Link {
   #bare: boolean
   /** How much one body may carry; halved by a 413. */
   #bodyBytes = MAX_BODY_BYTES
+  /** Whether what waits has to wait for an answer, although another upload may go. */
+  #isStuck = false
+  /** Whether acks are in flight beside the uploads. */
+  #isAcking = false
   #state: "open" | "closing" | "closed" = "open"
   /** The exchanges and pauses under way. */
   readonly #running = new Set<Running>()
@@ -93,6 +99,12 @@ export class Uplink implements Link {
 
   get bufferedBytes(): number {
     return sizeOfAll(this.#queue)
+  }
+
+  /** By uploads that may go, unless what waits can not go in one of them. */
+  get asked(): number {
+    const [oldest = this.#up + 1] = this.#inFlight
+    return this.#isStuck ? 0 : this.#slots - (this.#up + 1 - oldest)
   }
 
   send(batch: Batch): void {
@@ -118,9 +130,58 @@ export class Uplink implements Link {
     if (tell) this.#sink.closed(why)
   }
 
-  /** Fetches what waits at the hub, beside the uploads. Undefined when the link is over. */
-  async fetch(deadlineMs: number): Promise<Answered | undefined> {
-    return this.#settle(await this.#repeat({ poll: ++this.#poll }, deadlineMs), true)
+  /** Whether another poll should be in flight. */
+  get #mayPoll(): boolean {
+    return this.#polling < this.#wanted
+  }
+
+  /** Sends the polls that go beside the uploads. Acks ride on the next one. */
+  #pollBeside(): void {
+    while (this.#state === "open" && this.#mayPoll) {
+      const deadlineMs = (this.#down.holdMs ?? 0) + EXCHANGE_DEADLINE_MS
+      void this.#ask({}, deadlineMs, this.#takeAcks()).then(() => this.uploadSoon())
+    }
+  }
+
+  /** Acks do not wait for the turn of a bulk: they go beside it, in a request without a number. */
+  #ackBeside(): void {
+    if (this.#state !== "open" || this.#isAcking) return
+    const acks = this.#takeAcks()
+    if (acks.length === 0) return
+    this.#isAcking = true
+    void this.#repeat({}, EXCHANGE_DEADLINE_MS, acks).then((answer) => {
+      this.#isAcking = false
+      this.#settle(answer, false)
+      this.uploadSoon()
+    })
+  }
+
+  /** Acks may come twice and in any order, but behind the packet that makes this link the one. */
+  #takeAcks(): Packet[] {
+    if (this.#inFlight.has(this.#takeUp) || this.#queue.some((packet) => kindOf(packet) === "t")) return []
+    const acks = this.#queue.filter((packet) => kindOf(packet) === "a")
+    if (acks.length > 0) this.#queue = this.#queue.filter((packet) => kindOf(packet) !== "a")
+    return acks
+  }
+
+  /** Sends a poll, which may bring an upload. */
+  #ask(envelope: Envelope, deadlineMs: number, packets: Packet[]): Promise<Answered | undefined> {
+    this.#polling++
+    const answering = this.#repeat({ ...envelope, poll: ++this.#poll }, deadlineMs, packets)
+    const asking = this.#hearAfter(this.#lastPoll, answering)
+    this.#lastPoll = asking
+    return asking
+  }
+
+  /** What polls bring down is heard in the order in which they were sent. */
+  async #hearAfter(before: Promise<unknown> | undefined, answering: Promise<Answer>): Promise<Answered | undefined> {
+    const answer = await answering
+    if (!("failed" in answer)) await before
+    this.#polling--
+    const settled = this.#settle(answer, true)
+    const { batch } = settled ?? {}
+    this.#wanted = batch !== undefined && sizeOf(batch) >= POLL_AGAIN_BYTES ? 2 : 1
+    return settled
   }
 
   /** Uploads at the end of the tick, even if there is nothing but a poll to send. */
@@ -130,12 +191,15 @@ export class Uplink implements Link {
 
   async #upload(): Promise<void> {
     const first = this.#link === undefined
-    const polls = this.#down.polls === "always" || (this.#down.polls === "first" && first)
+    const pollsApart = this.#down.polls === "beside uploads" && !first
+    const polls = this.#down.polls !== "never" && !pollsApart
+    if (pollsApart) this.#pollBeside()
+    if (this.#inFlight.size > 0 || this.bufferedBytes > WORTH_BYTES) this.#ackBeside()
     const [oldest = this.#up + 1] = this.#inFlight
     if (this.#state !== "open" || this.#up + 1 - oldest >= this.#slots) return
-    const waited = this.bufferedBytes
+    if (polls && this.#polling === EXCHANGES_AT_ONCE) return
     const beside = this.#inFlight.size
-    let packets = this.#take(Math.max(SHARE_BYTES, waited / this.#slots))
+    let packets = this.#take(this.#bodyBytes)
     if (beside > 0 && bytesOf(packets) > this.#passedBytes) {
       this.#putBack(packets)
       // A body of twice the size is waited with until it can go alone; a little less can go at once.
@@ -143,28 +207,41 @@ export class Uplink implements Link {
     }
     const bytes = bytesOf(packets)
     const isLargest = bytes > this.#passedBytes
-    if (beside > 0 ? isLargest || bytes < (beside > 1 ? SHARE_BYTES / 2 : 1) : !polls && bytes === 0) {
-      return this.#putBack(packets)
+    const isWorthIt = beside === 0 || (!isLargest && bytes >= (beside > 1 ? WORTH_BYTES : 1))
+    this.#isStuck = bytes > 0 && !isWorthIt
+    if (bytes > 0 ? !isWorthIt : !polls || !this.#mayPoll) return this.#putBack(packets)
+    const number = this.#up + 1
+    const envelope: Envelope = bytes > 0 ? { up: number } : {}
+    if (bytes > 0) {
+      this.#up = number
+      this.#inFlight.add(number)
+      if (packets.some((packet) => kindOf(packet) === "t")) this.#takeUp = number
+      if (isLargest) this.#slots = 1
     }
-    if (isLargest) this.#slots = 1
-    if (packets.length > 0) this.#up++
-    const number = this.#up
-    this.#inFlight.add(number)
-    const envelope: Envelope = {
-      up: packets.length > 0 ? number : undefined,
-      poll: polls ? ++this.#poll : undefined,
-    }
-    const answering = this.#repeat(envelope, EXCHANGE_DEADLINE_MS, packets)
+    const answering = polls
+      ? this.#ask(envelope, EXCHANGE_DEADLINE_MS, packets)
+      : this.#repeat(envelope, EXCHANGE_DEADLINE_MS, packets).then((answer) => this.#settle(answer, first))
     this.uploadSoon()
-    if (waited >= FULL_BYTES && this.bufferedBytes < FULL_BYTES) this.#sink.writable()
-    const answer = this.#settle(await answering, polls || first)
-    this.#inFlight.delete(number)
-    this.#slots = this.#down.polls === "always" ? 1 : UPLOADS_AT_ONCE
+    // A bulk goes on beside this.
+    if (bytes >= WORTH_BYTES && this.asked > 0) this.#writable()
+    const answer = await answering
+    const wasFull = this.asked === 0
+    if (bytes > 0) {
+      this.#inFlight.delete(number)
+      this.#isStuck = false
+      this.#slots = EXCHANGES_AT_ONCE
+    }
     if (this.#farewell !== undefined && this.#inFlight.size === 0) return this.#say(this.#farewell)
     if (answer === undefined) return
-    if (first) this.#down.opened(answer.envelope)
+    if (first) this.#down.opened?.(answer.envelope)
     if (polls) this.#down.answered?.(answer.batch)
-    if (this.#queue.length > 0) this.uploadSoon()
+    if (wasFull) this.#writable()
+    // The first answer brings the welcome alone, and a bulk goes on.
+    if (this.#queue.length > 0 || first || this.#wanted > 1) this.uploadSoon()
+  }
+
+  #writable(): void {
+    if (this.#state === "open" && this.bufferedBytes < LINK_BUFFER_BYTES) this.#sink.writable()
   }
 
   /** A batch or a control line came down. */

@@ -1,4 +1,4 @@
-import { EXCHANGE_DEADLINE_MS, SPEAK_FLOOR_MS } from "../../kernel/defaults.ts"
+import { SPEAK_FLOOR_MS } from "../../kernel/defaults.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
@@ -10,17 +10,13 @@ export const longPoll: Dialer = {
   name: "long-poll",
   supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
   dial(target, sink) {
-    return new Uplink("long-poll", target, sink, (uplink): Down => {
+    return new Uplink("long-poll", target, sink, (): Down => {
       let holdMs = target.holdMs
-      const poll = async (): Promise<void> => {
-        while ((await uplink.fetch(holdMs + EXCHANGE_DEADLINE_MS)) !== undefined);
-      }
       return {
-        polls: "first",
+        polls: "beside uploads",
         get holdMs() {
           return holdMs
         },
-        opened: () => void poll(),
         // A proxy that cuts a silent answer after T is stayed under from now on.
         cut(heldMs) {
           if (heldMs < SPEAK_FLOOR_MS || heldMs >= holdMs) return
