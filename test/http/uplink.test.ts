@@ -91,6 +91,15 @@ async function dial(dialer: Dialer, heard = (_batch: string, _link: Link): void 
   }
 }
 
+/** A body of 10 kB has been answered, so others of that size may go beside each other. */
+async function dialAndPass(dialer: Dialer): Promise<World> {
+  const world = await dial(dialer)
+  world.link.send(message(10_000))
+  await world.runtime.pass(0)
+  await world.upload(2).answer()
+  return world
+}
+
 function requestOf(
   init: FetchInit,
   runtime: VirtualRuntime,
@@ -174,10 +183,7 @@ function message(size: number, mark = "x"): string {
 
 describe.each([sse, longPoll])("an upload over $name", (dialer) => {
   it("goes beside two others, and the fourth waits for the oldest to be answered", async () => {
-    const { runtime, link, upload, uploads } = await dial(dialer)
-    link.send(message(10_000))
-    await runtime.pass(0)
-    await upload(2).answer()
+    const { runtime, link, upload, uploads } = await dialAndPass(dialer)
     for (let n = 0; n < 5; n++) {
       link.send(message(n < 3 ? 9_000 : 4_500, String(n)))
       await runtime.pass(0)
@@ -227,10 +233,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
   })
 
   it("that is answered 413 when more went behind it ends the link: its second half would come too late", async () => {
-    const { runtime, link, upload, told } = await dial(dialer)
-    link.send(message(10_000))
-    await runtime.pass(0)
-    await upload(2).answer()
+    const { runtime, link, upload, told } = await dialAndPass(dialer)
     for (let n = 3; n < 5; n++) {
       link.send(message(9_000))
       await runtime.pass(0)
@@ -301,10 +304,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
   })
 
   it("is repeated when its answer is lost, and none that came after it is", async () => {
-    const { runtime, link, upload, requests } = await dial(dialer)
-    link.send(message(10_000))
-    await runtime.pass(0)
-    await upload(2).answer()
+    const { runtime, link, upload, requests } = await dialAndPass(dialer)
     for (let n = 3; n < 6; n++) {
       link.send(message(9_000))
       await runtime.pass(0)
@@ -315,10 +315,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
   })
 
   it("that fails for good ends the link, and gives the others up", async () => {
-    const { runtime, link, upload, told } = await dial(dialer)
-    link.send(message(10_000))
-    await runtime.pass(0)
-    await upload(2).answer()
+    const { runtime, link, upload, told } = await dialAndPass(dialer)
     for (let n = 3; n < 6; n++) {
       link.send(message(9_000))
       await runtime.pass(0)
@@ -329,10 +326,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
   })
 
   it("is waited for by the close, which is the last word", async () => {
-    const { runtime, link, upload, requests } = await dial(dialer)
-    link.send(message(10_000))
-    await runtime.pass(0)
-    await upload(2).answer()
+    const { runtime, link, upload, requests } = await dialAndPass(dialer)
     for (let n = 3; n < 6; n++) {
       link.send(message(9_000))
       await runtime.pass(0)

@@ -127,7 +127,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     respond(exchange, 200, stamp, encodeBody(stamp, ack === undefined ? [] : [ack]))
   }
 
-  /** By polls; a stream takes all there is. Beside the welcome nothing goes. */
+  /** How many polls are held. None while the welcome waits, which goes alone; a stream does not ask. */
   get asked(): number | undefined {
     return this.#held && (!this.#isOpened && this.#batches.length > 0 ? 0 : this.#heldCount)
   }

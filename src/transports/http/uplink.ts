@@ -70,8 +70,8 @@ export class Uplink implements Link {
   #lastPoll: Promise<unknown> | undefined
   /** Numbers of the uploads that have not been answered, the oldest first. */
   readonly #inFlight = new Set<number>()
-  /** The one that brought the last packet which makes this link the one. */
-  #takeUp = 0
+  /** Number of the upload that brought the last take. */
+  #takenBy = 0
   /** How many uploads may be in flight now. */
   #slots = 1
   /** Bytes of the largest body that was answered. A larger one may be answered 413, so it goes alone. */
@@ -101,7 +101,7 @@ export class Uplink implements Link {
     return sizeOfAll(this.#queue)
   }
 
-  /** By uploads that may go, unless what waits can not go in one of them. */
+  /** How many more uploads may go now. None while what waits can go in none of them. */
   get asked(): number {
     const [oldest = this.#up + 1] = this.#inFlight
     return this.#isStuck ? 0 : this.#slots - (this.#up + 1 - oldest)
@@ -156,9 +156,9 @@ export class Uplink implements Link {
     })
   }
 
-  /** Acks may come twice and in any order, but behind the packet that makes this link the one. */
+  /** Acks may come twice and in any order, but not before a take: on a link that is not current they would be lost. */
   #takeAcks(): Packet[] {
-    if (this.#inFlight.has(this.#takeUp) || this.#queue.some((packet) => kindOf(packet) === "t")) return []
+    if (this.#inFlight.has(this.#takenBy) || this.#queue.some((packet) => kindOf(packet) === "t")) return []
     const acks = this.#queue.filter((packet) => kindOf(packet) === "a")
     if (acks.length > 0) this.#queue = this.#queue.filter((packet) => kindOf(packet) !== "a")
     return acks
@@ -215,7 +215,7 @@ export class Uplink implements Link {
     if (bytes > 0) {
       this.#up = number
       this.#inFlight.add(number)
-      if (packets.some((packet) => kindOf(packet) === "t")) this.#takeUp = number
+      if (packets.some((packet) => kindOf(packet) === "t")) this.#takenBy = number
       if (isLargest) this.#slots = 1
     }
     const answering = polls
@@ -235,7 +235,7 @@ export class Uplink implements Link {
     if (answer === undefined) return
     if (first) this.#down.opened?.(answer.envelope)
     if (polls) this.#down.answered?.(answer.batch)
-    if (wasFull) this.#writable()
+    if (wasFull && this.asked > 0) this.#writable()
     // The first answer brings the welcome alone, and a bulk goes on.
     if (this.#queue.length > 0 || first || this.#wanted > 1) this.uploadSoon()
   }
