@@ -68,6 +68,8 @@ channel.onStatus((status, { transport, closing, retryInMs = 0 }) => {
   element("status").title = closing?.reason ?? ""
   input("text").disabled = status === "closed"
   document.documentElement.dataset["status"] = status
+  // The last figure says nothing about a wire that is gone.
+  if (status !== "open") show(element("rtt"), "–")
   if (status !== "open" || transport === carrier) return look()
   if (carrier !== undefined) conversation.note(`carried by ${transport} from here`)
   carrier = transport

@@ -20,12 +20,13 @@ const BEAT_MS = 200
 export function openRoom(hub, positions) {
   /** @type {import("./contract.ts").Saying[]} */
   const history = []
-  /** @type {Map<Peer, { nick: string, heard?: Tally, said: number }>} */
+  /** Without a nick until the peer has said `join`: nobody is shown under a name that is not theirs.
+   * @type {Map<Peer, { nick?: string, heard?: Tally, said: number }>} */
   const members = new Map()
   let roster = ""
 
   hub.onPeer((peer) => {
-    members.set(peer, { nick: "Somebody", said: 0 })
+    members.set(peer, { said: 0 })
     peer.join("room")
     peer.onClose(() => members.delete(peer))
     peer.send("lobby", { history, positions: positions() })
@@ -53,7 +54,9 @@ export function openRoom(hub, positions) {
   hub.handle("ping", () => "pong")
 
   const beat = setInterval(() => {
-    const people = Array.from(members, ([peer, { nick }]) => ({ id: peer.id, nick, transport: peer.transport ?? null }))
+    const people = Array.from(members).flatMap(([peer, { nick }]) =>
+      nick === undefined ? [] : { id: peer.id, nick, transport: peer.transport ?? null },
+    )
     const before = roster
     roster = JSON.stringify(people)
     if (roster !== before) hub.to("room").send("people", people)

@@ -3,8 +3,11 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+
+import { type Channel, createChannel } from "everwire"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { Chat } from "../../examples/chat/contract.ts"
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 
 const transports = ["websocket", "sse", "long-poll", "short-poll"] as const
@@ -123,6 +126,77 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await other.context().close()
   })
 
+  it("shows no round trip while there is no wire", async () => {
+    await goOffline(page)
+    await expectShown(page, "rtt", "–")
+    await page.context().setOffline(false)
+    await carriedBy(page, "websocket")
+  })
+
+  it("says in sentences what happened to a transport", async () => {
+    await turn(page, "websocket", "refused")
+    await carriedBy(page, "sse")
+    const words = page.getByLabel("What happened to the transports, newest first")
+    await words.getByText("took over the talk").first().waitFor()
+    const rung = page.locator('.rung[data-transport="websocket"] .rung-last')
+    await rung.getByText(/^At \d\d:\d\d:\d\d it was (dialed|closed: \S.*)\./).waitFor()
+    await giveEverythingBack(page)
+  })
+
+  it("shows a newcomer only under the name that it gave", async () => {
+    const newcomer = createChannel<Chat>(url)
+    await newcomer.opened
+    const told = expectHeard(page, "no name yet")
+    newcomer.send("chat", { text: "no name yet", key: 1 })
+    await told // the room has heard of the newcomer, and so has this page
+    newcomer.send("join", { nick: "Newcomer" })
+    await page.getByLabel("Who is here").getByText("Newcomer").waitFor()
+    const names = await page.evaluate(() => document.documentElement.dataset["names"])
+    expect(names).not.toContain("Somebody")
+    await newcomer.close()
+  })
+
+  describe("with 25 people in the room", () => {
+    const crowd: Channel<Chat>[] = []
+
+    beforeAll(async () => {
+      for (let i = 0; i < 25; i++) {
+        const channel = createChannel<Chat>(url)
+        channel.send("join", { nick: `Person number ${i}` })
+        crowd.push(channel)
+      }
+      await page.waitForFunction(() => document.querySelectorAll(".person").length > 25)
+    })
+
+    afterAll(async () => {
+      await Promise.all(crowd.map((channel) => channel.close()))
+    })
+
+    it.each([
+      [360, 640],
+      [390, 844],
+    ])("keeps the message field in the first screen of a phone, %i x %i", async (width, height) => {
+      await page.setViewportSize({ width, height })
+      expect(await bottomOf(page, "#text")).toBeLessThanOrEqual(height)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+    })
+
+    it("keeps the proof above the fold of a laptop", async () => {
+      await page.setViewportSize({ width: 1280, height: 800 })
+      expect(await bottomOf(page, ".proof")).toBeLessThanOrEqual(800)
+      expect(await bottomOf(page, "#text")).toBeLessThanOrEqual(800)
+    })
+
+    it("keeps graph, dots and switches where the reader's own colours are forced", async () => {
+      await page.emulateMedia({ forcedColors: "active" })
+      const canvas = await colourOf(page, "body")
+      for (const mark of [".bar::before", ".person::before", ".status::before", ".switch :checked + span"]) {
+        expect(await colourOf(page, mark), mark).not.toBe(canvas)
+      }
+      await page.emulateMedia({ forcedColors: null })
+    })
+  })
+
   /** A page in a context of its own: its own network, its own memory. */
   async function openPage(): Promise<Page> {
     const context = await browser.newContext()
@@ -136,6 +210,13 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
         if (verdict?.textContent !== "0 lost, 0 doubled") document.documentElement.dataset["failed"] = "true"
       }
       if (verdict !== null) new MutationObserver(note).observe(verdict, { childList: true })
+      // Every name that was ever shown, for however short a time.
+      const people = document.getElementById("people")
+      const { dataset } = document.documentElement
+      const noteNames = (): void => {
+        dataset["names"] = `${dataset["names"] ?? ""} ${people?.textContent}`
+      }
+      if (people !== null) new MutationObserver(noteNames).observe(people, { childList: true })
     })
     return opened
   }
@@ -175,6 +256,27 @@ async function carriedBy(page: Page, transport: TransportName): Promise<void> {
 
 async function expectShown(page: Page, id: string, text: string): Promise<void> {
   await page.waitForFunction(([of, wanted]) => document.getElementById(of ?? "")?.textContent === wanted, [id, text])
+}
+
+/** How far down the first element of this kind ends, in pixels from the top of a page that was not scrolled. */
+async function bottomOf(page: Page, selector: string): Promise<number> {
+  await page.evaluate(() => scrollTo(0, 0))
+  const box = await page.locator(selector).boundingBox()
+  if (box === null) throw new Error(`${selector} is not shown`)
+  return box.y + box.height
+}
+
+/** The background that is painted for an element, or for its pseudo-element. */
+function colourOf(page: Page, selector: string): Promise<string> {
+  const [element = "", pseudo] = selector.split("::")
+  return page.evaluate(
+    ([of, which]) => {
+      const found = document.querySelector(of ?? "")
+      if (found === null) throw new Error(`no ${of} on the page`)
+      return getComputedStyle(found, which && `::${which}`).backgroundColor
+    },
+    [element, pseudo],
+  )
 }
 
 let said = 0

@@ -17,23 +17,23 @@ export class Incidents {
   }
 }
 
-/** @param {Incident} incident */
+/** What happened, in words that go after the transport's name. @param {Incident} incident */
 export function inWords({ what, ageMs, closing }) {
   switch (what) {
     case "dialed":
-      return "is being dialed"
+      return "was dialed"
     case "welcomed":
       return `was welcomed after ${ageMs} ms`
     case "took-over":
       return "took over the talk"
     case "proved":
-      return "lets a stream through"
+      return "let a stream through"
     case "doubted":
-      return "does not answer"
+      return "did not answer in time"
     case "let-go":
-      return "was let go"
+      return "was let go, because another one carries the talk"
     case "closed":
-      return `closed: ${closing?.reason ?? "no reason given"}`
+      return `was closed: ${closing?.reason ?? "no reason was given"}`
   }
 }
 

@@ -4,6 +4,16 @@ import { inWords } from "./incidents.mjs"
 
 /** @typedef {import("../contract.ts").Positions} Positions */
 
+/** How a rung stands, in a word or two: there is little room beside the switch. */
+const STANDING = {
+  "in-use": "in use",
+  unsupported: "not in this browser",
+  broken: "held broken",
+  failed: "did not work",
+  fine: "works",
+  untried: "not tried",
+}
+
 const names = /** @type {const} */ (["websocket", "sse", "long-poll", "short-poll"])
 
 /** The rungs, how each stands, and the switches that break them. */
@@ -35,9 +45,13 @@ export class Ladder {
       const rung = this.#rungs.get(transport)
       if (rung === undefined) continue
       rung.dataset["standing"] = standing
-      show(rung.querySelector(".standing"), standing.replace("-", " "))
-      const until = brokenUntil === undefined ? "" : `; believed broken until ${clock(brokenUntil)}`
-      show(rung.querySelector(".rung-last"), last === undefined ? "not tried yet" : `${inWords(last)}${until}`)
+      show(rung.querySelector(".standing"), STANDING[standing])
+      const until =
+        brokenUntil === undefined ? "" : ` Not tried again before ${clock(brokenUntil)}, unless all others fail.`
+      show(
+        rung.querySelector(".rung-last"),
+        last === undefined ? "" : `At ${clock(last.at)} it ${inWords(last)}.${until}`,
+      )
     }
   }
 
