@@ -66,11 +66,14 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await forget(page)
     await turn(page, "websocket", "mute")
     const lost = await say(page)
+    // Who only listens on a mute wire notices it at the next heartbeat; who says something, within three seconds.
+    await expectHeard(page, terminal.say(`terminal says ${++said}`))
     await carriedBy(page, "sse")
     await terminal.line(lost)
     await expectNothingLost(page)
 
     await turn(page, "sse", "mute")
+    await expectHeard(page, terminal.say(`terminal says ${++said}`))
     await carriedBy(page, "long-poll")
     await chat(page, terminal)
     await giveEverythingBack(page)
