@@ -4,6 +4,7 @@ import { type Closing, closing, EverwireError, protocolError } from "../kernel/e
 import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
+import { encodePayload } from "../kernel/payload.ts"
 import type { Heard } from "../kernel/session.ts"
 import { isThenable } from "../kernel/thenable.ts"
 import type { Attempt, AttemptHost } from "./attempt.ts"
@@ -204,7 +205,14 @@ export class Connector implements AttemptHost {
     const asking: State = { phase: "asking" }
     this.#enter(asking)
     const begin = (auth: unknown): void => {
-      if (this.#state === asking) this.#climb(auth)
+      if (this.#state !== asking) return
+      try {
+        // It goes in the JSON of the hello.
+        encodePayload({ auth })
+      } catch (error) {
+        return fail(error)
+      }
+      this.#climb(auth)
     }
     const fail = (error: unknown): void => {
       if (this.#state !== asking) return

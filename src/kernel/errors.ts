@@ -30,7 +30,7 @@ export const explanations = {
   timeout: "The link was not welcomed before its deadline.",
   misuse: "The library was called in a way that cannot work. The message says what to do instead.",
   "payload-unsupported":
-    "The payload cannot cross unchanged: binary or a collection nested in JSON, or a value JSON lacks.",
+    "The payload cannot cross unchanged: JSON would change a part of it, which the message names by its path.",
   "payload-too-large": "The encoded payload is larger than `maxPayloadBytes`.",
   "request-timeout": "No response came within `timeoutMs`.",
   "request-aborted": "The request's AbortSignal fired.",

@@ -4,26 +4,36 @@ import { EverwireError } from "./errors.ts"
 export type Body = string | Uint8Array
 
 /**
- * Encodes what an application sends. `Uint8Array` and `ArrayBuffer` cross as bytes, `undefined` as nothing, everything
- * else as JSON (ECMA-404, by `JSON.stringify`).
+ * Encodes what an application sends. `Uint8Array` and `ArrayBuffer` (of any realm) cross as bytes, `undefined` as
+ * nothing, everything else as JSON (ECMA-404, by `JSON.stringify`).
  *
- * @throws EverwireError `payload-unsupported` when the value would not arrive as it left: bytes, a Map, a Set or a Blob
- * inside JSON, a function or a symbol, a BigInt, a cycle.
+ * @throws EverwireError `payload-unsupported`, with the path of what JSON would change: see {@link faultIn}.
  */
 export function encodePayload(value: unknown): Body {
   if (value === undefined) return ""
-  if (value instanceof Uint8Array) return value
-  if (value instanceof ArrayBuffer) return new Uint8Array(value)
-  let json: string | undefined
-  try {
-    refuseWhatJsonMangles(value)
-    json = JSON.stringify(value)
-  } catch (cause) {
-    if (cause instanceof EverwireError) throw cause
-    throw unsupported(`JSON cannot hold this payload: ${cause instanceof Error ? cause.message : cause}`, cause)
+  const tag = tagOf(value)
+  if (tag === "Uint8Array" && ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   }
-  if (json === undefined) throw unsupported(`a ${typeof value} is no payload`)
-  return json
+  if (tag === "ArrayBuffer") return new Uint8Array(value as ArrayBuffer) // its tag says so
+  let json: string | undefined
+  let fault: Fault | undefined
+  let cause: unknown
+  try {
+    json = JSON.stringify(value)
+    fault = faultIn(value)
+  } catch (error) {
+    cause = error
+    fault = faultIn(value, []) ?? [unreadable(error)]
+  }
+  if (fault === undefined && json !== undefined) return json
+  const [what = "", ...steps] = fault ?? []
+  const path = steps.reverse().join("").slice(0, 200)
+  throw new EverwireError(
+    "payload-unsupported",
+    `data${path} is ${what}: send plain data, which JSON keeps as it is, or bytes as the whole payload`,
+    { cause },
+  )
 }
 
 /** The inverse of {@link encodePayload}: `ArrayBuffer` arrives as `Uint8Array`. @throws SyntaxError on bad JSON. */
@@ -32,29 +42,81 @@ export function decodePayload(body: Body): unknown {
   return body === "" ? undefined : JSON.parse(body)
 }
 
-/** JSON.stringify turns these into `{}` or a list of digits without a word. What says `toJSON` knows what it does. */
-function refuseWhatJsonMangles(value: unknown): void {
-  if (typeof value !== "object" || value === null) return
-  if (Array.isArray(value)) {
-    for (const item of value) if (typeof item === "object") refuseWhatJsonMangles(item)
-    return
+/** What JSON would change, and then the steps of its path, the last one first. */
+type Fault = string[]
+
+/**
+ * Looks for what `JSON.stringify` would change without a word. Plain objects, arrays, strings, booleans, `null` and
+ * finite numbers cross as they are (-0 as 0); a property that is `undefined` is left out. What has a `toJSON` crosses as
+ * that says, but for an invalid Date. An instance of any other class crosses as its own fields, and is refused where
+ * there is more to it: it has getters, or no fields.
+ *
+ * @param above The objects that hold the value. When they are given, a throw and a cycle are faults with a path.
+ * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
+ */
+function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): Fault | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return undefined
+    case "number":
+      if (Number.isFinite(value)) return undefined
   }
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) {
-    const tag = Object.prototype.toString.call(value).slice(8, -1)
-    if (/Array|Buffer|^DataView|^Map|^Set|^Blob|^File/.test(tag)) {
-      throw unsupported(
-        `${tag} cannot stand inside JSON: send bytes as the whole payload (await blob.arrayBuffer() first), a Map as an array`,
-      )
+  if (value === null) return undefined
+  if (value === undefined || typeof value === "number") return [String(value)]
+  let step: string | number | undefined
+  try {
+    if (above?.includes(value)) return ["a cycle"]
+    const within = above && [...above, value]
+    const { toJSON } = value as { toJSON?: unknown } // neither null nor undefined
+    if (typeof toJSON === "function" && !isSaid && !ArrayBuffer.isView(value)) {
+      const said: unknown = toJSON.call(value, "")
+      return said === null && tagOf(value) === "Date" ? ["an invalid Date"] : faultIn(said, within, true)
     }
+    if (Array.isArray(value)) {
+      for (step = 0; step < value.length; step++) {
+        const fault = faultIn(value[step], within)
+        if (fault !== undefined) return [...fault, stepTo(step)]
+      }
+      return undefined
+    }
+    if (typeof value !== "object" || hidesFields(value)) {
+      return [`an instance of ${value.constructor?.name || tagOf(value)}`]
+    }
+    for (step in value) {
+      const item: unknown = value[step as keyof typeof value]
+      const fault = item === undefined ? undefined : faultIn(item, within)
+      if (fault !== undefined && Object.hasOwn(value, step)) return [...fault, stepTo(step)]
+    }
+  } catch (error) {
+    if (above === undefined) throw error
+    return [unreadable(error), stepTo(step)]
   }
-  if ("toJSON" in value) return
-  for (const key in value) {
-    const item: unknown = value[key as keyof typeof value]
-    if (typeof item === "object") refuseWhatJsonMangles(item)
-  }
+  return undefined
 }
 
-function unsupported(message: string, cause?: unknown): EverwireError {
-  return new EverwireError("payload-unsupported", message, { cause })
+/** Whether it is an instance of a class with more to it than JSON sees. (A plain object may be of another realm.) */
+function hidesFields(value: object): boolean {
+  let prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null) return false
+  if (tagOf(value) !== "Object" || Object.keys(value).length === 0) return true
+  for (; Object.getPrototypeOf(prototype) !== null; prototype = Object.getPrototypeOf(prototype)) {
+    if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get)) return true
+  }
+  return false
+}
+
+/** One step of a path, as JavaScript writes it. */
+function stepTo(key: string | number | undefined): string {
+  if (key === undefined) return ""
+  return /^[a-z_$][\w$]*$/i.test(`${key}`) ? `.${key}` : `[${JSON.stringify(key)}]`
+}
+
+function unreadable(error: unknown): string {
+  return `unreadable (${error})`
+}
+
+/** The class that the language or the platform calls it, whichever realm made it. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1)
 }

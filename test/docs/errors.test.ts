@@ -3,7 +3,7 @@ import { expect, it } from "vitest"
 import { cell, readDocument } from "./markdown.ts"
 
 const { tables } = readDocument("docs/errors.md")
-const rows = tables.flatMap((table) => table.rows)
+const rows = tables.flatMap((table) => table.rows).filter((row) => row["code"] !== undefined)
 
 it("docs/errors.md explains every code once, in the words of the code, and no other", () => {
   const written = rows.map((row): [string, string] => [cell(row, "code"), cell(row, "meaning")])

@@ -1,8 +1,43 @@
+import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "vitest"
 import { decodePayload, encodePayload } from "../../src/kernel/payload.ts"
 
 const cycle: { self?: unknown } = {}
 cycle.self = cycle
+
+const inherited = { says: () => {} }
+
+class Point {
+  constructor(
+    readonly x: number,
+    readonly y: number,
+  ) {}
+}
+
+class Secret {
+  #cents = 5
+  cents(): number {
+    return this.#cents
+  }
+}
+
+class Square {
+  side = 1
+  get area(): number {
+    return this.side ** 2
+  }
+}
+
+class Spoken {
+  said = 1
+  toJSON(): this {
+    return this
+  }
+}
+
+function fail(): never {
+  throw new Error("no")
+}
 
 describe("a payload", () => {
   it.each([
@@ -31,21 +66,77 @@ describe("a payload", () => {
     expect(decodePayload(encodePayload({ at: new Date(0) }))).toEqual({ at: "1970-01-01T00:00:00.000Z" })
   })
 
-  it.each<[string, unknown]>([
-    ["bytes inside an object", { data: new Uint8Array(2) }],
-    ["bytes inside an array", [new Uint8Array(2)]],
-    ["bytes far down", { a: [{ b: { c: new ArrayBuffer(1) } }] }],
-    ["another view of bytes", new Float32Array(1)],
-    ["a DataView", { view: new DataView(new ArrayBuffer(1)) }],
-    ["a Buffer inside an object", { data: Buffer.from("x") }],
-    ["a Map", new Map([[1, 2]])],
-    ["a Set in an object", { set: new Set([1]) }],
-    ["a Blob", new Blob(["x"])],
-    ["a function", () => {}],
-    ["a symbol", Symbol("x")],
-    ["a BigInt", { n: 1n }],
-    ["a cycle", cycle],
-  ])("is refused, never mangled, when it is %s", (_, value) => {
-    expect(() => encodePayload(value)).toThrow(expect.objectContaining({ code: "payload-unsupported" }))
+  it("crosses as bytes whichever realm made them", () => {
+    expect(encodePayload(runInNewContext("Uint8Array.of(1, 2)"))).toEqual(Uint8Array.of(1, 2))
+    expect(encodePayload(runInNewContext("Uint8Array.of(1, 2).buffer"))).toEqual(Uint8Array.of(1, 2))
+    expect(encodePayload(runInNewContext("({ a: [{ b: null }] })"))).toBe('{"a":[{"b":null}]}')
+  })
+
+  it("leaves out a property that is undefined, carries -0 as 0, and a class by its own fields", () => {
+    expect(encodePayload({ a: undefined, b: [-0] })).toBe('{"b":[0]}')
+    expect(encodePayload({ point: new Point(1, 2) })).toBe('{"point":{"x":1,"y":2}}')
+  })
+
+  it("takes the word of a toJSON that answers with its own object, and may hold an object twice", () => {
+    const own = { a: 1, toJSON: () => own }
+    expect(() => encodePayload(own)).toThrow("data.toJSON is an instance of Function")
+    expect(encodePayload(new Spoken())).toBe('{"said":1}')
+    const twice = { x: 1 }
+    expect(encodePayload([twice, twice])).toBe('[{"x":1},{"x":1}]')
+  })
+
+  it("is not asked for more than JSON asks: a polluted Object.prototype is no part of it", () => {
+    const object = Object.assign(Object.create(inherited), { own: 1 })
+    expect(encodePayload(object)).toBe('{"own":1}')
+  })
+
+  it.each<[path: string, value: unknown]>([
+    ["data is NaN", Number.NaN],
+    ["data.deep[2].at is Infinity", { deep: [0, 1, { at: Number.POSITIVE_INFINITY }] }],
+    ["data[1] is -Infinity", [0, Number.NEGATIVE_INFINITY]],
+    ["data[0] is undefined", [undefined]],
+    // biome-ignore lint/suspicious/noSparseArray: that is the case
+    ["data[1] is undefined", [1, , 3]],
+    ['data["a b"][""] is NaN', { "a b": { "": Number.NaN } }],
+    ["data.data is an instance of Uint8Array", { data: new Uint8Array(2) }],
+    ["data[0] is an instance of Uint8Array", [new Uint8Array(2)]],
+    ["data.a[0].b.c is an instance of ArrayBuffer", { a: [{ b: { c: new ArrayBuffer(1) } }] }],
+    ["data is an instance of Float32Array", new Float32Array(1)],
+    ["data.view is an instance of DataView", { view: new DataView(new ArrayBuffer(1)) }],
+    ["data.data is an instance of Buffer", { data: Buffer.from("x") }],
+    ["data is an instance of Map", new Map([[1, 2]])],
+    ["data.set is an instance of Set", { set: new Set([1]) }],
+    ["data.map is an instance of Map", runInNewContext("({ map: new Map() })")],
+    ["data is an instance of WeakMap", new WeakMap()],
+    ["data is an instance of Blob", new Blob(["x"])],
+    ["data.error is an instance of TypeError", { error: new TypeError("x") }],
+    ["data is an instance of Error", Object.assign(new Error("x"), { code: 5 })],
+    ["data is an instance of Promise", Promise.resolve(1)],
+    ["data[0] is an instance of RegExp", [/x/]],
+    ["data is an instance of FormData", new FormData()],
+    ["data.query is an instance of URLSearchParams", { query: new URLSearchParams("a=1") }],
+    ["data.headers is an instance of Headers", { headers: new Headers() }],
+    ["data is an instance of Response", new Response("x")],
+    ["data is an instance of Number", Object(1)],
+    ["data[0] is an instance of String", [Object("x")]],
+    ["data is an instance of Boolean", Object(true)],
+    ["data is an instance of Function", () => {}],
+    ["data.on is an instance of Function", { on() {} }],
+    ["data is an instance of Symbol", Symbol("x")],
+    ["data.kind is an instance of Symbol", { kind: Symbol("x") }],
+    ["data.n is an instance of BigInt", { n: 1n }],
+    ["data.secret is an instance of Secret", { secret: new Secret() }],
+    ["data is an instance of Square", new Square()],
+    ["data.self is a cycle", cycle],
+    ["data.at is an invalid Date", { at: new Date(Number.NaN) }],
+    ["data.said is an instance of Map", { said: { toJSON: () => new Map() } }],
+    ["data.said is undefined", { said: { toJSON: () => undefined } }],
+    ["data.loud is unreadable (Error: no)", { loud: { toJSON: fail } }],
+    ["data.loud is unreadable (Error: no)", Object.defineProperty({}, "loud", { get: fail, enumerable: true })],
+    ["data is unreadable (Error: no)", new Proxy({}, { ownKeys: fail })],
+  ])("is refused, never mangled, and its path named: %s", (path, value) => {
+    expect(() => encodePayload(value)).toThrow(
+      expect.objectContaining({ code: "payload-unsupported", message: expect.stringContaining(`${path}: send `) }),
+    )
   })
 })
