@@ -15,4 +15,6 @@ export interface Runtime {
   id(): string
   /** Receives an error that no listener of the application took. */
   report(error: unknown): void
+  /** Receives a sentence for whoever runs the program: nothing failed, but something looks wrong. Default `console.warn`. */
+  warn?(message: string): void
 }

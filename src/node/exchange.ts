@@ -31,6 +31,11 @@ export function headerReader({ headers }: IncomingMessage): (name: string) => st
   }
 }
 
+/** Whether the connection itself has TLS. */
+export function isSecure({ socket }: IncomingMessage): boolean {
+  return "encrypted" in socket // as `TLSSocket` says of itself
+}
+
 /** An exchange over Node's own objects. No Request or Response is made. */
 export class NodeExchange implements HttpExchange {
   readonly method: string
@@ -56,6 +61,10 @@ export class NodeExchange implements HttpExchange {
 
   get address(): string | undefined {
     return this.#request.socket.remoteAddress
+  }
+
+  get isSecure(): boolean {
+    return isSecure(this.#request)
   }
 
   /** A socket that breaks in the middle of anything must not end the process. */

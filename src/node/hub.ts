@@ -3,13 +3,12 @@ import type { Duplex } from "node:stream"
 import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
 import { MAX_PAYLOAD_BYTES } from "../kernel/defaults.ts"
-import { EverwireError } from "../kernel/errors.ts"
 import { Hub, maxBatchBytes } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import { httpTransports, resolveAcceptors } from "../server/transports.ts"
 import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
-import { headerReader, NodeExchange, urlOf } from "./exchange.ts"
+import { headerReader, isSecure, NodeExchange, urlOf } from "./exchange.ts"
 import { mountFront, refuseUpgrade } from "./front.ts"
 import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
 
@@ -88,7 +87,8 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, mounted: boolean): boolean {
     const [pathname] = urlOf(request)
     const header = headerReader(request)
-    const verdict = this.upgrade(pathname, { header }, mounted)
+    const address = request.socket.remoteAddress
+    const verdict = this.upgrade(pathname, { header, address, isSecure: isSecure(request) }, mounted)
     if (verdict === undefined) return false
     // A socket that breaks during the handshake must not end the process.
     socket.on("error", ignore)
@@ -96,7 +96,7 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
       refuseUpgrade(socket, verdict.status, verdict.refusal.code)
       return true
     }
-    const origin: LinkOrigin = { transport: "websocket", address: request.socket.remoteAddress, header }
+    const origin: LinkOrigin = { transport: "websocket", address, header }
     // The answer to a hello that came with the upgrade goes out with the handshake.
     socket.cork()
     try {
@@ -116,15 +116,12 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
 /**
  * Makes a hub for Node.
  *
- * @throws EverwireError `misuse` on an unknown transport or a path that is none.
+ * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
  * @example
  * const hub = createHub<Chat>()
  * hub.attach(http.createServer().listen(8080))
  * hub.on("chat", (data) => hub.send("chat", data))
  */
 export function createHub<C extends Contract = AnyContract>(options: NodeHubOptions = {}): NodeHub<C> {
-  if (options.origins === "*" && options.allowCookiesWithoutOrigin) {
-    throw new EverwireError("misuse", 'origins "*" lets no cookies in; allowCookiesWithoutOrigin contradicts it')
-  }
   return new NodeHub<C>(options)
 }

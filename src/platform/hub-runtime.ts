@@ -20,8 +20,9 @@ function idAt(at: number): string {
 }
 
 /** The system's runtime, for hubs. */
-export const hubRuntime: Runtime = {
+export const hubRuntime: Required<Runtime> = {
   ...systemRuntime,
+  warn: (message) => console.warn(message),
   id() {
     if (drawn === pool.length) {
       crypto.getRandomValues(pool)

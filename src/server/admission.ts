@@ -8,6 +8,7 @@ import { isThenable } from "../kernel/thenable.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
 import { Entry, type EntryHost } from "./entry.ts"
 import type { Principal } from "./peer.ts"
+import type { Refusal } from "./refusals.ts"
 import type { Registry } from "./registry.ts"
 
 /** What is judged when a link says hello. */
@@ -34,11 +35,13 @@ export interface AdmissionHost extends EntryHost {
   /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
   began(entry: Entry): void
   report(error: unknown): void
+  /** A link was refused, or ended because of what came on it. */
+  refused(refusal: Refusal): void
 }
 
 type State =
   | { readonly stage: "waiting"; readonly origin: LinkOrigin }
-  | { readonly stage: "judging"; readonly later: Packet[]; bytes: number }
+  | { readonly stage: "judging"; readonly origin: LinkOrigin; readonly later: Packet[]; bytes: number }
   | { readonly stage: "admitted"; readonly entry: Entry }
   | { readonly stage: "closed" }
 
@@ -91,7 +94,9 @@ export class Gate implements LinkSink, Alarm, Flushable {
   }
 
   ring(): void {
-    this.refuse(closing("hello-timeout", `no hello was answered within ${HELLO_DEADLINE_MS} ms`))
+    const isJudging = this.#state.stage === "judging"
+    const what = isJudging ? "authenticate did not answer" : "no hello came"
+    this.refuse(closing("hello-timeout", `${what} within ${HELLO_DEADLINE_MS} ms`))
   }
 
   batch(batch: Batch): void {
@@ -117,9 +122,11 @@ export class Gate implements LinkSink, Alarm, Flushable {
     }
   }
 
-  closed(_why: Closing): void {
+  closed(why: Closing): void {
     const state = this.#leave()
     if (state.stage === "admitted") state.entry.linkClosed(this.#link)
+    // The socket itself refuses a message that is too large, before it is heard here.
+    if (why.code === "too-large") this.#tell(state, why)
   }
 
   writable(): void {
@@ -141,7 +148,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
     const heardAt = this.#host.clockwork.now()
     const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#host.closing()
     if (why !== undefined) return this.refuse(why)
-    const judging: State = { stage: "judging", later, bytes: sizeOf(batch) }
+    const judging: State = { stage: "judging", origin, later, bytes: sizeOf(batch) }
     this.#state = judging
     const { authenticate } = this.#host
     if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
@@ -263,6 +270,21 @@ export class Gate implements LinkSink, Alarm, Flushable {
     this.#link.send(writeBye(why, this.#host.hub))
     this.#link.close(why)
     if (state.stage === "admitted") state.entry.linkClosed(this.#link)
+    this.#tell(state, why)
+  }
+
+  /** Tells the hub's owner who was refused, when all is done: a listener may close the hub. */
+  #tell(state: State, { code, reason }: Closing): void {
+    const transport = this.#link.name
+    if (state.stage === "closed") return
+    if (state.stage === "admitted") {
+      const address = state.entry.address || undefined
+      return this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+    }
+    const { address, header } = state.origin
+    const isJudgement = state.stage === "judging" && (code === "unauthorized" || code === "hello-timeout")
+    const stage = isJudgement ? "authenticate" : "hello"
+    this.#host.refused({ code, reason, stage, transport, address, origin: header("origin") })
   }
 
   #leave(): State {

@@ -14,7 +14,7 @@ export interface WebHubOptions extends HubOptions {
  * Makes a hub for any runtime with the web's Request and Response: bring its requests to `hub.fetch`. On Node, take
  * `createHub` from `everwire/node`, which brings WebSocket.
  *
- * @throws EverwireError `misuse` on an unknown transport or a path that is none.
+ * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
  */
 export function createHub<C extends Contract = AnyContract>(options: WebHubOptions = {}): Hub<C> {
   return new Hub<C>(options, resolveAcceptors(options.transports ?? ["sse", "long-poll", "short-poll"], httpTransports))

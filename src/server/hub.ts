@@ -15,16 +15,19 @@ import { type Closing, closing } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
+import { isPrivate } from "./address.ts"
 import { type AdmissionHost, Gate, Unwelcomed } from "./admission.ts"
 import type { Entry } from "./entry.ts"
 import { Lifecycle } from "./lifecycle.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
-import { checkOrigin, type OriginHeaders, type OriginPolicy } from "./origin-check.ts"
+import { checkOrigin, type OriginPolicy, readPolicy } from "./origin-check.ts"
 import type { Peer } from "./peer.ts"
+import { type Refusal, RefusalReport } from "./refusals.ts"
 import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
-import { answerExchange, type Routes, routeOf } from "./router.ts"
+import { answerExchange, type Routes, readPath, routeOf } from "./router.ts"
 import { Log } from "./shared-outbox.ts"
+import { type Arrival, askedOf, readTrust, type Trust } from "./trust-proxy.ts"
 import { createWebExchange } from "./web-exchange.ts"
 import { Wheel } from "./wheel.ts"
 
@@ -40,6 +43,7 @@ export interface HubErrorContext {
 interface HubEvents {
   peer: [peer: Peer]
   error: [error: unknown, context: HubErrorContext]
+  refused: [refusal: Refusal]
 }
 
 /** Some of the hub's peers, chosen by room. */
@@ -59,6 +63,10 @@ export class Hub<C extends Contract = AnyContract> {
   protected readonly clockwork: Clockwork
   readonly #runtime: Runtime
   readonly #policy: OriginPolicy
+  readonly #trust: Trust | undefined
+  /** Whether nobody has said if there is a proxy in front, and none has shown. */
+  #isProxyUnknown: boolean
+  readonly #refusals: RefusalReport
   readonly #maxPayloadBytes: number
   readonly #registry: Registry
   /** What was said to all. */
@@ -80,11 +88,11 @@ export class Hub<C extends Contract = AnyContract> {
     const runtime = options.runtime ?? hubRuntime
     this.#runtime = runtime
     this.id = runtime.id()
-    this.path = options.path ?? "/everwire"
-    this.#policy = {
-      origins: options.origins ?? [],
-      allowCookiesWithoutOrigin: options.allowCookiesWithoutOrigin ?? false,
-    }
+    this.path = readPath(options.path ?? "/everwire") ?? "" // checked above
+    this.#policy = readPolicy(options.origins, options.allowCookiesWithoutOrigin)
+    this.#trust = readTrust(options.trustProxy ?? false, (error) => this.#failed(error, { stage: "hub" }))
+    this.#isProxyUnknown = options.trustProxy === undefined
+    this.#refusals = new RefusalReport((message) => this.#warn(message))
     this.#maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
     const limits: Limits = {
       maxSessions: defaults.MAX_SESSIONS,
@@ -96,7 +104,7 @@ export class Hub<C extends Contract = AnyContract> {
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
     const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0)
     this.clockwork = clockwork
-    this.#registry = new Registry(clockwork, limits)
+    this.#registry = new Registry(clockwork, limits, options.limits?.maxSessionsPerAddress !== undefined)
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
     this.#admission = {
       runtime,
@@ -118,6 +126,7 @@ export class Hub<C extends Contract = AnyContract> {
         maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
       },
       closing: () => this.#closing,
+      refused: (refusal) => this.#refused(refusal),
       began: (entry) => this.#began(entry),
       progressed: () => this.#onProgress?.(),
       windowMs: (entry) => this.#windowMs(entry, resumeMs),
@@ -141,6 +150,8 @@ export class Hub<C extends Contract = AnyContract> {
     this.#routes = {
       hub: this.id,
       policy: this.#policy,
+      trust: this.#trust,
+      refused: (refusal) => this.#refused(refusal),
       acceptors: this.#acceptors,
       report: (error) => this.#failed(error, { stage: "hub" }),
     }
@@ -160,6 +171,14 @@ export class Hub<C extends Contract = AnyContract> {
   /** Hears what the application's own handlers threw, and faults of the hub. Without a listener they are reported. */
   onError(listener: (error: unknown, context: HubErrorContext) => void): Unsubscribe {
     return this.#lifecycle.on("error", listener)
+  }
+
+  /**
+   * Hears whom the hub did not let in and what it did not take: a foreign origin, credentials, too many sessions, too large
+   * a body. Without a listener the first refusal of each code is reported as a warning.
+   */
+  onRefused(listener: (refusal: Refusal) => void): Unsubscribe {
+    return this.#lifecycle.on("refused", listener)
   }
 
   /** Hears messages of all peers. */
@@ -200,26 +219,40 @@ export class Hub<C extends Contract = AnyContract> {
   exchange(exchange: HttpExchange, mounted = false): boolean {
     const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
     if (name === undefined) return false
+    this.#lookForProxy(exchange)
     answerExchange(exchange, name, this.#routes)
     return true
   }
 
   /**
    * For servers: judges an upgrade. Undefined when its path is not the hub's. Whoever answers the upgrade agrees to the
-   * first subprotocol that was offered, and gives the headers with the origin: the hello may be among them.
+   * first subprotocol that was offered, and gives the headers with the origin: the hello may be among them. `trustProxy`
+   * and the report of refusals need the request's `address` and `isSecure`.
    */
   upgrade(
     pathname: string,
-    request: OriginHeaders,
+    request: Arrival,
     mounted = false,
   ): { refusal: Closing; status: number } | { take(socket: ServerSocket, origin: LinkOrigin): void } | undefined {
     const name = routeOf(pathname, this.path, mounted, this.#acceptors)
     if (name === undefined) return undefined
-    const refusal = checkOrigin(request, this.#policy) ?? this.#closing
-    if (refusal !== undefined) return { refusal, status: refusal.code === "origin-refused" ? 403 : 503 }
+    this.#lookForProxy(request)
+    const asked = askedOf(request, this.#trust)
+    const refuse = (refusal: Closing, status: number): { refusal: Closing; status: number } => {
+      const { code, reason } = refusal
+      const origin = request.header("origin")
+      this.#refused({ code, reason, stage: "upgrade", transport: name, address: asked.address, origin })
+      return { refusal, status }
+    }
+    const refusal = checkOrigin(request, this.#policy, asked) ?? this.#closing
+    if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
     const acceptor = this.#acceptors.get(name)
-    if (acceptor?.socket === undefined) return { refusal: closing("refused", "no WebSocket here"), status: 404 }
-    return { take: (socket, origin) => acceptor.socket?.(socket, origin) }
+    if (acceptor?.socket === undefined) return refuse(closing("refused", "no WebSocket here"), 404)
+    if (this.#trust === undefined) return { take: (socket, origin) => acceptor.socket?.(socket, origin) }
+    const { address } = asked
+    return {
+      take: (socket, { transport, header }) => acceptor.socket?.(socket, { transport, address, header }),
+    }
   }
 
   /**
@@ -286,6 +319,32 @@ export class Hub<C extends Contract = AnyContract> {
         peer.sendEncoded(packet)
       }
     }
+  }
+
+  #refused(refusal: Refusal): void {
+    try {
+      if (this.#lifecycle.emit("refused", refusal)) return
+    } catch (error) {
+      return this.#failed(error, { stage: "listener" })
+    }
+    this.#refusals.report(refusal)
+  }
+
+  /** A proxy that nobody told the hub of hides every client's address, and often the host: said once. */
+  #lookForProxy({ address, header }: Arrival): void {
+    if (!this.#isProxyUnknown || address === undefined) return
+    if (header("x-forwarded-for") === undefined || !isPrivate(address)) return
+    this.#isProxyUnknown = false
+    this.#warn(
+      `everwire: a request from ${address} has X-Forwarded-For, so a proxy seems to be in front of this hub. Its ` +
+        'address is taken for that of every client. Set "trustProxy" to the number of proxies (1) or to their ' +
+        "addresses, or to false to say that there is none.",
+    )
+  }
+
+  #warn(message: string): void {
+    if (this.#runtime.warn === undefined) hubRuntime.warn(message)
+    else this.#runtime.warn(message)
   }
 
   #failed(error: unknown, context: HubErrorContext): void {

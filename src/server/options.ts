@@ -2,18 +2,32 @@ import { PATIENCE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Authenticate } from "./admission.ts"
+import { readPolicy } from "./origin-check.ts"
 import type { Limits } from "./registry.ts"
+import { readPath } from "./router.ts"
+import { readTrust, type TrustProxy } from "./trust-proxy.ts"
 
 /** Options of a hub. Every one has a safe default. */
 export interface HubOptions {
-  /** Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. */
+  /**
+   * Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. As everywhere on the web, upper
+   * and lower case are two paths, and `/caf%C3%A9` and `/café` are one.
+   */
   readonly path?: string
   /** Says who a channel is, on every link's hello. Without it everybody is the same anonymous principal. */
   readonly authenticate?: Authenticate
-  /** Origins of pages that may speak to the hub, beside its own host. Default none. `"*"` lets all in, without cookies. */
+  /**
+   * Origins of pages that may speak to the hub, beside its own host: `["https://app.example"]`. Default none. `"*"` lets
+   * all in, without cookies. An entry that is no origin, as one with a path, throws `misuse`.
+   */
   readonly origins?: readonly string[] | "*"
   /** Whether requests with cookies but without an Origin are let in. Default `false`. */
   readonly allowCookiesWithoutOrigin?: boolean
+  /**
+   * Which proxies in front are believed about the client's address, and about host and protocol as the client knows
+   * them. Default `false`. See {@link TrustProxy}.
+   */
+  readonly trustProxy?: TrustProxy
   /** How long a session without a link is kept, in milliseconds. Default 120 000. */
   readonly resumeMs?: number
   /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
@@ -35,7 +49,7 @@ export interface HubOptions {
 /** What a welcome tells channels, which refuse anything but counts. */
 const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"] as const
 
-/** @throws EverwireError `misuse` on a figure that no channel would take, or a path that is none */
+/** @throws EverwireError `misuse` on a figure that no channel would take, a path, an origin or a proxy that is none */
 export function checkOptions(options: HubOptions): void {
   for (const name of COUNTS) {
     const given = options[name]
@@ -49,10 +63,12 @@ export function checkOptions(options: HubOptions): void {
       `patienceMs (${patienceMs}) has to be longer than speakMs (${speakMs}), or every idle link would be hung up on`,
     )
   }
-  if (path !== undefined && !/^\/[^?#]*[^/?#]$/.test(path)) {
+  readPolicy(options.origins, options.allowCookiesWithoutOrigin)
+  readTrust(options.trustProxy ?? false)
+  if (path !== undefined && readPath(path) === undefined) {
     throw new EverwireError(
       "misuse",
-      `path begins with a slash and does not end in one, like "/everwire"; given: ${path}`,
+      `path begins with one slash and does not end in one, like "/everwire"; given: ${path}`,
     )
   }
 }

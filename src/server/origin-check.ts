@@ -1,12 +1,10 @@
-import { type Closing, closing } from "../kernel/errors.ts"
+import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import type { Asked } from "./trust-proxy.ts"
 
 /** Which pages may speak to the hub. */
 export interface OriginPolicy {
-  /**
-   * Origins beside the hub's own host, exactly as browsers write them (`https://app.example`). `"*"` lets every page in,
-   * without cookies.
-   */
-  readonly origins: readonly string[] | "*"
+  /** Origins beside the hub's own host, in the form in which they are compared. `"*"` lets every page in, without cookies. */
+  readonly origins: ReadonlySet<string> | "*"
   /** Whether a request with cookies is let in that names neither an Origin nor, in any other way, the page it is from. */
   readonly allowCookiesWithoutOrigin: boolean
 }
@@ -16,37 +14,73 @@ export interface OriginHeaders {
   header(name: string): string | undefined
 }
 
+/** The hub's own host and protocol, as the client knows them. */
+type Own = Pick<Asked, "host" | "protocol">
+
+/** The policy that the options ask for. @throws EverwireError `misuse` on what would let nobody in, or everybody. */
+export function readPolicy(origins: readonly string[] | "*" = [], allowCookiesWithoutOrigin = false): OriginPolicy {
+  if (origins === "*") {
+    if (!allowCookiesWithoutOrigin) return { origins, allowCookiesWithoutOrigin }
+    throw new EverwireError("misuse", 'origins "*" lets no cookies in; allowCookiesWithoutOrigin contradicts it')
+  }
+  if (!Array.isArray(origins)) {
+    throw new EverwireError(
+      "misuse",
+      `origins is "*" or a list, like ["https://app.example"]; given: ${typeof origins === "string" ? origins : typeof origins}`,
+    )
+  }
+  return { origins: new Set(origins.map(readEntry)), allowCookiesWithoutOrigin }
+}
+
 /**
  * The one Origin check (RFC 6454; OWASP ASVS 4.4.2) that every door goes through: upgrades, streams, polls, posts and
  * preflights. Cross-site requests carry cookies on all of them in some engine, so none may skip it.
  */
-export function checkOrigin(request: OriginHeaders, policy: OriginPolicy): Closing | undefined {
+export function checkOrigin(
+  request: OriginHeaders,
+  policy: OriginPolicy,
+  own: Own = { host: request.header("host"), protocol: undefined },
+): Closing | undefined {
   const origin = request.header("origin")
   if (origin === undefined) {
     if (request.header("cookie") === undefined || policy.allowCookiesWithoutOrigin) return undefined
-    return isSameOrigin(request) ? undefined : refuse("a request with cookies names no Origin")
+    return isSameOrigin(request, own) ? undefined : refuse("a request with cookies names no Origin")
   }
   if (policy.origins === "*") {
-    return request.header("cookie") === undefined ? undefined : refuse("cookies do not go with any origin")
+    return request.header("cookie") === undefined ? undefined : refuse('cookies do not go with the origins "*"')
   }
-  if (policy.origins.includes(origin)) return undefined
-  return isOwnHost(request, origin) ? undefined : refuse("this origin is not allowed here")
+  if (isOwn(origin, own)) return undefined
+  const read = readOrigin(origin)
+  if (read !== undefined && (policy.origins.has(read) || isOwn(read, own))) return undefined
+  const { host = "none", protocol } = own
+  const where = protocol === undefined ? host : `${protocol}://${host}`
+  return refuse(
+    `the page's origin ${cut(origin)} is neither that of the host asked for, ${cut(where)}, nor in "origins"`,
+  )
 }
 
 /**
  * Browsers name no Origin when a page opens an EventSource on its own host. What they say instead cannot be set by a
  * page: `Sec-Fetch-Site` (Fetch Metadata, to trustworthy hosts) or, on plain http, a Referer.
  */
-function isSameOrigin(request: OriginHeaders): boolean {
+function isSameOrigin(request: OriginHeaders, own: Own): boolean {
   const site = request.header("sec-fetch-site")
   if (site !== undefined) return site === "same-origin"
-  const referer = request.header("referer")
-  return referer !== undefined && isOwnHost(request, referer)
+  const [page] = /^https?:\/\/[^/?#]*/i.exec(request.header("referer") ?? "") ?? []
+  const read = page === undefined ? undefined : readOrigin(page)
+  return read !== undefined && isOwn(read, own)
 }
 
-function isOwnHost(request: OriginHeaders, url: string): boolean {
-  const host = hostOf(url)
-  return host !== undefined && host === request.header("host")?.toLowerCase()
+/**
+ * Whether an origin of the web is that of the hub. A Host without a port has the default port of the origin's scheme:
+ * whether the client came by TLS is known only where the hub has it itself or a proxy says so. Then a page without TLS
+ * is another origin, because anybody on the way may have written it.
+ */
+function isOwn(origin: string, { host, protocol }: Own): boolean {
+  const [scheme = ""] = /^https?(?=:\/\/)/.exec(origin) ?? []
+  if (host === undefined || scheme === "" || (protocol === "https" && scheme === "http")) return false
+  const own = `${scheme}://${host}`
+  return own === origin || readOrigin(own) === origin
 }
 
 /** The CORS headers (Fetch standard, section 3.2) of an answer to an origin that passed the check, if there is one. */
@@ -57,16 +91,50 @@ export function corsHeaders(request: OriginHeaders, policy: OriginPolicy): Recor
   return { "access-control-allow-origin": origin, "access-control-allow-credentials": "true", vary: "Origin" }
 }
 
-/** Host and port of a URL of the web; undefined for `null` and for what is none. */
-function hostOf(url: string): string | undefined {
+/**
+ * Those of an answer that refuses an origin. Its page may read that it is refused, which every other answer keeps from
+ * it: a program that hears `origin-refused` can be mended, where browsers say only "Failed to fetch". Without cookies, and
+ * never on a preflight, so nothing else follows.
+ */
+export function refusalHeaders(request: OriginHeaders): Record<string, string> {
+  const origin = request.header("origin")
+  return origin === undefined ? {} : { "access-control-allow-origin": origin, vary: "Origin" }
+}
+
+/**
+ * An origin in the one form in which origins are compared (URL standard, "host serializing"): without a default port, in
+ * lower case, a name in punycode, an IPv6 address compressed. A dot at the end of a name is left out, because nginx
+ * leaves it out of `$host`, and the name is the same. Undefined for what is no origin: with a path, without a scheme.
+ */
+function readOrigin(given: string): string | undefined {
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#\\@\s]*\/?$/i.test(given)) return undefined
   try {
-    const { protocol, host } = new URL(url)
-    return /^https?:$/.test(protocol) ? host : undefined
+    const { protocol, host } = new URL(given)
+    return `${protocol}//${host.replace(/\.(?=(?::\d+)?$)/, "")}`
   } catch {
     return undefined
   }
 }
 
+/** One entry of the option. An application's own schemes (`capacitor://localhost`, `file://`) are origins as well. */
+function readEntry(entry: unknown): string {
+  const wrong = (what: string): EverwireError =>
+    new EverwireError("misuse", `origins holds ${typeof entry === "string" ? `"${entry}"` : typeof entry}: ${what}`)
+  if (typeof entry !== "string") throw wrong('an origin is a text, like "https://app.example"')
+  if (entry === "null") throw wrong('any page can have the origin "null"; to let every page in, give origins: "*"')
+  if (entry.includes("*")) throw wrong('list each origin; to let every page in, without cookies, give origins: "*"')
+  const read = readOrigin(entry)
+  if (read === undefined || /^wss?:/.test(read)) {
+    throw wrong('an origin is a scheme, a host and perhaps a port, and no path: "https://app.example:8443"')
+  }
+  return read
+}
+
 function refuse(reason: string): Closing {
   return closing("origin-refused", reason, false)
+}
+
+/** What a stranger gave goes into a sentence for people, so it must not be long. */
+function cut(given: string): string {
+  return given.length > 100 ? `${given.slice(0, 100)}...` : given
 }

@@ -1,13 +1,17 @@
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { DIAL_DEADLINE_MS } from "../kernel/defaults.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
+import { isPrivate, siteOf } from "./address.ts"
 import type { Entry } from "./entry.ts"
 
 /** The caps of one hub. */
 export interface Limits {
   /** Sessions, with and without a link. */
   readonly maxSessions: number
-  /** Sessions of one remote address. */
+  /**
+   * Sessions of one client's address; of IPv6, of one /64 network. The default does not count those of this machine and of
+   * private networks, which are a proxy's more often than a person's; a number that is given counts them too.
+   */
   readonly maxSessionsPerAddress: number
   /** Links that have not said hello yet. */
   readonly maxUnwelcomedLinks: number
@@ -32,10 +36,12 @@ export class Registry {
   #countAt = 0
   readonly #clockwork: Clockwork
   readonly #limits: Limits
+  readonly #countsPrivate: boolean
 
-  constructor(clockwork: Clockwork, limits: Limits) {
+  constructor(clockwork: Clockwork, limits: Limits, countsPrivate: boolean) {
     this.#clockwork = clockwork
     this.#limits = limits
+    this.#countsPrivate = countsPrivate
   }
 
   get size(): number {
@@ -59,7 +65,8 @@ export class Registry {
   refusal(address: string): Closing | undefined {
     const { maxSessions, maxSessionsPerAddress } = this.#limits
     if (this.#entries.size >= maxSessions) return closing("over-capacity", "the hub is full")
-    if (address !== "" && (this.#perAddress.get(address) ?? 0) >= maxSessionsPerAddress) {
+    const site = this.#siteOf(address)
+    if (site !== "" && (this.#perAddress.get(site) ?? 0) >= maxSessionsPerAddress) {
       return closing("over-capacity", "too many sessions from this address")
     }
     return undefined
@@ -83,15 +90,22 @@ export class Registry {
 
   add(entry: Entry): void {
     this.#entries.set(entry.id, entry)
-    this.#perAddress.set(entry.address, (this.#perAddress.get(entry.address) ?? 0) + 1)
+    const site = this.#siteOf(entry.address)
+    if (site !== "") this.#perAddress.set(site, (this.#perAddress.get(site) ?? 0) + 1)
   }
 
   remove(entry: Entry): void {
     if (this.#entries.get(entry.id) !== entry) return
     this.#entries.delete(entry.id)
-    const left = (this.#perAddress.get(entry.address) ?? 1) - 1
-    if (left > 0) this.#perAddress.set(entry.address, left)
-    else this.#perAddress.delete(entry.address)
+    const site = this.#siteOf(entry.address)
+    const left = (this.#perAddress.get(site) ?? 1) - 1
+    if (left > 0) this.#perAddress.set(site, left)
+    else this.#perAddress.delete(site)
+  }
+
+  /** What the sessions of this address are counted by; empty where they are not counted. */
+  #siteOf(address: string): string {
+    return !this.#countsPrivate && isPrivate(address) ? "" : siteOf(address)
   }
 
   /**

@@ -1,7 +1,9 @@
 import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { respond } from "../transports/http/answer.ts"
 import type { HttpExchange, OpenAcceptor } from "../transports/transport.ts"
-import { checkOrigin, corsHeaders, type OriginPolicy } from "./origin-check.ts"
+import { checkOrigin, corsHeaders, type OriginPolicy, refusalHeaders } from "./origin-check.ts"
+import type { Refusal } from "./refusals.ts"
+import { askedOf, type Trust } from "./trust-proxy.ts"
 
 /** Status of an answer that refuses, by the code of its closing. */
 const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
@@ -10,8 +12,30 @@ const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408
 export interface Routes {
   readonly hub: string
   readonly policy: OriginPolicy
+  readonly trust: Trust | undefined
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
+  refused(refusal: Refusal): void
   report(error: unknown): void
+}
+
+/**
+ * The `path` option as a client's URL has it: what may not stand in a path is percent-encoded (URL standard). Undefined for
+ * what no request can ask for: dots between slashes are resolved before it is sent, a query is no part of a path.
+ */
+export function readPath(path: string): string | undefined {
+  if (!/^\/[^/?#\\][^?#\\]*$/.test(path)) return undefined
+  const { pathname } = new URL(path, "http://hub")
+  return pathname.endsWith("/") || pathname.split("/").length !== path.split("/").length ? undefined : pathname
+}
+
+/** One form for the ways in which a path can be written: `%C3%A9`, `%c3%a9`, `%7E` and `~`. A `%2F` stays no slash. */
+function decoded(path: string): string {
+  if (!path.includes("%")) return path
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
+  }
 }
 
 /**
@@ -26,20 +50,32 @@ export function routeOf(
   acceptors: ReadonlyMap<string, unknown>,
 ): string | undefined {
   const slash = pathname.lastIndexOf("/")
-  const base = pathname.slice(0, slash)
+  const base = decoded(pathname.slice(0, slash))
+  const own = decoded(path)
   const name = pathname.slice(slash + 1)
   if (name === "" || slash < 0) return undefined
   const stripped = base === "" && acceptors.has(name)
-  return base === path || (mounted && (stripped || base.endsWith(path))) ? name : undefined
+  return base === own || (mounted && (stripped || base.endsWith(own))) ? name : undefined
 }
 
 /** Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. */
 export function answerExchange(exchange: HttpExchange, name: string, routes: Routes): void {
-  const { policy, hub } = routes
-  const refusal = checkOrigin(exchange, policy)
-  if (refusal !== undefined) return respond(exchange, 403, { hub, close: refusal })
+  const { policy, hub, trust } = routes
+  const asked = askedOf(exchange, trust)
+  const refused = (why: Closing): void => {
+    const origin = exchange.header("origin")
+    const { address } = asked
+    routes.refused({ code: why.code, reason: why.reason, stage: "request", transport: name, address, origin })
+  }
+  const refusal = checkOrigin(exchange, policy, asked)
+  if (refusal !== undefined) {
+    refused(refusal)
+    const headers = exchange.method === "OPTIONS" ? {} : refusalHeaders(exchange)
+    return respond(answering(exchange, exchange.address, headers), 403, { hub, close: refusal })
+  }
   const cors = corsHeaders(exchange, policy)
-  const answered = cors === undefined ? exchange : withHeaders(exchange, cors)
+  const isDirect = cors === undefined && trust === undefined
+  const answered = isDirect ? exchange : answering(exchange, asked.address, cors ?? {})
   if (exchange.method === "OPTIONS") {
     return answered.respond(204, {
       "access-control-allow-methods": "POST, GET",
@@ -51,13 +87,17 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
   if (acceptor?.exchange === undefined) {
     const upgrade = acceptor === undefined ? "not offered here" : "reached by an upgrade, not by a request"
     const status = acceptor === undefined ? 404 : 426
-    return respond(answered, status, { hub, close: closing("refused", `this transport is ${upgrade}`) })
+    const why = closing("refused", `this transport is ${upgrade}`)
+    refused(why)
+    return respond(answered, status, { hub, close: why })
   }
   const failed = (error: unknown): void => {
     try {
       const { status, why } = failureOf(error)
       // A bug here or in a user's acceptor: told to the hub's owner in full, to the client by its code alone.
       if (status === 500) routes.report(error)
+      // A body that broke off is the network's doing.
+      else if (why.code !== "network") refused(why)
       respond(answered, status, { hub, close: why })
     } catch (second) {
       routes.report(second)
@@ -76,11 +116,16 @@ function failureOf(error: unknown): { status: number; why: Closing } {
   return { status: STATUS[error.code] ?? 400, why: closing(error.code, error.message) }
 }
 
-function withHeaders(exchange: HttpExchange, extra: Record<string, string>): HttpExchange {
+/** The exchange with the client's address as a proxy tells it, and more headers in its answer. */
+function answering(
+  exchange: HttpExchange,
+  address: string | undefined,
+  extra: Readonly<Record<string, string>>,
+): HttpExchange {
   return {
     method: exchange.method,
     path: exchange.path,
-    address: exchange.address,
+    address,
     query: (name) => exchange.query(name),
     header: exchange.header,
     body: (maxBytes) => exchange.body(maxBytes),

@@ -21,6 +21,8 @@ export function createWebExchange(
     method: request.method,
     path: url.pathname,
     address,
+    // Without TLS here, a proxy may have taken it off.
+    isSecure: url.protocol === "https:" || undefined,
     query: (name) => url.searchParams.get(name) ?? undefined,
     header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
     body: (maxBytes) => readBody(request, maxBytes, runtime),

@@ -16,6 +16,8 @@ export interface Machine extends Runtime {
   pending(): number
   /** What `report` was given. */
   readonly reported: readonly unknown[]
+  /** What `warn` was given. */
+  readonly warned: readonly string[]
   /** Stops everything here, as a frozen tab or a closed laptop does; the clock and the other machines go on. */
   sleep(): void
   /** Runs what became due meanwhile, in order, and goes on. */
@@ -91,6 +93,7 @@ type Condition =
 
 class VirtualMachine implements Machine {
   readonly reported: unknown[] = []
+  readonly warned: string[] = []
   protected readonly world: World
   #condition: Condition = { is: "awake" }
   /** Armed timers, so that a halt finds them. */
@@ -131,6 +134,8 @@ class VirtualMachine implements Machine {
   readonly id = (): string => `virtual-id-${String(++this.world.ids).padStart(11, "0")}`
 
   readonly report = (error: unknown): void => void this.reported.push(error)
+
+  readonly warn = (message: string): void => void this.warned.push(message)
 
   get halted(): boolean {
     return this.#condition.is === "halted"

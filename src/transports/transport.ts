@@ -43,7 +43,7 @@ export interface Dialer {
 export interface LinkOrigin {
   /** The transport's name. */
   readonly transport: string
-  /** The remote address, where there is one. Behind a proxy it is the proxy's. */
+  /** The client's address, where there is one. Behind a proxy that `trustProxy` does not name it is the proxy's. */
   readonly address: string | undefined
   /** A header of the request that opened the link, by lower-case name. */
   header(name: string): string | undefined
@@ -95,7 +95,10 @@ export interface HttpExchange {
   query(name: string): string | undefined
   /** One header, by lower-case name. The function may be kept after the exchange and holds nothing else of it. */
   readonly header: (name: string) => string | undefined
+  /** Address of the other end of the connection; in what an acceptor is given, the client's, as far as it is known. */
   readonly address: string | undefined
+  /** Whether the connection itself has TLS; undefined where that is not known. */
+  readonly isSecure?: boolean | undefined
   /**
    * Reads the whole body, counting bytes as they come.
    * @throws EverwireError `too-large`, `timeout`, `network`

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import * as defaults from "../../src/kernel/defaults.ts"
 import { maxBatchBytes } from "../../src/server/hub.ts"
-import { checkOrigin, type OriginPolicy } from "../../src/server/origin-check.ts"
+import { checkOrigin, readPolicy } from "../../src/server/origin-check.ts"
 import { cell, readDocument, tableUnder } from "./markdown.ts"
 
 const document = readDocument("docs/security.md")
@@ -47,9 +47,9 @@ describe("docs/security.md", () => {
   })
 
   it("tells whom the Origin check lets in, row by row", () => {
-    const all: OriginPolicy = { origins: "*", allowCookiesWithoutOrigin: false }
-    const own: OriginPolicy = { origins: ["https://app.example"], allowCookiesWithoutOrigin: false }
-    const requests: readonly (readonly [OriginPolicy, Readonly<Record<string, string>>])[][] = [
+    const all = readPolicy("*")
+    const own = readPolicy(["https://app.example"])
+    const requests: readonly (readonly [typeof own, Readonly<Record<string, string>>])[][] = [
       [
         [own, { origin: "https://hub.example" }],
         [own, { origin: "https://app.example", cookie: "a=b" }],

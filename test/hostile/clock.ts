@@ -3,7 +3,7 @@ import { createRuntime } from "../support/hub-server.ts"
 
 /** A clock that moves when told, for a hub on real sockets: what is not about time stays real. */
 export interface Clock {
-  readonly runtime: Runtime & { readonly reported: readonly unknown[] }
+  readonly runtime: Runtime & { readonly reported: readonly unknown[]; readonly warned: readonly string[] }
   /** Runs everything that becomes due, each at its own moment. */
   advance(ms: number): void
   /** How many timers are armed. */

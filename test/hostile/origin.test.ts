@@ -145,13 +145,17 @@ describe.each(Object.entries(doors))("%s", (door, knock) => {
 })
 
 describe("a refusal", () => {
-  it("says its code, lets no page read it, and names nothing of the hub's policy", async () => {
+  it("says its code, lets its page read that alone, without cookies, and names nothing of the hub's policy", async () => {
     const arena = await startArena({ origins: ["https://secret-partner.example"] })
     const answer = await ask(`${arena.url}/long-poll`, { headers: { origin: "https://evil.example" }, body: "@{}" })
     expect(answer).toMatchObject({ status: 403, code: "origin-refused" })
     expect(answer.headers["cache-control"]).toContain("no-store")
-    expect(Object.keys(answer.headers).filter((name) => name.startsWith("access-control"))).toEqual([])
+    const cors = Object.entries(answer.headers).filter(([name]) => name.startsWith("access-control"))
+    expect(cors).toEqual([["access-control-allow-origin", "https://evil.example"]])
+    expect(answer.headers["vary"]).toBe("Origin")
     expect(answer.body).not.toContain("partner")
+    const preflight = await ask(`${arena.url}/sse`, { method: "OPTIONS", headers: { origin: "https://evil.example" } })
+    expect(Object.keys(preflight.headers).filter((name) => name.startsWith("access-control"))).toEqual([])
     await arena.settled()
   })
 

@@ -28,8 +28,11 @@ export function onDispose(dispose: () => unknown): void {
 }
 
 /** Real time and chance, with a place to see what was reported. */
-export function createRuntime(overrides: Partial<Runtime> = {}): Runtime & { readonly reported: unknown[] } {
+export function createRuntime(
+  overrides: Partial<Runtime> = {},
+): Runtime & { readonly reported: unknown[]; readonly warned: string[] } {
   const reported: unknown[] = []
+  const warned: string[] = []
   return {
     now: Date.now,
     after(delayMs, run) {
@@ -40,7 +43,9 @@ export function createRuntime(overrides: Partial<Runtime> = {}): Runtime & { rea
     random: Math.random,
     id: () => randomBytes(18).toString("base64url"),
     report: (error) => void reported.push(error),
+    warn: (message) => void warned.push(message),
     reported,
+    warned,
     ...overrides,
   }
 }
