@@ -80,7 +80,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     this.#connector = new Connector(
       {
         runtime: this.#runtime,
-        url: target.href.replace(/\/$/, ""),
+        url: target.href.replace(/\/+$/, ""),
         dialers,
         standing: this.#standing,
         withCredentials: options.withCredentials ?? false,

@@ -49,17 +49,16 @@ export interface Reset {
 /** Where the hub is. @throws EverwireError `misuse` */
 export function checkUrl(url: string | URL): URL {
   const { location } = globalThis as { location?: { href: string } } // absent in Node
-  let target: URL
+  let target: URL | undefined
   try {
     target = new URL(url, location?.href)
-  } catch (cause) {
-    throw new EverwireError("misuse", `this is no URL of a hub: ${url}`, { cause })
+  } catch {
+    // refused below
   }
+  // What stands in a URL is written to logs, so nothing that a hub is to know goes there: `auth` gives it.
+  if (target === undefined || !/^(http|ws)s?:\/\/[^/@]+\/[^?#]*$/.test(target.href))
+    throw new EverwireError("misuse", `a hub's URL is http or https without query, hash or user: "auth" tells more; given: ${url}`)
   target.protocol = target.protocol.replace(/^ws/, "http")
-  if (!/^https?:$/.test(target.protocol))
-    throw new EverwireError("misuse", `a hub is reached by http or https; given: ${url}`)
-  target.search = ""
-  target.hash = ""
   if (target.pathname === "/") target.pathname = "/everwire"
   return target
 }

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from "node:http"
 import { EventSource } from "eventsource"
 import { WebSocket } from "ws"
+import { explanations } from "../kernel/errors.ts"
 import type { ClientSocket, ClientStream, Platform } from "../transports/transport.ts"
 
 /** `closeTimeout` cuts a socket whose other end does not answer a closing frame; the types of `ws` do not know it yet. */
@@ -9,9 +11,52 @@ const options = { perMessageDeflate: false, closeTimeout: 2_000 }
 export function platform(): Platform {
   return {
     openSocket(url, protocols) {
-      const socket = new WebSocket(url, protocols, options)
+      const socket = new DialedSocket(url, protocols, options)
       return socket as unknown as ClientSocket // implements the named part of the interface
     },
     openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream, // same
+    fetch: (url, init) => globalThis.fetch(url, init as RequestInit).catch(nameCause),
   }
+}
+
+/** A WebSocket whose `close` event says why there was no handshake: the standard's says 1006 and nothing, for browsers. */
+class DialedSocket extends WebSocket {
+  /** Code and reason of a closing frame that would say the same. */
+  #why: [code: number, reason: string] | undefined
+
+  constructor(...args: ConstructorParameters<typeof WebSocket>) {
+    super(...args)
+    this.once("error", (error) => {
+      this.#why ??= [1006, error.message || String((error as { code?: unknown }).code)] // an AggregateError has no message
+    })
+    this.once("unexpected-response", (_, answer) => {
+      this.#why = whyOf(this.url, answer)
+      this.terminate()
+    })
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const why = event === "close" && args[0] === 1006 ? this.#why : undefined
+    return super.emit(event, ...(why === undefined ? args : [why[0], Buffer.from(why[1])]))
+  }
+}
+
+/** An answer that is no upgrade, as a closing frame. The hub's own refusal stands in place of the status text. */
+function whyOf(url: string, { statusCode = 0, statusMessage = "", headers }: IncomingMessage): [number, string] {
+  if (Object.hasOwn(explanations, statusMessage)) {
+    return [statusMessage === "origin-refused" ? 4001 : 4000, `${statusMessage}: refused by the hub at ${url}`]
+  }
+  if (statusCode >= 300 && statusCode < 400) return [4000, `redirected: ${url} redirects to ${headers.location}`]
+  const code = statusCode === 429 || statusCode === 503 ? "rate-limited" : "refused"
+  return [4000, `${code}: ${url} answered with status ${statusCode}`]
+}
+
+/** Node's `fetch` says "fetch failed", whatever did: what its error holds about the cause says more. */
+function nameCause(error: unknown): never {
+  const { cause } = error as { cause?: Partial<NodeJS.ErrnoException & AggregateError> } // anything may be thrown
+  const first: Partial<NodeJS.ErrnoException> | undefined = cause?.errors?.[0] ?? cause // where several addresses were tried
+  if (!first?.message) throw error
+  const named = new Error(first.message, { cause: error })
+  named.name = first.code ?? named.name
+  throw named
 }

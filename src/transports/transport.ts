@@ -179,7 +179,7 @@ export interface FetchInit {
   /** `null` where the envelope is in a header. */
   body: string | Uint8Array<ArrayBuffer> | null
   credentials: "include" | "same-origin"
-  redirect: "error"
+  redirect: "manual"
   cache: "no-store"
   keepalive?: boolean
   signal?: AbortSignal

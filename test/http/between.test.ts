@@ -87,7 +87,7 @@ const answers: readonly { title: string; code: string; answer: () => Response }[
   { title: "413", code: "too-large", answer: () => new HttpResponse(null, { status: 413 }) },
   { title: "429 without Retry-After", code: "rate-limited", answer: () => new HttpResponse(null, { status: 429 }) },
   { title: "500", code: "refused", answer: () => new HttpResponse("oops", { status: 500 }) },
-  { title: "502 with a page", code: "captive-portal", answer: () => html(502) },
+  { title: "502 with a page", code: "refused", answer: () => html(502) },
   { title: "503", code: "rate-limited", answer: () => new HttpResponse(null, { status: 503 }) },
   { title: "200 with a page", code: "captive-portal", answer: () => html(200) },
   { title: "200 with nothing", code: "refused", answer: () => new HttpResponse(null, { status: 200 }) },
@@ -97,7 +97,7 @@ const answers: readonly { title: string; code: string; answer: () => Response }[
     code: "refused",
     answer: () => new HttpResponse('@{"link":"ab', { status: 200 }),
   },
-  { title: "a redirect", code: "network", answer: () => HttpResponse.redirect("http://elsewhere.test/", 302) },
+  { title: "a redirect", code: "redirected", answer: () => HttpResponse.redirect("http://elsewhere.test/", 302) },
   { title: "a connection that breaks", code: "network", answer: () => HttpResponse.error() },
 ]
 

@@ -89,7 +89,8 @@ export const faults: readonly [title: string, answer: () => Response, code: stri
   ["503 with a Retry-After that is no number", () => text(503, "", { "retry-after": "soon" }), "rate-limited"],
   ["500", () => text(500), "refused"],
   ["500 without a body", () => new HttpResponse(null, { status: 500 }), "refused"],
-  ["502 with a page", () => page(502), "captive-portal"],
+  ["404 with a page", () => page(404), "refused"],
+  ["502 with a page", () => page(502), "refused"],
   ["200 with a page, as a captive portal", () => page(200), "captive-portal"],
   ["200 with nothing", () => text(200, ""), "refused"],
   ["200 with garbage", () => text(200, "garbage"), "refused"],
@@ -98,9 +99,16 @@ export const faults: readonly [title: string, answer: () => Response, code: stri
   ["200 with somebody else's envelope", () => text(200, '@{"link":"other","up":99,"poll":99}\nw{}'), "refused"],
   ["200 with bytes that are cut", () => bytes(Uint8Array.of(0, 0, 0, 99, 64)), "refused"],
   ["204", () => new HttpResponse(null, { status: 204 }), "refused"],
-  ["a redirect", () => HttpResponse.redirect("https://elsewhere.test/login", 302), "network"],
+  ["a redirect", () => HttpResponse.redirect("https://elsewhere.test/login", 302), "redirected"],
+  ["a redirect with a page", () => redirectWithPage(), "redirected"],
   ["a broken connection", () => HttpResponse.error(), "network"],
 ]
+
+/** As nginx answers a request without TLS. */
+function redirectWithPage(): Response {
+  const headers = { location: "https://elsewhere.test/everwire" }
+  return HttpResponse.html("<h1>301 Moved Permanently</h1>", { status: 301, headers })
+}
 
 function bytes(body: Uint8Array<ArrayBuffer>): Response {
   return new HttpResponse(body, { status: 200, headers: { "content-type": "application/octet-stream" } })

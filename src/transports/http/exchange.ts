@@ -62,7 +62,7 @@ export async function exchange(
           : { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE },
       body,
       credentials: target.withCredentials ? "include" : "same-origin",
-      redirect: "error",
+      redirect: "manual",
       cache: "no-store",
       signal: abort.signal,
     })
@@ -83,7 +83,8 @@ export async function exchange(
     }
     const type = answer.headers.get("content-type") ?? ""
     const retryAfterMs = waitOf(answer.headers.get("retry-after") ?? "", target.runtime.now())
-    return read(status, type, bytes, retryAfterMs, envelope)
+    const where = answer.headers.get("location") ?? url
+    return read(status, type, bytes, retryAfterMs, envelope, where)
   } catch (error) {
     return { failed: closing("network", abort.signal.aborted ? "no answer in time" : String(error)), status }
   } finally {
@@ -92,9 +93,16 @@ export async function exchange(
   }
 }
 
-function read(status: number, type: string, bytes: Uint8Array, retryAfterMs: number, asked: Envelope): Answer {
-  if (type.startsWith("text/html")) {
-    return { failed: closing("captive-portal", "a web page came instead of an answer"), status }
+function read(
+  status: number,
+  type: string,
+  bytes: Uint8Array,
+  retryAfterMs: number,
+  asked: Envelope,
+  where: string,
+): Answer {
+  if (status === 200 && type.startsWith("text/html")) {
+    return { failed: closing("captive-portal", `a web page came instead of an answer: ${where}`), status }
   }
   let answer: { envelope: Envelope; batch: Batch | undefined } | undefined
   try {
@@ -108,7 +116,7 @@ function read(status: number, type: string, bytes: Uint8Array, retryAfterMs: num
     const stale = (asked.link !== undefined && link !== asked.link) || up !== asked.up || poll !== asked.poll
     return stale ? { failed: closing("refused", "an answer to another request"), status } : answer
   }
-  const why = answer?.envelope.close ?? closing(codeOf(status), `answered with status ${status}`)
+  const why = answer?.envelope.close ?? closing(codeOf(status), `answered with status ${status}: ${where}`)
   const failed = retryAfterMs > 0 ? { ...why, retryAfterMs } : why
   return { failed, status, hub: answer?.envelope.hub }
 }
@@ -120,5 +128,7 @@ function waitOf(retryAfter: string, now: number): number {
 
 function codeOf(status: number): Closing["code"] {
   if (status === 429 || status === 503) return "rate-limited"
+  // A browser hides where a redirect leads, and gives 0 for its status (Fetch standard, "opaque-redirect").
+  if (/^[03]/.test(String(status))) return "redirected"
   return status === 413 ? "too-large" : "refused"
 }

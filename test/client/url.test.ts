@@ -1,0 +1,29 @@
+import { createChannel } from "everwire"
+import { describe, expect, it } from "vitest"
+
+describe("the URL of a hub", () => {
+  it.each([
+    ["a query, which would not reach it", "https://hub.example/everwire?token=secret"],
+    ["a query behind the host", "https://hub.example?room=1"],
+    ["a query that is empty", "https://hub.example/everwire?"],
+    ["a hash", "https://hub.example/everwire#room"],
+    ["a user", "https://me@hub.example/everwire"],
+    ["a user with a password", "wss://me:secret@hub.example"],
+    ["another scheme", "ftp://hub.example"],
+    ["no host", "/everwire"],
+    ["nothing", ""],
+  ])("must not have %s", (_, url) => {
+    expect(() => createChannel(url)).toThrow(expect.objectContaining({ code: "misuse" }))
+  })
+
+  it("may be a URL object, and its path may hold what a path may", async () => {
+    for (const url of [
+      new URL("https://hub.example"),
+      "ws://hub.example:8080/@me/a%20b",
+      "https://hub.example/a//",
+    ]) {
+      const channel = createChannel(url, { platform: {}, store: null })
+      await channel.close()
+    }
+  })
+})
