@@ -82,6 +82,10 @@ const UNHEARD: Omit<Current, "link" | "positioned"> = {
 }
 /** Two clocks drift apart by less than a part in so many. */
 const DRIFT = 4_096
+/** The other side has sent a mark, so it is in the middle of a bulk: for so long more is expected to come. */
+const BULK_MS = 2_000
+/** Meanwhile the channel probes so often, unless a probe is on its way. So a link that dies is noticed soon. */
+const BULK_PROBE_MS = 500
 /** A line that seems longer is more likely the sleep of a machine. */
 const LONGEST_LINE_MS = 2_500
 
@@ -117,6 +121,9 @@ export class Session implements WatchHost, Flushable {
   #promised = 0
   /** Made when there is first much to say. */
   #pace: Pace | undefined
+  /** Until when more of a bulk is expected, because the other side has measured the link; and when data last came. */
+  #bulkUntil = 0
+  #dataAt = 0
   readonly #watch: Watch
 
   constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings, outbox: Outbox = new ListOutbox()) {
@@ -268,12 +275,15 @@ export class Session implements WatchHost, Flushable {
    * @throws EverwireError `protocol-error`; the caller closes the link.
    */
   hear(link: Link, packets: readonly Packet[]): void {
-    if (this.link === link) this.#watch.heard(this.#clockwork.now())
+    const now = this.#clockwork.now()
+    if (this.link === link) this.#watch.heard(now)
     for (const packet of packets) {
       const kind = kindOf(packet)
-      if (isNumbered(kind)) this.#hearNumbered(link, packet)
-      else if (kind === "f" || kind === "e") this.#hearNumbered(link, packet, kind)
-      else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
+      const part = kind === "f" || kind === "e" ? kind : undefined
+      if (part || isNumbered(kind)) {
+        this.#dataAt = now
+        this.#hearNumbered(link, packet, part)
+      } else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
       else if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))
       else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
       else if (this.link !== link) continue
@@ -469,7 +479,9 @@ export class Session implements WatchHost, Flushable {
     } else this.#watch.owes()
     // What only comes down may be acknowledged by count or in answers; whether that goes up is asked as often as otherwise.
     const { prober, ackMs } = this.#settings
-    if (prober && this.#watch.unprobedFor(this.#clockwork.now()) >= ackMs) this.probe()
+    const now = this.#clockwork.now()
+    if (prober && this.#watch.unprobedFor(now) >= (now < this.#bulkUntil ? BULK_PROBE_MS : ackMs))
+      this.probe(UNACKNOWLEDGED_MS + this.#watch.probePatienceMs / 2)
   }
 
   /** Whether so large a part of what makes an ack due has been heard. */
@@ -493,10 +505,12 @@ export class Session implements WatchHost, Flushable {
     }
   }
 
-  /** Whether something must come: what was promised, or the rest of a packet. */
+  /** Whether something must come: what was promised, the rest of a packet, or more of a bulk. */
   #expect(): void {
     const { heard, part } = this.#inbox
-    this.#watch.expect(part > 0 || heard < this.#promised)
+    // A bulk of which nothing came between a probe and its answer is over.
+    const isBulk = this.#dataAt < this.#bulkUntil && this.#watch.unprobedFor(this.#dataAt) > 0
+    this.#watch.expect(part > 0 || heard < this.#promised || isBulk)
   }
 
   /** For how long a probe stood in line that left when the other side's clock showed this: longer than the quickest took. */
@@ -507,6 +521,7 @@ export class Session implements WatchHost, Flushable {
     current.probedAt = now
     const queueMs = Math.floor(now - clock - current.leastMs)
     this.#watch.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
+    this.#bulkUntil = now + BULK_MS
     return queueMs
   }
 

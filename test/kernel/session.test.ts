@@ -821,6 +821,37 @@ describe("a link that does not answer", () => {
     expect(link.take()).toEqual(["p1"])
   })
 
+  it("has a probe on its way while a bulk comes down, and is doubted when neither comes on", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.hear(link, ["n1"])
+    runtime.advance(500)
+    session.hear(link, [`p1,${runtime.now() - 20}`, "mx\t1"])
+    runtime.advance(0)
+    expect(link.take()).toEqual(["a0,1,0", "p1"])
+    runtime.advance(400)
+    session.hear(link, ["a0,1", "mx\t2"])
+    runtime.advance(100)
+    session.hear(link, ["mx\t3"])
+    expect(link.take()).toEqual(["p2"])
+    runtime.advance(2_000 + 2 * 400 - 1)
+    expect(told).not.toContain("doubted")
+    runtime.advance(1)
+    expect(told).toContain("doubted")
+  })
+
+  it("is probed when a bulk does not go on, but not behind its last answer", () => {
+    const { runtime, session, link } = linked(CHANNEL)
+    runtime.advance(100)
+    session.hear(link, ["n1", `p1,${runtime.now() - 20}`, "mx\t1"])
+    runtime.advance(1_999)
+    expect(link.take()).toEqual(["a0,1,0"])
+    runtime.advance(1)
+    expect(link.take()).toEqual(["p1"])
+    session.hear(link, ["a0,1"])
+    runtime.advance(2_500)
+    expect(link.take()).toEqual([])
+  })
+
   it("is probed when what the welcome said there was does not come, until all of it has", () => {
     const { runtime, session, link } = linked(CHANNEL)
     session.welcomed({ said: 2 }, runtime.now() - 20, runtime.now())

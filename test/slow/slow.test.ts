@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { carryMs, expectCarriedOnce, expectHeard, expectInPeace } from "./expect-slow.ts"
-import { bulksOf, describeSlow, NETWORKS, type Slow, SlowPlace } from "./slow-place.ts"
+import { bulksOf, describeSlow, NETWORKS, type Slow, SlowPlace, type Way } from "./slow-place.ts"
 
 /** At 20 kbit/s less is said, or the tests would tell the same for longer. */
 const SLOWEST = 10_000
@@ -121,6 +121,46 @@ describe.each(networks)("on a slow network ($title)", ({ slow }) => {
       expect(await place.runtime.passUntil(() => place.network.dials > dials, limitMs)).toBe(true)
     },
   )
+})
+
+describe("a bulk that only comes down", () => {
+  const networks = [18_750, 62_500, 250_000].flatMap((bytesPerSecond) =>
+    [20, 200, 600].map((roundTripMs): Slow => ({ bytesPerSecond, roundTripMs, queueBytes: 64_000 })),
+  )
+  /** When in the bulk the link dies. Where it is between two probes then differs. */
+  const MOMENTS_MS = [8_000, 8_260, 8_410, 8_777]
+  const MESSAGE_BYTES = 4_000
+  const TICK_MS = 5
+
+  /** How much later than it should be the channel notices that its link has died, in milliseconds. */
+  async function lateMs(slow: Slow, momentMs: number, ways: readonly Way[]): Promise<number> {
+    const place = new SlowPlace({ ...slow, transports: ["websocket"] })
+    const { runtime, network } = place
+    await place.open()
+    let isOver = false
+    const say = async (): Promise<void> => {
+      while (!isOver) {
+        place.side("down").send("bulk", "x".repeat(MESSAGE_BYTES))
+        await new Promise<void>((resolve) => void runtime.after(TICK_MS, resolve))
+        await place.side("down").writable()
+      }
+    }
+    void say()
+    await runtime.pass(momentMs)
+    const { dials, wires, queuedBytes } = network
+    const loadedMs = Math.max(LINE_MS, carryMs(slow, queuedBytes.up + queuedBytes.down)) + slow.roundTripMs
+    for (const wire of wires) for (const way of ways) wire.silence(way)
+    const diedAt = runtime.now()
+    await runtime.passUntil(() => network.dials > dials, 60_000)
+    isOver = true
+    return runtime.now() - diedAt - NOTICED_MS - NOTICED_ROUND_TRIPS * loadedMs
+  }
+
+  it.each(networks)("shows that its link has died: $bytesPerSecond bytes/s, $roundTripMs ms", async (slow) => {
+    for (const ways of [["down"], ["up"], ["up", "down"]] as const) {
+      for (const momentMs of MOMENTS_MS) expect(await lateMs(slow, momentMs, ways)).toBeLessThanOrEqual(0)
+    }
+  })
 })
 
 describe("a network that becomes slower in the middle", () => {
