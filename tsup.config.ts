@@ -18,8 +18,16 @@ export default defineConfig({
   format: ["esm", "cjs"],
   // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
   dts: { entry: entries, compilerOptions: { ignoreDeprecations: "6.0" } },
-  // Left in the output as it stands: the application's own tools choose the platform, by their conditions.
-  external: ["#platform", /^node:/],
+  external: [/^node:/],
+  // The application's own tools choose the platform, by their conditions. In the output it has the name of an entry: some
+  // resolvers (Parcel's, Metro's before 0.82) know nothing of `imports`, and map an entry by the fields of old.
+  esbuildPlugins: [
+    {
+      name: "platform",
+      setup: (build) =>
+        build.onResolve({ filter: /^#platform$/ }, () => ({ path: "everwire/platform", external: true })),
+    },
+  ],
   // Deno and the edge runtimes know Node's modules only by their full names.
   removeNodeProtocol: false,
   // One copy of a class shared by two entries, per format.

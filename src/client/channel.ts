@@ -1,4 +1,4 @@
-import { platform as ownPlatform } from "#platform"
+import { platform as ownPlatform, store as ownStore } from "#platform"
 import { Clockwork } from "../kernel/clockwork.ts"
 import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
 import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
@@ -22,15 +22,7 @@ import type { Dialer, Platform } from "../transports/transport.ts"
 import type { Identity } from "./attempts.ts"
 import { Connector } from "./connector.ts"
 import { type Explanation, explainRungs, explainWhy } from "./explain.ts"
-import {
-  type ChannelOptions,
-  checkDialers,
-  checkUrl,
-  localStore,
-  type Reset,
-  type Status,
-  type StatusDetail,
-} from "./options.ts"
+import { type ChannelOptions, checkDialers, checkUrl, type Reset, type Status, type StatusDetail } from "./options.ts"
 import { watchPage } from "./page.ts"
 import { Standing } from "./standing.ts"
 
@@ -69,7 +61,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     this.#runtime = options.runtime ?? systemRuntime
     this.#options = options
     this.#dialers = checkDialers(dialers)
-    this.#standing = new Standing(options.store === undefined ? localStore() : options.store, target.origin)
+    this.#standing = new Standing(options.store === undefined ? ownStore() : options.store, target.origin)
     this.opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve
       this.#rejectOpened = reject
@@ -80,7 +72,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     this.#connector = new Connector(
       {
         runtime: this.#runtime,
-        url: target.href.replace(/\/+$/, ""),
+        url: target.href,
         dialers,
         standing: this.#standing,
         withCredentials: options.withCredentials ?? false,

@@ -14,7 +14,7 @@ export interface ChannelOptions {
   readonly onReset?: "report" | "resend"
   /** Whether cookies go along to another origin. Default `false`. */
   readonly withCredentials?: boolean
-  /** Where to remember which transports work here. Default `localStorage` where there is one; `null` remembers nothing. */
+  /** Where to remember which transports work here. Default `localStorage` of browsers and Deno; `null` remembers nothing. */
   readonly store?: Store | null
   /** Waits before better transports are tried again, in milliseconds. Default 3 s, 30 s, 2 min, then every 10 min. */
   readonly reprobeMs?: readonly number[]
@@ -46,21 +46,25 @@ export interface Reset {
   readonly messages: readonly { readonly name: string; readonly data: unknown }[]
 }
 
-/** Where the hub is. @throws EverwireError `misuse` */
-export function checkUrl(url: string | URL): URL {
+/** Where the hub is: its origin, and its URL without a trailing slash. @throws EverwireError `misuse` */
+export function checkUrl(url: string | URL): { origin: string; href: string } {
   const { location } = globalThis as { location?: { href: string } } // absent in Node
-  let target: URL | undefined
+  let href = ""
   try {
-    target = new URL(url, location?.href)
+    href = new URL(url, location?.href).href
   } catch {
     // refused below
   }
+  // Taken apart by hand: the URL of React Native has no setters, and some of its getters throw.
+  const [, scheme, host, path] = /^(?:http|ws)(s?:\/\/)([^/?#@]+)(?:\/+([^?#]*))?$/i.exec(href) ?? []
   // What stands in a URL is written to logs, so nothing that a hub is to know goes there: `auth` gives it.
-  if (target === undefined || !/^(http|ws)s?:\/\/[^/@]+\/[^?#]*$/.test(target.href))
-    throw new EverwireError("misuse", `a hub's URL is http or https without query, hash or user: "auth" tells more; given: ${url}`)
-  target.protocol = target.protocol.replace(/^ws/, "http")
-  if (target.pathname === "/") target.pathname = "/everwire"
-  return target
+  if (host === undefined)
+    throw new EverwireError(
+      "misuse",
+      `a hub's URL is http or https without query, hash or user: "auth" tells more; given: ${url}`,
+    )
+  const origin = `http${scheme}${host}`
+  return { origin, href: `${origin}/${path?.replace(/\/+$/, "") || "everwire"}` }
 }
 
 /** @throws EverwireError `misuse` without dialers, or with two of one name. */
@@ -69,13 +73,4 @@ export function checkDialers(dialers: readonly Dialer[]): readonly Dialer[] {
     throw new EverwireError("misuse", "transports are one or more, each once")
   }
   return dialers
-}
-
-/** The browser's own memory, where it may be used. */
-export function localStore(): Store | undefined {
-  try {
-    return (globalThis as { localStorage?: Store }).localStorage // absent in Node; throws where storage is forbidden
-  } catch {
-    return undefined
-  }
 }

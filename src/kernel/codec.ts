@@ -9,21 +9,36 @@ export type Packet = string | Uint8Array
  */
 export type Batch = string | Uint8Array
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const BYTES_FLAG = 0x8000_0000
+
+/** Made when first needed, for polyfills come after the import; undefined where the platform has none. */
+let encoder: TextEncoder | undefined
+let decoder: TextDecoder | undefined
 
 /** UTF-8 bytes of a string (WHATWG Encoding). */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text)
+  try {
+    encoder ??= new TextEncoder()
+    return encoder.encode(text)
+  } catch {
+    // Jest's jsdom and older React Natives have none. Half a surrogate pair is no character (WHATWG Encoding, section 8.1.1).
+    const binary = unescape(encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, "\ufffd")))
+    return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+  }
 }
 
 /** Text of UTF-8 bytes. @throws EverwireError `protocol-error` on what is not UTF-8. */
 export function text(bytes: Uint8Array): string {
   try {
+    decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
     return decoder.decode(bytes)
   } catch {
-    throw protocolError("bytes that are not UTF-8")
+    // As above, or a polyfill that cannot be `fatal`, or no UTF-8: that is no URI component either (ECMA-262, 19.2.6.5).
+    try {
+      return decodeURIComponent(escape(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")))
+    } catch {
+      throw protocolError("bytes that are not UTF-8")
+    }
   }
 }
 

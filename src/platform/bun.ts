@@ -9,3 +9,6 @@ export function platform(): Platform {
     openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream, // same interface
   }
 }
+
+/** There is no page to remember for. Node warns of its `localStorage` when that is only looked at. */
+export function store(): undefined {}

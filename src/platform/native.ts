@@ -11,3 +11,12 @@ export function platform(): Platform {
     }),
   }
 }
+
+/** Where a page remembers. */
+export function store(): Pick<Storage, "getItem" | "setItem"> | undefined {
+  try {
+    return globalThis.localStorage // absent in workers and React Native; throws where storage is forbidden
+  } catch {
+    return undefined
+  }
+}

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import { transferableAbortController } from "node:util"
 import { EventSource } from "eventsource"
 import { WebSocket } from "ws"
 import { explanations } from "../kernel/errors.ts"
@@ -14,8 +15,14 @@ export function platform(): Platform {
       const socket = new DialedSocket(url, protocols, options)
       return socket as unknown as ClientSocket // implements the named part of the interface
     },
-    openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream, // same
-    fetch: (url, init) => globalThis.fetch(url, init as RequestInit).catch(nameCause),
+    openStream(url, withCredentials) {
+      const stream = new EventSource(url, {
+        withCredentials,
+        fetch: (streamed, init) => fetch(streamed, { ...init, ...withOwnSignal(init.signal) }),
+      })
+      return stream as unknown as ClientStream // same
+    },
+    fetch: (url, init) => fetch(url, { ...init, ...withOwnSignal(init.signal) }).catch(nameCause),
   }
 }
 
@@ -59,4 +66,23 @@ function nameCause(error: unknown): never {
   const named = new Error(first.message, { cause: error })
   named.name = first.code ?? named.name
   throw named
+}
+
+/** There is no page to remember for. Node warns of its `localStorage` when that is only looked at. */
+export function store(): undefined {}
+
+let OwnSignal: unknown
+
+/**
+ * Node's `fetch` takes no signal but Node's own, and test runners put jsdom's AbortController in its place. `node:util` can
+ * still make Node's: that aborts when the other does.
+ */
+function withOwnSignal(signal: AbortSignal | null | undefined): { signal?: AbortSignal } {
+  if (!signal) return {}
+  OwnSignal ??= transferableAbortController().signal.constructor
+  if (signal.constructor === OwnSignal) return { signal }
+  const own = transferableAbortController()
+  if (signal.aborted) own.abort()
+  signal.addEventListener("abort", () => own.abort(), { once: true })
+  return { signal: own.signal }
 }

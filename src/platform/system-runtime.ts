@@ -1,7 +1,8 @@
+import { EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 
-/** An id has so many bytes: 144 bits. */
-export const ID_BYTES = 18
+/** An id has so many characters of 5 bits: 145 bits. */
+const ID_LENGTH = 29
 
 /** The system's clock, timers and chance. The only file that names them. */
 export const systemRuntime: Runtime = {
@@ -13,16 +14,18 @@ export const systemRuntime: Runtime = {
   },
   soon: (run) => queueMicrotask(run),
   random: () => Math.random(),
-  id: () => idOf(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
+  id() {
+    if (!globalThis.crypto?.getRandomValues) {
+      throw new EverwireError(
+        "misuse",
+        "there is no crypto.getRandomValues here, as keys need it: import react-native-get-random-values first",
+      )
+    }
+    return Array.from(crypto.getRandomValues(new Uint8Array(ID_LENGTH)), (byte) => (byte & 31).toString(32)).join("")
+  },
   report(error) {
     const { reportError } = globalThis as { reportError?: (error: unknown) => void } // HTML standard; Node has none
     if (reportError !== undefined) reportError(error)
     else console.error(error)
   },
-}
-
-/** Bytes in characters that may stand in a URL (RFC 4648, section 5). */
-export function idOf(bytes: Uint8Array): string {
-  // One replacement with a function: V8 makes a flat string of it, where others leave a chain that the id would hold.
-  return btoa(String.fromCharCode(...bytes)).replace(/[+/]/g, (sign) => (sign === "+" ? "-" : "_"))
 }

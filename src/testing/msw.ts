@@ -45,8 +45,8 @@ export function mswHandlers<HttpHandler, SocketHandler>(
   hub: Pick<Hub, "path" | "fetch" | "upgrade">,
   { http, ws }: Msw<HttpHandler, SocketHandler>,
 ): (HttpHandler | SocketHandler)[] {
-  const { href, origin, pathname } = checkUrl(url)
-  if (!pathname.endsWith(hub.path)) {
+  const { href, origin } = checkUrl(url)
+  if (!href.slice(origin.length).endsWith(hub.path)) {
     throw new EverwireError("misuse", `the hub lives at ${hub.path}, which this URL does not end in: ${href}`)
   }
   return [

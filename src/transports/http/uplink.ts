@@ -395,5 +395,5 @@ function bytesOf(packets: readonly Packet[]): number {
 /** Whether a browser asks the hub before it sends a header of ours (Fetch standard, "CORS-preflight fetch"). */
 function isPreflighted(url: string): boolean {
   const { location } = globalThis as { location?: { origin: string } } // absent in Node
-  return location !== undefined && new URL(url).origin !== location.origin
+  return location !== undefined && !url.startsWith(`${location.origin}/`)
 }
