@@ -3,6 +3,7 @@ import type { Closing } from "../kernel/errors.ts"
 import type { Welcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Dialer } from "../transports/transport.ts"
+import type { Slot } from "./slot.ts"
 
 /** What an attempt tells the connector. */
 export interface AttemptHost {
@@ -45,6 +46,10 @@ export class Attempt implements LinkSink {
   doubted = false
   /** Whether its link has ended or was let go. */
   over = false
+  /** Its right to hold a connection, where it was given one. */
+  slot: Slot | undefined
+  /** Stops the wait after which it is given up. */
+  cancelYield = (): void => {}
   readonly #host: AttemptHost
 
   constructor(host: AttemptHost, dialer: Dialer, rank: number, startedAt: number) {
@@ -54,6 +59,12 @@ export class Attempt implements LinkSink {
     this.startedAt = startedAt
     this.movedAt = startedAt
     this.proved = !dialer.streamed
+  }
+
+  end(): void {
+    this.over = true
+    this.slot?.leave()
+    this.cancelYield()
   }
 
   batch(batch: Batch): void {

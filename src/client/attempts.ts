@@ -99,7 +99,7 @@ export class Attempts {
 
   /** Its link has ended; what rode on it may have been heard. */
   end(attempt: Attempt, what: Incident["what"], why?: Closing): void {
-    attempt.over = true
+    attempt.end()
     this.#live.delete(attempt)
     this.note(attempt, what, why)
   }
@@ -107,14 +107,14 @@ export class Attempts {
   /** Its link is not needed. */
   letGo(attempt: Attempt, session: Session): void {
     session.rode(attempt.sent)
-    attempt.link.close(closing("superseded", "not needed"))
+    attempt.link.close(closing(attempt.doubted ? "silent" : "superseded", "not needed"))
     this.end(attempt, "let-go")
   }
 
   dropAll(why: Closing, session: Session): void {
     for (const attempt of this.#live) {
       attempt.link.close(why)
-      attempt.over = true
+      attempt.end()
       session.rode(attempt.sent)
       session.linkLost(attempt.link)
     }

@@ -222,7 +222,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     const rungs = explainRungs(this.#connector, this.#dialers, this.#standing, this.#platform(), this.#runtime.now())
     return {
       transport: this.transport,
-      why: explainWhy(rungs, this.#connector.lastClosing),
+      why: explainWhy(rungs, this.#connector),
       rungs,
       incidents: [...this.#connector.incidents],
       rttMs: this.rttMs,

@@ -10,8 +10,10 @@ import { isThenable } from "../kernel/thenable.ts"
 import type { Attempt, AttemptHost } from "./attempt.ts"
 import { Attempts, type DialHost, type Identity } from "./attempts.ts"
 import { backoffMs } from "./backoff.ts"
+import { Connections } from "./connections.ts"
 import type { Incident } from "./incident.ts"
 import { nextStartAt, planClimb } from "./ladder.ts"
+import type { SlotHost } from "./slot.ts"
 
 /** What the connector needs of the channel, and tells it. */
 export interface ConnectorHost extends DialHost {
@@ -28,6 +30,11 @@ export interface ConnectorHost extends DialHost {
   ended(why: Closing): void
   report(error: unknown): void
 }
+
+/** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
+const UNANSWERED_MS = 1_000
+/** A connection is held without the right to when nothing else was welcomed so long after its dial, in milliseconds. */
+const LAST_RESORT_MS = 4_000
 
 type State =
   | { readonly phase: "idle" }
@@ -58,7 +65,7 @@ type State =
  * Keeps a session linked. Connecting, reconnecting, falling back and climbing back are all the same climb: dial the rungs,
  * staggered; the first welcome carries the talk; a better rung that proves itself takes over; the rest are let go.
  */
-export class Connector implements AttemptHost {
+export class Connector implements AttemptHost, SlotHost {
   /** The session of this moment. */
   identity: Identity
   /** The attempt whose link carries the talk. */
@@ -68,6 +75,7 @@ export class Connector implements AttemptHost {
   readonly #host: ConnectorHost
   #state: State = { phase: "idle" }
   readonly #attempts: Attempts
+  readonly #connections: Connections
   /** Climbs in a row that led nowhere, for the back-off. */
   #failures = 0
   /** Background climbs since the current rung took over. */
@@ -83,11 +91,17 @@ export class Connector implements AttemptHost {
     this.#host = host
     this.identity = identity
     this.#attempts = new Attempts(host, this)
+    this.#connections = new Connections(host, this)
   }
 
   /** The current attempt, unless its link has not answered in time. */
   get #healthy(): Attempt | undefined {
     return this.current?.doubted ? undefined : this.current
+  }
+
+  /** Whether other tabs hold the connections that a stream or a long poll would need. */
+  get isCrowded(): boolean {
+    return this.#connections.isCrowded(this.#host.runtime.now())
   }
 
   /** The last things that happened, oldest first. */
@@ -132,6 +146,7 @@ export class Connector implements AttemptHost {
     const healthy = this.#healthy
     if (healthy === undefined) return
     healthy.doubted = true
+    this.#yieldAfter(healthy, 0)
     this.#attempts.note(healthy, "doubted")
     this.#ask()
   }
@@ -141,6 +156,7 @@ export class Connector implements AttemptHost {
     const { current } = this
     if (!current?.doubted) return
     current.doubted = false
+    current.cancelYield()
     this.#trust(current)
     this.#advance()
   }
@@ -281,11 +297,21 @@ export class Connector implements AttemptHost {
     if (rank !== undefined) {
       // What was welcomed and is not proved yet has as long for that as its welcome took.
       const provesAt = healthy === undefined ? 0 : 2 * healthy.welcomedAt - healthy.startedAt
-      const startAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
+      let startAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
+      if (now >= startAt && this.#holds(rank)) startAt = this.#connections.freeAt(now)
+      if (startAt === Number.POSITIVE_INFINITY) {
+        // What holds nothing goes first. While something works, nothing else goes.
+        if (healthy) state.plan = state.plan.filter((other) => !this.#holds(other))
+        else state.plan.sort((one, other) => Number(this.#holds(one)) - Number(this.#holds(other)))
+        if (state.plan[0] !== rank) return this.#advance()
+        startAt = this.#lastResortAt()
+      }
       if (now >= startAt) {
         state.plan.shift()
         state.started++
+        if (state.last?.over === false) state.last.slot?.call()
         state.last = this.#dial(rank, state.auth)
+        if (this.#holds(rank)) this.#connections.give(state.last)
         return this.#advance()
       }
       nextAt = Math.min(nextAt, startAt)
@@ -312,6 +338,45 @@ export class Connector implements AttemptHost {
       }
     }
     this.#alarm(nextAt - now, () => this.#advance())
+  }
+
+  #holds(rank: number): boolean {
+    return this.#host.dialers[rank]?.holds === true
+  }
+
+  /** When a connection is held although none is free: when nothing else is being dialed, or has not answered for long. */
+  #lastResortAt(): number {
+    let at = 0
+    for (const attempt of this.#attempts) {
+      if (attempt !== this.current && attempt.link.exchanges) at = attempt.startedAt + LAST_RESORT_MS
+    }
+    return at
+  }
+
+  slotTaken(): void {
+    const { phase } = this.#state
+    if (phase === "climbing") this.#advance()
+    else if (phase === "settled") this.#ask()
+  }
+
+  slotCalled(): void {
+    this.identity.session.probe()
+  }
+
+  /** Nothing is answered beside a link that holds a connection: that may be the one that everything waits for. */
+  #yieldAfter(attempt: Attempt, leastMs: number): void {
+    this.#connections.yieldAfter(attempt, leastMs, this.identity.session.rttMs, () => {
+      if (attempt !== this.current) return
+      const why = closing("silent", "nothing was answered while it held a connection")
+      this.#connections.yielded(attempt)
+      this.#letGoHeld(attempt)
+      attempt.link.close(why)
+      this.closed(attempt, why)
+    })
+  }
+
+  #letGoHeld(but: Attempt): void {
+    for (const other of this.#attempts) if (other !== but && other.dialer.holds) this.#letGo(other)
   }
 
   /**
@@ -343,7 +408,10 @@ export class Connector implements AttemptHost {
     const healthy = this.#healthy
     const { proved, rank, turn } = attempt
     const flaps = this.#host.standing.flaps(attempt.dialer.name)
-    if (!turn || !proved) attempt.link.send("p0")
+    if (!turn || !proved) {
+      attempt.link.send("p0")
+      this.#yieldAfter(attempt, UNANSWERED_MS)
+    }
     const isBetter = healthy?.proved === proved ? rank < healthy.rank : proved
     if (!healthy || (turn && !flaps && isBetter)) return this.#adopt(attempt, rest)
     // Dialed while something works, it has to answer. One whose hello takes may bring the talk already: it is dialed again.
@@ -356,6 +424,7 @@ export class Connector implements AttemptHost {
     const first = !attempt.proved
     attempt.proved = true
     attempt.heardAt = this.#host.runtime.now()
+    if (!attempt.doubted) attempt.cancelYield()
     if (first) this.#attempts.note(attempt, "proved")
     this.identity.session.hear(attempt.link, packets)
     if (attempt.over) return
@@ -403,6 +472,9 @@ export class Connector implements AttemptHost {
     this.#failures = 0
     if (before?.rank !== attempt.rank) this.#reprobes = 0
     this.#attempts.note(attempt, "took-over")
+    const yielded = this.#connections.judge(attempt)
+    if (yielded === true) this.#letGoHeld(attempt)
+    else if (yielded) this.#judge(yielded)
     const { speakMs, patienceMs, maxPayloadBytes } = welcome
     session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
@@ -451,6 +523,8 @@ export class Connector implements AttemptHost {
     if (current.turn !== this.#attempts.turn) this.#take(current)
     if (this.#state.phase === "climbing") this.#condemn(this.#state.failed)
     this.#enter({ phase: "settled" })
+    const isWanted = this.#host.dialers.some((dialer, rank) => dialer.holds && rank < current.rank)
+    this.#connections.settled(isWanted)
     if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())
   }
 
@@ -482,7 +556,8 @@ export class Connector implements AttemptHost {
     if (why.code === "network") {
       standing.diedIdle(runtime.now() - session.idleSince, defaults.SPEAK_FLOOR_MS)
     }
-    if (why.code !== "superseded" && why.code !== "hub-closing") this.#judge(attempt)
+    const isInnocent = why.code === "superseded" || why.code === "hub-closing" || this.#connections.wasYielded(attempt)
+    if (!isInnocent) this.#judge(attempt)
     session.linkLost(attempt.link)
     this.current = undefined
     for (const other of this.#attempts) if (other.heardAt) return this.#adopt(other)
@@ -518,6 +593,7 @@ export class Connector implements AttemptHost {
 
   #enter(state: State): void {
     this.#cancelAlarm()
+    if (state.phase === "waiting" || state.phase === "closed") this.#connections.leave()
     this.#state = state
   }
 

@@ -1,4 +1,3 @@
-import type { Closing } from "../kernel/errors.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import type { Connector } from "./connector.ts"
 import type { Incident } from "./incident.ts"
@@ -9,9 +8,9 @@ export interface RungReport {
   readonly transport: string
   /**
    * `in-use`; `unsupported` (the platform lacks it); `broken` (failed here while another worked, believed until
-   * `brokenUntil`); `failed` (the last try did not work); `fine` (the last try worked); `untried` (or not known yet).
+   * `brokenUntil`); `crowded` (it waits for one of the few connections of the browser, which other tabs hold); `failed` (the last try did not work); `fine` (the last try worked); `untried` (or not known yet).
    */
-  readonly standing: "in-use" | "unsupported" | "broken" | "failed" | "fine" | "untried"
+  readonly standing: "in-use" | "unsupported" | "broken" | "crowded" | "failed" | "fine" | "untried"
   /** Milliseconds since the epoch. */
   readonly brokenUntil?: number
   /** Links in a row that died within two seconds. */
@@ -63,6 +62,7 @@ export function explainRungs(
     if (connector.current?.dialer === dialer) return { ...report, standing: "in-use" }
     if (!dialer.supported(platform)) return { ...report, standing: "unsupported" }
     if (brokenUntil > 0) return { ...report, standing: "broken", brokenUntil }
+    if (dialer.holds && connector.isCrowded) return { ...report, standing: "crowded" }
     // Being dialed, or let go, tells nothing about whether it works.
     const telling = connector.incidents.findLast(({ transport, what }) => transport === name && what in WORKED)
     if (telling === undefined) return { ...report, standing: "untried" }
@@ -70,15 +70,26 @@ export function explainRungs(
   })
 }
 
-/** Why this transport and not a better one. */
-export function explainWhy(rungs: readonly RungReport[], lastClosing: Closing): string {
+/** Why this transport and not a better one, or why none: the reasons of the rungs, the best first. */
+export function explainWhy(rungs: readonly RungReport[], { incidents, lastClosing }: Connector): string {
+  const reasonOf = (transport: string): string | undefined =>
+    incidents.findLast((incident) => incident.transport === transport && incident.closing)?.closing?.reason
   const inUse = rungs.findIndex(({ standing }) => standing === "in-use")
   const current = rungs[inUse]
-  if (current === undefined) return `nothing is connected: ${lastClosing.reason}`
-  const better = rungs.slice(0, inUse).map(({ transport, standing, strikes, last }) => {
+  if (current === undefined) {
+    // What refuses everybody, like an `auth()` that throws, is no rung's.
+    const isOfRung = incidents.some((incident) => incident.closing === lastClosing)
+    const reasons = rungs.flatMap(({ transport }) => {
+      const reason = isOfRung && reasonOf(transport)
+      return reason ? [`${transport}: ${reason}`] : []
+    })
+    return `nothing is connected: ${reasons.join("; ") || lastClosing.reason}`
+  }
+  const better = rungs.slice(0, inUse).map(({ transport, standing, strikes }) => {
+    if (standing === "crowded") return `${transport} waits for one of the connections that other tabs hold`
     if (strikes > 0 && standing !== "fine") return `${transport} died young ${strikes} times`
-    const reason = last?.closing === undefined ? "" : ` (${last.closing.reason})`
-    return `${transport} is ${standing}${reason}`
+    const reason = reasonOf(transport)
+    return `${transport} is ${standing}${reason ? ` (${reason})` : ""}`
   })
   return better.length === 0 ? `${current.transport} is the preferred transport and works` : better.join("; ")
 }

@@ -30,6 +30,11 @@ export interface Dialer {
    * Such a link carries traffic when welcomed, but the rungs below it are only let go once it has answered a probe.
    */
   readonly streamed?: boolean
+  /**
+   * Whether a link keeps a connection of HTTP for as long as it lives. Browsers open six to a host over HTTP/1.1, for all tabs
+   * together. The tabs of an origin share four of them; without one, such a transport comes last in the ladder.
+   */
+  readonly holds?: boolean
   /** Whether this platform has what the transport needs. */
   supported(platform: Platform): boolean
   /**

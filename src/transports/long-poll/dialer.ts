@@ -8,6 +8,7 @@ import type { Dialer } from "../transport.ts"
  */
 export const longPoll: Dialer = {
   name: "long-poll",
+  holds: true,
   supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
   dial(target, sink) {
     return new Uplink("long-poll", target, sink, (): Down => {

@@ -11,6 +11,7 @@ import { fromBase64 } from "./base64.ts"
 export const sse: Dialer = {
   name: "sse",
   streamed: true,
+  holds: true,
   supported: (platform) => platform.openStream !== undefined && (platform.fetch ?? globalThis.fetch) !== undefined,
   dial(target, sink) {
     return new Uplink("sse", target, sink, (uplink): Down => {

@@ -1,0 +1,85 @@
+/**
+ * Browsers open six connections to a host over HTTP/1.1, for all tabs together. So many of them may be held by streams and
+ * polls; the others are for what is answered at once.
+ */
+const HELD_CONNECTIONS = 4
+
+/** What this needs of a browser. Each part is missing somewhere. */
+interface Browser {
+  readonly location?: unknown
+  readonly navigator?: { readonly locks?: LockManager }
+  readonly performance?: { getEntries?(): { readonly name: string; readonly nextHopProtocol?: string }[] }
+  readonly BroadcastChannel?: typeof BroadcastChannel
+}
+
+/** What a slot tells. */
+export interface SlotHost {
+  /** It was not there at once, and is now. */
+  slotTaken(): void
+  /** Another tab gets no answer: what is held here may be what it waits for. */
+  slotCalled(): void
+}
+
+/** Whether connections to this hub are few. Over HTTP/2 and HTTP/3 one carries everything, and only browsers count. */
+export function areFew(url: string): boolean {
+  const { location, performance } = globalThis as Browser
+  const { origin } = new URL(url)
+  const isOne = performance
+    ?.getEntries?.()
+    .some((e) => e.name.startsWith(origin) && /^h[23]/.test(`${e.nextHopProtocol}`))
+  return location !== undefined && !isOne
+}
+
+/**
+ * The right to hold one connection to a hub, or the wait for it. The tabs of an origin share it out by Web Locks: there is
+ * a lock for each connection, and whichever is free first is taken. A tab that is closed or crashes gives its own back.
+ * Where there are no locks, as on a page without TLS, it is there at once, and tabs that get no answer call the others.
+ */
+export class Slot {
+  isTaken = false
+  readonly askedAt: number
+  readonly #asking = new AbortController()
+  #tabs: BroadcastChannel | undefined
+  #release = (): void => {}
+
+  constructor(url: string, now: number, host: SlotHost) {
+    this.askedAt = now
+    const { navigator, BroadcastChannel } = globalThis as Browser
+    const isFew = areFew(url)
+    const name = `everwire:${new URL(url).origin}`
+    if (!isFew || navigator?.locks === undefined) {
+      this.isTaken = true
+      if (!isFew || BroadcastChannel === undefined) return
+      this.#tabs = new BroadcastChannel(name)
+      this.#tabs.onmessage = () => host.slotCalled()
+      return
+    }
+    const left = new Promise<void>((resolve) => {
+      this.#release = resolve
+    })
+    const { signal } = this.#asking
+    const take = (): Promise<void> | undefined => {
+      // The lock is kept until the promise is settled; a second one is given back at once.
+      if (this.isTaken || signal.aborted) return undefined
+      this.isTaken = true
+      host.slotTaken()
+      return left
+    }
+    for (let lock = 0; lock < HELD_CONNECTIONS; lock++) {
+      // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
+      navigator.locks.request(`${name}:${lock}`, { signal }, take).catch(take)
+    }
+  }
+
+  /** Tells the other tabs that nothing is answered here. */
+  call(): void {
+    this.#tabs?.postMessage(0)
+  }
+
+  /** Gives it back, or waits no longer. */
+  leave(): void {
+    this.#asking.abort()
+    this.#release()
+    this.#tabs?.close()
+  }
+}

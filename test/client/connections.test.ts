@@ -1,0 +1,246 @@
+import { type Channel, createChannel, type Dialer, type Link } from "everwire"
+import { createHub } from "everwire/server"
+import { createNetwork, createVirtualRuntime, type Network, type VirtualRuntime } from "everwire/testing"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+
+const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
+const HOLDING = ["sse", "long-poll"]
+
+/** Web Locks, as far as they are used: exclusive ones, granted in the order in which they were asked for. */
+class Locks {
+  readonly #queues = new Map<string, (() => void)[]>()
+
+  get held(): number {
+    return [...this.#queues.values()].filter((queue) => queue.length > 0).length
+  }
+
+  async request(
+    name: string,
+    { signal }: { signal: AbortSignal },
+    run: () => Promise<void> | undefined,
+  ): Promise<void> {
+    const queue = this.#queues.get(name) ?? []
+    this.#queues.set(name, queue)
+    await new Promise<void>((resolve, reject) => {
+      queue.push(resolve)
+      signal.addEventListener("abort", () => {
+        if (queue.indexOf(resolve) > 0) queue.splice(queue.indexOf(resolve), 1)
+        reject(new DOMException("", "AbortError"))
+      })
+      if (queue.length === 1) resolve()
+    })
+    await run()
+    queue.shift()
+    queue[0]?.()
+  }
+}
+
+/** What a page of a browser sees; over HTTP/1.1 where not said otherwise. */
+function openBrowser(locks: unknown, nextHopProtocol = "http/1.1"): void {
+  vi.stubGlobal("location", { href: "http://hub/page", origin: "http://hub" })
+  vi.stubGlobal("navigator", { locks })
+  vi.stubGlobal("performance", { getEntries: () => [{ name: "http://hub/page", nextHopProtocol }] })
+  vi.stubGlobal("BroadcastChannel", undefined)
+}
+
+interface Place {
+  readonly runtime: VirtualRuntime
+  readonly network: Network
+  open(dress?: (dialer: Dialer) => Dialer, path?: string): Channel
+}
+
+function start(): Place {
+  const runtime = createVirtualRuntime()
+  const network = createNetwork({ runtime, latencyMs: 10 })
+  const hub = createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
+  hub.handle("echo", (data) => data)
+  const open: Place["open"] = (dress = (dialer) => dialer, path = "") =>
+    createChannel(`http://hub${path}`, {
+      store: null,
+      runtime,
+      transports: LADDER.map((name) => {
+        const dialer = { ...network.dialer(name), holds: HOLDING.includes(name) }
+        return dress(dialer)
+      }),
+    })
+  return { runtime, network, open }
+}
+
+const transportsOf = (channels: Channel[]): (string | undefined)[] => channels.map(({ transport }) => transport).sort()
+const times = (count: number, name: string): string[] => Array(count).fill(name)
+
+afterEach(() => vi.unstubAllGlobals())
+
+describe("tabs of one origin, where a WebSocket is refused", () => {
+  let locks: Locks
+  beforeEach(() => {
+    locks = new Locks()
+    openBrowser(locks)
+  })
+
+  it("hold four connections together, and the others poll without holding one", async () => {
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    // Whatever the path: the connections are those of the host.
+    const channels = Array.from({ length: 8 }, (_, n) => open(undefined, `/${n % 2}`))
+    await runtime.pass(1_000)
+    expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
+    await runtime.pass(700_000)
+    expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
+    const polling = channels.find(({ transport }) => transport === "short-poll")?.explain()
+    expect(polling?.rungs[1]).toMatchObject({ transport: "sse", standing: "crowded" })
+    expect(polling?.why).toContain("sse waits for one of the connections that other tabs hold")
+  })
+
+  it("take over what another gives back when it is closed, at once", async () => {
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    const channels = Array.from({ length: 7 }, () => open())
+    await runtime.pass(60_000)
+    for (const channel of channels.filter(({ transport }) => transport === "sse").slice(0, 2)) await channel.close()
+    await runtime.pass(1_000)
+    expect(transportsOf(channels.filter(({ status }) => status === "open"))).toEqual(["short-poll", ...times(4, "sse")])
+  })
+
+  it("hold nothing, and wait for nothing, while the WebSocket works", async () => {
+    const { runtime, open } = start()
+    const channels = Array.from({ length: 6 }, () => open())
+    await runtime.pass(10_000)
+    expect(transportsOf(channels)).toEqual(times(6, "websocket"))
+    expect(locks.held).toBe(0)
+  })
+
+  it("give everything back when they have closed", async () => {
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    const channels = Array.from({ length: 6 }, () => open())
+    await runtime.pass(1_000)
+    expect(locks.held).toBe(4)
+    for (const channel of channels) await channel.close()
+    await runtime.pass(1)
+    expect(locks.held).toBe(0)
+  })
+
+  it("hold a connection all the same where nothing else works", async () => {
+    const { runtime, network, open } = start()
+    for (const name of ["websocket", "short-poll"]) network.block(name)
+    const channels = Array.from({ length: 5 }, () => open())
+    await runtime.pass(2_000)
+    expect(transportsOf(channels)).toEqual(times(5, "sse"))
+  })
+})
+
+describe("nobody counts connections", () => {
+  it.each<[string, () => void]>([
+    ["over HTTP/2, where one carries everything", () => openBrowser(new Locks(), "h2")],
+    ["outside of browsers", () => vi.stubGlobal("navigator", { locks: new Locks() })],
+    ["without Web Locks", () => openBrowser(undefined)],
+    ["where Web Locks are forbidden", () => openBrowser({ request: () => Promise.reject(new Error("no")) })],
+  ])("%s", async (_, prepare) => {
+    prepare()
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    const channels = Array.from({ length: 6 }, () => open())
+    await runtime.pass(5_000)
+    expect(transportsOf(channels)).toEqual(times(6, "sse"))
+  })
+})
+
+/** A browser's connections: what is sent waits while all of them are held by links that were welcomed. */
+class Pool {
+  readonly #size: number
+  readonly #held = new Set<Link>()
+  readonly #waiting = new Map<Link, (() => void)[]>()
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  readonly dress = (dialer: Dialer): Dialer => ({
+    ...dialer,
+    dial: (target, sink) => {
+      const link = dialer.dial(target, {
+        ...sink,
+        batch: (batch) => {
+          if (dialer.holds) this.#held.add(link)
+          sink.batch(batch)
+        },
+        closed: (why) => {
+          this.#free(link)
+          sink.closed(why)
+        },
+        writable: () => sink.writable(),
+      })
+      const send = link.send.bind(link)
+      const close = link.close.bind(link)
+      link.send = (batch) => {
+        if (dialer.name === "websocket" || this.#held.size < this.#size) send(batch)
+        else this.#waiting.set(link, [...(this.#waiting.get(link) ?? []), () => send(batch)])
+      }
+      link.close = (why) => {
+        close(why)
+        this.#free(link)
+      }
+      return link
+    },
+  })
+
+  #free(link: Link): void {
+    this.#waiting.delete(link)
+    if (!this.#held.delete(link) || this.#held.size >= this.#size) return
+    const waiting = [...this.#waiting.values()].flat()
+    this.#waiting.clear()
+    for (const send of waiting) send()
+  }
+}
+
+describe("without Web Locks, where all connections are held", () => {
+  it("a link that is not answered lets go of its own, and everybody talks within five seconds", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    const { dress } = new Pool(6)
+    const channels = Array.from({ length: 8 }, () => open(dress))
+    await runtime.pass(1_000)
+    const asked = runtime.now()
+    const answers = channels.map(async (channel) => {
+      await channel.request("echo", 1, { timeoutMs: 60_000 })
+      return runtime.now() - asked
+    })
+    await runtime.pass(60_000)
+    expect(Math.max(...(await Promise.all(answers)))).toBeLessThan(5_000)
+    expect(transportsOf(channels)).toContain("short-poll")
+  })
+
+  it("it is not held again for ten minutes", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    const channel = open(new Pool(1).dress)
+    await runtime.pass(1_000)
+    expect(channel.transport).toBe("sse")
+    const answer = channel.request("echo", 1)
+    await runtime.pass(5_000)
+    expect([await answer, channel.transport]).toEqual([1, "short-poll"])
+    const transports = new Set<string | undefined>()
+    channel.onStatus(() => transports.add(channel.transport))
+    await runtime.pass(590_000)
+    expect([channel.transport, ...transports]).toEqual(["short-poll"])
+    expect(channel.explain().rungs[1]).toMatchObject({ transport: "sse", standing: "crowded" })
+  })
+
+  it("a wire that is dead is no reason to poll: what held is dialed again", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    network.block("websocket")
+    const channel = open()
+    await runtime.pass(1_000)
+    network.freeze()
+    const answer = channel.request("echo", 1, { timeoutMs: 60_000 })
+    await runtime.pass(9_000)
+    expect(channel.status).toBe("reconnecting")
+    network.thaw()
+    await runtime.pass(1_000)
+    expect([await answer, channel.transport]).toEqual([1, "sse"])
+  })
+})
