@@ -459,7 +459,7 @@ export const faults = [
   {
     id: "who waits for room is not told of it",
     file: "src/server/entry.ts",
-    find: "if (this.#waiting !== undefined && this.session.hasRoom) this.#settleWaiting((waiting) => waiting.resolve())",
-    plant: "",
+    find: "if (one.isDone()) one.resolve()",
+    plant: ";",
   },
 ]

@@ -1,5 +1,6 @@
 import * as defaults from "../kernel/defaults.ts"
-import { type Closing, closing } from "../kernel/errors.ts"
+import { type Closing, closing, wordsOf } from "../kernel/errors.ts"
+import { guardLink } from "../kernel/guard-link.ts"
 import { writeHello } from "../kernel/handshake.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Session } from "../kernel/session.ts"
@@ -24,6 +25,7 @@ export interface DialHost {
   readonly standing: Standing
   readonly withCredentials: boolean
   platform(): Platform
+  report(error: unknown): void
 }
 
 /** How many incidents are kept for `explain()`. */
@@ -64,17 +66,34 @@ export class Attempts {
     const attempt = new Attempt(this.#sinks, dialer, rank, runtime.now())
     this.#live.add(attempt)
     this.note(attempt, "dialed")
-    attempt.link = dialer.dial(
-      {
-        url,
-        runtime,
-        platform: this.#host.platform(),
-        withCredentials,
-        holdMs: standing.holdMs ?? defaults.HOLD_MS,
-        learnHold: (holdMs) => standing.learnHold(holdMs),
-      },
-      attempt,
-    )
+    // The dialer, its link and the platform may be the application's own. What they throw is a wire that broke.
+    let isBroken = false
+    const broke = (error: unknown): void => {
+      if (isBroken) return
+      isBroken = true
+      this.#host.report(error)
+      runtime.soon(() => {
+        const why = closing("network", wordsOf(error))
+        attempt.link.close(why)
+        attempt.closed(why)
+      })
+    }
+    try {
+      const link = dialer.dial(
+        {
+          url,
+          runtime,
+          platform: this.#host.platform(),
+          withCredentials,
+          holdMs: standing.holdMs ?? defaults.HOLD_MS,
+          learnHold: (holdMs) => standing.learnHold(holdMs),
+        },
+        attempt,
+      )
+      attempt.link = guardLink(link, broke)
+    } catch (error) {
+      broke(error)
+    }
     // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
     const riding = takes && this.hub !== "" ? session.ride() : { packets: [], sent: 0 }
     attempt.sent = riding.sent

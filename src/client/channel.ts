@@ -1,4 +1,5 @@
 import { platform as ownPlatform, store as ownStore } from "#platform"
+import { callSafely } from "../kernel/call-safely.ts"
 import { Clockwork } from "../kernel/clockwork.ts"
 import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
 import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
@@ -53,6 +54,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
   #dispatch: Dispatch<Channel<C>>
   /** Calls to make whenever the hub acknowledged more, or the session ended; those that answer `true` are done. */
   #waiters: ((why?: Closing) => boolean)[] = []
+  /** What comes before the end of the tick in which `opened` resolved, whose awaiters may set handlers first. */
+  #held: (() => void)[] | undefined = []
   #resolveOpened: () => void = () => {}
   #rejectOpened: (error: EverwireError) => void = () => {}
 
@@ -79,11 +82,13 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
         reprobeMs: options.reprobeMs ?? REPROBE_MS,
         platform: () => this.#platform(),
         auth: () => options.auth?.(),
+        authTimeoutMs: options.authTimeoutMs ?? 10_000,
         linked: (welcome, transport) => {
           this.#peer = welcome.peer
           this.#maxPayloadBytes = welcome.maxPayloadBytes
           this.#enter("open", { transport })
           this.#resolveOpened()
+          if (this.#held) this.#runtime.after(0, () => this.#release())
         },
         unlinked: (why, retryInMs) =>
           this.#enter(this.#peer === undefined ? "connecting" : "reconnecting", { closing: why, retryInMs }),
@@ -130,8 +135,9 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
    * outbox cannot hold it: then it was not taken.
    */
   send<N extends NameOf<C["up"]>>(name: N, data?: C["up"][N]): boolean {
-    this.#checkOpen()
-    this.#session.say(encodeMessage(name, data, this.#maxPayloadBytes))
+    const packet = encodeMessage(name, data, this.#maxPayloadBytes)
+    this.#checkOpen() // afterwards, because a getter of the data may close the channel
+    this.#session.say(packet)
     return this.#session.hasRoom
   }
 
@@ -146,7 +152,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     return (await this.#dispatch.request(name, data, options)) as ReplyOf<C["requests"][N]>
   }
 
-  /** Hears messages of this name. */
+  /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C["down"]>>(name: N, handler: (data: C["down"][N]) => void): Unsubscribe {
     return this.#handlers.on(name, handler as MessageHandler<Channel<C>>) // the contract is the application's word
   }
@@ -159,10 +165,16 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     return this.#handlers.handle(name, handler as RequestHandler<Channel<C>>) // the contract is the application's word
   }
 
-  /** Messages of this name as they come, until the channel closes or the loop is left. */
-  async *messages<N extends NameOf<C["down"]>>(name: N): AsyncGenerator<C["down"][N], void, void> {
+  /**
+   * Messages of this name from now on, until the channel closes or the loop is left. What comes while the loop is busy, or
+   * before it begins, waits for it in memory.
+   *
+   * @example for await (const line of channel.messages("chat")) show(line)
+   */
+  messages<N extends NameOf<C["down"]>>(name: N): AsyncGenerator<C["down"][N], void, void> {
     const queue: C["down"][N][] = []
     let wake = (): void => {}
+    let isLeft = false
     const offs = [
       this.on(name, (data) => {
         queue.push(data)
@@ -170,17 +182,34 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       }),
       this.onStatus(() => wake()),
     ]
-    try {
-      for (;;) {
-        while (queue.length > 0) yield queue.shift() as C["down"][N] // not empty
-        if (this.#status === "closed") return
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-    } finally {
+    const leave = (): void => {
+      isLeft = true
+      queue.length = 0
       for (const off of offs) off()
+      wake()
     }
+    const isClosed = (): boolean => this.#status === "closed"
+    async function* iterate(): AsyncGenerator<C["down"][N], void, void> {
+      try {
+        for (;;) {
+          while (queue.length > 0) yield queue.shift() as C["down"][N] // not empty
+          if (isLeft || isClosed()) return
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      } finally {
+        leave()
+      }
+    }
+    const loop = iterate()
+    const end = loop.return.bind(loop)
+    // A generator that waits, or has not begun, would not hear of it before its next message.
+    loop.return = (value) => {
+      leave()
+      return end(value)
+    }
+    return loop
   }
 
   /** Calls back on every change of status or transport. */
@@ -203,11 +232,14 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     return this.#when(() => this.#session.hasRoom)
   }
 
-  /** Resolves when the hub has acknowledged everything said so far. Rejects when the session ends first. */
+  /**
+   * Resolves when the hub has acknowledged everything said so far, which it is asked to do at once: otherwise it
+   * acknowledges after 250 ms, 256 messages or 64 KiB. Rejects when the session ends first.
+   */
   flush(): Promise<void> {
     const session = this.#session
     const { said } = session
-    if (session.acked < said) session.probe()
+    if (session.acked < said) session.ask()
     return this.#when(() => session.acked >= said)
   }
 
@@ -264,7 +296,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       createAbort: () => new AbortController(),
     })
     const host: SessionHost = {
-      deliver: (packet) => dispatch.deliver(packet),
+      deliver: (packet) =>
+        this.#held ? void this.#held.push(() => dispatch.deliver(packet)) : dispatch.deliver(packet),
       control: (link, packet) => this.#connector.control(link, packet),
       doubted: () => this.#connector.doubted(),
       silent: () => {}, // a prober doubts, it never hangs up
@@ -289,7 +322,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    const again = this.#options.onReset === "resend" ? unacknowledged : unacknowledged.slice(certain)
+    const again = this.#options.resend ? unacknowledged : unacknowledged.slice(certain)
     for (const packet of again) if (readMessage(packet) !== undefined) identity.session.say(packet)
     // Told when the new session is in place: what is said from inside goes there.
     this.#runtime.soon(() => {
@@ -301,7 +334,16 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     return identity
   }
 
+  #release(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const deliver of held ?? []) {
+      if (this.#status !== "closed") callSafely(deliver, (error) => this.#failed(error, "connection"))
+    }
+  }
+
   #end(why: Closing): void {
+    this.#release()
     if (this.#status === "closed") return
     this.#stopWatching()
     this.#session.end()
@@ -347,21 +389,23 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     return this.#listeners.on(event, listener as MessageHandler<unknown>) // #emit gives it what ChannelEvents says
   }
 
-  /** Whether anybody listened. */
+  /** Whether anybody listened. One listener that fails keeps no other from being called. */
   #emit<E extends keyof ChannelEvents>(event: E, first: ChannelEvents[E][0], second?: ChannelEvents[E][1]): boolean {
+    const failed = (error: unknown): void => (event === "error" ? this.#report(error) : this.#failed(error, "listener"))
     const listeners = this.#listeners.messages(event)
-    for (const listener of listeners) {
-      try {
-        listener(first, second)
-      } catch (error) {
-        if (event === "error") this.#runtime.report(error)
-        else this.#failed(error, "listener")
-      }
-    }
+    for (const { handler } of listeners) callSafely(() => handler?.(first, second), failed)
     return listeners.length > 0
   }
 
   #failed(error: unknown, stage: Stage | "connection"): void {
-    if (!this.#emit("error", error, stage)) this.#runtime.report(error)
+    if (!this.#emit("error", error, stage)) this.#report(error)
+  }
+
+  /** The last resort. Where that fails too, nobody is left to tell. */
+  #report(error: unknown): void {
+    callSafely(
+      () => this.#runtime.report(error),
+      () => {},
+    )
   }
 }

@@ -1,12 +1,12 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import { type Batch, decodeBatch, type Packet } from "../kernel/codec.ts"
 import * as defaults from "../kernel/defaults.ts"
-import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
+import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../kernel/errors.ts"
 import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
 import { encodePayload } from "../kernel/payload.ts"
 import type { Heard } from "../kernel/session.ts"
-import { isThenable } from "../kernel/thenable.ts"
 import type { Attempt, AttemptHost } from "./attempt.ts"
 import { Attempts, type DialHost, type Identity } from "./attempts.ts"
 import { backoffMs } from "./backoff.ts"
@@ -18,8 +18,9 @@ import type { SlotHost } from "./slot.ts"
 /** What the connector needs of the channel, and tells it. */
 export interface ConnectorHost extends DialHost {
   readonly reprobeMs: readonly number[]
-  /** The credentials for the next hellos. */
-  auth(): unknown
+  /** The credentials for the next hellos, or a promise of them, which has so long. */
+  readonly auth: () => unknown
+  readonly authTimeoutMs: number
   /** A link carries the talk: the first, or another. */
   linked(welcome: Welcome, transport: string): void
   /** No link does; the next climb begins in so many milliseconds. */
@@ -28,7 +29,6 @@ export interface ConnectorHost extends DialHost {
   reset(why: Closing): Identity
   /** Nothing will help: the channel is over. */
   ended(why: Closing): void
-  report(error: unknown): void
 }
 
 /** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
@@ -39,7 +39,7 @@ const LAST_RESORT_MS = 4_000
 type State =
   | { readonly phase: "idle" }
   /** Credentials are on their way. */
-  | { readonly phase: "asking" }
+  | { readonly phase: "asking"; readonly since: number }
   /** A race of rungs. It ends when one link is trusted and no other is on its way, or when all have failed. */
   | {
       readonly phase: "climbing"
@@ -58,7 +58,7 @@ type State =
     }
   /** One link carries everything; better rungs, if there are any, are tried again later. */
   | { readonly phase: "settled" }
-  | { readonly phase: "waiting" }
+  | { readonly phase: "waiting"; readonly since: number }
   | { readonly phase: "closed" }
 
 /**
@@ -104,6 +104,10 @@ export class Connector implements AttemptHost, SlotHost {
     return this.#connections.isCrowded(this.#host.runtime.now())
   }
 
+  get #isClosed(): boolean {
+    return this.#state.phase === "closed"
+  }
+
   /** The last things that happened, oldest first. */
   get incidents(): readonly Incident[] {
     return this.#attempts.incidents
@@ -122,11 +126,15 @@ export class Connector implements AttemptHost, SlotHost {
 
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
   nudge(forgive: boolean): void {
-    const { phase } = this.#state
+    const state = this.#state
+    const { phase } = state
     if (forgive) this.#host.standing.forgive()
-    if (phase === "waiting") {
+    if (phase === "waiting" || (phase === "asking" && forgive)) {
       this.#failures = 0
-      return this.#ask()
+      // Called by what the last failure has called, it must not fail again in the same moment, and so on without an end.
+      if (state.since !== this.#host.runtime.now()) return this.#ask()
+      if (phase === "waiting") this.#alarm(1, () => this.#ask())
+      return
     }
     this.identity.session.probe()
     if (phase !== "settled" || !this.current?.rank) return
@@ -136,7 +144,7 @@ export class Connector implements AttemptHost, SlotHost {
 
   /** The page is being put away: let go of the wire, keep the session. `nudge` brings it back. */
   park(): void {
-    if (this.#state.phase === "closed") return
+    if (this.#isClosed) return
     this.#dropAll(closing("closed", "the page was put away"))
     this.#wait(Number.POSITIVE_INFINITY)
   }
@@ -218,31 +226,25 @@ export class Connector implements AttemptHost, SlotHost {
 
   /** Begins a climb, with the credentials of this moment. */
   #ask(): void {
-    const asking: State = { phase: "asking" }
+    // What is told of a failure may have closed the channel.
+    if (this.#isClosed) return
+    const { authTimeoutMs, runtime } = this.#host
+    const asking: State = { phase: "asking", since: runtime.now() }
     this.#enter(asking)
-    const begin = (auth: unknown): void => {
-      if (this.#state !== asking) return
-      try {
-        // It goes in the JSON of the hello.
-        encodePayload({ auth })
-      } catch (error) {
-        return fail(error)
-      }
-      this.#climb(auth)
-    }
     const fail = (error: unknown): void => {
-      if (this.#state !== asking) return
       this.#host.report(error)
-      this.lastClosing = closing("unauthorized", "auth() failed")
+      if (this.#state !== asking) return
+      this.lastClosing = closing("unauthorized", `no credentials: ${wordsOf(error)}`)
       this.#rest()
     }
-    try {
-      const auth = this.#host.auth()
-      if (isThenable(auth)) auth.then(begin, fail)
-      else begin(auth)
-    } catch (error) {
-      fail(error)
-    }
+    this.#alarm(authTimeoutMs, () =>
+      fail(new EverwireError("timeout", `auth() did not answer in ${authTimeoutMs} ms`, { retryable: true })),
+    )
+    callSafely(this.#host.auth, fail, (given) => {
+      // As each hello will say it: getters and `toJSON` are the application's, and run here alone.
+      const { auth } = JSON.parse(encodePayload({ auth: given }) as string) as { auth?: unknown } // no bytes: an object
+      if (this.#state === asking) this.#climb(auth)
+    })
   }
 
   #climb(auth: unknown): void {
@@ -457,6 +459,7 @@ export class Connector implements AttemptHost, SlotHost {
     this.#attempts.turn = 0
     this.#attempts.hub = ""
     this.#host.unlinked(why, 0)
+    if (this.#isClosed) return // by what was told of it
     this.identity = this.#host.reset(why)
     this.#ask()
   }
@@ -544,7 +547,8 @@ export class Connector implements AttemptHost, SlotHost {
   }
 
   #wait(waitMs: number): void {
-    this.#enter({ phase: "waiting" })
+    if (this.#isClosed) return
+    this.#enter({ phase: "waiting", since: this.#host.runtime.now() })
     this.#alarm(waitMs, () => this.#ask())
     this.#host.unlinked(this.lastClosing, waitMs)
   }

@@ -1,3 +1,4 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import { SPEAK_FLOOR_MS } from "../kernel/defaults.ts"
 
 /** Where a channel remembers what works here. `localStorage` is one. */
@@ -19,23 +20,26 @@ export interface Memory {
 /** Reads what was remembered. Anything unreadable is as good as nothing. */
 export function recall(store: Store | null | undefined, key: string): Memory {
   const memory: Memory = { broken: {} }
-  try {
-    const { broken, speakMs, holdMs } = Object(JSON.parse(store?.getItem(key) ?? "{}")) as Record<string, unknown> // narrowed below
+  const read = (text: unknown): void => {
+    const { broken, speakMs, holdMs } = Object(JSON.parse(String(text ?? "{}"))) as Record<string, unknown> // narrowed below
     for (const [name, until] of Object.entries(Object(broken)))
       if (typeof until === "number") memory.broken[name] = until
-    if (typeof speakMs === "number" && speakMs >= SPEAK_FLOOR_MS) memory.speakMs = speakMs
-    if (typeof holdMs === "number" && holdMs >= SPEAK_FLOOR_MS) memory.holdMs = holdMs
-  } catch {
-    // A store that is forbidden (private windows) or holds something else: the network is learned anew.
+    if (isPulse(speakMs)) memory.speakMs = speakMs
+    if (isPulse(holdMs)) memory.holdMs = holdMs
   }
+  // A store that is forbidden (private windows) or holds something else: the network is learned anew.
+  callSafely(() => store?.getItem(key), ignore, read)
   return memory
 }
 
 /** Remembers, as far as the store lets. */
 export function remember(store: Store | null | undefined, key: string, memory: Memory): void {
-  try {
-    store?.setItem(key, JSON.stringify(memory))
-  } catch {
-    // Full or forbidden: the next page learns anew.
-  }
+  // Full or forbidden: the next page learns anew.
+  callSafely(() => store?.setItem(key, JSON.stringify(memory)), ignore)
 }
+
+function isPulse(ms: unknown): ms is number {
+  return Number.isSafeInteger(ms) && Number(ms) >= SPEAK_FLOOR_MS
+}
+
+function ignore(): void {}

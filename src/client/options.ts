@@ -5,13 +5,21 @@ import type { Store } from "./memory.ts"
 
 /** Options of a channel. */
 export interface ChannelOptions {
-  /** Gives the credentials for `authenticate`; asked before every climb, so a fresh token is always at hand. */
+  /**
+   * Gives the credentials for `authenticate`, or a promise of them; asked before every climb, so a fresh token is always at
+   * hand. What it throws or rejects with reaches `onError`, and it is asked again after a back-off.
+   */
   readonly auth?: () => unknown
   /**
-   * What to do with messages whose fate is unknown when a session could not be resumed: only `report` them to `onReset`
-   * (default), or `resend` them too, at the risk that the hub hears them twice. What never left is always sent.
+   * How long `auth` may take, in milliseconds. Default 10 000. Then `onError` hears a `timeout`, and it is asked again.
+   * `Infinity` waits for ever: for an `auth` that asks a person.
    */
-  readonly onReset?: "report" | "resend"
+  readonly authTimeoutMs?: number
+  /**
+   * Whether messages whose fate is unknown when a session could not be resumed are sent again, at the risk that the hub
+   * hears them twice. Default `false`. `onReset` is told of them either way, and what never left is always sent.
+   */
+  readonly resend?: boolean
   /** Whether cookies go along to another origin. Default `false`. */
   readonly withCredentials?: boolean
   /** Where to remember which transports work here. Default `localStorage` of browsers and Deno; `null` remembers nothing. */

@@ -1,3 +1,4 @@
+import { callSafely, settleSafely } from "./call-safely.ts"
 import { type Packet, utf8 } from "./codec.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "./defaults.ts"
 import { type Closing, type Code, closingError, EverwireError, protocolError } from "./errors.ts"
@@ -34,22 +35,29 @@ export interface RequestOptions {
   readonly signal?: AbortSignalLike
 }
 
-export type MessageHandler<Context> = (data: unknown, context: Context) => void
+export type MessageHandler<Context> = (data: unknown, context: Context) => unknown
 export type RequestHandler<Context> = (data: unknown, context: Context, request: RequestContext) => unknown
+
+/** One call of `on`. The same function may be subscribed twice: each subscription is called, and cancelled, on its own. */
+export interface Subscription<Context> {
+  /** Undefined once it is cancelled: then it is not called any more, not even for the message that is being heard. */
+  handler: MessageHandler<Context> | undefined
+}
 
 /** Handlers by name. Maps, never objects: a message called `constructor` is a message. */
 export class Handlers<Context> {
   /** Lists that are never changed, so that a handler may come or go while they are called. */
-  #messages: Map<string, readonly MessageHandler<Context>[]> | undefined
+  #messages: Map<string, readonly Subscription<Context>[]> | undefined
   #requests: Map<string, RequestHandler<Context>> | undefined
 
   on(name: string, handler: MessageHandler<Context>): Unsubscribe {
     checkName(name)
+    const subscription: Subscription<Context> = { handler }
     this.#messages ??= new Map()
-    const before = this.messages(name)
-    if (!before.includes(handler)) this.#messages.set(name, [...before, handler])
+    this.#messages.set(name, [...this.messages(name), subscription])
     return () => {
-      const left = this.messages(name).filter((other) => other !== handler)
+      subscription.handler = undefined
+      const left = this.messages(name).filter((other) => other !== subscription)
       if (left.length > 0) this.#messages?.set(name, left)
       else this.#messages?.delete(name)
     }
@@ -67,7 +75,7 @@ export class Handlers<Context> {
     }
   }
 
-  messages(name: string): readonly MessageHandler<Context>[] {
+  messages(name: string): readonly Subscription<Context>[] {
     return this.#messages?.get(name) ?? NOBODY
   }
 
@@ -88,6 +96,8 @@ export interface DispatchHost<Context> {
   context(): Context
   /** An error that the application's own handler threw. */
   failed(error: unknown, stage: Stage): void
+  /** A message of this name came, and nothing handles it. */
+  missed?(name: string): void
   createAbort(): { readonly signal: AbortSignalLike; abort(): void }
 }
 
@@ -105,6 +115,8 @@ export class Dispatch<Context> {
   #waiting: Map<string, Waiting> | undefined
   /** How to abort those of the other side's requests that are still being answered here. */
   #answering: Map<string, () => void> | undefined
+  /** Why nobody answers any more. */
+  #ended: Closing | undefined
 
   constructor(runtime: Runtime, host: DispatchHost<Context>) {
     this.#runtime = runtime
@@ -134,7 +146,10 @@ export class Dispatch<Context> {
       checkName(name)
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
-      this.#host.say(encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes())))
+      const packet = encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
+      // A getter of the data may have closed it.
+      if (this.#ended !== undefined) throw closingError(this.#ended)
+      this.#host.say(packet)
       const finish = (): void => {
         this.#waiting?.delete(id)
         cancelTimeout?.()
@@ -143,11 +158,7 @@ export class Dispatch<Context> {
       const giveUp = (error: EverwireError): void => {
         finish()
         reject(error)
-        try {
-          this.#host.say(encodePacket("c", [id], ""))
-        } catch {
-          // The outbox is full: the other side answers in vain, which costs it nothing but the work.
-        }
+        this.#sayIfRoom(encodePacket("c", [id], ""))
       }
       const abort = (): void => giveUp(aborted(name, signal))
       const cancelTimeout =
@@ -177,21 +188,26 @@ export class Dispatch<Context> {
 
   /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
   end(why: Closing): void {
+    this.#ended = why
     for (const waiting of [...(this.#waiting?.values() ?? [])]) waiting.reject(closingError(why))
     for (const abort of [...(this.#answering?.values() ?? [])]) abort()
   }
 
   #deliverMessage(name: string, body: Body): void {
     const data = read(body)
+    let isHeard = false
     for (const handlers of this.#host.handlers) {
-      for (const handler of handlers.messages(name)) {
+      for (const { handler } of handlers.messages(name)) {
+        isHeard = true
         try {
-          handler(data, this.#host.context())
+          const result = handler?.(data, this.#host.context())
+          if (isThenable(result)) settleSafely(result, (error) => this.#host.failed(error, "message"))
         } catch (error) {
           this.#host.failed(error, "message")
         }
       }
     }
+    if (!isHeard) this.#host.missed?.(name)
   }
 
   #answer(id: string, name: string, body: Body): void {
@@ -203,6 +219,7 @@ export class Dispatch<Context> {
     let abort: ReturnType<DispatchHost<Context>["createAbort"]> | undefined
     const createAbort = (): AbortSignalLike => {
       abort ??= this.#host.createAbort()
+      if (!open) abort.abort() // first looked at when the other side has stopped waiting
       return abort.signal
     }
     const request = {
@@ -222,32 +239,47 @@ export class Dispatch<Context> {
       if (close()) abort?.abort()
     })
     const fail = (error: unknown): void => {
-      if (!close()) return
-      if (!(error instanceof EverwireError)) this.#host.failed(error, "request")
-      this.#fail(id, error)
+      const waits = close()
+      // A handler that heeds its signal fails with what that says, which is no news.
+      const isNews = !(error instanceof EverwireError) && (waits || Object(error).name !== "AbortError")
+      if (isNews) this.#host.failed(error, "request")
+      if (waits) this.#fail(id, error)
     }
     const reply = (value: unknown): void => {
+      if (!open) return
+      let packet: Packet
       try {
-        const packet = encodePacket("r", [id], checkedPayload(value, this.#host.maxPayloadBytes()))
-        if (close()) this.#host.say(packet)
+        packet = encodePacket("r", [id], checkedPayload(value, this.#host.maxPayloadBytes()))
       } catch (error) {
-        fail(error)
+        // The handler's author has to know. The other side learns the code, and nothing of what a getter threw.
+        this.#host.failed(error, "request")
+        return fail(new EverwireError(Object(error).code ?? "payload-unsupported", "the answer cannot be sent"))
       }
+      if (close()) this.#reply(id, packet)
     }
+    callSafely(() => handler(data, this.#host.context(), request), fail, reply)
+  }
+
+  #fail(id: string, error: unknown): void {
+    this.#reply(id, failureOf(id, error))
+  }
+
+  /** Says an answer. One that finds no room is told here; there too, if a failure, which is short, still finds some. */
+  #reply(id: string, packet: Packet): void {
     try {
-      const result = handler(data, this.#host.context(), request)
-      if (isThenable(result)) result.then(reply, fail)
-      else reply(result)
+      this.#host.say(packet)
     } catch (error) {
-      fail(error)
+      this.#host.failed(error, "request")
+      this.#sayIfRoom(failureOf(id, error))
     }
   }
 
-  /** Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire. */
-  #fail(id: string, error: unknown): void {
-    const { code, message } =
-      error instanceof EverwireError ? error : { code: "request-failed", message: "the handler failed" }
-    this.#host.say(encodePacket("x", [id], JSON.stringify({ code, message })))
+  #sayIfRoom(packet: Packet): void {
+    try {
+      this.#host.say(packet)
+    } catch {
+      // The other side waits in vain until its time is over, or answers in vain. Nothing else depends on it.
+    }
   }
 
   #settle(id: string, settle: (waiting: Waiting) => void): void {
@@ -267,8 +299,9 @@ export function encodeMessage(name: string, data: unknown, maxBytes?: number): P
     lastName = name
     lastHeader = `m${name}\t`
   }
+  const header = lastHeader // a `toJSON` or a getter of the data may send something else meanwhile
   const body = checkedPayload(data, maxBytes)
-  return typeof body === "string" ? lastHeader + body : encodePacket("m", [name], body)
+  return typeof body === "string" ? header + body : encodePacket("m", [name], body)
 }
 
 /** The name that was said last, and what it leads a text with: most are said many times in a row. */
@@ -299,6 +332,13 @@ function read(body: Body): unknown {
   } catch {
     throw protocolError("a payload that is not JSON")
   }
+}
+
+/** Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire. */
+function failureOf(id: string, error: unknown): Packet {
+  const { code, message } =
+    error instanceof EverwireError ? error : { code: "request-failed", message: "the handler failed" }
+  return encodePacket("x", [id], JSON.stringify({ code, message }))
 }
 
 function readFailure(body: Body): EverwireError {

@@ -28,11 +28,12 @@ export const explanations = {
   "buffer-full": "More was said than the outbox may hold while the other side does not keep up.",
   "over-capacity": "The hub has reached its limit of sessions or links.",
   unsupported: "This platform does not have what the transport needs.",
-  timeout: "The link was not welcomed before its deadline.",
+  timeout: "The link was not welcomed, or `auth` did not answer, before the deadline.",
   misuse: "The library was called in a way that cannot work. The message says what to do instead.",
   "payload-unsupported":
     "The payload cannot cross unchanged: JSON would change a part of it, which the message names by its path.",
   "payload-too-large": "The encoded payload is larger than `maxPayloadBytes`.",
+  "message-unhandled": "A message came that nothing handles (yet). It was dropped.",
   "request-timeout": "No response came within `timeoutMs`.",
   "request-aborted": "The request's AbortSignal fired.",
   "request-failed": "The other side's handler failed.",
@@ -78,6 +79,15 @@ export class EverwireError extends Error {
 /** A closing as an error, for promises that wait on something that has closed. */
 export function closingError(why: Closing): EverwireError {
   return new EverwireError(why.code, why.reason, { retryable: why.retryable })
+}
+
+/** What was thrown, in words. Anything may be thrown, even what cannot be made a text. */
+export function wordsOf(error: unknown): string {
+  try {
+    return String(error)
+  } catch {
+    return "something without words"
+  }
 }
 
 /** What a parser throws: caught where the batch came in, where it closes the link. */

@@ -62,6 +62,8 @@ export interface Promised {
 /** The link that is current, and how far the two sides have told each other where they are on it. */
 interface Current {
   readonly link: Link
+  /** Up to this number an ack was asked for on this link. */
+  ackAsked: number
   /** Whether this link has been told the number of our first packet on it. */
   positioned: boolean
   /** Number of the next packet heard on this link, once the other side has stated it. */
@@ -74,7 +76,7 @@ interface Current {
 }
 
 /** A link on which nothing has come. */
-const UNHEARD: Omit<Current, "link" | "positioned"> = {
+const UNHEARD: Omit<Current, "link" | "ackAsked" | "positioned"> = {
   expected: undefined,
   part: 0,
   leastMs: Number.POSITIVE_INFINITY,
@@ -112,11 +114,13 @@ export class Session implements WatchHost, Flushable {
   #flushing = false
   /** What was acknowledged beside the link, until the link has said it too. */
   #ackedBeside: number | undefined
+  /** Up to this number an ack is wanted as soon as it can come. */
+  #wanted = 0
   /** Token of the last probe of any kind, and of the last one by which the link is judged. */
   #token = 0
   #probe = 0
   /** How the next link begins. */
-  #unheard: Omit<Current, "link" | "positioned"> = UNHEARD
+  #unheard: Omit<Current, "link" | "ackAsked" | "positioned"> = UNHEARD
   /** Number of the last packet that the other side is known to have said. */
   #promised = 0
   /** Made when there is first much to say. */
@@ -236,7 +240,7 @@ export class Session implements WatchHost, Flushable {
     // Taken once more, a link still brings what was sent on it before the take.
     const before = this.#current?.link === link ? this.#current : this.#unheard
     this.#unheard = UNHEARD
-    this.#current = { ...before, link, positioned: false }
+    this.#current = { ...before, link, ackAsked: 0, positioned: false }
     this.#pace?.linked()
     this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
@@ -336,6 +340,12 @@ export class Session implements WatchHost, Flushable {
     this.#watch.stop()
   }
 
+  /** Has everything said so far acknowledged soon: the question goes right behind it, on this link or the next one. */
+  ask(): void {
+    this.#wanted = this.#outbox.said
+    this.#flushSoon()
+  }
+
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
   probe(limitMs = NUDGE_MS): void {
     if (!this.link || this.#watch.probing) return
@@ -407,6 +417,11 @@ export class Session implements WatchHost, Flushable {
       this.#watch.waits(now)
     }
     this.#mark(now, true)
+    const wanted = this.#wanted
+    if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
+      current.ackAsked = wanted
+      this.#lead(`p${++this.#token}`)
+    }
     const leading = this.#takeLeading()
     if (leading !== undefined) this.#send(current.link, leading, now)
   }

@@ -1,10 +1,10 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import type { Alarm, Flushable, Slot } from "../kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
 import { type Hello, readHello, writeBye, writeWelcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
-import { isThenable } from "../kernel/thenable.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
 import { Entry, type EntryHost } from "./entry.ts"
 import type { Principal } from "./peer.ts"
@@ -19,7 +19,10 @@ export interface Credentials {
   readonly origin: LinkOrigin
 }
 
-/** Says who it is, `null` to refuse. A promise may be given; a throw refuses, with the message of an EverwireError. */
+/**
+ * Says who it is, `null` to refuse. A promise may be given; a throw refuses, with the message of an EverwireError. It has
+ * five seconds from when the link opened: then `onError` hears a `timeout`, and the channel tries again.
+ */
 export type Authenticate = (credentials: Credentials) => Principal | null | PromiseLike<Principal | null>
 
 /** What admission needs of its hub. */
@@ -96,7 +99,9 @@ export class Gate implements LinkSink, Alarm, Flushable {
   ring(): void {
     const isJudging = this.#state.stage === "judging"
     const what = isJudging ? "authenticate did not answer" : "no hello came"
-    this.refuse(closing("hello-timeout", `${what} within ${HELLO_DEADLINE_MS} ms`))
+    const reason = `${what} within ${HELLO_DEADLINE_MS} ms`
+    if (isJudging) this.#host.report(new EverwireError("timeout", reason, { retryable: true }))
+    this.refuse(closing("hello-timeout", reason))
   }
 
   batch(batch: Batch): void {
@@ -152,28 +157,25 @@ export class Gate implements LinkSink, Alarm, Flushable {
     this.#state = judging
     const { authenticate } = this.#host
     if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
-    const judge = (principal: Principal | null): void => {
+    const judge = (principal: unknown): void => {
+      const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `refuse`
       if (this.#state !== judging) return // it has been closed, or its deadline has passed
+      if (!isKnown) return this.refuse(closing("unauthorized", "the credentials were refused", false))
       try {
-        if (isPrincipal(principal)) this.#admit(hello, heardAt, origin, principal, later)
-        else this.refuse(closing("unauthorized", "the credentials were refused", false))
+        this.#admit(hello, heardAt, origin, principal, later)
       } catch (error) {
         this.#broke(error)
       }
     }
     const refuse = (error: unknown): void => {
-      if (error instanceof EverwireError) return this.refuse(closing("unauthorized", error.message, error.retryable))
-      this.#host.report(error)
+      const isOurs = error instanceof EverwireError
+      if (!isOurs) this.#host.report(error)
+      if (this.#state !== judging) return
+      if (isOurs) return this.refuse(closing("unauthorized", error.message, error.retryable))
       // Not the credentials failed but whoever judges them, and that may pass.
       this.refuse(closing("unauthorized", "the credentials could not be judged"))
     }
-    try {
-      const principal = authenticate({ auth: hello.auth, origin })
-      if (isThenable(principal)) principal.then(judge, refuse)
-      else judge(principal)
-    } catch (error) {
-      refuse(error)
-    }
+    callSafely(() => authenticate({ auth: hello.auth, origin }), refuse, judge)
   }
 
   #admit(
@@ -299,8 +301,8 @@ export class Gate implements LinkSink, Alarm, Flushable {
 }
 
 /** Whether `authenticate` said who it is. What an untyped one may give instead (`undefined`, `false`) lets nobody in. */
-function isPrincipal(given: Principal | null): given is Principal {
-  return typeof given?.id === "string"
+function isPrincipal(given: unknown): given is Principal {
+  return typeof (given as Principal | null | undefined)?.id === "string"
 }
 
 /** Compares in constant time for keys of one length: how long it takes tells nothing about where they differ. */

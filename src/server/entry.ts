@@ -24,6 +24,8 @@ export interface EntryHost {
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
   failed(error: unknown, stage: Stage, peer: Peer): void
+  /** A message of this name came, and nothing handles it. */
+  missed(name: string, peer: Peer): void
   /** The channel acknowledged more. */
   progressed(entry: Entry): void
   /** The session has no link any more: how long it may stay so. */
@@ -32,8 +34,10 @@ export interface EntryHost {
   forget(entry: Entry, why: Closing): void
 }
 
-/** Somebody waits for room. */
+/** Somebody waits for an ack. */
 interface Waiting {
+  /** Whether that is what was waited for. */
+  isDone(): boolean
   resolve(): void
   reject(error: EverwireError): void
 }
@@ -67,7 +71,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
-  /** Who waits for room. */
+  /** Who waits for an ack that makes room, or tells that all has arrived. */
   #waiting: Waiting[] | undefined
   /** When the resume window has passed. */
   slot: Slot | undefined
@@ -126,6 +130,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
   failed(error: unknown, stage: Stage): void {
     this.#host.failed(error, stage, this.peer)
+  }
+  missed(name: string): void {
+    this.#host.missed(name, this.peer)
+  }
+  soon(run: () => void): void {
+    this.#host.runtime.soon(run)
   }
   createAbort(): AbortController {
     return new AbortController()
@@ -209,10 +219,11 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     link?.send(writeBye(told, this.#host.hub))
     link?.close(told)
     this.#dispatch?.end(why)
-    this.#settleWaiting((waiting) => waiting.reject(closingError(why)))
+    for (const waiting of this.#waiting ?? []) waiting.reject(closingError(why))
+    this.#waiting = undefined
     this.#host.forget(this, told)
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
-    this.peer.ended({ undelivered, ...why }, (error) => this.failed(error, "listener"))
+    this.peer.ended({ undelivered, ...why })
   }
 
   deliver(packet: Packet): void {
@@ -257,25 +268,35 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   answered(): void {
-    if (this.#waiting !== undefined && this.session.hasRoom) this.#settleWaiting((waiting) => waiting.resolve())
+    const waiting = this.#waiting
+    if (waiting !== undefined) {
+      for (const one of waiting) if (one.isDone()) one.resolve()
+      const left = waiting.filter((one) => !one.isDone())
+      this.#waiting = left.length > 0 ? left : undefined
+    }
     this.#host.progressed(this)
   }
 
   /** Resolves when there is room for more; rejects when the session ends first. */
   writable(): Promise<void> {
-    const { session } = this
-    if (session.ended) return Promise.reject(new EverwireError("closed", "the peer is closed"))
-    if (session.hasRoom) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#waiting ??= []
-      this.#waiting.push({ resolve, reject })
-    })
+    return this.#when(() => this.session.hasRoom)
   }
 
-  #settleWaiting(settle: (waiting: Waiting) => void): void {
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    for (const one of waiting ?? []) settle(one)
+  /** Resolves when the channel has acknowledged all that was said so far; rejects when the session ends first. */
+  flush(): Promise<void> {
+    const { session } = this
+    const { said } = session
+    if (session.acked < said) session.ask()
+    return this.#when(() => session.acked >= said)
+  }
+
+  #when(isDone: () => boolean): Promise<void> {
+    if (this.session.ended) return Promise.reject(new EverwireError("closed", "the peer is closed"))
+    if (isDone()) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiting ??= []
+      this.#waiting.push({ isDone, resolve, reject })
+    })
   }
 
   #unspare(link: Link): void {

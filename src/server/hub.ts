@@ -1,3 +1,4 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import type { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type { AnyContract, Contract, DataOf, NameOf } from "../kernel/contract.ts"
@@ -11,7 +12,9 @@ import {
   type Stage,
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
-import { type Closing, closing } from "../kernel/errors.ts"
+import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import { guardLink } from "../kernel/guard-link.ts"
+import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
@@ -27,12 +30,16 @@ import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
 import { answerExchange, type Routes, readPath, routeOf } from "./router.ts"
 import { Log } from "./shared-outbox.ts"
+import { isBuiltIn } from "./transports.ts"
 import { type Arrival, askedOf, readTrust, type Trust } from "./trust-proxy.ts"
 import { createWebExchange } from "./web-exchange.ts"
 import { Wheel } from "./wheel.ts"
 
 /** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
 const SLACK = 1 / 16
+
+/** So many names that nothing handles are reported. More are no oversight of the application's but a stranger's. */
+const MAX_MISSED_NAMES = 256
 
 /** Where an error came from, for `onError`. */
 export interface HubErrorContext {
@@ -78,6 +85,8 @@ export class Hub<C extends Contract = AnyContract> {
   readonly #routes: Routes
   readonly #admission: AdmissionHost
   readonly #unwelcomed = new Unwelcomed()
+  /** Names of messages that found no handler, as far as they were reported. */
+  readonly #missedNames = new Set<string>()
   /** Set when `close` was called: what everybody who says hello is told. */
   #closing: Closing | undefined
   /** Called when a peer has acknowledged something or is gone, while the hub drains. */
@@ -102,7 +111,7 @@ export class Hub<C extends Contract = AnyContract> {
       ...options.limits,
     }
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
-    const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0)
+    const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0, this.#hubFailed)
     this.clockwork = clockwork
     this.#registry = new Registry(clockwork, limits, options.limits?.maxSessionsPerAddress !== undefined)
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
@@ -136,7 +145,8 @@ export class Hub<C extends Contract = AnyContract> {
         this.#onProgress?.()
       },
       failed: (error, stage, peer) => this.#failed(error, { stage, peer }),
-      report: (error) => this.#failed(error, { stage: "hub" }),
+      missed: (name, peer) => this.#missed(name, peer),
+      report: this.#hubFailed,
     }
     const door: Door = {
       runtime,
@@ -146,14 +156,17 @@ export class Hub<C extends Contract = AnyContract> {
       holdMs: options.holdMs ?? defaults.HOLD_MS,
       admit: (link, origin) => new Gate(this.#admission, this.#unwelcomed, link, origin),
     }
-    this.#acceptors = new Map(acceptors.map((acceptor) => [acceptor.name, acceptor.open(door)]))
+    const guardedDoor: Door = { ...door, admit: (link, origin) => this.#admitGuarded(link, origin) }
+    this.#acceptors = new Map(
+      acceptors.map((acceptor) => [acceptor.name, acceptor.open(isBuiltIn(acceptor) ? door : guardedDoor)]),
+    )
     this.#routes = {
       hub: this.id,
       policy: this.#policy,
       trust: this.#trust,
       refused: (refusal) => this.#refused(refusal),
       acceptors: this.#acceptors,
-      report: (error) => this.#failed(error, { stage: "hub" }),
+      report: this.#hubFailed,
     }
   }
 
@@ -163,12 +176,18 @@ export class Hub<C extends Contract = AnyContract> {
     return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer as unknown as Peer<C>]))
   }
 
-  /** Calls back for every new session, before anything of it is heard. What is sent here goes first. */
+  /**
+   * Calls back for every new session, before anything of it is heard. What is sent here goes first. Handlers that are set
+   * here, before the first `await` of an async listener, hear everything.
+   */
   onPeer(listener: (peer: Peer<C>) => void): Unsubscribe {
     return this.#lifecycle.on("peer", listener as unknown as (peer: Peer) => void) // as in `peers`
   }
 
-  /** Hears what the application's own handlers threw, and faults of the hub. Without a listener they are reported. */
+  /**
+   * Hears what the application's own functions threw or rejected with, and faults of the hub. Without a listener it is
+   * reported to the runtime, as is what a listener itself throws: on Node, `console.error`.
+   */
   onError(listener: (error: unknown, context: HubErrorContext) => void): Unsubscribe {
     return this.#lifecycle.on("error", listener)
   }
@@ -181,7 +200,7 @@ export class Hub<C extends Contract = AnyContract> {
     return this.#lifecycle.on("refused", listener)
   }
 
-  /** Hears messages of all peers. */
+  /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
     return this.#handlers.on(name, handler as unknown as MessageHandler<Peer>) // as in `peers`
   }
@@ -248,11 +267,17 @@ export class Hub<C extends Contract = AnyContract> {
     if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
     const acceptor = this.#acceptors.get(name)
     if (acceptor?.socket === undefined) return refuse(closing("refused", "no WebSocket here"), 404)
-    if (this.#trust === undefined) return { take: (socket, origin) => acceptor.socket?.(socket, origin) }
-    const { address } = asked
-    return {
-      take: (socket, { transport, header }) => acceptor.socket?.(socket, { transport, address, header }),
+    const take = (socket: ServerSocket, origin: LinkOrigin): void => {
+      const { transport, header } = origin
+      const failed = (error: unknown): void => {
+        this.#hubFailed(error)
+        callSafely(() => socket.terminate(), this.#hubFailed)
+      }
+      // Behind a proxy the address is the one that the proxy tells.
+      const asking = this.#trust === undefined ? origin : { transport, address: asked.address, header }
+      callSafely(() => acceptor.socket?.(socket, asking), failed)
     }
+    return { take }
   }
 
   /**
@@ -267,7 +292,7 @@ export class Hub<C extends Contract = AnyContract> {
       const spreadMs = Math.ceil(this.#runtime.random() * 1_000)
       entry.end({ ...this.#closing, retryAfterMs: spreadMs })
     }
-    for (const acceptor of this.#acceptors.values()) acceptor.close?.()
+    for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), this.#hubFailed)
     this.#registry.close()
   }
 
@@ -275,7 +300,7 @@ export class Hub<C extends Contract = AnyContract> {
     const clean = (): boolean => Array.from(this.#registry.all()).every(({ session }) => session.acked === session.said)
     if (clean()) return Promise.resolve()
     // Channels acknowledge lazily unless they are asked.
-    for (const { session } of this.#registry.all()) if (session.acked < session.said) session.probe()
+    for (const { session } of this.#registry.all()) if (session.acked < session.said) session.ask()
     return new Promise((resolve) => {
       const cancel = this.#runtime.after(drainMs, resolve)
       this.#onProgress = () => {
@@ -287,12 +312,25 @@ export class Hub<C extends Contract = AnyContract> {
     })
   }
 
-  #began(entry: Entry): void {
-    try {
-      this.#lifecycle.emit("peer", entry.peer)
-    } catch (error) {
-      this.#failed(error, { stage: "listener", peer: entry.peer })
-    }
+  #began({ peer }: Entry): void {
+    this.#lifecycle.emit("peer", (error) => this.#failed(error, { stage: "listener", peer }), peer)
+  }
+
+  /** A link of a transport of the application's own. When it throws, it is as good as broken. */
+  #admitGuarded(link: Link, origin: LinkOrigin): LinkSink {
+    let isBroken = false
+    const guarded = guardLink(link, (error) => {
+      if (isBroken) return
+      isBroken = true
+      this.#hubFailed(error)
+      this.#runtime.soon(() => {
+        const why = closing("network", "the link threw")
+        guarded.close(why)
+        gate.closed(why)
+      })
+    })
+    const gate = new Gate(this.#admission, this.#unwelcomed, guarded, origin)
+    return gate
   }
 
   #windowMs(entry: Entry, resumeMs: number): number {
@@ -322,12 +360,8 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   #refused(refusal: Refusal): void {
-    try {
-      if (this.#lifecycle.emit("refused", refusal)) return
-    } catch (error) {
-      return this.#failed(error, { stage: "listener" })
-    }
-    this.#refusals.report(refusal)
+    const failed = (error: unknown): void => this.#failed(error, { stage: "listener" })
+    if (!this.#lifecycle.emit("refused", failed, refusal)) this.#refusals.report(refusal)
   }
 
   /** A proxy that nobody told the hub of hides every client's address, and often the host: said once. */
@@ -347,13 +381,28 @@ export class Hub<C extends Contract = AnyContract> {
     else this.#runtime.warn(message)
   }
 
+  /** Most likely a handler is set too late, behind an `await`, or a name is misspelt. Told once for each name. */
+  #missed(name: string, peer: Peer): void {
+    if (name.length > defaults.MAX_NAME_LENGTH || this.#missedNames.size >= MAX_MISSED_NAMES) return
+    const quoted = JSON.stringify(name) // a text of its own: the name may be a slice of a large packet
+    if (this.#missedNames.size === this.#missedNames.add(quoted).size) return
+    const hint = "set handlers with hub.on, or in onPeer before its first await"
+    const error = new EverwireError("message-unhandled", `nothing handles ${quoted}, so it was dropped: ${hint}`)
+    this.#failed(error, { stage: "message", peer })
+  }
+
   #failed(error: unknown, context: HubErrorContext): void {
-    try {
-      if (this.#lifecycle.emit("error", error, context)) return
-    } catch (second) {
-      this.#runtime.report(second)
-    }
-    this.#runtime.report(error)
+    if (!this.#lifecycle.emit("error", this.#report, error, context)) this.#report(error)
+  }
+
+  readonly #hubFailed = (error: unknown): void => this.#failed(error, { stage: "hub" })
+
+  /** The last resort. Where that fails too, nobody is left to tell. */
+  readonly #report = (error: unknown): void => {
+    callSafely(
+      () => this.#runtime.report(error),
+      () => {},
+    )
   }
 }
 

@@ -1,4 +1,5 @@
 import EventEmitter from "eventemitter3"
+import { callSafely } from "../kernel/call-safely.ts"
 import type { Unsubscribe } from "../kernel/dispatch.ts"
 
 /**
@@ -8,14 +9,26 @@ import type { Unsubscribe } from "../kernel/dispatch.ts"
 export class Lifecycle<Events extends { [Name in keyof Events]: unknown[] }> {
   readonly #emitter = new EventEmitter()
 
-  on<Name extends keyof Events & string>(event: Name, listener: (...args: Events[Name]) => void): Unsubscribe {
-    const call = listener as (...args: unknown[]) => void // emit gives it what Events says
+  /** The same function may be subscribed twice: each subscription is called, and cancelled, on its own. */
+  on<Name extends keyof Events & string>(event: Name, listener: (...args: Events[Name]) => unknown): Unsubscribe {
+    let isOn = true
+    // A function of its own for each subscription: the emitter finds by function, and would take both off.
+    const call = (...args: unknown[]): unknown => (isOn ? listener(...(args as Events[Name])) : undefined) // as emitted
     this.#emitter.on(event, call)
-    return () => void this.#emitter.off(event, call)
+    return () => {
+      isOn = false
+      this.#emitter.off(event, call)
+    }
   }
 
-  /** Whether anybody listened. What a listener throws comes out here. */
-  emit<Name extends keyof Events & string>(event: Name, ...args: Events[Name]): boolean {
-    return this.#emitter.emit(event, ...args)
+  /** Whether anybody listened. One listener that fails keeps no other from being called: what it threw goes to `failed`. */
+  emit<Name extends keyof Events & string>(
+    event: Name,
+    failed: (error: unknown) => void,
+    ...args: Events[Name]
+  ): boolean {
+    const listeners = this.#emitter.listeners(event)
+    for (const listener of listeners) callSafely(() => listener(...args), failed)
+    return listeners.length > 0
   }
 }

@@ -1,3 +1,4 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
 import type {
@@ -26,6 +27,12 @@ export interface PeerClosing extends Closing {
   readonly undelivered: number
 }
 
+/** One call of `onClose`. */
+interface CloseSubscription {
+  /** Undefined once it is cancelled. */
+  listener: ((closing: PeerClosing) => unknown) | undefined
+}
+
 /** What a peer needs of the registry that made it. */
 export interface PeerHost {
   readonly session: Session
@@ -39,7 +46,11 @@ export interface PeerHost {
   /** Answers whether there is room for more: not in a session that has ended, or ends because there is none. */
   tell(packet: Packet): boolean
   writable(): Promise<void>
+  flush(): Promise<void>
   end(why: Closing): void
+  /** What a listener of this peer threw. */
+  failed(error: unknown, stage: "listener"): void
+  soon(run: () => void): void
 }
 
 /** The hub's view of one channel. It outlives links: a peer is the same through every reconnect of its session. */
@@ -51,8 +62,11 @@ export class Peer<C extends Contract = AnyContract> {
   readonly #host: PeerHost
   /** Rooms this peer is in. */
   #rooms: Set<string> | undefined
-  /** Listeners of the end, until it came. A list that is never changed, because most peers have one and it is small. */
-  #onClose: readonly ((closing: PeerClosing) => void)[] | undefined
+  /**
+   * Listeners of the end, then what they were told. One field, because most peers have one listener. A list that is never
+   * changed, so that listeners may come and go while they are called.
+   */
+  #onClose: readonly CloseSubscription[] | PeerClosing | undefined
 
   constructor(id: string, host: PeerHost) {
     this.id = id
@@ -76,6 +90,7 @@ export class Peer<C extends Contract = AnyContract> {
   get address(): string {
     return this.#host.address
   }
+  /** Rooms that this peer is in. While `onClose` is called, those that it was in; none after that. */
   get rooms(): ReadonlySet<string> {
     return this.#rooms ?? NO_ROOMS
   }
@@ -110,6 +125,14 @@ export class Peer<C extends Contract = AnyContract> {
    */
   writable(): Promise<void> {
     return this.#host.writable()
+  }
+
+  /**
+   * Resolves when the channel has acknowledged everything said so far, which it is asked to do at once: otherwise it
+   * acknowledges after 5 s, 256 messages or 64 KiB. Rejects with an EverwireError when the peer closes first, or is closed.
+   */
+  flush(): Promise<void> {
+    return this.#host.flush()
   }
 
   /** Asks the channel. @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ... */
@@ -148,14 +171,19 @@ export class Peer<C extends Contract = AnyContract> {
     if (this.#rooms?.delete(room)) this.#host.rooms.leave(room, this as unknown as Peer) // as in `join`
   }
 
-  /** Calls back once, when the session has ended. */
+  /**
+   * Calls back once, when the session has ended; at the end of this tick when it has already. `rooms` still has those that
+   * the peer was in, up to the first `await` of an async listener.
+   */
   onClose(listener: (closing: PeerClosing) => void): Unsubscribe {
-    const off = (): void => {
-      this.#onClose = this.#onClose?.filter((other) => other !== listener)
+    const subscription: CloseSubscription = { listener }
+    const closing = this.#onClose
+    if (isClosing(closing)) this.#host.soon(() => this.#tell(subscription, closing))
+    else this.#onClose = [...(closing ?? []), subscription]
+    return () => {
+      subscription.listener = undefined
+      if (!isClosing(this.#onClose)) this.#onClose = this.#onClose?.filter((other) => other !== subscription)
     }
-    off()
-    this.#onClose = [...(this.#onClose ?? []), listener]
-    return off
   }
 
   /** Ends the session. The channel is told, and does not come back. */
@@ -164,19 +192,24 @@ export class Peer<C extends Contract = AnyContract> {
   }
 
   /** For the registry: the session is over. */
-  ended(why: PeerClosing, failed: (error: unknown) => void): void {
+  ended(why: PeerClosing): void {
     for (const room of this.#rooms ?? []) this.#host.rooms.leave(room, this as unknown as Peer) // as in `join`
+    const subscriptions = this.#onClose
+    this.#onClose = why
+    if (!isClosing(subscriptions)) for (const each of subscriptions ?? []) this.#tell(each, why)
     this.#rooms = undefined
-    for (const listener of this.#onClose ?? []) {
-      if (!this.#onClose?.includes(listener)) continue // unsubscribed meanwhile
-      try {
-        listener(why)
-      } catch (error) {
-        failed(error)
-      }
-    }
-    this.#onClose = undefined
   }
+
+  #tell({ listener }: CloseSubscription, why: PeerClosing): void {
+    callSafely(
+      () => listener?.(why),
+      (error) => this.#host.failed(error, "listener"),
+    )
+  }
+}
+
+function isClosing(given: readonly CloseSubscription[] | PeerClosing | undefined): given is PeerClosing {
+  return given !== undefined && "code" in given
 }
 
 const NO_ROOMS: ReadonlySet<string> = new Set()

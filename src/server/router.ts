@@ -1,3 +1,4 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { respond } from "../transports/http/answer.ts"
 import type { HttpExchange, OpenAcceptor } from "../transports/transport.ts"
@@ -103,11 +104,7 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       routes.report(second)
     }
   }
-  try {
-    acceptor.exchange(answered)?.catch(failed)
-  } catch (error) {
-    failed(error)
-  }
+  callSafely(() => acceptor.exchange?.(answered), failed)
 }
 
 /** What an acceptor's failure is answered with: an EverwireError speaks for itself. */

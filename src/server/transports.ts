@@ -11,6 +11,13 @@ export const httpTransports = {
   "short-poll": shortPollAcceptor,
 } as const
 
+/** Those that were made here. Any other is the application's own, and may do anything. */
+const builtIn = new WeakSet<Acceptor>()
+
+export function isBuiltIn(acceptor: Acceptor): boolean {
+  return builtIn.has(acceptor)
+}
+
 /** Names to acceptors. @throws EverwireError `misuse` on an unknown or repeated name, or none at all. */
 export function resolveAcceptors<Name extends string>(
   wanted: readonly (Name | Acceptor)[],
@@ -19,7 +26,9 @@ export function resolveAcceptors<Name extends string>(
   const acceptors = wanted.map((item) => {
     if (typeof item !== "string") return item
     if (!Object.hasOwn(known, item)) throw new EverwireError("misuse", `no transport is called "${item}" here`)
-    return known[item]()
+    const acceptor = known[item]()
+    builtIn.add(acceptor)
+    return acceptor
   })
   const names = new Set(acceptors.map(({ name }) => name))
   if (acceptors.length === 0 || names.size < acceptors.length) {

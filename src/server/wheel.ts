@@ -36,10 +36,16 @@ export class Wheel extends Clockwork {
   /** How many have asked in this tick. */
   #asked = 0
 
-  /** With `slack` 0 every alarm rings at its moment; with 1/16, one of 30 s up to 1.9 s later. */
-  constructor(runtime: Runtime, slack: number) {
+  readonly #report: (error: unknown) => void
+
+  /**
+   * With `slack` 0 every alarm rings at its moment; with 1/16, one of 30 s up to 1.9 s later. `report` is given what an alarm
+   * or a flush threw, and does not throw.
+   */
+  constructor(runtime: Runtime, slack: number, report = (error: unknown): void => runtime.report(error)) {
     super(runtime)
     this.#slack = slack
+    this.#report = report
   }
 
   override set(alarm: Alarm, at: number): void {
@@ -86,7 +92,7 @@ export class Wheel extends Clockwork {
       try {
         flushable?.flushNow()
       } catch (error) {
-        this.runtime.report(error)
+        this.#report(error)
       }
     }
     this.#asked = 0
@@ -112,7 +118,7 @@ export class Wheel extends Clockwork {
         try {
           alarm.ring()
         } catch (error) {
-          this.runtime.report(error)
+          this.#report(error)
         }
       }
     }

@@ -40,7 +40,7 @@ describe("a session that the hub does not know any more", () => {
   })
 
   it("is begun again with those messages where the application asked for resend, in their order and first", async () => {
-    const { hub, channel, restart } = await startDuo({}, { transports: ["websocket"], onReset: "resend" })
+    const { hub, channel, restart } = await startDuo({}, { transports: ["websocket"], resend: true })
     const reset = resetOf(channel)
     const first = nextOf<unknown>((listener) => hub.on("n", listener))
     channel.send("n", 1)

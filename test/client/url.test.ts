@@ -17,11 +17,7 @@ describe("the URL of a hub", () => {
   })
 
   it("may be a URL object, and its path may hold what a path may", async () => {
-    for (const url of [
-      new URL("https://hub.example"),
-      "ws://hub.example:8080/@me/a%20b",
-      "https://hub.example/a//",
-    ]) {
+    for (const url of [new URL("https://hub.example"), "ws://hub.example:8080/@me/a%20b", "https://hub.example/a//"]) {
       const channel = createChannel(url, { platform: {}, store: null })
       await channel.close()
     }

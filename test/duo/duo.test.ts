@@ -18,7 +18,7 @@ async function chat(): Promise<{ duo: Duo<Chat>; shown: string[] }> {
       })
       hub.handle("history", async ({ last }) => lines.slice(-last))
     },
-    channel: { onReset: "resend" },
+    channel: { resend: true },
   })
   const shown: string[] = []
   duo.channel.on("said", ({ text }) => shown.push(text))

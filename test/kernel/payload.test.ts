@@ -8,10 +8,12 @@ cycle.self = cycle
 const inherited = { says: () => {} }
 
 class Point {
-  constructor(
-    readonly x: number,
-    readonly y: number,
-  ) {}
+  readonly x: number
+  readonly y: number
+  constructor(x: number, y: number) {
+    this.x = x
+    this.y = y
+  }
 }
 
 class Secret {

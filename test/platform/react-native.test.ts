@@ -57,7 +57,6 @@ describe("in React Native", () => {
     ["https://host", "https://host/everwire"],
     ["https://host:8443/", "https://host:8443/everwire"],
     ["wss://host/live/", "https://host/live"],
-    ["http://host/live?x=1#y", "http://host/live"],
   ])("createChannel(%s) dials %s", async (given, wanted) => {
     const { createChannel } = load()
     let dialed = ""

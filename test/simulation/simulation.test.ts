@@ -71,7 +71,7 @@ describe("an application of one's own", () => {
     let counted = 0
     let voted = 0
     return {
-      channelOptions: { onReset: "resend" },
+      channelOptions: { resend: true },
       hub(hub) {
         hub.on("vote", ({ id }) => {
           if (!careless && ids.has(id)) return

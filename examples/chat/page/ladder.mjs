@@ -11,6 +11,7 @@ const STANDING = {
   broken: "held broken",
   failed: "did not work",
   fine: "works",
+  crowded: "waits its turn",
   untried: "not tried",
 }
 

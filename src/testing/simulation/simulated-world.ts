@@ -227,7 +227,7 @@ export class SimulatedWorld<C extends Contract> implements World<C> {
     const channel = new Channel<C>(
       "http://hub",
       {
-        onReset,
+        resend: onReset === "resend",
         maxOutboxBytes,
         store: null,
         ...(quickReprobes && { reprobeMs: QUICK_REPROBE_MS }),

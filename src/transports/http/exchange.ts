@@ -1,6 +1,6 @@
 import { encodeBatch, type Packet } from "../../kernel/codec.ts"
 import { EXCHANGE_DEADLINE_MS } from "../../kernel/defaults.ts"
-import { type Closing, closing, type EverwireError } from "../../kernel/errors.ts"
+import { type Closing, closing, type EverwireError, wordsOf } from "../../kernel/errors.ts"
 import type { Batch, FetchInit, Target } from "../transport.ts"
 import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
 
@@ -89,7 +89,7 @@ export async function exchange(
     const where = answer.headers.get("location") ?? url
     return read(status, type, bytes, retryAfterMs, envelope, where)
   } catch (error) {
-    return { failed: closing("network", abort.signal.aborted ? "no answer in time" : String(error)), status }
+    return { failed: closing("network", abort.signal.aborted ? "no answer in time" : wordsOf(error)), status }
   } finally {
     cancel()
     running.delete(self)

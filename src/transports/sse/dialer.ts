@@ -1,4 +1,5 @@
-import { closing } from "../../kernel/errors.ts"
+import { callSafely } from "../../kernel/call-safely.ts"
+import { closing, wordsOf } from "../../kernel/errors.ts"
 import { readEnvelope } from "../http/envelope.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Batch, ClientStream, Dialer } from "../transport.ts"
@@ -16,6 +17,19 @@ export const sse: Dialer = {
   dial(target, sink) {
     return new Uplink("sse", target, sink, (uplink): Down => {
       let stream: ClientStream | undefined
+      const hear = (stream: ClientStream): void => {
+        stream.onmessage = ({ data }) => {
+          try {
+            const event = String(data)
+            if (event.startsWith("@")) uplink.hear(readEnvelope(event), undefined)
+            else uplink.hear(undefined, event.startsWith("=") ? fromBase64(event.slice(1)) : (event satisfies Batch))
+          } catch {
+            uplink.fail(closing("protocol-error", "an event that is no batch"))
+          }
+        }
+        // EventSource would dial again by itself, with a ticket that is used up: the connector does that.
+        stream.onerror = () => uplink.fail(closing("network", "the stream broke"))
+      }
       return {
         polls: "never",
         opened({ ticket = "" }) {
@@ -23,27 +37,21 @@ export const sse: Dialer = {
           const url = `${target.url}/sse?ticket=${ticket}`
           try {
             stream = target.platform.openStream?.(url, target.withCredentials)
+            if (stream !== undefined) hear(stream)
           } catch (error) {
-            return uplink.fail(closing("unsupported", String(error)))
+            uplink.fail(closing("unsupported", wordsOf(error)))
           }
-          if (stream === undefined) return
-          stream.onmessage = ({ data }) => {
-            try {
-              const event = String(data)
-              if (event.startsWith("@")) uplink.hear(readEnvelope(event), undefined)
-              else uplink.hear(undefined, event.startsWith("=") ? fromBase64(event.slice(1)) : (event satisfies Batch))
-            } catch {
-              uplink.fail(closing("protocol-error", "an event that is no batch"))
-            }
-          }
-          // EventSource would dial again by itself, with a ticket that is used up: the connector does that.
-          stream.onerror = () => uplink.fail(closing("network", "the stream broke"))
         },
         stop() {
-          if (stream === undefined) return
-          stream.onmessage = null
-          stream.onerror = null
-          stream.close()
+          callSafely(
+            () => {
+              if (!stream) return
+              stream.onmessage = null
+              stream.onerror = null
+              stream.close()
+            },
+            () => {}, // a stream of the application's own that cannot be closed; nothing of it is heard any more
+          )
         },
       }
     })

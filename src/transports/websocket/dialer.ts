@@ -1,6 +1,6 @@
 import { sizeOf } from "../../kernel/codec.ts"
 import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
-import { type Closing, closing } from "../../kernel/errors.ts"
+import { type Closing, closing, wordsOf } from "../../kernel/errors.ts"
 import type { Batch, ClientSocket, Dialer } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
 import { writeOffer } from "./offer.ts"
@@ -61,23 +61,29 @@ export const websocket: Dialer = {
       const offer = typeof first === "string" ? writeOffer(first) : []
       try {
         socket = platform.openSocket?.(`${url.replace(/^http/, "ws")}/websocket`, offer)
+        if (socket !== undefined) hear(socket)
       } catch (error) {
         // The constructor throws on a page that may not open this URL (mixed content, CSP).
-        fail(closing("unsupported", String(error)))
+        fail(closing("unsupported", wordsOf(error)))
       }
-      if (socket === undefined) return
-      if (offer.length > 0) waiting.shift()
+      if (socket !== undefined && offer.length > 0) waiting.shift()
+    })
+    const hear = (socket: ClientSocket): void => {
       socket.binaryType = "arraybuffer"
       socket.onopen = () => {
         isOpen = true
-        put()
+        try {
+          put()
+        } catch (error) {
+          fail(closing("network", wordsOf(error)))
+        }
       }
       socket.onmessage = ({ data }) => {
         if (!closed) sink.batch(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // by binaryType
       }
       socket.onclose = ({ code, reason }) => fail(readClose(code, reason))
       socket.onerror = () => {} // always followed by close, which knows more
-    })
+    }
     return link
   },
 }
