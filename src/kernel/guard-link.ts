@@ -5,17 +5,25 @@ import type { Link } from "./link.ts"
  * which `broke` is told, perhaps more than once.
  */
 export function guardLink(link: Link, broke: (error: unknown) => void): Link {
-  const guard = (call: () => unknown): unknown => {
+  const guard = <Result>(call: () => Result): Result | undefined => {
     try {
       return call()
     } catch (error) {
-      return broke(error)
+      broke(error)
+      return undefined
     }
   }
-  const get = (_: unknown, member: keyof Link): unknown =>
-    guard(() => {
-      const value = link[member]
-      return typeof value === "function" ? (given: never) => guard(() => value.call(link, given)) : value
-    })
-  return new Proxy<Link>({} as Link, { get }) // answers as the link does
+  const { name, exchanges = false } = link
+  return {
+    name,
+    exchanges,
+    get bufferedBytes() {
+      return guard(() => link.bufferedBytes) || 0
+    },
+    get asked() {
+      return guard(() => link.asked)
+    },
+    send: (batch) => guard(() => link.send(batch)),
+    close: (why) => guard(() => link.close(why)),
+  }
 }

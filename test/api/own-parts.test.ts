@@ -1,0 +1,747 @@
+import { type Channel, type ChannelOptions, createChannel, type Dialer, EverwireError, type Platform } from "everwire"
+import { createChannel as createCoreChannel, longPoll, sse, websocket } from "everwire/core"
+import { type Authenticate, createHub } from "everwire/server"
+import { createDuo, createNetwork, createVirtualRuntime, type Duo, type Machine } from "everwire/testing"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { createRuntime, disposeAll, onDispose, startHub } from "../support/hub-server.ts"
+
+/** What would have ended the process. */
+const fatal: unknown[] = []
+const noteFatal = (error: unknown): void => void fatal.push(error)
+
+beforeEach(() => {
+  fatal.length = 0
+  process.on("unhandledRejection", noteFatal)
+  process.on("uncaughtException", noteFatal)
+})
+
+afterEach(async () => {
+  await disposeAll()
+  await new Promise((resolve) => setImmediate(resolve)) // Node looks for rejections that nobody handles behind the tick
+  process.off("unhandledRejection", noteFatal)
+  process.off("uncaughtException", noteFatal)
+  expect(fatal).toEqual([])
+})
+
+const failure = new Error("of the application")
+const never = (): Promise<never> => new Promise(() => {})
+
+function startDuo(options: { channel?: Omit<ChannelOptions, "runtime">; authenticate?: Authenticate }): Promise<Duo> {
+  const { channel, authenticate } = options
+  return createDuo({
+    transports: ["websocket"],
+    ...(channel !== undefined && { channel }),
+    ...(authenticate !== undefined && { hub: { authenticate } }),
+    serve: (hub) => hub.handle("echo", (data) => data),
+  })
+}
+
+describe("an auth() that never settles", () => {
+  it("has ten seconds: then onError hears of it, and it is asked again", async () => {
+    let asked = 0
+    const duo = await startDuo({ channel: { auth: () => (++asked > 1 ? "token" : never()) } })
+    const { channel, runtime } = duo
+    expect(channel.status).toBe("open")
+    expect(duo.errors).toEqual([expect.objectContaining({ code: "timeout", retryable: true })])
+    expect(runtime.now() - Date.UTC(2026, 0, 1)).toBeLessThan(11_000)
+  })
+
+  it("when the channel comes back, keeps it reconnecting no longer than that, and retry() asks at once", async () => {
+    let answers = true
+    let asked = 0
+    const { channel, runtime, network } = await startDuo({
+      channel: {
+        auth() {
+          asked++
+          return answers ? "token" : never()
+        },
+      },
+    })
+    const told: unknown[] = []
+    channel.onError((error, stage) => told.push([(error as EverwireError).code, stage]))
+    answers = false
+    network.cut()
+    await runtime.pass(1_000)
+    expect([channel.status, asked]).toEqual(["reconnecting", 2])
+    answers = true
+    channel.retry()
+    await runtime.pass(200)
+    expect([channel.status, asked, told]).toEqual(["open", 3, []])
+    answers = false
+    network.cut()
+    await runtime.pass(10_500)
+    expect([channel.status, told]).toEqual(["reconnecting", [["timeout", "connection"]]])
+    answers = true
+    channel.retry()
+    await runtime.pass(200)
+    expect(channel.status).toBe("open")
+  })
+
+  it("may be given longer, or for ever", async () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    createHub({ runtime, transports: [network.acceptor("websocket")] })
+    for (const [authTimeoutMs, timeouts] of [
+      [Number.POSITIVE_INFINITY, 0],
+      [60_000, 1],
+    ] as const) {
+      const errors: unknown[] = []
+      const channel = createCoreChannel("http://hub", {
+        runtime,
+        authTimeoutMs,
+        auth: never,
+        transports: [network.dialer("websocket")],
+      })
+      channel.onError((error) => errors.push(error))
+      await runtime.pass(59_000)
+      expect(errors).toEqual([])
+      await runtime.pass(50_000)
+      expect(errors).toHaveLength(timeouts)
+      await channel.close()
+    }
+  })
+
+  it("and rejects when it was asked again already, is told, and disturbs nothing", async () => {
+    let reject = (_: unknown): void => {}
+    let asked = 0
+    const duo = await startDuo({
+      channel: {
+        auth: () =>
+          ++asked > 1
+            ? "token"
+            : new Promise((_, given) => {
+                reject = given
+              }),
+      },
+    })
+    reject(failure)
+    await duo.runtime.pass(100)
+    expect(duo.errors).toEqual([expect.objectContaining({ code: "timeout" }), failure])
+    expect(duo.channel.status).toBe("open")
+  })
+})
+
+describe("an auth()", () => {
+  it.each<[string, () => unknown]>([
+    ["a bigint", () => 1n],
+    ["a cycle", () => Object.assign([], { length: 1, 0: globalThis })],
+    [
+      "what throws when it is made JSON",
+      () => ({
+        toJSON() {
+          throw failure
+        },
+      }),
+    ],
+    [
+      "a getter that throws",
+      () => ({
+        get token() {
+          throw failure
+        },
+      }),
+    ],
+  ])("that gives %s is told to onError, and asked again", async (_, give) => {
+    let asked = 0
+    const { channel, errors } = await startDuo({ channel: { auth: () => (++asked > 1 ? "token" : give()) } })
+    expect([channel.status, errors.length, asked]).toEqual(["open", 1, 2])
+  })
+
+  it("may be async, and its result is what authenticate is given", async () => {
+    const { peer } = await startDuo({
+      channel: { auth: async () => ({ token: 7 }) },
+      authenticate: ({ auth }) => ({ id: JSON.stringify(auth) }),
+    })
+    expect(peer.principal.id).toBe('{"token":7}')
+  })
+
+  it("may close the channel, retry or send, and time goes on", async () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    createHub({ runtime, transports: [network.acceptor("websocket")] }).on("x", () => {})
+    let asked = 0
+    const open = (auth: () => unknown): ReturnType<typeof createCoreChannel> =>
+      createCoreChannel("http://hub", { runtime, auth, transports: [network.dialer("websocket")] })
+    const closing = open(() => closing.close())
+    const retrying = open(async () => {
+      asked++
+      retrying.retry()
+      await Promise.resolve()
+      retrying.retry()
+      return (retrying as Channel).send("x")
+    })
+    retrying.onError(() => expect.unreachable())
+    await runtime.pass(10_000)
+    expect([closing.status, retrying.status, asked]).toEqual(["closed", "open", 1])
+  })
+
+  it("that throws, with an onStatus that retries each time, does not stop time", async () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    createHub({ runtime, transports: [network.acceptor("websocket")] })
+    let asked = 0
+    const channel = createCoreChannel("http://hub", {
+      runtime,
+      transports: [network.dialer("websocket")],
+      auth() {
+        if (++asked < 50) throw failure
+      },
+    })
+    channel.onError(() => {})
+    channel.onStatus((status) => {
+      if (status === "connecting") channel.retry()
+    })
+    await runtime.pass(1_000)
+    expect([channel.status, asked]).toEqual(["open", 50])
+  })
+})
+
+describe("an authenticate()", () => {
+  it("that never settles is told to the hub's onError, and the channel tries again", async () => {
+    let judged = 0
+    // The channel says hello once more beside the first, which hangs as well.
+    const duo = await startDuo({ authenticate: () => (++judged > 2 ? { id: "ann" } : never()) })
+    const timeout = expect.objectContaining({ code: "timeout", message: expect.stringContaining("authenticate") })
+    expect([duo.channel.status, duo.errors]).toEqual(["open", [timeout, timeout]])
+  })
+
+  it.each<[string, () => unknown]>([
+    ["throws", () => raise()],
+    ["rejects", () => Promise.reject(failure)],
+    [
+      "gives a principal whose id throws",
+      () => ({
+        get id() {
+          return raise()
+        },
+      }),
+    ],
+    [
+      "gives a thenable that throws",
+      // biome-ignore lint/suspicious/noThenProperty: that is what it is for
+      () => ({ then: raise }),
+    ],
+    [
+      "gives what throws when asked for `then`",
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: as above
+        get then() {
+          return raise()
+        },
+      }),
+    ],
+  ])("that %s is told to onError once, and the channel tries again", async (_, judge) => {
+    let judged = 0
+    const { errors, channel } = await startDuo({
+      authenticate: (() => (++judged > 1 ? { id: "ann" } : judge())) as Authenticate, // as JavaScript may
+    })
+    expect([channel.status, errors]).toEqual(["open", [failure]])
+  })
+
+  it("that resolves, then throws, has let the channel in", async () => {
+    const twice = {
+      // biome-ignore lint/suspicious/noThenProperty: that is what it is for
+      then(resolve: (principal: { id: string }) => void) {
+        resolve({ id: "ann" })
+        resolve({ id: "bob" })
+        throw failure
+      },
+    }
+    const { errors, peer } = await startDuo({ authenticate: (() => twice) as unknown as Authenticate }) // as JavaScript may
+    expect([peer.principal.id, errors]).toEqual(["ann", []])
+  })
+
+  it("may close the hub", async () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const hub = createHub({
+      runtime,
+      transports: [network.acceptor("websocket")],
+      async authenticate() {
+        await hub.close()
+        return { id: "ann" }
+      },
+    })
+    hub.onPeer(() => expect.unreachable())
+    const channel = createCoreChannel("http://hub", { runtime, transports: [network.dialer("websocket")] })
+    await runtime.pass(1_000)
+    expect([channel.status, hub.peers.size]).toEqual(["connecting", 0])
+  })
+})
+
+function raise(): never {
+  throw failure
+}
+
+describe.each(["hub", "channel"] as const)("onError of a %s", (seat) => {
+  const second = new Error("of onError itself")
+
+  it.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw second
+      },
+    ],
+    [
+      "rejects",
+      async () => {
+        throw second
+      },
+    ],
+  ])("that %s: that goes to the runtime, and the other listeners hear the first error", async (_, act) => {
+    const duo = await startDuo({})
+    const { hub, channel, peer, runtime } = duo
+    const heard: unknown[] = []
+    const target = seat === "hub" ? hub : channel
+    target.onError(act)
+    target.onError((error) => heard.push(error))
+    target.on("x", raise)
+    if (seat === "hub") channel.send("x")
+    else peer.send("x")
+    await runtime.pass(1_000)
+    expect([heard, duo.errors]).toEqual([[failure], [second]])
+  })
+
+  it("and a report that fails too: nobody is left to tell, and the talk goes on", async () => {
+    for (const report of [raise, async () => raise()]) {
+      const runtime = createVirtualRuntime()
+      const network = createNetwork({ runtime })
+      const broken = { ...runtime.machine(), report }
+      const hub = createHub({ runtime: broken, transports: [network.acceptor("websocket")] })
+      const channel = createCoreChannel("http://hub", {
+        runtime: broken,
+        transports: [network.dialer("websocket")],
+      })
+      hub.handle("x", raise)
+      channel.handle("x", raise)
+      hub.on("x", raise)
+      channel.send("x")
+      await runtime.pass(1_000)
+      const outcomes = Promise.allSettled([channel.request("x"), [...hub.peers.values()][0]?.request("x")])
+      await runtime.pass(1_000)
+      const failed = { status: "rejected", reason: expect.objectContaining({ code: "request-failed" }) }
+      expect(await outcomes).toEqual([failed, failed])
+    }
+  })
+})
+
+describe("an answer that finds no room", () => {
+  it("is reported on the channel; the hub hears of it as far as there is room for that", async () => {
+    const { channel, peer, network, runtime } = await startDuo({ channel: { maxOutboxBytes: 4_000 } })
+    const told: unknown[] = []
+    channel.onError((error, stage) => told.push([(error as EverwireError).code, stage]))
+    channel.handle("large", () => "x".repeat(3_000))
+    const outcome = peer.request("large", undefined, { timeoutMs: 5_000 }).catch((error: unknown) => error)
+    network.holdBack("websocket", 1_000)
+    await runtime.pass(5)
+    channel.send("chatter", "y".repeat(2_000))
+    await runtime.pass(1_000)
+    expect(told).toEqual([["buffer-full", "request"]])
+    expect(await outcome).toMatchObject({ code: "buffer-full" })
+  })
+
+  it("is reported on the channel also where a failure finds none, whichever way the handler ended", async () => {
+    const { channel, peer, runtime } = await startDuo({ channel: { maxOutboxBytes: 100 } })
+    const told: unknown[] = []
+    channel.onError((error, stage) => told.push([Object(error).code ?? error, stage]))
+    channel.handle("answers", () => 1)
+    channel.handle("throws", raise)
+    channel.handle("rejects", async () => raise())
+    for (const name of ["answers", "throws", "rejects", "is not there"]) {
+      peer.request(name, undefined, { timeoutMs: 100 }).catch(() => {})
+    }
+    await runtime.pass(5)
+    channel.send("chatter", "y".repeat(50))
+    await runtime.pass(1_000)
+    const full = ["buffer-full", "request"]
+    expect(told).toEqual([full, [failure, "request"], full, full, [failure, "request"], full])
+  })
+
+  it("is reported at the hub, whose peer is closed with that", async () => {
+    const duo = await createDuo({
+      transports: ["websocket"],
+      hub: { maxOutboxBytes: 4_000 },
+      serve: (hub) => {
+        hub.handle("large", async () => "x".repeat(3_000))
+        hub.on("chatter", () => {})
+      },
+    })
+    const told: unknown[] = []
+    duo.hub.onError((error, { stage, peer }) => told.push([(error as EverwireError).code, stage, peer]))
+    const { peer, channel, runtime } = duo
+    peer.onClose(({ code }) => told.push(code))
+    channel.request("large").catch(() => {})
+    channel.request("large").catch(() => {})
+    await runtime.pass(1_000)
+    expect(told).toEqual(["buffer-full", ["buffer-full", "request", peer]])
+  })
+})
+
+describe("data whose own code runs while it is made JSON", () => {
+  it("may send something else meanwhile: each goes under its own name", async () => {
+    const { channel, hub, peer, runtime } = await startDuo({})
+    const heard: unknown[] = []
+    for (const name of ["outer", "inner"]) {
+      hub.on(name, (data) => heard.push([name, data]))
+      channel.on(name, (data) => heard.push([name, data]))
+    }
+    for (const end of [channel, peer, hub]) {
+      end.send("outer", {
+        toJSON() {
+          end.send("inner", 1)
+          return 2
+        },
+      })
+    }
+    await runtime.pass(1_000)
+    const pair = [
+      ["inner", 1],
+      ["outer", 2],
+    ]
+    expect(heard.toSorted()).toEqual([...pair, ...pair, ...pair].toSorted())
+  })
+
+  it("may close the channel: then nothing is said to be sent, and no request waits", async () => {
+    for (const call of ["send", "request"] as const) {
+      const { channel, runtime } = await startDuo({})
+      const data = {
+        toJSON() {
+          void channel.close()
+          return 1
+        },
+      }
+      const outcome = new Promise((resolve) => resolve(channel[call]("x", data))).catch((error: unknown) => error)
+      await runtime.pass(100)
+      expect(await outcome).toMatchObject({ code: "closed" })
+    }
+  })
+
+  it("of an answer: what it throws reaches onError here, and no word of it the other side", async () => {
+    const { channel, hub, peer, runtime } = await startDuo({})
+    const told: unknown[] = []
+    hub.onError((error, { stage }) => told.push([error, stage]))
+    channel.onError((error, stage) => told.push([error, stage]))
+    const answer = (): unknown => ({
+      get secret() {
+        throw failure
+      },
+    })
+    hub.handle("x", answer)
+    channel.handle("x", async () => answer())
+    const outcomes = Promise.all([channel, peer].map((end) => end.request("x").catch((error: unknown) => error)))
+    await runtime.pass(1_000)
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ code: "payload-unsupported", message: "the answer cannot be sent" })
+    }
+    const unsupported = expect.objectContaining({ code: "payload-unsupported", cause: failure })
+    expect(told).toEqual([
+      [unsupported, "request"],
+      [unsupported, "request"],
+    ])
+  })
+})
+
+describe("a request handler", () => {
+  it("that fails when nobody waits any more is told to onError, unless it was told to stop", async () => {
+    const { hub, channel, runtime } = await startDuo({})
+    const told: unknown[] = []
+    hub.onError((error) => told.push(error))
+    const later = (error: Error): Promise<never> =>
+      new Promise((_, reject) => runtime.after(5_000, () => reject(error)))
+    hub.handle("fails", () => later(failure))
+    hub.handle("heeds its signal", () => later(new DOMException("stop", "AbortError")))
+    hub.handle("says so", () => later(new EverwireError("closed", "the peer is closed")))
+    for (const name of ["fails", "heeds its signal", "says so"]) {
+      channel.request(name, undefined, { timeoutMs: 1_000 }).catch(() => {})
+    }
+    await runtime.pass(10_000)
+    expect(told).toEqual([failure])
+  })
+
+  it("that looks at its signal too late finds it aborted", async () => {
+    const { hub, channel, runtime } = await startDuo({})
+    const seen: boolean[] = []
+    hub.handle("x", async (_, __, request) => {
+      await new Promise<void>((resolve) => runtime.after(5_000, resolve))
+      seen.push(request.signal.aborted)
+    })
+    channel.request("x", undefined, { timeoutMs: 1_000 }).catch(() => {})
+    await runtime.pass(10_000)
+    expect(seen).toEqual([true])
+  })
+})
+
+describe("a transport of one's own", () => {
+  /** A world whose channel prefers this dialer, and has one that works below it. */
+  async function dialed(
+    spoil: (dialer: Dialer) => Dialer,
+  ): Promise<{ status: string; transport: string | undefined; told: unknown[]; reply: unknown }> {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const names = ["own", "short-poll"]
+    const hub = createHub({ runtime, transports: names.map((name) => network.acceptor(name)) })
+    hub.handle("echo", (data) => data)
+    const [own, other] = names.map((name) => network.dialer(name)) as [Dialer, Dialer] // of two names
+    const channel = createCoreChannel("http://hub", { runtime, store: null, transports: [spoil(own), other] })
+    const told: unknown[] = []
+    channel.onError((error, stage) => told.push([error, stage]))
+    const reply = channel.request("echo", 7, { timeoutMs: 20_000 })
+    await runtime.pass(20_000)
+    return { status: channel.status, transport: channel.transport, told, reply: await reply }
+  }
+
+  const told = [[failure, "connection"]]
+
+  it("whose dial throws is a rung that failed", async () => {
+    let dials = 0
+    const scene = await dialed((dialer) => ({
+      ...dialer,
+      supported: () => true,
+      dial: (...given) => (++dials > 1 ? dialer.dial(...given) : raise()),
+    }))
+    expect(scene).toMatchObject({ status: "open", told, reply: 7 })
+  })
+
+  it("whose dial gives nothing is a rung that failed", async () => {
+    let dials = 0
+    const scene = await dialed((dialer) => ({
+      ...dialer,
+      supported: () => true,
+      dial: (...given) => (++dials > 1 ? dialer.dial(...given) : (undefined as never)), // as JavaScript may
+    }))
+    expect(scene).toMatchObject({ status: "open", reply: 7, told: [[expect.any(TypeError), "connection"]] })
+  })
+
+  it.each(["send", "close", "bufferedBytes"] as const)("whose link throws at `%s` is let go of", async (member) => {
+    let dials = 0
+    const scene = await dialed((dialer) => ({
+      ...dialer,
+      supported: () => true,
+      dial(...given) {
+        const link = dialer.dial(...given)
+        if (++dials > 1) return link
+        let calls = 0
+        // The hello still goes.
+        const spoilt = (): never | undefined => (++calls > (member === "send" ? 1 : 0) ? raise() : undefined)
+        return {
+          name: link.name,
+          send(batch) {
+            if (member === "send") spoilt()
+            link.send(batch)
+          },
+          close(why) {
+            link.close(why)
+            if (member === "close") spoilt()
+          },
+          get bufferedBytes() {
+            if (member === "bufferedBytes") spoilt()
+            return link.bufferedBytes
+          },
+        }
+      },
+    }))
+    expect(scene).toMatchObject({ status: "open", reply: 7, told: member === "close" ? [] : told })
+  })
+
+  it("whose `supported` throws is told, and the channel tries again", async () => {
+    let asked = 0
+    const scene = await dialed((dialer) => ({ ...dialer, supported: () => ++asked > 1 || raise() }))
+    expect(scene).toMatchObject({ status: "open", told, reply: 7 })
+  })
+
+  it.each(["send", "close", "bufferedBytes"] as const)(
+    "whose link throws at `%s` at the hub is let go of",
+    async (member) => {
+      const runtime = createVirtualRuntime()
+      const machine: Machine = runtime.machine()
+      const network = createNetwork({ runtime })
+      const acceptor = network.acceptor("own")
+      let admitted = 0
+      const hub = createHub({
+        runtime: machine,
+        transports: [
+          {
+            ...acceptor,
+            name: "own",
+            open: (door) =>
+              acceptor.open({
+                ...door,
+                admit(link, origin) {
+                  if (++admitted > 1) return door.admit(link, origin)
+                  let calls = 0
+                  const spoilt = {
+                    name: link.name,
+                    send(batch: never) {
+                      if (member === "send" && ++calls > 1) raise()
+                      link.send(batch)
+                    },
+                    close(why: never) {
+                      link.close(why)
+                      if (member === "close") raise()
+                    },
+                    get bufferedBytes() {
+                      if (member === "bufferedBytes" && ++calls > 1) raise()
+                      return link.bufferedBytes
+                    },
+                  }
+                  return door.admit(spoilt, origin)
+                },
+              }),
+          },
+        ],
+      })
+      hub.handle("echo", (data) => data)
+      const told: unknown[] = []
+      hub.onError((error, { stage }) => told.push([error, stage]))
+      const channel = createCoreChannel("http://hub", { runtime, transports: [network.dialer("own")] })
+      const reply = channel.request("echo", 7, { timeoutMs: 30_000 })
+      await runtime.pass(30_000)
+      expect(await reply).toBe(7)
+      if (member === "close") for (const peer of hub.peers.values()) peer.close()
+      await runtime.pass(1_000)
+      expect(told).toEqual([[failure, "hub"]])
+    },
+  )
+
+  it("at the hub: one whose close throws keeps no other from being closed", async () => {
+    const runtime = createVirtualRuntime()
+    const closed: string[] = []
+    const told: unknown[] = []
+    const hub = createHub({
+      runtime,
+      transports: ["a", "b"].map((name) => ({
+        name,
+        open: () => ({
+          close() {
+            closed.push(name)
+            if (name === "a") raise()
+          },
+        }),
+      })),
+    })
+    hub.onError((error) => told.push(error))
+    await hub.close()
+    expect([closed, told]).toEqual([["a", "b"], [failure]])
+  })
+
+  it("at the hub: one that fails to take a WebSocket has it ended", async () => {
+    const runtime = createVirtualRuntime()
+    const async = (async () => raise()) as () => unknown // JavaScript may give an async one
+    for (const socket of [raise, async]) {
+      const told: unknown[] = []
+      const hub = createHub({
+        runtime,
+        transports: [{ name: "websocket", open: () => ({ socket: socket }) }],
+      })
+      hub.onError((error) => told.push(error))
+      const verdict = hub.upgrade("/everwire/websocket", { header: () => undefined })
+      if (verdict === undefined || !("take" in verdict)) throw new Error("not taken")
+      let ended = 0
+      verdict.take(
+        {
+          bufferedAmount: 0,
+          send() {},
+          close() {},
+          hear() {},
+          terminate() {
+            ended++
+            raise()
+          },
+        },
+        { transport: "websocket", address: undefined, header: () => undefined },
+      )
+      await Promise.resolve().then(() => {})
+      await Promise.resolve().then(() => {})
+      expect([ended, told]).toEqual([1, [failure, failure]])
+    }
+  })
+})
+
+describe("a platform of one's own", () => {
+  const wordless = Object.create(null) as Error // has no words, so a text cannot be made of it
+
+  it.each<[string, Platform, "websocket" | "sse" | "long-poll"]>([
+    ["openSocket throws", { openSocket: raise }, "websocket"],
+    [
+      "openSocket throws what has no words",
+      {
+        openSocket() {
+          throw wordless
+        },
+      },
+      "websocket",
+    ],
+    ["openSocket gives a number", { openSocket: () => 5 as never }, "websocket"],
+    ["openSocket gives null", { openSocket: () => null as never }, "websocket"],
+    ["openSocket gives a promise that rejects", { openSocket: () => handled() as never }, "websocket"],
+    ["openStream throws", { openStream: raise }, "sse"],
+    ["openStream gives null", { openStream: () => null as never }, "sse"],
+    ["openStream gives what cannot be closed", { openStream: () => ({ close: raise }) as never }, "sse"],
+    ["fetch throws", { fetch: raise }, "long-poll"],
+    ["fetch rejects with what has no words", { fetch: () => Promise.reject(wordless) }, "long-poll"],
+    ["fetch gives nothing", { fetch: async () => undefined as never }, "long-poll"],
+    ["fetch never answers", { fetch: never }, "long-poll"],
+    ["a getter throws", Object.defineProperty({}, "openSocket", { get: raise, enumerable: true }), "websocket"],
+  ])("whose %s: the channel goes on trying, and can be closed", async (_, platform, transport) => {
+    const { url } = await startHub()
+    const runtime = createRuntime()
+    const dialer = { websocket, sse, "long-poll": longPoll }[transport]
+    const channel = createCoreChannel(url, { transports: [dialer], platform, runtime, store: null })
+    onDispose(() => channel.close({ flushMs: 0 }))
+    const settled = new Promise<string>((resolve) => {
+      channel.onStatus((status) => resolve(status))
+      runtime.after(500, () => resolve("still dialing"))
+    })
+    expect(["connecting", "still dialing", "closed"]).toContain(await settled)
+    await channel.close({ flushMs: 0 })
+    expect(channel.status).toBe("closed")
+  })
+
+  it("whose socket throws when something is sent is a wire that broke", async () => {
+    const { url } = await startHub()
+    const runtime = createRuntime()
+    const told: unknown[] = []
+    const openSocket = (): never => {
+      const socket = { binaryType: "", bufferedAmount: 0, send: raise, close: raise } as Record<string, unknown>
+      setTimeout(() => (socket["onopen"] as () => void)(), 5) // a WebSocket opens so
+      return socket as never
+    }
+    const channel = createCoreChannel(url, {
+      transports: [websocket],
+      platform: { openSocket },
+      runtime,
+      store: null,
+      auth: () => "x".repeat(5_000),
+    })
+    channel.onError((error) => told.push(error))
+    onDispose(() => channel.close({ flushMs: 0 }))
+    const closing = await new Promise((resolve) => channel.onStatus((_, detail) => resolve(detail.closing)))
+    expect(closing).toMatchObject({ code: "network", reason: expect.stringContaining("of the application") })
+  })
+
+  function handled(): Promise<never> {
+    const rejecting = Promise.reject(failure)
+    rejecting.catch(() => {})
+    return rejecting
+  }
+})
+
+describe("a store of one's own", () => {
+  it.each<[string, unknown]>([
+    ["throws", { getItem: raise, setItem: raise }],
+    ["rejects, as stores of React Native may", { getItem: async () => raise(), setItem: async () => raise() }],
+    ["gives nonsense", { getItem: () => 5, setItem: () => 5 }],
+    ["holds nonsense", { getItem: () => '{"broken":5,"speakMs":4000.5,"holdMs":1e300}', setItem() {} }],
+    ["holds null", { getItem: () => "null", setItem() {} }],
+    ["lacks its functions", {}],
+  ])("that %s: the network is learned anew", async (_, store) => {
+    const { url } = await startHub()
+    const channel = createChannel(url, { transports: ["long-poll"], store: store as never }) // as JavaScript may
+    onDispose(() => channel.close({ flushMs: 0 }))
+    channel.onError(() => expect.unreachable())
+    await channel.opened
+    await channel.flush()
+    expect(channel.status).toBe("open")
+  })
+})

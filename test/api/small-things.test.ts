@@ -1,0 +1,279 @@
+import { createDuo } from "everwire/testing"
+import { afterEach, describe, expect, it } from "vitest"
+import { connect, disposeAll, startDuo, startHub } from "../support/hub-server.ts"
+
+afterEach(disposeAll)
+
+describe("a function that is subscribed twice", () => {
+  it("is called for each subscription, and each is cancelled on its own, once", async () => {
+    const { hub, channel, peer, runtime } = await createDuo()
+    const calls: string[] = []
+    const on = (name: string): (() => void) => {
+      return () => void calls.push(name)
+    }
+    const subscribers: Record<string, (listener: () => void) => () => void> = {
+      "hub.on": (listener) => hub.on("x", listener),
+      "peer.on": (listener) => peer.on("x", listener),
+      "channel.on": (listener) => channel.on("x", listener),
+      "channel.onStatus": (listener) => channel.onStatus(listener),
+      "hub.onPeer": (listener) => hub.onPeer(listener),
+      "peer.onClose": (listener) => peer.onClose(listener),
+    }
+    for (const [name, subscribe] of Object.entries(subscribers)) {
+      const listener = on(name)
+      const off = subscribe(listener)
+      subscribe(listener)
+      off()
+      off()
+    }
+    channel.send("x")
+    peer.send("x")
+    await runtime.pass(1_000)
+    expect(calls.toSorted()).toEqual(["channel.on", "hub.on", "peer.on"])
+    peer.close()
+    await runtime.pass(1_000)
+    expect(calls.slice(3).toSorted()).toEqual(["channel.onStatus", "peer.onClose"])
+  })
+
+  it("is told twice of a new peer while both stand", async () => {
+    let calls = 0
+    const count = (): void => void calls++
+    await createDuo({
+      serve(hub) {
+        hub.onPeer(count)
+        hub.onPeer(count)
+      },
+    })
+    expect(calls).toBe(2)
+  })
+
+  it("is not called any more once it is cancelled, not even in the round that is under way", async () => {
+    const { hub, channel, peer, runtime } = await createDuo()
+    const calls: string[] = []
+    const offs: (() => void)[] = []
+    hub.on("x", () => offs.forEach((off) => void off()))
+    offs.push(hub.on("x", () => calls.push("hub.on")))
+    peer.onClose(() => offs.forEach((off) => void off()))
+    offs.push(peer.onClose(() => calls.push("onClose")))
+    channel.onStatus(() => offs.forEach((off) => void off()))
+    offs.push(channel.onStatus(() => calls.push("onStatus")))
+    channel.send("x")
+    await runtime.pass(1_000)
+    peer.close()
+    await runtime.pass(1_000)
+    expect(calls).toEqual([])
+  })
+})
+
+describe("messages()", () => {
+  it("keeps what comes before the first next()", async () => {
+    const { channel, peer, runtime } = await createDuo()
+    const loop = channel.messages("n")
+    peer.send("n", 1)
+    peer.send("n", 2)
+    await runtime.pass(1_000)
+    peer.send("n", 3)
+    const got = [await loop.next(), await loop.next()].map(({ value }) => value)
+    await runtime.pass(1_000)
+    expect([...got, (await loop.next()).value]).toEqual([1, 2, 3])
+  })
+
+  it.each(["waits for a message", "has not begun"])("is left at once by return() while it %s", async (when) => {
+    const { channel, peer, runtime } = await createDuo()
+    const loop = channel.messages("n")
+    const waiting = when === "has not begun" ? [] : [loop.next(), loop.next()]
+    expect(await loop.return()).toEqual({ done: true, value: undefined })
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => ({ done: true, value: undefined })))
+    peer.send("n", 1)
+    await runtime.pass(1_000)
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it("gives what had come before the channel was closed, then ends; each of two loops has all", async () => {
+    const { channel, peer, runtime } = await createDuo()
+    const loops = [channel.messages("n"), channel.messages("n")]
+    peer.send("n", 1)
+    peer.send("n", 2)
+    peer.close()
+    await runtime.pass(1_000)
+    for (const loop of loops) {
+      const heard: unknown[] = []
+      for await (const data of loop) heard.push(data)
+      expect(heard).toEqual([1, 2])
+    }
+  })
+
+  it("lets go of its subscriptions when the loop is broken off", async () => {
+    const { channel, peer, runtime } = await createDuo()
+    const loop = channel.messages("n")
+    peer.send("n", 1)
+    peer.send("n", 2)
+    await runtime.pass(1_000)
+    for await (const data of loop) {
+      expect(data).toBe(1)
+      break
+    }
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+  })
+})
+
+describe("a peer that closes", () => {
+  it("still has its rooms in onClose, and nobody reaches it there", async () => {
+    const { hub, peer, channel, runtime } = await createDuo()
+    const seen: unknown[] = []
+    channel.on("bye", (data) => seen.push(data))
+    peer.join("lobby")
+    peer.join("kitchen")
+    peer.onClose(() => {
+      seen.push([...peer.rooms], [...hub.peers.keys()])
+      for (const room of peer.rooms) hub.to(room).send("bye")
+    })
+    peer.close()
+    await runtime.pass(1_000)
+    expect(seen).toEqual([["lobby", "kitchen"], []])
+    expect(peer.rooms).toEqual(new Set())
+  })
+
+  it("tells a listener that comes too late, at the end of the tick", async () => {
+    const { peer, runtime } = await createDuo()
+    peer.close("that is all")
+    const told: unknown[] = []
+    peer.onClose((closing) => told.push(closing))
+    peer.onClose(() => told.push("cancelled"))()
+    expect(told).toEqual([])
+    await runtime.pass(0)
+    expect(told).toEqual([{ code: "closed", reason: "that is all", retryable: false, undelivered: 0 }])
+  })
+})
+
+describe("a message whose handler is not there yet", () => {
+  it("waits on a channel until the tick has ended in which `opened` resolved, in its place among the others", async () => {
+    const { hub, url } = await startHub()
+    hub.handle("echo", () => "echo")
+    hub.onPeer((peer) => {
+      peer.send("a", 1)
+      peer.send("b", 2)
+      peer.send("a", 3)
+    })
+    const heard: unknown[] = []
+    const channel = await connect(url, { transports: ["websocket"] })
+    for (const name of ["a", "b"]) channel.on(name, (data) => heard.push(data))
+    await channel.request("echo")
+    expect(heard).toEqual([1, 2, 3])
+  })
+
+  it("waits no longer: a channel has its messages to itself", async () => {
+    const { channel, peer, runtime, errors } = await createDuo()
+    peer.send("a", 1)
+    await runtime.pass(1_000)
+    channel.on("a", () => expect.unreachable())
+    await runtime.pass(1_000)
+    expect(errors).toEqual([])
+  })
+
+  it("is reported at the hub, once for each name, with what to do", async () => {
+    const told: unknown[] = []
+    const { channel, runtime } = await createDuo({
+      serve: (hub) => hub.onError((error, { stage, peer }) => told.push([error, stage, peer?.id])),
+    })
+    for (let n = 0; n < 3; n++) channel.send('chät"', n)
+    channel.send("x".repeat(128))
+    await runtime.pass(1_000)
+    const unhandled = expect.objectContaining({ code: "message-unhandled", message: expect.stringContaining("chät") })
+    expect(told).toEqual([
+      [unhandled, "message", channel.peerId],
+      [expect.objectContaining({ code: "message-unhandled" }), "message", channel.peerId],
+    ])
+  })
+
+  it("of a stranger's names no more than some hundred are reported", async () => {
+    let told = 0
+    const { channel, runtime } = await createDuo({ serve: (hub) => hub.onError(() => void told++) })
+    for (let n = 0; n < 1_000; n++) channel.send(`name ${n}`)
+    await runtime.pass(10_000)
+    expect(told).toBe(256)
+  })
+})
+
+describe("flush()", () => {
+  it.each(["channel", "peer"] as const)(
+    "of a %s takes one round trip, with what was sent in the same tick",
+    async (side) => {
+      const { channel, peer, runtime, hub } = await createDuo({ transports: ["websocket"], latencyMs: 10 })
+      hub.on("n", () => {})
+      const end = side === "channel" ? channel : peer
+      await runtime.pass(6_000)
+      for (const messages of [1, 2, 500]) {
+        const startedAt = runtime.now()
+        for (let n = 0; n < messages; n++) end.send("n", n)
+        const first = end.flush()
+        end.send("n", "and more")
+        let tookMs = 0
+        void Promise.all([first, end.flush()]).then(() => {
+          tookMs = runtime.now() - startedAt
+        })
+        await runtime.pass(1_000)
+        expect([messages, tookMs]).toEqual([messages, 20])
+      }
+    },
+  )
+
+  it.each(["channel", "peer"] as const)("of a %s whose link broke meanwhile asks on the next one", async (side) => {
+    const { channel, peer, runtime, network, hub } = await createDuo({ transports: ["websocket"], latencyMs: 10 })
+    hub.on("n", () => {})
+    const end = side === "channel" ? channel : peer
+    await runtime.pass(6_000)
+    end.send("n", 1)
+    let tookMs = 0
+    const startedAt = runtime.now()
+    void end.flush().then(() => {
+      tookMs = runtime.now() - startedAt
+    })
+    await runtime.pass(5)
+    network.cut()
+    await runtime.pass(10_000)
+    expect(tookMs).toBeGreaterThan(0)
+    expect(tookMs).toBeLessThan(100)
+  })
+
+  it("of a peer rejects when the peer closes first, and when it is closed", async () => {
+    const { peer, runtime, network } = await createDuo({ transports: ["websocket"] })
+    network.freeze()
+    peer.send("n", 1)
+    const outcome = peer.flush().catch((error: unknown) => error)
+    peer.close("enough")
+    await runtime.pass(100)
+    expect(await outcome).toMatchObject({ code: "closed", message: "enough" })
+    await expect(peer.flush()).rejects.toMatchObject({ code: "closed" })
+    await expect(peer.writable()).rejects.toMatchObject({ code: "closed" })
+  })
+
+  it.each(["websocket", "sse", "long-poll", "short-poll"] as const)(
+    "is quick over a real %s too",
+    async (transport) => {
+      const { hub, channel, peer } = await startDuo({}, { transports: [transport] })
+      hub.on("n", () => {})
+      channel.on("n", () => {})
+      channel.send("n", 1)
+      peer.send("n", 1)
+      await Promise.all([channel.flush(), peer.flush()])
+      expect([channel.bufferedBytes, peer.bufferedBytes]).toEqual([0, 0])
+    },
+  )
+})
+
+describe("draining a hub", () => {
+  it("asks channels to acknowledge what was said in the same tick", async () => {
+    const { hub, peer, channel, runtime } = await createDuo({ transports: ["websocket"], latencyMs: 10 })
+    channel.on("n", () => {})
+    await runtime.pass(6_000)
+    peer.send("n", 1)
+    const startedAt = runtime.now()
+    let tookMs = 0
+    void hub.close({ drainMs: 10_000 }).then(() => {
+      tookMs = runtime.now() - startedAt
+    })
+    await runtime.pass(1_000)
+    expect(tookMs).toBe(20)
+  })
+})
