@@ -84,6 +84,8 @@ export class Connector implements AttemptHost, SlotHost {
   #unknown = 0
   /** The longest wait that anybody asked for in this climb, in milliseconds. */
   #retryAfterMs = 0
+  /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
+  #portalMs: number | undefined
   /** The one alarm: the next start, deadline, background climb or end of the back-off. */
   #cancelAlarm = (): void => {}
 
@@ -214,11 +216,14 @@ export class Connector implements AttemptHost, SlotHost {
     this.#attempts.end(attempt, "closed", why)
     this.lastClosing = why
     this.#retryAfterMs = Math.max(this.#retryAfterMs, wishOf(why))
+    if (why.code === "captive-portal") this.#portalMs = defaults.PORTAL_MS
     if (attempt === this.current) return this.#lost(attempt, why)
     // What refuses credentials or versions refuses them on every rung.
     if (!why.retryable && attempt.welcome === undefined) return this.#fatal(why)
     if (state.phase !== "climbing") return
     state.failed.push(attempt.rank)
+    // What is asked of the other HTTP rungs would be asked of the same server.
+    if (why.code === "rate-limited" && wishOf(why) > 0 && attempt.link.exchanges) state.plan = []
     this.#advance()
   }
 
@@ -264,6 +269,7 @@ export class Connector implements AttemptHost, SlotHost {
       return this.#fatal(closing("unsupported", "no transport is supported here", false))
     }
     this.#retryAfterMs = 0
+    this.#portalMs = undefined
     this.#enter({
       phase: "climbing",
       auth,
@@ -284,7 +290,7 @@ export class Connector implements AttemptHost, SlotHost {
     let nextAt = Number.POSITIVE_INFINITY
     for (const attempt of this.#attempts) {
       if (attempt === this.current) continue
-      const dueAt = attempt.trialUntil || attempt.movedAt + defaults.DIAL_DEADLINE_MS
+      const dueAt = attempt.trialUntil || attempt.movedAt + (this.#portalMs ?? defaults.DIAL_DEADLINE_MS)
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
       else if (attempt.heardAt) return this.#adopt(attempt)
       else {
@@ -528,7 +534,7 @@ export class Connector implements AttemptHost, SlotHost {
     this.#enter({ phase: "settled" })
     const isWanted = this.#host.dialers.some((dialer, rank) => dialer.holds && rank < current.rank)
     this.#connections.settled(isWanted)
-    if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())
+    if (current.rank > 0) this.#alarm(Math.max(this.#nextReprobeMs(), this.#retryAfterMs), () => this.#ask())
   }
 
   /** How long until better rungs are tried again; without an end when they never are to be. */
@@ -543,7 +549,7 @@ export class Connector implements AttemptHost, SlotHost {
     if (healthy) return this.#settle(healthy)
     this.#dropAll(this.lastClosing)
     // Added, not the longer of the two: those that were told the same time must not come back as a herd.
-    this.#wait(this.#retryAfterMs + backoffMs(this.#failures++, this.#host.runtime.random()))
+    this.#wait(this.#retryAfterMs + backoffMs(this.#failures++, this.#host.runtime.random(), this.#portalMs))
   }
 
   #wait(waitMs: number): void {

@@ -98,6 +98,8 @@ export const VERDICT_MS = 600_000
 /** Back-off when every rung failed: full jitter below base × 2^n. */
 export const BACKOFF_BASE_MS = 500
 export const BACKOFF_CEILING_MS = 20_000
+/** Behind a captive portal the ceiling, and how long a rung has to be welcomed: people who sign in are waiting for it. */
+export const PORTAL_MS = 2_000
 /** No server is believed that asks for more. */
 export const RETRY_AFTER_CEILING_MS = 600_000
 /** A session is not given up before so many hubs (behind a balancer without stickiness) said they do not know it. */

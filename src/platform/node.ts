@@ -2,7 +2,8 @@ import type { IncomingMessage } from "node:http"
 import { transferableAbortController } from "node:util"
 import { EventSource } from "eventsource"
 import { WebSocket } from "ws"
-import { explanations } from "../kernel/errors.ts"
+import { type Closing, type Code, closing, explanations } from "../kernel/errors.ts"
+import { refusal } from "../kernel/refusal.ts"
 import type { ClientSocket, ClientStream, Platform } from "../transports/transport.ts"
 
 /** `closeTimeout` cuts a socket whose other end does not answer a closing frame; the types of `ws` do not know it yet. */
@@ -13,49 +14,53 @@ export function platform(): Platform {
   return {
     openSocket(url, protocols) {
       const socket = new DialedSocket(url, protocols, options)
-      return socket as unknown as ClientSocket // implements the named part of the interface
+      const client = socket as unknown as ClientSocket // implements the named part of the interface
+      socket.on("unexpected-response", (_, answer) => {
+        client.onrefused?.(refusalOf(url, answer))
+        socket.terminate()
+      })
+      return client
     },
     openStream(url, withCredentials) {
       const stream = new EventSource(url, {
         withCredentials,
-        fetch: (streamed, init) => fetch(streamed, { ...init, ...withOwnSignal(init.signal) }),
+        fetch: async (streamed, init) => {
+          const answer = await fetch(streamed, { ...init, ...withOwnSignal(init.signal) })
+          const [bare = ""] = url.split("?") // without its ticket
+          if (!answer.ok) client.onrefused?.(refusal(answer.status, answer.headers, Date.now(), bare))
+          return answer
+        },
       })
-      return stream as unknown as ClientStream // same
+      const client = stream as unknown as ClientStream // same
+      return client
     },
     fetch: (url, init) => fetch(url, { ...init, ...withOwnSignal(init.signal) }).catch(nameCause),
   }
 }
 
-/** A WebSocket whose `close` event says why there was no handshake: the standard's says 1006 and nothing, for browsers. */
+/** A WebSocket whose `close` event names what broke the connection. The standard's says 1006 and nothing, for browsers. */
 class DialedSocket extends WebSocket {
-  /** Code and reason of a closing frame that would say the same. */
-  #why: [code: number, reason: string] | undefined
+  #why = ""
 
   constructor(...args: ConstructorParameters<typeof WebSocket>) {
     super(...args)
     this.once("error", (error) => {
-      this.#why ??= [1006, error.message || String((error as { code?: unknown }).code)] // an AggregateError has no message
-    })
-    this.once("unexpected-response", (_, answer) => {
-      this.#why = whyOf(this.url, answer)
-      this.terminate()
+      this.#why = error.message || String((error as { code?: unknown }).code) // an AggregateError has no message
     })
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    const why = event === "close" && args[0] === 1006 ? this.#why : undefined
-    return super.emit(event, ...(why === undefined ? args : [why[0], Buffer.from(why[1])]))
+    const named = event === "close" && args[0] === 1006 && this.#why !== ""
+    return super.emit(event, ...(named ? [1006, Buffer.from(this.#why)] : args))
   }
 }
 
-/** An answer that is no upgrade, as a closing frame. The hub's own refusal stands in place of the status text. */
-function whyOf(url: string, { statusCode = 0, statusMessage = "", headers }: IncomingMessage): [number, string] {
-  if (Object.hasOwn(explanations, statusMessage)) {
-    return [statusMessage === "origin-refused" ? 4001 : 4000, `${statusMessage}: refused by the hub at ${url}`]
-  }
-  if (statusCode >= 300 && statusCode < 400) return [4000, `redirected: ${url} redirects to ${headers.location}`]
-  const code = statusCode === 429 || statusCode === 503 ? "rate-limited" : "refused"
-  return [4000, `${code}: ${url} answered with status ${statusCode}`]
+/** What it means that an upgrade was answered in another way. The hub's own refusal stands in place of the status text. */
+function refusalOf(url: string, { statusCode = 0, statusMessage = "", headers }: IncomingMessage): Closing {
+  const why = refusal(statusCode, { get: (name) => headers[name]?.toString() ?? null }, Date.now(), url)
+  if (!Object.hasOwn(explanations, statusMessage)) return why
+  const code = statusMessage as Code // it is one of them
+  return { ...why, ...closing(code, `refused by the hub at ${url}`, code !== "origin-refused") }
 }
 
 /** Node's `fetch` says "fetch failed", whatever did: what its error holds about the cause says more. */

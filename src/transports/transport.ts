@@ -1,4 +1,5 @@
 import type { Clockwork } from "../kernel/clockwork.ts"
+import type { Closing } from "../kernel/errors.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 
@@ -157,6 +158,8 @@ export interface ClientSocket {
   onmessage: ((event: { data: unknown }) => void) | null
   onclose: ((event: { code: number; reason: string }) => void) | null
   onerror: ((event: unknown) => void) | null
+  /** Called where the platform knows how the upgrade was refused; browsers do not tell. `onclose` may follow. */
+  onrefused?: ((why: Closing) => void) | null
   send(data: string | Uint8Array): void
   close(code?: number, reason?: string): void
 }
@@ -165,6 +168,8 @@ export interface ClientSocket {
 export interface ClientStream {
   onmessage: ((event: { data: unknown }) => void) | null
   onerror: ((event: unknown) => void) | null
+  /** Called where the platform knows how the request was refused; browsers do not tell. `onerror` may follow. */
+  onrefused?: ((why: Closing) => void) | null
   close(): void
 }
 

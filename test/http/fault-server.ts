@@ -74,7 +74,8 @@ export function startFaultServer(): FaultServer {
 
 const text = (status: number, body = "no", headers: Record<string, string> = {}): Response =>
   new HttpResponse(body, { status, headers: { "content-type": "text/plain", ...headers } })
-const page = (status: number): Response => HttpResponse.html("<!doctype html><h1>Please log in</h1>", { status })
+const page = (status: number, headers: Record<string, string> = {}): Response =>
+  HttpResponse.html("<!doctype html><h1>Please log in</h1>", { status, headers })
 
 /** Answers that are not the hub's, and the code that the channel makes of each. */
 export const faults: readonly [title: string, answer: () => Response, code: string][] = [
@@ -91,6 +92,12 @@ export const faults: readonly [title: string, answer: () => Response, code: stri
   ["500 without a body", () => new HttpResponse(null, { status: 500 }), "refused"],
   ["404 with a page", () => page(404), "refused"],
   ["502 with a page", () => page(502), "refused"],
+  ["503 with a page", () => page(503), "rate-limited"],
+  ["429 with a page and Retry-After", () => page(429, { "retry-after": "1" }), "rate-limited"],
+  ["413 with a page", () => page(413), "too-large"],
+  ["401 with a page", () => page(401), "refused"],
+  ["407 with a page", () => page(407), "refused"],
+  ["511, which is a portal's own", () => page(511), "captive-portal"],
   ["200 with a page, as a captive portal", () => page(200), "captive-portal"],
   ["200 with nothing", () => text(200, ""), "refused"],
   ["200 with garbage", () => text(200, "garbage"), "refused"],

@@ -34,6 +34,11 @@ function faultsMet(server: FaultServer, fault: Fault, count: number): Promise<vo
   })
 }
 
+/** Waits for so long by the channel's clock. */
+function pass(server: FaultServer, ms: number): Promise<void> {
+  return new Promise((resolve) => server.clock.after(ms, resolve))
+}
+
 /** Codes of everything that closed a link of this channel. */
 function codes(channel: Channel): (string | undefined)[] {
   return channel.explain().incidents.flatMap(({ closing }) => (closing === undefined ? [] : [closing.code]))
@@ -262,6 +267,57 @@ describe("with a worse transport that works", () => {
     await channel.flush()
     expect(heard).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
+})
+
+describe("a proxy's own page", () => {
+  it.each([
+    ["429, seconds", 429, () => "30"],
+    ["503, a date", 503, (now: number) => new Date(now + 31_000).toUTCString()],
+  ])("of %s, is waited for on every rung: nothing is asked before", async (_, status, retryAfter) => {
+    const server = startFaultServer()
+    server.fault = () =>
+      HttpResponse.html("<h1>Slow down</h1>", { status, headers: { "retry-after": retryAfter(server.clock.now()) } })
+    const channel = server.open({ transports: ["sse", "long-poll", "short-poll"] })
+    const { closing, retryInMs = 0 } = await unlinked(channel)
+    expect(closing?.code).toBe("rate-limited")
+    expect(retryInMs).toBeGreaterThanOrEqual(29_000)
+    expect(server.requests).toHaveLength(1)
+    await pass(server, 25_000)
+    expect(server.requests).toHaveLength(1)
+    server.fault = undefined
+    await channel.opened
+  })
+
+  it("with a date is read by the clock of whoever wrote it", async () => {
+    const server = startFaultServer()
+    // The clock here is an hour behind that of the proxy.
+    const theirs = server.clock.now() + 3_600_000
+    const headers = { date: new Date(theirs).toUTCString(), "retry-after": new Date(theirs + 40_000).toUTCString() }
+    server.fault = () => HttpResponse.html("<h1>Slow down</h1>", { status: 503, headers })
+    const { closing } = await unlinked(server.open({ transports: ["long-poll"] }))
+    expect(closing?.retryAfterMs).toBe(40_000)
+  })
+})
+
+describe("a captive portal", () => {
+  it.each(["before the first welcome", "in the middle of the talk"])(
+    "that lets go, %s: back within 5 s",
+    async (when) => {
+      const server = startFaultServer()
+      const channel = server.open({ transports: ["sse", "long-poll", "short-poll"] })
+      if (when === "in the middle of the talk") await channel.opened
+      server.fault = () => HttpResponse.html("<h1>Please log in</h1>")
+      channel.send("n", 1)
+      // Long enough for every back-off to reach its ceiling.
+      await pass(server, 120_000)
+      expect(channel.status).not.toBe("open")
+      expect(channel.explain().why).toContain("a web page came instead of an answer")
+      server.fault = undefined
+      const freeAt = server.clock.now()
+      await channel.flush()
+      expect(server.clock.now() - freeAt).toBeLessThan(5_000)
+    },
+  )
 })
 
 describe("the first request of sse", () => {

@@ -109,7 +109,7 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
   it("of a page that answers every path", async () => {
     const port = await listenAnswering("200 OK\r\nContent-Type: text/html; charset=utf-8", PAGE)
     const why = await whyClosed(`http://127.0.0.1:${port}/app`, transport)
-    expect(why).toMatchObject({ code: transport === "websocket" ? "refused" : "captive-portal", retryable: true })
+    expect(why).toMatchObject({ code: "captive-portal", retryable: true })
     expect(why?.reason).toContain(`127.0.0.1:${port}/app/${transport}`)
   })
 

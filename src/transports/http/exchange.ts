@@ -1,7 +1,8 @@
 import { encodeBatch, type Packet } from "../../kernel/codec.ts"
 import { EXCHANGE_DEADLINE_MS } from "../../kernel/defaults.ts"
 import { type Closing, closing, type EverwireError, wordsOf } from "../../kernel/errors.ts"
-import type { Batch, FetchInit, Target } from "../transport.ts"
+import { refusal } from "../../kernel/refusal.ts"
+import type { Batch, FetchAnswer, FetchInit, Target } from "../transport.ts"
 import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
 
 /** An answer, or why there is none. */
@@ -84,10 +85,7 @@ export async function exchange(
       longer.set(piece, bytes.length)
       bytes = longer
     }
-    const type = answer.headers.get("content-type") ?? ""
-    const retryAfterMs = waitOf(answer.headers.get("retry-after") ?? "", target.runtime.now())
-    const where = answer.headers.get("location") ?? url
-    return read(status, type, bytes, retryAfterMs, envelope, where)
+    return read(answer, bytes, target.runtime.now(), envelope, url)
   } catch (error) {
     return { failed: closing("network", abort.signal.aborted ? "no answer in time" : wordsOf(error)), status }
   } finally {
@@ -96,22 +94,14 @@ export async function exchange(
   }
 }
 
-function read(
-  status: number,
-  type: string,
-  bytes: Uint8Array,
-  retryAfterMs: number,
-  asked: Envelope,
-  where: string,
-): Answer {
-  if (status === 200 && type.startsWith("text/html")) {
-    return { failed: closing("captive-portal", `a web page came instead of an answer: ${where}`), status }
-  }
+function read({ status, headers }: FetchAnswer, bytes: Uint8Array, now: number, asked: Envelope, url: string): Answer {
+  const refused = refusal(status, headers, now, url)
   let answer: { envelope: Envelope; batch: Batch | undefined } | undefined
   try {
-    answer = decodeBody(bytes, type)
+    answer = decodeBody(bytes, headers.get("content-type") ?? "")
   } catch (error) {
-    if (status === 200) return { failed: closing("refused", (error as EverwireError).message), status }
+    const isPage = refused.code === "captive-portal"
+    if (status === 200 && !isPage) return { failed: closing("refused", (error as EverwireError).message), status }
   }
   if (status === 200 && answer !== undefined) {
     // A cached or collapsed answer names another link or another turn: it is no answer to this request.
@@ -119,19 +109,6 @@ function read(
     const stale = (asked.link !== undefined && link !== asked.link) || up !== asked.up || poll !== asked.poll
     return stale ? { failed: closing("refused", "an answer to another request"), status } : answer
   }
-  const why = answer?.envelope.close ?? closing(codeOf(status), `answered with status ${status}: ${where}`)
-  const failed = retryAfterMs > 0 ? { ...why, retryAfterMs } : why
-  return { failed, status, hub: answer?.envelope.hub }
-}
-
-/** A `Retry-After` in milliseconds: seconds or a date (RFC 9110, 10.2.3). `NaN` for anything else. */
-function waitOf(retryAfter: string, now: number): number {
-  return /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now
-}
-
-function codeOf(status: number): Closing["code"] {
-  if (status === 429 || status === 503) return "rate-limited"
-  // A browser hides where a redirect leads, and gives 0 for its status (Fetch standard, "opaque-redirect").
-  if (/^[03]/.test(String(status))) return "redirected"
-  return status === 413 ? "too-large" : "refused"
+  // The hub's own word, with the wait that stands beside it.
+  return { failed: { ...refused, ...answer?.envelope.close }, status, hub: answer?.envelope.hub }
 }

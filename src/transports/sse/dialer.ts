@@ -27,6 +27,7 @@ export const sse: Dialer = {
             uplink.fail(closing("protocol-error", "an event that is no batch"))
           }
         }
+        stream.onrefused = (why) => uplink.fail(why)
         // EventSource would dial again by itself, with a ticket that is used up: the connector does that.
         stream.onerror = () => uplink.fail(closing("network", "the stream broke"))
       }
@@ -48,6 +49,7 @@ export const sse: Dialer = {
               if (!stream) return
               stream.onmessage = null
               stream.onerror = null
+              stream.onrefused = null
               stream.close()
             },
             () => {}, // a stream of the application's own that cannot be closed; nothing of it is heard any more

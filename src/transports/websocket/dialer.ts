@@ -82,6 +82,7 @@ export const websocket: Dialer = {
         if (!closed) sink.batch(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // by binaryType
       }
       socket.onclose = ({ code, reason }) => fail(readClose(code, reason))
+      socket.onrefused = fail
       socket.onerror = () => {} // always followed by close, which knows more
     }
     return link
