@@ -308,8 +308,8 @@ describe("a captive portal", () => {
       if (when === "in the middle of the talk") await channel.opened
       server.fault = () => HttpResponse.html("<h1>Please log in</h1>")
       channel.send("n", 1)
-      // Long enough for every back-off to reach its ceiling.
-      await pass(server, 120_000)
+      // Long enough for a back-off to reach its ceiling.
+      await pass(server, 60_000)
       expect(channel.status).not.toBe("open")
       expect(channel.explain().why).toContain("a web page came instead of an answer")
       server.fault = undefined
