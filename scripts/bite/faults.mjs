@@ -144,6 +144,36 @@ export const faults = [
     plant: "hello.acked > 0",
   },
   {
+    id: "a page without TLS is of the hub's own origin",
+    file: "src/server/origin-check.ts",
+    find: 'protocol === "https" && scheme === "http"',
+    plant: 'protocol === "https" && scheme === "ftp"',
+  },
+  {
+    id: "an origin is compared with the Host as it is written",
+    file: "src/server/origin-check.ts",
+    find: "own === origin || readOrigin(own) === origin",
+    plant: "own === origin",
+  },
+  {
+    id: "X-Forwarded-For is read from the left",
+    file: "src/server/trust-proxy.ts",
+    find: "forwardedFor.pop()",
+    plant: "forwardedFor.shift()",
+  },
+  {
+    id: "the first of the forwarded hosts counts",
+    file: "src/server/trust-proxy.ts",
+    find: "values[Math.max(0, values.length - hops)]",
+    plant: "values[0]",
+  },
+  {
+    id: "private addresses are counted by the default cap",
+    file: "src/server/registry.ts",
+    find: "!this.#countsPrivate && isPrivate(address)",
+    plant: "this.#countsPrivate && isPrivate(address)",
+  },
+  {
     id: "keys are not compared",
     file: "src/server/admission.ts",
     find: "!sameKey(known.key, hello.key)",

@@ -19,6 +19,8 @@ type Frame = string | Buffer
 /** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
 export class HeardSocket extends WebSocket {
   sink: SocketSink | undefined
+  /** Whether a message came that is larger than the hub takes. `ws` then reads no more, so it hears of no closing frame. */
+  isFlooded = false
 }
 
 /**
@@ -116,7 +118,7 @@ export class NodeSocket implements ServerSocket {
     this.#socket.sink = sink
     this.#socket.on("message", tellMessage)
     this.#socket.on("close", tellClose)
-    this.#socket.on("error", ignore) // the close that follows says what there is to say
+    this.#socket.on("error", noteError)
   }
 
   #drained(): void {
@@ -148,8 +150,14 @@ function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   sinkOf(this)?.message(isBinary ? data : data.toString())
 }
 
+/** The close that follows tells of the other errors. */
+function noteError(this: WebSocket, error: Error & { code?: string }): void {
+  if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") (this as HeardSocket).isFlooded = true // as in `sinkOf`
+}
+
 function tellClose(this: WebSocket, code: number, reason: Buffer): void {
-  sinkOf(this)?.closed(code, reason.toString())
+  const { isFlooded } = this as HeardSocket // as in `sinkOf`
+  sinkOf(this)?.closed(isFlooded ? 1009 : code, reason.toString())
 }
 
 function sinkOf(socket: WebSocket): SocketSink | undefined {

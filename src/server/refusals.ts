@@ -24,6 +24,7 @@ export interface Refusal {
  * not offered here before it takes another (`refused`).
  */
 const EXPECTED: ReadonlySet<Code> = new Set<Code>([
+  "misuse", // `onError` has heard of it
   "refused",
   "hub-closing",
   "session-unknown",

@@ -1,8 +1,9 @@
 import { createServer, type RequestListener, type Server } from "node:http"
 import { createServer as createSecureServer } from "node:https"
 import { type Channel, type Closing, createChannel } from "everwire"
-import { createHub } from "everwire/node"
+import { createHub, type Refusal } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
+import { openWelcomed } from "../hostile/attack.ts"
 import { disposeAll, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
@@ -137,6 +138,24 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     onDispose(() => channel.close({ flushMs: 0 }))
     await channel.opened
   })
+})
+
+it("a message that is too large for the WebSocket itself is heard of at the hub, once", async () => {
+  const refusals: Refusal[] = []
+  const { hub, url } = await startHub({ maxPayloadBytes: 1_000 })
+  const told = new Promise<void>((resolve) => {
+    hub.onRefused((refusal) => {
+      refusals.push(refusal)
+      resolve()
+    })
+  })
+  const raw = await openWelcomed(url)
+  raw.socket.send("x".repeat(2_000_000))
+  expect(await raw.closed).toMatchObject({ status: 1009 })
+  await told
+  expect(refusals).toMatchObject([
+    { code: "too-large", stage: "session", transport: "websocket", address: "127.0.0.1" },
+  ])
 })
 
 describe.each(transports)("over %s, a hub behind a proxy", (transport) => {
