@@ -146,9 +146,12 @@ export class Watch implements Alarm, Moments {
     this.took(this.#clockwork.now() - this.#probedLastAt, waiting)
   }
 
-  /** A probe was answered after so long. */
+  /**
+   * A probe was answered after so long. A quick answer counts in full: what took longer before, a dial or another probe, may
+   * have been held up.
+   */
   took(rttMs: number, waiting: boolean): void {
-    this.rttMs = this.#measuredMs = this.rttMs === 0 ? rttMs : (this.rttMs + rttMs) / 2
+    this.rttMs = this.#measuredMs = Math.min(rttMs, ((this.rttMs || rttMs) + rttMs) / 2)
     this.probedAt = NEVER
     this.waitingSince = waiting ? this.#clockwork.now() : NEVER
   }

@@ -104,7 +104,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["doubt", "probe"])
   })
 
-  it("measures the round trip by the answer to a probe: the mean of what it was and what it is", () => {
+  it("measures the round trip by the answer to a probe: the mean of what it was and what it is, where that is longer", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(80)
@@ -114,6 +114,16 @@ describe("a watch over a link", () => {
     runtime.advance(160)
     watch.answered(false)
     expect(watch.rttMs).toBe(120)
+  })
+
+  it("forgets round trips that were held up once one is quick again", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    for (const rttMs of [7_000, 80]) {
+      watch.probed(runtime.now(), 10_000)
+      runtime.advance(rttMs)
+      watch.answered(false)
+    }
+    expect(watch.rttMs).toBe(80)
   })
 
   it("takes an ack that makes progress for the answer to a probe in flight", () => {

@@ -401,4 +401,15 @@ export const keptSeeds: readonly Kept[] = [
     found: "a witness counted the parts of a large word for batches without need",
     seed: 51537,
   },
+  {
+    found:
+      "a probe that stood still for seconds left the patience at seconds, so a wire that holds back was kept for a minute",
+    seed: 146456,
+    moves: [
+      { do: "stall", ms: 7066 },
+      { do: "pass", ms: 34735 },
+      { do: "hold-back", transport: "websocket" },
+      { do: "act", act: "say-much-down", dice: 3055141030 },
+    ],
+  },
 ]
