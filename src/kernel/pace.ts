@@ -178,7 +178,7 @@ export class Pace {
     this.#answeredAt = now
     this.#known = { handed, leftAt: at, arrivedAt: at + lineMs, answeredAt: now }
     const rate = this.#rate
-    rate.told(flight, this.#known, since, flight >= window / 4)
+    rate.told(handed - since.handed, this.#known, since, flight >= window / 4)
     const restMs = Math.min(rttMs - lineMs, this.#quickestMs(rttMs - lineMs, now) + MAX_BACK_MS, MAX_REST_MS)
     const follow = (limit: number, before: number, goalMs: number, mostRestMs: number): number => {
       // This much is in flight when the line is the one that is aimed at (Little's law).

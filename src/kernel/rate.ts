@@ -23,7 +23,10 @@ export class Rate {
   #unbroken = Number.POSITIVE_INFINITY
   #agreed = 0
 
-  /** Another link is measured from now on. */
+  /**
+   * Another link is measured from now on. An agreed rate of the link before would count as sure whatever this one tells, so it
+   * is forgotten; the most of the last moments only bounds what this one tells, so it stays.
+   */
   reset(): void {
     this.#unbroken = Number.POSITIVE_INFINITY
     this.#agreed = 0
