@@ -125,9 +125,10 @@ export class Session implements WatchHost, Flushable {
   #promised = 0
   /** Made when there is first much to say. */
   #pace: Pace | undefined
-  /** Until when more of a bulk is expected, because the other side has measured the link; and when data last came. */
+  /** Until when more of a bulk is expected, because the other side has measured the link. */
   #bulkUntil = 0
-  #dataAt = 0
+  /** Whether data came since this side last probed. */
+  #isNews = false
   readonly #watch: Watch
 
   constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings, outbox: Outbox = new ListOutbox()) {
@@ -280,14 +281,12 @@ export class Session implements WatchHost, Flushable {
    */
   hear(link: Link, packets: readonly Packet[]): void {
     const now = this.#clockwork.now()
-    if (this.link === link) this.#watch.heard(now)
+    if (this.link === link) this.#watch.heardAt = now
     for (const packet of packets) {
       const kind = kindOf(packet)
-      const part = kind === "f" || kind === "e" ? kind : undefined
-      if (part || isNumbered(kind)) {
-        this.#dataAt = now
-        this.#hearNumbered(link, packet, part)
-      } else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
+      if (isNumbered(kind)) this.#hearNumbered(link, packet)
+      else if (kind === "f" || kind === "e") this.#hearNumbered(link, packet, kind)
+      else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
       else if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))
       else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
       else if (this.link !== link) continue
@@ -295,7 +294,7 @@ export class Session implements WatchHost, Flushable {
       else this.#hearPosition(packet)
     }
     if (this.link !== link) return
-    this.#expect()
+    this.#expect(now)
     if (this.#inbox.owedPackets > 0) this.#owe()
   }
 
@@ -350,6 +349,7 @@ export class Session implements WatchHost, Flushable {
   probe(limitMs = NUDGE_MS): void {
     if (!this.link || this.#watch.probing) return
     this.#watch.probed(this.#clockwork.now(), limitMs)
+    this.#isNews = false
     this.#probe = ++this.#token
     this.#lead(`p${this.#token}`)
     this.#flush()
@@ -454,7 +454,7 @@ export class Session implements WatchHost, Flushable {
   }
 
   #send(link: Link, batch: Batch, now: number): void {
-    this.#watch.spoke(now)
+    this.#watch.spokeAt = now
     link.send(batch)
   }
 
@@ -495,7 +495,7 @@ export class Session implements WatchHost, Flushable {
     // What only comes down may be acknowledged by count or in answers; whether that goes up is asked as often as otherwise.
     const { prober, ackMs } = this.#settings
     const now = this.#clockwork.now()
-    if (prober && this.#watch.unprobedFor(now) >= (now < this.#bulkUntil ? BULK_PROBE_MS : ackMs))
+    if (prober && now - this.#watch.probedLastAt >= (now < this.#bulkUntil ? BULK_PROBE_MS : ackMs))
       this.probe(UNACKNOWLEDGED_MS + this.#watch.probePatienceMs / 2)
   }
 
@@ -521,11 +521,10 @@ export class Session implements WatchHost, Flushable {
   }
 
   /** Whether something must come: what was promised, the rest of a packet, or more of a bulk. */
-  #expect(): void {
+  #expect(now = this.#bulkUntil): void {
     const { heard, part } = this.#inbox
     // A bulk of which nothing came between a probe and its answer is over.
-    const isBulk = this.#dataAt < this.#bulkUntil && this.#watch.unprobedFor(this.#dataAt) > 0
-    this.#watch.expect(part > 0 || heard < this.#promised || isBulk)
+    this.#watch.expect(part > 0 || heard < this.#promised || (this.#isNews && now < this.#bulkUntil))
   }
 
   /** For how long a probe stood in line that left when the other side's clock showed this: longer than the quickest took. */
@@ -547,6 +546,7 @@ export class Session implements WatchHost, Flushable {
     const { expected } = current
     const inbox = this.#inbox
     if (expected === undefined) throw protocolError("a numbered packet before its position")
+    this.#isNews = true
     let whole: Packet | undefined = packet
     if (part !== undefined) {
       whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)

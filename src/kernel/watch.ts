@@ -32,7 +32,7 @@ export class Watch implements Alarm, Moments {
   /** `rttMs` as probes showed it, on this link or one before. */
   #measuredMs = 0
   /** When the last probe left, answered or not. */
-  #probedLastAt = 0
+  probedLastAt = 0
   /** Whether there is a link to watch. */
   #watching = false
 
@@ -42,10 +42,6 @@ export class Watch implements Alarm, Moments {
     this.#host = host
   }
 
-  /** For how long no probe has left, in milliseconds. */
-  unprobedFor(now: number): number {
-    return now - this.#probedLastAt
-  }
   /** Whether a probe is in flight. */
   get probing(): boolean {
     return this.probedAt < NEVER
@@ -76,7 +72,7 @@ export class Watch implements Alarm, Moments {
     this.waitingSince = waiting || this.doubts > 0 ? now : NEVER
     this.lineUntil = 0
     this.doubts = Math.min(this.doubts, 1)
-    this.#probedLastAt = now
+    this.probedLastAt = now
     this.#watching = true
     this.#arm()
   }
@@ -91,14 +87,6 @@ export class Watch implements Alarm, Moments {
   /** The link took so long to be welcomed: until a probe was answered on it, a round trip may take as long. */
   dialed(rttMs: number): void {
     this.rttMs = Math.max(this.#measuredMs, rttMs)
-  }
-
-  spoke(now: number): void {
-    this.spokeAt = now
-  }
-
-  heard(now: number): void {
-    this.heardAt = now
   }
 
   /** Whether something must come. */
@@ -137,13 +125,13 @@ export class Watch implements Alarm, Moments {
   probed(now: number, limitMs: number): void {
     this.probedAt = now
     this.probeMs = limitMs
-    this.#probedLastAt = now
+    this.probedLastAt = now
     this.#arm()
   }
 
   /** The last probe was answered. `waiting`: something said is still not acknowledged. */
   answered(waiting: boolean): void {
-    this.took(this.#clockwork.now() - this.#probedLastAt, waiting)
+    this.took(this.#clockwork.now() - this.probedLastAt, waiting)
   }
 
   /**

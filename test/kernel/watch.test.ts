@@ -22,7 +22,7 @@ function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
         due.push(what)
         if (what === "speak") {
           watch.settled()
-          watch.spoke(runtime.now())
+          watch.spokeAt = runtime.now()
         }
         if (what === "probe") watch.probed(runtime.now(), watch.probePatienceMs)
         if (what === "hang-up") watch.stop()
@@ -46,7 +46,7 @@ describe("a watch over a link", () => {
     const { watch, due, runtime } = start(HUB_ACK)
     for (let seconds = 0; seconds < 300; seconds += 10) {
       runtime.advance(10_000)
-      watch.heard(runtime.now())
+      watch.heardAt = runtime.now()
     }
     expect(due).not.toContain("hang-up")
   })
@@ -141,7 +141,7 @@ describe("a watch over a link", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.expect(true)
     runtime.advance(1_000)
-    watch.heard(runtime.now())
+    watch.heardAt = runtime.now()
     runtime.advance(1_999)
     expect(due).toEqual([])
     runtime.advance(1)
