@@ -1,25 +1,37 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Clockwork } from "../kernel/clockwork.ts"
 import { utf8 } from "../kernel/codec.ts"
-import { EverwireError } from "../kernel/errors.ts"
+import { type Closing, EverwireError } from "../kernel/errors.ts"
+import { BYTES_TYPE } from "../transports/http/envelope.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
 import { readBody, takeBody } from "./body.ts"
 import { ChunkedStream } from "./chunked-stream.ts"
+import { type Hold, SERVER_CLOSING } from "./hold.ts"
 
 /** How long the rest of a refused body is listened to. */
 const LINGER_MS = 2_000
 
-/** What frameworks add to a request: the URL before they cut a mount prefix off, and a body that a parser has read. */
+/**
+ * What frameworks add to a request: the URL before they cut a mount prefix off, a body that a parser has read, and the
+ * bytes that it was read from.
+ */
 interface FrameworkRequest extends IncomingMessage {
   readonly originalUrl?: string
   readonly body?: unknown
+  readonly rawBody?: unknown
 }
 
 /** The path and the query string of the URL as the client sent it. */
-export function urlOf(request: IncomingMessage): [pathname: string, query: string] {
-  const url = (request as FrameworkRequest).originalUrl ?? request.url ?? "/" // Express and connect set it
+function urlOf(request: IncomingMessage): [pathname: string, query: string] {
+  let url = (request as FrameworkRequest).originalUrl ?? request.url ?? "/" // Express and connect set it
+  // A proxy may name the whole URL (RFC 9112, section 3.2.2).
+  if (!url.startsWith("/")) url = url.replace(/^https?:\/\/[^/?]*/i, "")
   const mark = url.indexOf("?")
   return mark < 0 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)]
+}
+
+export function pathOf(request: IncomingMessage): string {
+  return urlOf(request)[0]
 }
 
 /** Reads headers by lower-case name, holding on to nothing else of the request. */
@@ -37,7 +49,7 @@ export function isSecure({ socket }: IncomingMessage): boolean {
 }
 
 /** An exchange over Node's own objects. No Request or Response is made. */
-export class NodeExchange implements HttpExchange {
+export class NodeExchange implements HttpExchange, Hold {
   readonly method: string
   readonly path: string
   readonly header: (name: string) => string | undefined
@@ -47,6 +59,10 @@ export class NodeExchange implements HttpExchange {
   readonly #clockwork: Clockwork
   /** Whether the body was taken whole. Node calls the request complete a moment later. */
   #isRead = false
+  /** Whether the server has begun to close since the request came. */
+  #isLeaving = false
+  /** Completes the answer then. */
+  #onLeaving: ((why: Closing) => void) | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse, clockwork: Clockwork) {
     const [pathname, query] = urlOf(request)
@@ -73,6 +89,20 @@ export class NodeExchange implements HttpExchange {
     this.#response.on("error", ignore)
   }
 
+  onLeaving(run: (why: Closing) => void): void {
+    this.#onLeaving = run
+    if (this.#isLeaving) run(SERVER_CLOSING)
+  }
+
+  leave(): void {
+    this.#isLeaving = true
+    this.#onLeaving?.(SERVER_CLOSING)
+  }
+
+  cut(): void {
+    this.#request.socket.destroy()
+  }
+
   query(name: string): string | undefined {
     return new URLSearchParams(this.#query).get(name) ?? undefined
   }
@@ -80,9 +110,9 @@ export class NodeExchange implements HttpExchange {
   body(maxBytes: number): Promise<Uint8Array> {
     const request = this.#request
     // A parser that lets a body of another type pass may leave an empty object behind (body-parser 1 does).
-    if (request.readableDidRead || request.body instanceof Uint8Array || typeof request.body === "string") {
-      return this.#parsedBody(maxBytes)
-    }
+    if (request.readableDidRead || rawBytes(request.body) !== undefined) return this.#parsedBody(maxBytes)
+    // Somebody else reads along, a logger perhaps: in the next tick the first piece would be gone.
+    if (request.readableFlowing) return readBody(request, maxBytes, this.#clockwork)
     return new Promise((resolve) => {
       process.nextTick(() => {
         const body = takeBody(request, maxBytes)
@@ -127,7 +157,10 @@ export class NodeExchange implements HttpExchange {
     if (httpVersionMajor < 2) this.#request.socket.setNoDelay(true)
     // Before it has its turn on a pipelined connection, an answer has no socket.
     const isChunked = httpVersionMajor === 1 && httpVersionMinor === 1 && socket !== null
-    response.writeHead(status, isChunked ? { "transfer-encoding": "chunked", ...headers } : headers)
+    const head: Record<string, string> = isChunked ? { "transfer-encoding": "chunked", ...headers } : { ...headers }
+    // Connections are not a request's to close in HTTP/2.
+    if (httpVersionMajor > 1) delete head["connection"]
+    response.writeHead(status, head)
     response.flushHeaders()
     if (isChunked) return new ChunkedStream(response, socket)
     return {
@@ -167,17 +200,31 @@ export class NodeExchange implements HttpExchange {
 
   /** A body parser was here before: what it made of the body is turned back. */
   async #parsedBody(maxBytes: number): Promise<Uint8Array> {
-    const { body } = this.#request
-    const bytes = typeof body === "string" ? utf8(body) : body instanceof Uint8Array ? body : undefined
+    const { body, rawBody } = this.#request
+    const bytes = rawBytes(rawBody) ?? rawBytes(body)
+    if (rawBody === undefined && typeof body === "string" && this.header("content-type")?.startsWith(BYTES_TYPE)) {
+      throw new EverwireError(
+        "misuse",
+        "a body parser in front of the hub made text of bytes, and what was in them is lost: mount the hub before it, or " +
+          `have it leave ${BYTES_TYPE} alone`,
+      )
+    }
     if (bytes === undefined) {
       throw new EverwireError(
-        "protocol-error",
-        "a body parser in front of the hub took the body: mount the hub before it",
+        "misuse",
+        "a body parser in front of the hub took the body: mount the hub before it (hub.attach(server) always is), or put " +
+          "the text or the bytes of the body into request.body or request.rawBody",
       )
     }
     if (bytes.length > maxBytes) throw new EverwireError("too-large", `a body may hold ${maxBytes} bytes`)
     return bytes
   }
+}
+
+/** Text or bytes of a body, whichever realm they are of; undefined for what else a parser makes of one. */
+function rawBytes(body: unknown): Uint8Array | undefined {
+  if (typeof body === "string") return utf8(body)
+  return ArrayBuffer.isView(body) ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : undefined
 }
 
 function ignore(): void {

@@ -1,62 +1,325 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2"
 import type { Duplex } from "node:stream"
+import { pathOf } from "./exchange.ts"
+import { type Hold, SessionHold } from "./hold.ts"
 import { ignore } from "./socket.ts"
 
-/** What a hub does with a server's events. Each answers whether the path was the hub's. */
+/** What a hub does with a server's events. */
 export interface FrontHub {
-  request(request: IncomingMessage, response: ServerResponse): boolean
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  readonly path: string
+  /** Whether the hub is shutting down: then another hub may have its path. */
+  isClosing(): boolean
+  request(request: IncomingMessage, response: ServerResponse, front: Front): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, front: Front): void
 }
 
-/** One front per server, so that several hubs can come and go in any order. */
-const fronts = new WeakMap<Server, Front>()
+/** As much of a server of node:http, node:https or node:http2 as is used here. */
+export interface NodeServer {
+  readonly listening: boolean
+  emit(event: string | symbol, ...args: unknown[]): boolean
+  close(...args: unknown[]): unknown
+  on(event: string, listener: (...args: never[]) => void): unknown
+  off(event: string, listener: (...args: never[]) => void): unknown
+  listeners(event: string): unknown[]
+  listenerCount(event: string): number
+  /** Since Node 22.21 and 24.9: whether a request that asks for an upgrade becomes an `upgrade` event. */
+  shouldUpgradeCallback?(request: IncomingMessage): boolean
+}
 
 /**
- * Puts a hub in front of whatever the server does already: the hub's paths never reach the `request` listeners that are
- * there now. Returns what undoes it.
+ * Where a server keeps its front. A registered symbol, because an application may hold several copies of this module: as
+ * ESM and as CommonJS, or one more after each reload of a development server. The number changes with this interface.
  */
-export function mountFront(server: Server, hub: FrontHub): () => void {
-  const front = fronts.get(server) ?? new Front(server)
-  fronts.set(server, front)
-  front.hubs.add(hub)
-  return () => {
-    if (!front.hubs.delete(hub) || front.hubs.size > 0) return
-    fronts.delete(server)
-    front.remove()
+const FRONT = Symbol.for("everwire.front.1")
+
+/** A server that is closing waits so long for what hubs hold open on it, in milliseconds. */
+const LEAVE_MS = 500
+
+/** The front of a server, made when it is first asked for. */
+export function frontOf(server: NodeServer): Front {
+  const kept = server as NodeServer & { [FRONT]?: Front } // nobody else writes to this symbol
+  const { [FRONT]: known } = kept
+  if (known !== undefined) return known
+  const front = new Front(server)
+  Object.defineProperty(server, FRONT, { value: front })
+  return front
+}
+
+/** The front of the server that a socket came to; undefined where it came to none, as in tests that make requests up. */
+export function frontOfSocket(socket: object | undefined): Front | undefined {
+  const server = serverOf(socket)
+  return server && frontOf(server)
+}
+
+/** Node puts the server on each socket that comes to it. */
+export function serverOf(socket: object | undefined): NodeServer | undefined {
+  const { server } = (socket ?? {}) as { server?: NodeServer | null }
+  return typeof server?.close === "function" && typeof server.emit === "function" ? server : undefined
+}
+
+/**
+ * What stands between one server and the hubs on it. It takes the place of the server's `emit`, so the hubs' requests
+ * and upgrades reach no listener of the application, whenever that was added (decision 0027); and of its `close`, which
+ * otherwise would wait for the hubs' peers to leave.
+ */
+export class Front {
+  /** What hubs hold open on this server now. */
+  readonly holds = new Set<Hold>()
+  /** Sessions of HTTP/2 that are among them. */
+  readonly #sessions = new WeakSet<Http2Session>()
+  readonly #server: NodeServer
+  /** The attached hubs by path. */
+  readonly #hubs = new Map<string, FrontHub>()
+  /** What `emit` and `shouldUpgradeCallback` were before the first hub was attached; undefined where they were inherited. */
+  #emitBefore: PropertyDescriptor | undefined
+  #askBefore: PropertyDescriptor | undefined
+  /** Whether the own `emit` was reached since that was last asked. */
+  #isReached = false
+  /** Whether `close` was called, for the last time or an earlier one. */
+  #closed = false
+
+  constructor(server: NodeServer) {
+    this.#server = server
+    this.#watchClose()
+  }
+
+  /** Whether the server takes no new connections any more, and waits for the ones there are. */
+  get isClosing(): boolean {
+    return this.#closed && !this.#server.listening
+  }
+
+  /**
+   * Puts a hub in front of the application. Answers false when another hub has the path already. Calls with what the
+   * same hub was attached with before change nothing.
+   */
+  mount(hub: FrontHub): boolean {
+    const before = this.#hubs.get(hub.path)
+    if (before !== undefined && before !== hub && !before.isClosing()) return false
+    this.#hubs.set(hub.path, hub)
+    this.#stepIn()
+    return true
+  }
+
+  /** Takes the hub away again. With the last one the server's `emit` is what it was. */
+  unmount(hub: FrontHub): void {
+    if (this.#hubs.get(hub.path) !== hub) return
+    this.#hubs.delete(hub.path)
+    if (this.#hubs.size === 0) this.#stepBack()
+  }
+
+  /** Keeps an exchange in mind until its answer is complete or its connection gone. */
+  hold(hold: Hold, request: IncomingMessage, response: ServerResponse): void {
+    this.holds.add(hold)
+    response.once("close", () => this.holds.delete(hold))
+    if (this.isClosing) this.#cutLater()
+    const { session } = (request as { stream?: ServerHttp2Stream }).stream ?? {} // only a request of HTTP/2 has one
+    if (session === undefined || this.#sessions.has(session)) return
+    this.#sessions.add(session)
+    const held = new SessionHold(session)
+    this.holds.add(held)
+    session.once("close", () => this.holds.delete(held))
+    if (this.isClosing) held.leave()
+  }
+
+  /** Answers a request that came as an upgrade as if nobody listened to upgrades. False where Node's parser is not at hand. */
+  replay(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const [parse] = createServer().listeners("connection") as ((this: unknown, socket: Duplex) => void)[] // Node's own
+    if (parse === undefined) return false
+    const server = this.#server
+    let isFirst = true
+    const once = (): boolean => {
+      const was = isFirst
+      isFirst = false
+      return was
+    }
+    // The server as it was without listeners of upgrades, for one request: by the one name in older versions of Node, by
+    // the other in newer ones. Everything else is the server's own, its time-outs and its count of connections among it.
+    const view: unknown = Object.create(server, {
+      listenerCount: {
+        value: (event: string) => (event === "upgrade" && once() ? 0 : server.listenerCount(event)),
+      },
+      shouldUpgradeCallback: {
+        value: (next: IncomingMessage) => !once() && (server.shouldUpgradeCallback?.(next) ?? true),
+      },
+    })
+    socket.unshift(Buffer.concat([headOf(request), head]))
+    parse.call(view, socket)
+    Object.assign(socket, { server })
+    return true
+  }
+
+  #hubAt(pathname: string): FrontHub | undefined {
+    const slash = pathname.lastIndexOf("/")
+    return slash < pathname.length - 1 ? this.#hubs.get(pathname.slice(0, slash)) : undefined
+  }
+
+  #stepIn(): void {
+    const server = this.#server
+    this.#keepHearing()
+    // Somebody may have put an `emit` of theirs over this one, and it is still asked; or have taken both away.
+    this.#isReached = false
+    server.emit(FRONT)
+    if (this.#isReached) return
+    this.#emitBefore = Object.getOwnPropertyDescriptor(server, "emit")
+    this.#askBefore = Object.getOwnPropertyDescriptor(server, "shouldUpgradeCallback")
+    own(server, "emit", this.#emit)
+    own(server, "shouldUpgradeCallback", this.#shouldUpgrade)
+  }
+
+  #stepBack(): void {
+    const server = this.#server
+    server.off("upgrade", hearUpgrades)
+    // Somebody has put an `emit` of theirs over this one: it stays, and passes everything on.
+    if (server.emit !== this.#emit) return
+    restore(server, "emit", this.#emitBefore)
+    if (server.shouldUpgradeCallback === this.#shouldUpgrade) restore(server, "shouldUpgradeCallback", this.#askBefore)
+  }
+
+  /** Node makes an `upgrade` event only where somebody listens to it. */
+  #keepHearing(): void {
+    if (!this.#server.listeners("upgrade").includes(hearUpgrades)) this.#server.on("upgrade", hearUpgrades)
+  }
+
+  /** Whether the application, or something in it, listens to upgrades. */
+  #othersHear(): boolean {
+    return this.#server.listeners("upgrade").some((listener) => listener !== hearUpgrades)
+  }
+
+  readonly #emit = (event: string | symbol, ...args: unknown[]): boolean => {
+    if (event === FRONT) {
+      this.#isReached = true
+      return true
+    }
+    if (this.#hubs.size === 0) return this.#pass(event, args)
+    switch (event) {
+      case "connection":
+        this.#keepHearing() // `removeAllListeners` may have been called
+        return this.#pass(event, args)
+      case "request":
+      case "checkContinue":
+      case "checkExpectation":
+        return this.#request(event, ...(args as [IncomingMessage, ServerResponse])) // the three events have these
+      case "upgrade":
+        return this.#upgrade(...(args as [IncomingMessage, Duplex, Buffer])) // as above
+      case "stream":
+        return this.#stream(...(args as [ServerHttp2Stream, IncomingHttpHeaders, number, string[]])) // as above
+      default:
+        return this.#pass(event, args)
+    }
+  }
+
+  #pass(event: string | symbol, args: unknown[]): boolean {
+    const server = this.#server
+    // The prototype is asked each time: what measures applications may replace its `emit`.
+    const before = (this.#emitBefore?.value ?? Object.getPrototypeOf(server).emit) as NodeServer["emit"]
+    return Reflect.apply(before, server, [event, ...args])
+  }
+
+  #request(event: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const hub = this.#hubAt(pathOf(request))
+    if (hub === undefined) {
+      const heard = this.#pass(event, [request, response])
+      if (!heard && event === "request") response.writeHead(404).end()
+      return heard
+    }
+    if (event === "checkContinue") response.writeContinue()
+    hub.request(request, response, this)
+    return true
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const hub = this.#hubAt(pathOf(request))
+    if (hub === undefined && this.#othersHear()) return this.#pass("upgrade", [request, socket, head])
+    if (hub !== undefined && asksForWebSocket(request)) hub.upgrade(request, socket, head, this)
+    // Nobody would have heard of it before the hub was attached: then Node ignores the header (RFC 9110, section 7.8).
+    else if (!this.replay(request, socket, head)) refuseUpgrade(socket, 404, "Not Found")
+    return true
+  }
+
+  /** HTTP/2: before a request is made of the stream, because that happens only where somebody listens to requests. */
+  #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]): boolean {
+    const { ":path": path = "", ":method": method } = headers
+    const hub = method === "CONNECT" ? undefined : this.#hubAt(path.split("?", 1)[0] ?? "")
+    if (hub === undefined) return this.#pass("stream", [stream, headers, flags, rawHeaders])
+    const response = new Http2ServerResponse(stream)
+    if (headers.expect !== undefined) response.writeContinue()
+    const request = new Http2ServerRequest(stream, headers, {}, rawHeaders)
+    // The compatibility API: of the same shape, as far as a hub goes.
+    hub.request(request as unknown as IncomingMessage, response as unknown as ServerResponse, this)
+    return true
+  }
+
+  readonly #shouldUpgrade = (request: IncomingMessage): boolean => {
+    if (this.#hubAt(pathOf(request)) !== undefined) {
+      this.#keepHearing()
+      return asksForWebSocket(request)
+    }
+    const before = this.#askBefore?.value as NodeServer["shouldUpgradeCallback"]
+    if (before === undefined) return this.#othersHear()
+    // What Node puts there counts the listeners; the hub's is none of the application's.
+    const server = this.#server
+    const listenerCount = (event: string): number =>
+      server.listeners(event).filter((listener) => listener !== hearUpgrades).length
+    return before.call(Object.create(server as object, { listenerCount: { value: listenerCount } }), request)
+  }
+
+  #watchClose(): void {
+    const server = this.#server
+    const before = Object.getOwnPropertyDescriptor(server, "close")
+    const leave = (): void => this.#leave()
+    own(server, "close", function (this: unknown, ...args: unknown[]): unknown {
+      const close = (before?.value ?? Object.getPrototypeOf(server).close) as NodeServer["close"]
+      const result: unknown = Reflect.apply(close, this, args)
+      leave()
+      return result
+    })
+  }
+
+  /** The server is closing, which it does when its last connection has ended: what hubs hold is let go. */
+  #leave(): void {
+    this.#closed = true
+    if (this.holds.size === 0) return
+    for (const hold of [...this.holds]) hold.leave()
+    this.#cutLater()
+  }
+
+  #cutLater(): void {
+    // A server has no runtime of its own, and whatever is to be cut keeps the process alive by itself.
+    setTimeout(() => {
+      if (this.isClosing) for (const hold of [...this.holds]) hold.cut()
+    }, LEAVE_MS).unref()
   }
 }
 
-class Front {
-  readonly hubs = new Set<FrontHub>()
-  readonly #server: Server
-  /** What listened to requests before. */
-  readonly #listeners: readonly RequestListener[]
+/** Listens to upgrades and does nothing: `emit` has seen them before. */
+function hearUpgrades(): void {}
 
-  constructor(server: Server) {
-    this.#server = server
-    this.#listeners = server.listeners("request") as RequestListener[] // the event's listeners have this type
-    server.removeAllListeners("request")
-    server.on("request", this.#onRequest)
-    server.on("upgrade", this.#onUpgrade)
-  }
+function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  return /\bwebsocket\b/i.test(headers.upgrade ?? "")
+}
 
-  remove(): void {
-    this.#server.off("request", this.#onRequest)
-    this.#server.off("upgrade", this.#onUpgrade)
-    for (const listener of this.#listeners) this.#server.on("request", listener)
-  }
+/** Sets a property that is not listed among the object's own. */
+function own(server: NodeServer, name: string, value: unknown): void {
+  Object.defineProperty(server, name, { value, configurable: true, writable: true, enumerable: false })
+}
 
-  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    for (const hub of this.hubs) if (hub.request(request, response)) return
-    for (const listener of this.#listeners) listener.call(this.#server, request, response)
-    if (this.#listeners.length === 0) response.writeHead(404).end()
-  }
+function restore(server: NodeServer, name: string, before: PropertyDescriptor | undefined): void {
+  if (before === undefined) Reflect.deleteProperty(server, name)
+  else Object.defineProperty(server, name, before)
+}
 
-  /** An upgrade that nobody claims is answered, instead of being left open for ever. */
-  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    for (const hub of this.hubs) if (hub.upgrade(request, socket, head)) return
-    if (this.#server.listenerCount("upgrade") === 1) refuseUpgrade(socket, 404, "Not Found")
-  }
+/** The head of a request (RFC 9112, sections 3 and 5) as it came. */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  return Buffer.from(`${head}\r\n`, "latin1")
 }
 
 /** A constant answer: nothing of the request is repeated in it. */

@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
@@ -8,8 +9,10 @@ import type { HubOptions } from "../server/options.ts"
 import { httpTransports, resolveAcceptors } from "../server/transports.ts"
 import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
-import { headerReader, isSecure, NodeExchange, urlOf } from "./exchange.ts"
-import { mountFront, refuseUpgrade } from "./front.ts"
+import { headerReader, isSecure, NodeExchange, pathOf } from "./exchange.ts"
+import { type Front, type FrontHub, frontOf, frontOfSocket, refuseUpgrade, serverOf } from "./front.ts"
+import { SERVER_CLOSING } from "./hold.ts"
+import { type AttachableServer, checkServer } from "./server.ts"
 import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
 
 /** Options of a hub on Node. */
@@ -32,8 +35,12 @@ const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   readonly #sockets: SocketServer<typeof HeardSocket>
   readonly #writer = new SocketWriter(this.clockwork)
-  /** Undoes each `attach`. */
-  readonly #detach: (() => void)[] = []
+  /** The servers that it is attached to, and how often. */
+  readonly #attached = new Map<Front, number>()
+  /** Whether `close` was called. */
+  #isClosing = false
+  /** What the fronts of servers know of this hub. */
+  readonly #guest: FrontHub
 
   constructor(options: NodeHubOptions) {
     super(options, resolveAcceptors(options.transports ?? ["websocket", "sse", "long-poll", "short-poll"], transports))
@@ -45,55 +52,124 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
       perMessageDeflate: options.perMessageDeflate ?? false,
       maxPayload: maxBatchBytes(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES),
     })
+    this.#guest = {
+      path: this.path,
+      isClosing: () => this.#isClosing,
+      request: (request, response, front) => void this.#answer(request, response, front, false),
+      upgrade: (request, socket, head, front) => void this.#upgrade(request, socket, head, front, false),
+    }
   }
 
   /**
-   * Puts the hub in front of whatever the server does already: its paths never reach the `request` listeners, its
-   * upgrades are taken, and an upgrade that nobody claims is answered 404 instead of being left open for ever. Returns
-   * what undoes it.
+   * Puts the hub in front of whatever the server does already, and will do: the hub's paths never reach the listeners of
+   * `request` and `upgrade`, in whichever order they come and go. Everything else reaches them as before. A request that
+   * nobody listens to is answered 404. Takes a server of node:http, node:https or node:http2, listening or not. Returns
+   * what undoes it; `hub.close()` does too.
+   *
+   * When the server is closed, the channels on it are told to dial again: `server.close()` does not wait for them.
+   *
+   * @throws EverwireError `misuse` on what is no such server (an application of a framework: the message says what to
+   * write), when another hub is attached at this path, and when the hub is closed.
    */
-  attach(server: Server): () => void {
-    const detach = mountFront(server, {
-      request: (request, response) => this.#answer(request, response, false),
-      upgrade: (request, socket, head) => this.#upgrade(request, socket, head, false),
+  attach(server: AttachableServer): () => void {
+    const front = frontOf(checkServer(server))
+    if (this.#isClosing) throw new EverwireError("misuse", "this hub is closed: attach a new one, of createHub()")
+    if (!front.mount(this.#guest)) {
+      throw new EverwireError(
+        "misuse",
+        `another hub is attached to this server at ${this.path}: close that one first, or give one of them a path, ` +
+          'as in createHub({ path: "/other" })',
+      )
+    }
+    this.#attached.set(front, (this.#attached.get(front) ?? 0) + 1)
+    let isAttached = true
+    return () => {
+      if (!isAttached) return
+      isAttached = false
+      const times = this.#attached.get(front) ?? 0
+      if (times > 1) this.#attached.set(front, times - 1)
+      else if (this.#attached.delete(front)) front.unmount(this.#guest)
+    }
+  }
+
+  /**
+   * A request listener, and middleware of Express, Connect, Fastify and Koa. Calls `next` for paths that are not the hub's,
+   * and returns what that returns; without a `next` they are answered 404. For the hub's own it returns a promise, which
+   * resolves when the answer has ended, for frameworks that answer by themselves when their handler has returned. (The
+   * type does not say so, because who passes it to `createServer` has no use for a promise.)
+   */
+  readonly listener = (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    next?: () => unknown,
+  ): unknown => {
+    // The compatibility API of node:http2 is of the same shape, as far as is used here.
+    const [asked, answer] = [request as IncomingMessage, response as ServerResponse]
+    if (!this.#answer(asked, answer, frontOfSocket(asked.socket), true)) {
+      // As it is: a framework may take a promise for more than a call of `next`.
+      if (next !== undefined) return next()
+      answer.writeHead(404).end()
+    }
+    return new Promise<void>((resolve) => {
+      if (answer.closed) resolve()
+      else answer.once("close", resolve)
     })
-    this.#detach.push(detach)
-    return detach
   }
 
-  /** A request listener, and middleware of Express, Connect, Fastify and Koa. Calls `next` for paths that are not the hub's. */
-  readonly listener = (request: IncomingMessage, response: ServerResponse, next?: () => void): void => {
-    if (this.#answer(request, response, true)) return
-    if (next !== undefined) next()
-    else response.writeHead(404).end()
+  /**
+   * For a server's `upgrade` event. `false` when the path is not the hub's: then the socket is the caller's to answer. As
+   * the only listener of that event, it has what is not the hub's answered as a request.
+   */
+  readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+    const front = frontOfSocket(request.socket)
+    if (this.#upgrade(request, socket, head, front, true)) return true
+    const listeners = serverOf(request.socket)?.listeners("upgrade") ?? []
+    return (
+      listeners.length === 1 && listeners[0] === this.handleUpgrade && front?.replay(request, socket, head) === true
+    )
   }
-
-  /** For a server's `upgrade` event. `false` when the path is not the hub's: then the socket is the caller's to answer. */
-  readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean =>
-    this.#upgrade(request, socket, head, true)
 
   override async close(options?: { drainMs?: number }): Promise<void> {
-    await super.close(options)
-    for (const detach of this.#detach.splice(0)) detach()
+    this.#isClosing = true
+    // What is waited for here has to keep the process alive; the hub's own timers do not.
+    const stay = setInterval(() => {}, 0x7fff_ffff)
+    try {
+      await super.close(options)
+    } finally {
+      clearInterval(stay)
+    }
+    for (const front of this.#attached.keys()) front.unmount(this.#guest)
+    this.#attached.clear()
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, mounted: boolean): boolean {
+  #answer(request: IncomingMessage, response: ServerResponse, front: Front | undefined, mounted: boolean): boolean {
     const exchange = new NodeExchange(request, response, this.clockwork)
-    const taken = this.exchange(exchange, mounted)
-    if (taken) exchange.outliveErrors()
-    return taken
+    const taken = this.exchange(exchange, mounted, front?.isClosing ? SERVER_CLOSING : undefined)
+    if (!taken) return false
+    exchange.outliveErrors()
+    front?.hold(exchange, request, response)
+    return true
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, mounted: boolean): boolean {
-    const [pathname] = urlOf(request)
+  #upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    front: Front | undefined,
+    mounted: boolean,
+  ): boolean {
     const header = headerReader(request)
     const address = request.socket.remoteAddress
-    const verdict = this.upgrade(pathname, { header, address, isSecure: isSecure(request) }, mounted)
+    const verdict = this.upgrade(pathOf(request), { header, address, isSecure: isSecure(request) }, mounted)
     if (verdict === undefined) return false
     // A socket that breaks during the handshake must not end the process.
     socket.on("error", ignore)
     if ("refusal" in verdict) {
       refuseUpgrade(socket, verdict.status, verdict.refusal.code)
+      return true
+    }
+    if (front?.isClosing) {
+      refuseUpgrade(socket, 503, SERVER_CLOSING.code)
       return true
     }
     const origin: LinkOrigin = { transport: "websocket", address, header }
@@ -102,6 +178,10 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     try {
       this.#sockets.handleUpgrade(request, socket, head, (opened) => {
         socket.off("error", ignore) // ws has its own now
+        if (front !== undefined) {
+          opened.holds = front.holds
+          front.holds.add(opened)
+        }
         const accepted = new NodeSocket(opened, socket, this.#writer)
         verdict.take(accepted, origin)
         accepted.flush()

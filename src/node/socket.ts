@@ -2,6 +2,8 @@ import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
 import type { Clockwork, Flushable } from "../kernel/clockwork.ts"
 import type { ServerSocket, SocketSink } from "../transports/transport.ts"
+import { writeClose } from "../transports/websocket/close-code.ts"
+import { type Hold, SERVER_CLOSING } from "./hold.ts"
 
 /** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
 const KEPT_BYTES = 65_536
@@ -17,10 +19,22 @@ let lastFrame: Frame = ""
 type Frame = string | Buffer
 
 /** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
-export class HeardSocket extends WebSocket {
+export class HeardSocket extends WebSocket implements Hold {
   sink: SocketSink | undefined
   /** Whether a message came that is larger than the hub takes. `ws` then reads no more, so it hears of no closing frame. */
   isFlooded = false
+
+  /** What its hubs hold open on the server that it came through, this socket among it. */
+  holds: Set<Hold> | undefined
+
+  /** The server is closing. The session goes on, elsewhere. */
+  leave(): void {
+    this.close(...writeClose(SERVER_CLOSING))
+  }
+
+  cut(): void {
+    this.terminate()
+  }
 }
 
 /**
@@ -156,8 +170,9 @@ function noteError(this: WebSocket, error: Error & { code?: string }): void {
 }
 
 function tellClose(this: WebSocket, code: number, reason: Buffer): void {
-  const { isFlooded } = this as HeardSocket // as in `sinkOf`
-  sinkOf(this)?.closed(isFlooded ? 1009 : code, reason.toString())
+  const socket = this as HeardSocket // as in `sinkOf`
+  socket.holds?.delete(socket)
+  sinkOf(this)?.closed(socket.isFlooded ? 1009 : code, reason.toString())
 }
 
 function sinkOf(socket: WebSocket): SocketSink | undefined {

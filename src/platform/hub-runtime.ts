@@ -23,10 +23,17 @@ function idAt(at: number): string {
   return btoa(String.fromCharCode(...bytes)).replace(/[+/]/g, (sign) => (sign === "+" ? "-" : "_"))
 }
 
-/** The system's runtime, for hubs. */
+/** The system's runtime, for hubs. None of its timers keeps a process alive: connections do, while there are any. */
 export const hubRuntime: Required<Runtime> = {
   ...systemRuntime,
   warn: (message) => console.warn(message),
+  after(delayMs, run) {
+    // Timers hold 31 bits; a longer wait would fire at once.
+    const timer: unknown = setTimeout(run, Math.min(delayMs, 0x7fff_ffff))
+    const { unref } = timer as { unref?: () => void } // Node's and Bun's timers have it, those of browsers are numbers
+    unref?.call(timer)
+    return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0])
+  },
   id() {
     if (drawn === pool.length) {
       crypto.getRandomValues(pool)

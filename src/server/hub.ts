@@ -166,6 +166,7 @@ export class Hub<C extends Contract = AnyContract> {
       trust: this.#trust,
       refused: (refusal) => this.#refused(refusal),
       acceptors: this.#acceptors,
+      told: new Set(),
       report: this.#hubFailed,
     }
   }
@@ -227,19 +228,27 @@ export class Hub<C extends Contract = AnyContract> {
     return this.#audience(rooms, [])
   }
 
-  /** Answers a request of the web (Fetch standard): SSE, long-poll and short-poll in any runtime. 404 for other paths. */
-  async fetch(request: Request, address?: string): Promise<Response> {
-    const { exchange, response } = createWebExchange(request, address, this.#runtime)
+  /**
+   * Answers a request of the web (Fetch standard): SSE, long-poll and short-poll in any runtime. 404 for other paths. May
+   * be handed over by itself: `Deno.serve(hub.fetch)`, `export default { fetch: hub.fetch }`. `address` is the client's,
+   * for the cap of sessions per address; what runtimes give in its place, which is no string, is ignored.
+   */
+  readonly fetch = async (request: Request, address?: unknown): Promise<Response> => {
+    const from = typeof address === "string" ? address : undefined
+    const { exchange, response } = createWebExchange(request, from, this.#runtime)
     if (!this.exchange(exchange, true)) exchange.respond(404, {}, "")
     return await response
   }
 
-  /** For servers: answers an exchange, and says whether its path was the hub's. `mounted` allows a prefix. */
-  exchange(exchange: HttpExchange, mounted = false): boolean {
+  /**
+   * For servers: answers an exchange, and says whether its path was the hub's. `mounted` allows a prefix; with `leaving`
+   * the answer refuses whatever is asked, because the server is closing.
+   */
+  exchange(exchange: HttpExchange, mounted = false, leaving?: Closing): boolean {
     const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
     if (name === undefined) return false
     this.#lookForProxy(exchange)
-    answerExchange(exchange, name, this.#routes)
+    answerExchange(exchange, name, this.#routes, leaving)
     return true
   }
 

@@ -9,6 +9,10 @@ import { askedOf, type Trust } from "./trust-proxy.ts"
 /** Status of an answer that refuses, by the code of its closing. */
 const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
 
+const MISSED_UPGRADE =
+  "a WebSocket came to the hub as a request, and upgrades do not go through middleware: on Node, write " +
+  'server.on("upgrade", hub.handleUpgrade), or hub.attach(server) for a hub that is not behind a prefix'
+
 /** What the router knows of its hub. */
 export interface Routes {
   readonly hub: string
@@ -16,6 +20,8 @@ export interface Routes {
   readonly trust: Trust | undefined
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
   refused(refusal: Refusal): void
+  /** What `misuse` has been reported: once for all of its requests. */
+  readonly told: Set<string>
   report(error: unknown): void
 }
 
@@ -59,8 +65,11 @@ export function routeOf(
   return base === own || (mounted && (stripped || base.endsWith(own))) ? name : undefined
 }
 
-/** Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. */
-export function answerExchange(exchange: HttpExchange, name: string, routes: Routes): void {
+/**
+ * Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. With
+ * `leaving` nobody is let in any more on the way that the exchange came.
+ */
+export function answerExchange(exchange: HttpExchange, name: string, routes: Routes, leaving?: Closing): void {
   const { policy, hub, trust } = routes
   const asked = askedOf(exchange, trust)
   const refused = (why: Closing): void => {
@@ -84,8 +93,10 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       "access-control-max-age": "7200",
     })
   }
+  if (leaving !== undefined) return respond(answered, 503, { hub, close: leaving })
   const acceptor = routes.acceptors.get(name)
   if (acceptor?.exchange === undefined) {
+    if (acceptor !== undefined && exchange.header("upgrade") !== undefined) tellOnce(routes, MISSED_UPGRADE)
     const upgrade = acceptor === undefined ? "not offered here" : "reached by an upgrade, not by a request"
     const status = acceptor === undefined ? 404 : 426
     const why = closing("refused", `this transport is ${upgrade}`)
@@ -97,6 +108,8 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       const { status, why } = failureOf(error)
       // A bug here or in a user's acceptor: told to the hub's owner in full, to the client by its code alone.
       if (status === 500) routes.report(error)
+      // The hub was mounted in a way that cannot work.
+      else if (why.code === "misuse") tellOnce(routes, why.reason)
       // A body that broke off is the network's doing.
       else if (why.code !== "network") refused(why)
       respond(answered, status, { hub, close: why })
@@ -105,6 +118,12 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
     }
   }
   callSafely(() => acceptor.exchange?.(answered), failed)
+}
+
+function tellOnce({ told, report }: Routes, message: string): void {
+  if (told.has(message)) return
+  told.add(message)
+  report(new EverwireError("misuse", message))
 }
 
 /** What an acceptor's failure is answered with: an EverwireError speaks for itself. */
@@ -129,5 +148,6 @@ function answering(
     respond: (status, headers, body) => exchange.respond(status, Object.assign({}, headers, extra), body),
     stream: (status, headers) => exchange.stream(status, Object.assign({}, headers, extra)),
     onAbort: (run) => exchange.onAbort(run),
+    onLeaving: (run) => exchange.onLeaving?.(run),
   }
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http"
 import { createChannel } from "everwire"
 import { createHub } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
@@ -81,10 +80,12 @@ describe("the hello in the handshake of a WebSocket", () => {
     ["goes behind when it is large", 5_000, /^$/],
   ])("of a channel %s", async (_, length, offered) => {
     const auth = "x".repeat(length)
-    const { url, hub, server } = await startHub({ authenticate: (hello) => ({ id: String(hello.auth) }) })
     const offers: string[] = []
-    server.prependListener("upgrade", ({ headers }: IncomingMessage) => {
-      offers.push(headers["sec-websocket-protocol"] ?? "")
+    const { url, hub } = await startHub({
+      authenticate(hello) {
+        offers.push(hello.origin.header("sec-websocket-protocol") ?? "")
+        return { id: String(hello.auth) }
+      },
     })
     const channel = createChannel(url, { transports: ["websocket"], auth: () => auth })
     onDispose(() => channel.close())

@@ -1,5 +1,7 @@
-import { createServer, type IncomingMessage, type RequestListener } from "node:http"
-import { createHub } from "everwire/node"
+import { randomBytes } from "node:crypto"
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
+import { runInNewContext } from "node:vm"
+import { createHub, type NodeHub } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
 import { WebSocket, WebSocketServer } from "ws"
 import { connect, disposeAll, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
@@ -126,7 +128,7 @@ describe("attach", () => {
         expect(await channel.request("path")).toBe(path)
         await channel.close()
       }
-      expect(await upgradeStatus(`${origin}/three/websocket`)).toBe(404)
+      expect(await upgradeStatus(`${origin}/three/websocket`)).toBe(200)
       await hubs[first].close()
       const left = hubs[1 - first] ?? hubs[0]
       const channel = await connect(origin + left.path, { transports: ["websocket"] })
@@ -185,8 +187,11 @@ describe("handleUpgrade", () => {
 describe("the listener", () => {
   /** A server whose middleware may change the request before the hub sees it, as frameworks do. */
   async function startMiddleware(
-    prepare: (request: IncomingMessage & { originalUrl?: string; body?: unknown }) => Promise<void> | undefined,
-  ): Promise<{ url: string; passed: string[] }> {
+    prepare: (
+      request: IncomingMessage & { originalUrl?: string; body?: unknown; rawBody?: unknown },
+      response: ServerResponse,
+    ) => Promise<void> | undefined,
+  ): Promise<{ url: string; passed: string[]; hub: NodeHub }> {
     const hub = createHub()
     hub.handle("echo", (data) => data)
     onDispose(() => hub.close())
@@ -197,12 +202,12 @@ describe("the listener", () => {
           passed.push(request.url ?? "")
           response.end("the application's")
         }
-        const prepared = prepare(request)
+        const prepared = prepare(request, response)
         if (prepared === undefined) hub.listener(request, response, next)
-        else void prepared.then(() => hub.listener(request, response, next))
+        else void prepared.then(() => response.headersSent || hub.listener(request, response, next))
       }),
     )
-    return { url: `http://127.0.0.1:${port}`, passed }
+    return { url: `http://127.0.0.1:${port}`, passed, hub }
   }
 
   it("calls next for what is not the hub's: pages at the root among it", async () => {
@@ -282,17 +287,76 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  it.each<[title: string, body: unknown]>([
-    ["made something else of the body", { parsed: true }],
-    ["threw the body away", undefined],
-  ])("says what to do when a parser has %s", async (_, body) => {
+  it("uses the bytes that a parser has kept beside what it made of them", async () => {
     const { url } = await startMiddleware(async (request) => {
+      if (request.method !== "POST") return
+      request.rawBody = await read(request)
+      request.body = { parsed: true }
+    })
+    const channel = await connect(`${url}/everwire`, { transports: ["long-poll"] })
+    expect(await channel.request("echo", Uint8Array.of(1, 255))).toEqual(Uint8Array.of(1, 255))
+    await channel.close()
+  })
+
+  it("uses bytes of another realm, as test runners have", async () => {
+    const bytes = runInNewContext("(given) => new Uint8Array(given)") as (given: Uint8Array) => Uint8Array // as it says
+    const { url } = await startMiddleware(async (request) => {
+      if (request.method === "POST") request.body = bytes(await read(request))
+    })
+    const channel = await connect(`${url}/everwire`, { transports: ["long-poll"] })
+    expect(await channel.request("echo", "ü")).toBe("ü")
+    await channel.close()
+  })
+
+  it("hears the whole body beside a logger that reads along", async () => {
+    let logged = ""
+    const { url } = await startMiddleware((request) => {
+      request.on("data", (chunk: Buffer) => {
+        logged += chunk.toString()
+      })
+      return undefined
+    })
+    const channel = await connect(`${url}/everwire`, { transports: ["short-poll"] })
+    expect(await channel.request("echo", "x".repeat(150_000))).toHaveLength(150_000)
+    expect(logged.length).toBeGreaterThan(150_000)
+    await channel.close()
+  })
+
+  it("carries 150 kB past a parser that takes no more than 100 kB and answers with a page", async () => {
+    const { url } = await startMiddleware(async (request, response) => {
+      if (request.method !== "POST") return
+      const body = await read(request)
+      request.body = body.toString()
+      if (body.length > 102_400) {
+        response.writeHead(413, { "content-type": "text/html; charset=utf-8" }).end("<h1>request entity too large</h1>")
+      }
+    })
+    const channel = await connect(`${url}/everwire`, { transports: ["long-poll"] })
+    expect(await channel.request("echo", randomBytes(75_000).toString("hex"))).toHaveLength(150_000)
+    await channel.close()
+  })
+
+  it.each<[title: string, body: unknown, type: string, advice: string]>([
+    ["made something else of the body", { parsed: true }, "text/plain", "request.rawBody"],
+    ["threw the body away", undefined, "text/plain", "mount the hub before it"],
+    ["made text of bytes", "\ufffd\ufffd", "application/octet-stream", "leave application/octet-stream alone"],
+  ])("says what to do when a parser has %s, and tells the hub once", async (_, body, type, advice) => {
+    const { url, hub } = await startMiddleware(async (request) => {
       await read(request)
       request.body = body
     })
-    const answer = await fetch(`${url}/everwire/long-poll`, { method: "POST", body: "@{}" })
-    expect(answer.status).toBe(400)
-    expect(await answer.text()).toContain("mount the hub before it")
+    const errors: unknown[] = []
+    hub.onError((error) => errors.push(error))
+    for (let n = 0; n < 2; n++) {
+      const answer = await fetch(`${url}/everwire/long-poll`, {
+        method: "POST",
+        body: "@{}",
+        headers: { "content-type": type },
+      })
+      expect(answer.status).toBe(400)
+      expect(await answer.text()).toContain(advice)
+    }
+    expect(errors).toEqual([expect.objectContaining({ code: "misuse", message: expect.stringContaining(advice) })])
   })
 
   it("refuses a body that was read before and is too large", async () => {

@@ -16,6 +16,8 @@ const STREAM_HEADERS = {
   "content-type": "text/event-stream",
   "x-accel-buffering": "no",
   "content-encoding": "identity",
+  // A server that is closing waits for its connections, and one that was kept for more requests would take seconds to end.
+  connection: "close",
 } as const
 
 /** The server half of SSE: the hello is answered with a ticket, the ticket opens the stream, the stream drains the mail. */
@@ -50,6 +52,7 @@ export function sseAcceptor(): Acceptor {
         }
         pour(mailbox, exchange.stream(200, STREAM_HEADERS))
         exchange.onAbort(() => mailbox.lost(closing("network", "the stream was left")))
+        exchange.onLeaving?.((why) => mailbox.lost(why))
       },
     }
   })
