@@ -66,7 +66,7 @@ export function serverOf(socket: object | undefined): NodeServer | undefined {
 
 /**
  * What stands between one server and the hubs on it. It takes the place of the server's `emit`, so the hubs' requests
- * and upgrades reach no listener of the application, whenever that was added (decision 0027); and of its `close`, which
+ * and upgrades reach no listener of the application, whenever that was added (decision 0028); and of its `close`, which
  * otherwise would wait for the hubs' peers to leave.
  */
 export class Front {

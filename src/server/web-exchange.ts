@@ -41,6 +41,12 @@ export function createWebExchange(
 }
 
 async function readBody(request: Request, maxBytes: number, runtime: Runtime): Promise<Uint8Array> {
+  if (request.bodyUsed || request.body?.locked) {
+    throw new EverwireError(
+      "misuse",
+      "the body of this request was read before hub.fetch was asked: ask hub.fetch first, or read a request.clone()",
+    )
+  }
   const reader = request.body?.getReader()
   if (reader === undefined) return new Uint8Array()
   const chunks: Uint8Array[] = []

@@ -140,6 +140,20 @@ describe("hub.fetch", () => {
     expect((await startHub().fetch(post(broken))).status).toBe(400)
   })
 
+  it("says what to do when the body was read before, and tells the hub once", async () => {
+    const hub = startHub()
+    const errors: unknown[] = []
+    hub.onError((error) => errors.push(error))
+    for (const read of [(request: Request) => request.text(), (request: Request) => request.body?.getReader()]) {
+      const request = post("@{}")
+      await read(request)
+      const answer = await hub.fetch(request)
+      expect(answer.status).toBe(400)
+      expect(await answer.text()).toContain("request.clone()")
+    }
+    expect(errors).toEqual([expect.objectContaining({ code: "misuse" })])
+  })
+
   it("answers no body, garbage and bytes that are no text with 400", async () => {
     const hub = startHub()
     for (const request of [
