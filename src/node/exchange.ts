@@ -61,8 +61,8 @@ export class NodeExchange implements HttpExchange, Hold {
   #isRead = false
   /** Whether the server has begun to close since the request came. */
   #isLeaving = false
-  /** Completes the answer then. */
-  #onLeaving: ((why: Closing) => void) | undefined
+  /** The link that is told then, which completes the answer. */
+  #link: { lost(why: Closing): void } | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse, clockwork: Clockwork) {
     const [pathname, query] = urlOf(request)
@@ -89,14 +89,14 @@ export class NodeExchange implements HttpExchange, Hold {
     this.#response.on("error", ignore)
   }
 
-  onLeaving(run: (why: Closing) => void): void {
-    this.#onLeaving = run
-    if (this.#isLeaving) run(SERVER_CLOSING)
+  onLeaving(link: { lost(why: Closing): void }): void {
+    this.#link = link
+    if (this.#isLeaving) link.lost(SERVER_CLOSING)
   }
 
   leave(): void {
     this.#isLeaving = true
-    this.#onLeaving?.(SERVER_CLOSING)
+    this.#link?.lost(SERVER_CLOSING)
   }
 
   cut(): void {

@@ -117,7 +117,7 @@ export class Front {
   /** Keeps an exchange in mind until its answer is complete or its connection gone. */
   hold(hold: Hold, request: IncomingMessage, response: ServerResponse): void {
     this.holds.add(hold)
-    response.once("close", () => this.holds.delete(hold))
+    response.on("close", () => this.holds.delete(hold))
     if (this.isClosing) this.#cutLater()
     const { session } = (request as { stream?: ServerHttp2Stream }).stream ?? {} // only a request of HTTP/2 has one
     if (session === undefined || this.#sessions.has(session)) return

@@ -105,16 +105,14 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     next?: () => unknown,
   ): unknown => {
     // The compatibility API of node:http2 is of the same shape, as far as is used here.
-    const [asked, answer] = [request as IncomingMessage, response as ServerResponse]
+    const asked = request as IncomingMessage
+    const answer = response as ServerResponse
     if (!this.#answer(asked, answer, frontOfSocket(asked.socket), true)) {
       // As it is: a framework may take a promise for more than a call of `next`.
       if (next !== undefined) return next()
       answer.writeHead(404).end()
     }
-    return new Promise<void>((resolve) => {
-      if (answer.closed) resolve()
-      else answer.once("close", resolve)
-    })
+    return endOf(answer)
   }
 
   /**
@@ -192,6 +190,20 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     }
     return true
   }
+}
+
+/** What resolves the promise that was made last. */
+let resolveLast = (): void => {}
+const takeResolve = (resolve: () => void): void => {
+  resolveLast = resolve
+}
+
+/** Resolves when this answer has ended. Of all that a request allocates, as little as there can be. */
+function endOf(response: ServerResponse): Promise<void> {
+  const end = new Promise<void>(takeResolve)
+  if (response.closed) resolveLast()
+  else response.on("close", resolveLast)
+  return end
 }
 
 /**

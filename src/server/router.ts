@@ -148,6 +148,6 @@ function answering(
     respond: (status, headers, body) => exchange.respond(status, Object.assign({}, headers, extra), body),
     stream: (status, headers) => exchange.stream(status, Object.assign({}, headers, extra)),
     onAbort: (run) => exchange.onAbort(run),
-    onLeaving: (run) => exchange.onLeaving?.(run),
+    onLeaving: (link) => exchange.onLeaving?.(link),
   }
 }

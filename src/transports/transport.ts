@@ -117,10 +117,10 @@ export interface HttpExchange {
   /** Calls back once when the client is known to have gone before the answer was complete. */
   onAbort(run: () => void): void
   /**
-   * Calls back when the server that the request came through is closing, or has begun to since, and waits for its answers. The answer is to be
-   * completed at once. Absent where there is no such server.
+   * Tells a link when the server that the request came through is closing, or has begun to since, and waits for its answers.
+   * The answer is to be completed at once. Absent where there is no such server.
    */
-  onLeaving?(run: (why: Closing) => void): void
+  onLeaving?(link: { lost(why: Closing): void }): void
 }
 
 /** An answer that stays open. */

@@ -50,7 +50,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       throw protocolError("a first request without a hello")
     }
     const mailbox = known ?? create(exchange)
-    exchange.onLeaving?.((why) => mailbox.lost(why))
+    exchange.onLeaving?.(mailbox)
     if (envelope.up !== undefined) mailbox.hear(envelope.up, batch)
     else if (batch !== undefined) mailbox.hearBeside(batch)
     if (envelope.close !== undefined) mailbox.lost(envelope.close)

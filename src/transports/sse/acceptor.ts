@@ -52,7 +52,7 @@ export function sseAcceptor(): Acceptor {
         }
         pour(mailbox, exchange.stream(200, STREAM_HEADERS))
         exchange.onAbort(() => mailbox.lost(closing("network", "the stream was left")))
-        exchange.onLeaving?.((why) => mailbox.lost(why))
+        exchange.onLeaving?.(mailbox)
       },
     }
   })
