@@ -272,7 +272,7 @@ export class Hub<C extends Contract = AnyContract> {
       this.#refused({ code, reason, stage: "upgrade", transport: name, address: asked.address, origin })
       return { refusal, status }
     }
-    const refusal = checkOrigin(request, this.#policy, asked) ?? this.#closing
+    const refusal = checkOrigin(request, this.#policy, this.#trust) ?? this.#closing
     if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
     const acceptor = this.#acceptors.get(name)
     if (acceptor?.socket === undefined) return refuse(closing("refused", "no WebSocket here"), 404)
@@ -374,9 +374,10 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   /** A proxy that nobody told the hub of hides every client's address, and often the host: said once. */
-  #lookForProxy({ address, header }: Arrival): void {
-    if (!this.#isProxyUnknown || address === undefined) return
-    if (header("x-forwarded-for") === undefined || !isPrivate(address)) return
+  #lookForProxy(request: Arrival): void {
+    if (!this.#isProxyUnknown || request.header("x-forwarded-for") === undefined) return
+    const { address } = request
+    if (address === undefined || !isPrivate(address)) return
     this.#isProxyUnknown = false
     this.#warn(
       `everwire: a request from ${address} has X-Forwarded-For, so a proxy seems to be in front of this hub. Its ` +

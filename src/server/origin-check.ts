@@ -1,5 +1,5 @@
 import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
-import type { Asked } from "./trust-proxy.ts"
+import { type Arrival, type Asked, askedOf, type Trust } from "./trust-proxy.ts"
 
 /** Which pages may speak to the hub. */
 export interface OriginPolicy {
@@ -7,11 +7,6 @@ export interface OriginPolicy {
   readonly origins: ReadonlySet<string> | "*"
   /** Whether a request with cookies is let in that names neither an Origin nor, in any other way, the page it is from. */
   readonly allowCookiesWithoutOrigin: boolean
-}
-
-/** What the check looks at: a request of any kind, upgrade or not. */
-export interface OriginHeaders {
-  header(name: string): string | undefined
 }
 
 /** The hub's own host and protocol, as the client knows them. */
@@ -36,19 +31,16 @@ export function readPolicy(origins: readonly string[] | "*" = [], allowCookiesWi
  * The one Origin check (RFC 6454; OWASP ASVS 4.4.2) that every door goes through: upgrades, streams, polls, posts and
  * preflights. Cross-site requests carry cookies on all of them in some engine, so none may skip it.
  */
-export function checkOrigin(
-  request: OriginHeaders,
-  policy: OriginPolicy,
-  own: Own = { host: request.header("host"), protocol: undefined },
-): Closing | undefined {
+export function checkOrigin(request: Arrival, policy: OriginPolicy, trust?: Trust): Closing | undefined {
   const origin = request.header("origin")
   if (origin === undefined) {
     if (request.header("cookie") === undefined || policy.allowCookiesWithoutOrigin) return undefined
-    return isSameOrigin(request, own) ? undefined : refuse("a request with cookies names no Origin")
+    return isSameOrigin(request, askedOf(request, trust)) ? undefined : refuse("a request with cookies names no Origin")
   }
   if (policy.origins === "*") {
     return request.header("cookie") === undefined ? undefined : refuse('cookies do not go with the origins "*"')
   }
+  const own = askedOf(request, trust)
   if (isOwn(origin, own)) return undefined
   const read = readOrigin(origin)
   if (read !== undefined && (policy.origins.has(read) || isOwn(read, own))) return undefined
@@ -63,7 +55,7 @@ export function checkOrigin(
  * Browsers name no Origin when a page opens an EventSource on its own host. What they say instead cannot be set by a
  * page: `Sec-Fetch-Site` (Fetch Metadata, to trustworthy hosts) or, on plain http, a Referer.
  */
-function isSameOrigin(request: OriginHeaders, own: Own): boolean {
+function isSameOrigin(request: Arrival, own: Own): boolean {
   const site = request.header("sec-fetch-site")
   if (site !== undefined) return site === "same-origin"
   const [page] = /^https?:\/\/[^/?#]*/i.exec(request.header("referer") ?? "") ?? []
@@ -84,7 +76,7 @@ function isOwn(origin: string, { host, protocol }: Own): boolean {
 }
 
 /** The CORS headers (Fetch standard, section 3.2) of an answer to an origin that passed the check, if there is one. */
-export function corsHeaders(request: OriginHeaders, policy: OriginPolicy): Record<string, string> | undefined {
+export function corsHeaders(request: Arrival, policy: OriginPolicy): Record<string, string> | undefined {
   const origin = request.header("origin")
   if (origin === undefined) return undefined
   if (policy.origins === "*") return { "access-control-allow-origin": "*" }
@@ -96,7 +88,7 @@ export function corsHeaders(request: OriginHeaders, policy: OriginPolicy): Recor
  * it: a program that hears `origin-refused` can be mended, where browsers say only "Failed to fetch". Without cookies, and
  * never on a preflight, so nothing else follows.
  */
-export function refusalHeaders(request: OriginHeaders): Record<string, string> {
+export function refusalHeaders(request: Arrival): Record<string, string> {
   const origin = request.header("origin")
   return origin === undefined ? {} : { "access-control-allow-origin": origin, vary: "Origin" }
 }

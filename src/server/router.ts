@@ -70,22 +70,15 @@ export function routeOf(
  * `leaving` nobody is let in any more on the way that the exchange came.
  */
 export function answerExchange(exchange: HttpExchange, name: string, routes: Routes, leaving?: Closing): void {
-  const { policy, hub, trust } = routes
-  const asked = askedOf(exchange, trust)
-  const refused = (why: Closing): void => {
-    const origin = exchange.header("origin")
-    const { address } = asked
-    routes.refused({ code: why.code, reason: why.reason, stage: "request", transport: name, address, origin })
-  }
-  const refusal = checkOrigin(exchange, policy, asked)
+  const { policy, trust } = routes
+  const refusal = checkOrigin(exchange, policy, trust)
   if (refusal !== undefined) {
-    refused(refusal)
     const headers = exchange.method === "OPTIONS" ? {} : refusalHeaders(exchange)
-    return respond(answering(exchange, exchange.address, headers), 403, { hub, close: refusal })
+    return refuse(answering(exchange, askedOf(exchange, trust).address, headers), routes, 403, refusal)
   }
   const cors = corsHeaders(exchange, policy)
   const isDirect = cors === undefined && trust === undefined
-  const answered = isDirect ? exchange : answering(exchange, asked.address, cors ?? {})
+  const answered = isDirect ? exchange : answering(exchange, askedOf(exchange, trust).address, cors ?? {})
   if (exchange.method === "OPTIONS") {
     return answered.respond(204, {
       "access-control-allow-methods": "POST, GET",
@@ -93,15 +86,13 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       "access-control-max-age": "7200",
     })
   }
-  if (leaving !== undefined) return respond(answered, 503, { hub, close: leaving })
+  if (leaving !== undefined) return refuse(answered, routes, 503, leaving)
   const acceptor = routes.acceptors.get(name)
   if (acceptor?.exchange === undefined) {
     if (acceptor !== undefined && exchange.header("upgrade") !== undefined) tellOnce(routes, MISSED_UPGRADE)
     const upgrade = acceptor === undefined ? "not offered here" : "reached by an upgrade, not by a request"
     const status = acceptor === undefined ? 404 : 426
-    const why = closing("refused", `this transport is ${upgrade}`)
-    refused(why)
-    return respond(answered, status, { hub, close: why })
+    return refuse(answered, routes, status, closing("refused", `this transport is ${upgrade}`))
   }
   const failed = (error: unknown): void => {
     try {
@@ -111,8 +102,8 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       // The hub was mounted in a way that cannot work.
       else if (why.code === "misuse") tellOnce(routes, why.reason)
       // A body that broke off is the network's doing.
-      else if (why.code !== "network") refused(why)
-      respond(answered, status, { hub, close: why })
+      if (status === 500 || why.code === "network") respond(answered, status, { hub: routes.hub, close: why })
+      else refuse(answered, routes, status, why)
     } catch (second) {
       routes.report(second)
     }
@@ -124,6 +115,15 @@ function tellOnce({ told, report }: Routes, message: string): void {
   if (told.has(message)) return
   told.add(message)
   report(new EverwireError("misuse", message))
+}
+
+/** Answers with a refusal, and tells the hub's owner of it. The exchange has the client's address. */
+function refuse(exchange: HttpExchange, { hub, refused }: Routes, status: number, why: Closing): void {
+  const { code, reason } = why
+  const { address, path } = exchange
+  const transport = path.slice(path.lastIndexOf("/") + 1)
+  respond(exchange, status, { hub, close: why })
+  refused({ code, reason, stage: "request", transport, address, origin: exchange.header("origin") })
 }
 
 /** What an acceptor's failure is answered with: an EverwireError speaks for itself. */
