@@ -154,7 +154,10 @@ export class Hub<C extends Contract = AnyContract> {
       hub: this.id,
       maxBatchBytes: maxBatchBytes(this.#maxPayloadBytes),
       holdMs: options.holdMs ?? defaults.HOLD_MS,
-      admit: (link, origin) => new Gate(this.#admission, this.#unwelcomed, link, origin),
+      admit: (link, origin) => {
+        this.#lookForProxy(origin)
+        return new Gate(this.#admission, this.#unwelcomed, link, origin)
+      },
     }
     const guardedDoor: Door = { ...door, admit: (link, origin) => this.#admitGuarded(link, origin) }
     this.#acceptors = new Map(
@@ -247,7 +250,6 @@ export class Hub<C extends Contract = AnyContract> {
   exchange(exchange: HttpExchange, mounted = false, leaving?: Closing): boolean {
     const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
     if (name === undefined) return false
-    this.#lookForProxy(exchange)
     answerExchange(exchange, name, this.#routes, leaving)
     return true
   }
@@ -264,7 +266,6 @@ export class Hub<C extends Contract = AnyContract> {
   ): { refusal: Closing; status: number } | { take(socket: ServerSocket, origin: LinkOrigin): void } | undefined {
     const name = routeOf(pathname, this.path, mounted, this.#acceptors)
     if (name === undefined) return undefined
-    this.#lookForProxy(request)
     const asked = askedOf(request, this.#trust)
     const refuse = (refusal: Closing, status: number): { refusal: Closing; status: number } => {
       const { code, reason } = refusal
