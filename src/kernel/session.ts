@@ -478,7 +478,7 @@ export class Session implements WatchHost, Flushable {
   /** An ack rides on what goes anyway once it is half due, so that a quick exchange is not an ack per message. */
   #rideAck(now: number): void {
     if (this.#inbox.owedPackets === 0) return
-    if (this.#owesPart(1 / 2) || this.#watch.owedFor(now) >= this.#settings.ackMs / 2) this.#acking = true
+    if (this.#owesPart(1 / 2) || now - this.#watch.owedSince >= this.#settings.ackMs / 2) this.#acking = true
   }
 
   #settleAck(): void {

@@ -46,10 +46,6 @@ export class Watch implements Alarm, Moments {
   get probing(): boolean {
     return this.probedAt < NEVER
   }
-  /** For how long an ack has been owed, in milliseconds. */
-  owedFor(now: number): number {
-    return Math.max(0, now - this.owedSince)
-  }
   /** How long a probe sent now may take, in milliseconds. */
   get probePatienceMs(): number {
     return probePatience(this)
