@@ -290,7 +290,7 @@ export const faults = [
   {
     id: "a session that has ended is begun again",
     file: "src/server/registry.ts",
-    find: "    this.#ended.set(id, ended)\n",
+    find: "    all.set(name, ended)\n",
     plant: "",
   },
   {

@@ -1,10 +1,11 @@
 import * as defaults from "../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
-import { writeHello } from "../kernel/handshake.ts"
+import { writeHello, writeLeave } from "../kernel/handshake.ts"
+import type { Link } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Session } from "../kernel/session.ts"
-import type { Dialer, Platform } from "../transports/transport.ts"
+import type { Dialer, Platform, Target } from "../transports/transport.ts"
 import { Attempt, type AttemptHost } from "./attempt.ts"
 import type { Incident } from "./incident.ts"
 import type { Standing } from "./standing.ts"
@@ -42,6 +43,10 @@ export class Attempts {
   readonly #host: DialHost
   readonly #sinks: AttemptHost
   readonly #live = new Set<Attempt>()
+  /** The session whose hello was said last. */
+  #greeted: Identity | undefined
+  /** The transport that was welcomed last, or dialed last while none was. */
+  #dialer: Dialer | undefined
   /** Tells this channel from another that might present the same key. */
   readonly #holder: string
 
@@ -60,9 +65,12 @@ export class Attempts {
   }
 
   /** Dials a rung and says hello. `takes`: the link is to carry the talk at once, with what may ride along. */
-  dial(rank: number, { id, key, session }: Identity, auth: unknown, takes: boolean): Attempt {
-    const { runtime, standing, url, withCredentials, dialers } = this.#host
+  dial(rank: number, identity: Identity, auth: unknown, takes: boolean): Attempt {
+    const { id, key, session } = identity
+    const { runtime, standing, dialers } = this.#host
     const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
+    this.#greeted = identity
+    if (this.hub === "") this.#dialer = dialer
     const attempt = new Attempt(this.#sinks, dialer, rank, runtime.now())
     this.#live.add(attempt)
     this.note(attempt, "dialed")
@@ -79,18 +87,7 @@ export class Attempts {
       })
     }
     try {
-      const link = dialer.dial(
-        {
-          url,
-          runtime,
-          platform: this.#host.platform(),
-          withCredentials,
-          holdMs: standing.holdMs ?? defaults.HOLD_MS,
-          learnHold: (holdMs) => standing.learnHold(holdMs),
-        },
-        attempt,
-      )
-      attempt.link = guardLink(link, broke)
+      attempt.link = guardLink(dialer.dial(this.#target(), attempt), broke)
     } catch (error) {
       broke(error)
     }
@@ -114,6 +111,46 @@ export class Attempts {
     })
     attempt.link.send([hello, ...riding.packets].join("\n"))
     return attempt
+  }
+
+  /** A hub has the session. */
+  welcomed(attempt: Attempt, hub: string): void {
+    this.hub = hub
+    this.#dialer = attempt.dialer
+    this.note(attempt, "welcomed")
+  }
+
+  /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
+  async leave(identity: Identity, link: Link | undefined, why: Closing): Promise<void> {
+    const { id, key, session } = identity
+    const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
+    if (link !== undefined && (await this.#inTime(link.told))) return
+    if (this.#greeted === identity) await this.#dialer?.leave?.(this.#target(), bye)
+    link?.close(why)
+  }
+
+  /** What it resolves to, or `false` when that takes too long. `true` where nobody can tell. */
+  #inTime(told: PromiseLike<boolean> | undefined): boolean | Promise<boolean> {
+    if (told === undefined) return true
+    return new Promise((resolve) => {
+      const cancel = this.#host.runtime.after(defaults.GOODBYE_MS, () => resolve(false))
+      void told.then((heard) => {
+        cancel()
+        resolve(heard)
+      })
+    })
+  }
+
+  #target(): Target {
+    const { url, runtime, withCredentials, standing } = this.#host
+    return {
+      url,
+      runtime,
+      platform: this.#host.platform(),
+      withCredentials,
+      holdMs: standing.holdMs ?? defaults.HOLD_MS,
+      learnHold: (holdMs) => standing.learnHold(holdMs),
+    }
   }
 
   /** Its link has ended; what rode on it may have been heard. */

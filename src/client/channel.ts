@@ -56,6 +56,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
   #waiters: ((why?: Closing) => boolean)[] = []
   /** What comes before the end of the tick in which `opened` resolved, whose awaiters may set handlers first. */
   #held: (() => void)[] | undefined = []
+  /** What `close` has given, once it was called. */
+  #leaving: Promise<void> | undefined
   #resolveOpened: () => void = () => {}
   #rejectOpened: (error: EverwireError) => void = () => {}
 
@@ -265,10 +267,16 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
   }
 
   /**
-   * Ends the session. What was said is given up to `flushMs` (default 1 000) to be acknowledged; the hub is told. Safe to
-   * call again.
+   * Ends the session. What was said is given up to `flushMs` (default 1 000) to be acknowledged, then the hub is told.
+   * Resolves when the hub has heard it, so a program may end right behind it; or after three seconds more, when the hub
+   * cannot be reached. Safe to call again: that waits for the same.
    */
-  async close({ flushMs = 1_000 }: { flushMs?: number } = {}): Promise<void> {
+  close({ flushMs = 1_000 }: { flushMs?: number } = {}): Promise<void> {
+    this.#leaving ??= this.#leave(flushMs)
+    return this.#leaving
+  }
+
+  async #leave(flushMs: number): Promise<void> {
     if (this.#status === "closed") return
     const session = this.#session
     if (session.link !== undefined && session.acked < session.said && flushMs > 0) {
@@ -277,9 +285,11 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
         void this.flush().then(done, done).then(this.#runtime.after(flushMs, resolve))
       })
     }
+    if (this.#session.ended) return // by the hub, or by the end of its page
     const why = closing("closed", "closed by the application", false)
-    this.#connector.close(why)
+    const told = this.#connector.close(why)
     this.#end(why)
+    await told
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -119,11 +119,16 @@ export class Connector implements AttemptHost, SlotHost {
     if (this.#state.phase === "idle") this.#ask()
   }
 
-  /** Ends it: says goodbye on the current link. */
-  close(why: Closing): void {
+  /**
+   * Ends it: says goodbye on the current link, and beside it when that is not heard. `atOnce`: beside it without waiting,
+   * because the page may be gone in a moment. Resolves when the hub has heard it, or after twice `GOODBYE_MS`.
+   */
+  close(why: Closing, atOnce = false): Promise<void> {
+    const link = atOnce ? undefined : this.#healthy?.link
     this.current?.link.send(writeBye(why))
     this.#dropAll(why)
     this.#enter({ phase: "closed" })
+    return this.#attempts.leave(this.identity, link, why)
   }
 
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
@@ -144,9 +149,14 @@ export class Connector implements AttemptHost, SlotHost {
     this.#ask()
   }
 
-  /** The page is being put away: let go of the wire, keep the session. `nudge` brings it back. */
-  park(): void {
+  /** The page is being put away: let go of the wire, keep the session unless it is for ever. `nudge` brings it back. */
+  park(forEver: boolean): void {
     if (this.#isClosed) return
+    if (forEver) {
+      const why = closing("closed", "the page was left", false)
+      void this.close(why, true)
+      return this.#host.ended(why)
+    }
     this.#dropAll(closing("closed", "the page was put away"))
     this.#wait(Number.POSITIVE_INFINITY)
   }
@@ -411,8 +421,7 @@ export class Connector implements AttemptHost, SlotHost {
     attempt.welcome = welcome
     attempt.welcomedAt = this.#host.runtime.now()
     this.#unknown = 0
-    attempts.hub = welcome.hub
-    attempts.note(attempt, "welcomed")
+    attempts.welcomed(attempt, welcome.hub)
     const healthy = this.#healthy
     const { proved, rank, turn } = attempt
     const flaps = this.#host.standing.flaps(attempt.dialer.name)

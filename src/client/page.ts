@@ -2,8 +2,11 @@
 export interface PageHost {
   /** The network or the page came back. `forgive` when what was learned of the old network may not hold any more. */
   nudge(forgive: boolean): void
-  /** The page is put away, perhaps for ever, perhaps into the back/forward cache, which an open wire would prevent. */
-  park(): void
+  /**
+   * The page is put away: for ever, or it may come back (frozen, or in the back/forward cache, which an open wire would
+   * prevent).
+   */
+  park(forEver: boolean): void
 }
 
 type Listenable = Partial<Pick<EventTarget, "addEventListener">>
@@ -19,8 +22,8 @@ export function watchPage(host: PageHost): () => void {
   // "offline" is often wrong: it is a reason to ask the wire, not to believe it dead.
   on(page, "offline", () => host.nudge(false))
   on(page, "pageshow", (event) => (event as PageTransitionEvent).persisted && host.nudge(false))
-  on(page, "pagehide", () => host.park())
-  on(document, "freeze", () => host.park())
+  on(page, "pagehide", (event) => host.park(!(event as PageTransitionEvent).persisted))
+  on(document, "freeze", () => host.park(false))
   on(document, "resume", () => host.nudge(false))
   on(document, "visibilitychange", () => document?.visibilityState === "visible" && host.nudge(false))
   return () => watching.abort()

@@ -89,6 +89,15 @@ export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
 /** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a
  *  broken transport to whoever dialed in the middle of it. */
 export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
+/**
+ * A closing channel waits so long until the hub has heard its bye on the link, and once more so long for one beside it. A
+ * server that is overloaded for a moment is asked again meanwhile.
+ */
+export const GOODBYE_MS = 1_500
+/** What a channel that left has said may be on its way on a link: the hub waits so long for it. */
+export const LEAVE_MS = 1_000
+/** A poll that its client has left, and an SSE ticket, is waited for so long before the hub takes the link for lost. */
+export const LEFT_POLL_MS = 5_000
 /** A link that lived shorter than this is a strike against its rung. */
 export const FLAP_MS = 2_000
 /** So many strikes in a row demote a rung. */

@@ -14,9 +14,16 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
     }
   }
   const { name, exchanges = false } = link
-  return {
+  // Every member is named here, so that the compiler tells of one that is new in `Link`.
+  const guarded: { readonly [Member in keyof Required<Link>]: Link[Member] } = {
     name,
     exchanges,
+    get told() {
+      return guard(() => link.told)
+    },
+    get reached() {
+      return guard(() => link.reached)
+    },
     get bufferedBytes() {
       return guard(() => link.bufferedBytes) || 0
     },
@@ -26,4 +33,5 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
     send: (batch) => guard(() => link.send(batch)),
     close: (why) => guard(() => link.close(why)),
   }
+  return guarded
 }

@@ -65,6 +65,18 @@ export interface Take {
   readonly part?: number | undefined
 }
 
+/** A bye beside the links of a session: said by a channel that leaves and has no link on which it would arrive. */
+export interface Leave {
+  readonly id: string
+  /** Proves that it is the session's channel. */
+  readonly key: string
+  /** The hub that has the session; absent where none has welcomed it. */
+  readonly hub: string | undefined
+  /** How much the channel has said. What is missing at the hub may still be on its way, on a link. */
+  readonly said: number
+  readonly why: Closing
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 /** Writes a packet of the handshake: its kind and JSON. */
@@ -80,6 +92,11 @@ export function writeTake(take: Take): string {
 /** The last word on a link. `hub` tells which hub says it. */
 export function writeBye(why: Closing, hub?: string): string {
   return `b${JSON.stringify({ ...why, hub })}`
+}
+
+/** The same for a session whose links do not work. */
+export function writeLeave({ why, ...leave }: Leave): string {
+  return `b${JSON.stringify({ ...why, ...leave })}`
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. The version is the caller's to judge, before the rest. */
@@ -125,6 +142,14 @@ export function readBye(packet: string): { why: Closing; hub: string | undefined
   const fields = readFields(packet, "b")
   const { hub } = fields
   return { why: readClosing(fields), hub: typeof hub === "string" ? hub : undefined }
+}
+
+/** @throws EverwireError `protocol-error` on any other shape. */
+export function readLeave(packet: string): Leave {
+  const fields = readFields(packet, "b")
+  const { id, key } = fields
+  if (!isToken(id) || !isToken(key)) throw protocolError("a bye beside the links without a proper id and key")
+  return { ...readBye(packet), id, key, said: count(fields, "said") }
 }
 
 /** A closing that came over a wire. */

@@ -14,10 +14,17 @@ export interface Link {
   /** The transport's name, for people and for `explain()`. */
   readonly name: string
   /** Whether what goes alone costs an exchange of its own, as it does over HTTP: acks that go alone are rarer then. */
-  readonly exchanges?: boolean
+  readonly exchanges?: boolean | undefined
   send(batch: Batch): void
-  /** Ends the link and tells the other end why, as far as the wire allows. */
+  /** Ends the link and tells the other end why, as far as the wire allows. Called again, without waiting for that. */
   close(closing: Closing): void
+  /**
+   * Set by `close` where the wire can tell: whether the other end has heard what was sent before and the last word. Resolves
+   * `false` when that is certain not to happen. Undefined where nobody can tell.
+   */
+  readonly told?: PromiseLike<boolean> | undefined
+  /** Whether the other end has shown that it hears this link. Undefined where an open wire shows it. */
+  readonly reached?: boolean | undefined
   /** Bytes taken by `send` and not yet handed to the network. */
   readonly bufferedBytes: number
   /**

@@ -174,9 +174,11 @@ export class NodeExchange implements HttpExchange, Hold {
   }
 
   onAbort(run: () => void): void {
-    this.#response.once("close", () => {
+    const look = (): void => {
       if (!this.#response.writableFinished) run()
-    })
+    }
+    if (this.#response.destroyed) this.#clockwork.runtime.soon(look)
+    else this.#response.once("close", look)
   }
 
   #hasBody(): boolean {

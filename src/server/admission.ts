@@ -3,10 +3,10 @@ import type { Alarm, Flushable, Slot } from "../kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
-import { type Hello, readHello, writeBye, writeWelcome } from "../kernel/handshake.ts"
+import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
-import { Entry, type EntryHost } from "./entry.ts"
+import { Entry, type EntryHost, saidByPeer } from "./entry.ts"
 import type { Principal } from "./peer.ts"
 import type { Refusal } from "./refusals.ts"
 import type { Registry } from "./registry.ts"
@@ -230,7 +230,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
 
   #begin(hello: Hello, address: string, principal: Principal): Entry | undefined {
     const { registry } = this.#host
-    const ended = registry.endedWhy(hello.id)
+    const ended = registry.endedWhy(hello.id, hello.key)
     if (ended !== undefined) {
       this.refuse(ended)
       return undefined
@@ -249,7 +249,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
     this.#host.began(entry)
     if (entry.session.ended) {
       // `onPeer` closed it: its channel is told as any other that comes too late.
-      this.refuse(registry.endedWhy(hello.id) ?? closing("closed-by-peer", "closed by the hub", false))
+      this.refuse(registry.endedWhy(hello.id, hello.key) ?? closing("closed-by-peer", "closed by the hub", false))
       return undefined
     }
     return entry
@@ -298,6 +298,25 @@ export class Gate implements LinkSink, Alarm, Flushable {
     this.#state = { stage: "closed" }
     return state
   }
+}
+
+/**
+ * Hears the bye of a channel that had no link on which it would arrive. The key is the proof, as in a hello; credentials are
+ * not judged again. Returns why it is refused, if it is.
+ *
+ * @throws EverwireError `protocol-error` when it is no such bye.
+ */
+export function hearLeave({ hub, registry }: AdmissionHost, packet: string): Closing | undefined {
+  const leave = readLeave(packet)
+  if (leave.hub !== undefined && leave.hub !== hub) return closing("session-unknown", "another hub has the session")
+  const why = saidByPeer(leave.why)
+  const entry = registry.find(leave.id)
+  if (entry === undefined) {
+    // What a hub has welcomed and does not know any more has ended there.
+    if (leave.hub === undefined) registry.left(leave.id, leave.key, why)
+  } else if (sameKey(entry.key, leave.key)) entry.leave(why, leave.said)
+  else return closing("session-forbidden", "this session belongs to somebody else", false)
+  return undefined
 }
 
 /** Whether `authenticate` said who it is. What an untyped one may give instead (`undefined`, `false`) lets nobody in. */

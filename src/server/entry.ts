@@ -1,6 +1,6 @@
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { type Packet, sizeOf } from "../kernel/codec.ts"
-import { MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
+import { LEAVE_MS, MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
 import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../kernel/errors.ts"
 import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
@@ -50,6 +50,11 @@ interface Spare {
   readonly cancel: () => void
 }
 
+/** A closing that the channel told, as the hub's application is told of it. */
+export function saidByPeer({ code, reason, retryable }: Closing): Closing {
+  return closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
+}
+
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
 export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   readonly id: string
@@ -62,6 +67,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   readonly peer: Peer
   /** The last turn that was obeyed. */
   turn = 0
+  /** Whether the channel had heard the hub on a link that it has left: it may come back for what it has missed. */
+  isMet = false
   /** The channel that presented the key last. */
   #holder: string | undefined
   readonly #host: EntryHost
@@ -71,6 +78,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
+  /** Why the channel has left, while what it said before may still be on its way. */
+  #left: Closing | undefined
   /** Who waits for an ack that makes room, or tells that all has arrived. */
   #waiting: Waiting[] | undefined
   /** When the resume window has passed. */
@@ -172,6 +181,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
   attach(link: Link, heard: Heard, turn: number): void {
     const before = this.session.link
+    if (before !== undefined) this.#leftBy(before)
     this.session.attach(link, heard)
     this.turn = turn
     this.#host.clockwork.clear(this)
@@ -182,14 +192,26 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   /** A welcomed link is gone. */
   linkClosed(link: Link): void {
     this.#unspare(link)
+    this.#leftBy(link)
     if (this.session.link !== link) return
     this.session.linkLost(link)
     this.detached()
   }
 
+  /**
+   * The channel says bye beside its links. What it said before may still be on its way on the current one, which it ends
+   * behind that.
+   */
+  leave(why: Closing, said: number): void {
+    if (this.session.link === undefined || this.session.heard >= said) return this.end(why)
+    this.#left ??= why
+    this.#host.runtime.after(LEAVE_MS, () => this.end(why))
+  }
+
   /** There is no link: the resume window opens. */
   detached(): void {
     if (this.session.ended) return
+    if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
     clockwork.set(this, clockwork.now() + this.#host.windowMs(this))
   }
@@ -243,10 +265,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
         return
       }
       case "b": {
-        const { code, reason, retryable } = readBye(packet).why
+        const why = saidByPeer(readBye(packet).why)
         // Only the current link speaks for the session; a spare one that says bye is merely closed by its channel.
         if (this.session.link !== link) return
-        const why = closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
         // Whoever says bye hears nothing more: the link is closed without a word.
         this.session.linkLost(link)
         link.close(why)
@@ -263,6 +284,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   silent(link: Link): void {
+    this.#leftBy(link)
     link.close(closing("silent", "nothing was heard for too long"))
     this.detached()
   }
@@ -297,6 +319,10 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
       this.#waiting ??= []
       this.#waiting.push({ isDone, resolve, reject })
     })
+  }
+
+  #leftBy({ reached = true }: Link): void {
+    this.isMet ||= reached
   }
 
   #unspare(link: Link): void {

@@ -19,7 +19,7 @@ import type { Runtime } from "../kernel/runtime.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
 import { isPrivate } from "./address.ts"
-import { type AdmissionHost, Gate, Unwelcomed } from "./admission.ts"
+import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission.ts"
 import type { Entry } from "./entry.ts"
 import { Lifecycle } from "./lifecycle.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
@@ -158,6 +158,7 @@ export class Hub<C extends Contract = AnyContract> {
         this.#lookForProxy(origin)
         return new Gate(this.#admission, this.#unwelcomed, link, origin)
       },
+      leave: (bye) => hearLeave(this.#admission, bye),
     }
     const guardedDoor: Door = { ...door, admit: (link, origin) => this.#admitGuarded(link, origin) }
     this.#acceptors = new Map(
@@ -344,7 +345,7 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   #windowMs(entry: Entry, resumeMs: number): number {
-    const used = entry.session.heard > 0 || entry.session.said > 0
+    const used = entry.session.heard > 0 || (entry.session.said > 0 && entry.isMet)
     if (!used) return Math.min(resumeMs, defaults.UNUSED_WINDOW_MS)
     return this.#registry.detachedTooMuch() ? 0 : resumeMs
   }

@@ -30,6 +30,8 @@ export class Registry {
   readonly #perAddress = new Map<string, number>()
   /** Why sessions have ended of which a hello may still come. */
   readonly #ended = new Map<string, Ended>()
+  /** The same of sessions that were left before their first hello was heard, by id and key. */
+  readonly #left = new Map<string, Ended>()
   /** What the sessions without a link held when that was last counted. */
   #detachedBytes = 0
   /** When it is to be counted again. */
@@ -56,9 +58,18 @@ export class Registry {
     return this.#entries.values()
   }
 
-  /** Why this session must not begin again, if it has ended not long ago. */
-  endedWhy(id: string): Closing | undefined {
-    return this.#ended.get(id)?.why
+  /** Why this session must not begin, if it has ended or was left not long ago. */
+  endedWhy(id: string, key: string): Closing | undefined {
+    return (this.#ended.get(id) ?? this.#left.get(`${id} ${key}`))?.why
+  }
+
+  /**
+   * A channel that no hub has welcomed says that it has left. Its hello may still be on its way, or be judged, and must not
+   * begin a session. By the key too: who only knows the id cannot keep a channel out.
+   */
+  left(id: string, key: string, why: Closing): void {
+    if (this.#left.size >= this.#limits.maxUnwelcomedLinks) return
+    this.#keep(this.#left, `${id} ${key}`, why, DIAL_DEADLINE_MS)
   }
 
   /** Why one more session of this address cannot be kept. */
@@ -118,14 +129,20 @@ export class Registry {
     if ((why.retryable && !used) || this.#ended.size >= this.#limits.maxSessions) return
     const told = why.retryable ? ENDED_HERE : why
     const rememberMs = Math.max(why.retryable ? 0 : finalMs, DIAL_DEADLINE_MS)
-    const ended = new Ended(this.#ended, id, told)
-    this.#ended.set(id, ended)
-    this.#clockwork.set(ended, this.#clockwork.now() + rememberMs)
+    this.#keep(this.#ended, id, told, rememberMs)
+  }
+
+  #keep(all: Map<string, Ended>, name: string, why: Closing, ms: number): void {
+    const ended = new Ended(all, name, why)
+    all.set(name, ended)
+    this.#clockwork.set(ended, this.#clockwork.now() + ms)
   }
 
   close(): void {
-    for (const ended of this.#ended.values()) this.#clockwork.clear(ended)
-    this.#ended.clear()
+    for (const all of [this.#ended, this.#left]) {
+      for (const ended of all.values()) this.#clockwork.clear(ended)
+      all.clear()
+    }
   }
 }
 
@@ -134,15 +151,15 @@ class Ended implements Alarm {
   readonly why: Closing
   slot: Slot | undefined
   readonly #all: Map<string, Ended>
-  readonly #id: string
+  readonly #name: string
 
-  constructor(all: Map<string, Ended>, id: string, why: Closing) {
+  constructor(all: Map<string, Ended>, name: string, why: Closing) {
     this.#all = all
-    this.#id = id
+    this.#name = name
     this.why = why
   }
 
   ring(): void {
-    this.#all.delete(this.#id)
+    if (this.#all.get(this.#name) === this) this.#all.delete(this.#name)
   }
 }

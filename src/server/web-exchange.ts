@@ -16,7 +16,9 @@ export function createWebExchange(
     resolve = settle
   })
   const abort = new AbortController()
-  request.signal.addEventListener("abort", () => abort.abort())
+  const left = (): void => abort.abort()
+  if (request.signal.aborted) left()
+  else request.signal.addEventListener("abort", left)
   const exchange: HttpExchange = {
     method: request.method,
     path: url.pathname,
@@ -35,7 +37,10 @@ export function createWebExchange(
       resolve(new Response(body, { status, headers }))
       return stream
     },
-    onAbort: (run) => abort.signal.addEventListener("abort", run, { once: true }),
+    onAbort(run) {
+      if (abort.signal.aborted) runtime.soon(run)
+      else abort.signal.addEventListener("abort", run, { once: true })
+    },
   }
   return { exchange, response }
 }

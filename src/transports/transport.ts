@@ -43,6 +43,12 @@ export interface Dialer {
    * `sink.closed`, and cancelling is closing the link.
    */
   dial(target: Target, sink: LinkSink): Link
+  /**
+   * Brings the hub a bye that needs no link, for a channel that leaves while none works and for a page that is left. Starts
+   * before it returns, because a page may be gone right after. Resolves when the hub has heard it, or when it has
+   * been tried for `GOODBYE_MS`. Absent where the transport cannot: then the hub keeps the session for its resume window.
+   */
+  leave?(target: Target, bye: string): Promise<void>
 }
 
 /** Who is at the other end of a link, as far as its wire can tell. */
@@ -68,6 +74,12 @@ export interface Door {
   readonly holdMs: number
   /** Takes a new link in. The first batch of the sink must be a hello. */
   admit(link: Link, origin: LinkOrigin): LinkSink
+  /**
+   * Hears a bye that came beside the links (see `Dialer.leave`). Returns why it was refused, if it was. Hubs have it; a door
+   * of your own tests may go without.
+   * @throws EverwireError `protocol-error`
+   */
+  leave?(bye: string): Closing | undefined
 }
 
 /** The server half of a transport. */

@@ -13,7 +13,10 @@ function openPage(): { window: EventTarget; document: EventTarget & { visibility
 
 function listen(): { calls: string[]; stop: () => void } {
   const calls: string[] = []
-  const stop = watchPage({ nudge: (forgive) => calls.push(`nudge ${forgive}`), park: () => calls.push("park") })
+  const stop = watchPage({
+    nudge: (forgive) => calls.push(`nudge ${forgive}`),
+    park: (forEver) => calls.push(`park ${forEver}`),
+  })
   return { calls, stop }
 }
 
@@ -39,9 +42,16 @@ describe("the life of a page", () => {
   it("lets go of the wire when the page is put away and comes back with it", () => {
     const { window } = openPage()
     const { calls } = listen()
-    window.dispatchEvent(new Event("pagehide"))
+    window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }))
     window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }))
-    expect(calls).toEqual(["park", "nudge false"])
+    expect(calls).toEqual(["park false", "nudge false"])
+  })
+
+  it("leaves with a page that cannot come back", () => {
+    const { window } = openPage()
+    const { calls } = listen()
+    window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }))
+    expect(calls).toEqual(["park true"])
   })
 
   it("does not take the first showing of a page for a return", () => {
@@ -56,7 +66,7 @@ describe("the life of a page", () => {
     const { calls } = listen()
     document.dispatchEvent(new Event("freeze"))
     document.dispatchEvent(new Event("resume"))
-    expect(calls).toEqual(["park", "nudge false"])
+    expect(calls).toEqual(["park false", "nudge false"])
   })
 
   it("nudges when the page becomes visible and not when it is hidden", () => {

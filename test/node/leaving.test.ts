@@ -1,201 +1,141 @@
-import { once } from "node:events"
-import { createServer, type Server } from "node:http"
-import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2"
-import type { AddressInfo } from "node:net"
-import { createHub, type NodeHub } from "everwire/node"
+// A channel that leaves is gone at the hub when its `close()` resolves: a program may end right behind it.
+
+import { createServer, type RequestListener } from "node:http"
+import { createChannel, type TransportName } from "everwire"
+import { createHub } from "everwire/node"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { hello, openTcp } from "../hostile/attack.ts"
 import { connect, disposeAll, nextOf, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
-/** A server that is asked to close does, in less than a second. */
-async function expectToClose(server: Server): Promise<void> {
-  const startedAt = performance.now()
-  await new Promise((resolve) => server.close(resolve))
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
-}
-
-/** The beginning of a request to the hub. */
-const POST = "POST /everwire/long-poll HTTP/1.1\r\nHost: a\r\n"
-
-/** The next request or upgrade that comes to the server. */
-function arrival(server: Server): Promise<void> {
-  const { emit } = server
-  return new Promise((resolve) => {
-    server.emit = function (this: Server, event: string, ...args: unknown[]) {
-      if (event === "request" || event === "upgrade") resolve()
-      return Reflect.apply(emit, this, [event, ...args]) as boolean // as every emit
-    }
-  })
-}
-
-/** A hub on the server as a framework has it: as a listener, which knows the server by the requests alone. */
-async function startListener(): Promise<{ server: Server; hub: NodeHub; url: string }> {
+/** A hub behind something that answers in its place as long as `inTheWay` says so. */
+async function startBehind(inTheWay: RequestListener | undefined) {
+  const way = { listener: inTheWay }
   const hub = createHub()
   onDispose(() => hub.close())
-  const { server, port } = await startServer(createServer(hub.listener))
+  const { port, server } = await startServer(
+    createServer((request, response) => {
+      if (way.listener !== undefined && request.method === "POST") way.listener(request, response)
+      else hub.listener(request, response)
+    }),
+  )
   server.on("upgrade", hub.handleUpgrade)
-  return { server, hub, url: `http://127.0.0.1:${port}/everwire` }
+  return { hub, way, url: `http://127.0.0.1:${port}/everwire` }
 }
 
-describe.each([
-  ["attached", startHub],
-  ["as a listener", startListener],
-])("server.close(), with a hub %s,", (_, start) => {
-  it.each(transports)("does not wait for a channel on %s, before the hub is closed", async (transport) => {
-    const { server, hub, url } = await start()
-    const channel = await connect(url, { transports: [transport] })
-    channel.send("n", 1)
-    await channel.flush()
-    const closing = nextOf<string | undefined>((told) => channel.onStatus((_, detail) => told(detail.closing?.code)))
-    await expectToClose(server)
-    // Between two polls nothing of a channel is at the server, and its next poll finds nobody.
-    const told = transport.endsWith("poll") ? /^(hub-closing|network)$/ : /^hub-closing$/
-    expect(await closing).toMatch(told)
-    expect(channel.status).toBe("reconnecting")
-    await hub.close()
-  })
+const answer =
+  (status: number, headers: Record<string, string> = {}): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(status, headers).end()
 
-  it.each(transports)("nor after it, nor in the same tick, with a channel on %s", async (transport) => {
-    for (const pause of [true, false]) {
-      const { server, hub, url } = await start()
-      const channel = await connect(url, { transports: [transport] })
-      channel.send("n", 1)
-      await channel.flush()
-      const closed = hub.close()
-      if (pause) await closed
-      await expectToClose(server)
-    }
-  })
+describe.each(transports)("a channel over %s that closes", (transport) => {
+  const only = { transports: [transport], store: null }
 
-  it.each(transports)("nor after a channel on %s was closed", async (transport) => {
-    const { server, url } = await start()
-    const channel = await connect(url, { transports: [transport] })
+  it("is gone at the hub when close() has resolved", async () => {
+    const { hub, url } = await startHub()
+    const channel = await connect(url, only)
+    expect(hub.peers.size).toBe(1)
     await channel.close()
-    await expectToClose(server)
-  })
-})
-
-describe("server.close()", () => {
-  it("answers a poll that is held with the reason", async () => {
-    const { server, port } = await startHub()
-    const { socket } = await openTcp(port)
-    const post = async (body: string): Promise<string> => {
-      const answer = once(socket, "data")
-      socket.write(`${POST}Content-Length: ${body.length}\r\n\r\n${body}`)
-      return String((await answer)[0])
-    }
-    const welcome = await post(`@{"up":1,"poll":1}\n${hello()}`)
-    const arrived = arrival(server)
-    const held = post(`@{"link":"${/"link":"([^"]+)/.exec(welcome)?.[1]}","poll":2}`)
-    await arrived
-    await expectToClose(server)
-    expect(await held).toMatch(/Connection: close[\s\S]*"poll":2,"close":\{"code":"hub-closing"/i)
-  })
-
-  it("does not wait for forty streams", async () => {
-    const { server, url } = await startHub()
-    await Promise.all(Array.from({ length: 40 }, () => connect(url, { transports: ["sse"] })))
-    await expectToClose(server)
-  })
-
-  it.each(transports)("leaves the session of %s as it is: a server that listens again has it", async (transport) => {
-    const { server, hub, url, port } = await startHub()
-    const heard: unknown[] = []
-    hub.on("n", (data) => heard.push(data))
-    const channel = await connect(url, { transports: [transport] })
-    channel.send("n", 1)
-    await channel.flush()
-    const peers = [...hub.peers.values()]
-    await expectToClose(server)
-    channel.send("n", 2)
-    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
-    channel.retry()
-    await channel.flush()
-    expect(heard).toEqual([1, 2])
-    expect([...hub.peers.values()]).toEqual(peers)
-  })
-
-  it.each<[title: string, bytes: string]>([
-    [
-      "a WebSocket that answers no closing frame",
-      "GET /everwire/websocket HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nHost: a\r\n" +
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-    ],
-    ["a body that stopped in the middle", `${POST}Content-Length: 9\r\n\r\n@{`],
-    ["a refused body that is still written", `${POST}Origin: null\r\nContent-Length: 9\r\n\r\n@{`],
-  ])("cuts %s", async (_, bytes) => {
-    const { server, port } = await startHub()
-    const { socket } = await openTcp(port)
-    socket.on("error", () => {}) // it may be reset
-    const arrived = arrival(server)
-    socket.write(bytes)
-    await arrived
-    await expectToClose(server)
-  })
-
-  it("lets nobody in on the connections that are left", async () => {
-    const { server, port, hub } = await startHub()
-    const { socket } = await openTcp(port)
-    const body = `@{"up":1,"poll":1}\n${hello()}`
-    socket.write(`${POST}Content-Length: ${body.length}\r\n`)
-    await new Promise((resolve) => setImmediate(resolve))
-    const closed = expectToClose(server)
-    const answer = once(socket, "data")
-    socket.write(`\r\n${body}`)
-    const text = String((await answer)[0])
-    expect(text).toMatch(/^HTTP\/1.1 503 /)
-    expect(text).toContain("hub-closing")
     expect(hub.peers.size).toBe(0)
+  })
+
+  it("has told the hub everything that it said before", async () => {
+    const { hub, url } = await startHub()
+    const heard: unknown[] = []
+    hub.on("chat", (data) => heard.push(data))
+    const channel = await connect(url, only)
+    for (let i = 0; i < 50; i++) channel.send("chat", i)
+    await channel.close()
+    expect(heard).toHaveLength(50)
+    expect(hub.peers.size).toBe(0)
+  })
+
+  it("leaves no peer behind when it closes while it dials", async () => {
+    const { hub, url } = await startHub()
+    hub.onPeer((peer) => void peer.send("greeting", "welcome"))
+    for (const afterMs of [0, 1, 2, 3, 5, 8, 13]) {
+      const channel = createChannel(url, only)
+      channel.opened.catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, afterMs))
+      await channel.close()
+    }
+    await vi.waitFor(() => expect(hub.peers.size).toBe(0), { timeout: 1_000 })
+  })
+
+  it("leaves no peer behind when it closes while the hub judges it", async () => {
+    let judge = (): void => {}
+    const { hub, url } = await startHub({
+      authenticate: () => new Promise((resolve) => (judge = () => resolve({ id: "somebody" }))),
+    })
+    const channel = createChannel(url, only)
+    channel.opened.catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await channel.close()
+    judge()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(hub.peers.size).toBe(0)
+  })
+
+  it("is gone at the hub although it was reconnecting", async () => {
+    const started = await startHub()
+    const { hub, url, server, sockets } = started
+    hub.on("chat", () => {})
+    const channel = await connect(url, only)
+    channel.send("chat", 1)
+    await channel.flush()
+    // Nothing gets through until it has closed.
+    const { port } = started
+    const closed = new Promise((resolve) => server.close(resolve))
+    for (const socket of sockets) socket.resetAndDestroy()
     await closed
-  })
-
-  it("ends sessions of HTTP/2 that carried the hub's streams", async () => {
-    const hub = createHub()
-    onDispose(() => hub.close())
-    const server = createHttp2Server()
-    hub.attach(server)
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) // listens on a port
-    const stream = session.request({ ":method": "POST", ":path": "/everwire/long-poll" })
-    stream.end(`@{"up":1,"poll":1}\n${hello()}`)
-    stream.resume()
-    await once(stream, "end")
-    await expectToClose(server as unknown as Server)
-    session.destroy()
-  })
-
-  it("closes as before what is the application's, and hubs that were never asked cost it nothing", async () => {
-    const { server, port } = await startHub({}, (_, response) => void response.end())
-    await (await fetch(`http://127.0.0.1:${port}/page`)).text()
-    await expectToClose(server)
-    await expect(
-      new Promise<void>((resolve, reject) => server.close((error) => (error ? reject(error) : resolve()))),
-    ).rejects.toThrow("not running")
+    await nextOf((hear) => channel.onStatus(hear))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(hub.peers.size).toBe(1)
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
+    await channel.close()
+    expect(hub.peers.size).toBe(0)
   })
 })
 
-describe("a hub with sessions in it", () => {
-  it("keeps no process alive, but while it waits for its peers", async () => {
-    const set = vi.spyOn(globalThis, "setTimeout")
-    const repeat = vi.spyOn(globalThis, "setInterval")
-    const clear = vi.spyOn(globalThis, "clearInterval")
-    onDispose(() => vi.restoreAllMocks())
-    const holding = ({ mock }: typeof set | typeof repeat): boolean[] =>
-      mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())
-    const hub = createHub()
-    for (const name of ["long-poll", "sse", "short-poll"]) {
-      const body = `@{"up":1,"poll":1}\n${hello()}`
-      await hub.fetch(new Request(`http://a.example/everwire/${name}`, { method: "POST", body }))
+describe.each(["sse", "long-poll", "short-poll"] as const)("the last word over %s", (transport) => {
+  const only = { transports: [transport], store: null }
+
+  it.each([
+    ["503 for 300 ms", answer(503)],
+    ["429 for 300 ms", answer(429)],
+    ["502 for 300 ms", answer(502)],
+    ["a broken connection for 300 ms", ((request) => request.socket.destroy()) satisfies RequestListener],
+  ])("is said again when it meets %s", async (_what, inTheWay) => {
+    const { hub, way, url } = await startBehind(undefined)
+    const channel = await connect(url, only)
+    way.listener = inTheWay
+    setTimeout(() => {
+      way.listener = undefined
+    }, 300)
+    await channel.close()
+    expect(hub.peers.size).toBe(0)
+  })
+
+  it("is said again when it meets another hub behind the same address", async () => {
+    const other = createHub()
+    onDispose(() => other.close())
+    const { hub, way, url } = await startBehind(undefined)
+    const channel = await connect(url, only)
+    let met = 0
+    way.listener = (request, response) => {
+      if (++met > 2) way.listener = undefined
+      other.listener(request, response)
     }
-    expect(hub.peers.size).toBe(3)
-    hub.send("n", 1)
-    const closed = hub.close({ drainMs: 10 })
-    expect(holding(repeat)).toEqual([true])
-    await closed
-    expect(clear).toHaveBeenCalledWith(repeat.mock.results[0]?.value)
-    expect(set.mock.calls.length).toBeGreaterThan(3)
-    expect(holding(set)).not.toContain(true)
+    await channel.close()
+    expect([hub.peers.size, other.peers.size]).toEqual([0, 0])
+  })
+
+  it("is not waited for longer than three seconds", async () => {
+    const { way, url } = await startBehind(undefined)
+    const channel = await connect(url, only)
+    way.listener = () => {} // never answers
+    const startedAt = performance.now()
+    await channel.close()
+    expect(performance.now() - startedAt).toBeLessThan(3_500)
   })
 })

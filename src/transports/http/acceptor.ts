@@ -1,7 +1,7 @@
 import { POLL_CEILING_MS } from "../../kernel/defaults.ts"
 import { closing, protocolError } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
-import { respond } from "./answer.ts"
+import { answerLeave, respond } from "./answer.ts"
 import { decodeBody, ENVELOPE_HEADER, type Envelope, encodeBody, MAX_ENVELOPE_BYTES, readEnvelope } from "./envelope.ts"
 import { Mailbox } from "./mailbox.ts"
 
@@ -45,6 +45,9 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
     if (envelope.link !== undefined && known === undefined) {
       return respond(exchange, 404, { hub: door.hub, close: closing("link-unknown", "no such link here") })
+    }
+    if (known === undefined && envelope.up === undefined && envelope.close !== undefined) {
+      return answerLeave(exchange, batch, door)
     }
     if (known === undefined && (envelope.up !== 1 || batch === undefined)) {
       throw protocolError("a first request without a hello")

@@ -1,5 +1,5 @@
-import type { Closing } from "../../kernel/errors.ts"
-import type { HttpExchange } from "../transport.ts"
+import { type Closing, protocolError } from "../../kernel/errors.ts"
+import type { Batch, Door, HttpExchange } from "../transport.ts"
 import { BYTES_TYPE, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
 
 /**
@@ -23,6 +23,18 @@ export function respond(
     envelope.close === undefined ? headers : { ...headers, ...lastHeaders(envelope.close) },
     body,
   )
+}
+
+/**
+ * Answers a bye that came beside the links. Where it is another hub's, the next try may reach that one.
+ *
+ * @throws EverwireError `protocol-error`
+ */
+export function answerLeave(exchange: HttpExchange, batch: Batch | undefined, door: Door): void {
+  if (typeof batch !== "string") throw protocolError("a request without a link and without a hello or a bye")
+  const refusal = door.leave?.(batch)
+  const status = refusal === undefined ? 200 : refusal.code === "session-unknown" ? 404 : 403
+  respond(exchange, status, { hub: door.hub, close: refusal })
 }
 
 const TEXT_HEADERS = { ...NO_STORE, "content-type": TEXT_TYPE }

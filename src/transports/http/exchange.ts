@@ -5,6 +5,9 @@ import { refusal } from "../../kernel/refusal.ts"
 import type { Batch, FetchAnswer, FetchInit, Target } from "../transport.ts"
 import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
 
+/** A larger body may be refused where it is to outlive its page (Fetch standard, 5.6); others may do so at the same time. */
+const KEEPALIVE_BYTES = 16_384
+
 /** An answer, or why there is none. */
 export type Answer =
   | { readonly envelope: Envelope; readonly batch: Batch | undefined }
@@ -68,6 +71,8 @@ export async function exchange(
       credentials: target.withCredentials ? "include" : "same-origin",
       redirect: "manual",
       cache: "no-store",
+      // The last word outlives its page, which browsers allow for 64 KiB.
+      keepalive: envelope.close !== undefined && (body?.length ?? 0) < KEEPALIVE_BYTES,
       signal: abort.signal,
     })
     status = answer.status

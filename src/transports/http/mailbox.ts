@@ -1,6 +1,6 @@
 import type { Alarm, Clockwork, Flushable, Slot } from "../../kernel/clockwork.ts"
 import { decodeBatch, joinBatches, sizeOf } from "../../kernel/codec.ts"
-import { EXCHANGES_AT_ONCE, LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
+import { DIAL_DEADLINE_MS, EXCHANGES_AT_ONCE, LEFT_POLL_MS, LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
 import { type Closing, closing, protocolError } from "../../kernel/errors.ts"
 import { kindOf } from "../../kernel/packet.ts"
 import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
@@ -9,12 +9,15 @@ import { type Envelope, encodeBody } from "./envelope.ts"
 
 /** Never changed. */
 const NOTHING: Batch[] = []
+const NEVER = Number.POSITIVE_INFINITY
 
 /** A poll that has not been answered, and until when it may be held. */
 interface Held {
   readonly exchange: HttpExchange
   readonly envelope: Envelope
   readonly until: number
+  /** Whether it is told when the channel leaves it: not before it turns out that it has to be held. */
+  isWatched: boolean
 }
 
 interface Answer {
@@ -41,6 +44,10 @@ export class Mailbox implements Link, Alarm, Flushable {
   /** Whether mail cannot tell the channel of the end: it said so itself, or is not reached any more. */
   #isLost = false
   #batches: Batch[] = NOTHING
+  /** Whether the channel has come again since its hello was answered, so that the answer has arrived. */
+  reached = false
+  /** When the link counts as lost unless the channel comes again. */
+  #lostAt = NEVER
   /** Whether the first batch, which is the welcome or a bye, has been taken. */
   #isOpened = false
   /** Number of the last upload that was heard. */
@@ -105,6 +112,7 @@ export class Mailbox implements Link, Alarm, Flushable {
    */
   hear(up: number, batch: Batch | undefined): void {
     if (this.closing !== undefined) return
+    if (up > 1) this.met()
     if (up === this.#up + 1) {
       this.#hearNext(batch)
       while (this.#early?.has(this.#up + 1)) {
@@ -177,6 +185,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (this.#answers === undefined || this.#held === undefined) return
     const place = poll % EXCHANGES_AT_ONCE
     const answer = this.#answers[place]
+    if (poll > 1) this.met()
     if (answer?.envelope.poll === poll) return this.#respond(exchange, answer)
     if (poll <= this.#poll || poll > this.#poll + EXCHANGES_AT_ONCE) {
       return respond(exchange, 409, { hub: this.hub, close: closing("refused", `poll ${poll} after ${this.#poll}`) })
@@ -185,7 +194,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (before === undefined) this.#heldCount++
     // Repeated: whoever asked first has given up.
     else this.#respond(before.exchange, { envelope: this.stamp(envelope), batches: NOTHING })
-    this.#held[place] = { exchange, envelope, until: this.#clockwork.now() + holdMs }
+    this.#held[place] = { exchange, envelope, until: this.#clockwork.now() + holdMs, isWatched: false }
     this.onMail ??= () => this.#clockwork.flushSoon(this)
     this.#clockwork.flushSoon(this)
     this.#writable()
@@ -196,7 +205,21 @@ export class Mailbox implements Link, Alarm, Flushable {
   }
 
   ring(): void {
-    this.#answer(this.#clockwork.now())
+    const now = this.#clockwork.now()
+    if (now >= this.#lostAt) return this.lost(closing("network", "the channel did not come again"))
+    this.#answer(now)
+    this.#arm(this.#lostAt)
+  }
+
+  /** The hello has been answered: a channel that does not come soon has left, or will dial again. */
+  expect(): void {
+    if (!this.reached) this.#expectIn(DIAL_DEADLINE_MS)
+  }
+
+  /** The channel has come again. */
+  met(): void {
+    this.reached = true
+    this.#lostAt = NEVER
   }
 
   /** Answers the polls whose turn it is, as far as there is a reason to. `now` is at least when the hold of one is over. */
@@ -211,8 +234,11 @@ export class Mailbox implements Link, Alarm, Flushable {
       }
       const isLast = this.#heldCount === 1
       if (!this.hasMail && isLast && now < next.until) {
-        if (next.until < (this.slot?.at ?? Number.POSITIVE_INFINITY)) this.#clockwork.set(this, next.until)
-        return
+        if (!next.isWatched) {
+          next.isWatched = true
+          next.exchange.onAbort(() => this.#left(place, next))
+        }
+        return this.#arm(next.until)
       }
       this.#held[place] = undefined
       this.#heldCount--
@@ -220,6 +246,7 @@ export class Mailbox implements Link, Alarm, Flushable {
       const answer = { envelope: this.stamp(next.envelope), batches: this.take() }
       if (this.#answers !== undefined) this.#answers[place] = answer
       this.#respond(next.exchange, answer)
+      if (this.#poll === 1) this.expect()
       if (!isLast) this.#writable()
     }
   }
@@ -244,6 +271,32 @@ export class Mailbox implements Link, Alarm, Flushable {
     // The channel keeps the hub's id from the first answer.
     const hub = up === 1 || close !== undefined ? this.hub : undefined
     return { link: this.id, hub, up, poll, close }
+  }
+
+  /**
+   * The channel has left a poll. A first one is not repeated, so its link is of no use. A later one is repeated soon if it
+   * broke because the channel is on another network now.
+   */
+  #left(place: number, left: Held): void {
+    const { poll = 0 } = left.envelope
+    const held = this.#held?.[place]
+    if (this.closing !== undefined || (held !== undefined && held !== left) || this.#isAskedAfter(poll)) return
+    if (poll === 1) this.lost(closing("network", "the dial was left"))
+    else this.#expectIn(LEFT_POLL_MS)
+  }
+
+  #isAskedAfter(poll: number): boolean {
+    return this.#poll > poll || this.#held?.some((other) => (other?.envelope.poll ?? 0) > poll) === true
+  }
+
+  #expectIn(ms: number): void {
+    this.#lostAt = this.#clockwork.now() + ms
+    this.#arm(this.#lostAt)
+  }
+
+  /** Sets the alarm, unless it rings earlier anyway and will look again. */
+  #arm(at: number): void {
+    if (this.closing === undefined && at < (this.slot?.at ?? NEVER)) this.#clockwork.set(this, at)
   }
 
   /** The welcome, or a bye, has been sent. */

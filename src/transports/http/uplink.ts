@@ -60,6 +60,8 @@ export class Uplink implements Link {
   #hub: string | undefined
   /** What the last body will say, once `close` was called. */
   #farewell: Closing | undefined
+  told: Promise<boolean> | undefined
+  #settleTold: (told: boolean) => void = () => {}
   /** Number of the last upload. */
   #up = 0
   /** Number of the last poll. */
@@ -114,9 +116,10 @@ export class Uplink implements Link {
   }
 
   close(why: Closing): void {
-    if (this.#state !== "open") return
+    if (this.#state === "closed") return
     // Where nothing was answered a last word would not be either, and would wait for a connection that this link holds.
-    if (this.#link === undefined || why.code === "silent" || why.code === "timeout") return this.#end()
+    const isMute = this.#link === undefined || why.code === "silent" || why.code === "timeout"
+    if (this.#state === "closing" || isMute) return this.#end()
     // What was sent before the close still goes, with the close as its last word.
     this.#state = "closing"
     // Where another link goes on, what this one holds is let go of now: browsers have few connections, and the last word
@@ -126,6 +129,9 @@ export class Uplink implements Link {
       for (const each of this.#running) if (each.isPoll) each.stop()
     }
     this.#farewell = why
+    this.told = new Promise((resolve) => {
+      this.#settleTold = resolve
+    })
     if (this.#inFlight.size === 0) void this.#say(why)
   }
 
@@ -238,7 +244,7 @@ export class Uplink implements Link {
       this.#isStuck = false
       this.#slots = EXCHANGES_AT_ONCE
     }
-    if (this.#farewell !== undefined && this.#inFlight.size === 0) return this.#say(this.#farewell)
+    if (bytes > 0 && this.#farewell !== undefined && this.#inFlight.size === 0) return this.#say(this.#farewell)
     if (answer === undefined) return
     if (first) this.#down.opened?.(answer.envelope)
     if (polls) this.#down.answered?.(answer.batch)
@@ -283,7 +289,8 @@ export class Uplink implements Link {
     for (let tries = 0; ; ) {
       const asked: Envelope = { link: this.#link, holdMs: this.#down.holdMs, ...envelope }
       const startedAt = this.#target.runtime.now()
-      const bare = this.#bare && packets.length === 0
+      // A reason may be longer than a header.
+      const bare = this.#bare && packets.length === 0 && envelope.close === undefined
       const bytes = bytesOf(packets)
       const answer = await exchange(
         this.#target,
@@ -337,7 +344,13 @@ export class Uplink implements Link {
    */
   #mayShrink({ hub }: Exclude<Answer, Answered>, { up }: Envelope, packets: readonly Packet[]): boolean {
     const size = Math.min(sizeOfAll(packets), this.#bodyBytes)
-    if (size <= LEAST_BODY_BYTES || up !== this.#up || (packets.length === 1 && hub !== undefined)) return false
+    if (
+      size <= LEAST_BODY_BYTES ||
+      up !== this.#up ||
+      this.#farewell !== undefined ||
+      (packets.length === 1 && hub !== undefined)
+    )
+      return false
     this.#bodyBytes = size >> 1
     return true
   }
@@ -367,12 +380,14 @@ export class Uplink implements Link {
   async #say(why: Closing): Promise<void> {
     const up = this.#queue.length > 0 ? ++this.#up : undefined
     const envelope: Envelope = { link: this.#link, up, close: why }
-    await exchange(this.#target, this.#url, envelope, this.#queue.splice(0), EXCHANGE_DEADLINE_MS, this.#running)
+    const answer = await this.#repeat(envelope, EXCHANGE_DEADLINE_MS, this.#queue.splice(0))
+    this.#settleTold(!("failed" in answer))
     this.#end()
   }
 
   #end(): void {
     this.#state = "closed"
+    this.#settleTold(false)
     this.#queue = []
     for (const each of this.#running) each.stop()
     this.#down.stop?.()

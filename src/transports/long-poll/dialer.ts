@@ -1,4 +1,5 @@
 import { SPEAK_FLOOR_MS } from "../../kernel/defaults.ts"
+import { leave } from "../http/leave.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
@@ -10,6 +11,7 @@ export const longPoll: Dialer = {
   name: "long-poll",
   holds: true,
   supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
+  leave,
   dial(target, sink) {
     return new Uplink("long-poll", target, sink, (): Down => {
       let holdMs = target.holdMs

@@ -1,4 +1,5 @@
 import { POLL_CEILING_MS, POLL_FLOOR_MS } from "../../kernel/defaults.ts"
+import { leave } from "../http/leave.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
@@ -9,6 +10,7 @@ import type { Dialer } from "../transport.ts"
 export const shortPoll: Dialer = {
   name: "short-poll",
   supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
+  leave,
   dial(target, sink) {
     return new Uplink("short-poll", target, sink, (uplink): Down => {
       let intervalMs = POLL_FLOOR_MS

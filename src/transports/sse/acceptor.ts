@@ -36,6 +36,7 @@ export function sseAcceptor(): Acceptor {
         tickets.set(ticket, mailbox)
         unused.set(mailbox, ticket)
         respond(exchange, 200, { ticket, ...mailbox.stamp(envelope) })
+        mailbox.expect()
       },
       forgotten(mailbox) {
         tickets.delete(unused.get(mailbox) ?? "")
@@ -50,6 +51,7 @@ export function sseAcceptor(): Acceptor {
           // 204 tells an EventSource to stop dialing (HTML standard, section 9.2.3).
           return exchange.respond(204, NO_STORE)
         }
+        mailbox.met()
         pour(mailbox, exchange.stream(200, STREAM_HEADERS))
         exchange.onAbort(() => mailbox.lost(closing("network", "the stream was left")))
         exchange.onLeaving?.(mailbox)

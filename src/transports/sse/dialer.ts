@@ -1,6 +1,7 @@
 import { callSafely } from "../../kernel/call-safely.ts"
 import { closing, wordsOf } from "../../kernel/errors.ts"
 import { readEnvelope } from "../http/envelope.ts"
+import { leave } from "../http/leave.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Batch, ClientStream, Dialer } from "../transport.ts"
 import { fromBase64 } from "./base64.ts"
@@ -14,6 +15,7 @@ export const sse: Dialer = {
   streamed: true,
   holds: true,
   supported: (platform) => platform.openStream !== undefined && (platform.fetch ?? globalThis.fetch) !== undefined,
+  leave,
   dial(target, sink) {
     return new Uplink("sse", target, sink, (uplink): Down => {
       let stream: ClientStream | undefined

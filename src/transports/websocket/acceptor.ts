@@ -1,5 +1,8 @@
 import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
-import type { Closing } from "../../kernel/errors.ts"
+import { MAX_HELLO_BYTES } from "../../kernel/defaults.ts"
+import { type Closing, closing } from "../../kernel/errors.ts"
+import { answerLeave, respond } from "../http/answer.ts"
+import { decodeBody, TEXT_TYPE } from "../http/envelope.ts"
 import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
 import { readOffer } from "./offer.ts"
@@ -7,11 +10,22 @@ import { readOffer } from "./offer.ts"
 /** A peer that does not answer the closing handshake is cut off after so long. */
 const CLOSE_GRACE_MS = 2_000
 
+/** With what the text of an envelope begins. */
+const ENVELOPE = "@".charCodeAt(0)
+
 /** The server half of WebSocket, over whatever socket the runtime has. */
 export function websocketAcceptor(): Acceptor {
   return {
     name: "websocket",
     open: (door) => ({
+      async exchange(exchange) {
+        const body = exchange.method === "POST" ? await exchange.body(MAX_HELLO_BYTES) : new Uint8Array()
+        if (body[0] !== ENVELOPE) {
+          const why = closing("refused", "this transport is reached by an upgrade, not by a request")
+          return respond(exchange, 426, { hub: door.hub, close: why })
+        }
+        answerLeave(exchange, decodeBody(body, TEXT_TYPE).batch, door)
+      },
       socket(socket, origin) {
         const link = new SocketLink(socket, door.clockwork)
         link.sink = door.admit(link, origin)

@@ -1,9 +1,13 @@
 import { sizeOf } from "../../kernel/codec.ts"
 import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../../kernel/errors.ts"
+import { leave } from "../http/leave.ts"
 import type { Batch, ClientSocket, Dialer } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
 import { writeOffer } from "./offer.ts"
+
+/** The close code of a connection that broke off (RFC 6455, section 7.1.5). */
+const ABNORMAL = 1006
 
 /** Browsers have no event for a draining buffer, so it is looked at again after so long. */
 const DRAIN_LOOK_MS = 25
@@ -15,6 +19,7 @@ const DRAIN_LOOK_MS = 25
 export const websocket: Dialer = {
   name: "websocket",
   supported: (platform) => platform.openSocket !== undefined,
+  leave,
   dial({ url, platform, runtime }, sink) {
     /** What was sent and not yet handed to the socket, because it is not open. */
     const waiting: Batch[] = []
@@ -33,6 +38,7 @@ export const websocket: Dialer = {
     }
     const link = {
       name: "websocket",
+      told: undefined as Promise<boolean> | undefined,
       get bufferedBytes(): number {
         return waiting.reduce((sum, batch) => sum + sizeOf(batch), socket?.bufferedAmount ?? 0)
       },
@@ -42,7 +48,13 @@ export const websocket: Dialer = {
         if (isOpen) put()
       },
       close(why: Closing): void {
-        if (end()) socket?.close(...writeClose(why))
+        if (!end()) return
+        // The other end answers the closing frame when it has heard all that came before (RFC 6455, section 7.1.4).
+        link.told = new Promise((resolve) => {
+          if (socket) socket.onclose = ({ code }) => resolve(code !== ABNORMAL)
+          else resolve(false)
+        })
+        socket?.close(...writeClose(why))
       },
     }
     /** Whether it had not ended before. */
