@@ -44,6 +44,8 @@ export class Attempt implements LinkSink {
   proved: boolean
   /** Whether this is the session's link and has not answered in time. */
   doubted = false
+  /** Whether it was given time once more, because this side was held up when its time was over. */
+  spared = false
   /** Whether its link has ended or was let go. */
   over = false
   /** Its right to hold a connection, where it was given one. */

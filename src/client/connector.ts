@@ -133,9 +133,11 @@ export class Connector implements AttemptHost, SlotHost {
 
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
   nudge(forgive: boolean): void {
+    if (forgive) this.#host.standing.forgive()
+    // A hidden tab's alarms ring up to a minute late: what is due is done now.
+    this.#advance()
     const state = this.#state
     const { phase } = state
-    if (forgive) this.#host.standing.forgive()
     if (phase === "waiting" || (phase === "asking" && forgive)) {
       this.#failures = 0
       // Called by what the last failure has called, it must not fail again in the same moment, and so on without an end.
@@ -144,7 +146,7 @@ export class Connector implements AttemptHost, SlotHost {
       return
     }
     this.identity.session.probe()
-    if (phase !== "settled" || !this.current?.rank) return
+    if (this.#state.phase !== "settled" || !this.current?.rank) return
     this.#reprobes = 0
     this.#ask()
   }
@@ -291,16 +293,26 @@ export class Connector implements AttemptHost, SlotHost {
     this.#advance()
   }
 
-  /** Does whatever is due in this climb, and sets the alarm for what comes later. */
-  #advance(): void {
+  /**
+   * Does whatever is due in this climb, and sets the alarm for what comes later. An alarm that rings much later than it was to
+   * (`rungAt`) starts all rungs, because each of their own alarms may be as late.
+   */
+  #advance(rungAt = Number.POSITIVE_INFINITY): void {
     const state = this.#state
     if (state.phase !== "climbing") return
     const now = this.#host.runtime.now()
+    const isLate = now - rungAt > defaults.LATE_MS
     const healthy = this.#healthy
     let nextAt = Number.POSITIVE_INFINITY
     for (const attempt of this.#attempts) {
       if (attempt === this.current) continue
-      const dueAt = attempt.trialUntil || attempt.movedAt + (this.#portalMs ?? defaults.DIAL_DEADLINE_MS)
+      const deadlineMs = this.#portalMs ?? defaults.DIAL_DEADLINE_MS
+      if (isLate && !attempt.spared && now >= attempt.movedAt + deadlineMs) {
+        // Its welcome may have come meanwhile, and be heard behind this.
+        attempt.spared = true
+        attempt.movedAt = now + defaults.LATE_MS - deadlineMs
+      }
+      const dueAt = attempt.trialUntil || attempt.movedAt + deadlineMs
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
       else if (attempt.heardAt) return this.#adopt(attempt)
       else {
@@ -315,7 +327,8 @@ export class Connector implements AttemptHost, SlotHost {
     if (rank !== undefined) {
       // What was welcomed and is not proved yet has as long for that as its welcome took.
       const provesAt = healthy === undefined ? 0 : 2 * healthy.welcomedAt - healthy.startedAt
-      let startAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
+      const plannedAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
+      let startAt = isLate ? now : plannedAt
       if (now >= startAt && this.#holds(rank)) startAt = this.#connections.freeAt(now)
       if (startAt === Number.POSITIVE_INFINITY) {
         // What holds nothing goes first. While something works, nothing else goes.
@@ -330,7 +343,7 @@ export class Connector implements AttemptHost, SlotHost {
         if (state.last?.over === false) state.last.slot?.call()
         state.last = this.#dial(rank, state.auth)
         if (this.#holds(rank)) this.#connections.give(state.last)
-        return this.#advance()
+        return this.#advance(rungAt)
       }
       nextAt = Math.min(nextAt, startAt)
     } else if (this.#attempts.size === +(this.current !== undefined)) {
@@ -355,7 +368,7 @@ export class Connector implements AttemptHost, SlotHost {
         nextAt = Math.min(nextAt, hedgeAt)
       }
     }
-    this.#alarm(nextAt - now, () => this.#advance())
+    this.#alarm(nextAt - now, () => this.#advance(nextAt))
   }
 
   #holds(rank: number): boolean {

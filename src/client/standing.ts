@@ -27,7 +27,8 @@ export class Standing {
   /** Until when this transport is believed not to work here; 0 when it may. */
   brokenUntil(name: string, now: number): number {
     const until = this.#memory.broken[name] ?? 0
-    return until > now ? until : 0
+    // A later end than any verdict has was written while the clock was wrong.
+    return until > now && until <= now + VERDICT_MS ? until : 0
   }
 
   /** Whether this transport has died young so often that it must live for a while before it is trusted. */

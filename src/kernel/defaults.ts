@@ -98,6 +98,11 @@ export const GOODBYE_MS = 1_500
 export const LEAVE_MS = 1_000
 /** A poll that its client has left, and an SSE ticket, is waited for so long before the hub takes the link for lost. */
 export const LEFT_POLL_MS = 5_000
+/**
+ * An alarm that rings so much later than it was set for shows that this side was held up (a frozen process, a throttled
+ * tab): what has come meanwhile is heard before anything is concluded from silence.
+ */
+export const LATE_MS = 1_000
 /** A link that lived shorter than this is a strike against its rung. */
 export const FLAP_MS = 2_000
 /** So many strikes in a row demote a rung. */

@@ -3,7 +3,10 @@
  * to `createChannel` and `createHub`, never installed globally, so ten virtual clocks can run in one test.
  */
 export interface Runtime {
-  /** Milliseconds since the epoch. May jump when the machine slept; deadlines are judged by it, not by timers alone. */
+  /**
+   * Milliseconds since the epoch as they were when it began to run, and steady from then on: it is not set, as a wall clock
+   * is. It may jump ahead, or stand still, when the machine slept. Deadlines are judged by it, not by timers alone.
+   */
   now(): number
   /** Runs `run` once, `delayMs` milliseconds from now or later. Returns its canceller. */
   after(delayMs: number, run: () => void): () => void

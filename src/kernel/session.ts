@@ -281,7 +281,7 @@ export class Session implements WatchHost, Flushable {
    */
   hear(link: Link, packets: readonly Packet[]): void {
     const now = this.#clockwork.now()
-    if (this.link === link) this.#watch.heardAt = now
+    if (this.link === link) this.#watch.heard(now)
     for (const packet of packets) {
       const kind = kindOf(packet)
       if (isNumbered(kind)) this.#hearNumbered(link, packet)
@@ -300,7 +300,10 @@ export class Session implements WatchHost, Flushable {
 
   /** Something came on this link that is no batch yet. */
   moved(link: Link): void {
-    if (this.link === link) this.#watch.heardAt = this.#watch.movedAt = this.#clockwork.now()
+    if (this.link !== link) return
+    const now = this.#clockwork.now()
+    this.#watch.heard(now)
+    this.#watch.movedAt = now
   }
 
   /** What has been heard, for an answer that goes on this link anyway. Undefined when it is not the current one. */

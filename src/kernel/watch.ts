@@ -1,4 +1,5 @@
 import type { Alarm, Clockwork, Slot } from "./clockwork.ts"
+import { LATE_MS } from "./defaults.ts"
 import { type Due, type Moments, nextDue, type PulseSettings, probePatience } from "./pulse.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -33,6 +34,10 @@ export class Watch implements Alarm, Moments {
   #measuredMs = 0
   /** When the last probe left, answered or not. */
   probedLastAt = 0
+  /** Whether a silence that was noticed late has been forgiven, and nothing has come since. */
+  #isSpared = false
+  /** Whether the alarm was set by its own ring. Browsers let a chain of such timers ring once a minute in a hidden tab. */
+  #isChained = false
   /** Whether there is a link to watch. */
   #watching = false
 
@@ -69,6 +74,7 @@ export class Watch implements Alarm, Moments {
     this.lineUntil = 0
     this.doubts = Math.min(this.doubts, 1)
     this.probedLastAt = now
+    this.#isSpared = false
     this.#watching = true
     this.#arm()
   }
@@ -83,6 +89,14 @@ export class Watch implements Alarm, Moments {
   /** The link took so long to be welcomed: until a probe was answered on it, a round trip may take as long. */
   dialed(rttMs: number): void {
     this.rttMs = Math.max(this.#measuredMs, rttMs)
+  }
+
+  heard(now: number): void {
+    this.heardAt = now
+    this.#isSpared = false
+    if (!this.#isChained || this.slot === undefined) return
+    this.#isChained = false
+    this.#clockwork.set(this, this.slot.at)
   }
 
   /** Whether something must come. */
@@ -140,12 +154,20 @@ export class Watch implements Alarm, Moments {
     this.waitingSince = waiting ? this.#clockwork.now() : NEVER
   }
 
-  /** Judged by the clock: after a sleep or in a throttled tab the first ring already concludes rightly. */
+  /**
+   * Judged by the clock, because a tab may be throttled. But what has come in a sleep, or while this side was held up, waits
+   * behind a late ring: the link is asked once more before it is doubted.
+   */
   ring(): void {
     const now = this.#clockwork.now()
-    const { at, due } = nextDue(this, this.#settings)
+    let { at, due } = nextDue(this, this.#settings)
     if (at <= now) {
-      if (due === "doubt") {
+      if (due === "doubt" && now - at > LATE_MS && !this.#isSpared) {
+        this.#isSpared = true
+        this.heardAt = now
+        this.probedAt = NEVER
+        due = "probe"
+      } else if (due === "doubt") {
         this.doubts++
         this.heardAt = now
         this.probedAt = NEVER
@@ -154,6 +176,7 @@ export class Watch implements Alarm, Moments {
       this.#host.due(due)
     }
     this.#arm()
+    this.#isChained = true
   }
 
   /** Sets the alarm for the nearest deadline, unless it rings earlier anyway and will look again. */

@@ -4,9 +4,17 @@ import type { Runtime } from "../kernel/runtime.ts"
 /** An id has so many characters of 5 bits: 145 bits. */
 const ID_LENGTH = 29
 
+/** What the wall clock showed when `performance.now()` was 0; read when time is first asked for. */
+let startedAt: number | undefined
+
 /** The system's clock, timers and chance. The only file that names them. */
 export const systemRuntime: Runtime = {
-  now: () => Date.now(),
+  // The wall clock gives the beginning and nothing else: people and time servers put it back and forth.
+  now() {
+    const { performance: steady = Date } = globalThis as { performance?: { now(): number } } // not everywhere
+    startedAt ??= Date.now() - steady.now()
+    return Math.floor(startedAt + steady.now())
+  },
   after(delayMs, run) {
     // Timers hold 31 bits; a longer wait would fire at once.
     const timer = setTimeout(run, Math.min(delayMs, 0x7fff_ffff))

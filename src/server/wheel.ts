@@ -1,7 +1,11 @@
 import { type Alarm, Clockwork, type Flushable, type Slot } from "../kernel/clockwork.ts"
+import { LATE_MS } from "../kernel/defaults.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
+
+/** How long input goes first when the timer has rung late. */
+const GRACE_MS = 250
 
 /** Alarms that ring together. */
 class SharedSlot implements Slot {
@@ -31,6 +35,10 @@ export class Wheel extends Clockwork {
   /** For when the timer is set: for the earliest slot, or for an earlier one that has been emptied meanwhile. */
   #timerAt = NEVER
   #cancelTimer: (() => void) | undefined
+  /** When the timer was to ring as the clock went when it was set: later than `#timerAt` where that was past already. */
+  #promisedAt = NEVER
+  /** Whether the timer has rung late, and input goes first. */
+  #isLate = false
   /** Whom the end of this tick flushes, in the order in which they asked. Places are used again from tick to tick. */
   readonly #flushing: (Flushable | undefined)[] = []
   /** How many have asked in this tick. */
@@ -70,6 +78,7 @@ export class Wheel extends Clockwork {
     if (this.#slots.size > 0) return
     this.#cancelTimer?.()
     this.#timerAt = NEVER
+    this.#isLate = false
   }
 
   override flushSoon(flushable: Flushable): void {
@@ -101,11 +110,19 @@ export class Wheel extends Clockwork {
   #setTimer(at: number, delayMs: number): void {
     this.#cancelTimer?.()
     this.#timerAt = at
+    this.#promisedAt = this.now() + Math.max(0, delayMs)
     this.#cancelTimer = this.runtime.after(Math.max(0, delayMs), this.#ring)
   }
 
   readonly #ring = (): void => {
     const rungAt = this.#timerAt
+    if (this.now() - this.#promisedAt > LATE_MS && !this.#isLate) {
+      // This process was held up. What peers have sent meanwhile is read before any of them is found silent.
+      this.#isLate = true
+      this.#cancelTimer = this.runtime.after(GRACE_MS, this.#ring)
+      return
+    }
+    this.#isLate = false
     const dueAt = Math.max(rungAt, this.now())
     this.#timerAt = NEVER
     const due = [...this.#slots.values()].filter(({ at }) => at <= dueAt).sort((one, other) => one.at - other.at)

@@ -58,6 +58,44 @@ describe("a watch over a link", () => {
     expect(due).toContain("hang-up")
   })
 
+  it("asks once more before it doubts a link, when its alarm rings late", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    expect(due).toEqual(["probe"])
+    runtime.jump(60_000)
+    runtime.advance(0)
+    expect(due.filter((what) => what !== "speak")).toEqual(["probe", "probe"])
+    watch.answered(false) // it had come in the meantime
+    watch.heard(runtime.now())
+    runtime.advance(15_000)
+    expect(due).not.toContain("doubt")
+  })
+
+  it("doubts a dead link although every alarm rings a minute late", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    for (let minutes = 0; minutes < 3; minutes++) {
+      runtime.jump(60_000)
+      runtime.advance(0)
+    }
+    expect(due).toContain("doubt")
+  })
+
+  it("sets its alarm anew from what is heard, so that it is no chain of timers", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    for (let rings = 0; rings < 4; rings++) {
+      runtime.advance(19_000)
+      const before = watch.slot
+      watch.heard(runtime.now())
+      const after = watch.slot
+      watch.heard(runtime.now())
+      expect([after === before, watch.slot === after]).toEqual([rings === 0, true])
+      watch.spoke(runtime.now())
+      runtime.advance(1_001)
+    }
+  })
+
   it("has an owed ack sent within its time", () => {
     const { watch, due, runtime } = start(HUB_ACK)
     watch.owes()

@@ -28,6 +28,36 @@ function desk(slack = 0): Desk {
   }
 }
 
+describe("a process that was held up", () => {
+  it("hears what has come before its alarms ring", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    clockwork.set(alarm("hang up"), 30_000)
+    runtime.jump(40_000)
+    runtime.advance(0)
+    expect(rung).toEqual([])
+    runtime.advance(250)
+    expect(rung).toEqual([["hang up", 40_250]])
+  })
+
+  it("rings an alarm that is a little late at once", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    clockwork.set(alarm("soon"), 100)
+    runtime.jump(1_000)
+    runtime.advance(0)
+    expect(rung).toEqual([["soon", 1_000]])
+  })
+
+  it("waits so only once, however late it is", () => {
+    const { runtime, clockwork, rung, alarm } = desk()
+    clockwork.set(alarm("expired"), 100)
+    runtime.jump(60_000)
+    runtime.advance(0)
+    runtime.jump(60_000)
+    runtime.advance(0)
+    expect(rung).toEqual([["expired", 120_000]])
+  })
+})
+
 describe("an alarm", () => {
   it("rings once, at its moment", () => {
     const { runtime, clockwork, rung, alarm } = desk()

@@ -1,0 +1,137 @@
+// Clocks that are set, and timers that ring late.
+
+import { createChannel, type Runtime } from "everwire"
+import { createHub } from "everwire/server"
+import { createNetwork, createVirtualRuntime } from "everwire/testing"
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { Standing } from "../../src/client/standing.ts"
+import { VERDICT_MS } from "../../src/kernel/defaults.ts"
+import { systemRuntime } from "../../src/platform/system-runtime.ts"
+
+const HOUR_MS = 3_600_000
+const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+})
+
+describe("the system's clock", () => {
+  it.each([-5 * HOUR_MS, 5 * HOUR_MS])("does not move when the wall clock is set by %i ms", (byMs) => {
+    const before = systemRuntime.now()
+    const { now } = Date
+    vi.spyOn(Date, "now").mockImplementation(() => now() + byMs)
+    expect(Math.abs(systemRuntime.now() - before)).toBeLessThan(1_000)
+  })
+
+  it("shows the time of day, to people", () => {
+    expect(Math.abs(systemRuntime.now() - Date.now())).toBeLessThan(60_000)
+  })
+})
+
+describe("a verdict that was remembered while the clock was wrong", () => {
+  const store = (until: number) => ({
+    getItem: () => JSON.stringify({ broken: { websocket: until } }),
+    setItem: () => {},
+  })
+  const now = Date.UTC(2026, 0, 1)
+
+  it("is not believed for hours", () => {
+    expect(new Standing(store(now + 5 * HOUR_MS), "http://hub").brokenUntil("websocket", now)).toBe(0)
+  })
+
+  it("is believed otherwise", () => {
+    const until = now + VERDICT_MS
+    expect(new Standing(store(until), "http://hub").brokenUntil("websocket", now)).toBe(until)
+  })
+})
+
+/** A hidden tab: its timers ring when a minute begins. */
+function throttled(machine: Runtime): Runtime {
+  return {
+    now: machine.now,
+    soon: machine.soon,
+    random: machine.random,
+    id: machine.id,
+    report: machine.report,
+    after: (delayMs, run) => {
+      const at = machine.now() + delayMs
+      return machine.after(Math.ceil(at / 60_000) * 60_000 - machine.now(), run)
+    },
+  }
+}
+
+describe("a tab whose timers ring once a minute", () => {
+  it("falls to the rung that works in one of them, not in one for each rung", () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const hub = createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
+    for (const name of LADDER.slice(0, 3)) network.blackHole(name)
+    const channel = createChannel("http://hub", {
+      runtime: throttled(runtime.machine()),
+      store: null,
+      transports: LADDER.map((name) => network.dialer(name)),
+    })
+    runtime.advance(61_000)
+    expect([channel.status, channel.transport, hub.peers.size]).toEqual(["open", "short-poll", 1])
+  })
+
+  it("stays on a link that works, for hours, and says nothing twice", () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const hub = createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
+    const heard: unknown[] = []
+    const channel = createChannel("http://hub", {
+      runtime: throttled(runtime.machine()),
+      store: null,
+      transports: LADDER.map((name) => network.dialer(name)),
+    })
+    channel.on("tick", (data) => heard.push(data))
+    const statuses: string[] = []
+    channel.onStatus((status) => statuses.push(status))
+    runtime.advance(1_000)
+    for (let tick = 0; tick < 200; tick++) {
+      hub.send("tick", tick)
+      runtime.advance(41_000)
+    }
+    expect(statuses).toEqual(["open"])
+    expect(heard).toEqual(Array.from({ length: 200 }, (_, tick) => tick))
+    expect(network.dials).toBe(1)
+  })
+
+  it("redials at once when it is looked at again, although its alarms are late", () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
+    const channel = createChannel("http://hub", {
+      runtime: throttled(runtime.machine()),
+      store: null,
+      transports: [network.dialer("websocket")],
+    })
+    network.blackHole("websocket")
+    runtime.advance(30_000)
+    network.unblock("websocket")
+    network.cut()
+    for (const wire of network.wires) wire.freeze()
+    channel.retry()
+    runtime.advance(100)
+    expect(channel.status).toBe("open")
+  })
+})
+
+describe("a machine that slept", () => {
+  it("hears the welcome that has come meanwhile before it gives the dial up", () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    createHub({ runtime, transports: [network.acceptor("websocket")] })
+    const channel = createChannel("http://hub", { runtime, store: null, transports: [network.dialer("websocket")] })
+    runtime.advance(15)
+    network.freeze()
+    runtime.jump(60_000)
+    runtime.advance(0)
+    network.thaw()
+    runtime.advance(100)
+    expect(channel.status).toBe("open")
+    expect(channel.explain().incidents.map(({ what }) => what)).not.toContain("closed")
+  })
+})
