@@ -154,12 +154,12 @@ export class Connector implements AttemptHost, SlotHost {
   /** The page is being put away: let go of the wire, keep the session unless it is for ever. `nudge` brings it back. */
   park(forEver: boolean): void {
     if (this.#isClosed) return
+    const why = closing("closed", "the page was put away", !forEver)
     if (forEver) {
-      const why = closing("closed", "the page was left", false)
       void this.close(why, true)
       return this.#host.ended(why)
     }
-    this.#dropAll(closing("closed", "the page was put away"))
+    this.#dropAll(why)
     this.#wait(Number.POSITIVE_INFINITY)
   }
 

@@ -1,5 +1,6 @@
 import { callSafely, settleSafely } from "./call-safely.ts"
 import { type Packet, utf8 } from "./codec.ts"
+import { deadline } from "./deadline.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "./defaults.ts"
 import { type Closing, type Code, closingError, EverwireError, protocolError } from "./errors.ts"
 import { checkName, encodePacket, openPacket } from "./packet.ts"
@@ -163,7 +164,7 @@ export class Dispatch<Context> {
       const abort = (): void => giveUp(aborted(name, signal))
       const cancelTimeout =
         timeoutMs < Number.POSITIVE_INFINITY
-          ? this.#runtime.after(timeoutMs, () =>
+          ? deadline(this.#runtime, timeoutMs, () =>
               giveUp(
                 new EverwireError("request-timeout", `no response to "${name}" in ${timeoutMs} ms`, {
                   retryable: true,

@@ -2,7 +2,7 @@
 
 import { createChannel, type Runtime } from "everwire"
 import { createHub } from "everwire/server"
-import { createNetwork, createVirtualRuntime } from "everwire/testing"
+import { createDuo, createNetwork, createVirtualRuntime } from "everwire/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { Standing } from "../../src/client/standing.ts"
 import { VERDICT_MS } from "../../src/kernel/defaults.ts"
@@ -120,6 +120,29 @@ describe("a tab whose timers ring once a minute", () => {
 })
 
 describe("a machine that slept", () => {
+  it("hears the response that has come meanwhile before it gives the request up", async () => {
+    const duo = await createDuo({ serve: (hub) => void hub.handle("double", (n) => 2 * Number(n)) })
+    const answer = duo.channel.request("double", 21)
+    await duo.runtime.pass(15)
+    duo.network.freeze()
+    duo.runtime.jump(60_000)
+    await duo.runtime.pass(0)
+    duo.network.heal()
+    await duo.runtime.pass(100)
+    expect(await answer).toBe(42)
+  })
+
+  it("gives a request up whose response does not come, a moment later", async () => {
+    const duo = await createDuo({ serve: (hub) => void hub.handle("never", () => new Promise(() => {})) })
+    let code = ""
+    duo.channel.request("never").catch((error: { code: string }) => {
+      code = error.code
+    })
+    duo.runtime.jump(60_000)
+    await duo.runtime.pass(251)
+    expect(code).toBe("request-timeout")
+  })
+
   it("hears the welcome that has come meanwhile before it gives the dial up", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })

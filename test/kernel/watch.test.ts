@@ -91,7 +91,7 @@ describe("a watch over a link", () => {
       const after = watch.slot
       watch.heard(runtime.now())
       expect([after === before, watch.slot === after]).toEqual([rings === 0, true])
-      watch.spoke(runtime.now())
+      watch.spokeAt = runtime.now()
       runtime.advance(1_001)
     }
   })

@@ -1,4 +1,5 @@
 import { encodeBatch, type Packet } from "../../kernel/codec.ts"
+import { deadline } from "../../kernel/deadline.ts"
 import { EXCHANGE_DEADLINE_MS } from "../../kernel/defaults.ts"
 import { type Closing, closing, type EverwireError, wordsOf } from "../../kernel/errors.ts"
 import { refusal } from "../../kernel/refusal.ts"
@@ -48,7 +49,7 @@ export async function exchange(
   const arm = (ms: number): void => {
     until = runtime.now() + ms
     cancel()
-    cancel = runtime.after(ms, self.stop)
+    cancel = deadline(runtime, ms, self.stop)
   }
   const self: Running = {
     isPoll: envelope.poll !== undefined && envelope.up === undefined,
