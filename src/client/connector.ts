@@ -326,7 +326,7 @@ export class Connector implements AttemptHost, SlotHost {
     const [rank] = state.plan
     if (rank !== undefined) {
       // What was welcomed and is not proved yet has as long for that as its welcome took.
-      const provesAt = healthy === undefined ? 0 : 2 * healthy.welcomedAt - healthy.startedAt
+      const provesAt = healthy?.proved === false ? 2 * healthy.welcomedAt - healthy.startedAt : 0
       const plannedAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
       let startAt = isLate ? now : plannedAt
       if (now >= startAt && this.#holds(rank)) startAt = this.#connections.freeAt(now)

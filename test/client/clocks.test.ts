@@ -120,6 +120,28 @@ describe("a tab whose timers ring once a minute", () => {
 })
 
 describe("a machine that slept", () => {
+  it("tries a better rung again in time, however long the welcome of a worse one was asleep", () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const names = ["websocket", "long-poll"]
+    createHub({ runtime, transports: names.map((name) => network.acceptor(name)) })
+    network.block("websocket")
+    const channel = createChannel("http://hub", {
+      runtime,
+      store: null,
+      transports: names.map((name) => network.dialer(name)),
+    })
+    runtime.advance(25)
+    network.freeze()
+    runtime.jump(60_000)
+    runtime.advance(0)
+    network.heal()
+    runtime.advance(100)
+    expect(channel.transport).toBe("long-poll")
+    runtime.advance(3_500)
+    expect(channel.transport).toBe("websocket")
+  })
+
   it("hears the response that has come meanwhile before it gives the request up", async () => {
     const duo = await createDuo({ serve: (hub) => void hub.handle("double", (n) => 2 * Number(n)) })
     const answer = duo.channel.request("double", 21)
