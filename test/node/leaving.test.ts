@@ -1,7 +1,7 @@
 // A channel that leaves is gone at the hub when its `close()` resolves: a program may end right behind it.
 
 import { createServer, type RequestListener } from "node:http"
-import { createChannel, type TransportName } from "everwire"
+import { createChannel } from "everwire"
 import { createHub } from "everwire/node"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { connect, disposeAll, nextOf, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
