@@ -63,6 +63,13 @@ export class Attempt implements LinkSink {
     this.proved = !dialer.streamed
   }
 
+  /** Ends its link, without a word if that may not wait. */
+  stop(why: Closing, mute: boolean): void {
+    const { link, dialer } = this
+    if (mute && dialer.holds && link.abandon) link.abandon()
+    else link.close(why)
+  }
+
   end(): void {
     this.over = true
     this.slot?.leave()

@@ -160,10 +160,10 @@ export class Attempts {
     this.note(attempt, what, why)
   }
 
-  /** Its link is not needed. */
-  letGo(attempt: Attempt, session: Session): void {
+  /** Its link is not needed. `mute`: what it holds may be what a last word would wait for. */
+  letGo(attempt: Attempt, session: Session, mute: boolean): void {
     session.rode(attempt.sent)
-    attempt.link.close(closing(attempt.doubted ? "silent" : "superseded", "not needed"))
+    attempt.stop(closing("superseded", "not needed"), mute)
     this.end(attempt, "let-go")
   }
 

@@ -167,8 +167,8 @@ export class Connector implements AttemptHost, SlotHost {
   doubted(): void {
     const healthy = this.#healthy
     if (healthy === undefined) return
-    healthy.doubted = true
     this.#yieldAfter(healthy, 0)
+    healthy.doubted = true
     this.#attempts.note(healthy, "doubted")
     this.#ask()
   }
@@ -401,13 +401,13 @@ export class Connector implements AttemptHost, SlotHost {
       const why = closing("silent", "nothing was answered while it held a connection")
       this.#connections.yielded(attempt)
       this.#letGoHeld(attempt)
-      attempt.link.close(why)
+      attempt.stop(why, true)
       this.closed(attempt, why)
     })
   }
 
   #letGoHeld(but: Attempt): void {
-    for (const other of this.#attempts) if (other !== but && other.dialer.holds) this.#letGo(other)
+    for (const other of this.#attempts) if (other !== but && other.dialer.holds) this.#letGo(other, true)
   }
 
   /**
@@ -514,7 +514,7 @@ export class Connector implements AttemptHost, SlotHost {
     this.#host.standing.acquit(dialer.name)
     if (before !== undefined) {
       if (before.doubted) this.#judge(before)
-      this.#letGo(before)
+      this.#letGo(before, before.doubted)
     }
     if (attempt.proved) this.#trust(attempt)
     this.#host.linked(welcome, dialer.name)
@@ -533,7 +533,8 @@ export class Connector implements AttemptHost, SlotHost {
   /** This link has proved itself: nothing worse is needed, and what is better and failed is broken here. */
   #trust({ rank }: Attempt): void {
     const state = this.#state
-    for (const attempt of this.#attempts) if (attempt !== this.current && attempt.rank >= rank) this.#letGo(attempt)
+    for (const attempt of this.#attempts)
+      if (attempt !== this.current && attempt.rank >= rank) this.#letGo(attempt, true)
     if (state.phase !== "climbing") return
     state.plan = []
     this.#condemn(state.failed)
@@ -556,13 +557,14 @@ export class Connector implements AttemptHost, SlotHost {
     this.#enter({ phase: "settled" })
     const isWanted = this.#host.dialers.some((dialer, rank) => dialer.holds && rank < current.rank)
     this.#connections.settled(isWanted)
-    if (current.rank > 0) this.#alarm(Math.max(this.#nextReprobeMs(), this.#retryAfterMs), () => this.#ask())
+    if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())
   }
 
   /** How long until better rungs are tried again; without an end when they never are to be. */
   #nextReprobeMs(): number {
     const { reprobeMs } = this.#host
-    return reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Number.POSITIVE_INFINITY
+    const waitMs = reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Number.POSITIVE_INFINITY
+    return Math.max(waitMs, this.#retryAfterMs)
   }
 
   /** The climb is over, or could not begin. If no link works, the server is away: keep the preferences, wait, try again. */
@@ -601,8 +603,8 @@ export class Connector implements AttemptHost, SlotHost {
     this.#ask()
   }
 
-  #letGo(attempt: Attempt): void {
-    this.#attempts.letGo(attempt, this.identity.session)
+  #letGo(attempt: Attempt, mute = false): void {
+    this.#attempts.letGo(attempt, this.identity.session, mute)
   }
 
   /** How the death of a link that was in use counts against its rung. */

@@ -18,6 +18,7 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
   const guarded: { readonly [Member in keyof Required<Link>]: Link[Member] } = {
     name,
     exchanges,
+    abandon: link.abandon && (() => guard(() => link.abandon?.())),
     get told() {
       return guard(() => link.told)
     },

@@ -18,6 +18,8 @@ export interface Link {
   send(batch: Batch): void
   /** Ends the link and tells the other end why, as far as the wire allows. Called again, without waiting for that. */
   close(closing: Closing): void
+  /** Ends it at once without a word. Given where a word may have to wait for a connection that this link itself holds. */
+  abandon?: (() => void) | undefined
   /**
    * Set by `close` where the wire can tell: whether the other end has heard what was sent before and the last word. Resolves
    * `false` when that is certain not to happen. Undefined where nobody can tell.

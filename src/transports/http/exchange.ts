@@ -17,8 +17,6 @@ export type Answer =
 
 /** What is under way on a link. */
 export interface Running {
-  /** Whether it brings nothing up. */
-  readonly isPoll: boolean
   /** Abandons it. */
   stop(): void
   /** Something came on this link, so it is given time again. */
@@ -52,7 +50,6 @@ export async function exchange(
     cancel = deadline(runtime, ms, self.stop)
   }
   const self: Running = {
-    isPoll: envelope.poll !== undefined && envelope.up === undefined,
     stop: () => abort.abort(),
     moved: () => arm(Math.max(until - runtime.now(), EXCHANGE_DEADLINE_MS)),
   }

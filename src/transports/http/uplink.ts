@@ -117,22 +117,18 @@ export class Uplink implements Link {
 
   close(why: Closing): void {
     if (this.#state === "closed") return
-    // Where nothing was answered a last word would not be either, and would wait for a connection that this link holds.
-    const isMute = this.#link === undefined || why.code === "silent" || why.code === "timeout"
-    if (this.#state === "closing" || isMute) return this.#end()
+    if (this.#state === "closing" || this.#link === undefined) return this.#end()
     // What was sent before the close still goes, with the close as its last word.
     this.#state = "closing"
-    // Where another link goes on, what this one holds is let go of now: browsers have few connections, and the last word
-    // may have to wait for one.
-    if (why.code !== "closed") {
-      this.#down.stop?.()
-      for (const each of this.#running) if (each.isPoll) each.stop()
-    }
     this.#farewell = why
     this.told = new Promise((resolve) => {
       this.#settleTold = resolve
     })
     if (this.#inFlight.size === 0) void this.#say(why)
+  }
+
+  abandon(): void {
+    this.#end()
   }
 
   /** The wire broke, or the hub closed the link. */
@@ -309,7 +305,7 @@ export class Uplink implements Link {
         this.#passedBytes = Math.max(this.#passedBytes, bytes)
         return answer
       }
-      if (this.#state === "closed" || (this.#state === "closing" && envelope.up === undefined)) return answer
+      if (this.#state === "closed") return answer
       const { failed, status } = answer
       const held = this.#target.runtime.now() - startedAt
       if (bare && status >= 400 && status < 500 && status !== 429) {
@@ -364,8 +360,6 @@ export class Uplink implements Link {
   /** `fetched`: whether mail was asked for, or a refusal may come; else the answer brings no more than an ack. */
   #settle(answer: Answer, fetched: boolean): Answered | undefined {
     if ("failed" in answer) {
-      // A poll that was let go of: the last word is still to be said.
-      if (this.#state === "closing" && fetched) return undefined
       this.fail(answer.failed)
       return undefined
     }
@@ -401,7 +395,7 @@ export class Uplink implements Link {
         resolve()
       }
       const cancel = this.#target.runtime.after(ms, done)
-      const self: Running = { isPoll: false, stop: done, moved() {} }
+      const self: Running = { stop: done, moved() {} }
       this.#running.add(self)
     })
   }
