@@ -27,6 +27,9 @@ import { type ChannelOptions, checkDialers, checkUrl, type Reset, type Status, t
 import { watchPage } from "./page.ts"
 import { Standing } from "./standing.ts"
 
+/** So many `await`s, one in the other, end before what came meanwhile is handed over. */
+const TURNS = 8
+
 interface ChannelEvents {
   status: [status: Status, detail: StatusDetail]
   reset: [reset: Reset, none?: undefined]
@@ -90,7 +93,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
           this.#maxPayloadBytes = welcome.maxPayloadBytes
           this.#enter("open", { transport })
           this.#resolveOpened()
-          if (this.#held) this.#runtime.after(0, () => this.#release())
+          if (this.#held) void this.#releaseSoon()
         },
         unlinked: (why, retryInMs) =>
           this.#enter(this.#peer === undefined ? "connecting" : "reconnecting", { closing: why, retryInMs }),
@@ -190,15 +193,17 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       for (const off of offs) off()
       wake()
     }
-    const isClosed = (): boolean => this.#status === "closed"
+    const isOver = (): boolean => isLeft || this.#status === "closed"
     async function* iterate(): AsyncGenerator<C["down"][N], void, void> {
       try {
-        for (;;) {
-          while (queue.length > 0) yield queue.shift() as C["down"][N] // not empty
-          if (isLeft || isClosed()) return
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
+        while (queue.length > 0 || !isOver()) {
+          if (queue.length > 0)
+            yield queue.shift() as C["down"][N] // not empty
+          else {
+            await new Promise<void>((resolve) => {
+              wake = resolve
+            })
+          }
         }
       } finally {
         leave()
@@ -206,7 +211,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     }
     const loop = iterate()
     const end = loop.return.bind(loop)
-    // A generator that waits, or has not begun, would not hear of it before its next message.
+    // The generator itself would not hear of it while it waits for a message.
     loop.return = (value) => {
       leave()
       return end(value)
@@ -342,6 +347,14 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       this.#emit("reset", { closing: why, messages })
     })
     return identity
+  }
+
+  /** Behind those who await `opened`, or a function that does; and with the next timer, if promises do not go on before. */
+  async #releaseSoon(): Promise<void> {
+    const cancel = this.#runtime.after(0, () => this.#release())
+    for (let turn = 0; turn < TURNS; turn++) await this.opened
+    cancel()
+    this.#release()
   }
 
   #release(): void {

@@ -270,6 +270,7 @@ export class Dispatch<Context> {
     try {
       this.#host.say(packet)
     } catch (error) {
+      if (this.#ended !== undefined) return // by this: the seat tells it
       this.#host.failed(error, "request")
       this.#sayIfRoom(failureOf(id, error))
     }

@@ -33,7 +33,7 @@ export const explanations = {
   "payload-unsupported":
     "The payload cannot cross unchanged: JSON would change a part of it, which the message names by its path.",
   "payload-too-large": "The encoded payload is larger than `maxPayloadBytes`.",
-  "message-unhandled": "A message came that nothing handles (yet). It was dropped.",
+  "message-unhandled": "A message came before its handler was set, and was dropped.",
   "request-timeout": "No response came within `timeoutMs`.",
   "request-aborted": "The request's AbortSignal fired.",
   "request-failed": "The other side's handler failed.",

@@ -8,6 +8,7 @@ import type { Link } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
+import { MissedNames } from "./missed-names.ts"
 import { Peer, type PeerHost, type Principal } from "./peer.ts"
 import type { Rooms } from "./rooms.ts"
 import { SharedOutbox } from "./shared-outbox.ts"
@@ -24,8 +25,8 @@ export interface EntryHost {
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
   failed(error: unknown, stage: Stage, peer: Peer): void
-  /** A message of this name came, and nothing handles it. */
-  missed(name: string, peer: Peer): void
+  /** Names of messages that nothing handles. */
+  readonly missed: MissedNames
   /** The channel acknowledged more. */
   progressed(entry: Entry): void
   /** The session has no link any more: how long it may stay so. */
@@ -33,6 +34,9 @@ export interface EntryHost {
   /** The session has ended and is to be forgotten. */
   forget(entry: Entry, why: Closing): void
 }
+
+/** So many names that nothing handles are remembered of a peer. */
+const MAX_MISSED_NAMES = 16
 
 /** Somebody waits for an ack. */
 interface Waiting {
@@ -78,6 +82,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
+  /** Names of this peer's messages that nothing handled. */
+  #missed: MissedNames | undefined
   /** Why the channel has left, while what it said before may still be on its way. */
   #left: Closing | undefined
   /** Who waits for an ack that makes room, or tells that all has arrived. */
@@ -141,7 +147,14 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#host.failed(error, stage, this.peer)
   }
   missed(name: string): void {
-    this.#host.missed(name, this.peer)
+    this.#missed ??= new MissedNames(MAX_MISSED_NAMES)
+    this.#missed.add(name)
+    this.#host.missed.add(name)
+  }
+  /** A handler of this peer alone is set. */
+  handles(name: string): void {
+    const error = this.#missed?.late(name)
+    if (error !== undefined) this.failed(error, "message")
   }
   soon(run: () => void): void {
     this.#host.runtime.soon(run)

@@ -12,7 +12,7 @@ import {
   type Stage,
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
-import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import { type Closing, closing } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
@@ -22,6 +22,7 @@ import { isPrivate } from "./address.ts"
 import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission.ts"
 import type { Entry } from "./entry.ts"
 import { Lifecycle } from "./lifecycle.ts"
+import { MissedNames } from "./missed-names.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import { checkOrigin, type OriginPolicy, readPolicy } from "./origin-check.ts"
 import type { Peer } from "./peer.ts"
@@ -38,7 +39,7 @@ import { Wheel } from "./wheel.ts"
 /** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
 const SLACK = 1 / 16
 
-/** So many names that nothing handles are reported. More are no oversight of the application's but a stranger's. */
+/** So many names that nothing handles are remembered. */
 const MAX_MISSED_NAMES = 256
 
 /** Where an error came from, for `onError`. */
@@ -85,8 +86,7 @@ export class Hub<C extends Contract = AnyContract> {
   readonly #routes: Routes
   readonly #admission: AdmissionHost
   readonly #unwelcomed = new Unwelcomed()
-  /** Names of messages that found no handler, as far as they were reported. */
-  readonly #missedNames = new Set<string>()
+  readonly #missed = new MissedNames(MAX_MISSED_NAMES)
   /** Set when `close` was called: what everybody who says hello is told. */
   #closing: Closing | undefined
   /** Called when a peer has acknowledged something or is gone, while the hub drains. */
@@ -145,7 +145,7 @@ export class Hub<C extends Contract = AnyContract> {
         this.#onProgress?.()
       },
       failed: (error, stage, peer) => this.#failed(error, { stage, peer }),
-      missed: (name, peer) => this.#missed(name, peer),
+      missed: this.#missed,
       report: this.#hubFailed,
     }
     const door: Door = {
@@ -207,7 +207,10 @@ export class Hub<C extends Contract = AnyContract> {
 
   /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
-    return this.#handlers.on(name, handler as unknown as MessageHandler<Peer>) // as in `peers`
+    const off = this.#handlers.on(name, handler as unknown as MessageHandler<Peer>) // as in `peers`
+    const error = this.#missed.late(name)
+    if (error !== undefined) this.#failed(error, { stage: "message" })
+    return off
   }
 
   /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
@@ -391,16 +394,6 @@ export class Hub<C extends Contract = AnyContract> {
   #warn(message: string): void {
     if (this.#runtime.warn === undefined) hubRuntime.warn(message)
     else this.#runtime.warn(message)
-  }
-
-  /** Most likely a handler is set too late, behind an `await`, or a name is misspelt. Told once for each name. */
-  #missed(name: string, peer: Peer): void {
-    if (name.length > defaults.MAX_NAME_LENGTH || this.#missedNames.size >= MAX_MISSED_NAMES) return
-    const quoted = JSON.stringify(name) // a text of its own: the name may be a slice of a large packet
-    if (this.#missedNames.size === this.#missedNames.add(quoted).size) return
-    const hint = "set handlers with hub.on, or in onPeer before its first await"
-    const error = new EverwireError("message-unhandled", `nothing handles ${quoted}, so it was dropped: ${hint}`)
-    this.#failed(error, { stage: "message", peer })
   }
 
   #failed(error: unknown, context: HubErrorContext): void {

@@ -48,6 +48,8 @@ export interface PeerHost {
   writable(): Promise<void>
   flush(): Promise<void>
   end(why: Closing): void
+  /** A handler of this peer alone is set. */
+  handles(name: string): void
   /** What a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
   soon(run: () => void): void
@@ -149,7 +151,9 @@ export class Peer<C extends Contract = AnyContract> {
   /** Hears messages of this peer alone. `hub.on` hears those of all. */
   on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
     // The contract is the application's word for what the other side sends; Peer<C> is Peer at run time.
-    return this.#host.own.on(name, handler as unknown as MessageHandler<Peer>)
+    const off = this.#host.own.on(name, handler as unknown as MessageHandler<Peer>)
+    this.#host.handles(name)
+    return off
   }
 
   /** Answers requests of this peer, before `hub.handle` is asked. */

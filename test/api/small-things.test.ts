@@ -171,27 +171,36 @@ describe("a message whose handler is not there yet", () => {
     expect(errors).toEqual([])
   })
 
-  it("is reported at the hub, once for each name, with what to do", async () => {
-    const told: unknown[] = []
-    const { channel, runtime } = await createDuo({
-      serve: (hub) => hub.onError((error, { stage, peer }) => told.push([error, stage, peer?.id])),
-    })
-    for (let n = 0; n < 3; n++) channel.send('chät"', n)
-    channel.send("x".repeat(128))
-    await runtime.pass(1_000)
-    const unhandled = expect.objectContaining({ code: "message-unhandled", message: expect.stringContaining("chät") })
-    expect(told).toEqual([
-      [unhandled, "message", channel.peerId],
-      [expect.objectContaining({ code: "message-unhandled" }), "message", channel.peerId],
-    ])
-  })
+  it.each(["hub.on", "peer.on"] as const)(
+    "is reported at the hub when %s comes too late, once, with what to do",
+    async (how) => {
+      const told: unknown[] = []
+      const { channel, hub, peer, runtime } = await createDuo({
+        serve: (hub) => hub.onError((error, { stage }) => told.push([error, stage])),
+      })
+      for (let n = 0; n < 3; n++) channel.send('chät"', n)
+      channel.send("ignored")
+      await runtime.pass(1_000)
+      expect(told).toEqual([])
+      const target = how === "hub.on" ? hub : peer
+      const off = target.on('chät"', () => {})
+      target.on('chät"', () => {})
+      target.on("never said", () => {})
+      off()
+      const message = expect.stringContaining("chät")
+      expect(told).toEqual([[expect.objectContaining({ code: "message-unhandled", message }), "message"]])
+    },
+  )
 
-  it("of a stranger's names no more than some hundred are reported", async () => {
+  it("is remembered by name, of a stranger's names only some", async () => {
     let told = 0
-    const { channel, runtime } = await createDuo({ serve: (hub) => hub.onError(() => void told++) })
+    const { channel, peer, hub, runtime } = await createDuo({ serve: (hub) => hub.onError(() => void told++) })
     for (let n = 0; n < 1_000; n++) channel.send(`name ${n}`)
     await runtime.pass(10_000)
+    for (let n = 0; n < 1_000; n++) hub.on(`name ${n}`, () => {})
     expect(told).toBe(256)
+    for (let n = 0; n < 1_000; n++) peer.on(`name ${n}`, () => {})
+    expect(told).toBe(256 + 16)
   })
 })
 

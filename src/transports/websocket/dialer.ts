@@ -73,30 +73,28 @@ export const websocket: Dialer = {
       const offer = typeof first === "string" ? writeOffer(first) : []
       try {
         socket = platform.openSocket?.(`${url.replace(/^http/, "ws")}/websocket`, offer)
-        if (socket !== undefined) hear(socket)
+        if (socket === undefined) return
+        if (offer.length > 0) waiting.shift()
+        socket.binaryType = "arraybuffer"
+        socket.onopen = () => {
+          isOpen = true
+          try {
+            put()
+          } catch (error) {
+            fail(closing("network", wordsOf(error)))
+          }
+        }
+        socket.onmessage = ({ data }) => {
+          if (!closed) sink.batch(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // by binaryType
+        }
+        socket.onclose = ({ code, reason }) => fail(readClose(code, reason))
+        socket.onrefused = fail
+        socket.onerror = () => {} // always followed by close, which knows more
       } catch (error) {
         // The constructor throws on a page that may not open this URL (mixed content, CSP).
         fail(closing("unsupported", wordsOf(error)))
       }
-      if (socket !== undefined && offer.length > 0) waiting.shift()
     })
-    const hear = (socket: ClientSocket): void => {
-      socket.binaryType = "arraybuffer"
-      socket.onopen = () => {
-        isOpen = true
-        try {
-          put()
-        } catch (error) {
-          fail(closing("network", wordsOf(error)))
-        }
-      }
-      socket.onmessage = ({ data }) => {
-        if (!closed) sink.batch(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // by binaryType
-      }
-      socket.onclose = ({ code, reason }) => fail(readClose(code, reason))
-      socket.onrefused = fail
-      socket.onerror = () => {} // always followed by close, which knows more
-    }
     return link
   },
 }
