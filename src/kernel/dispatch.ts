@@ -202,13 +202,18 @@ export class Dispatch<Context> {
         isHeard = true
         try {
           const result = handler?.(data, this.#host.context())
-          if (isThenable(result)) settleSafely(result, (error) => this.#host.failed(error, "message"))
+          if (isThenable(result)) this.#awaitHandler(result)
         } catch (error) {
           this.#host.failed(error, "message")
         }
       }
     }
     if (!isHeard) this.#host.missed?.(name)
+  }
+
+  /** Apart from its caller, which would have to make a closure for every message. */
+  #awaitHandler(result: PromiseLike<unknown>): void {
+    settleSafely(result, (error) => this.#host.failed(error, "message"))
   }
 
   #answer(id: string, name: string, body: Body): void {
