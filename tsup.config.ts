@@ -17,7 +17,7 @@ export default defineConfig({
   },
   format: ["esm", "cjs"],
   // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
-  dts: { entry: entries, compilerOptions: { ignoreDeprecations: "6.0" } },
+  dts: { entry: entries, compilerOptions: { ignoreDeprecations: "6.0", stripInternal: true } },
   external: [/^node:/],
   // The application's own tools choose the platform, by their conditions. In the output it has the name of an entry: some
   // resolvers (Parcel's, Metro's before 0.82) know nothing of `imports`, and map an entry by the fields of old.

@@ -20,7 +20,7 @@ export interface CoreChannelOptions extends ChannelOptions {
  * @throws EverwireError `misuse` on a URL that is none, or without transports.
  * @example createChannel("https://host/everwire", { transports: [websocket] })
  */
-export function createChannel<C extends Contract = AnyContract>(
+export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
   options: CoreChannelOptions,
 ): Channel<C> {

@@ -21,7 +21,7 @@ export type TransportName = keyof typeof builtIn
 /** Options of a channel. Every one has a default. */
 export interface CreateChannelOptions extends ChannelOptions {
   /** The ladder, best first: names of built-in transports, or dialers. Default: WebSocket, SSE, long-poll, short-poll. */
-  readonly transports?: readonly (TransportName | Dialer)[]
+  readonly transports?: readonly (TransportName | Dialer)[] | undefined
 }
 
 /**
@@ -34,7 +34,7 @@ export interface CreateChannelOptions extends ChannelOptions {
  * channel.on("chat", ({ text }) => show(text))
  * channel.send("chat", { text: "hi" })
  */
-export function createChannel<C extends Contract = AnyContract>(
+export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
   options: CreateChannelOptions = {},
 ): Channel<C> {

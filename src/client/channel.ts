@@ -1,7 +1,17 @@
 import { platform as ownPlatform, store as ownStore } from "#platform"
 import { callSafely } from "../kernel/call-safely.ts"
 import { Clockwork } from "../kernel/clockwork.ts"
-import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
+import type {
+  Answer,
+  AnyContract,
+  Asked,
+  Contract,
+  DataOf,
+  InputOf,
+  NameOf,
+  OutputOf,
+  Said,
+} from "../kernel/contract.ts"
 import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import {
   Dispatch,
@@ -36,8 +46,16 @@ interface ChannelEvents {
   error: [error: unknown, stage: Stage | "connection"]
 }
 
+/** What `await using` closes, where the types of the language have it: TypeScript 5.2 and `lib: ["esnext.disposable"]`. */
+type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol }
+  ? { [Member in Key]: () => Promise<void> }
+  : object
+
 /** The client: a live connection that stays up, whatever carries it. */
-export class Channel<C extends Contract = AnyContract> implements AsyncDisposable {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has it; where its types are not known, none is named
+export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {}
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
+export class Channel<C extends Contract<C> = AnyContract> {
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
   readonly opened: Promise<void>
   readonly #runtime: Runtime
@@ -139,7 +157,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
    * @throws EverwireError `closed`, `misuse`, `payload-unsupported`, `payload-too-large`, and `buffer-full` when the
    * outbox cannot hold it: then it was not taken.
    */
-  send<N extends NameOf<C["up"]>>(name: N, data?: C["up"][N]): boolean {
+  send<N extends NameOf<C, "up">>(name: N, ...data: Said<DataOf<C, "up", N>>): boolean
+  send(name: string, data?: unknown): boolean {
     const packet = encodeMessage(name, data, this.#maxPayloadBytes)
     this.#checkOpen() // afterwards, because a getter of the data may close the channel
     this.#session.say(packet)
@@ -147,25 +166,28 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
   }
 
   /** Asks the hub. @throws EverwireError (as a rejection) `request-timeout`, `request-aborted`, `request-failed`, ... */
-  async request<N extends NameOf<C["requests"]>>(
+  request<N extends NameOf<C, "requests">>(
     name: N,
-    data?: DataOf<C["requests"][N]>,
-    options?: RequestOptions,
-  ): Promise<ReplyOf<C["requests"][N]>> {
+    ...data: Asked<InputOf<C, "requests", N>, RequestOptions>
+  ): Promise<OutputOf<C, "requests", N>>
+  async request(name: string, data?: unknown, options?: RequestOptions): Promise<unknown> {
     this.#checkOpen()
-    // The contract is the application's word for what the other side answers.
-    return (await this.#dispatch.request(name, data, options)) as ReplyOf<C["requests"][N]>
+    return await this.#dispatch.request(name, data, options)
   }
 
   /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
-  on<N extends NameOf<C["down"]>>(name: N, handler: (data: C["down"][N]) => void): Unsubscribe {
+  on<N extends NameOf<C, "down">>(name: N, handler: (data: DataOf<C, "down", N>) => void): Unsubscribe {
     return this.#handlers.on(name, handler as MessageHandler<Channel<C>>) // the contract is the application's word
   }
 
   /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
-  handle<N extends NameOf<C["requests"]>>(
+  handle<N extends NameOf<C, "asks">>(
     name: N,
-    handler: (data: DataOf<C["requests"][N]>, channel: Channel<C>, request: RequestContext) => unknown,
+    handler: (
+      data: InputOf<C, "asks", N>,
+      channel: Channel<C>,
+      request: RequestContext,
+    ) => Answer<OutputOf<C, "asks", N>>,
   ): Unsubscribe {
     return this.#handlers.handle(name, handler as RequestHandler<Channel<C>>) // the contract is the application's word
   }
@@ -176,8 +198,8 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
    *
    * @example for await (const line of channel.messages("chat")) show(line)
    */
-  messages<N extends NameOf<C["down"]>>(name: N): AsyncGenerator<C["down"][N], void, void> {
-    const queue: C["down"][N][] = []
+  messages<N extends NameOf<C, "down">>(name: N): AsyncGenerator<DataOf<C, "down", N>, void, void> {
+    const queue: DataOf<C, "down", N>[] = []
     let wake = (): void => {}
     let isLeft = false
     const offs = [
@@ -194,11 +216,11 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
       wake()
     }
     const isOver = (): boolean => isLeft || this.#status === "closed"
-    async function* iterate(): AsyncGenerator<C["down"][N], void, void> {
+    async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
       try {
         while (queue.length > 0 || !isOver()) {
           if (queue.length > 0)
-            yield queue.shift() as C["down"][N] // not empty
+            yield queue.shift() as DataOf<C, "down", N> // not empty
           else {
             await new Promise<void>((resolve) => {
               wake = resolve
@@ -276,7 +298,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
    * Resolves when the hub has heard it, so a program may end right behind it; or after three seconds more, when the hub
    * cannot be reached. Safe to call again: that waits for the same.
    */
-  close({ flushMs = 1_000 }: { flushMs?: number } = {}): Promise<void> {
+  close({ flushMs = 1_000 }: { flushMs?: number | undefined } = {}): Promise<void> {
     this.#leaving ??= this.#leave(flushMs)
     return this.#leaving
   }
@@ -297,6 +319,7 @@ export class Channel<C extends Contract = AnyContract> implements AsyncDisposabl
     await told
   }
 
+  /** @internal Types without it must do: see `Disposer`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -9,29 +9,29 @@ export interface ChannelOptions {
    * Gives the credentials for `authenticate`, or a promise of them; asked before every climb, so a fresh token is always at
    * hand. What it throws or rejects with reaches `onError`, and it is asked again after a back-off.
    */
-  readonly auth?: () => unknown
+  readonly auth?: (() => unknown) | undefined
   /**
    * How long `auth` may take, in milliseconds. Default 10 000. Then `onError` hears a `timeout`, and it is asked again.
    * `Infinity` waits for ever: for an `auth` that asks a person.
    */
-  readonly authTimeoutMs?: number
+  readonly authTimeoutMs?: number | undefined
   /**
    * Whether messages whose fate is unknown when a session could not be resumed are sent again, at the risk that the hub
    * hears them twice. Default `false`. `onReset` is told of them either way, and what never left is always sent.
    */
-  readonly resend?: boolean
+  readonly resend?: boolean | undefined
   /** Whether cookies go along to another origin. Default `false`. */
-  readonly withCredentials?: boolean
+  readonly withCredentials?: boolean | undefined
   /** Where to remember which transports work here. Default `localStorage` of browsers and Deno; `null` remembers nothing. */
-  readonly store?: Store | null
+  readonly store?: Store | null | undefined
   /** Waits before better transports are tried again, in milliseconds. Default 3 s, 30 s, 2 min, then every 10 min. */
-  readonly reprobeMs?: readonly number[]
+  readonly reprobeMs?: readonly number[] | undefined
   /** What one session's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it `send` throws. */
-  readonly maxOutboxBytes?: number
+  readonly maxOutboxBytes?: number | undefined
   /** Replaces parts of the platform: a `WebSocket`, an `EventSource` or a `fetch` of one's own. */
-  readonly platform?: Platform
+  readonly platform?: Platform | undefined
   /** Time and chance. Default: the system's. */
-  readonly runtime?: Runtime
+  readonly runtime?: Runtime | undefined
 }
 
 /** The state of a channel. */

@@ -1,18 +1,25 @@
 /**
- * What an application declares once and both ends share: messages the channel sends (`up`), messages the hub sends
- * (`down`), and requests that either side may make, as functions from data to reply.
+ * What an application declares once and both ends share: messages that the channel sends (`up`), messages that the hub
+ * sends (`down`), requests that the channel makes (`requests`) and requests that the hub makes (`asks`). Messages are
+ * types of data by name, requests are functions from data to reply. An application declares the maps that it needs.
+ *
+ * As a constraint (`C extends Contract<C>`) it refuses other maps, and data or replies that would not arrive as they
+ * left, like a `Date`: `docs/errors.md` says what a payload may hold.
  *
  * @example
  * interface Chat {
- *   up: { chat: { text: string } }
+ *   up: { chat: { text: string }; typing: undefined }
  *   down: { chat: { from: string; text: string } }
  *   requests: { history(data: { before: number }): string[] }
+ *   asks: { confirm(question: string): boolean }
  * }
  */
-export interface Contract {
-  up: object
-  down: object
-  requests: object
+export type Contract<C = AnyContract> = {
+  [Map in keyof C]: Map extends "up" | "down"
+    ? Payloads<C[Map]>
+    : Map extends "requests" | "asks"
+      ? Requests<C[Map]>
+      : "no map of a contract: those are up, down, requests and asks"
 }
 
 /** The contract of an application that declares none: any name, unknown data. */
@@ -20,13 +27,93 @@ export interface AnyContract {
   up: Record<string, unknown>
   down: Record<string, unknown>
   requests: Record<string, (data: unknown) => unknown>
+  asks: Record<string, (data: unknown) => unknown>
 }
 
-/** Names of a map of messages. */
-export type NameOf<Events extends object> = keyof Events & string
+/** The names in one map of a contract. */
+export type NameOf<C, Map extends keyof AnyContract> = keyof MapOf<C, Map> & string
 
-/** What a request of this name takes. */
-export type DataOf<Request> = Request extends (data: infer Data) => unknown ? Data : unknown
+/** The data of a message. */
+export type DataOf<C, Map extends "up" | "down", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name]
 
-/** What a request of this name is answered with. */
-export type ReplyOf<Request> = Request extends (data: never) => infer Reply ? Awaited<Reply> : unknown
+/** What is given beside the name of a message: its data, which can be left out only where that may be `undefined`. */
+export type Said<Data> = undefined extends Data ? [data?: Data] : [data: Data]
+
+/** The same for a request, with its options. */
+export type Asked<Data, Options> = undefined extends Data
+  ? [data?: Data, options?: Options]
+  : [data: Data, options?: Options]
+
+/** What a request takes; `undefined` where its function has no parameter. */
+export type InputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name] extends (
+  ...data: infer Data
+) => unknown
+  ? Data extends []
+    ? undefined
+    : Data[0]
+  : unknown
+
+/** What a request is answered with. */
+export type OutputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name] extends (
+  ...data: never
+) => infer Reply
+  ? Awaited<Reply>
+  : unknown
+
+/** What a handler of requests may return for this reply. */
+export type Answer<Reply> =
+  | Reply
+  | PromiseLike<Reply>
+  // A function that returns nothing answers `undefined`.
+  | (undefined extends Reply ? void | PromiseLike<void> : never)
+
+/** One map of a contract; without names where the contract does not declare it. */
+type MapOf<C, Map> = Map extends keyof C ? NonNullable<C[Map]> : Record<never, never>
+
+type Payloads<Messages> = { [Name in keyof Messages]: Payload<Messages[Name]> }
+
+type Requests<Functions> = {
+  [Name in keyof Functions]: Functions[Name] extends (...data: infer Data) => infer Reply
+    ? [Data, Awaited<Reply>] extends [Payloads<Data>, Payload<Awaited<Reply>>]
+      ? Functions[Name]
+      : Changed
+    : "a request is a function from its data to its reply"
+}
+
+/** What the compiler shows in the place of a type that cannot cross. */
+type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"
+
+/** Bytes are a payload alone, not inside of another. */
+type Payload<Data> = unknown extends Data
+  ? Data
+  : Data extends ArrayBufferView
+    ? Data extends Uint8Array
+      ? Data
+      : Changed
+    : Data extends ArrayBuffer
+      ? Data
+      : Json<Data>
+
+type Json<Data> = unknown extends Data
+  ? Data
+  : Data extends string | number | boolean | null | undefined | void
+    ? Data
+    : Data extends NoJson
+      ? Changed
+      : "stack" extends keyof Data // an Error: what has merely a name and a message is none
+        ? Data extends Error
+          ? Changed
+          : { [Key in keyof Data]: Json<Data[Key]> }
+        : { [Key in keyof Data]: Json<Data[Key]> }
+
+/** What has other methods falls under functions. */
+type NoJson =
+  | bigint
+  | symbol
+  | Date
+  | RegExp
+  | ReadonlyMap<never, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBuffer
+  | ArrayBufferView
+  | ((...data: never) => unknown)

@@ -17,8 +17,13 @@ export type Stage = "message" | "request" | "listener"
 /** What a handler of requests is given beside the data. */
 export interface RequestContext {
   /** Fires when the other side no longer waits. Looked at, it costs an AbortController; not looked at, nothing. */
-  readonly signal: AbortSignalLike
+  readonly signal: PlatformSignal
 }
+
+/** The platform's own AbortSignal, as `fetch` wants it, where its types are there. */
+type PlatformSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
+  ? Signal & AbortSignalLike
+  : AbortSignalLike
 
 /** The part of AbortSignal (DOM standard) that the kernel needs. */
 interface AbortSignalLike {
@@ -31,9 +36,9 @@ interface AbortSignalLike {
 /** Options of a request. */
 export interface RequestOptions {
   /** How long to wait for the response, in milliseconds. Default 10 000; `Infinity` waits for ever. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Aborts the wait; the other side is told. */
-  readonly signal?: AbortSignalLike
+  readonly signal?: AbortSignalLike | undefined
 }
 
 export type MessageHandler<Context> = (data: unknown, context: Context) => unknown
@@ -99,7 +104,7 @@ export interface DispatchHost<Context> {
   failed(error: unknown, stage: Stage): void
   /** A message of this name came, and nothing handles it. */
   missed?(name: string): void
-  createAbort(): { readonly signal: AbortSignalLike; abort(): void }
+  createAbort(): { readonly signal: PlatformSignal; abort(): void }
 }
 
 interface Waiting {
@@ -223,13 +228,13 @@ export class Dispatch<Context> {
       return this.#fail(id, new EverwireError("request-unhandled", `nothing handles "${name}" here`))
     }
     let abort: ReturnType<DispatchHost<Context>["createAbort"]> | undefined
-    const createAbort = (): AbortSignalLike => {
+    const createAbort = (): PlatformSignal => {
       abort ??= this.#host.createAbort()
       if (!open) abort.abort() // first looked at when the other side has stopped waiting
       return abort.signal
     }
     const request = {
-      get signal(): AbortSignalLike {
+      get signal(): PlatformSignal {
         return createAbort()
       },
     }

@@ -55,15 +55,9 @@ type Fault = string[]
  * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
  */
 function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): Fault | undefined {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return undefined
-    case "number":
-      if (Number.isFinite(value)) return undefined
-  }
-  if (value === null) return undefined
-  if (value === undefined || typeof value === "number") return [String(value)]
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : [String(value)]
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return undefined
+  if (value === undefined) return ["undefined"]
   let step: string | number | undefined
   try {
     if (above?.includes(value)) return ["a cycle"]

@@ -7,6 +7,7 @@ import { MAX_PAYLOAD_BYTES } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import { Hub, maxBatchBytes } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
+import type { Principal } from "../server/peer.ts"
 import { httpTransports, resolveAcceptors } from "../server/transports.ts"
 import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
@@ -17,11 +18,11 @@ import { type AttachableServer, checkServer } from "./server.ts"
 import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
 
 /** Options of a hub on Node. */
-export interface NodeHubOptions extends HubOptions {
+export interface NodeHubOptions<P extends Principal = Principal> extends HubOptions<P> {
   /** What is offered, by name or as an acceptor of one's own. Default: all four. The order does not matter here. */
-  readonly transports?: readonly (NodeTransportName | Acceptor)[]
+  readonly transports?: readonly (NodeTransportName | Acceptor)[] | undefined
   /** Whether `permessage-deflate` (RFC 7692) is offered. Default `false`: it costs memory and CPU for every peer. */
-  readonly perMessageDeflate?: boolean
+  readonly perMessageDeflate?: boolean | undefined
 }
 
 /** Transports that a hub on Node knows by name. */
@@ -33,7 +34,7 @@ const CLOSE_OPTIONS = { closeTimeout: 2_000 }
 const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
-export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
+export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = Principal> extends Hub<C, P> {
   readonly #sockets: SocketServer<typeof HeardSocket>
   readonly #writer = new SocketWriter(this.clockwork)
   /** The servers that it is attached to, and how often. */
@@ -43,7 +44,7 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
   /** What the fronts of servers know of this hub. */
   readonly #guest: FrontHub
 
-  constructor(options: NodeHubOptions) {
+  constructor(options: NodeHubOptions<P>) {
     super(options, resolveAcceptors(options.transports ?? ["websocket", "sse", "long-poll", "short-poll"], transports))
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
@@ -128,7 +129,7 @@ export class NodeHub<C extends Contract = AnyContract> extends Hub<C> {
     )
   }
 
-  override async close(options?: { drainMs?: number }): Promise<void> {
+  override async close(options?: { drainMs?: number | undefined }): Promise<void> {
     this.#isClosing = true
     // What is waited for here has to keep the process alive; the hub's own timers do not.
     const stay = setInterval(() => {}, 0x7fff_ffff)
@@ -207,7 +208,8 @@ function endOf(response: ServerResponse): Promise<void> {
 }
 
 /**
- * Makes a hub for Node.
+ * Makes a hub for Node. What `authenticate` returns is the type of `peer.principal`; beside a contract, which is given as a
+ * type, it is given too: `createHub<Chat, User>({ authenticate })`.
  *
  * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
  * @example
@@ -215,6 +217,8 @@ function endOf(response: ServerResponse): Promise<void> {
  * hub.attach(http.createServer().listen(8080))
  * hub.on("chat", (data) => hub.send("chat", data))
  */
-export function createHub<C extends Contract = AnyContract>(options: NodeHubOptions = {}): NodeHub<C> {
-  return new NodeHub<C>(options)
+export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal>(
+  options: NodeHubOptions<P> = {},
+): NodeHub<C, P> {
+  return new NodeHub<C, P>(options)
 }

@@ -23,7 +23,9 @@ export interface Credentials {
  * Says who it is, `null` to refuse. A promise may be given; a throw refuses, with the message of an EverwireError. It has
  * five seconds from when the link opened: then `onError` hears a `timeout`, and the channel tries again.
  */
-export type Authenticate = (credentials: Credentials) => Principal | null | PromiseLike<Principal | null>
+export type Authenticate<P extends Principal = Principal> = (
+  credentials: Credentials,
+) => P | null | PromiseLike<P | null>
 
 /** What admission needs of its hub. */
 export interface AdmissionHost extends EntryHost {

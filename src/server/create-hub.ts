@@ -2,12 +2,13 @@ import type { AnyContract, Contract } from "../kernel/contract.ts"
 import type { Acceptor } from "../transports/transport.ts"
 import { Hub } from "./hub.ts"
 import type { HubOptions } from "./options.ts"
+import type { Principal } from "./peer.ts"
 import { httpTransports, resolveAcceptors } from "./transports.ts"
 
 /** Options of a hub in any runtime. */
-export interface WebHubOptions extends HubOptions {
+export interface WebHubOptions<P extends Principal = Principal> extends HubOptions<P> {
   /** What is offered, by name or as an acceptor of one's own. Default: SSE, long-poll and short-poll. */
-  readonly transports?: readonly (keyof typeof httpTransports | Acceptor)[]
+  readonly transports?: readonly (keyof typeof httpTransports | Acceptor)[] | undefined
 }
 
 /**
@@ -16,6 +17,11 @@ export interface WebHubOptions extends HubOptions {
  *
  * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
  */
-export function createHub<C extends Contract = AnyContract>(options: WebHubOptions = {}): Hub<C> {
-  return new Hub<C>(options, resolveAcceptors(options.transports ?? ["sse", "long-poll", "short-poll"], httpTransports))
+export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal>(
+  options: WebHubOptions<P> = {},
+): Hub<C, P> {
+  return new Hub<C, P>(
+    options,
+    resolveAcceptors(options.transports ?? ["sse", "long-poll", "short-poll"], httpTransports),
+  )
 }

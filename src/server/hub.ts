@@ -1,7 +1,7 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
-import type { AnyContract, Contract, DataOf, NameOf } from "../kernel/contract.ts"
+import type { Answer, AnyContract, Contract, DataOf, InputOf, NameOf, OutputOf, Said } from "../kernel/contract.ts"
 import * as defaults from "../kernel/defaults.ts"
 import {
   encodeMessage,
@@ -25,7 +25,7 @@ import { Lifecycle } from "./lifecycle.ts"
 import { MissedNames } from "./missed-names.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import { checkOrigin, type OriginPolicy, readPolicy } from "./origin-check.ts"
-import type { Peer } from "./peer.ts"
+import type { Peer, Principal } from "./peer.ts"
 import { type Refusal, RefusalReport } from "./refusals.ts"
 import { type Limits, Registry } from "./registry.ts"
 import { Rooms } from "./rooms.ts"
@@ -55,15 +55,18 @@ interface HubEvents {
 }
 
 /** Some of the hub's peers, chosen by room. */
-export interface Audience<C extends Contract> {
+export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
   /** Leaves out a peer, or everybody in a room. */
-  except(...who: readonly (Peer<C> | string)[]): Audience<C>
+  except(...who: readonly (Peer<C, P> | string)[]): Audience<C, P>
   /** Sends to each of them once. Encoded once for all. */
-  send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): void
+  send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
 }
 
-/** The server: one {@link Peer} per channel, whichever wire each of them uses. */
-export class Hub<C extends Contract = AnyContract> {
+/**
+ * The server: one {@link Peer} per channel, whichever wire each of them uses. `P` is what `authenticate` returns, and
+ * what `peer.principal` is.
+ */
+export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
   /** Id of this hub process, in every welcome and answer. */
   readonly id: string
   readonly path: string
@@ -92,7 +95,7 @@ export class Hub<C extends Contract = AnyContract> {
   /** Called when a peer has acknowledged something or is gone, while the hub drains. */
   #onProgress: (() => void) | undefined
 
-  constructor(options: HubOptions, acceptors: readonly Acceptor[]) {
+  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[]) {
     checkOptions(options)
     const runtime = options.runtime ?? hubRuntime
     this.#runtime = runtime
@@ -103,12 +106,12 @@ export class Hub<C extends Contract = AnyContract> {
     this.#isProxyUnknown = options.trustProxy === undefined
     this.#refusals = new RefusalReport((message) => this.#warn(message))
     this.#maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
+    const given = options.limits ?? {}
     const limits: Limits = {
-      maxSessions: defaults.MAX_SESSIONS,
-      maxSessionsPerAddress: defaults.MAX_SESSIONS_PER_ADDRESS,
-      maxUnwelcomedLinks: defaults.MAX_UNWELCOMED_LINKS,
-      maxDetachedBytes: defaults.MAX_DETACHED_BYTES,
-      ...options.limits,
+      maxSessions: given.maxSessions ?? defaults.MAX_SESSIONS,
+      maxSessionsPerAddress: given.maxSessionsPerAddress ?? defaults.MAX_SESSIONS_PER_ADDRESS,
+      maxUnwelcomedLinks: given.maxUnwelcomedLinks ?? defaults.MAX_UNWELCOMED_LINKS,
+      maxDetachedBytes: given.maxDetachedBytes ?? defaults.MAX_DETACHED_BYTES,
     }
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
     const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0, this.#hubFailed)
@@ -176,16 +179,16 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   /** Peers by id of every session, with or without a link at this moment. */
-  get peers(): ReadonlyMap<string, Peer<C>> {
-    // Peer<C> is Peer at run time: the contract is the application's word.
-    return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer as unknown as Peer<C>]))
+  get peers(): ReadonlyMap<string, Peer<C, P>> {
+    // Peer<C, P> is Peer at run time: the contract is the application's word.
+    return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer as unknown as Peer<C, P>]))
   }
 
   /**
    * Calls back for every new session, before anything of it is heard. What is sent here goes first. Handlers that are set
    * here, before the first `await` of an async listener, hear everything.
    */
-  onPeer(listener: (peer: Peer<C>) => void): Unsubscribe {
+  onPeer(listener: (peer: Peer<C, P>) => void): Unsubscribe {
     return this.#lifecycle.on("peer", listener as unknown as (peer: Peer) => void) // as in `peers`
   }
 
@@ -206,7 +209,7 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
-  on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
+  on<N extends NameOf<C, "up">>(name: N, handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void): Unsubscribe {
     const off = this.#handlers.on(name, handler as unknown as MessageHandler<Peer>) // as in `peers`
     const error = this.#missed.late(name)
     if (error !== undefined) this.#failed(error, { stage: "message" })
@@ -214,15 +217,20 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
-  handle<N extends NameOf<C["requests"]>>(
+  handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: (data: DataOf<C["requests"][N]>, peer: Peer<C>, request: RequestContext) => unknown,
+    handler: (
+      data: InputOf<C, "requests", N>,
+      peer: Peer<C, P>,
+      request: RequestContext,
+    ) => Answer<OutputOf<C, "requests", N>>,
   ): Unsubscribe {
     return this.#handlers.handle(name, handler as unknown as RequestHandler<Peer>) // as in `peers`
   }
 
   /** Sends to every peer. Encoded once for all. */
-  send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): void {
+  send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
+  send(name: string, data?: unknown): void {
     const packet = encodeMessage(name, data, this.#maxPayloadBytes)
     const list = this.#log.append(packet)
     const place = list.length - 1 // whoever is told that a session ends in here may send more
@@ -231,7 +239,7 @@ export class Hub<C extends Contract = AnyContract> {
   }
 
   /** The peers in any of these rooms; each once. */
-  to(...rooms: readonly string[]): Audience<C> {
+  to(...rooms: readonly string[]): Audience<C, P> {
     return this.#audience(rooms, [])
   }
 
@@ -298,7 +306,7 @@ export class Hub<C extends Contract = AnyContract> {
    * Ends every session and lets nobody in. Peers get up to `drainMs` to acknowledge what was said to them (default 0);
    * channels are told to dial again, which finds the next process of a deploy.
    */
-  async close({ drainMs = 0 }: { drainMs?: number } = {}): Promise<void> {
+  async close({ drainMs = 0 }: { drainMs?: number | undefined } = {}): Promise<void> {
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, 1_000)
     if (drainMs > 0) await this.#drained(drainMs)
     this.#unwelcomed.refuseAll(this.#closing)
@@ -353,14 +361,15 @@ export class Hub<C extends Contract = AnyContract> {
     return this.#registry.detachedTooMuch() ? 0 : resumeMs
   }
 
-  #audience(rooms: readonly string[], without: readonly (Peer<C> | string)[]): Audience<C> {
+  #audience(rooms: readonly string[], without: readonly (Peer<C, P> | string)[]): Audience<C, P> {
     return {
       except: (...who) => this.#audience(rooms, [...without, ...who]),
-      send: (name, data) => this.#sendTo(rooms, without, encodeMessage(name, data, this.#maxPayloadBytes)),
+      send: (name: string, data?: unknown) =>
+        this.#sendTo(rooms, without, encodeMessage(name, data, this.#maxPayloadBytes)),
     }
   }
 
-  #sendTo(rooms: readonly string[], without: readonly (Peer<C> | string)[], packet: Packet): void {
+  #sendTo(rooms: readonly string[], without: readonly (Peer<C, P> | string)[], packet: Packet): void {
     const left = new Set<unknown>(
       without.flatMap((who): unknown[] => (typeof who === "string" ? [...this.#rooms.members(who)] : [who])),
     )

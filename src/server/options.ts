@@ -3,47 +3,48 @@ import { EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Authenticate } from "./admission.ts"
 import { readPolicy } from "./origin-check.ts"
+import type { Principal } from "./peer.ts"
 import type { Limits } from "./registry.ts"
 import { readPath } from "./router.ts"
 import { readTrust, type TrustProxy } from "./trust-proxy.ts"
 
 /** Options of a hub. Every one has a safe default. */
-export interface HubOptions {
+export interface HubOptions<P extends Principal = Principal> {
   /**
    * Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. As everywhere on the web, upper
    * and lower case are two paths, and `/caf%C3%A9` and `/café` are one.
    */
-  readonly path?: string
+  readonly path?: string | undefined
   /** Says who a channel is, on every link's hello. Without it everybody is the same anonymous principal. */
-  readonly authenticate?: Authenticate
+  readonly authenticate?: Authenticate<P> | undefined
   /**
    * Origins of pages that may speak to the hub, beside its own host: `["https://app.example"]`. Default none. `"*"` lets
    * all in, without cookies. An entry that is no origin, as one with a path, throws `misuse`.
    */
-  readonly origins?: readonly string[] | "*"
+  readonly origins?: readonly string[] | "*" | undefined
   /** Whether requests with cookies but without an Origin are let in. Default `false`. */
-  readonly allowCookiesWithoutOrigin?: boolean
+  readonly allowCookiesWithoutOrigin?: boolean | undefined
   /**
    * Which proxies in front are believed about the client's address, and about host and protocol as the client knows
    * them. Default `false`. See {@link TrustProxy}.
    */
-  readonly trustProxy?: TrustProxy
+  readonly trustProxy?: TrustProxy | undefined
   /** How long a session without a link is kept, in milliseconds. Default 120 000. */
-  readonly resumeMs?: number
+  readonly resumeMs?: number | undefined
   /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
-  readonly maxPayloadBytes?: number
+  readonly maxPayloadBytes?: number | undefined
   /** What one peer's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it the peer is closed. */
-  readonly maxOutboxBytes?: number
+  readonly maxOutboxBytes?: number | undefined
   /** Each end speaks at least so often, in milliseconds. Default 20 000. */
-  readonly speakMs?: number
+  readonly speakMs?: number | undefined
   /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
-  readonly patienceMs?: number
+  readonly patienceMs?: number | undefined
   /** For how long a long-poll is held, in milliseconds. Default 25 000. */
-  readonly holdMs?: number
+  readonly holdMs?: number | undefined
   /** Caps on what strangers can make the hub keep. */
-  readonly limits?: Partial<Limits>
+  readonly limits?: Partial<Limits> | undefined
   /** Time and chance. Default: the system's. */
-  readonly runtime?: Runtime
+  readonly runtime?: Runtime | undefined
 }
 
 /** What a welcome tells channels, which refuse anything but counts. */

@@ -1,6 +1,16 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Packet } from "../kernel/codec.ts"
-import type { AnyContract, Contract, DataOf, NameOf, ReplyOf } from "../kernel/contract.ts"
+import type {
+  Answer,
+  AnyContract,
+  Asked,
+  Contract,
+  DataOf,
+  InputOf,
+  NameOf,
+  OutputOf,
+  Said,
+} from "../kernel/contract.ts"
 import type {
   Dispatch,
   Handlers,
@@ -55,8 +65,11 @@ export interface PeerHost {
   soon(run: () => void): void
 }
 
-/** The hub's view of one channel. It outlives links: a peer is the same through every reconnect of its session. */
-export class Peer<C extends Contract = AnyContract> {
+/**
+ * The hub's view of one channel. It outlives links: a peer is the same through every reconnect of its session. `P` is
+ * what `authenticate` returns.
+ */
+export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
   /** Public id: may be shown and logged. */
   readonly id: string
   /** Room for the application's own knowledge of this peer. */
@@ -76,8 +89,8 @@ export class Peer<C extends Contract = AnyContract> {
   }
 
   /** What `authenticate` returned for it. */
-  get principal(): Principal {
-    return this.#host.principal
+  get principal(): P {
+    return this.#host.principal as P // `authenticate` of the hub that made this peer returned it
   }
   /** Whether a link is up now. What is sent meanwhile waits for the next one. */
   get connected(): boolean {
@@ -111,7 +124,8 @@ export class Peer<C extends Contract = AnyContract> {
    *
    * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
    */
-  send<N extends NameOf<C["down"]>>(name: N, data?: C["down"][N]): boolean {
+  send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): boolean
+  send(name: string, data?: unknown): boolean {
     return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes()))
   }
 
@@ -138,18 +152,17 @@ export class Peer<C extends Contract = AnyContract> {
   }
 
   /** Asks the channel. @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ... */
-  async request<N extends NameOf<C["requests"]>>(
+  request<N extends NameOf<C, "asks">>(
     name: N,
-    data?: DataOf<C["requests"][N]>,
-    options?: RequestOptions,
-  ): Promise<ReplyOf<C["requests"][N]>> {
+    ...data: Asked<InputOf<C, "asks", N>, RequestOptions>
+  ): Promise<OutputOf<C, "asks", N>>
+  async request(name: string, data?: unknown, options?: RequestOptions): Promise<unknown> {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
-    // The contract is the application's word for what the other side answers.
-    return (await this.#host.dispatch.request(name, data, options)) as ReplyOf<C["requests"][N]>
+    return await this.#host.dispatch.request(name, data, options)
   }
 
   /** Hears messages of this peer alone. `hub.on` hears those of all. */
-  on<N extends NameOf<C["up"]>>(name: N, handler: (data: C["up"][N], peer: Peer<C>) => void): Unsubscribe {
+  on<N extends NameOf<C, "up">>(name: N, handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void): Unsubscribe {
     // The contract is the application's word for what the other side sends; Peer<C> is Peer at run time.
     const off = this.#host.own.on(name, handler as unknown as MessageHandler<Peer>)
     this.#host.handles(name)
@@ -157,9 +170,13 @@ export class Peer<C extends Contract = AnyContract> {
   }
 
   /** Answers requests of this peer, before `hub.handle` is asked. */
-  handle<N extends NameOf<C["requests"]>>(
+  handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: (data: DataOf<C["requests"][N]>, peer: Peer<C>, request: RequestContext) => unknown,
+    handler: (
+      data: InputOf<C, "requests", N>,
+      peer: Peer<C, P>,
+      request: RequestContext,
+    ) => Answer<OutputOf<C, "requests", N>>,
   ): Unsubscribe {
     return this.#host.own.handle(name, handler as unknown as RequestHandler<Peer>) // as in `on`
   }

@@ -9,7 +9,7 @@ import { createNetwork, type Network } from "./network.ts"
 import { createVirtualRuntime, type Machine, type VirtualRuntime } from "./virtual-runtime.ts"
 
 /** Options of a duo. */
-export interface DuoOptions<C extends Contract = AnyContract> {
+export interface DuoOptions<C extends Contract<C> = AnyContract> {
   /** Sets the hub's handlers. Called for every hub process: again after `startHub`. */
   readonly serve?: (hub: Hub<C>) => void
   /** Options of the hub. */
@@ -29,7 +29,7 @@ export interface DuoOptions<C extends Contract = AnyContract> {
 }
 
 /** A hub and a channel on one virtual network, for the tests of an application. */
-export interface Duo<C extends Contract = AnyContract> {
+export interface Duo<C extends Contract<C> = AnyContract> {
   /** The clock. It stands still but for `pass`, `passUntil` and their like. */
   readonly runtime: VirtualRuntime
   readonly network: Network
@@ -64,13 +64,13 @@ const OPEN_MS = 30_000
  * channel.send("chat", { text: "still here?" })
  * await runtime.pass(1_000)
  */
-export async function createDuo<C extends Contract = AnyContract>(options: DuoOptions<C> = {}): Promise<Duo<C>> {
+export async function createDuo<C extends Contract<C> = AnyContract>(options: DuoOptions<C> = {}): Promise<Duo<C>> {
   const duo = new VirtualDuo<C>(options)
   await duo.open()
   return duo
 }
 
-class VirtualDuo<C extends Contract> implements Duo<C> {
+class VirtualDuo<C extends Contract<C>> implements Duo<C> {
   readonly runtime: VirtualRuntime
   readonly network: Network
   readonly channel: Channel<C>

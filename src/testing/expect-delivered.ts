@@ -12,7 +12,7 @@ const SHOWN = 20
  * closes: it says how far each end is, and shows what crossed the network last. And when a handler threw and nobody
  * listened with `onError`: what it threw is the `cause`.
  */
-export async function expectDelivered<C extends Contract>(
+export async function expectDelivered<C extends Contract<C>>(
   duo: Duo<C>,
   { withinMs = 10_000 }: { readonly withinMs?: number } = {},
 ): Promise<void> {

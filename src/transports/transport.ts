@@ -167,24 +167,30 @@ export interface SocketSink {
   closed(code: number, reason: string): void
 }
 
+/** Bytes in memory that no thread shares, in the words of any TypeScript: from 5.7 on, `Uint8Array<ArrayBuffer>`. */
+export type OwnBytes = ReturnType<Uint8Array["slice"]>
+
+/** What is called with an event. A method's parameter, so that the platform's own types, which say more of it, fit. */
+type Listens<Event> = { listener(event: Event): void }["listener"] | null
+
 /** The part of the WebSocket interface (HTML standard) that the dialer uses. */
 export interface ClientSocket {
   binaryType: string
   readonly bufferedAmount: number
-  onopen: (() => void) | null
-  onmessage: ((event: { data: unknown }) => void) | null
-  onclose: ((event: { code: number; reason: string }) => void) | null
-  onerror: ((event: unknown) => void) | null
+  onopen: { listener(event?: unknown): void }["listener"] | null
+  onmessage: Listens<{ data: unknown }>
+  onclose: Listens<{ code: number; reason: string }>
+  onerror: Listens<unknown>
   /** Called where the platform knows how the upgrade was refused; browsers do not tell. `onclose` may follow. */
   onrefused?: ((why: Closing) => void) | null
-  send(data: string | Uint8Array): void
+  send(data: string | OwnBytes): void
   close(code?: number, reason?: string): void
 }
 
 /** The part of the EventSource interface (HTML standard) that the dialer uses. */
 export interface ClientStream {
-  onmessage: ((event: { data: unknown }) => void) | null
-  onerror: ((event: unknown) => void) | null
+  onmessage: Listens<{ data: unknown }>
+  onerror: Listens<unknown>
   /** Called where the platform knows how the request was refused; browsers do not tell. `onerror` may follow. */
   onrefused?: ((why: Closing) => void) | null
   close(): void
@@ -204,7 +210,7 @@ export interface FetchInit {
   method: string
   headers: Record<string, string>
   /** `null` where the envelope is in a header. */
-  body: string | Uint8Array<ArrayBuffer> | null
+  body: string | OwnBytes | null
   credentials: "include" | "same-origin"
   redirect: "manual"
   cache: "no-store"

@@ -12,6 +12,7 @@ interface Chat {
     history(data: { before: number }): Promise<string[]>
     count(): number
   }
+  asks: { confirm(question: string): boolean }
 }
 
 /** Never called: what stands in it is for the compiler alone. */
@@ -63,11 +64,11 @@ describe("a contract", () => {
     })
   })
 
-  it("types requests in both directions by one map of functions", () => {
+  it("types requests by one map of functions for each direction", () => {
     checked(() => {
       expectTypeOf(channel.request("history", { before: 5 })).resolves.toEqualTypeOf<string[]>()
       expectTypeOf(channel.request("count")).resolves.toEqualTypeOf<number>()
-      expectTypeOf(peer.request("history", { before: 5 })).resolves.toEqualTypeOf<string[]>()
+      expectTypeOf(peer.request("confirm", "sure?")).resolves.toEqualTypeOf<boolean>()
       // @ts-expect-error the data is of another shape
       void channel.request("history", { after: 5 })
       // @ts-expect-error no such request
@@ -78,11 +79,11 @@ describe("a contract", () => {
         expectTypeOf(signal.aborted).toEqualTypeOf<boolean>()
         return []
       })
-      channel.handle("history", (data, here, context) => {
-        expectTypeOf(data).toEqualTypeOf<{ before: number }>()
+      channel.handle("confirm", (data, here, context) => {
+        expectTypeOf(data).toEqualTypeOf<string>()
         expectTypeOf(here).toEqualTypeOf<Channel<Chat>>()
         expectTypeOf(context).toEqualTypeOf<RequestContext>()
-        return []
+        return true
       })
     })
   })

@@ -8,12 +8,8 @@ cycle.self = cycle
 const inherited = { says: () => {} }
 
 class Point {
-  readonly x: number
-  readonly y: number
-  constructor(x: number, y: number) {
-    this.x = x
-    this.y = y
-  }
+  x = 1
+  y = 2
 }
 
 class Secret {
@@ -76,7 +72,7 @@ describe("a payload", () => {
 
   it("leaves out a property that is undefined, carries -0 as 0, and a class by its own fields", () => {
     expect(encodePayload({ a: undefined, b: [-0] })).toBe('{"b":[0]}')
-    expect(encodePayload({ point: new Point(1, 2) })).toBe('{"point":{"x":1,"y":2}}')
+    expect(encodePayload({ point: new Point() })).toBe('{"point":{"x":1,"y":2}}')
   })
 
   it("takes the word of a toJSON that answers with its own object, and may hold an object twice", () => {

@@ -51,7 +51,7 @@ export function createRuntime(
 }
 
 /** A hub on an http server of its own. */
-export interface HubServer<C extends Contract = AnyContract> {
+export interface HubServer<C extends Contract<C> = AnyContract> {
   readonly hub: NodeHub<C>
   readonly server: Server
   readonly port: number
@@ -81,7 +81,7 @@ export async function startServer(
 }
 
 /** Starts a hub. `listener` is what the server would do without it. */
-export async function startHub<C extends Contract = AnyContract>(
+export async function startHub<C extends Contract<C> = AnyContract>(
   options: NodeHubOptions = {},
   listener?: RequestListener,
 ): Promise<HubServer<C>> {
@@ -105,7 +105,7 @@ export async function startHub<C extends Contract = AnyContract>(
 }
 
 /** Creates a channel and waits until it is open. */
-export async function connect<C extends Contract = AnyContract>(
+export async function connect<C extends Contract<C> = AnyContract>(
   url: string,
   options: CreateChannelOptions = {},
 ): Promise<Channel<C>> {
@@ -116,7 +116,7 @@ export async function connect<C extends Contract = AnyContract>(
 }
 
 /** A hub, a channel of it over WebSocket (unless asked otherwise), and the channel's peer. */
-export async function startDuo<C extends Contract = AnyContract>(
+export async function startDuo<C extends Contract<C> = AnyContract>(
   hubOptions: NodeHubOptions = {},
   channelOptions: CreateChannelOptions = { transports: ["websocket"] },
 ): Promise<HubServer<C> & { channel: Channel<C>; peer: Peer<C> }> {

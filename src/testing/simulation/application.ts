@@ -8,7 +8,7 @@ import type { Machine, VirtualRuntime } from "../virtual-runtime.ts"
 import type { Plan } from "./plan.ts"
 
 /** The world of a simulation, as an application sees it. */
-export interface World<C extends Contract = AnyContract> {
+export interface World<C extends Contract<C> = AnyContract> {
   readonly seed: number
   /** What the seed stands for. */
   readonly plan: Plan
@@ -29,7 +29,7 @@ export interface World<C extends Contract = AnyContract> {
  * What runs in a simulation: your own handlers, what your users do, and what must hold. Make a new one for each simulation.
  * Whatever these functions throw fails the simulation.
  */
-export interface Application<C extends Contract = AnyContract> {
+export interface Application<C extends Contract<C> = AnyContract> {
   /** Options of every hub, over those that the plan gives. */
   readonly hubOptions?: Omit<HubOptions, "runtime">
   /** Options of every channel, over those that the plan gives. */

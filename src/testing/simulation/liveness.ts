@@ -29,7 +29,7 @@ interface Progress {
  * When faults have ended: within the time that the simulation allows every channel is open, everything has arrived, only
  * one link is left of each channel, and that is of the best transport.
  */
-export class Liveness<C extends Contract> {
+export class Liveness<C extends Contract<C>> {
   readonly #world: SimulatedWorld<C>
   readonly #settleMs: number
   readonly #mendedAt: number
@@ -161,7 +161,7 @@ export class Liveness<C extends Contract> {
 }
 
 /** How long a slow network may take for everything that stands in its line or waits at either end. */
-function slowMs<C extends Contract>({ plan, network, running, listening }: SimulatedWorld<C>): number {
+function slowMs<C extends Contract<C>>({ plan, network, running, listening }: SimulatedWorld<C>): number {
   const { limits, channels } = plan
   const sum = (sides: Iterable<{ readonly bufferedBytes: number }>): number =>
     [...sides].reduce((bytes, side) => bytes + side.bufferedBytes, 0)

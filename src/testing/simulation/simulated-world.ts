@@ -11,7 +11,7 @@ import type { Move } from "./moves.ts"
 import type { Plan } from "./plan.ts"
 
 /** A hub process. */
-export interface RunningHub<C extends Contract> {
+export interface RunningHub<C extends Contract<C>> {
   readonly name: string
   readonly hub: Hub<C>
   readonly machine: Machine
@@ -20,7 +20,7 @@ export interface RunningHub<C extends Contract> {
 }
 
 /** A channel, and the machine that it is on: a tab, say. */
-export interface RunningChannel<C extends Contract> {
+export interface RunningChannel<C extends Contract<C>> {
   readonly name: string
   readonly channel: Channel<C>
   readonly machine: Machine
@@ -35,7 +35,7 @@ export interface RunningChannel<C extends Contract> {
 }
 
 /** The hubs, the channels and the network between them, and what each move does to them. */
-export class SimulatedWorld<C extends Contract> implements World<C> {
+export class SimulatedWorld<C extends Contract<C>> implements World<C> {
   readonly seed: number
   readonly plan: Plan
   readonly runtime: VirtualRuntime

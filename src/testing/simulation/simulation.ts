@@ -20,7 +20,7 @@ export type { Faults, Move } from "./moves.ts"
 export type { Plan } from "./plan.ts"
 
 /** Options of a simulation. */
-export interface SimulationOptions<C extends Contract = AnyContract> {
+export interface SimulationOptions<C extends Contract<C> = AnyContract> {
   /** Everything that chance decides is drawn from it: the same seed gives the same history. */
   readonly seed: number
   /** What runs in it. Default: a talk in numbered words, which is checked word by word. */
@@ -72,7 +72,7 @@ export interface Simulation {
  * @example
  * for (let seed = 1; seed <= 1_000; seed++) await createSimulation({ seed }).run()
  */
-export function createSimulation<C extends Contract = AnyContract>(options: SimulationOptions<C>): Simulation {
+export function createSimulation<C extends Contract<C> = AnyContract>(options: SimulationOptions<C>): Simulation {
   const { application, ...rest } = options
   if (application === undefined) return new SeededSimulation(rest, new Talk())
   // Small outboxes end channels and throw from `send`: only who asks for that has to live with it.
@@ -82,7 +82,7 @@ export function createSimulation<C extends Contract = AnyContract>(options: Simu
 /** How closely it is looked whether everything has arrived, in milliseconds. */
 const LOOK_MS = 200
 
-class SeededSimulation<C extends Contract> implements Simulation {
+class SeededSimulation<C extends Contract<C>> implements Simulation {
   readonly seed: number
   readonly plan: Plan
   readonly moves: readonly Move[]

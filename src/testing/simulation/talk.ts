@@ -26,6 +26,7 @@ interface TalkContract {
   /** A cry is said to all peers of a hub at once, so it cannot carry a number of each. */
   down: { word: Spoken; cry: readonly [cry: number, pad: string] }
   requests: { ask(n: number): number }
+  asks: { ask(n: number): number }
 }
 
 /** A channel that talks. */

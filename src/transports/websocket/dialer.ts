@@ -2,7 +2,7 @@ import { sizeOf } from "../../kernel/codec.ts"
 import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../../kernel/errors.ts"
 import { leave } from "../http/leave.ts"
-import type { Batch, ClientSocket, Dialer } from "../transport.ts"
+import type { Batch, ClientSocket, Dialer, OwnBytes } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
 import { writeOffer } from "./offer.ts"
 
@@ -33,7 +33,7 @@ export const websocket: Dialer = {
       else cancelLook = runtime.after(DRAIN_LOOK_MS, look)
     }
     const put = (): void => {
-      for (const batch of waiting.splice(0)) socket?.send(batch)
+      for (const batch of waiting.splice(0)) socket?.send(batch as string | OwnBytes) // no session shares its memory
       if (link.bufferedBytes >= LINK_BUFFER_BYTES) cancelLook ??= runtime.after(DRAIN_LOOK_MS, look)
     }
     const link = {

@@ -1,0 +1,223 @@
+// Calls that an application's compiler takes, and calls that it must not take, in front of the client and the hub of any
+// runtime. Never run: `npm run types` compiles it against the built package with every TypeScript from 5.0 on, and
+// `npm run typecheck` against the sources.
+
+import { type Channel, createChannel, longPoll, type RequestContext, type Unsubscribe } from "everwire"
+import { createChannel as createCoreChannel, websocket } from "everwire/core"
+import { createHub, type Hub, type Peer, type Principal } from "everwire/server"
+
+/** Refers to itself, as trees do. */
+interface Branch {
+  readonly name: string
+  readonly branches: readonly Branch[]
+}
+
+export interface Chat {
+  up: {
+    chat: { text: string; replyTo?: number | undefined }
+    typing: undefined
+    mood: "good" | "bad" | null
+    tree: Branch
+    picture: Uint8Array
+    whatever: unknown
+    /** Not an Error: those have a stack. */
+    notice: { name: string; message: string }
+    maybe: string | undefined
+  }
+  down: { said: { from: string; text: string }; tick: number; file: ArrayBuffer }
+  requests: {
+    history(data: { before: number }): Promise<string[]>
+    count(): number
+    save(text: string): void
+    find(filter?: { by: string }): Branch | null
+  }
+  asks: { confirm(question: string): boolean }
+}
+
+declare const channel: Channel<Chat>
+declare const hub: Hub<Chat>
+declare const peer: Peer<Chat>
+
+export function mustCompile(): readonly unknown[] {
+  const made: Channel<Chat> = createChannel<Chat>("https://host")
+  channel.send("chat", { text: "hi" })
+  channel.send("chat", { text: "hi", replyTo: undefined })
+  channel.send("typing")
+  channel.send("maybe")
+  channel.send("maybe", "x")
+  channel.send("mood", null)
+  channel.send("tree", { name: "root", branches: [{ name: "leaf", branches: [] }] })
+  channel.send("picture", new Uint8Array(4))
+  channel.send("whatever")
+  const off: Unsubscribe = channel.on("said", ({ from, text }) => from + text)
+  off()
+  const history: Promise<string[]> = channel.request("history", { before: 5 }, { timeoutMs: 50, signal: undefined })
+  const count: Promise<number> = channel.request("count")
+  void channel.request("count", undefined, { signal: AbortSignal.timeout(5) })
+  void channel.request("save", "text").then(() => {})
+  void channel.request("find")
+  channel.handle("confirm", (question) => question.length > 3)
+  channel.handle("confirm", async (_, here, { signal }) => here.status === "open" && !signal.aborted)
+
+  hub.handle("history", ({ before }, from) => [from.id, String(before)])
+  hub.handle("history", async () => [])
+  hub.handle("save", () => {})
+  hub.handle("save", async () => {})
+  hub.handle("find", (filter) => (filter === undefined ? null : { name: filter.by, branches: [] }))
+  peer.handle("count", () => 5)
+  hub.on("typing", (data: undefined) => data)
+  hub.to("lobby").except(peer, "muted").send("said", { from: "ann", text: "hi" })
+  hub.send("tick", 5)
+  peer.send("file", new ArrayBuffer(1))
+  const confirmed: Promise<boolean> = peer.request("confirm", "sure?")
+  // What a handler is given fits where the platform wants its own.
+  hub.handle("count", async (_, __, request) => (await fetch("https://host", { signal: request.signal })).status)
+
+  // A channel, hub or peer of any contract, where one is wanted.
+  const any: [Channel, Hub, Peer, Peer<Chat>] = [channel, hub, peer, named.peers.get("x") ?? peer]
+  const anyName: Channel = createChannel("https://host", { transports: ["sse", longPoll], auth: undefined })
+  anyName.send("whatever", { x: 1 })
+  anyName.on("whatever", (data: unknown) => data)
+  const reply: Promise<unknown> = anyName.request("whatever")
+
+  // Only the maps that are needed.
+  createChannel<{ up: { x: number } }>("https://host").send("x", 1)
+  createHub<{ down: { x: string } }>().send("x", "y")
+
+  // The platform's own classes.
+  createCoreChannel("https://host", {
+    transports: [websocket],
+    platform: {
+      openSocket: (url, protocols) => new WebSocket(url, protocols),
+      openStream: (url, withCredentials) => new EventSource(url, { withCredentials }),
+      fetch,
+    },
+  })
+  return [made, history, count, confirmed, any, reply, open<Chat>("https://host")]
+}
+
+/** A function of one's own over any contract. */
+function open<C extends import("everwire").Contract<C>>(url: string): Channel<C> {
+  return createChannel<C>(url)
+}
+
+interface User extends Principal {
+  readonly name: string
+}
+
+const named = createHub<Chat, User>({ authenticate: ({ auth }) => (auth === "x" ? { id: "1", name: "ann" } : null) })
+
+export function principals(): readonly string[] {
+  const inferred = createHub({ authenticate: async () => ({ id: "1", name: "ann", roles: ["admin"] }) })
+  const names: string[] = []
+  inferred.onPeer(({ principal }) => names.push(principal.name, ...principal.roles))
+  inferred.on("x", (_, { principal }) => names.push(principal.name))
+  named.onPeer(({ principal }) => names.push(principal.name))
+  named.handle("count", (_, from) => from.principal.name.length)
+  createHub<Chat>().onPeer(({ principal }) => names.push(principal.id))
+  // @ts-expect-error nobody said that it has a name
+  createHub<Chat>().onPeer(({ principal }) => names.push(principal.name))
+  // @ts-expect-error a principal has an id
+  createHub({ authenticate: () => ({ name: "ann" }) })
+  return names
+}
+
+export function mustNotCompile(): void {
+  // @ts-expect-error data is required
+  channel.send("chat")
+  // @ts-expect-error the data is of another shape
+  channel.send("chat", { words: "hi" })
+  // @ts-expect-error no such message goes up
+  channel.send("tick", 1)
+  // @ts-expect-error nothing goes with it
+  channel.send("typing", 5)
+  // @ts-expect-error a message that goes up does not come down
+  channel.on("chat", () => {})
+  // @ts-expect-error data is required
+  void channel.request("history")
+  // @ts-expect-error there is no data in it
+  void channel.request("count", 5)
+  // @ts-expect-error no such request goes up
+  void channel.request("confirm", "sure?")
+  // @ts-expect-error the hub has no such option
+  void channel.request("count", undefined, { timeout: 5 })
+  // @ts-expect-error the hub does not ask that
+  channel.handle("history", () => [])
+  // @ts-expect-error a boolean is promised
+  channel.handle("confirm", () => "yes")
+  // @ts-expect-error an array is promised
+  hub.handle("history", () => 42)
+  // @ts-expect-error an array is promised
+  hub.handle("history", async () => 42)
+  // @ts-expect-error an array is promised
+  peer.handle("history", () => {})
+  // @ts-expect-error the channel asks that
+  void peer.request("history", { before: 5 })
+  // @ts-expect-error data is required
+  hub.send("said")
+  // @ts-expect-error data is required
+  peer.send("said")
+  // @ts-expect-error data is required
+  hub.to("lobby").send("said")
+  // @ts-expect-error a message that comes down does not go up
+  hub.on("said", () => {})
+  // @ts-expect-error a channel has no such option
+  createChannel("https://host", { token: "x" })
+  // @ts-expect-error a hub has no such option
+  createHub({ maxPayload: 5 })
+  // @ts-expect-error a hub has no such cap
+  createHub({ limits: { maxPeers: 5 } })
+  // @ts-expect-error close has no such option
+  void channel.close({ drainMs: 5 })
+  // @ts-expect-error no such transport
+  createChannel("https://host", { transports: ["websockets"] })
+  // @ts-expect-error no such transport in every runtime
+  createHub({ transports: ["websocket"] })
+  // @ts-expect-error core has no ladder of its own
+  createCoreChannel("https://host")
+  // @ts-expect-error core knows no names
+  createCoreChannel("https://host", { transports: ["sse"] })
+}
+
+export function mustNotBeContracts(context: RequestContext): RequestContext {
+  // @ts-expect-error a Date arrives as a string
+  createChannel<{ up: { x: Date } }>("https://host")
+  // @ts-expect-error a Date arrives as a string
+  createHub<{ down: { x: { items: { at?: Date }[] } } }>()
+  // @ts-expect-error a Map does not arrive
+  createChannel<{ down: { x: Map<string, string> } }>("https://host")
+  // @ts-expect-error a Set does not arrive
+  createHub<{ up: { x: ReadonlySet<string> } }>()
+  // @ts-expect-error JSON has no bigint
+  createChannel<{ up: { x: { n: bigint } } }>("https://host")
+  // @ts-expect-error JSON has no symbols
+  createChannel<{ up: { x: symbol } }>("https://host")
+  // @ts-expect-error functions do not cross
+  createChannel<{ up: { x: { f(): void } } }>("https://host")
+  // @ts-expect-error an Error does not arrive
+  createChannel<{ up: { x: { error: Error } } }>("https://host")
+  // @ts-expect-error a RegExp does not arrive
+  createChannel<{ up: { x: RegExp } }>("https://host")
+  // @ts-expect-error bytes are a payload alone
+  createChannel<{ up: { x: { bytes: Uint8Array } } }>("https://host")
+  // @ts-expect-error other typed arrays do not cross
+  createChannel<{ up: { x: Float64Array } }>("https://host")
+  // @ts-expect-error a Blob does not cross
+  createChannel<{ up: { x: Blob } }>("https://host")
+  // @ts-expect-error a Date in what is asked
+  createChannel<{ requests: { x(at: Date): string } }>("https://host")
+  // @ts-expect-error a Map in what is answered
+  createHub<{ requests: { x(): Promise<{ map: Map<string, string> }> } }>()
+  // @ts-expect-error a Date in what the hub asks
+  createHub<{ asks: { x(): Date } }>()
+  // @ts-expect-error a request is a function
+  createHub<{ requests: { x: string } }>()
+  // @ts-expect-error a map that is misspelt
+  createChannel<{ up: { x: string }; dwn: { x: string } }>("https://host")
+  // @ts-expect-error a map that is misspelt, and no other
+  createHub<{ request: { x(): string } }>()
+  // @ts-expect-error nor may a type be named with it
+  const none: Channel<{ up: { x: Date } }> | undefined = undefined
+  void none
+  return context
+}
