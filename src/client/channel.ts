@@ -52,9 +52,8 @@ type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key ext
   : object
 
 /** The client: a live connection that stays up, whatever carries it. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has it; where its types are not known, none is named
+// biome-ignore lint/correctness/noUnusedVariables: it merges with the class, which has it
 export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {}
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
 export class Channel<C extends Contract<C> = AnyContract> {
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
   readonly opened: Promise<void>
@@ -74,7 +73,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #maxPayloadBytes: number | undefined
   #dispatch: Dispatch<Channel<C>>
   /** Calls to make whenever the hub acknowledged more, or the session ended; those that answer `true` are done. */
-  #waiters: ((why?: Closing) => boolean)[] = []
+  #waiters: ((why?: Closing, from?: number) => boolean)[] = []
   /** What comes before the end of the tick in which `opened` resolved, whose awaiters may set handlers first. */
   #held: (() => void)[] | undefined = []
   /** What `close` has given, once it was called. */
@@ -106,9 +105,16 @@ export class Channel<C extends Contract<C> = AnyContract> {
         platform: () => this.#platform(),
         auth: () => options.auth?.(),
         authTimeoutMs: options.authTimeoutMs ?? 10_000,
+        welcomed: (welcome) => {
+          this.#maxPayloadBytes = welcome.maxPayloadBytes
+          this.#session.withdraw((packet, number) => {
+            const error = this.#dispatch.refusal(packet)
+            if (error !== undefined) this.#wake(closing(error.code, error.message, false), number)
+            return error !== undefined
+          })
+        },
         linked: (welcome, transport) => {
           this.#peer = welcome.peer
-          this.#maxPayloadBytes = welcome.maxPayloadBytes
           this.#enter("open", { transport })
           this.#resolveOpened()
           if (this.#held) void this.#releaseSoon()
@@ -246,7 +252,10 @@ export class Channel<C extends Contract<C> = AnyContract> {
     return this.#listen("status", listener)
   }
 
-  /** Calls back when a session could not be resumed, with the messages whose fate is unknown. */
+  /**
+   * Calls back when a session ended with messages whose fate is unknown: it could not be resumed, or the channel is closed
+   * (`channel.status` says so; then it comes just before `onStatus`, and only where there are such messages).
+   */
   onReset(listener: (reset: Reset) => void): Unsubscribe {
     return this.#listen("reset", listener)
   }
@@ -263,13 +272,14 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   /**
    * Resolves when the hub has acknowledged everything said so far, which it is asked to do at once: otherwise it
-   * acknowledges after 250 ms, 256 messages or 64 KiB. Rejects when the session ends first.
+   * acknowledges after 250 ms, 256 messages or 64 KiB. Rejects when the session ends first, and with `payload-too-large`
+   * when something of it was said before the hub told its limit and is larger.
    */
   flush(): Promise<void> {
     const session = this.#session
     const { said } = session
     if (session.acked < said) session.ask()
-    return this.#when(() => session.acked >= said)
+    return this.#when(() => session.acked >= said, said)
   }
 
   /** Dials at once whatever is being waited for, and forgets which transports were thought broken. For a "try again" button. */
@@ -306,7 +316,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   async #leave(flushMs: number): Promise<void> {
     if (this.#status === "closed") return
     const session = this.#session
-    if (session.link !== undefined && session.acked < session.said && flushMs > 0) {
+    if (session.acked < session.said && flushMs > 0) {
       await new Promise<void>((resolve) => {
         const done = (): void => resolve()
         void this.flush().then(done, done).then(this.#runtime.after(flushMs, resolve))
@@ -392,8 +402,11 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#release()
     if (this.#status === "closed") return
     this.#stopWatching()
-    this.#session.end()
-    this.#enter("closed", { closing: why })
+    const { unacknowledged } = this.#session.end()
+    this.#status = "closed"
+    const messages = unacknowledged.flatMap((packet) => readMessage(packet) ?? [])
+    if (messages.length > 0) this.#emit("reset", { closing: why, messages })
+    this.#emit("status", "closed", { closing: why })
     this.#rejectOpened(closingError(why))
     this.#dispatch.end(why)
     this.#wake(why)
@@ -405,12 +418,12 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#emit("status", status, detail)
   }
 
-  /** Resolves when `done`, rejects when the session ends first. */
-  #when(done: () => boolean): Promise<void> {
+  /** Resolves when `done`; rejects when the session ends first, or one of the packets up to `number` is withdrawn. */
+  #when(done: () => boolean, number = 0): Promise<void> {
     return new Promise((resolve, reject) => {
-      const look = (why?: Closing): boolean => {
+      const look = (why?: Closing, from = 0): boolean => {
         if (done()) resolve()
-        else if (why !== undefined || this.#status === "closed") {
+        else if ((why !== undefined && number >= from) || this.#status === "closed") {
           reject(closingError(why ?? closing("closed", "the channel is closed", false)))
         } else return false
         return true
@@ -419,8 +432,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     })
   }
 
-  #wake(why?: Closing): void {
-    this.#waiters = this.#waiters.filter((look) => !look(why))
+  #wake(why?: Closing, from?: number): void {
+    this.#waiters = this.#waiters.filter((look) => !look(why, from))
   }
 
   #platform(): Platform {

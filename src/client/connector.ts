@@ -21,6 +21,8 @@ export interface ConnectorHost extends DialHost {
   /** The credentials for the next hellos, or a promise of them, which has so long. */
   readonly auth: () => unknown
   readonly authTimeoutMs: number
+  /** A link is about to carry the talk: what is said has to fit. */
+  welcomed(welcome: Welcome): void
   /** A link carries the talk: the first, or another. */
   linked(welcome: Welcome, transport: string): void
   /** No link does; the next climb begins in so many milliseconds. */
@@ -125,7 +127,11 @@ export class Connector implements AttemptHost, SlotHost {
    */
   close(why: Closing, atOnce = false): Promise<void> {
     const link = atOnce ? undefined : this.#healthy?.link
-    this.current?.link.send(writeBye(why))
+    const { current } = this
+    const { session } = this.identity
+    // What was heard is acknowledged, so that the hub does not count it as lost.
+    const ack = current && session.owesAck ? `${session.acknowledgement(current.link)}\n` : ""
+    current?.link.send(ack + writeBye(why))
     this.#dropAll(why)
     this.#enter({ phase: "closed" })
     return this.#attempts.leave(this.identity, link, why)
@@ -509,6 +515,7 @@ export class Connector implements AttemptHost, SlotHost {
     const { speakMs, patienceMs, maxPayloadBytes } = welcome
     session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
+    this.#host.welcomed(welcome)
     if (welcome.attached && turn === this.#attempts.turn) session.attach(link, welcome, attempt.sent)
     else this.#take(attempt, welcome)
     this.#host.standing.acquit(dialer.name)

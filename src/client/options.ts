@@ -47,10 +47,16 @@ export interface StatusDetail {
   readonly retryInMs?: number
 }
 
-/** A session could not be resumed. What `messages` holds may or may not have been heard by the hub. */
+/**
+ * A session ended: it could not be resumed, and another has begun, or the channel is closed. What `messages` holds may or
+ * may not have been heard by the hub.
+ */
 export interface Reset {
   readonly closing: Closing
-  /** Messages of the old session that were sent and never acknowledged, oldest first. */
+  /**
+   * Messages of the session that were never acknowledged, oldest first. Where another session has begun, those that never
+   * left are not among them: they are sent in that.
+   */
   readonly messages: readonly { readonly name: string; readonly data: unknown }[]
 }
 

@@ -96,7 +96,8 @@ type Payload<Data> = unknown extends Data
 
 type Json<Data> = unknown extends Data
   ? Data
-  : Data extends string | number | boolean | null | undefined | void
+  : // biome-ignore lint/suspicious/noConfusingVoidType: what a request promises that answers nothing
+    Data extends string | number | boolean | null | undefined | void
     ? Data
     : Data extends NoJson
       ? Changed

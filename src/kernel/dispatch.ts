@@ -192,6 +192,25 @@ export class Dispatch<Context> {
     })
   }
 
+  /**
+   * Why the other side does not take this packet, which was said before it told its limit. Who made the request, or else
+   * the host, is told.
+   */
+  refusal(packet: Packet): EverwireError | undefined {
+    const { kind, id, body } = openPacket(packet)
+    try {
+      checkSize(body, this.#host.maxPayloadBytes())
+      return undefined
+    } catch (thrown) {
+      const error = thrown as EverwireError // checkSize throws no other
+      if (kind === "m") {
+        error.cause = readMessage(packet)
+        this.#runtime.soon(() => this.#host.failed(error, "message"))
+      } else this.#settle(id, (waiting) => waiting.reject(error))
+      return error
+    }
+  }
+
   /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
   end(why: Closing): void {
     this.#ended = why
@@ -326,8 +345,14 @@ export function readMessage(packet: Packet): { name: string; data: unknown } | u
   return kind === "m" ? { name, data: read(body) } : undefined
 }
 
-function checkedPayload(data: unknown, maxBytes = MAX_PAYLOAD_BYTES): Body {
+function checkedPayload(data: unknown, maxBytes?: number): Body {
   const body = encodePayload(data)
+  checkSize(body, maxBytes)
+  return body
+}
+
+/** @throws EverwireError `payload-too-large` */
+function checkSize(body: Body, maxBytes = MAX_PAYLOAD_BYTES): void {
   // UTF-8 needs at most three bytes per UTF-16 unit, so most texts need not be measured.
   if (
     body.length > maxBytes ||
@@ -335,7 +360,6 @@ function checkedPayload(data: unknown, maxBytes = MAX_PAYLOAD_BYTES): Body {
   ) {
     throw new EverwireError("payload-too-large", `the payload is larger than ${maxBytes} bytes; send it in parts`)
   }
-  return body
 }
 
 function read(body: Body): unknown {

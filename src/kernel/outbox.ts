@@ -30,7 +30,12 @@ export interface Outbox {
   ack(number: number): void
   /** Every packet that is not acknowledged, oldest first. */
   unacknowledged(): Iterable<Packet>
+  /** Puts a packet without effect in the place of each that is refused: all keep their numbers. */
+  withdraw?(isRefused: (packet: Packet, number: number) => boolean): void
 }
+
+/** Cancels a request that is never made: ids begin with 1. */
+const WITHDRAWN = "c0\t"
 
 /** The next part of a packet behind a cursor; undefined when the packet fits whole and none of it has been handed on. */
 export function nextPart(packet: Packet, from: number, maxBytes: number): [batch: Batch, end: number] | undefined {
@@ -87,6 +92,14 @@ export class ListOutbox implements Outbox {
 
   unacknowledged(): Iterable<Packet> {
     return this.#packets
+  }
+
+  withdraw(isRefused: (packet: Packet, number: number) => boolean): void {
+    for (const [at, packet] of this.#packets.entries()) {
+      if (!isRefused(packet, this.acked + at + 1)) continue
+      this.#packets[at] = WITHDRAWN
+      this.bytes += costOf(WITHDRAWN) - costOf(packet)
+    }
   }
 }
 

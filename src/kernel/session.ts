@@ -176,6 +176,10 @@ export class Session implements WatchHost, Flushable {
   get link(): Link | undefined {
     return this.#current?.link
   }
+  /** Whether something was heard since the last ack. */
+  get owesAck(): boolean {
+    return this.#inbox.owedPackets > 0
+  }
   get ended(): boolean {
     return this.#current === null
   }
@@ -217,6 +221,11 @@ export class Session implements WatchHost, Flushable {
       sent++
     }
     return { packets: packets.length > 0 ? [`n${this.#outbox.acked + 1}`, ...packets] : [], sent }
+  }
+
+  /** Takes back what no link was handed and `isRefused`. The other side is told nothing of it but its number. */
+  withdraw(isRefused: (packet: Packet, number: number) => boolean): void {
+    this.#outbox.withdraw?.(isRefused)
   }
 
   /** What rode with a hello, up to this number, may have been heard. (A hello that was refused was not.) */
@@ -559,8 +568,14 @@ export class Session implements WatchHost, Flushable {
     current.part = 0
     current.expected = expected + 1
     if (!inbox.accept(expected, sizeOf(packet)) || whole === undefined) return
-    if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("parts of an unknown kind of packet")
-    this.#host.deliver(whole)
+    try {
+      if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("parts of an unknown kind of packet")
+      this.#host.deliver(whole)
+    } catch (error) {
+      // It could not be read, so no handler was called: it was not heard, and the next link brings it again.
+      inbox.heard--
+      throw error
+    }
   }
 
   #hearAck(packet: string): void {

@@ -264,6 +264,9 @@ export class Gate implements LinkSink, Alarm, Flushable {
       error instanceof EverwireError
         ? error
         : { code: "protocol-error" as const, message: "the hub could not take this" }
+    const state = this.#state
+    // The next link would bring the same again.
+    if (code === "too-large" && state.stage === "admitted") return state.entry.end(closing(code, message, false))
     this.refuse(closing(code, message))
   }
 

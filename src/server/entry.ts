@@ -124,7 +124,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     try {
       this.session.say(packet, list, place)
     } catch (error) {
-      this.end(closing("buffer-full", "the channel does not keep up", false))
+      this.end(closing("buffer-full", "the channel does not keep up", false), kindOf(packet) === "m" ? 1 : 0)
       throw error
     }
   }
@@ -238,11 +238,14 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.end(closing("session-expired", "no link came back in time"))
   }
 
-  /** Ends the session on both sides. */
-  end(why: Closing): void {
+  /** Ends the session on both sides. `refused`: messages that were said and found no room. */
+  end(why: Closing, refused = 0): void {
     if (this.session.ended) return
     const { link } = this.session
     this.session.flushNow(true)
+    // What was heard is acknowledged, so that the channel does not take it for lost.
+    const ack = link !== undefined && this.session.owesAck ? this.session.acknowledgement(link) : undefined
+    if (ack !== undefined) link?.send(ack)
     const { unacknowledged } = this.session.end()
     this.#host.clockwork.clear(this)
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
@@ -258,7 +261,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#waiting = undefined
     this.#host.forget(this, told)
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
-    this.peer.ended({ undelivered, ...why })
+    this.peer.ended({ undelivered: undelivered + refused, ...why })
   }
 
   deliver(packet: Packet): void {

@@ -108,11 +108,22 @@ describe("after the welcome", () => {
     await arena.settled()
   })
 
-  it("a payload larger than the welcome allows closes the link with too-large", async () => {
+  it("a payload larger than the welcome allows ends the session with too-large, and is not acknowledged", async () => {
     const arena = await startArena({ maxPayloadBytes: 10_000 })
+    const ended = nextOf<unknown>((listener) => arena.hub.onPeer((peer) => peer.onClose(listener)))
     const { socket, closed } = await openWelcomed(arena.url)
-    socket.send(`n1\nmchat\t"${"x".repeat(20_000)}"`)
-    expect(await closed).toEqual({ status: 4000, code: "too-large", bye: "too-large" })
+    const acks: string[] = []
+    socket.on("message", (data) =>
+      acks.push(
+        ...String(data)
+          .split("\n")
+          .filter((packet) => packet.startsWith("a")),
+      ),
+    )
+    socket.send(`n1\nmchat\t1\nmchat\t"${"x".repeat(20_000)}"`)
+    expect(await closed).toEqual({ status: 4001, code: "too-large", bye: "too-large" })
+    expect(await ended).toMatchObject({ code: "too-large", retryable: false })
+    expect(acks).toEqual(["a1"])
     await arena.settled()
   })
 

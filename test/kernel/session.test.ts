@@ -11,6 +11,7 @@ import {
   PACKET_OVERHEAD_BYTES,
   WINDOW_BYTES,
 } from "../../src/kernel/defaults.ts"
+import { protocolError } from "../../src/kernel/errors.ts"
 import type { Link } from "../../src/kernel/link.ts"
 import { kindOf } from "../../src/kernel/packet.ts"
 import { Session, type SessionSettings } from "../../src/kernel/session.ts"
@@ -473,6 +474,41 @@ describe("attaching another link", () => {
 })
 
 describe("hearing", () => {
+  it("does not count as heard what cannot be read, alone or in parts: the next link brings it again", () => {
+    const runtime = createVirtualRuntime()
+    const delivered: Packet[] = []
+    const session = new Session(
+      new Clockwork(runtime),
+      {
+        deliver(packet) {
+          if (packet === "mx\t{") throw protocolError("a payload that is not JSON")
+          delivered.push(packet)
+        },
+        control() {},
+        doubted() {},
+        silent() {},
+        answered() {},
+      },
+      HUB,
+    )
+    const brought = [
+      ["n1", "mx\t1", "mx\t{", "mx\t3"],
+      ["n2", "fmx\t", "e{"],
+      ["n2", "fzx\t", "e2"],
+    ]
+    for (const packets of brought) {
+      const link = new TestLink()
+      session.attach(link, { heard: 0 })
+      expect(() => session.hear(link, packets)).toThrow(PROTOCOL_ERROR)
+      expect([session.heard, session.part, session.acknowledgement(link)]).toEqual([1, undefined, "a1"])
+      session.linkLost(link)
+    }
+    const link = new TestLink()
+    session.attach(link, { heard: 0 })
+    session.hear(link, ["n2", "mx\t2", "mx\t3"])
+    expect(delivered).toEqual(["mx\t1", "mx\t2", "mx\t3"])
+  })
+
   it("delivers each number once, in order, whatever is repeated", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "mx\t1", "mx\t2"])

@@ -1,0 +1,193 @@
+import { Channel, type ChannelOptions, type EverwireError, type Reset } from "everwire"
+import { Hub, type HubOptions, type Peer, type PeerClosing } from "everwire/server"
+import { createNetwork, createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+
+interface Pair {
+  readonly runtime: VirtualRuntime
+  readonly hub: Hub
+  readonly channel: Channel
+  /** What `onError` of the channel was told. */
+  readonly errors: EverwireError[]
+  readonly resets: Reset[]
+  /** What the hub heard under "n". */
+  readonly heard: unknown[]
+}
+
+/** A hub and a channel that has not begun to dial. */
+function createPair(hubOptions: HubOptions, channelOptions: ChannelOptions = {}): Pair {
+  const runtime = createVirtualRuntime()
+  const network = createNetwork({ runtime, latencyMs: 10 })
+  const hub = new Hub({ ...hubOptions, runtime: runtime.machine() }, [network.acceptor("websocket")])
+  const channel = new Channel("http://hub", { store: null, ...channelOptions, runtime: runtime.machine() }, [
+    network.dialer("websocket"),
+  ])
+  const pair: Pair = { runtime, hub, channel, errors: [], resets: [], heard: [] }
+  channel.onError((error) => pair.errors.push(error as EverwireError)) // nothing else is thrown here
+  channel.onReset((reset) => pair.resets.push(reset))
+  hub.on("n", (data) => pair.heard.push(data))
+  return pair
+}
+
+/** What became of a promise: that it resolved, or the code with which it rejected. */
+async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => "resolved",
+    (error: EverwireError) => error.code,
+  )
+}
+
+const numbersOf = (resets: readonly Reset[]): unknown[] =>
+  resets.map(({ closing, messages }) => [closing.code, messages.map(({ data }) => data)])
+
+describe("what is said before the hub has told its limit, and is larger", () => {
+  const LARGE = "x".repeat(50_000)
+
+  it("is not sent, its sender is told, and all else arrives in order", async () => {
+    const { runtime, channel, errors, resets, heard } = createPair({ maxPayloadBytes: 10_000 })
+    channel.send("n", 1)
+    const before = outcomeOf(channel.flush())
+    channel.send("n", LARGE)
+    channel.send("n", 3)
+    const behind = outcomeOf(channel.flush())
+    await runtime.pass(1_000)
+    expect(heard).toEqual([1, 3])
+    expect([await before, await behind]).toEqual(["resolved", "payload-too-large"])
+    expect(errors.map(({ code, cause }) => [code, cause])).toEqual([["payload-too-large", { name: "n", data: LARGE }]])
+    expect([resets, channel.bufferedBytes, channel.status]).toEqual([[], 0, "open"])
+    expect(await outcomeOf(channel.flush())).toBe("resolved")
+  })
+
+  it("rejects when it is a request, whose handler is not called", async () => {
+    const { runtime, hub, channel, errors } = createPair({ maxPayloadBytes: 10_000 })
+    hub.handle("echo", (data) => data)
+    const large = outcomeOf(channel.request("echo", LARGE))
+    const bytes = outcomeOf(channel.request("echo", new Uint8Array(10_001)))
+    const small = channel.request("echo", 5)
+    await runtime.pass(1_000)
+    expect([await large, await bytes, await small]).toEqual(["payload-too-large", "payload-too-large", 5])
+    expect(errors).toEqual([])
+  })
+
+  it("is told of, too, when the hub that comes after a deploy takes less", async () => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime, latencyMs: 10 })
+    const first = runtime.machine()
+    new Hub({ runtime: first }, [network.acceptor("websocket")]).on("n", () => {})
+    const channel = new Channel("http://hub", { store: null, runtime: runtime.machine() }, [
+      network.dialer("websocket"),
+    ])
+    const errors: unknown[] = []
+    channel.onError((error) => errors.push((error as EverwireError).code)) // nothing else is thrown here
+    channel.send("n", 0)
+    await runtime.pass(1_000)
+    first.halt()
+    network.crash(first)
+    await runtime.pass(100)
+    for (const data of [1, LARGE, 3]) channel.send("n", data)
+    const heard: unknown[] = []
+    const next = new Hub({ maxPayloadBytes: 10_000, runtime: runtime.machine() }, [network.acceptor("websocket")])
+    next.on("n", (data) => heard.push(data))
+    await runtime.pass(60_000)
+    expect([channel.status, heard, errors]).toEqual(["open", [1, 3], ["payload-too-large"]])
+  })
+
+  it("lets the channel be closed by whom it tells", async () => {
+    const { runtime, channel } = createPair({ maxPayloadBytes: 10_000 })
+    channel.send("n", LARGE)
+    channel.onError(() => void channel.close())
+    await runtime.pass(5_000)
+    expect(channel.status).toBe("closed")
+  })
+})
+
+describe("whatever ends a session tells its messages of unknown fate", () => {
+  /** Ends of a session, by the code with which the channel closes. */
+  const ends: readonly [code: string, hub: HubOptions, end: (pair: Pair, peer: Peer) => unknown][] = [
+    ["closed-by-peer", {}, (_pair, peer) => peer.close("enough")],
+    ["closed", {}, ({ channel }) => channel.close({ flushMs: 0 })],
+  ]
+
+  it.each(ends)("%s", async (code, hubOptions, end) => {
+    const pair = createPair(hubOptions)
+    const { runtime, hub, channel, resets } = pair
+    await runtime.pass(1_000)
+    const [peer] = hub.peers.values()
+    if (peer === undefined) throw new Error("nobody came")
+    const closings: PeerClosing[] = []
+    peer.onClose((closing) => closings.push(closing))
+    for (let n = 0; n < 3; n++) peer.send("n", n)
+    for (let n = 0; n < 5; n++) channel.send("n", n)
+    const waits = [channel.flush(), channel.request("never"), peer.request("never")].map(outcomeOf)
+    end(pair, peer)
+    await runtime.pass(1_000)
+    expect(channel.status).toBe("closed")
+    expect(numbersOf(resets)).toEqual([[code, [0, 1, 2, 3, 4]]])
+    expect(closings.map(({ undelivered }) => undelivered)).toEqual([3])
+    const theirs = code === "closed" ? "closed-by-peer" : "closed"
+    expect(await Promise.all(waits)).toEqual([code, code, theirs])
+  })
+
+  it("unauthorized: five sends that answered true are told before the status is", async () => {
+    const { runtime, channel, resets } = createPair({ authenticate: () => null })
+    const told: unknown[] = []
+    channel.onReset(() => told.push("reset"))
+    channel.onStatus((status) => told.push(status))
+    for (let n = 0; n < 5; n++) expect(channel.send("n", n)).toBe(true)
+    const waits = [channel.flush(), channel.opened, channel.request("x")].map(outcomeOf)
+    await runtime.pass(1_000)
+    expect(numbersOf(resets)).toEqual([["unauthorized", [0, 1, 2, 3, 4]]])
+    expect(told).toEqual(["reset", "closed"])
+    expect(await Promise.all(waits)).toEqual(["unauthorized", "unauthorized", "unauthorized"])
+    expect(() => channel.send("n", 5)).toThrow(expect.objectContaining({ code: "closed" }))
+  })
+
+  it("what the other side has heard is not among them, however lazily it acknowledges", async () => {
+    const { runtime, hub, channel, resets } = createPair({})
+    const undelivered: number[] = []
+    hub.onPeer((peer) => peer.onClose((closing) => undelivered.push(closing.undelivered)))
+    hub.on("bye", (_, peer) => peer.close())
+    await runtime.pass(1_000)
+    hub.send("n", 1)
+    await runtime.pass(100)
+    channel.send("n", 1)
+    channel.send("bye")
+    await runtime.pass(1_000)
+    expect([channel.status, resets]).toEqual(["closed", []])
+
+    const second = createPair({})
+    second.hub.onPeer((peer) => peer.onClose((closing) => undelivered.push(closing.undelivered)))
+    await second.runtime.pass(1_000)
+    second.hub.send("n", 1)
+    await second.runtime.pass(100)
+    void second.channel.close()
+    await second.runtime.pass(100)
+    expect(undelivered).toEqual([1, 0])
+  })
+
+  it("buffer-full: the message that found no room is counted too", async () => {
+    const { runtime, hub } = createPair({ maxOutboxBytes: 1_000 })
+    await runtime.pass(1_000)
+    const [peer] = hub.peers.values()
+    if (peer === undefined) throw new Error("nobody came")
+    const closings: PeerClosing[] = []
+    peer.onClose((closing) => closings.push(closing))
+    expect([peer.send("n", "x".repeat(600)), peer.send("n", "x".repeat(600))]).toEqual([false, false])
+    expect(closings).toMatchObject([{ code: "buffer-full", undelivered: 2 }])
+  })
+
+  it("close gives what was said before the channel was open the time to arrive", async () => {
+    const { runtime, channel, resets, heard } = createPair({})
+    channel.send("n", 1)
+    const closed = outcomeOf(channel.close())
+    await runtime.pass(2_000)
+    expect([await closed, heard, resets]).toEqual(["resolved", [1], []])
+  })
+})
+
+it("what auth gives is refused like a payload where JSON would change it", async () => {
+  const { runtime, channel, errors } = createPair({}, { auth: async () => ({ token: new Map() }) })
+  await runtime.pass(1_000)
+  expect(errors[0]).toMatchObject({ code: "payload-unsupported", message: expect.stringContaining("data.auth.token") })
+  expect(channel.explain().why).toBe("nothing is connected: auth() failed")
+})
