@@ -45,7 +45,10 @@ export function createChannel<C extends Contract<C> = AnyContract>(
 function resolve(transport: TransportName | Dialer): Dialer {
   if (typeof transport !== "string") return transport
   if (!Object.hasOwn(builtIn, transport))
-    throw new EverwireError("misuse", `no transport is called "${transport}" here`)
+    throw new EverwireError(
+      "misuse",
+      `no transport is called "${transport}"; there are ${Object.keys(builtIn).join(", ")}`,
+    )
   return builtIn[transport]
 }
 

@@ -26,6 +26,7 @@ import {
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
 import { type Closing, closing, closingError, EverwireError } from "../kernel/errors.ts"
+import { checkNames } from "../kernel/known.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { Session, type SessionHost } from "../kernel/session.ts"
 import { systemRuntime } from "../platform/system-runtime.ts"
@@ -33,7 +34,16 @@ import type { Dialer, Platform } from "../transports/transport.ts"
 import type { Identity } from "./attempts.ts"
 import { Connector } from "./connector.ts"
 import { type Explanation, explainRungs, explainWhy } from "./explain.ts"
-import { type ChannelOptions, checkDialers, checkUrl, type Reset, type Status, type StatusDetail } from "./options.ts"
+import {
+  CHANNEL_OPTIONS,
+  type ChannelOptions,
+  checkDialers,
+  checkUrl,
+  PLATFORM,
+  type Reset,
+  type Status,
+  type StatusDetail,
+} from "./options.ts"
 import { watchPage } from "./page.ts"
 import { Standing } from "./standing.ts"
 
@@ -83,6 +93,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
     const target = checkUrl(url)
+    checkNames(options, CHANNEL_OPTIONS, "createChannel")
+    checkNames(options.platform, PLATFORM, "platform")
     this.#runtime = options.runtime ?? systemRuntime
     this.#options = options
     this.#dialers = checkDialers(dialers)
@@ -308,8 +320,9 @@ export class Channel<C extends Contract<C> = AnyContract> {
    * Resolves when the hub has heard it, so a program may end right behind it; or after three seconds more, when the hub
    * cannot be reached. Safe to call again: that waits for the same.
    */
-  close({ flushMs = 1_000 }: { flushMs?: number | undefined } = {}): Promise<void> {
-    this.#leaving ??= this.#leave(flushMs)
+  close(options: { flushMs?: number | undefined } = {}): Promise<void> {
+    checkNames(options, { flushMs: 1 }, "close")
+    this.#leaving ??= this.#leave(options.flushMs ?? 1_000)
     return this.#leaving
   }
 

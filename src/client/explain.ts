@@ -70,6 +70,17 @@ export function explainRungs(
   })
 }
 
+/** What is said of a better rung that does not carry the talk. */
+const SAYINGS: Record<RungReport["standing"], string> = {
+  "in-use": "carries the talk",
+  unsupported: "is not supported here",
+  broken: "failed while another worked",
+  crowded: "waits for one of the connections that other tabs hold",
+  failed: "failed",
+  fine: "worked when it was last tried",
+  untried: "has not been tried yet",
+}
+
 /** Why this transport and not a better one, or why none: the reasons of the rungs, the best first. */
 export function explainWhy(rungs: readonly RungReport[], { incidents, lastClosing }: Connector): string {
   const reasonOf = (transport: string): string | undefined =>
@@ -86,10 +97,10 @@ export function explainWhy(rungs: readonly RungReport[], { incidents, lastClosin
     return `nothing is connected: ${reasons.join("; ") || lastClosing.reason}`
   }
   const better = rungs.slice(0, inUse).map(({ transport, standing, strikes }) => {
-    if (standing === "crowded") return `${transport} waits for one of the connections that other tabs hold`
+    if (standing === "crowded") return `${transport} ${SAYINGS.crowded}`
     if (strikes > 0 && standing !== "fine") return `${transport} died young ${strikes} times`
     const reason = reasonOf(transport)
-    return `${transport} is ${standing}${reason ? ` (${reason})` : ""}`
+    return `${transport} ${SAYINGS[standing]}${reason ? ` (${reason})` : ""}`
   })
   return better.length === 0 ? `${current.transport} is the preferred transport and works` : better.join("; ")
 }

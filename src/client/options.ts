@@ -34,6 +34,23 @@ export interface ChannelOptions {
   readonly runtime?: Runtime | undefined
 }
 
+/** The names of the options. */
+export const CHANNEL_OPTIONS = {
+  auth: 1,
+  authTimeoutMs: 1,
+  resend: 1,
+  withCredentials: 1,
+  store: 1,
+  reprobeMs: 1,
+  maxOutboxBytes: 1,
+  platform: 1,
+  runtime: 1,
+  transports: 1,
+} satisfies Record<keyof ChannelOptions | "transports", 1>
+
+/** The names of what a platform may bring. */
+export const PLATFORM = { openSocket: 1, openStream: 1, fetch: 1 } satisfies Record<keyof Platform, 1>
+
 /** The state of a channel. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed"
 

@@ -3,6 +3,7 @@ import { type Packet, utf8 } from "./codec.ts"
 import { deadline } from "./deadline.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "./defaults.ts"
 import { type Closing, type Code, closingError, EverwireError, protocolError } from "./errors.ts"
+import { checkNames } from "./known.ts"
 import { checkName, encodePacket, openPacket } from "./packet.ts"
 import { type Body, decodePayload, encodePayload } from "./payload.ts"
 import type { Runtime } from "./runtime.ts"
@@ -40,6 +41,8 @@ export interface RequestOptions {
   /** Aborts the wait; the other side is told. */
   readonly signal?: AbortSignalLike | undefined
 }
+
+const REQUEST_OPTIONS = { timeoutMs: 1, signal: 1 } satisfies Record<keyof RequestOptions, 1>
 
 export type MessageHandler<Context> = (data: unknown, context: Context) => unknown
 export type RequestHandler<Context> = (data: unknown, context: Context, request: RequestContext) => unknown
@@ -150,6 +153,7 @@ export class Dispatch<Context> {
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
     return new Promise((resolve, reject) => {
       checkName(name)
+      checkNames(options, REQUEST_OPTIONS, "request")
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
       const packet = encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))

@@ -45,7 +45,14 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   readonly #guest: FrontHub
 
   constructor(options: NodeHubOptions<P>) {
-    super(options, resolveAcceptors(options.transports ?? ["websocket", "sse", "long-poll", "short-poll"], transports))
+    super(
+      options,
+      resolveAcceptors(options.transports ?? ["websocket", "sse", "long-poll", "short-poll"], transports),
+      {
+        transports: 1,
+        perMessageDeflate: 1,
+      },
+    )
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
       noServer: true,

@@ -23,5 +23,6 @@ export function createHub<C extends Contract<C> = AnyContract, P extends Princip
   return new Hub<C, P>(
     options,
     resolveAcceptors(options.transports ?? ["sse", "long-poll", "short-poll"], httpTransports),
+    { transports: 1 },
   )
 }

@@ -124,7 +124,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     try {
       this.session.say(packet, list, place)
     } catch (error) {
-      this.end(closing("buffer-full", "the channel does not keep up", false), kindOf(packet) === "m" ? 1 : 0)
+      this.end(closing("buffer-full", "the channel does not keep up", false))
       throw error
     }
   }
@@ -238,8 +238,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.end(closing("session-expired", "no link came back in time"))
   }
 
-  /** Ends the session on both sides. `refused`: messages that were said and found no room. */
-  end(why: Closing, refused = 0): void {
+  /** Ends the session on both sides. */
+  end(why: Closing): void {
     if (this.session.ended) return
     const { link } = this.session
     this.session.flushNow(true)
@@ -261,7 +261,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#waiting = undefined
     this.#host.forget(this, told)
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
-    this.peer.ended({ undelivered: undelivered + refused, ...why })
+    this.peer.ended({ undelivered, ...why })
   }
 
   deliver(packet: Packet): void {

@@ -14,6 +14,7 @@ import {
 } from "../kernel/dispatch.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
+import { checkNames } from "../kernel/known.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
@@ -95,8 +96,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Called when a peer has acknowledged something or is gone, while the hub drains. */
   #onProgress: (() => void) | undefined
 
-  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[]) {
-    checkOptions(options)
+  /** @param own Names of options that this kind of hub has beside those of all hubs. */
+  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: object = {}) {
+    checkOptions(options, own)
     const runtime = options.runtime ?? hubRuntime
     this.#runtime = runtime
     this.id = runtime.id()
@@ -306,7 +308,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Ends every session and lets nobody in. Peers get up to `drainMs` to acknowledge what was said to them (default 0);
    * channels are told to dial again, which finds the next process of a deploy.
    */
-  async close({ drainMs = 0 }: { drainMs?: number | undefined } = {}): Promise<void> {
+  async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
+    checkNames(options, { drainMs: 1 }, "close")
+    const { drainMs = 0 } = options
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, 1_000)
     if (drainMs > 0) await this.#drained(drainMs)
     this.#unwelcomed.refuseAll(this.#closing)

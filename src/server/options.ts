@@ -1,5 +1,6 @@
 import { PATIENCE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
+import { checkNames } from "../kernel/known.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Authenticate } from "./admission.ts"
 import { readPolicy } from "./origin-check.ts"
@@ -47,11 +48,40 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly runtime?: Runtime | undefined
 }
 
+/** The names of the options. */
+const HUB_OPTIONS = {
+  path: 1,
+  authenticate: 1,
+  origins: 1,
+  allowCookiesWithoutOrigin: 1,
+  trustProxy: 1,
+  resumeMs: 1,
+  maxPayloadBytes: 1,
+  maxOutboxBytes: 1,
+  speakMs: 1,
+  patienceMs: 1,
+  holdMs: 1,
+  limits: 1,
+  runtime: 1,
+} satisfies Record<keyof HubOptions, 1>
+const LIMITS = {
+  maxSessions: 1,
+  maxSessionsPerAddress: 1,
+  maxUnwelcomedLinks: 1,
+  maxDetachedBytes: 1,
+} satisfies Record<keyof Limits, 1>
+
 /** What a welcome tells channels, which refuse anything but counts. */
 const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"] as const
 
-/** @throws EverwireError `misuse` on a figure that no channel would take, a path, an origin or a proxy that is none */
-export function checkOptions(options: HubOptions): void {
+/**
+ * @param own Names of options that this kind of hub has beside those of all hubs.
+ * @throws EverwireError `misuse` on an option that does not exist, a figure that no channel would take, a path, an
+ * origin or a proxy that is none
+ */
+export function checkOptions(options: HubOptions, own: object): void {
+  checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
+  checkNames(options.limits, LIMITS, "limits")
   for (const name of COUNTS) {
     const given = options[name]
     if (given === undefined || (Number.isSafeInteger(given) && given >= 0)) continue

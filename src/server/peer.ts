@@ -33,7 +33,7 @@ export interface Principal {
 
 /** What became of a peer. */
 export interface PeerClosing extends Closing {
-  /** Messages said to the peer whose arrival was never acknowledged, with the one that found no room, if one did not. */
+  /** Messages said to the peer whose arrival was never acknowledged. One that found no room was not taken. */
   readonly undelivered: number
 }
 

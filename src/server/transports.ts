@@ -25,7 +25,11 @@ export function resolveAcceptors<Name extends string>(
 ): Acceptor[] {
   const acceptors = wanted.map((item) => {
     if (typeof item !== "string") return item
-    if (!Object.hasOwn(known, item)) throw new EverwireError("misuse", `no transport is called "${item}" here`)
+    if (!Object.hasOwn(known, item))
+      throw new EverwireError(
+        "misuse",
+        `no transport is called "${item}" here; there are ${Object.keys(known).join(", ")}`,
+      )
     const acceptor = known[item]()
     builtIn.add(acceptor)
     return acceptor

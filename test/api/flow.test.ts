@@ -163,7 +163,7 @@ describe("back-pressure", () => {
     expect(peer.closed).toBe(false)
     expect(peer.send("n", "x".repeat(5_000))).toBe(false)
     expect(peer.closed).toBe(true)
-    expect(await ended).toMatchObject({ code: "buffer-full", undelivered: 3 })
+    expect(await ended).toMatchObject({ code: "buffer-full", undelivered: 2 })
     expect(await closed).toEqual(["closed", "buffer-full"])
   })
 

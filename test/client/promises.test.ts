@@ -165,17 +165,6 @@ describe("whatever ends a session tells its messages of unknown fate", () => {
     expect(undelivered).toEqual([1, 0])
   })
 
-  it("buffer-full: the message that found no room is counted too", async () => {
-    const { runtime, hub } = createPair({ maxOutboxBytes: 1_000 })
-    await runtime.pass(1_000)
-    const [peer] = hub.peers.values()
-    if (peer === undefined) throw new Error("nobody came")
-    const closings: PeerClosing[] = []
-    peer.onClose((closing) => closings.push(closing))
-    expect([peer.send("n", "x".repeat(600)), peer.send("n", "x".repeat(600))]).toEqual([false, false])
-    expect(closings).toMatchObject([{ code: "buffer-full", undelivered: 2 }])
-  })
-
   it("close gives what was said before the channel was open the time to arrive", async () => {
     const { runtime, channel, resets, heard } = createPair({})
     channel.send("n", 1)
