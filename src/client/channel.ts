@@ -64,6 +64,7 @@ type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key ext
 /** The client: a live connection that stays up, whatever carries it. */
 // biome-ignore lint/correctness/noUnusedVariables: it merges with the class, which has it
 export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {}
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has what the interface names
 export class Channel<C extends Contract<C> = AnyContract> {
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
   readonly opened: Promise<void>
