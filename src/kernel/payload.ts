@@ -12,10 +12,10 @@ export type Body = string | Uint8Array
 export function encodePayload(value: unknown): Body {
   if (value === undefined) return ""
   const tag = tagOf(value)
-  if (tag === "Uint8Array" && ArrayBuffer.isView(value)) {
+  if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
     return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   }
-  if (tag === "ArrayBuffer") return new Uint8Array(value as ArrayBuffer) // its tag says so
+  if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
   let json: string | undefined
   let fault: Fault | undefined
   let cause: unknown
@@ -65,7 +65,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): Fa
     const { toJSON } = value as { toJSON?: unknown } // neither null nor undefined
     if (typeof toJSON === "function" && !isSaid && !ArrayBuffer.isView(value)) {
       const said: unknown = toJSON.call(value, "")
-      return said === null && tagOf(value) === "Date" ? ["an invalid Date"] : faultIn(said, within, true)
+      return said === null && tagOf(value) === "[object Date]" ? ["an invalid Date"] : faultIn(said, within, true)
     }
     if (Array.isArray(value)) {
       for (step = 0; step < value.length; step++) {
@@ -93,7 +93,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): Fa
 function hidesFields(value: object): boolean {
   let prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null) return false
-  if (tagOf(value) !== "Object" || Object.keys(value).length === 0) return true
+  if (tagOf(value) !== "[object Object]" || Object.keys(value).length === 0) return true
   for (; Object.getPrototypeOf(prototype) !== null; prototype = Object.getPrototypeOf(prototype)) {
     if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get)) return true
   }
@@ -110,7 +110,7 @@ function unreadable(error: unknown): string {
   return `unreadable (${error})`
 }
 
-/** The class that the language or the platform calls it, whichever realm made it. */
+/** What the language or the platform calls it, like `[object Map]`, whichever realm made it. */
 function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1)
+  return Object.prototype.toString.call(value)
 }
