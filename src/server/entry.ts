@@ -203,12 +203,14 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   /** A welcomed link is gone. */
-  linkClosed(link: Link): void {
+  linkClosed(link: Link, why?: Closing): void {
     this.#unspare(link)
     this.#leftBy(link)
     if (this.session.link !== link) return
     this.session.linkLost(link)
-    this.detached()
+    // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same.
+    if (why?.code === "closed") this.end({ ...why, code: "closed-by-peer" })
+    else this.detached()
   }
 
   /**
