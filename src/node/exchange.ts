@@ -83,6 +83,10 @@ export class NodeExchange implements HttpExchange, Hold {
     return isSecure(this.#request)
   }
 
+  get request(): IncomingMessage {
+    return this.#request
+  }
+
   /** A socket that breaks in the middle of anything must not end the process. */
   outliveErrors(): void {
     this.#request.on("error", ignore)

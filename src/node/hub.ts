@@ -179,7 +179,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
       refuseUpgrade(socket, 503, SERVER_CLOSING.code)
       return true
     }
-    const origin: LinkOrigin = { transport: "websocket", address, header }
+    const origin: LinkOrigin = { transport: "websocket", address, header, request }
     // The answer to a hello that came with the upgrade goes out with the handshake.
     socket.cork()
     try {

@@ -292,13 +292,12 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const acceptor = this.#acceptors.get(name)
     if (acceptor?.socket === undefined) return refuse(closing("refused", "no WebSocket here"), 404)
     const take = (socket: ServerSocket, origin: LinkOrigin): void => {
-      const { transport, header } = origin
       const failed = (error: unknown): void => {
         this.#hubFailed(error)
         callSafely(() => socket.terminate(), this.#hubFailed)
       }
       // Behind a proxy the address is the one that the proxy tells.
-      const asking = this.#trust === undefined ? origin : { transport, address: asked.address, header }
+      const asking = this.#trust === undefined ? origin : { ...origin, address: asked.address }
       callSafely(() => acceptor.socket?.(socket, asking), failed)
     }
     return { take }

@@ -142,6 +142,7 @@ function answering(
     method: exchange.method,
     path: exchange.path,
     address,
+    request: exchange.request,
     query: (name) => exchange.query(name),
     header: exchange.header,
     body: (maxBytes) => exchange.body(maxBytes),

@@ -25,6 +25,7 @@ export function createWebExchange(
     address,
     // Without TLS here, a proxy may have taken it off.
     isSecure: url.protocol === "https:" || undefined,
+    request,
     query: (name) => url.searchParams.get(name) ?? undefined,
     header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
     body: (maxBytes) => readBody(request, maxBytes, runtime),

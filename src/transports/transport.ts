@@ -59,6 +59,11 @@ export interface LinkOrigin {
   readonly address: string | undefined
   /** A header of the request that opened the link, by lower-case name. */
   header(name: string): string | undefined
+  /**
+   * That request itself, for middleware that reads sessions: Node's `http.IncomingMessage`, or the web's `Request` where it
+   * came through `hub.fetch`. Absent where there is none.
+   */
+  readonly request?: unknown
 }
 
 /** What the hub lends an acceptor. */
@@ -117,6 +122,8 @@ export interface HttpExchange {
   readonly address: string | undefined
   /** Whether the connection itself has TLS; undefined where that is not known. */
   readonly isSecure?: boolean | undefined
+  /** The server's own object for the request, for `authenticate`. */
+  readonly request?: unknown
   /**
    * Reads the whole body, counting bytes as they come.
    * @throws EverwireError `too-large`, `timeout`, `network`

@@ -89,5 +89,5 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
 }
 
 function originOf(transport: string, exchange: HttpExchange): LinkOrigin {
-  return { transport, address: exchange.address, header: exchange.header }
+  return { transport, address: exchange.address, header: exchange.header, request: exchange.request }
 }
