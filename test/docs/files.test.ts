@@ -16,3 +16,17 @@ it("docs/transports.md prints every program of examples/message-port, whole and 
     Object.fromEntries(programs.map((name) => [name, readFileSync(folder + name, "utf8")])),
   )
 })
+
+it("docs/mounting.md prints the programs that `npm run everywhere` runs, whole and as they are", () => {
+  const printed = readDocument("docs/mounting.md").blocks.flatMap(({ marks, text }) => {
+    const path = marks.find((mark) => mark.startsWith("file="))?.slice("file=".length)
+    return path === undefined ? [] : [[path, `${text}\n`] as const]
+  })
+  expect(printed.length).toBeGreaterThan(10)
+  for (const [path, text] of printed) expect(text, path).toBe(readFileSync(root + path, "utf8"))
+  // Printed once, for both.
+  const express = ["express-4", "express-5"].map((row) =>
+    readFileSync(`${root}everywhere/servers/${row}/server.mjs`, "utf8"),
+  )
+  expect(express[0]).toBe(express[1])
+})

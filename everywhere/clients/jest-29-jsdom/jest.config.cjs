@@ -1,0 +1,8 @@
+const { url } = JSON.parse(process.env.EVERYWHERE)
+
+module.exports = {
+  testMatch: ["**/suite.test.cjs"],
+  testTimeout: 60_000,
+  testEnvironment: "jsdom",
+  testEnvironmentOptions: { url },
+}

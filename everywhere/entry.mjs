@@ -1,0 +1,5 @@
+// What bundlers are given.
+import { createChannel } from "everwire"
+import { talk } from "./talk.mjs"
+
+globalThis.everywhere = (task) => talk(createChannel, task)

@@ -1,0 +1,262 @@
+// @ts-check
+// `npm run everywhere`: the tarball that would be published, in the runtimes, test runners, bundlers and frameworks of other
+// people, each transport alone, closed in each order. Writes the table of docs/runtimes.md; a row that fails is an exit code.
+//
+//   npm run everywhere                    all rows
+//   npm run everywhere -- --only bun,koa  these rows; the others keep what docs/runtimes.md says of them
+
+import { execFileSync, spawn } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { writeTables } from "./table.mjs"
+
+/**
+ * A row, as `everywhere` in the package.json of its folder describes it.
+ *
+ * @typedef {{
+ *   id: string,
+ *   kind: "clients" | "servers",
+ *   title: string,
+ *   version: string,
+ *   prepare?: string,
+ *   command?: string,
+ *   server?: string,
+ *   env?: Record<string, string>,
+ *   absent?: string[],
+ * }} Row
+ */
+
+const TRANSPORTS = ["websocket", "sse", "long-poll", "short-poll"]
+/** Who closes first. */
+const ORDERS = ["channel", "hub", "server"]
+/** How long a process may go on after its last word, and how long all of a talk may take, in milliseconds. */
+const EXIT_MS = 5_000
+const TALK_MS = 60_000
+
+const here = fileURLToPath(new URL(".", import.meta.url))
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const { only } = parseArgs({ options: { only: { type: "string" } } }).values
+const rows = rowsOf("clients").concat(rowsOf("servers"))
+const chosen = only === undefined ? rows : rows.filter(({ id }) => only.split(",").includes(id))
+for (const id of only?.split(",") ?? []) {
+  if (rows.some((row) => row.id === id)) continue
+  console.error(`There is no row "${id}"; there are: ${rows.map((row) => row.id).join(", ")}`)
+  process.exit(2)
+}
+
+const parent = mkdtempSync(join(tmpdir(), "everwire-everywhere-"))
+/** @type {Map<Row, Map<string, string>>} What each transport of each row came to. */
+const results = new Map()
+try {
+  execFileSync("npm", ["pack", "--silent", "--pack-destination", parent], { cwd: root })
+  const [tarball = ""] = readdirSync(parent)
+  const own = rows.find(({ id }) => id === "node")
+  for (const row of chosen) {
+    const failure = existsSync(join(parent, row.id)) ? undefined : install(row, tarball)
+    if (own !== undefined && row.kind === "clients" && !existsSync(join(parent, own.id))) install(own, tarball)
+    console.log(row.title)
+    const cells = new Map()
+    for (const transport of TRANSPORTS) {
+      const cell = failure ?? (await tryTransport(row, transport, own ?? row))
+      console.log(`  ${transport}: ${cell}`)
+      cells.set(transport, cell)
+    }
+    results.set(row, cells)
+    // After each row: a run that is broken off has not been for nothing.
+    writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS)
+  }
+} finally {
+  rmSync(parent, { recursive: true, maxRetries: 3 })
+}
+const failed = [...results].filter(([, cells]) =>
+  [...cells.values()].some((cell) => cell !== "ok" && cell !== "absent"),
+)
+for (const [row] of failed) console.error(`${row.title} failed`)
+process.exitCode = failed.length > 0 ? 1 : 0
+
+/**
+ * @param {"clients" | "servers"} kind
+ * @returns {Row[]}
+ */
+function rowsOf(kind) {
+  return readdirSync(join(here, kind)).map((id) => {
+    const { everywhere, dependencies } = JSON.parse(readFileSync(join(here, kind, id, "package.json"), "utf8"))
+    const [version = process.versions.node] = Object.values(dependencies)
+    return { id, kind, version, ...everywhere }
+  })
+}
+
+/**
+ * Installs a row with the tarball into a folder of its own.
+ *
+ * @param {Row} row
+ * @param {string} tarball
+ * @returns {string | undefined} What went wrong.
+ */
+function install(row, tarball) {
+  const { id, kind, prepare } = row
+  const folder = join(parent, id)
+  mkdirSync(folder)
+  for (const file of readdirSync(here).filter((name) => name.endsWith(".mjs")))
+    cpSync(join(here, file), join(folder, file))
+  cpSync(join(here, kind, id), folder, { recursive: true })
+  try {
+    const quick = ["--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline", "--silent"]
+    execFileSync("npm", ["install", ...quick, join(parent, tarball)], { cwd: folder, stdio: "pipe" })
+    if (prepare !== undefined) execFileSync("sh", ["-c", prepare], { cwd: folder, env: envOf(row), stdio: "pipe" })
+    return undefined
+  } catch (error) {
+    const { stdout, stderr } = /** @type {{ stdout: Buffer, stderr: Buffer }} */ (error) // of a command that failed
+    console.error(`${stdout}${stderr}`)
+    return "cannot be installed"
+  }
+}
+
+/**
+ * One transport in each order of closing: "ok", "absent", or what failed.
+ *
+ * @param {Row} row
+ * @param {string} transport
+ * @param {Row} own The hub on Node's own server, for clients.
+ */
+async function tryTransport(row, transport, own) {
+  const failures = []
+  for (const order of ORDERS) {
+    const outcome = await tryOnce(row, transport, order, row.kind === "servers" ? row : own)
+    const isAbsent = row.absent?.includes(transport) ?? false
+    if (isAbsent) return outcome === "absent" ? "absent" : "is there, and should be absent"
+    if (outcome === "ok") continue
+    if (failures.length === 0) console.error(outcome)
+    failures.push(`${order} first: ${outcome.split("\n")[0]}`)
+  }
+  return failures.length === 0 ? "ok" : failures.join("; ")
+}
+
+/**
+ * @param {Row} row
+ * @param {string} transport
+ * @param {string} order
+ * @param {Row} serving
+ */
+async function tryOnce(row, transport, order, serving) {
+  const port = await freePort()
+  const serverFile = `./${serving.server ?? "server.mjs"}`
+  const server = run(serving, `${process.execPath} serve.mjs ${serverFile}`, { PORT: String(port) })
+  if (!(await listening(port, server))) return `the server did not start\n${server.printed()}`
+  const own =
+    row.kind === "servers" ? await fetch(`http://localhost:${port}/`).then((answer) => answer.text(), String) : ""
+  if (row.kind === "servers" && !own.includes("the application")) {
+    server.kill()
+    return `the application's own page does not come: ${own}`
+  }
+  const task = JSON.stringify({ url: `http://localhost:${port}`, transport, order })
+  const client = run(row, row.kind === "clients" ? (row.command ?? "") : `${process.execPath} client.mjs`, {
+    EVERYWHERE: task,
+  })
+  await Promise.race([client.said, client.ended, later(TALK_MS)])
+  if ((await Promise.race([client.ended, later(EXIT_MS)])) === undefined) {
+    client.kill()
+    server.kill()
+    return `the client's process goes on\n${client.printed()}`
+  }
+  const [, word] = /everywhere: (\w+)/.exec(client.printed()) ?? []
+  if (word === "absent" || client.code() !== 0 || word === undefined) server.kill()
+  if (word === undefined || client.code() !== 0) {
+    return `${/Error: (.*)/.exec(client.printed())?.[1] ?? `exit code ${client.code()}`}\n${client.printed()}`
+  }
+  if (word === "absent") return word
+  if ((await Promise.race([server.ended, later(EXIT_MS)])) === undefined) {
+    server.kill()
+    return `the server's process goes on\n${server.printed()}`
+  }
+  if (server.code() !== 0)
+    return `${/Error: (.*)/.exec(server.printed())?.[1] ?? "the server failed"}\n${server.printed()}`
+  return word
+}
+
+/**
+ * @param {Row} row
+ * @param {string} command
+ * @param {Record<string, string>} env
+ */
+function run(row, command, env) {
+  const [file = "", ...args] = command.split(" ")
+  const child = spawn(file, args, {
+    cwd: join(parent, row.id),
+    env: { ...envOf(row), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let printed = ""
+  /** @type {() => void} */
+  let speak = () => {}
+  const said = new Promise((resolve) => {
+    speak = () => resolve(true)
+  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => {
+      printed += text
+      if (printed.includes("everywhere: ")) speak()
+    })
+  }
+  /** @type {number | null | undefined} */
+  let code
+  const ended = new Promise((resolve) => {
+    child.on("error", (error) => {
+      printed += String(error)
+    })
+    child.on("close", (status) => {
+      code = status
+      resolve(true)
+    })
+  })
+  return { said, ended, printed: () => printed, code: () => code, kill: () => child.kill("SIGKILL") }
+}
+
+/**
+ * The commands of a row's own packages come first.
+ *
+ * @param {Row} row
+ */
+function envOf({ id, env }) {
+  return { ...process.env, ...env, PATH: `${join(parent, id, "node_modules/.bin")}:${process.env.PATH}` }
+}
+
+/** @param {number} ms */
+function later(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}
+
+async function freePort() {
+  const server = createServer()
+  const port = await new Promise((resolve) => {
+    server.listen(0, () => resolve(/** @type {import("node:net").AddressInfo} */ (server.address()).port))
+  })
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/**
+ * Resolves as soon as somebody listens there.
+ *
+ * @param {number} port
+ * @param {{ ended: Promise<unknown>, code: () => number | null | undefined }} server
+ */
+async function listening(port, server) {
+  const until = Date.now() + 30_000
+  while (Date.now() < until && server.code() === undefined) {
+    const socket = connect(port, "localhost")
+    const taken = await new Promise((resolve) => {
+      socket.on("connect", () => resolve(true))
+      socket.on("error", () => resolve(false))
+    })
+    socket.destroy()
+    if (taken) return true
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return false
+}

@@ -1,0 +1,16 @@
+import { createHub } from "everwire/node"
+import express from "express"
+
+export const hub = createHub()
+hub.on("chat", (data) => hub.send("chat", data))
+
+const app = express()
+app.use(express.json())
+app.get("/", (_request, response) => response.send("the application"))
+
+const server = app.listen(process.env.PORT ?? 8080)
+hub.attach(server)
+
+/** Ends the server, after `hub.close()`. */
+export const close = () => new Promise((resolve) => server.close(resolve))
+process.once("SIGTERM", () => hub.close().then(close))
