@@ -25,6 +25,7 @@ import { writeTables } from "./table.mjs"
  *   prepare?: string,
  *   command?: string,
  *   server?: string,
+ *   runtime?: string,
  *   env?: Record<string, string>,
  *   absent?: string[],
  * }} Row
@@ -113,7 +114,7 @@ function install(row, tarball) {
   } catch (error) {
     const { stdout, stderr } = /** @type {{ stdout: Buffer, stderr: Buffer }} */ (error) // of a command that failed
     console.error(`${stdout}${stderr}`)
-    return "cannot be installed"
+    return "cannot be installed or built"
   }
 }
 
@@ -125,6 +126,8 @@ function install(row, tarball) {
  * @param {Row} own The hub on Node's own server, for clients.
  */
 async function tryTransport(row, transport, own) {
+  // A server that has no such door is not asked.
+  if (row.kind === "servers" && row.absent?.includes(transport)) return "absent"
   const failures = []
   for (const order of ORDERS) {
     const outcome = await tryOnce(row, transport, order, row.kind === "servers" ? row : own)
@@ -146,7 +149,7 @@ async function tryTransport(row, transport, own) {
 async function tryOnce(row, transport, order, serving) {
   const port = await freePort()
   const serverFile = `./${serving.server ?? "server.mjs"}`
-  const server = run(serving, `${process.execPath} serve.mjs ${serverFile}`, { PORT: String(port) })
+  const server = run(serving, `${serving.runtime ?? process.execPath} serve.mjs ${serverFile}`, { PORT: String(port) })
   if (!(await listening(port, server))) return `the server did not start\n${server.printed()}`
   const own =
     row.kind === "servers" ? await fetch(`http://localhost:${port}/`).then((answer) => answer.text(), String) : ""

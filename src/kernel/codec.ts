@@ -21,9 +21,11 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
     encoder ??= new TextEncoder()
     return encoder.encode(text)
   } catch {
-    // Jest's jsdom and older React Natives have none. Half a surrogate pair is no character (WHATWG Encoding, section 8.1.1).
-    const binary = unescape(encodeURIComponent(text.replace(/[\ud800-\udfff]/gu, "\ufffd")))
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0))
+    // Jest's jsdom and older React Natives have none. Packets hold no half of a surrogate pair, for JSON escapes it.
+    const binary = unescape(encodeURIComponent(text))
+    const bytes = new Uint8Array(binary.length)
+    for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at)
+    return bytes
   }
 }
 
@@ -35,7 +37,10 @@ export function text(bytes: Uint8Array): string {
   } catch {
     // As above, or a polyfill that cannot be `fatal`, or no UTF-8: that is no URI component either (ECMA-262, 19.2.6.5).
     try {
-      return decodeURIComponent(escape(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")))
+      let binary = ""
+      // Chunks, because arguments are limited and a call per byte is slow.
+      for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192))
+      return decodeURIComponent(escape(binary))
     } catch {
       throw protocolError("bytes that are not UTF-8")
     }
