@@ -101,13 +101,16 @@ export function readCount(digits: string): number {
   return count
 }
 
+/** Control characters and lone surrogates, as what is none of the others: React Native's Hermes knows no `\p{Cc}`. */
+const UNFIT = /[^ -~\u00a0-\ud7ff\ue000-\u{10ffff}]/u
+
 /**
  * Names are free but for control characters and lone surrogates, which no wire would bring over unchanged.
  *
  * @throws EverwireError `misuse`
  */
 export function checkName(name: unknown): asserts name is string {
-  if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || /[\p{Cc}\p{Cs}]/u.test(name)) {
+  if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || UNFIT.test(name)) {
     throw new EverwireError(
       "misuse",
       `a name is a string of 1 to ${MAX_NAME_LENGTH} characters without control characters; given: ${String(name).slice(0, 40)}`,

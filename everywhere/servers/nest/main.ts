@@ -1,22 +1,30 @@
 import "reflect-metadata"
-import { Controller, Get, Injectable, Module, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common"
-import { type HttpAdapterHost, NestFactory } from "@nestjs/core"
+import {
+  Controller,
+  Get,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from "@nestjs/common"
+import { HttpAdapterHost, NestFactory } from "@nestjs/core"
 import { createHub } from "everwire/node"
 
 /** Holds the hub. Any provider may ask for it. */
 @Injectable()
 export class Live implements OnApplicationBootstrap, OnModuleDestroy {
   readonly hub = createHub()
-  readonly #adapter: HttpAdapterHost
+  @Inject(HttpAdapterHost)
+  readonly adapter!: HttpAdapterHost
 
-  constructor(adapter: HttpAdapterHost) {
-    this.#adapter = adapter
+  constructor() {
     this.hub.on("chat", (data) => this.hub.send("chat", data))
   }
 
   // Earlier, the server does not exist.
   onApplicationBootstrap(): void {
-    this.hub.attach(this.#adapter.httpAdapter.getHttpServer())
+    this.hub.attach(this.adapter.httpAdapter.getHttpServer())
   }
 
   onModuleDestroy(): Promise<void> {
