@@ -6,7 +6,7 @@ export default {
     try {
       return new Response(await talk(createChannel, await request.json()))
     } catch (error) {
-      return new Response(String(error))
+      return new Response(error.message, { status: 500 })
     }
   },
 }
