@@ -125,19 +125,20 @@ export class Attempts {
     const { id, key, session } = identity
     const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
     if (link !== undefined && (await this.#inTime(link.told))) return
-    if (this.#greeted === identity) await this.#dialer?.leave?.(this.#target(), bye)
+    if (this.#greeted === identity) await this.#inTime(this.#dialer?.leave?.(this.#target(), bye))
     link?.close(why)
   }
 
-  /** What it resolves to, or `false` when that takes too long. `true` where nobody can tell. */
-  #inTime(told: PromiseLike<boolean> | undefined): boolean | Promise<boolean> {
+  /** What it resolves to, or `false` when that fails or takes too long. `true` where nobody can tell. */
+  #inTime(told: PromiseLike<boolean | void> | undefined): boolean | Promise<boolean> {
     if (told === undefined) return true
     return new Promise((resolve) => {
-      const cancel = this.#host.runtime.after(defaults.GOODBYE_MS, () => resolve(false))
-      void told.then((heard) => {
+      const done = (heard: unknown): void => {
         cancel()
-        resolve(heard)
-      })
+        resolve(heard === true)
+      }
+      const cancel = this.#host.runtime.after(defaults.GOODBYE_MS, () => done(false))
+      told.then(done, () => done(false))
     })
   }
 

@@ -321,10 +321,10 @@ export class Channel<C extends Contract<C> = AnyContract> {
    * Resolves when the hub has heard it, so a program may end right behind it; or after three seconds more, when the hub
    * cannot be reached. Safe to call again: that waits for the same.
    */
-  close(options: { flushMs?: number | undefined } = {}): Promise<void> {
+  async close(options: { flushMs?: number | undefined } = {}): Promise<void> {
     checkNames(options, { flushMs: 1 }, "close")
     this.#leaving ??= this.#leave(options.flushMs ?? 1_000)
-    return this.#leaving
+    await this.#leaving
   }
 
   async #leave(flushMs: number): Promise<void> {

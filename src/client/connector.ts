@@ -140,6 +140,7 @@ export class Connector implements AttemptHost, SlotHost {
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
   nudge(forgive: boolean): void {
     if (forgive) this.#host.standing.forgive()
+    const before = this.#state
     // A hidden tab's alarms ring up to a minute late: what is due is done now.
     this.#advance()
     const state = this.#state
@@ -147,7 +148,7 @@ export class Connector implements AttemptHost, SlotHost {
     if (phase === "waiting" || (phase === "asking" && forgive)) {
       this.#failures = 0
       // Called by what the last failure has called, it must not fail again in the same moment, and so on without an end.
-      if (state.since !== this.#host.runtime.now()) return this.#ask()
+      if (state !== before || state.since !== this.#host.runtime.now()) return this.#ask()
       if (phase === "waiting") this.#alarm(1, () => this.#ask())
       return
     }

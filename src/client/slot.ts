@@ -20,10 +20,13 @@ export interface SlotHost {
   slotCalled(): void
 }
 
+/** The URL is one that `checkUrl` wrote. React Native's `URL` has no `origin`. */
+const originOf = (url: string): string => url.split("/", 3).join("/")
+
 /** Whether connections to this hub are few. Over HTTP/2 and HTTP/3 one carries everything, and only browsers count. */
 export function areFew(url: string): boolean {
   const { location, performance } = globalThis as Browser
-  const { origin } = new URL(url)
+  const origin = originOf(url)
   const isOne = performance
     ?.getEntries?.()
     .some((e) => e.name.startsWith(origin) && /^h[23]/.test(`${e.nextHopProtocol}`))
@@ -46,7 +49,7 @@ export class Slot {
     this.askedAt = now
     const { navigator, BroadcastChannel } = globalThis as Browser
     const isFew = areFew(url)
-    const name = `everwire:${new URL(url).origin}`
+    const name = `everwire:${originOf(url)}`
     if (!isFew || navigator?.locks === undefined) {
       this.isTaken = true
       if (!isFew || BroadcastChannel === undefined) return

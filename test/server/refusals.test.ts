@@ -84,6 +84,8 @@ describe("hub.onRefused hears of", () => {
         void post(greeting())
         await new Promise(setImmediate)
         clock.advance(6_000)
+        // `onError` hears of it too: it is the application's own code that is slow.
+        expect(clock.runtime.reported.splice(0)).toEqual([expect.objectContaining({ code: "timeout" })])
       },
       { code: "hello-timeout", stage: "authenticate" },
     ],
