@@ -130,7 +130,7 @@ export class Attempts {
   }
 
   /** What it resolves to, or `false` when that fails or takes too long. `true` where nobody can tell. */
-  #inTime(told: PromiseLike<boolean | void> | undefined): boolean | Promise<boolean> {
+  #inTime(told: PromiseLike<unknown> | undefined): boolean | Promise<boolean> {
     if (told === undefined) return true
     return new Promise((resolve) => {
       const done = (heard: unknown): void => {

@@ -88,12 +88,10 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
   }
   if (leaving !== undefined) return refuse(answered, routes, 503, leaving)
   const acceptor = routes.acceptors.get(name)
-  if (acceptor?.exchange === undefined) {
-    if (acceptor !== undefined && exchange.header("upgrade") !== undefined) tellOnce(routes, MISSED_UPGRADE)
-    const upgrade = acceptor === undefined ? "not offered here" : "reached by an upgrade, not by a request"
-    const status = acceptor === undefined ? 404 : 426
-    return refuse(answered, routes, status, closing("refused", `this transport is ${upgrade}`))
+  if (acceptor === undefined) {
+    return refuse(answered, routes, 404, closing("refused", "this transport is not offered here"))
   }
+  if (acceptor.exchange === undefined) return wantUpgrade(answered, routes)
   const failed = (error: unknown): void => {
     try {
       const { status, why } = failureOf(error)
@@ -108,7 +106,16 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       routes.report(second)
     }
   }
-  callSafely(() => acceptor.exchange?.(answered), failed)
+  const left = (answer: unknown): void => {
+    if (answer === false) wantUpgrade(answered, routes)
+  }
+  callSafely(() => acceptor.exchange?.(answered), failed, acceptor.socket && left)
+}
+
+/** Refuses a request to what takes upgrades. A WebSocket that comes as one was lost on its way through the application. */
+function wantUpgrade(exchange: HttpExchange, routes: Routes): void {
+  if (/\bwebsocket\b/i.test(exchange.header("upgrade") ?? "")) tellOnce(routes, MISSED_UPGRADE)
+  refuse(exchange, routes, 426, closing("refused", "this transport is reached by an upgrade, not by a request"))
 }
 
 function tellOnce({ told, report }: Routes, message: string): void {

@@ -84,8 +84,6 @@ describe("hub.onRefused hears of", () => {
         void post(greeting())
         await new Promise(setImmediate)
         clock.advance(6_000)
-        // `onError` hears of it too: it is the application's own code that is slow.
-        expect(clock.runtime.reported.splice(0)).toEqual([expect.objectContaining({ code: "timeout" })])
       },
       { code: "hello-timeout", stage: "authenticate" },
     ],
@@ -140,7 +138,9 @@ describe("hub.onRefused hears of", () => {
     await new Promise(setImmediate)
     expect(door.refusals).toEqual([expect.objectContaining({ transport: "long-poll", address: ADDRESS, ...refusal })])
     expect(door.refusals[0]?.reason).not.toBe("")
-    expect(door.clock.runtime.reported).toEqual([])
+    // A slow `authenticate` is the application's own, so `onError` hears of it too.
+    const isSlow = refusal.code === "hello-timeout"
+    expect(door.clock.runtime.reported).toEqual(isSlow ? [expect.objectContaining({ code: "timeout" })] : [])
     expect(door.clock.runtime.warned).toEqual([])
     await door.hub.close()
   })

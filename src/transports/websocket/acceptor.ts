@@ -1,7 +1,7 @@
 import type { Alarm, Clockwork, Slot } from "../../kernel/clockwork.ts"
 import { MAX_HELLO_BYTES } from "../../kernel/defaults.ts"
-import { type Closing, closing } from "../../kernel/errors.ts"
-import { answerLeave, respond } from "../http/answer.ts"
+import type { Closing } from "../../kernel/errors.ts"
+import { answerLeave } from "../http/answer.ts"
 import { decodeBody, TEXT_TYPE } from "../http/envelope.ts"
 import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "../transport.ts"
 import { readClose, writeClose } from "./close-code.ts"
@@ -20,11 +20,9 @@ export function websocketAcceptor(): Acceptor {
     open: (door) => ({
       async exchange(exchange) {
         const body = exchange.method === "POST" ? await exchange.body(MAX_HELLO_BYTES) : new Uint8Array()
-        if (body[0] !== ENVELOPE) {
-          const why = closing("refused", "this transport is reached by an upgrade, not by a request")
-          return respond(exchange, 426, { hub: door.hub, close: why })
-        }
+        if (body[0] !== ENVELOPE) return false
         answerLeave(exchange, decodeBody(body, TEXT_TYPE).batch, door)
+        return true
       },
       socket(socket, origin) {
         const link = new SocketLink(socket, door.clockwork)
