@@ -100,10 +100,10 @@ export interface OpenAcceptor {
    * Answers one HTTP exchange on `<hub path>/<transport name>`. The Origin check has passed.
    *
    * An EverwireError that it throws, or rejects with, is answered 400 with its code (413 for `too-large`, 408 for
-   * `timeout`); anything else 500, and the hub's owner is told. Where there is a `socket` too, `false` leaves the answer to
-   * the hub: 426, because an upgrade is wanted.
+   * `timeout`); anything else 500, and the hub's owner is told. Where there is a `socket` too, a promise of `false`
+   * leaves the answer to the hub: 426, because an upgrade is wanted.
    */
-  exchange?(exchange: HttpExchange): Promise<boolean | void> | boolean | void
+  exchange?(exchange: HttpExchange): Promise<unknown> | void
   /** Takes a WebSocket over after its handshake. The Origin check has passed. */
   socket?(socket: ServerSocket, origin: LinkOrigin): void
   /** Ends what the acceptor itself keeps (not the links, which the hub closes). */

@@ -1,6 +1,15 @@
 import { type Channel, createChannel, type Status } from "everwire"
 import { afterEach, describe, expect, it } from "vitest"
-import { connect, createRuntime, disposeAll, nextOf, onDispose, transports } from "../support/hub-server.ts"
+import {
+  arrival,
+  connect,
+  createRuntime,
+  disposeAll,
+  nextOf,
+  onArrival,
+  onDispose,
+  transports,
+} from "../support/hub-server.ts"
 import { startArena } from "./arena.ts"
 import { ask, bodyOf, envelopeOf, hello, openSocket, openTcp, openWelcomed } from "./attack.ts"
 
@@ -147,7 +156,7 @@ describe("who never says hello", () => {
     slow = true
     const waiting = await openSocket(arena.url)
     const answer = ask(`${arena.url}/long-poll`, { body: bodyOf({ up: 1, poll: 1 }, hello()) })
-    const said = new Promise((resolve) => arena.server.prependOnceListener("request", resolve))
+    const said = arrival(arena.server)
     waiting.socket.send(hello())
     await said
     await arena.pass(1)
@@ -258,9 +267,7 @@ describe("secrets", () => {
   it.each(transports)("never stand in a URL over %s, nor in what explain() and the errors say", async (transport) => {
     const arena = await startArena()
     const urls: string[] = []
-    for (const event of ["request", "upgrade"]) {
-      arena.server.prependListener(event, (request: { url: string }) => urls.push(request.url))
-    }
+    onArrival(arena.server, ({ url = "" }) => urls.push(url))
     const minted: string[] = []
     const runtime = createRuntime()
     const channel = await connect(arena.url, {

@@ -5,7 +5,16 @@ import type { AddressInfo } from "node:net"
 import { createHub, type NodeHub } from "everwire/node"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { hello, openTcp } from "../hostile/attack.ts"
-import { connect, disposeAll, nextOf, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
+import {
+  arrival,
+  connect,
+  disposeAll,
+  nextOf,
+  onDispose,
+  startHub,
+  startServer,
+  transports,
+} from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
@@ -18,17 +27,6 @@ async function expectToClose(server: Server): Promise<void> {
 
 /** The beginning of a request to the hub. */
 const POST = "POST /everwire/long-poll HTTP/1.1\r\nHost: a\r\n"
-
-/** The next request or upgrade that comes to the server. */
-function arrival(server: Server): Promise<void> {
-  const { emit } = server
-  return new Promise((resolve) => {
-    server.emit = function (this: Server, event: string, ...args: unknown[]) {
-      if (event === "request" || event === "upgrade") resolve()
-      return Reflect.apply(emit, this, [event, ...args]) as boolean // as every emit
-    }
-  })
-}
 
 /** A hub on the server as a framework has it: as a listener, which knows the server by the requests alone. */
 async function startListener(): Promise<{ server: Server; hub: NodeHub; url: string }> {

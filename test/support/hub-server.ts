@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { createServer, type RequestListener, type Server } from "node:http"
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import {
   type AnyContract,
@@ -102,6 +102,25 @@ export async function startHub<C extends Contract<C> = AnyContract>(
       return attach(createHub<C>(again))
     },
   }
+}
+
+/** Tells of each request and upgrade that comes to the server: those of a hub reach no listener. Returns what undoes it. */
+export function onArrival(server: Server, listener: (request: IncomingMessage) => void): () => void {
+  const { emit } = server
+  let isHeard = true
+  // It stays when it is undone, because others may have put theirs over it.
+  server.emit = function (this: Server, event: string, ...args: unknown[]) {
+    if (isHeard && (event === "request" || event === "upgrade")) listener(args[0] as IncomingMessage) // as Node has it
+    return Reflect.apply(emit, this, [event, ...args]) as boolean // as every emit
+  }
+  return () => {
+    isHeard = false
+  }
+}
+
+/** The next request or upgrade that comes to the server (or the first that passes). */
+export function arrival(server: Server, passes?: (request: IncomingMessage) => boolean): Promise<IncomingMessage> {
+  return nextOf<IncomingMessage>((listener) => onArrival(server, listener), passes)
 }
 
 /** Creates a channel and waits until it is open. */
