@@ -126,7 +126,7 @@ export class Attempts {
     const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
     if (link !== undefined && (await this.#inTime(link.told))) return
     if (this.#greeted === identity) await this.#inTime(this.#dialer?.leave?.(this.#target(), bye))
-    link?.close(why)
+    link?.abandon?.()
   }
 
   /** What it resolves to, or `false` when that fails or takes too long. `true` where nobody can tell. */

@@ -16,7 +16,7 @@ export interface Link {
   /** Whether what goes alone costs an exchange of its own, as it does over HTTP: acks that go alone are rarer then. */
   readonly exchanges?: boolean | undefined
   send(batch: Batch): void
-  /** Ends the link and tells the other end why, as far as the wire allows. Called again, without waiting for that. */
+  /** Ends the link and tells the other end why, as far as the wire allows. Called again, it does nothing. */
   close(closing: Closing): void
   /** Ends it at once without a word. Given where a word may have to wait for a connection that this link itself holds. */
   abandon?: (() => void) | undefined

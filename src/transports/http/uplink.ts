@@ -116,8 +116,8 @@ export class Uplink implements Link {
   }
 
   close(why: Closing): void {
-    if (this.#state === "closed") return
-    if (this.#state === "closing" || this.#link === undefined) return this.#end()
+    if (this.#state !== "open") return
+    if (this.#link === undefined) return this.#end()
     // What was sent before the close still goes, with the close as its last word.
     this.#state = "closing"
     this.#farewell = why
@@ -133,10 +133,10 @@ export class Uplink implements Link {
 
   /** The wire broke, or the hub closed the link. */
   fail(why: Closing): void {
-    if (this.#state === "closed") return
-    const tell = this.#state === "open"
+    // The last word, if it is on its way, is not called back.
+    if (this.#state !== "open") return this.#down.stop?.()
     this.#end()
-    if (tell) this.#sink.closed(why)
+    this.#sink.closed(why)
   }
 
   /** Whether another poll should be in flight. */
