@@ -94,8 +94,10 @@ describe("server.close()", () => {
 
   it("does not wait for forty streams", async () => {
     const { server, url } = await startHub()
-    await Promise.all(Array.from({ length: 40 }, () => connect(url, { transports: ["sse"] })))
+    const channels = await Promise.all(Array.from({ length: 40 }, () => connect(url, { transports: ["sse"] })))
     await expectToClose(server)
+    // Each looks for a while for somebody to say goodbye to.
+    await Promise.all(channels.map((channel) => channel.close()))
   })
 
   it.each(transports)("leaves the session of %s as it is: a server that listens again has it", async (transport) => {

@@ -133,10 +133,10 @@ export class Uplink implements Link {
 
   /** The wire broke, or the hub closed the link. */
   fail(why: Closing): void {
-    // The last word, if it is on its way, is not called back.
-    if (this.#state !== "open") return this.#down.stop?.()
+    if (this.#state === "closed") return
+    const tell = this.#state === "open"
     this.#end()
-    this.#sink.closed(why)
+    if (tell) this.#sink.closed(why)
   }
 
   /** Whether another poll should be in flight. */
@@ -257,7 +257,10 @@ export class Uplink implements Link {
   hear(envelope: Envelope | undefined, batch: Batch | undefined): void {
     for (const each of this.#running) each.moved()
     if (this.#state === "open" && batch !== undefined) this.#sink.batch(batch)
-    if (envelope?.close !== undefined) this.fail(envelope.close)
+    if (envelope?.close === undefined) return
+    // What answers the last word may come down before the answer to its request, which is not to be broken off.
+    if (this.#state === "closing") this.#down.stop?.()
+    else this.fail(envelope.close)
   }
 
   /** Takes packets for a body of about this size from the queue. */
