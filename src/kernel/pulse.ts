@@ -22,6 +22,8 @@ export interface Moments {
   rttMs: number
   /** When the line will have gone in which the last probe of the other side stood on its way. */
   lineUntil: number
+  /** When that was known. */
+  lineAt: number
   /** When something last came that was no batch yet. */
   movedAt: number
   /** Doubts in a row without progress: each doubles the patience, so that a slow wire is not taken for a dead one for ever. */
@@ -58,7 +60,7 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
     } else {
       // A slow link is not dead: the answer may stand in a line as long as probes of the other side did, or behind a batch
       // that is coming. Whatever else comes, without an answer it may be the way there that is dead.
-      const answerMs = Math.max(m.probeMs, 3 * (m.lineUntil - m.probedAt))
+      const answerMs = Math.max(m.probeMs, 3 * (m.lineUntil - Math.max(m.probedAt, m.lineAt)))
       consider(Math.max(m.probedAt + answerMs, m.movedAt + quietMs), "doubt")
     }
   }

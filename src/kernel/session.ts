@@ -546,6 +546,7 @@ export class Session implements WatchHost, Flushable {
     current.leastMs = Math.min(now - clock, current.leastMs + (now - current.probedAt) / DRIFT)
     current.probedAt = now
     const queueMs = Math.floor(now - clock - current.leastMs)
+    this.#watch.lineAt = now
     this.#watch.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
     this.#bulkUntil = now + BULK_MS
     return queueMs

@@ -24,6 +24,7 @@ export class Watch implements Alarm, Moments {
   waitingSince = NEVER
   expects = false
   lineUntil = 0
+  lineAt = 0
   movedAt = 0
   probedAt = NEVER
   probeMs = 0

@@ -15,6 +15,7 @@ const QUIET: Moments = {
   doubts: 0,
   expects: false,
   lineUntil: 0,
+  lineAt: 0,
   movedAt: 0,
 }
 const HUB: PulseSettings = { speakMs: 20_000, patienceMs: 30_000, ackMs: 250, prober: false }
@@ -89,6 +90,12 @@ describe("what is due next on a link", () => {
       "a doubt in the time of the probe, when that line has gone",
       CHANNEL,
       { waitingSince: 100, probedAt: 2_100, probeMs: 500, lineUntil: 1_000 },
+      { at: 2_600, due: "doubt" },
+    ],
+    [
+      "a doubt in the time of the probe, when the line is short, though marks go on coming long after the probe left",
+      CHANNEL,
+      { waitingSince: 100, probedAt: 2_100, probeMs: 500, lineAt: 4_000, lineUntil: 4_010 },
       { at: 2_600, due: "doubt" },
     ],
     [
