@@ -103,6 +103,7 @@ export interface OpenAcceptor {
    * `timeout`); anything else 500, and the hub's owner is told. Where there is a `socket` too, a promise of `false`
    * leaves the answer to the hub: 426, because an upgrade is wanted.
    */
+  // biome-ignore lint/suspicious/noConfusingVoidType: an acceptor's method may return nothing
   exchange?(exchange: HttpExchange): Promise<unknown> | void
   /** Takes a WebSocket over after its handshake. The Origin check has passed. */
   socket?(socket: ServerSocket, origin: LinkOrigin): void
