@@ -1,4 +1,4 @@
-import { EverwireError } from "./errors.ts"
+import { EverwireError, wordsOf } from "./errors.ts"
 
 /** A payload on the wire: JSON text, bytes, or `""` for `undefined`. */
 export type Body = string | Uint8Array
@@ -17,21 +17,20 @@ export function encodePayload(value: unknown): Body {
   }
   if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
   let json: string | undefined
-  let fault: Fault | undefined
+  let fault: string | undefined
   let cause: unknown
   try {
     json = JSON.stringify(value)
     fault = faultIn(value)
   } catch (error) {
     cause = error
-    fault = faultIn(value, []) ?? [unreadable(error)]
+    fault = faultIn(value, []) ?? unreadable(error)
   }
   if (fault === undefined && json !== undefined) return json
-  const [what = "", ...steps] = fault ?? []
-  const path = steps.reverse().join("").slice(0, 200)
+  // Of a long path its end tells more.
   throw new EverwireError(
     "payload-unsupported",
-    `data${path} is ${what}: send plain data, which JSON keeps as it is, or bytes as the whole payload`,
+    `data${fault?.slice(-200)}: send plain data, or bytes as the whole payload`,
     { cause },
   )
 }
@@ -42,49 +41,48 @@ export function decodePayload(body: Body): unknown {
   return body === "" ? undefined : JSON.parse(body)
 }
 
-/** What JSON would change, and then the steps of its path, the last one first. */
-type Fault = string[]
-
 /**
  * Looks for what `JSON.stringify` would change without a word. Plain objects, arrays, strings, booleans, `null` and
  * finite numbers cross as they are (-0 as 0); a property that is `undefined` is left out. What has a `toJSON` crosses as
  * that says, but for an invalid Date. An instance of any other class crosses as its own fields, and is refused where
  * there is more to it: it has getters, or no fields.
  *
+ * Returns a path and what stands there, like `.at[2] is NaN`.
+ *
  * @param above The objects that hold the value. When they are given, a throw and a cycle are faults with a path.
  * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
  */
-function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): Fault | undefined {
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : [String(value)]
+function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): string | undefined {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return undefined
-  if (value === undefined) return ["undefined"]
+  if (typeof value === "number" && Number.isFinite(value)) return undefined
+  if (typeof value === "number" || value === undefined) return ` is ${value}`
   let step: string | number | undefined
   try {
-    if (above?.includes(value)) return ["a cycle"]
+    if (above?.includes(value)) return " is a cycle"
     const within = above && [...above, value]
     const { toJSON } = value as { toJSON?: unknown } // neither null nor undefined
     if (typeof toJSON === "function" && !isSaid && !ArrayBuffer.isView(value)) {
       const said: unknown = toJSON.call(value, "")
-      return said === null && tagOf(value) === "[object Date]" ? ["an invalid Date"] : faultIn(said, within, true)
+      return said === null && tagOf(value) === "[object Date]" ? " is an invalid Date" : faultIn(said, within, true)
     }
     if (Array.isArray(value)) {
       for (step = 0; step < value.length; step++) {
         const fault = faultIn(value[step], within)
-        if (fault !== undefined) return [...fault, stepTo(step)]
+        if (fault !== undefined) return stepTo(step) + fault
       }
       return undefined
     }
     if (typeof value !== "object" || hidesFields(value)) {
-      return [`an instance of ${value.constructor?.name || tagOf(value)}`]
+      return ` is an instance of ${value.constructor?.name || tagOf(value)}`
     }
     for (step in value) {
       const item: unknown = value[step as keyof typeof value]
       const fault = item === undefined ? undefined : faultIn(item, within)
-      if (fault !== undefined && Object.hasOwn(value, step)) return [...fault, stepTo(step)]
+      if (fault !== undefined && Object.hasOwn(value, step)) return stepTo(step) + fault
     }
   } catch (error) {
     if (above === undefined) throw error
-    return [unreadable(error), stepTo(step)]
+    return stepTo(step) + unreadable(error)
   }
   return undefined
 }
@@ -92,10 +90,12 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): Fa
 /** Whether it is an instance of a class with more to it than JSON sees. (A plain object may be of another realm.) */
 function hidesFields(value: object): boolean {
   let prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null) return false
-  if (tagOf(value) !== "[object Object]" || Object.keys(value).length === 0) return true
-  for (; Object.getPrototypeOf(prototype) !== null; prototype = Object.getPrototypeOf(prototype)) {
+  while (prototype !== null) {
+    const next: unknown = Object.getPrototypeOf(prototype)
+    if (next === null) return false // it is the last of every object
+    if (tagOf(value) !== "[object Object]" || Object.keys(value).length === 0) return true
     if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get)) return true
+    prototype = next
   }
   return false
 }
@@ -107,7 +107,7 @@ function stepTo(key: string | number | undefined): string {
 }
 
 function unreadable(error: unknown): string {
-  return `unreadable (${error})`
+  return ` is unreadable (${wordsOf(error)})`
 }
 
 /** What the language or the platform calls it, like `[object Map]`, whichever realm made it. */
