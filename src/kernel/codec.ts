@@ -22,10 +22,7 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
     return encoder.encode(text)
   } catch {
     // Jest's jsdom and older React Natives have none. Packets hold no half of a surrogate pair, for JSON escapes it.
-    const binary = unescape(encodeURIComponent(text))
-    const bytes = new Uint8Array(binary.length)
-    for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at)
-    return bytes
+    return fromBinary(unescape(encodeURIComponent(text)))
   }
 }
 
@@ -37,14 +34,26 @@ export function text(bytes: Uint8Array): string {
   } catch {
     // As above, or a polyfill that cannot be `fatal`, or no UTF-8: that is no URI component either (ECMA-262, 19.2.6.5).
     try {
-      let binary = ""
-      // Chunks, because arguments are limited and a call per byte is slow.
-      for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192))
-      return decodeURIComponent(escape(binary))
+      return decodeURIComponent(escape(toBinary(bytes)))
     } catch {
       throw protocolError("bytes that are not UTF-8")
     }
   }
+}
+
+/** Bytes as a binary string: a character of U+0000 to U+00FF for each. */
+export function toBinary(bytes: Uint8Array): string {
+  let binary = ""
+  // Chunks, because arguments are limited and a call per byte is slow.
+  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192))
+  return binary
+}
+
+/** Inverse of {@link toBinary}. */
+export function fromBinary(binary: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at)
+  return bytes
 }
 
 /** A packet of bytes to be filled, behind its header: alone in a batch, it is not copied once more. */

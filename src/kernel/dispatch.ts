@@ -110,17 +110,15 @@ export interface DispatchHost<Context> {
   createAbort(): { readonly signal: PlatformSignal; abort(): void }
 }
 
-interface Waiting {
-  resolve(value: unknown): void
-  reject(error: EverwireError): void
-}
+/** Ends the wait for a response: with an error, or with the response. */
+type Waiting = (error: EverwireError | undefined, value?: unknown) => void
 
 /** Packets to handlers, requests to their answers: the same on both seats. */
 export class Dispatch<Context> {
   readonly #runtime: Runtime
   readonly #host: DispatchHost<Context>
   #lastId = 0
-  /** Own requests that wait for their response. */
+  /** Own requests that wait for their response. One that timed out or was aborted waits no longer. */
   #waiting: Map<string, Waiting> | undefined
   /** How to abort those of the other side's requests that are still being answered here. */
   #answering: Map<string, () => void> | undefined
@@ -141,9 +139,9 @@ export class Dispatch<Context> {
       case "q":
         return this.#answer(id, name, body)
       case "r":
-        return this.#settle(id, (waiting) => waiting.resolve(read(body)))
+        return this.#waiting?.get(id)?.(undefined, read(body))
       case "x":
-        return this.#settle(id, (waiting) => waiting.reject(readFailure(body)))
+        return this.#waiting?.get(id)?.(readFailure(body))
       case "c":
         this.#answering?.get(id)?.()
     }
@@ -160,15 +158,16 @@ export class Dispatch<Context> {
       // A getter of the data may have closed it.
       if (this.#ended !== undefined) throw closingError(this.#ended)
       this.#host.say(packet)
-      const finish = (): void => {
+      const settle: Waiting = (error, value) => {
         this.#waiting?.delete(id)
         cancelTimeout?.()
         signal?.removeEventListener("abort", abort)
+        if (error === undefined) resolve(value)
+        else reject(error)
       }
       const giveUp = (error: EverwireError): void => {
-        finish()
-        reject(error)
-        this.#sayIfRoom(encodePacket("c", [id], ""))
+        settle(error)
+        this.#say(encodePacket("c", [id], ""))
       }
       const abort = (): void => giveUp(aborted(name, signal))
       const cancelTimeout =
@@ -183,16 +182,7 @@ export class Dispatch<Context> {
           : undefined
       signal?.addEventListener("abort", abort)
       this.#waiting ??= new Map()
-      this.#waiting.set(id, {
-        resolve: (value) => {
-          finish()
-          resolve(value)
-        },
-        reject: (error) => {
-          finish()
-          reject(error)
-        },
-      })
+      this.#waiting.set(id, settle)
     })
   }
 
@@ -210,7 +200,7 @@ export class Dispatch<Context> {
       if (kind === "m") {
         error.cause = readMessage(packet)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
-      } else this.#settle(id, (waiting) => waiting.reject(error))
+      } else this.#waiting?.get(id)?.(error)
       return error
     }
   }
@@ -218,7 +208,7 @@ export class Dispatch<Context> {
   /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
   end(why: Closing): void {
     this.#ended = why
-    for (const waiting of [...(this.#waiting?.values() ?? [])]) waiting.reject(closingError(why))
+    for (const waiting of [...(this.#waiting?.values() ?? [])]) waiting(closingError(why))
     for (const abort of [...(this.#answering?.values() ?? [])]) abort()
   }
 
@@ -246,80 +236,61 @@ export class Dispatch<Context> {
 
   #answer(id: string, name: string, body: Body): void {
     const data = read(body)
-    const handler = this.#host.handlers.map((handlers) => handlers.request(name)).find((found) => found !== undefined)
-    if (handler === undefined) {
-      return this.#fail(id, new EverwireError("request-unhandled", `nothing handles "${name}" here`))
-    }
-    let abort: ReturnType<DispatchHost<Context>["createAbort"]> | undefined
-    const createAbort = (): PlatformSignal => {
-      abort ??= this.#host.createAbort()
-      if (!open) abort.abort() // first looked at when the other side has stopped waiting
-      return abort.signal
-    }
-    const request = {
-      get signal(): PlatformSignal {
-        return createAbort()
-      },
+    const host = this.#host
+    let handler: RequestHandler<Context> | undefined
+    for (const handlers of host.handlers) handler ??= handlers.request(name)
+    const answer = handler
+    if (answer === undefined) {
+      const error = new EverwireError("request-unhandled", `nothing handles "${name}" here`)
+      return this.#reply(id, failureOf(id, error))
     }
     this.#answering ??= new Map()
-    let open = true
-    const close = (): boolean => {
-      const was = open
-      open = false
-      this.#answering?.delete(id)
-      return was
+    const answering = this.#answering
+    let abort: ReturnType<DispatchHost<Context>["createAbort"]> | undefined
+    const request = {
+      get signal(): PlatformSignal {
+        abort ??= host.createAbort()
+        if (!answering.has(id)) abort.abort() // first looked at when the other side has stopped waiting
+        return abort.signal
+      },
     }
-    this.#answering.set(id, () => {
-      if (close()) abort?.abort()
+    answering.set(id, () => {
+      if (answering.delete(id)) abort?.abort()
     })
     const fail = (error: unknown): void => {
-      const waits = close()
+      const waits = answering.delete(id)
       // A handler that heeds its signal fails with what that says, which is no news.
       const isNews = !(error instanceof EverwireError) && (waits || Object(error).name !== "AbortError")
-      if (isNews) this.#host.failed(error, "request")
-      if (waits) this.#fail(id, error)
+      if (isNews) host.failed(error, "request")
+      if (waits) this.#reply(id, failureOf(id, error))
     }
     const reply = (value: unknown): void => {
-      if (!open) return
+      if (!answering.has(id)) return
       let packet: Packet
       try {
-        packet = encodePacket("r", [id], checkedPayload(value, this.#host.maxPayloadBytes()))
+        packet = encodePacket("r", [id], checkedPayload(value, host.maxPayloadBytes()))
       } catch (error) {
         // The handler's author has to know. The other side learns the code, and nothing of what a getter threw.
-        this.#host.failed(error, "request")
+        host.failed(error, "request")
         return fail(new EverwireError(Object(error).code ?? "payload-unsupported", "the answer cannot be sent"))
       }
-      if (close()) this.#reply(id, packet)
+      if (answering.delete(id)) this.#reply(id, packet)
     }
-    callSafely(() => handler(data, this.#host.context(), request), fail, reply)
-  }
-
-  #fail(id: string, error: unknown): void {
-    this.#reply(id, failureOf(id, error))
+    callSafely(() => answer(data, host.context(), request), fail, reply)
   }
 
   /** Says an answer. One that finds no room is told here; there too, if a failure, which is short, still finds some. */
   #reply(id: string, packet: Packet): void {
-    try {
-      this.#host.say(packet)
-    } catch (error) {
+    this.#say(packet, (error) => {
       if (this.#ended !== undefined) return // by this: the seat tells it
       this.#host.failed(error, "request")
-      this.#sayIfRoom(failureOf(id, error))
-    }
+      this.#say(failureOf(id, error))
+    })
   }
 
-  #sayIfRoom(packet: Packet): void {
-    try {
-      this.#host.say(packet)
-    } catch {
-      // The other side waits in vain until its time is over, or answers in vain. Nothing else depends on it.
-    }
-  }
-
-  #settle(id: string, settle: (waiting: Waiting) => void): void {
-    const waiting = this.#waiting?.get(id) // absent when it timed out or was aborted
-    if (waiting !== undefined) settle(waiting)
+  /** Unless told otherwise, what finds no room is left out: the other side waits, or answers, in vain until its time is over. */
+  #say(packet: Packet, failed: (error: unknown) => void = () => {}): void {
+    callSafely(() => this.#host.say(packet), failed)
   }
 }
 

@@ -5,6 +5,7 @@ import { type Closing, closing, type EverwireError, wordsOf } from "../../kernel
 import { refusal } from "../../kernel/refusal.ts"
 import type { Batch, FetchAnswer, FetchInit, Target } from "../transport.ts"
 import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
+import { post } from "./post.ts"
 
 /** A larger body may be refused where it is to outlive its page (Fetch standard, 5.6); others may do so at the same time. */
 const KEEPALIVE_BYTES = 16_384
@@ -57,18 +58,13 @@ export async function exchange(
   let status = 0
   try {
     arm(deadlineMs)
-    const fetch = target.platform.fetch ?? globalThis.fetch
-    const answer = await fetch(url, {
-      method: "POST",
+    const answer = await post(target, url, {
       // Text goes to another origin without a preflight: text/plain is safelisted (Fetch standard, 2.2.2). Bytes do not.
       headers:
         body === null
           ? { [ENVELOPE_HEADER]: line }
           : { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE },
       body,
-      credentials: target.withCredentials ? "include" : "same-origin",
-      redirect: "manual",
-      cache: "no-store",
       // The last word outlives its page, which browsers allow for 64 KiB.
       keepalive: envelope.close !== undefined && (body?.length ?? 0) < KEEPALIVE_BYTES,
       signal: abort.signal,
