@@ -10,30 +10,31 @@ const untyped = (options: object): never => options as never
 const misuse = (message: string): unknown =>
   expect.objectContaining({ name: "EverwireError", code: "misuse", message: expect.stringContaining(message) })
 
-describe("an option that does not exist is misuse, and the nearest one is named", () => {
-  it.each<[given: string, nearest: string, call: (options: never) => unknown]>([
+describe("an option that does not exist is misuse, and those that do are named", () => {
+  it.each<[given: string, wanted: string, call: (options: never) => unknown]>([
     ["transport", "transports", (options) => createChannel("http://host", options)],
     ["withCredential", "withCredentials", (options) => createChannel("http://host", options)],
     ["WITHCREDENTIALS", "withCredentials", (options) => createChannel("http://host", options)],
-    ["onreset", "onReset", (options) => createChannel("http://host", options)],
+    ["reProbeMs", "reprobeMs", (options) => createChannel("http://host", options)],
     ["WebSocket", "openSocket", (platform) => createChannel("http://host", { platform })],
     ["maxPayload", "maxPayloadBytes", (options) => createHub(options)],
     ["deflate", "perMessageDeflate", (options) => createNodeHub(options)],
     ["origin", "origins", (options) => createNodeHub(options)],
     ["maxSession", "maxSessions", (limits) => createNodeHub({ limits })],
-  ])("%s: %s", (given, nearest, call) => {
+  ])("%s: %s", (given, wanted, call) => {
+    const message = new RegExp(`has no option "${given}"; there are .*\\b${wanted}\\b`)
     expect(() => call(untyped({ [given]: undefined }))).toThrow(
-      misuse(`has no option "${given}"; did you mean "${nearest}"?`),
+      expect.objectContaining({ code: "misuse", message: expect.stringMatching(message) }),
     )
   })
 
   it("also of request and close, of either side", async () => {
     const { channel, peer, hub } = await createDuo()
-    const timeout = misuse('request has no option "timeout"; did you mean "timeoutMs"?')
+    const timeout = misuse('request has no option "timeout"; there are timeoutMs, signal')
     await expect(channel.request("x", 1, untyped({ timeout: 5 }))).rejects.toEqual(timeout)
     await expect(peer.request("x", 1, untyped({ timeout: 5 }))).rejects.toEqual(timeout)
-    await expect(channel.close(untyped({ drainMs: 5 }))).rejects.toEqual(misuse('did you mean "flushMs"?'))
-    await expect(hub.close(untyped({ drain: 5 }))).rejects.toEqual(misuse('did you mean "drainMs"?'))
+    await expect(channel.close(untyped({ drainMs: 5 }))).rejects.toEqual(misuse("there are flushMs"))
+    await expect(hub.close(untyped({ drain: 5 }))).rejects.toEqual(misuse("there are drainMs"))
     expect([channel.status, peer.closed]).toEqual(["open", false])
   })
 
