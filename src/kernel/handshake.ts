@@ -164,7 +164,8 @@ export function readClosing(fields: unknown): Closing {
   )
 }
 
-function readFields(packet: string, kind: string): Fields {
+/** What is written as a kind and a JSON object. @throws EverwireError `protocol-error` */
+export function readFields(packet: string, kind: string): Fields {
   if (packet.charAt(0) !== kind) throw protocolError(`a packet that is not the expected "${kind}"`)
   let fields: unknown
   try {
@@ -172,7 +173,7 @@ function readFields(packet: string, kind: string): Fields {
   } catch {
     // refused below
   }
-  if (typeof fields !== "object" || fields === null) throw protocolError("a handshake that is no JSON object")
+  if (typeof fields !== "object" || fields === null) throw protocolError(`a "${kind}" that is no JSON object`)
   return fields as Fields // an object; each field is narrowed where it is read
 }
 

@@ -21,11 +21,10 @@ export function refusal(
   return retryAfterMs > 0 ? { ...why, retryAfterMs } : why
 }
 
-/** A `Retry-After` in milliseconds: seconds, or a date (RFC 9110, 10.2.3) by the clock that wrote it. `NaN` for anything else. */
+/** A `Retry-After` in milliseconds: seconds, or a date (RFC 9110, 10.2.3) by the clock that wrote it. `NaN` or less than 0 for none. */
 function waitOf(headers: { get(name: string): string | null }, now: number): number {
   const retryAfter = headers.get("retry-after") ?? ""
-  if (/^\d+$/.test(retryAfter)) return Number(retryAfter) * 1_000
-  return Date.parse(retryAfter) - (Date.parse(headers.get("date") ?? "") || now)
+  return Number(retryAfter) * 1_000 || Date.parse(retryAfter) - (Date.parse(headers.get("date") ?? "") || now)
 }
 
 function codeOf(status: number): Closing["code"] {

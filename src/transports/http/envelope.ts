@@ -1,6 +1,6 @@
 import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
 import { type Closing, protocolError } from "../../kernel/errors.ts"
-import { readClosing } from "../../kernel/handshake.ts"
+import { readClosing, readFields } from "../../kernel/handshake.ts"
 import { readCount } from "../../kernel/packet.ts"
 
 /**
@@ -60,14 +60,7 @@ export function decodeBody(body: Uint8Array, contentType: string): { envelope: E
 
 /** @throws EverwireError `protocol-error` */
 export function readEnvelope(line: string): Envelope {
-  let fields: unknown
-  try {
-    if (line.startsWith("@")) fields = JSON.parse(line.slice(1))
-  } catch {
-    // refused below
-  }
-  if (typeof fields !== "object" || fields === null) throw protocolError("a body without an envelope")
-  const { link, up, poll, holdMs, ticket, hub, close } = fields as Readonly<Record<string, unknown>> // each is narrowed here
+  const { link, up, poll, holdMs, ticket, hub, close } = readFields(line, "@") // each is narrowed here
   return {
     link: readId(link),
     up: readNumber(up),
