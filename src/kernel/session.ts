@@ -164,10 +164,6 @@ export class Session implements WatchHost, Flushable {
     const { maxOutboxBytes = MAX_OUTBOX_BYTES } = this.#settings
     return this.#outbox.bytes < Math.min(this.#pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
   }
-  /** Bytes held for the other side, and of it. */
-  get heldBytes(): number {
-    return this.#outbox.bytes + this.#inbox.part
-  }
   /** Smoothed round trip in milliseconds; 0 until measured. */
   get rttMs(): number {
     return this.#watch.rttMs

@@ -93,7 +93,7 @@ export class Registry {
       this.#countAt = now + COUNT_MS
       this.#detachedBytes = 0
       for (const { session } of this.#entries.values()) {
-        if (session.link === undefined) this.#detachedBytes += session.heldBytes
+        if (session.link === undefined) this.#detachedBytes += session.bufferedBytes + (session.part ?? 0)
       }
     }
     return this.#detachedBytes > this.#limits.maxDetachedBytes
