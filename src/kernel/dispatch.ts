@@ -171,7 +171,7 @@ export class Dispatch<Context> {
       }
       const abort = (): void => giveUp(aborted(name, signal))
       const cancelTimeout =
-        timeoutMs < Number.POSITIVE_INFINITY
+        timeoutMs < Infinity
           ? deadline(this.#runtime, timeoutMs, () =>
               giveUp(
                 new EverwireError("request-timeout", `no response to "${name}" in ${timeoutMs} ms`, {

@@ -42,7 +42,7 @@ export class Inbox {
    *
    * @throws EverwireError `protocol-error` on a gap, `too-large` when the parts are more than `maxBytes` together
    */
-  join(number: number, from: number, part: Packet, maxBytes = Number.POSITIVE_INFINITY): Packet | undefined {
+  join(number: number, from: number, part: Packet, maxBytes = Infinity): Packet | undefined {
     const isLast = kindOf(part) === "e"
     if (!isLast) {
       this.owedPackets++

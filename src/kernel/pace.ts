@@ -83,7 +83,7 @@ export class Pace {
   #known = START
   readonly #rate = new Rate()
   /** The shortest round trip beside its line, of the last seconds, and when that was. */
-  #leastRestMs = Number.POSITIVE_INFINITY
+  #leastRestMs = Infinity
   #leastAt = 0
 
   /** Another link is in use: what was learned of the one before is where its own measuring begins. */

@@ -55,7 +55,7 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
   consider(m.heardAt + s.patienceMs, s.prober ? "doubt" : "hang-up")
   if (s.prober) {
     const quietMs = UNACKNOWLEDGED_MS * doubling(m)
-    if (m.probedAt === Number.POSITIVE_INFINITY) {
+    if (m.probedAt === Infinity) {
       consider((m.expects ? Math.min(m.waitingSince, m.heardAt) : m.waitingSince) + quietMs, "probe")
     } else {
       // A slow link is not dead: the answer may stand in a line as long as probes of the other side did, or behind a batch

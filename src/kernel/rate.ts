@@ -16,11 +16,11 @@ export class Rate {
   /** What the link is sure to carry. */
   sure = 0
   /** What the answers of the last moment told at most, and those of the moment before. */
-  #now = Number.POSITIVE_INFINITY
-  #before = Number.POSITIVE_INFINITY
+  #now = Infinity
+  #before = Infinity
   #momentAt = 0
   /** What the last answer told behind a line that was never interrupted, and what two of them agree on. */
-  #unbroken = Number.POSITIVE_INFINITY
+  #unbroken = Infinity
   #agreed = 0
 
   /**
@@ -28,7 +28,7 @@ export class Rate {
    * is forgotten; the most of the last moments only bounds what this one tells, so it stays.
    */
   reset(): void {
-    this.#unbroken = Number.POSITIVE_INFINITY
+    this.#unbroken = Infinity
     this.#agreed = 0
   }
 
@@ -56,7 +56,7 @@ export class Rate {
       this.#unbroken = rate
     }
     this.sure = Math.max(Math.min(rate, this.#before), this.#agreed)
-    if (!isLine) this.#now = Number.POSITIVE_INFINITY
+    if (!isLine) this.#now = Infinity
     else if (isBusy) this.#now = Math.max(this.#now, rate)
   }
 }

@@ -79,7 +79,7 @@ interface Current {
 const UNHEARD: Omit<Current, "link" | "ackAsked" | "positioned"> = {
   expected: undefined,
   part: 0,
-  leastMs: Number.POSITIVE_INFINITY,
+  leastMs: Infinity,
   probedAt: 0,
 }
 /** Two clocks drift apart by less than a part in so many. */

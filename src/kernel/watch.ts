@@ -2,7 +2,7 @@ import type { Alarm, Clockwork, Slot } from "./clockwork.ts"
 import { LATE_MS } from "./defaults.ts"
 import { type Due, type Moments, nextDue, type PulseSettings, probePatience } from "./pulse.ts"
 
-const NEVER = Number.POSITIVE_INFINITY
+const NEVER = Infinity
 
 /** Who is told when a deadline has passed. */
 export interface WatchHost {

@@ -9,7 +9,7 @@ import { type Envelope, encodeBody } from "./envelope.ts"
 
 /** Never changed. */
 const NOTHING: Batch[] = []
-const NEVER = Number.POSITIVE_INFINITY
+const NEVER = Infinity
 
 /** A poll that has not been answered, and until when it may be held. */
 interface Held {
