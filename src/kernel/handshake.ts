@@ -126,8 +126,7 @@ export function readHello(packet: string): Hello {
 export function readWelcome(packet: string): Welcome {
   const fields = readFields(packet, "w")
   for (const name of ["heard", "speakMs", "patienceMs", "maxPayloadBytes"]) count(fields, name)
-  partOf(fields)
-  for (const name of ["said", "clock"]) if (fields[name] !== undefined) count(fields, name)
+  for (const name of ["part", "said", "clock"]) if (fields[name] !== undefined) count(fields, name)
   return fields as unknown as Welcome // the figures are checked, the rest is for people or read as a flag
 }
 

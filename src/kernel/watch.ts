@@ -163,16 +163,16 @@ export class Watch implements Alarm, Moments {
     const now = this.#clockwork.now()
     let { at, due } = nextDue(this, this.#settings)
     if (at <= now) {
-      if (due === "doubt" && now - at > LATE_MS && !this.#isSpared) {
-        this.#isSpared = true
+      if (due === "doubt") {
         this.heardAt = now
         this.probedAt = NEVER
-        due = "probe"
-      } else if (due === "doubt") {
-        this.doubts++
-        this.heardAt = now
-        this.probedAt = NEVER
-        if (this.waitingSince < NEVER) this.waitingSince = now
+        if (now - at > LATE_MS && !this.#isSpared) {
+          this.#isSpared = true
+          due = "probe"
+        } else {
+          this.doubts++
+          if (this.waitingSince < NEVER) this.waitingSince = now
+        }
       }
       this.#host.due(due)
     }
