@@ -277,8 +277,8 @@ export const faults = [
   {
     id: "messages of a reset are not reported",
     file: "src/client/channel.ts",
-    find: "const messages = unacknowledged.slice(0, certain)",
-    plant: "const messages = unacknowledged.slice(0, 0)",
+    find: "messagesOf(unacknowledged.slice(0, certain))",
+    plant: "messagesOf([])",
   },
   {
     id: "a server that is away is taken for broken transports",

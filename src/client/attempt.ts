@@ -3,7 +3,6 @@ import type { Closing } from "../kernel/errors.ts"
 import type { Welcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Dialer } from "../transports/transport.ts"
-import type { Slot } from "./slot.ts"
 
 /** What an attempt tells the connector. */
 export interface AttemptHost {
@@ -44,12 +43,8 @@ export class Attempt implements LinkSink {
   proved: boolean
   /** Whether this is the session's link and has not answered in time. */
   doubted = false
-  /** Whether it was given time once more, because this side was held up when its time was over. */
-  spared = false
   /** Whether its link has ended or was let go. */
   over = false
-  /** Its right to hold a connection, where it was given one. */
-  slot: Slot | undefined
   /** Stops the wait after which it is given up. */
   cancelYield = (): void => {}
   readonly #host: AttemptHost
@@ -72,7 +67,6 @@ export class Attempt implements LinkSink {
 
   end(): void {
     this.over = true
-    this.slot?.leave()
     this.cancelYield()
   }
 

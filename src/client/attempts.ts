@@ -1,12 +1,14 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import * as defaults from "../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../kernel/errors.ts"
-import { guardLink } from "../kernel/guard-link.ts"
 import { writeHello, writeLeave } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Session } from "../kernel/session.ts"
 import type { Dialer, Platform, Target } from "../transports/transport.ts"
 import { Attempt, type AttemptHost } from "./attempt.ts"
+import { guardLink } from "./guard-link.ts"
+import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
 import type { Standing } from "./standing.ts"
 
@@ -36,16 +38,14 @@ const INCIDENTS = 50
 export class Attempts {
   /** The last things that happened, oldest first. */
   readonly incidents: Incident[] = []
-  /** Highest turn that any hello or take of ours has carried. */
+  /** Highest turn that any hello or take of the session has carried. */
   turn = 0
   /** The hub that has the session; empty until one has welcomed it. */
   hub = ""
   readonly #host: DialHost
   readonly #sinks: AttemptHost
   readonly #live = new Set<Attempt>()
-  /** The session whose hello was said last. */
-  #greeted: Identity | undefined
-  /** The transport that was welcomed last, or dialed last while none was. */
+  /** The transport that was welcomed last, or dialed last while none was. Undefined while no hello of the session was said. */
   #dialer: Dialer | undefined
   /** Tells this channel from another that might present the same key. */
   readonly #holder: string
@@ -69,7 +69,6 @@ export class Attempts {
     const { id, key, session } = identity
     const { runtime, standing, dialers } = this.#host
     const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
-    this.#greeted = identity
     if (this.hub === "") this.#dialer = dialer
     const attempt = new Attempt(this.#sinks, dialer, rank, runtime.now())
     this.#live.add(attempt)
@@ -86,11 +85,9 @@ export class Attempts {
         attempt.closed(why)
       })
     }
-    try {
+    callSafely(() => {
       attempt.link = guardLink(dialer.dial(this.#target(), attempt), broke)
-    } catch (error) {
-      broke(error)
-    }
+    }, broke)
     // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
     const riding = takes && this.hub !== "" ? session.ride() : { packets: [], sent: 0 }
     attempt.sent = riding.sent
@@ -120,26 +117,21 @@ export class Attempts {
     this.note(attempt, "welcomed")
   }
 
-  /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
-  async leave(identity: Identity, link: Link | undefined, why: Closing): Promise<void> {
-    const { id, key, session } = identity
-    const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
-    if (link !== undefined && (await this.#inTime(link.told))) return
-    if (this.#greeted === identity) await this.#inTime(this.#dialer?.leave?.(this.#target(), bye))
-    link?.abandon?.()
+  /** A new session begins, which no hub has. */
+  reset(): void {
+    this.turn = 0
+    this.hub = ""
+    this.#dialer = undefined
   }
 
-  /** What it resolves to, or `false` when that fails or takes too long. `true` where nobody can tell. */
-  #inTime(told: PromiseLike<unknown> | undefined): boolean | Promise<boolean> {
-    if (told === undefined) return true
-    return new Promise((resolve) => {
-      const done = (heard: unknown): void => {
-        cancel()
-        resolve(heard === true)
-      }
-      const cancel = this.#host.runtime.after(defaults.GOODBYE_MS, () => done(false))
-      told.then(done, () => done(false))
-    })
+  /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
+  async leave({ id, key, session }: Identity, link: Link | undefined, why: Closing): Promise<void> {
+    const { runtime } = this.#host
+    const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
+    // A link that cannot tell whether its last word was heard is believed.
+    if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
+    await inTime(runtime, defaults.GOODBYE_MS, this.#dialer?.leave?.(this.#target(), bye))
+    link?.abandon?.()
   }
 
   #target(): Target {

@@ -1,6 +1,7 @@
 import { platform as ownPlatform, store as ownStore } from "#platform"
 import { callSafely } from "../kernel/call-safely.ts"
 import { Clockwork } from "../kernel/clockwork.ts"
+import type { Packet } from "../kernel/codec.ts"
 import type {
   Answer,
   AnyContract,
@@ -33,7 +34,8 @@ import { systemRuntime } from "../platform/system-runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import type { Identity } from "./attempts.ts"
 import { Connector } from "./connector.ts"
-import { type Explanation, explainRungs, explainWhy } from "./explain.ts"
+import { type Explanation, explain } from "./explain.ts"
+import { inTime } from "./in-time.ts"
 import {
   CHANNEL_OPTIONS,
   type ChannelOptions,
@@ -237,14 +239,12 @@ export class Channel<C extends Contract<C> = AnyContract> {
     const isOver = (): boolean => isLeft || this.#status === "closed"
     async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
       try {
-        while (queue.length > 0 || !isOver()) {
-          if (queue.length > 0)
-            yield queue.shift() as DataOf<C, "down", N> // not empty
-          else {
-            await new Promise<void>((resolve) => {
-              wake = resolve
-            })
-          }
+        for (;;) {
+          while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
+          if (isOver()) return
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
         }
       } finally {
         leave()
@@ -303,11 +303,9 @@ export class Channel<C extends Contract<C> = AnyContract> {
   /** Which transport carries the talk, why, and what happened to the others. */
   explain(): Explanation {
     const session = this.#session
-    const rungs = explainRungs(this.#connector, this.#dialers, this.#standing, this.#platform(), this.#runtime.now())
     return {
       transport: this.transport,
-      why: explainWhy(rungs, this.#connector),
-      rungs,
+      ...explain(this.#connector, this.#dialers, this.#standing, this.#platform(), this.#runtime.now()),
       incidents: [...this.#connector.incidents],
       rttMs: this.rttMs,
       said: session.said,
@@ -330,12 +328,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   async #leave(flushMs: number): Promise<void> {
     if (this.#status === "closed") return
     const session = this.#session
-    if (session.acked < session.said && flushMs > 0) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => resolve()
-        void this.flush().then(done, done).then(this.#runtime.after(flushMs, resolve))
-      })
-    }
+    if (session.acked < session.said && flushMs > 0) await inTime(this.#runtime, flushMs, this.flush())
     if (this.#session.ended) return // by the hub, or by the end of its page
     const why = closing("closed", "closed by the application", false)
     const told = this.#connector.close(why)
@@ -390,8 +383,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
       this.#wake(why)
-      const messages = unacknowledged.slice(0, certain).flatMap((packet) => readMessage(packet) ?? [])
-      this.#emit("reset", { closing: why, messages })
+      this.#emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
     })
     return identity
   }
@@ -416,9 +408,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#release()
     if (this.#status === "closed") return
     this.#stopWatching()
-    const { unacknowledged } = this.#session.end()
+    const messages = messagesOf(this.#session.end().unacknowledged)
     this.#status = "closed"
-    const messages = unacknowledged.flatMap((packet) => readMessage(packet) ?? [])
     if (messages.length > 0) this.#emit("reset", { closing: why, messages })
     this.#emit("status", "closed", { closing: why })
     this.#rejectOpened(closingError(why))
@@ -481,4 +472,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
       () => {},
     )
   }
+}
+
+function messagesOf(packets: readonly Packet[]): Reset["messages"] {
+  return packets.flatMap((packet) => readMessage(packet) ?? [])
 }

@@ -1,7 +1,7 @@
 import { PROBE_MS, VERDICT_MS } from "../kernel/defaults.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Attempt } from "./attempt.ts"
-import { areFew, Slot, type SlotHost } from "./slot.ts"
+import { areFew, Slot } from "./slot.ts"
 import type { Standing } from "./standing.ts"
 
 /** Stands among the broken transports while too many connections are held. */
@@ -10,7 +10,7 @@ const HELD = "held connections"
 const SLOT_MS = 50
 /** What is answered so soon after a link was yielded had waited for its connection. In milliseconds. */
 const YIELDED_MS = 2_000
-/** When the answer came later, nothing is held for so long, in milliseconds: each trial could silence all tabs. */
+/** After a yield nothing is held for so long, in milliseconds, whatever it told: each trial could silence all tabs. */
 const IN_DOUBT_MS = 30_000
 /** A round trip counts up to this, because where requests wait for connections it seems long. In milliseconds. */
 const MOST_ANSWER_MS = 1_000
@@ -24,24 +24,22 @@ interface ConnectionsHost {
 /** Which links of this channel may hold one of the few connections of the browser, and when one is yielded to others. */
 export class Connections {
   readonly #host: ConnectionsHost
-  readonly #slotHost: SlotHost
-  /** Asked for, and not used yet. */
+  readonly #slotTaken: () => void
+  readonly #called: () => void
+  /** One is enough: of two links that would hold a connection, one is let go soon. */
   #slot: Slot | undefined
-  /** The link that was yielded last, until it is known whether that helped. */
-  #yielded: Attempt | undefined
+  /** When a link was yielded last. */
   #yieldedAt = 0
-  /** How many yields did not help. */
-  #vain = 0
 
-  constructor(host: ConnectionsHost, slotHost: SlotHost) {
+  constructor(host: ConnectionsHost, slotTaken: () => void, called: () => void) {
     this.#host = host
-    this.#slotHost = slotHost
+    this.#slotTaken = slotTaken
+    this.#called = called
   }
 
   /** Whether links that would hold a connection are not dialed now, because others hold as many as there may be. */
   isCrowded(now: number): boolean {
     return (
-      this.#yielded !== undefined ||
       this.#host.standing.brokenUntil(HELD, now) > 0 ||
       (this.#slot?.isTaken === false && now >= this.#slot.askedAt + SLOT_MS)
     )
@@ -49,21 +47,19 @@ export class Connections {
 
   /** When a connection may be held: 0 for now, later when that is not known yet, without an end when none is to be had. */
   freeAt(now: number): number {
-    this.#slot ??= new Slot(this.#host.url, now, this.#slotHost)
-    if (this.isCrowded(now)) return Number.POSITIVE_INFINITY
+    this.#slot ??= new Slot(this.#host.url, now, this.#slotTaken, this.#called)
+    if (this.isCrowded(now)) return Infinity
     return this.#slot.isTaken ? 0 : this.#slot.askedAt + SLOT_MS
   }
 
-  /** The link of this attempt has the slot from now on, if it is there. */
-  give(attempt: Attempt): void {
-    if (!this.#slot?.isTaken) return
-    attempt.slot = this.#slot
-    this.#slot = undefined
+  /** The climb is over. Where the link holds nothing, a slot is of use only to come later, for a better one. */
+  settled({ rank, dialer }: Attempt): void {
+    if (!dialer.holds && (rank === 0 || this.#slot?.isTaken)) this.leave()
   }
 
-  /** The climb is over. `isWanted`: a slot that comes later would still be of use. */
-  settled(isWanted: boolean): void {
-    if (!isWanted || this.#slot?.isTaken) this.leave()
+  /** A dial gets no answer. */
+  call(): void {
+    this.#slot?.call()
   }
 
   leave(): void {
@@ -72,38 +68,25 @@ export class Connections {
   }
 
   /**
-   * Where this link holds one of few connections, calls `run` after `leastMs` and some time for an answer, unless
+   * Where this link holds one of few connections, yields it after `leastMs` and some time for an answer, by `run`, unless
    * `cancelYield` is called before. The time is random: the first link that is yielded may be all that everybody waits for.
    */
   yieldAfter(attempt: Attempt, leastMs: number, rttMs: number, run: () => void): void {
-    const { runtime, url } = this.#host
+    const { runtime, url, standing } = this.#host
     if (!attempt.dialer.holds || !areFew(url)) return
     const answerMs = Math.min(MOST_ANSWER_MS, Math.max(PROBE_MS, 4 * rttMs))
     attempt.cancelYield()
-    attempt.cancelYield = runtime.after((leastMs + answerMs) * (1 + runtime.random()) * 2 ** this.#vain, run)
+    attempt.cancelYield = runtime.after((leastMs + answerMs) * (1 + runtime.random()), () => {
+      this.#yieldedAt = runtime.now()
+      standing.condemn(HELD, this.#yieldedAt - VERDICT_MS + IN_DOUBT_MS)
+      run()
+    })
   }
 
-  /** What others are answered from now on tells whether this link's connection was what they waited for. */
-  yielded(attempt: Attempt): void {
-    this.#yielded = attempt
-    this.#yieldedAt = this.#host.runtime.now()
-  }
-
-  wasYielded(attempt: Attempt): boolean {
-    return attempt === this.#yielded
-  }
-
-  /** This link carries the talk. Returns the one that was yielded for it in vain, or whether that helped. */
-  judge(attempt: Attempt): Attempt | boolean {
-    const yielded = this.#yielded
-    if (yielded === undefined) return false
-    this.#yielded = undefined
-    const now = this.#host.runtime.now()
-    const { holds } = attempt.dialer
-    const helped = !holds && now - this.#yieldedAt <= YIELDED_MS
-    if (!holds) this.#host.standing.condemn(HELD, helped ? now : now - VERDICT_MS + IN_DOUBT_MS)
-    if (helped) return true
-    this.#vain = Math.min(this.#vain + 1, 2)
-    return yielded
+  /** This link carries the talk, which tells whether the connection of the one that was yielded was waited for. */
+  judge({ dialer }: Attempt): void {
+    const { runtime, standing } = this.#host
+    const now = runtime.now()
+    if (!dialer.holds && now - this.#yieldedAt <= YIELDED_MS) standing.condemn(HELD, now)
   }
 }

@@ -13,7 +13,6 @@ import { backoffMs } from "./backoff.ts"
 import { Connections } from "./connections.ts"
 import type { Incident } from "./incident.ts"
 import { nextStartAt, planClimb } from "./ladder.ts"
-import type { SlotHost } from "./slot.ts"
 
 /** What the connector needs of the channel, and tells it. */
 export interface ConnectorHost extends DialHost {
@@ -35,13 +34,13 @@ export interface ConnectorHost extends DialHost {
 
 /** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
 const UNANSWERED_MS = 1_000
-/** A connection is held without the right to when nothing else was welcomed so long after its dial, in milliseconds. */
+/** A connection is held although none is free when the last thing dialed was not welcomed for so long, in milliseconds. */
 const LAST_RESORT_MS = 4_000
 
 type State =
   | { readonly phase: "idle" }
   /** Credentials are on their way. */
-  | { readonly phase: "asking"; readonly since: number }
+  | { readonly phase: "asking" }
   /** A race of rungs. It ends when one link is trusted and no other is on its way, or when all have failed. */
   | {
       readonly phase: "climbing"
@@ -60,14 +59,14 @@ type State =
     }
   /** One link carries everything; better rungs, if there are any, are tried again later. */
   | { readonly phase: "settled" }
-  | { readonly phase: "waiting"; readonly since: number }
+  | { readonly phase: "waiting" }
   | { readonly phase: "closed" }
 
 /**
  * Keeps a session linked. Connecting, reconnecting, falling back and climbing back are all the same climb: dial the rungs,
  * staggered; the first welcome carries the talk; a better rung that proves itself takes over; the rest are let go.
  */
-export class Connector implements AttemptHost, SlotHost {
+export class Connector implements AttemptHost {
   /** The session of this moment. */
   identity: Identity
   /** The attempt whose link carries the talk. */
@@ -76,6 +75,8 @@ export class Connector implements AttemptHost, SlotHost {
   lastClosing: Closing = closing("network", "not connected yet")
   readonly #host: ConnectorHost
   #state: State = { phase: "idle" }
+  /** When it was entered. */
+  #enteredAt = 0
   readonly #attempts: Attempts
   readonly #connections: Connections
   /** Climbs in a row that led nowhere, for the back-off. */
@@ -95,12 +96,21 @@ export class Connector implements AttemptHost, SlotHost {
     this.#host = host
     this.identity = identity
     this.#attempts = new Attempts(host, this)
-    this.#connections = new Connections(host, this)
+    this.#connections = new Connections(
+      host,
+      () => this.#slotTaken(),
+      () => this.identity.session.probe(),
+    )
   }
 
   /** The current attempt, unless its link has not answered in time. */
   get #healthy(): Attempt | undefined {
     return this.current?.doubted ? undefined : this.current
+  }
+
+  /** The attempts beside the current one. */
+  get #newcomers(): readonly Attempt[] {
+    return Array.from(this.#attempts).filter((attempt) => attempt !== this.current)
   }
 
   /** Whether other tabs hold the connections that a stream or a long poll would need. */
@@ -140,20 +150,19 @@ export class Connector implements AttemptHost, SlotHost {
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
   nudge(forgive: boolean): void {
     if (forgive) this.#host.standing.forgive()
-    const before = this.#state
+    const wasClimbing = this.#state.phase === "climbing"
     // A hidden tab's alarms ring up to a minute late: what is due is done now.
     this.#advance()
-    const state = this.#state
-    const { phase } = state
+    const { phase } = this.#state
     if (phase === "waiting" || (phase === "asking" && forgive)) {
       this.#failures = 0
       // Called by what the last failure has called, it must not fail again in the same moment, and so on without an end.
-      if (state !== before || state.since !== this.#host.runtime.now()) return this.#ask()
+      if (wasClimbing || this.#enteredAt < this.#host.runtime.now()) return this.#ask()
       if (phase === "waiting") this.#alarm(1, () => this.#ask())
       return
     }
     this.identity.session.probe()
-    if (this.#state.phase !== "settled" || !this.current?.rank) return
+    if (phase !== "settled" || !this.current?.rank) return
     this.#reprobes = 0
     this.#ask()
   }
@@ -167,7 +176,7 @@ export class Connector implements AttemptHost, SlotHost {
       return this.#host.ended(why)
     }
     this.#dropAll(why)
-    this.#wait(Number.POSITIVE_INFINITY)
+    this.#wait(Infinity)
   }
 
   /** The session's link does not answer: dial again without dropping it. */
@@ -214,9 +223,7 @@ export class Connector implements AttemptHost, SlotHost {
       hear()
     } catch (error) {
       if (!(error instanceof EverwireError)) throw error
-      const why = closing(error.code, error.message)
-      attempt.link.close(why)
-      this.closed(attempt, why)
+      this.#end(attempt, closing(error.code, error.message))
     }
   }
 
@@ -252,8 +259,8 @@ export class Connector implements AttemptHost, SlotHost {
   #ask(): void {
     // What is told of a failure may have closed the channel.
     if (this.#isClosed) return
-    const { authTimeoutMs, runtime } = this.#host
-    const asking: State = { phase: "asking", since: runtime.now() }
+    const { authTimeoutMs } = this.#host
+    const asking: State = { phase: "asking" }
     this.#enter(asking)
     const fail = (error: unknown): void => {
       this.#host.report(error)
@@ -276,11 +283,11 @@ export class Connector implements AttemptHost, SlotHost {
     const platform = this.#host.platform()
     const healthy = this.#healthy
     const now = runtime.now()
-    const dialing = new Set(Array.from(this.#attempts, (attempt) => (attempt === this.current ? -1 : attempt.rank)))
+    const dialing = this.#newcomers.map(({ rank }) => rank)
     const candidates = dialers.flatMap((dialer, rank) =>
       // A climb in the background is for what is better than what works.
       // What is being dialed already is not dialed twice.
-      dialer.supported(platform) && (!healthy || rank < healthy.rank) && !dialing.has(rank)
+      dialer.supported(platform) && (!healthy || rank < healthy.rank) && !dialing.includes(rank)
         ? { rank, brokenUntil: healthy ? 0 : standing.brokenUntil(dialer.name, now) }
         : [],
     )
@@ -302,32 +309,28 @@ export class Connector implements AttemptHost, SlotHost {
 
   /**
    * Does whatever is due in this climb, and sets the alarm for what comes later. An alarm that rings much later than it was to
-   * (`rungAt`) starts all rungs, because each of their own alarms may be as late.
+   * (`rungAt`) starts all rungs, because each of their own alarms may be as late, and gives none up before the next alarm.
    */
-  #advance(rungAt = Number.POSITIVE_INFINITY): void {
+  #advance(rungAt = Infinity): void {
     const state = this.#state
     if (state.phase !== "climbing") return
     const now = this.#host.runtime.now()
     const isLate = now - rungAt > defaults.LATE_MS
     const healthy = this.#healthy
-    let nextAt = Number.POSITIVE_INFINITY
-    for (const attempt of this.#attempts) {
-      if (attempt === this.current) continue
+    let nextAt = Infinity
+    // When this is late, a welcome may have come meanwhile, and be heard behind this.
+    for (const attempt of isLate ? [] : this.#newcomers) {
       const deadlineMs = this.#portalMs ?? defaults.DIAL_DEADLINE_MS
-      if (isLate && !attempt.spared && now >= attempt.movedAt + deadlineMs) {
-        // Its welcome may have come meanwhile, and be heard behind this.
-        attempt.spared = true
-        attempt.movedAt = now + defaults.LATE_MS - deadlineMs
-      }
       const dueAt = attempt.trialUntil || attempt.movedAt + deadlineMs
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
       else if (attempt.heardAt) return this.#adopt(attempt)
       else {
-        const why = attempt.welcome
-          ? closing("silent", "nothing came after the welcome")
-          : closing("timeout", "no welcome in time")
-        attempt.link.close(why)
-        return this.closed(attempt, why)
+        return this.#end(
+          attempt,
+          attempt.welcome
+            ? closing("silent", "nothing came after the welcome")
+            : closing("timeout", "no welcome in time"),
+        )
       }
     }
     const [rank] = state.plan
@@ -337,23 +340,22 @@ export class Connector implements AttemptHost, SlotHost {
       const plannedAt = Math.max(provesAt, nextStartAt(state.started, state.last, this.identity.session.rttMs))
       let startAt = isLate ? now : plannedAt
       if (now >= startAt && this.#holds(rank)) startAt = this.#connections.freeAt(now)
-      if (startAt === Number.POSITIVE_INFINITY) {
+      if (startAt === Infinity) {
         // What holds nothing goes first. While something works, nothing else goes.
         if (healthy) state.plan = state.plan.filter((other) => !this.#holds(other))
         else state.plan.sort((one, other) => Number(this.#holds(one)) - Number(this.#holds(other)))
-        if (state.plan[0] !== rank) return this.#advance()
-        startAt = this.#lastResortAt()
+        if (state.plan[0] !== rank) return this.#advance(rungAt)
+        startAt = state.last?.over === false ? state.last.startedAt + LAST_RESORT_MS : 0
       }
       if (now >= startAt) {
         state.plan.shift()
         state.started++
-        if (state.last?.over === false) state.last.slot?.call()
+        if (state.last?.over === false) this.#connections.call()
         state.last = this.#dial(rank, state.auth)
-        if (this.#holds(rank)) this.#connections.give(state.last)
         return this.#advance(rungAt)
       }
       nextAt = Math.min(nextAt, startAt)
-    } else if (this.#attempts.size === +(this.current !== undefined)) {
+    } else if (this.#newcomers.length === 0) {
       if (!healthy || healthy.proved) return this.#rest()
     } else if (healthy?.proved) {
       state.reprobeAt ??= now + this.#nextReprobeMs()
@@ -368,53 +370,33 @@ export class Connector implements AttemptHost, SlotHost {
       if (state.hedges < (isSilent ? defaults.SILENT_HEDGES : 1)) {
         if (now >= hedgeAt) {
           state.hedges++
-          const ranks = Array.from(this.#attempts, (attempt) => (attempt === this.current ? Infinity : attempt.rank))
-          state.last = this.#dial(Math.min(...ranks), state.auth)
-          return this.#advance()
+          state.last = this.#dial(Math.min(...this.#newcomers.map(({ rank }) => rank)), state.auth)
+          return this.#advance(rungAt)
         }
         nextAt = Math.min(nextAt, hedgeAt)
       }
     }
-    this.#alarm(nextAt - now, () => this.#advance(nextAt))
+    if (isLate) this.#alarm(defaults.LATE_MS, () => this.#advance())
+    else this.#alarm(nextAt - now, () => this.#advance(nextAt))
   }
 
   #holds(rank: number): boolean {
     return this.#host.dialers[rank]?.holds === true
   }
 
-  /** When a connection is held although none is free: when nothing else is being dialed, or has not answered for long. */
-  #lastResortAt(): number {
-    let at = 0
-    for (const attempt of this.#attempts) {
-      if (attempt !== this.current && attempt.link.exchanges) at = attempt.startedAt + LAST_RESORT_MS
-    }
-    return at
-  }
-
-  slotTaken(): void {
+  /** A connection may be held now, which had to be waited for. */
+  #slotTaken(): void {
     const { phase } = this.#state
     if (phase === "climbing") this.#advance()
     else if (phase === "settled") this.#ask()
   }
 
-  slotCalled(): void {
-    this.identity.session.probe()
-  }
-
   /** Nothing is answered beside a link that holds a connection: that may be the one that everything waits for. */
   #yieldAfter(attempt: Attempt, leastMs: number): void {
     this.#connections.yieldAfter(attempt, leastMs, this.identity.session.rttMs, () => {
-      if (attempt !== this.current) return
-      const why = closing("silent", "nothing was answered while it held a connection")
-      this.#connections.yielded(attempt)
-      this.#letGoHeld(attempt)
-      attempt.stop(why, true)
-      this.closed(attempt, why)
+      for (const other of this.#attempts) if (other !== attempt && other.dialer.holds) this.#letGo(other, true)
+      this.#end(attempt, closing("silent", "nothing was answered while it held a connection"), true)
     })
-  }
-
-  #letGoHeld(but: Attempt): void {
-    for (const other of this.#attempts) if (other !== but && other.dialer.holds) this.#letGo(other, true)
   }
 
   /**
@@ -422,7 +404,7 @@ export class Connector implements AttemptHost, SlotHost {
    * that is dialed beside another: the hub must not say everything to each of them.
    */
   #dial(rank: number, auth: unknown): Attempt {
-    const isFirst = this.#attempts.size === Number(this.current !== undefined)
+    const isFirst = this.#newcomers.length === 0
     return this.#attempts.dial(rank, this.identity, auth, isFirst && this.#healthy === undefined)
   }
 
@@ -461,7 +443,8 @@ export class Connector implements AttemptHost, SlotHost {
     const first = !attempt.proved
     attempt.proved = true
     attempt.heardAt = this.#host.runtime.now()
-    if (!attempt.doubted) attempt.cancelYield()
+    // An answer to what went up. What comes down by itself tells nothing of that.
+    if (!attempt.doubted && packets.some((packet) => kindOf(packet) === "a")) attempt.cancelYield()
     if (first) this.#attempts.note(attempt, "proved")
     this.identity.session.hear(attempt.link, packets)
     if (attempt.over) return
@@ -479,20 +462,17 @@ export class Connector implements AttemptHost, SlotHost {
     const state = this.#state
     if (why.code !== "session-unknown") return why.retryable ? this.closed(attempt, why) : this.#fatal(why)
     this.#attempts.end(attempt, "closed", why)
-    if (hub !== this.#attempts.hub && state.phase === "climbing") {
-      if (this.#unknown++ < defaults.UNKNOWN_RETRIES) {
-        // Another hub behind the same address: the next dial may reach the one that knows.
-        state.last = this.#dial(attempt.rank, state.auth)
-        return this.#advance()
-      }
-      this.#unknown = 0
-      // The one that knows is on the line: what a better rung did not find is no reason to leave it.
-      if (this.#healthy) return this.#advance()
+    const isOther = hub !== this.#attempts.hub && state.phase === "climbing"
+    if (isOther && this.#unknown++ < defaults.UNKNOWN_RETRIES) {
+      // Another hub behind the same address: the next dial may reach the one that knows.
+      state.last = this.#dial(attempt.rank, state.auth)
+      return this.#advance()
     }
-    this.#dropAll(why)
     this.#unknown = 0
-    this.#attempts.turn = 0
-    this.#attempts.hub = ""
+    // The one that knows is on the line: what a better rung did not find is no reason to leave it.
+    if (isOther && this.#healthy) return this.#advance()
+    this.#dropAll(why)
+    this.#attempts.reset()
     this.#host.unlinked(why, 0)
     if (this.#isClosed) return // by what was told of it
     this.identity = this.#host.reset(why)
@@ -510,9 +490,7 @@ export class Connector implements AttemptHost, SlotHost {
     this.#failures = 0
     if (before?.rank !== attempt.rank) this.#reprobes = 0
     this.#attempts.note(attempt, "took-over")
-    const yielded = this.#connections.judge(attempt)
-    if (yielded === true) this.#letGoHeld(attempt)
-    else if (yielded) this.#judge(yielded)
+    this.#connections.judge(attempt)
     const { speakMs, patienceMs, maxPayloadBytes } = welcome
     session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
@@ -541,8 +519,7 @@ export class Connector implements AttemptHost, SlotHost {
   /** This link has proved itself: nothing worse is needed, and what is better and failed is broken here. */
   #trust({ rank }: Attempt): void {
     const state = this.#state
-    for (const attempt of this.#attempts)
-      if (attempt !== this.current && attempt.rank >= rank) this.#letGo(attempt, true)
+    for (const attempt of this.#newcomers) if (attempt.rank >= rank) this.#letGo(attempt, true)
     if (state.phase !== "climbing") return
     state.plan = []
     this.#condemn(state.failed)
@@ -563,15 +540,14 @@ export class Connector implements AttemptHost, SlotHost {
     if (current.turn !== this.#attempts.turn) this.#take(current)
     if (this.#state.phase === "climbing") this.#condemn(this.#state.failed)
     this.#enter({ phase: "settled" })
-    const isWanted = this.#host.dialers.some((dialer, rank) => dialer.holds && rank < current.rank)
-    this.#connections.settled(isWanted)
+    this.#connections.settled(current)
     if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())
   }
 
   /** How long until better rungs are tried again; without an end when they never are to be. */
   #nextReprobeMs(): number {
     const { reprobeMs } = this.#host
-    const waitMs = reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Number.POSITIVE_INFINITY
+    const waitMs = reprobeMs[Math.min(this.#reprobes++, reprobeMs.length - 1)] ?? Infinity
     return Math.max(waitMs, this.#retryAfterMs)
   }
 
@@ -586,7 +562,7 @@ export class Connector implements AttemptHost, SlotHost {
 
   #wait(waitMs: number): void {
     if (this.#isClosed) return
-    this.#enter({ phase: "waiting", since: this.#host.runtime.now() })
+    this.#enter({ phase: "waiting" })
     this.#alarm(waitMs, () => this.#ask())
     this.#host.unlinked(this.lastClosing, waitMs)
   }
@@ -598,8 +574,7 @@ export class Connector implements AttemptHost, SlotHost {
     if (why.code === "network") {
       standing.diedIdle(runtime.now() - session.idleSince, defaults.SPEAK_FLOOR_MS)
     }
-    const isInnocent = why.code === "superseded" || why.code === "hub-closing" || this.#connections.wasYielded(attempt)
-    if (!isInnocent) this.#judge(attempt)
+    if (why.code !== "superseded" && why.code !== "hub-closing") this.#judge(attempt)
     session.linkLost(attempt.link)
     this.current = undefined
     for (const other of this.#attempts) if (other.heardAt) return this.#adopt(other)
@@ -609,6 +584,12 @@ export class Connector implements AttemptHost, SlotHost {
     if (waitMs > 0 && this.#attempts.size === 0) return this.#wait(waitMs)
     this.#host.unlinked(why, 0)
     this.#ask()
+  }
+
+  /** Ends its link from this side. */
+  #end(attempt: Attempt, why: Closing, mute = false): void {
+    attempt.stop(why, mute)
+    this.closed(attempt, why)
   }
 
   #letGo(attempt: Attempt, mute = false): void {
@@ -637,11 +618,12 @@ export class Connector implements AttemptHost, SlotHost {
     this.#cancelAlarm()
     if (state.phase === "waiting" || state.phase === "closed") this.#connections.leave()
     this.#state = state
+    this.#enteredAt = this.#host.runtime.now()
   }
 
   #alarm(delayMs: number, run: () => void): void {
     this.#cancelAlarm()
-    if (delayMs < Number.POSITIVE_INFINITY) this.#cancelAlarm = this.#host.runtime.after(delayMs, run)
+    if (delayMs < Infinity) this.#cancelAlarm = this.#host.runtime.after(delayMs, run)
   }
 }
 

@@ -38,69 +38,51 @@ export interface Explanation {
 }
 
 /** What each incident that tells something tells: whether the transport works. */
-const WORKED: Partial<Record<Incident["what"], boolean>> = {
-  welcomed: true,
-  proved: true,
-  "took-over": true,
-  doubted: false,
-  closed: false,
+const WORKED: Partial<Record<Incident["what"], RungReport["standing"]>> = {
+  welcomed: "fine",
+  proved: "fine",
+  "took-over": "fine",
+  doubted: "failed",
+  closed: "failed",
 }
 
-/** Pure: the connector's records in words. */
-export function explainRungs(
-  connector: Connector,
-  dialers: readonly Dialer[],
-  standing: Standing,
-  platform: Platform,
-  now: number,
-): RungReport[] {
-  return dialers.map((dialer) => {
-    const { name } = dialer
-    const last = connector.incidents.findLast(({ transport }) => transport === name)
-    const brokenUntil = standing.brokenUntil(name, now)
-    const report = { transport: name, strikes: standing.strikes(name), ...(last && { last }) }
-    if (connector.current?.dialer === dialer) return { ...report, standing: "in-use" }
-    if (!dialer.supported(platform)) return { ...report, standing: "unsupported" }
-    if (brokenUntil > 0) return { ...report, standing: "broken", brokenUntil }
-    if (dialer.holds && connector.isCrowded) return { ...report, standing: "crowded" }
-    // Being dialed, or let go, tells nothing about whether it works.
-    const telling = connector.incidents.findLast(({ transport, what }) => transport === name && what in WORKED)
-    if (telling === undefined) return { ...report, standing: "untried" }
-    return { ...report, standing: WORKED[telling.what] ? "fine" : "failed" }
-  })
-}
-
-/** What is said of a better rung that does not carry the talk. */
-const SAYINGS: Record<RungReport["standing"], string> = {
-  "in-use": "carries the talk",
-  unsupported: "is not supported here",
+/** What is said of a rung that does not carry the talk, where "is" and its standing would be no sentence. */
+const SAYINGS: Partial<Record<RungReport["standing"], string>> = {
   broken: "failed while another worked",
   crowded: "waits for one of the connections that other tabs hold",
   failed: "failed",
-  fine: "worked when it was last tried",
-  untried: "has not been tried yet",
 }
 
-/** Why this transport and not a better one, or why none: the reasons of the rungs, the best first. */
-export function explainWhy(rungs: readonly RungReport[], { incidents, lastClosing }: Connector): string {
-  const reasonOf = (transport: string): string | undefined =>
-    incidents.findLast((incident) => incident.transport === transport && incident.closing)?.closing?.reason
-  const inUse = rungs.findIndex(({ standing }) => standing === "in-use")
-  const current = rungs[inUse]
-  if (current === undefined) {
-    // What refuses everybody, like an `auth()` that throws, is no rung's.
-    const isOfRung = incidents.some((incident) => incident.closing === lastClosing)
-    const reasons = rungs.flatMap(({ transport }) => {
-      const reason = isOfRung && reasonOf(transport)
-      return reason ? [`${transport}: ${reason}`] : []
-    })
-    return `nothing is connected: ${reasons.join("; ") || lastClosing.reason}`
-  }
-  const better = rungs.slice(0, inUse).map(({ transport, standing, strikes }) => {
-    if (standing === "crowded") return `${transport} ${SAYINGS.crowded}`
-    if (strikes > 0 && standing !== "fine") return `${transport} died young ${strikes} times`
-    const reason = reasonOf(transport)
-    return `${transport} ${SAYINGS[standing]}${reason ? ` (${reason})` : ""}`
+/** Pure: the connector's records in words. */
+export function explain(
+  { incidents, current, lastClosing, isCrowded }: Connector,
+  dialers: readonly Dialer[],
+  health: Standing,
+  platform: Platform,
+  now: number,
+): Pick<Explanation, "rungs" | "why"> {
+  const reasons: string[] = []
+  const rungs = dialers.map((dialer, rank): RungReport => {
+    const transport = dialer.name
+    const own = incidents.filter((incident) => incident.transport === transport)
+    const last = own.at(-1)
+    const reason = own.findLast(({ closing }) => closing)?.closing?.reason
+    // Being dialed, or let go, tells nothing about whether it works.
+    let standing = own.reduce((before, { what }) => WORKED[what] ?? before, "untried" as RungReport["standing"])
+    if (dialer.holds && isCrowded) standing = "crowded"
+    const brokenUntil = health.brokenUntil(transport, now)
+    if (brokenUntil > 0) standing = "broken"
+    if (!dialer.supported(platform)) standing = "unsupported"
+    if (current?.dialer === dialer) standing = "in-use"
+    if (rank < (current?.rank ?? Infinity)) {
+      reasons.push(`${transport} ${SAYINGS[standing] ?? `is ${standing}`}${reason ? ` (${reason})` : ""}`)
+    }
+    const strikes = health.strikes(transport)
+    return { transport, standing, strikes, ...(last && { last }), ...(brokenUntil > 0 && { brokenUntil }) }
   })
-  return better.length === 0 ? `${current.transport} is the preferred transport and works` : better.join("; ")
+  const why = reasons.join("; ")
+  if (current) return { rungs, why: why || `${current.dialer.name} is the preferred transport and works` }
+  // What refuses everybody, like an `auth()` that throws, is no rung's.
+  const isOfRung = incidents.some(({ closing }) => closing === lastClosing)
+  return { rungs, why: `nothing is connected: ${isOfRung ? why : lastClosing.reason}` }
 }

@@ -12,14 +12,6 @@ interface Browser {
   readonly BroadcastChannel?: typeof BroadcastChannel
 }
 
-/** What a slot tells. */
-export interface SlotHost {
-  /** It was not there at once, and is now. */
-  slotTaken(): void
-  /** Another tab gets no answer: what is held here may be what it waits for. */
-  slotCalled(): void
-}
-
 /** The URL is one that `checkUrl` wrote. React Native's `URL` has no `origin`. */
 const originOf = (url: string): string => url.split("/", 3).join("/")
 
@@ -41,48 +33,44 @@ export function areFew(url: string): boolean {
 export class Slot {
   isTaken = false
   readonly askedAt: number
-  readonly #asking = new AbortController()
+  readonly #leaving = new AbortController()
   #tabs: BroadcastChannel | undefined
-  #release = (): void => {}
 
-  constructor(url: string, now: number, host: SlotHost) {
+  /** `taken` is called when it was not there at once, and is now; `called` when another tab gets no answer. */
+  constructor(url: string, now: number, taken: () => void, called: () => void) {
     this.askedAt = now
     const { navigator, BroadcastChannel } = globalThis as Browser
+    const locks = navigator?.locks
     const isFew = areFew(url)
     const name = `everwire:${originOf(url)}`
-    if (!isFew || navigator?.locks === undefined) {
-      this.isTaken = true
-      if (!isFew || BroadcastChannel === undefined) return
+    this.isTaken = !locks || !isFew
+    if (!locks && isFew && BroadcastChannel) {
       this.#tabs = new BroadcastChannel(name)
-      this.#tabs.onmessage = () => host.slotCalled()
-      return
+      this.#tabs.onmessage = called
     }
-    const left = new Promise<void>((resolve) => {
-      this.#release = resolve
-    })
-    const { signal } = this.#asking
+    if (this.isTaken) return
+    const { signal } = this.#leaving
     const take = (): Promise<void> | undefined => {
       // The lock is kept until the promise is settled; a second one is given back at once.
       if (this.isTaken || signal.aborted) return undefined
       this.isTaken = true
-      host.slotTaken()
-      return left
+      taken()
+      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
     }
     for (let lock = 0; lock < HELD_CONNECTIONS; lock++) {
       // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
-      navigator.locks.request(`${name}:${lock}`, { signal }, take).catch(take)
+      locks?.request(`${name}:${lock}`, { signal }, take).catch(take)
     }
   }
 
-  /** Tells the other tabs that nothing is answered here. */
+  /** Tells the other tabs that nothing is answered here: what they hold may be what it waits for. */
   call(): void {
     this.#tabs?.postMessage(0)
   }
 
   /** Gives it back, or waits no longer. */
   leave(): void {
-    this.#asking.abort()
-    this.#release()
+    this.#leaving.abort()
     this.#tabs?.close()
   }
 }

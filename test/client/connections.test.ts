@@ -1,5 +1,5 @@
 import { type Channel, createChannel, type Dialer, type Link } from "everwire"
-import { createHub } from "everwire/server"
+import { createHub, type Hub } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type Network, type VirtualRuntime } from "everwire/testing"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 
@@ -39,13 +39,14 @@ class Locks {
 function openBrowser(locks: unknown, nextHopProtocol = "http/1.1"): void {
   vi.stubGlobal("location", { href: "http://hub/page", origin: "http://hub" })
   vi.stubGlobal("navigator", { locks })
-  vi.stubGlobal("performance", { getEntries: () => [{ name: "http://hub/page", nextHopProtocol }] })
   vi.stubGlobal("BroadcastChannel", undefined)
+  vi.stubGlobal("performance", { getEntries: () => [{ name: "http://hub/page", nextHopProtocol }] })
 }
 
 interface Place {
   readonly runtime: VirtualRuntime
   readonly network: Network
+  readonly hub: Hub
   open(dress?: (dialer: Dialer) => Dialer, path?: string): Channel
 }
 
@@ -63,7 +64,7 @@ function start(): Place {
         return dress(dialer)
       }),
     })
-  return { runtime, network, open }
+  return { runtime, network, hub, open }
 }
 
 const transportsOf = (channels: Channel[]): (string | undefined)[] => channels.map(({ transport }) => transport).sort()
@@ -210,6 +211,22 @@ describe("without Web Locks, where all connections are held", () => {
     await runtime.pass(60_000)
     expect(Math.max(...(await Promise.all(answers)))).toBeLessThan(5_000)
     expect(transportsOf(channels)).toContain("short-poll")
+  })
+
+  it("what comes down by itself does not hide that nothing goes up", async () => {
+    openBrowser(undefined)
+    const { runtime, network, hub, open } = start()
+    network.block("websocket")
+    const { dress } = new Pool(1)
+    const channel = open((dialer) => ({ ...dress(dialer), streamed: dialer.name === "sse" }))
+    const transports: unknown[] = []
+    channel.onStatus(() => transports.push(channel.transport))
+    for (let tick = 0; tick < 35; tick++) {
+      hub.send("tick")
+      await runtime.pass(100)
+    }
+    expect(transports).toContain("sse")
+    expect(channel.transport).toBe("short-poll")
   })
 
   it("it is not held again for ten minutes", async () => {

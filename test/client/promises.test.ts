@@ -178,7 +178,5 @@ it("what auth gives is refused like a payload where JSON would change it", async
   const { runtime, channel, errors } = createPair({}, { auth: async () => ({ token: new Map() }) })
   await runtime.pass(1_000)
   expect(errors[0]).toMatchObject({ code: "payload-unsupported", message: expect.stringContaining("data.auth.token") })
-  expect(channel.explain().why).toMatch(
-    /^nothing is connected: no credentials: .*data\.auth\.token is an instance of Map/,
-  )
+  expect(channel.explain().why).toMatch(/^nothing is connected: no credentials: .*data\.auth\.token/)
 })
