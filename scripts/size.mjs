@@ -12,13 +12,13 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limitBytes: 18_300,
+    limitBytes: 21_800,
     targetBytes: 9_000,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limitBytes: 15_100,
+    limitBytes: 18_560,
     targetBytes: 5_000,
   },
 ]

@@ -182,7 +182,7 @@ export class NodeExchange implements HttpExchange, Hold {
       if (!this.#response.writableFinished) run()
     }
     if (this.#response.destroyed) this.#clockwork.runtime.soon(look)
-    else this.#response.once("close", look)
+    else this.#response.on("close", look) // it is told once, and `once` makes three objects more
   }
 
   #hasBody(): boolean {

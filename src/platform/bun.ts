@@ -6,7 +6,7 @@ import { platform as native } from "./native.ts"
 export function platform(): Platform {
   return {
     ...native(),
-    openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream, // same interface
+    openStream: (url, withCredentials) => new EventSource(url, { withCredentials }), // same interface
   }
 }
 

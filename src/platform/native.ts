@@ -5,9 +5,9 @@ export function platform(): Platform {
   const { WebSocket, EventSource } = globalThis as Partial<typeof globalThis> // either may be missing
   return {
     // Both implement the named parts of the HTML standard's interfaces.
-    ...(WebSocket && { openSocket: (url, protocols) => new WebSocket(url, protocols) as unknown as ClientSocket }),
+    ...(WebSocket && { openSocket: (url, protocols) => new WebSocket(url, protocols) }),
     ...(EventSource && {
-      openStream: (url, withCredentials) => new EventSource(url, { withCredentials }) as unknown as ClientStream,
+      openStream: (url, withCredentials) => new EventSource(url, { withCredentials }),
     }),
   }
 }

@@ -387,9 +387,11 @@ describe("data whose own code runs while it is made JSON", () => {
       channel.on(name, (data) => heard.push([name, data]))
     }
     for (const end of [channel, peer, hub]) {
+      let isFirst = true // a payload is looked at before it is written, so a `toJSON` is asked twice
       end.send("outer", {
         toJSON() {
-          end.send("inner", 1)
+          if (isFirst) end.send("inner", 1)
+          isFirst = false
           return 2
         },
       })

@@ -60,7 +60,9 @@ async function measure(transport: TransportName): Promise<{ requests: number; he
   const before = asked
   await pass(600_000)
   const measured = { requests: Math.round((asked - before) / 10), held: open }
-  await channel.close()
+  const closed = channel.close()
+  await pass(5_000) // its goodbye takes time
+  await closed
   await hub.close()
   return measured
 }

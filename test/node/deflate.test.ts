@@ -29,7 +29,7 @@ describe("permessage-deflate (RFC 7692)", () => {
           openSocket(address, protocols) {
             const socket = new WebSocket(address, protocols)
             opened.push(socket)
-            return socket as unknown as ClientSocket // implements the named part of the interface
+            return socket // implements the named part of the interface
           },
         },
       })

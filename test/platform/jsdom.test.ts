@@ -17,8 +17,7 @@ class LateSocket extends WebSocket {
 it("a WebSocket whose closing frame overtakes the bye ends the peer at once all the same", async () => {
   const { hub, url } = await startHub()
   const closed = new Promise((resolve) => hub.onPeer((peer) => peer.onClose(resolve)))
-  const openSocket = (to: string, protocols: string[]): ClientSocket =>
-    new LateSocket(to, protocols) as unknown as ClientSocket // implements the named part of the interface
+  const openSocket = (to: string, protocols: string[]): ClientSocket => new LateSocket(to, protocols) // implements the named part of the interface
   const channel = createChannel(url, { transports: ["websocket"], platform: { openSocket } })
   await channel.opened
   await channel.close()

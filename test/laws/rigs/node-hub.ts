@@ -43,7 +43,7 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
     const socket = new WebSocket(url, protocols, { perMessageDeflate: false })
     sockets.add(socket)
     socket.addEventListener("close", () => sockets.delete(socket))
-    return socket as unknown as ClientSocket // it implements the named part of the interface
+    return socket // it implements the named part of the interface
   }
 
   return {
