@@ -1,5 +1,5 @@
 import { EventSource } from "eventsource"
-import type { ClientStream, Platform } from "../transports/transport.ts"
+import type { Platform } from "../transports/transport.ts"
 import { platform as native } from "./native.ts"
 
 /** Bun has a WebSocket and no EventSource. */

@@ -1,4 +1,4 @@
-import type { ClientSocket, ClientStream, Platform } from "../transports/transport.ts"
+import type { Platform } from "../transports/transport.ts"
 
 /** What browsers, Deno and workers bring themselves. The globals are read when dialing: polyfills and mocks come late. */
 export function platform(): Platform {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import type { IncomingMessage } from "node:http"
-import { type ClientSocket, createChannel } from "everwire"
+import { createChannel } from "everwire"
 import { afterEach, describe, expect, it } from "vitest"
 import { WebSocket, WebSocketServer } from "ws"
 import { Clockwork } from "../../src/kernel/clockwork.ts"
