@@ -130,7 +130,8 @@ export class Attempts {
     const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
     // A link that cannot tell whether its last word was heard is believed.
     if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
-    await inTime(runtime, defaults.GOODBYE_MS, this.#dialer?.leave?.(this.#target(), bye))
+    const said = this.#dialer?.leave?.(this.#target(), bye)
+    if (said) await inTime(runtime, defaults.GOODBYE_MS, said)
     link?.abandon?.()
   }
 
