@@ -58,7 +58,7 @@ describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is re
     expect(left.filter(({ transport }) => transport === "sse")).toHaveLength(4)
   })
 
-  it("all talk within 6 s and go on where there are no Web Locks", async () => {
+  it("all talk within 6 s, and none is silent for 10 s, where there are no Web Locks", async () => {
     const tabs = await openTabs(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }))
     await wait(7_000)
     for (const { openMs, silenceMs } of await look(tabs)) {

@@ -129,7 +129,7 @@ export async function connect<C extends Contract<C> = AnyContract>(
   options: CreateChannelOptions = {},
 ): Promise<Channel<C>> {
   const channel = createChannel<C>(url, options)
-  onDispose(() => channel.close({ flushMs: 0 }))
+  onDispose(() => void channel.close({ flushMs: 0 })) // its goodbye may meet nobody, and takes a moment then
   await channel.opened
   return channel
 }
