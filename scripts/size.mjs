@@ -12,13 +12,13 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limitBytes: 21_800,
+    limitBytes: 21_820,
     targetBytes: 9_000,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limitBytes: 18_560,
+    limitBytes: 18_580,
     targetBytes: 5_000,
   },
 ]
