@@ -1,6 +1,9 @@
 import type { Runtime } from "../kernel/runtime.ts"
 
-/** What the promise resolves to; `undefined` when it rejects, or takes longer than so many milliseconds. */
+/**
+ * What the promise resolves to; `undefined` when it rejects, or takes longer than so many milliseconds. (Where it settles in
+ * time, the last `then` calls the canceller of the timer.)
+ */
 export function inTime<Value>(
   runtime: Runtime,
   ms: number,

@@ -200,18 +200,12 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   }
 }
 
-/** What resolves the promise that was made last. */
-let resolveLast = (): void => {}
-const takeResolve = (resolve: () => void): void => {
-  resolveLast = resolve
-}
-
-/** Resolves when this answer has ended. Of all that a request allocates, as little as there can be. */
+/** Resolves when this answer has ended. */
 function endOf(response: ServerResponse): Promise<void> {
-  const end = new Promise<void>(takeResolve)
-  if (response.closed) resolveLast()
-  else response.on("close", resolveLast)
-  return end
+  return new Promise((resolve) => {
+    if (response.closed) resolve()
+    else response.on("close", resolve)
+  })
 }
 
 /**

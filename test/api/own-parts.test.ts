@@ -515,6 +515,20 @@ describe("a transport of one's own", () => {
     expect(scene).toMatchObject({ status: "open", reply: 7, told: [[expect.any(TypeError), "connection"]] })
   })
 
+  it("whose link is frozen carries the talk", async () => {
+    const scene = await dialed((dialer) => ({
+      ...dialer,
+      supported: () => true,
+      dial(...given) {
+        const link = dialer.dial(...given)
+        const send: typeof link.send = (batch) => link.send(batch)
+        const close: typeof link.close = (why) => link.close(why)
+        return Object.freeze({ name: link.name, bufferedBytes: 0, send, close })
+      },
+    }))
+    expect(scene).toMatchObject({ status: "open", transport: "own", reply: 7, told: [] })
+  })
+
   it.each(["send", "close", "bufferedBytes"] as const)("whose link throws at `%s` is let go of", async (member) => {
     let dials = 0
     const scene = await dialed((dialer) => ({

@@ -10,30 +10,22 @@ import { post } from "./post.ts"
 export async function leave(this: Dialer, target: Target, bye: string): Promise<void> {
   const { runtime } = target
   const abort = new AbortController()
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const cancel = runtime.after(ms, resolve)
-      abort.signal.addEventListener("abort", cancel)
-    })
-  const say = async (): Promise<void> => {
-    for (const pauseMs of [0, ...EXCHANGE_RETRY_MS]) {
-      if (pauseMs > 0) await pause(pauseMs)
-      if (abort.signal.aborted) return
-      try {
-        const answer = await post(target, `${target.url}/${this.name}`, {
-          headers: { "content-type": TEXT_TYPE },
-          body: `@{"close":{}}\n${bye}`,
-          keepalive: true,
-          signal: abort.signal,
-        })
-        await answer.arrayBuffer() // what is not read may hold a connection
-        if (answer.status < 400) return
-      } catch {
-        // Nobody was reached. There is nothing to tell: the hub ends the session when its time is over.
-      }
+  const cancel = runtime.after(GOODBYE_MS, () => abort.abort())
+  for (const pauseMs of [0, ...EXCHANGE_RETRY_MS]) {
+    if (pauseMs > 0) await new Promise<void>((resolve) => void runtime.after(pauseMs, resolve))
+    if (abort.signal.aborted) break
+    try {
+      const answer = await post(target, `${target.url}/${this.name}`, {
+        headers: { "content-type": TEXT_TYPE },
+        body: `@{"close":{}}\n${bye}`,
+        keepalive: true,
+        signal: abort.signal,
+      })
+      await answer.arrayBuffer() // what is not read may hold a connection
+      if (answer.status < 400) break
+    } catch {
+      // Nobody was reached. There is nothing to tell: the hub ends the session when its time is over.
     }
   }
-  // Not left to the signal alone: a `fetch` of the application's own may not heed it.
-  await Promise.race([say(), pause(GOODBYE_MS)])
-  abort.abort()
+  cancel()
 }
