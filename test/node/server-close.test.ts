@@ -175,5 +175,3 @@ describe("server.close()", () => {
     ).rejects.toThrow("not running")
   })
 })
-
-describe("a hub with sessions in it", () => {})
