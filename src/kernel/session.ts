@@ -356,7 +356,9 @@ export class Session implements WatchHost, Flushable {
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
   probe(limitMs = NUDGE_MS): void {
     if (!this.link || this.#watch.probing) return
-    this.#watch.probed(this.#clockwork.now(), limitMs)
+    // A body is heard when all of it has come: until then nothing tells how far those ahead of the probe have got.
+    const aheadMs = this.link.exchanges ? (this.#pace?.carryMs(this.#outbox.bytes) ?? 0) : 0
+    this.#watch.probed(this.#clockwork.now(), limitMs + aheadMs)
     this.#isNews = false
     this.#probe = ++this.#token
     this.#lead(`p${this.#token}`)

@@ -66,3 +66,15 @@ describe.each(cases)("over $transport at $bytesPerSecond bytes/s and $roundTripM
     void place.channel.close({ flushMs: 0 }) // its goodbye takes time, which stands still here
   })
 })
+
+describe.each(TRANSPORTS)("over %s at 20 kbit/s", (transport) => {
+  it.each([20, 200, 600])("what is said both ways at once leaves the link in peace, %d ms", async (roundTripMs) => {
+    const place = await open({ transport, bytesPerSecond: 2_500, roundTripMs })
+    const bulks = bulksOf(10, 3_000)
+    for (const bulk of bulks) for (const way of ["up", "down"] as const) place.side(way).send("bulk", bulk)
+    await place.passUntil(() => place.heard.up.length >= 10 && place.heard.down.length >= 10, 60_000)
+    expect(place.heard).toEqual({ up: bulks, down: bulks })
+    expect(place.channel.explain().incidents.filter(({ what }) => what === "doubted" || what === "closed")).toEqual([])
+    void place.channel.close({ flushMs: 0 }) // its goodbye takes time, which stands still here
+  })
+})
