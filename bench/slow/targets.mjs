@@ -25,25 +25,32 @@ export function missesOf(result, results) {
   if (failed !== undefined) return [`failed: ${failed}`]
   if (peer === "ws" && ms === undefined) return ["never, so there is nothing to compare with"]
   if (peers[peer].transports === undefined) return []
-  const misses = faultsOf(result)
-  if (result.interruptions > 0) misses.push(`not open ${result.interruptions} times`)
-  return [...misses, ...(cases[name].silent ? silentMissesOf(result) : timelyMissesOf(result, results))]
+  return [...faultsOf(result), ...(cases[name].silent ? [] : timelyMissesOf(result, results))]
 }
 
-/** Messages lost, doubled or out of order: what no slow link excuses. */
+/**
+ * What no slow link excuses: messages lost, doubled, out of order or never heard, a channel that was not open, a dial beside
+ * one that works, a death that is noticed late.
+ */
 export function faultsOf(result) {
-  return ["lost", "doubled", "reordered"].flatMap((fault) => (result[fault] > 0 ? [`${result[fault]} ${fault}`] : []))
+  const { name, ms, part, dials, interruptions } = result
+  const faults = ["lost", "doubled", "reordered"].flatMap((fault) =>
+    result[fault] > 0 ? [`${result[fault]} ${fault}`] : [],
+  )
+  if (interruptions > 0) faults.push(`not open ${interruptions} times`)
+  if (cases[name].silent) return [...faults, ...silentMissesOf(result)]
+  if (ms === undefined) faults.push(`never (${Math.floor(part * 100)} % came)`)
+  const { before, after } = dialsIn(result)
+  if (before > 1 || after > 0) faults.push(`dials ${dialText(dials)}`)
+  return faults
 }
 
 function timelyMissesOf(result, results) {
-  const { peer, ms, part, bytes, chatMs, roundTripMs } = result
+  const { peer, bytes, chatMs, roundTripMs } = result
   const misses = []
   const ratio = ratioOf(result, results)
-  const dials = dialsIn(result)
-  if (ms === undefined) misses.push(`never (${Math.floor(part * 100)} % came)`)
-  else if (ratio > MAX_RATIO[peer]) misses.push(`${ratio.toFixed(2)} times ws`)
+  if (ratio > MAX_RATIO[peer]) misses.push(`${ratio.toFixed(2)} times ws`)
   if (bytes > MAX_BYTES) misses.push(`${bytes.toFixed(2)} times the bytes`)
-  if (dials.before > 1 || dials.after > 0) misses.push(`dials ${dialText(result.dials)}`)
   if (chatMs > 1_500 + roundTripMs) misses.push(`chat ${(chatMs / 1_000).toFixed(1)} s late`)
   return misses
 }
