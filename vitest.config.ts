@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -18,6 +19,8 @@ export default defineConfig(({ mode }) => ({
     include: mode === "long" ? ["test/long/**/*.test.ts"] : ["test/**/*.test.ts"],
     exclude: mode === "long" ? [] : ["test/long/**"],
     pool: "forks",
+    // Half of the time tests wait for sockets, so two run at once on two cores as well.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: mode === "long" ? 600_000 : 30_000,
     hookTimeout: 30_000,
   },
