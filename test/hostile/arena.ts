@@ -8,6 +8,8 @@ import { createClock } from "./clock.ts"
 /** A hub under attack, on a clock of its own, with a healthy peer that must notice nothing. */
 export interface Arena extends HubServer {
   readonly healthy: Channel
+  /** What the hub has told its owner, and what would have ended the process. */
+  readonly errors: readonly unknown[]
   /** Lets time pass at the hub while the healthy peer keeps talking. */
   pass(ms: number): Promise<void>
   /**
@@ -45,6 +47,7 @@ export async function startArena(options: NodeHubOptions = {}): Promise<Arena> {
   return {
     ...started,
     healthy,
+    errors,
     pass,
     async settled(told = []) {
       await pass(EVERYTHING_IS_FORGOTTEN_MS)

@@ -43,6 +43,7 @@ describe.each(overHttp)("a first request over %s", (transport) => {
     ["brings no hello", bodyOf({}), {}],
     ["only polls", bodyOf({ poll: 1 }), {}],
     ["is its second upload", bodyOf({ up: 2 }, hello()), {}],
+    ["is its second poll", bodyOf({ up: 1, poll: 2 }, hello()), {}],
     ["has a negative number", bodyOf({ up: -1 }, hello()), {}],
     ["has a huge number", bodyOf({ up: 1, poll: 1e300 }, hello()), {}],
     ["has a fraction", bodyOf({ up: 1, holdMs: 0.5 }, hello()), {}],

@@ -49,7 +49,9 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     if (known === undefined && envelope.up === undefined && envelope.close !== undefined) {
       return answerLeave(exchange, batch, door)
     }
-    if (known === undefined && (envelope.up !== 1 || batch === undefined)) {
+    const { poll = 1 } = envelope
+    // Nobody could ask for the polls before it: whoever sent it does not know the link's id yet.
+    if (known === undefined && (envelope.up !== 1 || batch === undefined || poll !== 1)) {
       throw protocolError("a first request without a hello")
     }
     const mailbox = known ?? create(exchange)
