@@ -141,8 +141,8 @@ const upload = fc.record({ up: fc.nat(3).map((up) => up + 1) })
 const polling = fc.record({ poll: fc.nat(3).map((poll) => poll + 1), holdMs: fc.constant(0) })
 const envelope = fc
   .tuple(
-    mostly(upload, fresh),
-    mostly(polling, fresh),
+    mostly(upload, nothing),
+    mostly(polling, nothing),
     mostly(nothing, fc.record({ close: fc.record({ code: odd, reason: odd, retryable: fc.boolean() }) })),
     mostly(
       nothing,
