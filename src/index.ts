@@ -61,6 +61,7 @@ export type { AnyContract, Contract } from "./kernel/contract.ts"
 export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
 export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
 export type { Runtime } from "./kernel/runtime.ts"
+export { shareConnections } from "./transports/http/connections.ts"
 export { longPoll } from "./transports/long-poll/dialer.ts"
 export { shortPoll } from "./transports/short-poll/dialer.ts"
 export { sse } from "./transports/sse/dialer.ts"
@@ -68,6 +69,8 @@ export type {
   Batch,
   ClientSocket,
   ClientStream,
+  Connections,
+  ConnectionsHost,
   Dialer,
   FetchAnswer,
   FetchInit,

@@ -33,7 +33,7 @@ import { Session, type SessionHost } from "../kernel/session.ts"
 import { systemRuntime } from "../platform/system-runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import type { Identity } from "./attempts.ts"
-import { Connector } from "./connector.ts"
+import { type Connector, createConnector } from "./connector.ts"
 import { type Explanation, explain } from "./explain.ts"
 import { inTime } from "./in-time.ts"
 import {
@@ -101,7 +101,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#runtime = options.runtime ?? systemRuntime
     this.#options = options
     this.#dialers = checkDialers(dialers)
-    this.#standing = new Standing(options.store === undefined ? ownStore() : options.store, target.origin)
+    const { store = ownStore() } = options
+    this.#standing = new Standing(store, target.origin)
     this.opened = new Promise((resolve, reject) => {
       this.#resolveOpened = resolve
       this.#rejectOpened = reject
@@ -109,7 +110,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.opened.catch(() => {}) // whoever awaits it hears of it; nobody has to
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    this.#connector = new Connector(
+    this.#connector = createConnector(
       {
         runtime: this.#runtime,
         url: target.href,
@@ -124,8 +125,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
           this.#maxPayloadBytes = welcome.maxPayloadBytes
           this.#session.withdraw((packet, number) => {
             const error = this.#dispatch.refusal(packet)
-            if (error !== undefined) this.#wake(closing(error.code, error.message, false), number)
-            return error !== undefined
+            if (error) this.#wake(closing(error.code, error.message, false), number)
+            return !!error
           })
         },
         linked: (welcome, transport) => {
@@ -135,7 +136,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
           if (this.#held) void this.#releaseSoon()
         },
         unlinked: (why, retryInMs) =>
-          this.#enter(this.#peer === undefined ? "connecting" : "reconnecting", { closing: why, retryInMs }),
+          this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
         reset: (why) => this.#reset(why),
         ended: (why) => this.#end(why),
         report: (error) => this.#failed(error, "connection"),
@@ -148,7 +149,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   }
 
   get #session(): Session {
-    return this.#connector.identity.session
+    return this.#connector.session
   }
   get status(): Status {
     return this.#status
@@ -378,7 +379,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
     const again = this.#options.resend ? unacknowledged : unacknowledged.slice(certain)
-    for (const packet of again) if (readMessage(packet) !== undefined) identity.session.say(packet)
+    for (const packet of again) if (readMessage(packet)) identity.session.say(packet)
     // Told when the new session is in place: what is said from inside goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
@@ -428,7 +429,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     return new Promise((resolve, reject) => {
       const look = (why?: Closing, from = 0): boolean => {
         if (done()) resolve()
-        else if ((why !== undefined && number >= from) || this.#status === "closed") {
+        else if ((why && number >= from) || this.#status === "closed") {
           reject(closingError(why ?? closing("closed", "the channel is closed", false)))
         } else return false
         return true

@@ -89,7 +89,7 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
   // Taken apart by hand: the URL of React Native has no setters, and some of its getters throw.
   const [, scheme, host, path] = /^(?:http|ws)(s?:\/\/)([^/?#@]+)(?:\/+([^?#]*))?$/i.exec(href) ?? []
   // What stands in a URL is written to logs, so nothing that a hub is to know goes there: `auth` gives it.
-  if (host === undefined)
+  if (!host)
     throw new EverwireError(
       "misuse",
       `a hub's URL is http or https without query, hash or user: "auth" tells more; given: ${url}`,

@@ -48,7 +48,7 @@ export class Standing {
 
   /** It works after all. */
   acquit(name: string): void {
-    if (this.#memory.broken[name] === undefined) return
+    if (!this.#memory.broken[name]) return
     delete this.#memory.broken[name]
     this.#save()
   }
