@@ -234,9 +234,9 @@ export const faults = [
   },
   {
     id: "the sink of a closed link is called",
-    file: "src/client/attempts.ts",
-    find: "if (!attempt.over) hear(attempt, ...given)",
-    plant: "hear(attempt, ...given)",
+    file: "src/client/connector.ts",
+    find: "if (!attempt.over) hear(...given)",
+    plant: "hear(...given)",
   },
   {
     id: "nothing starts before the rung above has failed",

@@ -1,5 +1,3 @@
-import type { Batch } from "../kernel/codec.ts"
-import type { Closing } from "../kernel/errors.ts"
 import type { Welcome } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import type { Dialer } from "../transports/transport.ts"
@@ -33,15 +31,4 @@ export interface Attempt {
   over?: boolean
   /** Stops the wait after which it is given up. */
   cancelYield?: (() => void) | undefined
-}
-
-/** What is heard of an attempt whose link has not ended. */
-export interface AttemptSinks {
-  batch(attempt: Attempt, batch: Batch): void
-  /** An ack came beside what the link brings. */
-  acknowledged(attempt: Attempt, batch: Batch): void
-  closed(attempt: Attempt, closing: Closing): void
-  writable(attempt: Attempt): void
-  /** Something came that is no batch yet. */
-  moved(attempt: Attempt): void
 }

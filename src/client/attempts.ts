@@ -3,11 +3,11 @@ import * as defaults from "../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
 import { writeHello, writeLeave } from "../kernel/handshake.ts"
-import type { Link } from "../kernel/link.ts"
+import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Session } from "../kernel/session.ts"
 import type { Dialer, Platform, Target } from "../transports/transport.ts"
-import type { Attempt, AttemptSinks } from "./attempt.ts"
+import type { Attempt } from "./attempt.ts"
 import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
 import type { Standing } from "./standing.ts"
@@ -48,15 +48,15 @@ export class Attempts {
   /** The hub that has the session; empty until one has welcomed it. */
   hub = ""
   readonly #host: DialHost
-  readonly #sinks: AttemptSinks
+  readonly #createSink: (attempt: Attempt) => LinkSink
   /** The transport that was welcomed last, or dialed last while none was. Undefined while no hello of the session was said. */
   #dialer: Dialer | undefined
   /** Tells this channel from another that might present the same key. */
   readonly #holder: string
 
-  constructor(host: DialHost, sinks: AttemptSinks, identity: Identity) {
+  constructor(host: DialHost, createSink: (attempt: Attempt) => LinkSink, identity: Identity) {
     this.#host = host
-    this.#sinks = sinks
+    this.#createSink = createSink
     this.identity = identity
     this.#holder = host.runtime.id()
   }
@@ -83,19 +83,7 @@ export class Attempts {
     }
     this.live.add(attempt)
     this.note(attempt, "dialed")
-    const live =
-      <Given extends unknown[]>(hear: (attempt: Attempt, ...given: Given) => void) =>
-      (...given: Given): void => {
-        if (!attempt.over) hear(attempt, ...given)
-      }
-    const { batch, acknowledged, closed, writable, moved } = this.#sinks
-    const sink = {
-      batch: live(batch),
-      acknowledged: live(acknowledged),
-      closed: live(closed),
-      writable: live(writable),
-      moved: live(moved),
-    }
+    const sink = this.#createSink(attempt)
     // The dialer, its link and the platform may be the application's own. What they throw is a wire that broke.
     let isBroken = false
     const broke = (error: unknown): void => {

@@ -31,10 +31,10 @@ import { checkNames } from "../kernel/known.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { Session, type SessionHost } from "../kernel/session.ts"
 import { systemRuntime } from "../platform/system-runtime.ts"
-import type { Dialer, Platform } from "../transports/transport.ts"
+import type { Dialer } from "../transports/transport.ts"
 import type { Identity } from "./attempts.ts"
 import { type Connector, createConnector } from "./connector.ts"
-import { type Explanation, explain } from "./explain.ts"
+import type { Explanation } from "./explain.ts"
 import { inTime } from "./in-time.ts"
 import {
   CHANNEL_OPTIONS,
@@ -72,8 +72,6 @@ export class Channel<C extends Contract<C> = AnyContract> {
   readonly opened: Promise<void>
   readonly #runtime: Runtime
   readonly #options: ChannelOptions
-  readonly #dialers: readonly Dialer[]
-  readonly #standing: Standing
   /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
   readonly #listeners = new Handlers<unknown>()
   readonly #handlers = new Handlers<Channel<C>>()
@@ -91,34 +89,29 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #held: (() => void)[] | undefined = []
   /** What `close` has given, once it was called. */
   #leaving: Promise<void> | undefined
-  #resolveOpened: () => void = () => {}
-  #rejectOpened: (error: EverwireError) => void = () => {}
 
   constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
     const target = checkUrl(url)
     checkNames(options, CHANNEL_OPTIONS, "createChannel")
     checkNames(options.platform, PLATFORM, "platform")
-    this.#runtime = options.runtime ?? systemRuntime
+    checkDialers(dialers)
+    const { runtime = systemRuntime, store = ownStore() } = options
+    this.#runtime = runtime
     this.#options = options
-    this.#dialers = checkDialers(dialers)
-    const { store = ownStore() } = options
-    this.#standing = new Standing(store, target.origin)
-    this.opened = new Promise((resolve, reject) => {
-      this.#resolveOpened = resolve
-      this.#rejectOpened = reject
-    })
+    // It does not wait for a number (-1): the end of a session does not end it, for the next one may open.
+    this.opened = this.#when(() => this.#peer !== undefined, -1)
     this.opened.catch(() => {}) // whoever awaits it hears of it; nobody has to
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
     this.#connector = createConnector(
       {
-        runtime: this.#runtime,
+        runtime,
         url: target.href,
         dialers,
-        standing: this.#standing,
+        standing: new Standing(store, target.origin),
         withCredentials: options.withCredentials ?? false,
         reprobeMs: options.reprobeMs ?? REPROBE_MS,
-        platform: () => this.#platform(),
+        platform: () => ({ ...ownPlatform(), ...options.platform }),
         auth: () => options.auth?.(),
         authTimeoutMs: options.authTimeoutMs ?? 10_000,
         welcomed: (welcome) => {
@@ -132,7 +125,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
         linked: (welcome, transport) => {
           this.#peer = welcome.peer
           this.#enter("open", { transport })
-          this.#resolveOpened()
+          this.#wake()
           if (this.#held) void this.#releaseSoon()
         },
         unlinked: (why, retryInMs) =>
@@ -145,7 +138,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     )
     this.#stopWatching = watchPage(this.#connector)
     // At the end of the tick: whoever created it can set its listeners first.
-    this.#runtime.soon(() => this.#connector.open())
+    runtime.soon(() => this.#connector.open())
   }
 
   get #session(): Session {
@@ -305,9 +298,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   explain(): Explanation {
     const session = this.#session
     return {
-      transport: this.transport,
-      ...explain(this.#connector, this.#dialers, this.#standing, this.#platform(), this.#runtime.now()),
-      incidents: [...this.#connector.incidents],
+      ...this.#connector.explain(),
       rttMs: this.rttMs,
       said: session.said,
       acknowledged: session.acked,
@@ -413,7 +404,6 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#status = "closed"
     if (messages.length > 0) this.#emit("reset", { closing: why, messages })
     this.#emit("status", "closed", { closing: why })
-    this.#rejectOpened(closingError(why))
     this.#dispatch.end(why)
     this.#wake(why)
   }
@@ -440,10 +430,6 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   #wake(why?: Closing, from?: number): void {
     this.#waiters = this.#waiters.filter((look) => !look(why, from))
-  }
-
-  #platform(): Platform {
-    return { ...ownPlatform(), ...this.#options.platform }
   }
 
   #checkOpen(): void {

@@ -3,14 +3,14 @@ import { type Batch, decodeBatch, type Packet } from "../kernel/codec.ts"
 import * as defaults from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../kernel/errors.ts"
 import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../kernel/handshake.ts"
-import type { Link } from "../kernel/link.ts"
+import type { Link, LinkSink } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
 import { encodePayload } from "../kernel/payload.ts"
 import type { Heard, Session } from "../kernel/session.ts"
 import type { Attempt } from "./attempt.ts"
 import { Attempts, type DialHost, type Identity, stop } from "./attempts.ts"
 import { backoffMs } from "./backoff.ts"
-import type { Incident } from "./incident.ts"
+import { explain } from "./explain.ts"
 import { nextStartAt, planClimb } from "./ladder.ts"
 
 /** What the connector needs of the channel, and tells it. */
@@ -67,12 +67,8 @@ export interface Connector {
   readonly session: Session
   /** The attempt whose link carries the talk. */
   readonly current: Attempt | undefined
-  /** Why the last link that ended did. */
-  readonly lastClosing: Closing
-  /** Whether other tabs hold the connections that a stream or a long poll would need. */
-  readonly isCrowded: boolean
-  /** The last things that happened, oldest first. */
-  readonly incidents: readonly Incident[]
+  /** Which transport carries the talk, why, and what happened to the others. */
+  explain(): ReturnType<typeof explain>
   open(): void
   /**
    * Ends it: says goodbye on the current link, and beside it when that is not heard. `atOnce`: beside it without waiting,
@@ -117,32 +113,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** The one alarm: the next start, deadline, background climb or end of the back-off. */
   let cancelAlarm = (): void => {}
 
-  /** What the protocol does not allow ends the link. */
-  const guarded =
-    (hear: (attempt: Attempt, packets: readonly Packet[]) => void) =>
-    (attempt: Attempt, batch: Batch): void => {
-      try {
-        hear(attempt, decodeBatch(batch))
-      } catch (error) {
-        if (!(error instanceof EverwireError)) throw error
-        end(attempt, closing(error.code, error.message))
-      }
-    }
-
-  const attempts = new Attempts(
-    host,
-    {
-      batch: guarded((attempt, packets) => (attempt.welcome ? heard : answered)(attempt, packets)),
-      acknowledged: guarded(({ link }, packets) => session.acknowledged(link, packets)),
-      closed,
-      writable: ({ link }) => session.writable(link),
-      moved(attempt) {
-        attempt.movedAt = runtime.now()
-        session.moved(attempt.link)
-      },
-    },
-    identity,
-  )
+  const attempts = new Attempts(host, createSink, identity)
   /** Absent where no transport holds a connection. */
   const connections = dialers
     .find(({ holds }) => holds)
@@ -164,6 +135,35 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   const newcomers = (): readonly Attempt[] => [...attempts.live].filter((attempt) => attempt !== current)
 
   const holds = (rank: number): boolean => !!dialers[rank]?.holds
+
+  /** Hears an attempt until its link has ended. */
+  function createSink(attempt: Attempt): LinkSink {
+    const live =
+      <Given extends unknown[]>(hear: (...given: Given) => void) =>
+      (...given: Given): void => {
+        if (!attempt.over) hear(...given)
+      }
+    /** What the protocol does not allow ends the link. */
+    const guarded = (hear: (packets: readonly Packet[]) => void): ((batch: Batch) => void) =>
+      live((batch) => {
+        try {
+          hear(decodeBatch(batch))
+        } catch (error) {
+          if (!(error instanceof EverwireError)) throw error
+          end(attempt, closing(error.code, error.message))
+        }
+      })
+    return {
+      batch: guarded((packets) => (attempt.welcome ? heard : answered)(attempt, packets)),
+      acknowledged: guarded((packets) => session.acknowledged(attempt.link, packets)),
+      closed: live((why) => closed(attempt, why)),
+      writable: live(() => session.writable(attempt.link)),
+      moved: live(() => {
+        attempt.movedAt = runtime.now()
+        session.moved(attempt.link)
+      }),
+    }
+  }
 
   function closed(attempt: Attempt, why: Closing): void {
     session.rode(attempt.sent)
@@ -314,7 +314,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempt.cancelYield?.()
     attempt.cancelYield = connections?.yieldAfter(leastMs, session.rttMs, () => {
       for (const other of attempts.live) if (other !== attempt && other.dialer.holds) letGo(other, true)
-      end(attempt, closing("silent", "nothing was answered while it held a connection"), true)
+      end(attempt, closing("silent", "nothing was answered beside it"), true)
     })
   }
 
@@ -529,13 +529,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     get current() {
       return current
     },
-    get lastClosing() {
-      return lastClosing
-    },
-    get isCrowded() {
-      return connections?.isCrowded() === true
-    },
-    incidents: attempts.incidents,
+    explain: () => explain(host, attempts.incidents, current, lastClosing, connections?.isCrowded()),
     open() {
       if (state.phase === "idle") ask()
     },

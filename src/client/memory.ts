@@ -21,7 +21,7 @@ export interface Memory {
 export function recall(store: Store | null | undefined, key: string): Memory {
   const memory: Memory = { broken: {} }
   const read = (text: unknown): void => {
-    const { broken, speakMs, holdMs } = Object(JSON.parse(String(text ?? "{}"))) as Record<string, unknown> // narrowed below
+    const { broken, speakMs, holdMs } = Object(JSON.parse(text as string)) as Record<string, unknown> // narrowed below; null is no memory
     for (const [name, until] of Object.entries(Object(broken)))
       if (typeof until === "number") memory.broken[name] = until
     if (isPulse(speakMs)) memory.speakMs = speakMs

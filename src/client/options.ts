@@ -99,9 +99,8 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
 }
 
 /** @throws EverwireError `misuse` without dialers, or with two of one name. */
-export function checkDialers(dialers: readonly Dialer[]): readonly Dialer[] {
+export function checkDialers(dialers: readonly Dialer[]): void {
   if (dialers.length === 0 || new Set(dialers.map(({ name }) => name)).size < dialers.length) {
     throw new EverwireError("misuse", "transports are one or more, each once")
   }
-  return dialers
 }

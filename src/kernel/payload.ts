@@ -53,8 +53,8 @@ export function decodePayload(body: Body): unknown {
  * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
  */
 function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): string | undefined {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return undefined
-  if (typeof value === "number" && Number.isFinite(value)) return undefined
+  if (typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value))
+    return undefined
   if (typeof value === "number" || value === undefined) return ` is ${value}`
   let step: string | number | undefined
   try {
