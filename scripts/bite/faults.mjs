@@ -271,7 +271,7 @@ export const faults = [
   {
     id: "flapping is forgotten",
     file: "src/client/standing.ts",
-    find: "this.#strikes.set(name, this.strikes(name) + 1)",
+    find: "this.#strikes.set(name, strikes)",
     plant: "this.#strikes.set(name, 0)",
   },
   {

@@ -45,8 +45,8 @@ export class Attempts {
   identity: Identity
   /** Highest turn that any hello or take of the session has carried. */
   turn = 0
-  /** The hub that has the session; empty until one has welcomed it. */
-  hub = ""
+  /** The hub that has the session; undefined until one has welcomed it. */
+  hub: string | undefined
   readonly #host: DialHost
   readonly #createSink: (attempt: Attempt) => LinkSink
   /** The transport that was welcomed last, or dialed last while none was. Undefined while no hello of the session was said. */
@@ -66,10 +66,10 @@ export class Attempts {
     const { id, key, session } = this.identity
     const { runtime, standing, dialers, report } = this.#host
     const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
-    if (this.hub === "") this.#dialer = dialer
+    if (!this.hub) this.#dialer = dialer
     const now = runtime.now()
     // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
-    const { packets, sent } = takes && this.hub !== "" ? session.ride() : { packets: [], sent: 0 }
+    const { packets, sent } = takes && this.hub ? session.ride() : { packets: [], sent: 0 }
     const attempt: Attempt = {
       dialer,
       rank,
@@ -108,7 +108,7 @@ export class Attempts {
       acked: session.acked,
       turn: attempt.turn,
       holder: this.#holder,
-      hub: this.hub || undefined,
+      hub: this.hub,
       speakMs: standing.speakMs,
       clock: Math.floor(now),
       auth,
@@ -125,18 +125,16 @@ export class Attempts {
   }
 
   /** A new session begins, which no hub has. */
-  reset(identity: Identity): void {
-    this.identity = identity
+  reset(): void {
     this.turn = 0
-    this.hub = ""
-    this.#dialer = undefined
+    this.hub = this.#dialer = undefined
   }
 
   /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
   async leave(link: Link | undefined, why: Closing): Promise<void> {
     const { runtime } = this.#host
     const { id, key, session } = this.identity
-    const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
+    const bye = writeLeave({ id, key, hub: this.hub, said: session.said, why })
     // A link that cannot tell whether its last word was heard is believed.
     if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
     const said = this.#dialer?.leave?.(this.#target(), bye)
@@ -164,7 +162,6 @@ export class Attempts {
 
   /** Its link is not needed. `mute`: what it holds may be what a last word would wait for. */
   letGo(attempt: Attempt, mute?: boolean): void {
-    this.identity.session.rode(attempt.sent)
     stop(attempt, closing("superseded", "not needed"), mute)
     this.end(attempt, "let-go")
   }
@@ -174,7 +171,6 @@ export class Attempts {
     for (const attempt of this.live) {
       attempt.link.close(why)
       this.#forget(attempt)
-      session.rode(attempt.sent)
       session.linkLost(attempt.link)
     }
   }
@@ -183,6 +179,7 @@ export class Attempts {
     attempt.over = true
     attempt.cancelYield?.()
     this.live.delete(attempt)
+    this.identity.session.rode(attempt.sent)
   }
 
   note({ dialer, startedAt }: Attempt, what: Incident["what"], why?: Closing): void {

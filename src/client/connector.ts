@@ -166,7 +166,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   function closed(attempt: Attempt, why: Closing): void {
-    session.rode(attempt.sent)
     attempts.end(attempt, "closed", why)
     lastClosing = why
     retryAfterMs = Math.max(retryAfterMs, wishOf(why))
@@ -332,7 +331,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (typeof first !== "string") throw protocolError("an unknown kind of packet")
     if (kindOf(first) === "b") return refused(attempt, readBye(first))
     const welcome = readWelcome(first)
-    if (attempts.hub !== "" && attempts.hub !== welcome.hub) {
+    if (attempts.hub && attempts.hub !== welcome.hub) {
       // Two hubs behind one address were dialed at once, and the other one has the session.
       attempt.link.send(writeBye(closing("superseded", "another hub has the session")))
       letGo(attempt)
@@ -378,6 +377,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function refused(attempt: Attempt, { why, hub }: ReturnType<typeof readBye>): void {
     attempt.link.close(why)
     if (why.code !== "session-unknown") return why.retryable ? closed(attempt, why) : fatal(why)
+    attempt.sent = 0 // what rode with the hello was not heard
     attempts.end(attempt, "closed", why)
     if (hub !== attempts.hub && state.phase === "climbing") {
       if (unknown++ < defaults.UNKNOWN_RETRIES) {
@@ -393,12 +393,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     }
     unknown = 0
     dropAll(why)
-    attempts.hub = ""
+    attempts.reset()
     host.unlinked(why, 0)
     if (state.phase === "closed") return // by what was told of it
-    const next = host.reset(why)
-    session = next.session
-    attempts.reset(next)
+    attempts.identity = host.reset(why)
+    session = attempts.identity.session
     ask()
   }
 
@@ -469,7 +468,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
 
   /** The link that carried the talk is gone. */
   function lost(attempt: Attempt, why: Closing): void {
-    if (why.code === "network") standing.diedIdle(runtime.now() - session.idleSince, defaults.SPEAK_FLOOR_MS)
+    if (why.code === "network") standing.diedIdle(runtime.now() - session.idleSince)
     if (why.code !== "superseded" && why.code !== "hub-closing") judge(attempt)
     session.linkLost(attempt.link)
     current = undefined

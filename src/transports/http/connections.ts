@@ -53,7 +53,8 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
 
   const askForSlot = (): NonNullable<typeof slot> => {
     const { navigator, BroadcastChannel } = globalThis as Browser
-    const locks = areFew() ? navigator?.locks : undefined
+    const isFew = areFew()
+    const locks = isFew ? navigator?.locks : undefined
     const name = `everwire:${origin}`
     const asked = { askedAt: runtime.now(), isTaken: !locks }
     leaving = new AbortController()
@@ -69,7 +70,7 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
       // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
       locks?.request(`${name}:${lock}`, { signal }, take).catch(take)
     }
-    if (!navigator?.locks && areFew() && BroadcastChannel) {
+    if (isFew && !locks && BroadcastChannel) {
       tabs = new BroadcastChannel(name)
       tabs.onmessage = called
     }

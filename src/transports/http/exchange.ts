@@ -75,8 +75,7 @@ export async function exchange(
     for (;;) {
       const piece = (await reader?.read())?.value
       if (!piece) break
-      for (const each of running) each.moved()
-      arm(EXCHANGE_DEADLINE_MS)
+      for (const each of running) each.moved() // this one too
       moved?.()
       const longer = new Uint8Array(bytes.length + piece.length)
       longer.set(bytes)
