@@ -13,10 +13,11 @@ import { sse } from "./transports/sse/dialer.ts"
 import type { Dialer } from "./transports/transport.ts"
 import { websocket } from "./transports/websocket/dialer.ts"
 
-const builtIn = { websocket, sse, "long-poll": longPoll, "short-poll": shortPoll } as const
-
 /** The transports that are known by name. */
-export type TransportName = keyof typeof builtIn
+export type TransportName = "websocket" | "sse" | "long-poll" | "short-poll"
+
+/** The same, best first. */
+const builtIn: readonly Dialer[] = [websocket, sse, longPoll, shortPoll]
 
 /** Options of a channel. Every one has a default. */
 export interface CreateChannelOptions extends ChannelOptions {
@@ -38,18 +39,18 @@ export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
   options: CreateChannelOptions = {},
 ): Channel<C> {
-  const { transports = ["websocket", "sse", "long-poll", "short-poll"] } = options
+  const { transports = builtIn } = options
   return new Channel<C>(url, options, transports.map(resolve))
 }
 
 function resolve(transport: TransportName | Dialer): Dialer {
   if (typeof transport !== "string") return transport
-  if (!Object.hasOwn(builtIn, transport))
-    throw new EverwireError(
-      "misuse",
-      `no transport is called "${transport}"; there are ${Object.keys(builtIn).join(", ")}`,
-    )
-  return builtIn[transport]
+  const dialer = builtIn.find(({ name }) => name === transport)
+  if (!dialer) {
+    const names = builtIn.map(({ name }) => name).join(", ")
+    throw new EverwireError("misuse", `no transport is called "${transport}"; there are ${names}`)
+  }
+  return dialer
 }
 
 export { Channel } from "./client/channel.ts"

@@ -42,7 +42,7 @@ export class Attempts {
   /** The last things that happened, oldest first. */
   readonly incidents: Incident[] = []
   readonly live = new Set<Attempt>()
-  identity: Identity
+  declare identity: Identity
   /** Highest turn that any hello or take of the session has carried. */
   turn = 0
   /** The hub that has the session; undefined until one has welcomed it. */

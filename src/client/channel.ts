@@ -69,7 +69,7 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has what the interface names
 export class Channel<C extends Contract<C> = AnyContract> {
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
-  readonly opened: Promise<void>
+  declare readonly opened: Promise<void>
   readonly #runtime: Runtime
   readonly #options: ChannelOptions
   /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
@@ -216,26 +216,28 @@ export class Channel<C extends Contract<C> = AnyContract> {
   messages<N extends NameOf<C, "down">>(name: N): AsyncGenerator<DataOf<C, "down", N>, void, void> {
     const queue: DataOf<C, "down", N>[] = []
     let wake = (): void => {}
-    let isLeft = false
+    let isOver = this.#status === "closed"
     const offs = [
       this.on(name, (data) => {
         queue.push(data)
         wake()
       }),
-      this.onStatus(() => wake()),
+      this.onStatus((status) => {
+        isOver = status === "closed"
+        wake()
+      }),
     ]
     const leave = (): void => {
-      isLeft = true
+      isOver = true
       queue.length = 0
       for (const off of offs) off()
       wake()
     }
-    const isOver = (): boolean => isLeft || this.#status === "closed"
     async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
       try {
         for (;;) {
           while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
-          if (isOver()) return
+          if (isOver) return
           await new Promise<void>((resolve) => {
             wake = resolve
           })

@@ -209,11 +209,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const platform = host.platform()
     const healthy = healthyOne()
     const now = runtime.now()
-    const dialing = newcomers().map(({ rank }) => rank)
     const candidates = dialers.flatMap((dialer, rank) =>
       // A climb in the background is for what is better than what works.
       // What is being dialed already is not dialed twice.
-      dialer.supported(platform) && (!healthy || rank < healthy.rank) && !dialing.includes(rank)
+      dialer.supported(platform) &&
+      (!healthy || rank < healthy.rank) &&
+      !newcomers().some((attempt) => attempt.rank === rank)
         ? { rank, brokenUntil: healthy ? 0 : standing.brokenUntil(dialer.name, now) }
         : [],
     )
@@ -303,7 +304,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
 
   /** This link has proved itself: nothing worse is needed, and nothing better now. */
   function trust({ rank }: Attempt): void {
-    for (const attempt of newcomers()) if (attempt.rank >= rank) letGo(attempt, true)
+    for (const attempt of newcomers()) if (attempt.rank >= rank) attempts.letGo(attempt, true)
     if (state.phase === "climbing") state.plan = []
   }
 
@@ -312,7 +313,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (!attempt.dialer.holds) return
     attempt.cancelYield?.()
     attempt.cancelYield = connections?.yieldAfter(leastMs, session.rttMs, () => {
-      for (const other of attempts.live) if (other !== attempt && other.dialer.holds) letGo(other, true)
+      for (const other of attempts.live) if (other !== attempt && other.dialer.holds) attempts.letGo(other, true)
       end(attempt, closing("silent", "nothing was answered beside it"), true)
     })
   }
@@ -334,7 +335,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (attempts.hub && attempts.hub !== welcome.hub) {
       // Two hubs behind one address were dialed at once, and the other one has the session.
       attempt.link.send(writeBye(closing("superseded", "another hub has the session")))
-      letGo(attempt)
+      attempts.letGo(attempt)
       return advance()
     }
     attempt.welcome = welcome
@@ -351,7 +352,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const isBetter = healthy?.proved === proved ? rank < healthy.rank : proved
     if (!healthy || (turn && !flaps && isBetter)) return adopt(attempt, rest)
     // Dialed while something works, it has to answer. One whose hello takes may bring the talk already: it is dialed again.
-    if (turn) letGo(attempt)
+    if (turn) attempts.letGo(attempt)
     else if (flaps) attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
     advance()
   }
@@ -421,7 +422,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     standing.acquit(dialer.name)
     if (before) {
       if (before.doubted) judge(before)
-      letGo(before, before.doubted)
+      attempts.letGo(before, before.doubted)
     }
     if (attempt.proved) trust(attempt)
     host.linked(welcome, dialer.name)
@@ -439,7 +440,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** How long until better rungs are tried again; without an end when they never are to be. */
   function nextReprobeMs(): number {
     const { reprobeMs } = host
-    return Math.max(reprobeMs[Math.min(reprobes++, reprobeMs.length - 1)] ?? Infinity, retryAfterMs)
+    return Math.max(reprobeMs[reprobes++] ?? reprobeMs.at(-1) ?? Infinity, retryAfterMs)
   }
 
   /** The climb is over, or could not begin. If no link works, the server is away: keep the preferences, wait, try again. */
@@ -485,10 +486,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function end(attempt: Attempt, why: Closing, mute?: boolean): void {
     stop(attempt, why, mute)
     closed(attempt, why)
-  }
-
-  function letGo(attempt: Attempt, mute?: boolean): void {
-    attempts.letGo(attempt, mute)
   }
 
   /** How the death of a link that was in use counts against its rung. */

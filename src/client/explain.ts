@@ -67,11 +67,16 @@ export function explain(
   const reasons: string[] = []
   const rungs = dialers.map((dialer, rank): RungReport => {
     const transport = dialer.name
-    const own = incidents.filter((incident) => incident.transport === transport)
-    const last = own.at(-1)
-    const reason = own.findLast(({ closing }) => closing)?.closing?.reason
-    // Being dialed, or let go, tells nothing about whether it works.
-    let standing = own.reduce((before, { what }) => WORKED[what] ?? before, "untried" as RungReport["standing"])
+    let standing: RungReport["standing"] = "untried"
+    let last: Incident | undefined
+    let reason: string | undefined
+    for (const incident of incidents) {
+      if (incident.transport !== transport) continue
+      last = incident
+      reason = incident.closing?.reason ?? reason
+      // Being dialed, or let go, tells nothing about whether it works.
+      standing = WORKED[incident.what] ?? standing
+    }
     if (dialer.holds && isCrowded) standing = "crowded"
     const brokenUntil = health.brokenUntil(transport, runtime.now())
     if (brokenUntil > 0) standing = "broken"

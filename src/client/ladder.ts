@@ -31,6 +31,6 @@ export function planClimb(candidates: readonly Candidate[]): number[] {
  */
 export function nextStartAt(started: number, last: LastStart | undefined, rttMs: number): number {
   if (!last || last.over) return 0
-  const gapMs = STAGGER_MS[Math.min(started, STAGGER_MS.length) - 1] ?? 0
+  const gapMs = STAGGER_MS[started - 1] ?? STAGGER_MS.at(-1) ?? 0
   return last.startedAt + (started === 1 ? Math.max(gapMs, 2 * rttMs) : gapMs)
 }

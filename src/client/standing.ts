@@ -14,9 +14,9 @@ export class Standing {
   /** What failed here while something else worked, and until when that is believed (milliseconds since the epoch). */
   #broken: Record<string, number> = {}
   /** The pulse that this network allows, where it was learned; in milliseconds. */
-  speakMs: number | undefined
+  declare speakMs: number | undefined
   /** The hold that this network allows a long-poll, where it was learned; in milliseconds. */
-  holdMs: number | undefined
+  declare holdMs: number | undefined
   /** Links of a transport, in a row, that died young. */
   readonly #strikes = new Map<string, number>()
   /** For how long the last link was idle when it died, if it died idle. */

@@ -79,7 +79,7 @@ export interface Connections {
    * Where connections are few, a link that holds one yields it after `leastMs` and some time for an answer, by `run`.
    * Returns the canceller. The time is random: the first link that is yielded may be all that everybody waits for.
    */
-  yieldAfter(leastMs: number, rttMs: number, run: () => void): () => void
+  yieldAfter(leastMs: number, rttMs: number, run: () => void): (() => void) | undefined
   /** A link that holds nothing carries the talk: was the connection of the one that was yielded what it waited for? */
   carried(): void
 }

@@ -36,7 +36,7 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
   /** The URL is one that the channel wrote. React Native's `URL` has no `origin`. */
   const origin = url.split("/", 3).join("/")
   /** The slot, or the wait for it. One is enough: of two links that would hold a connection, one is let go soon. */
-  let slot: { readonly askedAt: number; isTaken: boolean } | undefined
+  let slot: { isTaken: boolean; readonly knownAt: number } | undefined
   let leaving: AbortController
   let tabs: BroadcastChannel | undefined
   /** When a link was yielded last. */
@@ -56,7 +56,7 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
     const isFew = areFew()
     const locks = isFew ? navigator?.locks : undefined
     const name = `everwire:${origin}`
-    const asked = { askedAt: runtime.now(), isTaken: !locks }
+    const asked = { isTaken: !locks, knownAt: runtime.now() + SLOT_MS }
     leaving = new AbortController()
     const { signal } = leaving
     const take = (): Promise<void> | undefined => {
@@ -78,15 +78,14 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
   }
 
   const isCrowded = (): boolean =>
-    verdicts.brokenUntil(HELD, runtime.now()) > 0 ||
-    (slot?.isTaken === false && runtime.now() >= slot.askedAt + SLOT_MS)
+    verdicts.brokenUntil(HELD, runtime.now()) > 0 || (slot?.isTaken === false && runtime.now() >= slot.knownAt)
 
   return {
     isCrowded,
     freeAt() {
       slot ??= askForSlot()
       if (isCrowded()) return Infinity
-      return slot.isTaken ? 0 : slot.askedAt + SLOT_MS
+      return slot.isTaken ? 0 : slot.knownAt
     },
     call: () => tabs?.postMessage(0),
     leave(waits) {
@@ -96,7 +95,7 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
       slot = tabs = undefined
     },
     yieldAfter(leastMs, rttMs, run) {
-      if (!areFew()) return () => {}
+      if (!areFew()) return undefined
       const answerMs = Math.min(MOST_ANSWER_MS, Math.max(PROBE_MS, 4 * rttMs))
       return runtime.after((leastMs + answerMs) * (1 + runtime.random()), () => {
         yieldedAt = runtime.now()

@@ -1,5 +1,5 @@
 import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
-import { type Closing, protocolError } from "../../kernel/errors.ts"
+import type { Closing } from "../../kernel/errors.ts"
 import { readClosing, readFields } from "../../kernel/handshake.ts"
 import { readCount } from "../../kernel/packet.ts"
 
@@ -49,9 +49,8 @@ export function decodeBody(body: Uint8Array, contentType: string): { envelope: E
     // Of the header's four bytes the last two: no envelope is longer, and a first packet that is does not decode.
     const end = 4 + 256 * (body[2] ?? 0) + (body[3] ?? 0)
     const [line] = decodeBatch(body.subarray(0, end))
-    if (typeof line !== "string") throw protocolError("a body without an envelope")
     const rest = body.subarray(end)
-    return { envelope: readEnvelope(line), batch: rest.length > 0 ? rest : undefined }
+    return { envelope: readEnvelope(String(line)), batch: rest.length > 0 ? rest : undefined }
   }
   const whole = text(body)
   const end = whole.indexOf("\n")
