@@ -52,8 +52,9 @@ export default defineConfig({
   ],
   // Deno and the edge runtimes know Node's modules only by their full names.
   removeNodeProtocol: false,
-  esbuildOptions: (options) => {
-    options.minifySyntax = true
+  // What makes CommonJS of the output (sucrase) does not understand constructors that were made shorter.
+  esbuildOptions: (options, { format }) => {
+    options.minifySyntax = format === "esm"
   },
   // One copy of a class shared by two entries, per format.
   splitting: true,
