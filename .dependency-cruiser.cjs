@@ -1,6 +1,6 @@
 // The import table of the project: what each folder may reach. Type-only imports count as much as any other.
 
-const DIALER_HALF = "^src/transports/(?:.*/dialer|http/uplink|http/exchange|http/leave)\\.ts$"
+const DIALER_HALF = "^src/transports/(?:.*/dialer|http/uplink|http/exchange|http/leave|http/connections)\\.ts$"
 const ACCEPTOR_HALF = "^src/transports/(?:.*/acceptor|http/mailbox|http/answer)\\.ts$"
 const PLATFORM_SOCKETS = "^src/platform/(?:native|node|bun)\\.ts$"
 const ENTRIES = "^src/[^/]+\\.ts$"

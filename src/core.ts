@@ -30,12 +30,13 @@ export function createChannel<C extends Contract<C> = AnyContract>(
 export { Channel } from "./client/channel.ts"
 export type { Explanation, RungReport } from "./client/explain.ts"
 export type { Incident } from "./client/incident.ts"
-export type { Store } from "./client/memory.ts"
 export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
+export type { Store } from "./client/standing.ts"
 export type { AnyContract, Contract } from "./kernel/contract.ts"
 export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
 export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
 export type { Runtime } from "./kernel/runtime.ts"
+export { shareConnections } from "./transports/http/connections.ts"
 export { longPoll } from "./transports/long-poll/dialer.ts"
 export { shortPoll } from "./transports/short-poll/dialer.ts"
 export { sse } from "./transports/sse/dialer.ts"
@@ -43,6 +44,8 @@ export type {
   Batch,
   ClientSocket,
   ClientStream,
+  Connections,
+  ConnectionsHost,
   Dialer,
   FetchAnswer,
   FetchInit,

@@ -13,10 +13,11 @@ import { sse } from "./transports/sse/dialer.ts"
 import type { Dialer } from "./transports/transport.ts"
 import { websocket } from "./transports/websocket/dialer.ts"
 
-const builtIn = { websocket, sse, "long-poll": longPoll, "short-poll": shortPoll } as const
-
 /** The transports that are known by name. */
-export type TransportName = keyof typeof builtIn
+export type TransportName = "websocket" | "sse" | "long-poll" | "short-poll"
+
+/** The same, best first. */
+const builtIn: readonly Dialer[] = [websocket, sse, longPoll, shortPoll]
 
 /** Options of a channel. Every one has a default. */
 export interface CreateChannelOptions extends ChannelOptions {
@@ -38,29 +39,30 @@ export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
   options: CreateChannelOptions = {},
 ): Channel<C> {
-  const { transports = ["websocket", "sse", "long-poll", "short-poll"] } = options
+  const { transports = builtIn } = options
   return new Channel<C>(url, options, transports.map(resolve))
 }
 
 function resolve(transport: TransportName | Dialer): Dialer {
   if (typeof transport !== "string") return transport
-  if (!Object.hasOwn(builtIn, transport))
-    throw new EverwireError(
-      "misuse",
-      `no transport is called "${transport}"; there are ${Object.keys(builtIn).join(", ")}`,
-    )
-  return builtIn[transport]
+  const dialer = builtIn.find(({ name }) => name === transport)
+  if (!dialer) {
+    const names = builtIn.map(({ name }) => name).join(", ")
+    throw new EverwireError("misuse", `no transport is called "${transport}"; there are ${names}`)
+  }
+  return dialer
 }
 
 export { Channel } from "./client/channel.ts"
 export type { Explanation, RungReport } from "./client/explain.ts"
 export type { Incident } from "./client/incident.ts"
-export type { Store } from "./client/memory.ts"
 export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
+export type { Store } from "./client/standing.ts"
 export type { AnyContract, Contract } from "./kernel/contract.ts"
 export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
 export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
 export type { Runtime } from "./kernel/runtime.ts"
+export { shareConnections } from "./transports/http/connections.ts"
 export { longPoll } from "./transports/long-poll/dialer.ts"
 export { shortPoll } from "./transports/short-poll/dialer.ts"
 export { sse } from "./transports/sse/dialer.ts"
@@ -68,6 +70,8 @@ export type {
   Batch,
   ClientSocket,
   ClientStream,
+  Connections,
+  ConnectionsHost,
   Dialer,
   FetchAnswer,
   FetchInit,

@@ -234,9 +234,9 @@ export const faults = [
   },
   {
     id: "the sink of a closed link is called",
-    file: "src/client/attempt.ts",
-    find: "if (!this.over) this.#host.closed(this, closing)",
-    plant: "this.#host.closed(this, closing)",
+    file: "src/client/connector.ts",
+    find: "if (!attempt.over) hear(...given)",
+    plant: "hear(...given)",
   },
   {
     id: "nothing starts before the rung above has failed",
@@ -247,20 +247,20 @@ export const faults = [
   {
     id: "a doubted link is not replaced",
     file: "src/client/connector.ts",
-    find: '    healthy.doubted = true\n    this.#attempts.note(healthy, "doubted")\n    this.#ask()',
-    plant: '    healthy.doubted = true\n    this.#attempts.note(healthy, "doubted")',
+    find: '      attempts.note(healthy, "doubted")\n      ask()',
+    plant: '      attempts.note(healthy, "doubted")',
   },
   {
     id: "better rungs are never tried again",
     file: "src/client/connector.ts",
-    find: "if (current.rank > 0) this.#alarm(this.#nextReprobeMs(), () => this.#ask())",
-    plant: "if (current.rank > 1e9) this.#alarm(this.#nextReprobeMs(), () => this.#ask())",
+    find: "if (healthy.rank > 0) alarm(",
+    plant: "if (healthy.rank > 1e9) alarm(",
   },
   {
     id: "a stream is trusted at once",
-    file: "src/client/attempt.ts",
-    find: "this.proved = !dialer.streamed",
-    plant: "this.proved = true",
+    file: "src/client/attempts.ts",
+    find: "proved: !dialer.streamed",
+    plant: "proved: true",
   },
   {
     id: "a newcomer takes over on its welcome",
@@ -271,7 +271,7 @@ export const faults = [
   {
     id: "flapping is forgotten",
     file: "src/client/standing.ts",
-    find: "this.#strikes.set(name, this.strikes(name) + 1)",
+    find: "this.#strikes.set(name, strikes)",
     plant: "this.#strikes.set(name, 0)",
   },
   {
@@ -283,9 +283,8 @@ export const faults = [
   {
     id: "a server that is away is taken for broken transports",
     file: "src/client/connector.ts",
-    find: "    this.#dropAll(this.lastClosing)\n    // Added",
-    plant:
-      "    for (const { name } of this.#host.dialers) this.#host.standing.condemn(name, this.#host.runtime.now())\n    this.#dropAll(this.lastClosing)\n    // Added",
+    find: "    dropAll(lastClosing)\n",
+    plant: "    for (const { name } of dialers) standing.condemn(name, runtime.now())\n    dropAll(lastClosing)\n",
   },
   {
     id: "a session that has ended is begun again",
@@ -471,8 +470,8 @@ export const faults = [
   {
     id: "rival hellos take",
     file: "src/client/connector.ts",
-    find: "isFirst && this.#healthy === undefined",
-    plant: "this.#healthy === undefined",
+    find: "isFirst && !healthyOne()",
+    plant: "!healthyOne()",
   },
   {
     id: "a session that nobody takes is kept for ever",

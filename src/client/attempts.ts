@@ -3,11 +3,11 @@ import * as defaults from "../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
 import { writeHello, writeLeave } from "../kernel/handshake.ts"
-import type { Link } from "../kernel/link.ts"
+import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Session } from "../kernel/session.ts"
 import type { Dialer, Platform, Target } from "../transports/transport.ts"
-import { Attempt, type AttemptHost } from "./attempt.ts"
+import type { Attempt } from "./attempt.ts"
 import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
 import type { Standing } from "./standing.ts"
@@ -27,71 +27,78 @@ export interface DialHost {
   readonly dialers: readonly Dialer[]
   readonly standing: Standing
   readonly withCredentials: boolean
-  platform(): Platform
-  report(error: unknown): void
+  readonly platform: () => Platform
+  readonly report: (error: unknown) => void
 }
+
+/** Stands in for the link until the dial has returned one. */
+const UNDIALED: Link = { name: "", bufferedBytes: 0, send() {}, close() {} }
 
 /** How many incidents are kept for `explain()`. */
 const INCIDENTS = 50
 
-/** The attempts whose links have not ended, the current one among them, and what became of the others. */
+/** The attempts to link one session that have not ended, the current one among them, and what became of the others. */
 export class Attempts {
   /** The last things that happened, oldest first. */
   readonly incidents: Incident[] = []
+  readonly live = new Set<Attempt>()
+  declare identity: Identity
   /** Highest turn that any hello or take of the session has carried. */
   turn = 0
-  /** The hub that has the session; empty until one has welcomed it. */
-  hub = ""
+  /** The hub that has the session; undefined until one has welcomed it. */
+  hub: string | undefined
   readonly #host: DialHost
-  readonly #sinks: AttemptHost
-  readonly #live = new Set<Attempt>()
+  readonly #createSink: (attempt: Attempt) => LinkSink
   /** The transport that was welcomed last, or dialed last while none was. Undefined while no hello of the session was said. */
   #dialer: Dialer | undefined
   /** Tells this channel from another that might present the same key. */
   readonly #holder: string
 
-  constructor(host: DialHost, sinks: AttemptHost) {
+  constructor(host: DialHost, createSink: (attempt: Attempt) => LinkSink, identity: Identity) {
     this.#host = host
-    this.#sinks = sinks
+    this.#createSink = createSink
+    this.identity = identity
     this.#holder = host.runtime.id()
   }
 
-  get size(): number {
-    return this.#live.size
-  }
-
-  [Symbol.iterator](): IterableIterator<Attempt> {
-    return this.#live.values()
-  }
-
   /** Dials a rung and says hello. `takes`: the link is to carry the talk at once, with what may ride along. */
-  dial(rank: number, identity: Identity, auth: unknown, takes: boolean): Attempt {
-    const { id, key, session } = identity
-    const { runtime, standing, dialers } = this.#host
+  dial(rank: number, auth: unknown, takes: boolean): Attempt {
+    const { id, key, session } = this.identity
+    const { runtime, standing, dialers, report } = this.#host
     const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
-    if (this.hub === "") this.#dialer = dialer
-    const attempt = new Attempt(this.#sinks, dialer, rank, runtime.now())
-    this.#live.add(attempt)
+    if (!this.hub) this.#dialer = dialer
+    const now = runtime.now()
+    // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
+    const { packets, sent } = takes && this.hub ? session.ride() : { packets: [], sent: 0 }
+    const attempt: Attempt = {
+      dialer,
+      rank,
+      startedAt: now,
+      movedAt: now,
+      link: UNDIALED,
+      turn: takes ? ++this.turn : 0,
+      sent,
+      welcomedAt: 0,
+      proved: !dialer.streamed,
+    }
+    this.live.add(attempt)
     this.note(attempt, "dialed")
+    const sink = this.#createSink(attempt)
     // The dialer, its link and the platform may be the application's own. What they throw is a wire that broke.
     let isBroken = false
     const broke = (error: unknown): void => {
       if (isBroken) return
       isBroken = true
-      this.#host.report(error)
+      report(error)
       runtime.soon(() => {
         const why = closing("network", wordsOf(error))
         attempt.link.close(why)
-        attempt.closed(why)
+        sink.closed(why)
       })
     }
     callSafely(() => {
-      attempt.link = guardLink(dialer.dial(this.#target(), attempt), broke)
+      attempt.link = guardLink(dialer.dial(this.#target(), sink), broke)
     }, broke)
-    // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
-    const riding = takes && this.hub !== "" ? session.ride() : { packets: [], sent: 0 }
-    attempt.sent = riding.sent
-    attempt.turn = takes ? ++this.turn : 0
     const hello = writeHello({
       v: defaults.PROTOCOL_VERSION,
       id,
@@ -101,12 +108,12 @@ export class Attempts {
       acked: session.acked,
       turn: attempt.turn,
       holder: this.#holder,
-      hub: this.hub || undefined,
+      hub: this.hub,
       speakMs: standing.speakMs,
-      clock: Math.floor(runtime.now()),
+      clock: Math.floor(now),
       auth,
     })
-    attempt.link.send([hello, ...riding.packets].join("\n"))
+    attempt.link.send([hello, ...packets].join("\n"))
     return attempt
   }
 
@@ -120,14 +127,14 @@ export class Attempts {
   /** A new session begins, which no hub has. */
   reset(): void {
     this.turn = 0
-    this.hub = ""
-    this.#dialer = undefined
+    this.hub = this.#dialer = undefined
   }
 
   /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
-  async leave({ id, key, session }: Identity, link: Link | undefined, why: Closing): Promise<void> {
+  async leave(link: Link | undefined, why: Closing): Promise<void> {
     const { runtime } = this.#host
-    const bye = writeLeave({ id, key, hub: this.hub || undefined, said: session.said, why })
+    const { id, key, session } = this.identity
+    const bye = writeLeave({ id, key, hub: this.hub, said: session.said, why })
     // A link that cannot tell whether its last word was heard is believed.
     if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
     const said = this.#dialer?.leave?.(this.#target(), bye)
@@ -136,11 +143,11 @@ export class Attempts {
   }
 
   #target(): Target {
-    const { url, runtime, withCredentials, standing } = this.#host
+    const { url, runtime, withCredentials, standing, platform } = this.#host
     return {
       url,
       runtime,
-      platform: this.#host.platform(),
+      platform: platform(),
       withCredentials,
       holdMs: standing.holdMs ?? defaults.HOLD_MS,
       learnHold: (holdMs) => standing.learnHold(holdMs),
@@ -149,26 +156,30 @@ export class Attempts {
 
   /** Its link has ended; what rode on it may have been heard. */
   end(attempt: Attempt, what: Incident["what"], why?: Closing): void {
-    attempt.end()
-    this.#live.delete(attempt)
+    this.#forget(attempt)
     this.note(attempt, what, why)
   }
 
   /** Its link is not needed. `mute`: what it holds may be what a last word would wait for. */
-  letGo(attempt: Attempt, session: Session, mute: boolean): void {
-    session.rode(attempt.sent)
-    attempt.stop(closing("superseded", "not needed"), mute)
+  letGo(attempt: Attempt, mute?: boolean): void {
+    stop(attempt, closing("superseded", "not needed"), mute)
     this.end(attempt, "let-go")
   }
 
-  dropAll(why: Closing, session: Session): void {
-    for (const attempt of this.#live) {
+  dropAll(why: Closing): void {
+    const { session } = this.identity
+    for (const attempt of this.live) {
       attempt.link.close(why)
-      attempt.end()
-      session.rode(attempt.sent)
+      this.#forget(attempt)
       session.linkLost(attempt.link)
     }
-    this.#live.clear()
+  }
+
+  #forget(attempt: Attempt): void {
+    attempt.over = true
+    attempt.cancelYield?.()
+    this.live.delete(attempt)
+    this.identity.session.rode(attempt.sent)
   }
 
   note({ dialer, startedAt }: Attempt, what: Incident["what"], why?: Closing): void {
@@ -176,4 +187,10 @@ export class Attempts {
     this.incidents.push({ at, transport: dialer.name, what, ageMs: at - startedAt, closing: why })
     if (this.incidents.length > INCIDENTS) this.incidents.shift()
   }
+}
+
+/** Ends its link, without a word if that may not wait. */
+export function stop({ link, dialer }: Attempt, why: Closing, mute?: boolean): void {
+  if (mute && dialer.holds && link.abandon) link.abandon()
+  else link.close(why)
 }

@@ -31,10 +31,10 @@ import { checkNames } from "../kernel/known.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { Session, type SessionHost } from "../kernel/session.ts"
 import { systemRuntime } from "../platform/system-runtime.ts"
-import type { Dialer, Platform } from "../transports/transport.ts"
+import type { Dialer } from "../transports/transport.ts"
 import type { Identity } from "./attempts.ts"
-import { Connector } from "./connector.ts"
-import { type Explanation, explain } from "./explain.ts"
+import { type Connector, createConnector } from "./connector.ts"
+import type { Explanation } from "./explain.ts"
 import { inTime } from "./in-time.ts"
 import {
   CHANNEL_OPTIONS,
@@ -69,11 +69,9 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has what the interface names
 export class Channel<C extends Contract<C> = AnyContract> {
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
-  readonly opened: Promise<void>
+  declare readonly opened: Promise<void>
   readonly #runtime: Runtime
   readonly #options: ChannelOptions
-  readonly #dialers: readonly Dialer[]
-  readonly #standing: Standing
   /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
   readonly #listeners = new Handlers<unknown>()
   readonly #handlers = new Handlers<Channel<C>>()
@@ -91,51 +89,47 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #held: (() => void)[] | undefined = []
   /** What `close` has given, once it was called. */
   #leaving: Promise<void> | undefined
-  #resolveOpened: () => void = () => {}
-  #rejectOpened: (error: EverwireError) => void = () => {}
 
   constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
     const target = checkUrl(url)
     checkNames(options, CHANNEL_OPTIONS, "createChannel")
     checkNames(options.platform, PLATFORM, "platform")
-    this.#runtime = options.runtime ?? systemRuntime
+    checkDialers(dialers)
+    const { runtime = systemRuntime, store = ownStore() } = options
+    this.#runtime = runtime
     this.#options = options
-    this.#dialers = checkDialers(dialers)
-    this.#standing = new Standing(options.store === undefined ? ownStore() : options.store, target.origin)
-    this.opened = new Promise((resolve, reject) => {
-      this.#resolveOpened = resolve
-      this.#rejectOpened = reject
-    })
+    // It does not wait for a number (-1): the end of a session does not end it, for the next one may open.
+    this.opened = this.#when(() => this.#peer !== undefined, -1)
     this.opened.catch(() => {}) // whoever awaits it hears of it; nobody has to
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    this.#connector = new Connector(
+    this.#connector = createConnector(
       {
-        runtime: this.#runtime,
+        runtime,
         url: target.href,
         dialers,
-        standing: this.#standing,
+        standing: new Standing(store, target.origin),
         withCredentials: options.withCredentials ?? false,
         reprobeMs: options.reprobeMs ?? REPROBE_MS,
-        platform: () => this.#platform(),
+        platform: () => ({ ...ownPlatform(), ...options.platform }),
         auth: () => options.auth?.(),
         authTimeoutMs: options.authTimeoutMs ?? 10_000,
         welcomed: (welcome) => {
           this.#maxPayloadBytes = welcome.maxPayloadBytes
           this.#session.withdraw((packet, number) => {
             const error = this.#dispatch.refusal(packet)
-            if (error !== undefined) this.#wake(closing(error.code, error.message, false), number)
-            return error !== undefined
+            if (error) this.#wake(closing(error.code, error.message, false), number)
+            return !!error
           })
         },
         linked: (welcome, transport) => {
           this.#peer = welcome.peer
           this.#enter("open", { transport })
-          this.#resolveOpened()
+          this.#wake()
           if (this.#held) void this.#releaseSoon()
         },
         unlinked: (why, retryInMs) =>
-          this.#enter(this.#peer === undefined ? "connecting" : "reconnecting", { closing: why, retryInMs }),
+          this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
         reset: (why) => this.#reset(why),
         ended: (why) => this.#end(why),
         report: (error) => this.#failed(error, "connection"),
@@ -144,11 +138,11 @@ export class Channel<C extends Contract<C> = AnyContract> {
     )
     this.#stopWatching = watchPage(this.#connector)
     // At the end of the tick: whoever created it can set its listeners first.
-    this.#runtime.soon(() => this.#connector.open())
+    runtime.soon(() => this.#connector.open())
   }
 
   get #session(): Session {
-    return this.#connector.identity.session
+    return this.#connector.session
   }
   get status(): Status {
     return this.#status
@@ -222,26 +216,28 @@ export class Channel<C extends Contract<C> = AnyContract> {
   messages<N extends NameOf<C, "down">>(name: N): AsyncGenerator<DataOf<C, "down", N>, void, void> {
     const queue: DataOf<C, "down", N>[] = []
     let wake = (): void => {}
-    let isLeft = false
+    let isOver = this.#status === "closed"
     const offs = [
       this.on(name, (data) => {
         queue.push(data)
         wake()
       }),
-      this.onStatus(() => wake()),
+      this.onStatus((status) => {
+        isOver = status === "closed"
+        wake()
+      }),
     ]
     const leave = (): void => {
-      isLeft = true
+      isOver = true
       queue.length = 0
       for (const off of offs) off()
       wake()
     }
-    const isOver = (): boolean => isLeft || this.#status === "closed"
     async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
       try {
         for (;;) {
           while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
-          if (isOver()) return
+          if (isOver) return
           await new Promise<void>((resolve) => {
             wake = resolve
           })
@@ -304,9 +300,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   explain(): Explanation {
     const session = this.#session
     return {
-      transport: this.transport,
-      ...explain(this.#connector, this.#dialers, this.#standing, this.#platform(), this.#runtime.now()),
-      incidents: [...this.#connector.incidents],
+      ...this.#connector.explain(),
       rttMs: this.rttMs,
       said: session.said,
       acknowledged: session.acked,
@@ -378,7 +372,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
     const again = this.#options.resend ? unacknowledged : unacknowledged.slice(certain)
-    for (const packet of again) if (readMessage(packet) !== undefined) identity.session.say(packet)
+    for (const packet of again) if (readMessage(packet)) identity.session.say(packet)
     // Told when the new session is in place: what is said from inside goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
@@ -412,7 +406,6 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#status = "closed"
     if (messages.length > 0) this.#emit("reset", { closing: why, messages })
     this.#emit("status", "closed", { closing: why })
-    this.#rejectOpened(closingError(why))
     this.#dispatch.end(why)
     this.#wake(why)
   }
@@ -428,7 +421,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     return new Promise((resolve, reject) => {
       const look = (why?: Closing, from = 0): boolean => {
         if (done()) resolve()
-        else if ((why !== undefined && number >= from) || this.#status === "closed") {
+        else if ((why && number >= from) || this.#status === "closed") {
           reject(closingError(why ?? closing("closed", "the channel is closed", false)))
         } else return false
         return true
@@ -439,10 +432,6 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   #wake(why?: Closing, from?: number): void {
     this.#waiters = this.#waiters.filter((look) => !look(why, from))
-  }
-
-  #platform(): Platform {
-    return { ...ownPlatform(), ...this.#options.platform }
   }
 
   #checkOpen(): void {

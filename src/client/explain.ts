@@ -1,7 +1,7 @@
-import type { Dialer, Platform } from "../transports/transport.ts"
-import type { Connector } from "./connector.ts"
+import type { Closing } from "../kernel/errors.ts"
+import type { Attempt } from "./attempt.ts"
+import type { DialHost } from "./attempts.ts"
 import type { Incident } from "./incident.ts"
-import type { Standing } from "./standing.ts"
 
 /** How one rung of the ladder stands. */
 export interface RungReport {
@@ -53,26 +53,34 @@ const SAYINGS: Partial<Record<RungReport["standing"], string>> = {
   failed: "failed",
 }
 
-/** Pure: the connector's records in words. */
+/**
+ * The connector's records in words. `current`: what carries the talk; `lastClosing`: why the last link that ended did;
+ * `isCrowded`: whether other tabs hold the connections that a stream or a long poll would need.
+ */
 export function explain(
-  { incidents, current, lastClosing, isCrowded }: Connector,
-  dialers: readonly Dialer[],
-  health: Standing,
-  platform: Platform,
-  now: number,
-): Pick<Explanation, "rungs" | "why"> {
+  { dialers, standing: health, platform, runtime }: DialHost,
+  incidents: readonly Incident[],
+  current: Attempt | undefined,
+  lastClosing: Closing,
+  isCrowded: boolean | undefined,
+): Pick<Explanation, "transport" | "why" | "rungs" | "incidents"> {
   const reasons: string[] = []
   const rungs = dialers.map((dialer, rank): RungReport => {
     const transport = dialer.name
-    const own = incidents.filter((incident) => incident.transport === transport)
-    const last = own.at(-1)
-    const reason = own.findLast(({ closing }) => closing)?.closing?.reason
-    // Being dialed, or let go, tells nothing about whether it works.
-    let standing = own.reduce((before, { what }) => WORKED[what] ?? before, "untried" as RungReport["standing"])
+    let standing: RungReport["standing"] = "untried"
+    let last: Incident | undefined
+    let reason: string | undefined
+    for (const incident of incidents) {
+      if (incident.transport !== transport) continue
+      last = incident
+      reason = incident.closing?.reason ?? reason
+      // Being dialed, or let go, tells nothing about whether it works.
+      standing = WORKED[incident.what] ?? standing
+    }
     if (dialer.holds && isCrowded) standing = "crowded"
-    const brokenUntil = health.brokenUntil(transport, now)
+    const brokenUntil = health.brokenUntil(transport, runtime.now())
     if (brokenUntil > 0) standing = "broken"
-    if (!dialer.supported(platform)) standing = "unsupported"
+    if (!dialer.supported(platform())) standing = "unsupported"
     if (current?.dialer === dialer) standing = "in-use"
     if (rank < (current?.rank ?? Infinity)) {
       reasons.push(`${transport} ${SAYINGS[standing] ?? `is ${standing}`}${reason ? ` (${reason})` : ""}`)
@@ -80,9 +88,16 @@ export function explain(
     const strikes = health.strikes(transport)
     return { transport, standing, strikes, ...(last && { last }), ...(brokenUntil > 0 && { brokenUntil }) }
   })
-  const why = reasons.join("; ")
-  if (current) return { rungs, why: why || `${current.dialer.name} is the preferred transport and works` }
+  const transport = current?.dialer.name
   // What refuses everybody, like an `auth()` that throws, is no rung's.
   const isOfRung = incidents.some(({ closing }) => closing === lastClosing)
-  return { rungs, why: `nothing is connected: ${isOfRung ? why : lastClosing.reason}` }
+  const why = reasons.join("; ")
+  return {
+    transport,
+    why: transport
+      ? why || `${transport} is the preferred transport and works`
+      : `nothing is connected: ${isOfRung ? why : lastClosing.reason}`,
+    rungs,
+    incidents: [...incidents],
+  }
 }

@@ -4,7 +4,7 @@ import { STAGGER_MS } from "../kernel/defaults.ts"
 export interface LastStart {
   readonly startedAt: number
   /** Whether its link has ended: then the next rung need not wait. */
-  readonly over: boolean
+  readonly over?: boolean
 }
 
 /** A rung that a climb may start. */
@@ -30,7 +30,7 @@ export function planClimb(candidates: readonly Candidate[]): number[] {
  * otherwise staggered, the second one by two round trips where those are longer.
  */
 export function nextStartAt(started: number, last: LastStart | undefined, rttMs: number): number {
-  if (last === undefined || last.over) return 0
-  const gapMs = STAGGER_MS[Math.min(started, STAGGER_MS.length) - 1] ?? 0
+  if (!last || last.over) return 0
+  const gapMs = STAGGER_MS[started - 1] ?? STAGGER_MS.at(-1) ?? 0
   return last.startedAt + (started === 1 ? Math.max(gapMs, 2 * rttMs) : gapMs)
 }

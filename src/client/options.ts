@@ -1,7 +1,7 @@
 import { type Closing, EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
-import type { Store } from "./memory.ts"
+import type { Store } from "./standing.ts"
 
 /** Options of a channel. */
 export interface ChannelOptions {
@@ -89,7 +89,7 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
   // Taken apart by hand: the URL of React Native has no setters, and some of its getters throw.
   const [, scheme, host, path] = /^(?:http|ws)(s?:\/\/)([^/?#@]+)(?:\/+([^?#]*))?$/i.exec(href) ?? []
   // What stands in a URL is written to logs, so nothing that a hub is to know goes there: `auth` gives it.
-  if (host === undefined)
+  if (!host)
     throw new EverwireError(
       "misuse",
       `a hub's URL is http or https without query, hash or user: "auth" tells more; given: ${url}`,
@@ -99,9 +99,8 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
 }
 
 /** @throws EverwireError `misuse` without dialers, or with two of one name. */
-export function checkDialers(dialers: readonly Dialer[]): readonly Dialer[] {
+export function checkDialers(dialers: readonly Dialer[]): void {
   if (dialers.length === 0 || new Set(dialers.map(({ name }) => name)).size < dialers.length) {
     throw new EverwireError("misuse", "transports are one or more, each once")
   }
-  return dialers
 }

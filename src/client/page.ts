@@ -18,13 +18,14 @@ export function watchPage(host: PageHost): () => void {
   const watching = new AbortController()
   const on = (target: Listenable | undefined, event: string, run: (event: Event) => void): void =>
     target?.addEventListener?.(event, run, watching)
+  const look = (): void => host.nudge(false)
   on(page, "online", () => host.nudge(true))
   // "offline" is often wrong: it is a reason to ask the wire, not to believe it dead.
-  on(page, "offline", () => host.nudge(false))
-  on(page, "pageshow", (event) => (event as PageTransitionEvent).persisted && host.nudge(false))
+  on(page, "offline", look)
+  on(page, "pageshow", (event) => (event as PageTransitionEvent).persisted && look())
   on(page, "pagehide", (event) => host.park(!(event as PageTransitionEvent).persisted))
   on(document, "freeze", () => host.park(false))
-  on(document, "resume", () => host.nudge(false))
-  on(document, "visibilitychange", () => document?.visibilityState === "visible" && host.nudge(false))
+  on(document, "resume", look)
+  on(document, "visibilitychange", () => document?.visibilityState === "visible" && look())
   return () => watching.abort()
 }

@@ -22,7 +22,7 @@ export interface Flushable {
 
 /** A runtime as sessions use it: with alarms that can be set anew, and the end of the tick. */
 export class Clockwork {
-  readonly runtime: Runtime
+  declare readonly runtime: Runtime
 
   constructor(runtime: Runtime) {
     this.runtime = runtime

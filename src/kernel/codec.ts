@@ -66,7 +66,7 @@ export function allocatePacket(length: number): Uint8Array<ArrayBuffer> {
 /** Joins packets to one batch. */
 export function encodeBatch(packets: readonly Packet[]): Batch {
   const first = packets[0]
-  if (packets.length === 1 && first !== undefined) {
+  if (packets.length === 1 && first) {
     if (isText(first)) return first
     // It fills its buffer but for a header: that of `allocatePacket`, or the one with which it came.
     if (first.byteOffset === 4 && first.buffer.byteLength === 4 + first.length) return new Uint8Array(first.buffer)

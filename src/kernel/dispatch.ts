@@ -156,14 +156,14 @@ export class Dispatch<Context> {
       const id = String(++this.#lastId)
       const packet = encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
       // A getter of the data may have closed it.
-      if (this.#ended !== undefined) throw closingError(this.#ended)
+      if (this.#ended) throw closingError(this.#ended)
       this.#host.say(packet)
       const settle: Waiting = (error, value) => {
         this.#waiting?.delete(id)
         cancelTimeout?.()
         signal?.removeEventListener("abort", abort)
-        if (error === undefined) resolve(value)
-        else reject(error)
+        if (error) reject(error)
+        else resolve(value)
       }
       const giveUp = (error: EverwireError): void => {
         settle(error)
@@ -240,7 +240,7 @@ export class Dispatch<Context> {
     let handler: RequestHandler<Context> | undefined
     for (const handlers of host.handlers) handler ??= handlers.request(name)
     const answer = handler
-    if (answer === undefined) {
+    if (!answer) {
       const error = new EverwireError("request-unhandled", `nothing handles "${name}" here`)
       return this.#reply(id, failureOf(id, error))
     }
@@ -282,7 +282,7 @@ export class Dispatch<Context> {
   /** Says an answer. One that finds no room is told here; there too, if a failure, which is short, still finds some. */
   #reply(id: string, packet: Packet): void {
     this.#say(packet, (error) => {
-      if (this.#ended !== undefined) return // by this: the seat tells it
+      if (this.#ended) return // by this: the seat tells it
       this.#host.failed(error, "request")
       this.#say(failureOf(id, error))
     })

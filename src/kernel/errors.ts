@@ -65,9 +65,9 @@ export function closing(code: Code, reason: string, retryable = true, retryAfter
  */
 export class EverwireError extends Error {
   override readonly name = "EverwireError"
-  readonly code: Code
+  declare readonly code: Code
   /** Whether the same call can succeed later. */
-  readonly retryable: boolean
+  declare readonly retryable: boolean
 
   constructor(code: Code, message: string, options?: { cause?: unknown; retryable?: boolean }) {
     super(message, options)

@@ -113,7 +113,7 @@ export function checkName(name: unknown): asserts name is string {
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || UNFIT.test(name)) {
     throw new EverwireError(
       "misuse",
-      `a name is a string of 1 to ${MAX_NAME_LENGTH} characters without control characters; given: ${String(name).slice(0, 40)}`,
+      `a name is a string of 1 to ${MAX_NAME_LENGTH} characters, no control characters; given: ${String(name).slice(0, 40)}`,
     )
   }
 }

@@ -26,7 +26,7 @@ export function encodePayload(value: unknown): Body {
     cause = error
     fault = faultIn(value, []) ?? unreadable(error)
   }
-  if (fault === undefined && json !== undefined) return json
+  if (!fault && json) return json
   // Of a long path its end tells more.
   throw new EverwireError(
     "payload-unsupported",
@@ -53,8 +53,8 @@ export function decodePayload(body: Body): unknown {
  * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
  */
 function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): string | undefined {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return undefined
-  if (typeof value === "number" && Number.isFinite(value)) return undefined
+  if (typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value))
+    return undefined
   if (typeof value === "number" || value === undefined) return ` is ${value}`
   let step: string | number | undefined
   try {
@@ -68,7 +68,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
     if (Array.isArray(value)) {
       for (step = 0; step < value.length; step++) {
         const fault = faultIn(value[step], within)
-        if (fault !== undefined) return stepTo(step) + fault
+        if (fault) return stepTo(step) + fault
       }
       return undefined
     }
@@ -78,10 +78,10 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
     for (step in value) {
       const item: unknown = value[step as keyof typeof value]
       const fault = item === undefined ? undefined : faultIn(item, within)
-      if (fault !== undefined && Object.hasOwn(value, step)) return stepTo(step) + fault
+      if (fault && Object.hasOwn(value, step)) return stepTo(step) + fault
     }
   } catch (error) {
-    if (above === undefined) throw error
+    if (!above) throw error
     return stepTo(step) + unreadable(error)
   }
   return undefined

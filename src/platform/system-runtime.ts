@@ -29,8 +29,7 @@ export const systemRuntime: Runtime = {
     return Array.from(crypto.getRandomValues(new Uint8Array(ID_LENGTH)), (byte) => (byte & 31).toString(32)).join("")
   },
   report(error) {
-    const { reportError } = globalThis as { reportError?: (error: unknown) => void } // HTML standard; Node has none
-    if (reportError !== undefined) reportError(error)
-    else console.error(error)
+    const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void } // HTML standard; Node has none
+    reportError(error)
   },
 }

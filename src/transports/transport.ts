@@ -32,10 +32,11 @@ export interface Dialer {
    */
   readonly streamed?: boolean
   /**
-   * Whether a link keeps a connection of HTTP for as long as it lives. Browsers open six to a host over HTTP/1.1, for all tabs
-   * together. The tabs of an origin share four of them; without one, such a transport comes last in the ladder.
+   * Given where a link keeps a connection of HTTP for as long as it lives. Browsers open six to a host over HTTP/1.1, for all
+   * tabs together; `shareConnections`, which is to stand here, has the tabs of an origin share four of them. Without one,
+   * such a transport comes last in the ladder.
    */
-  readonly holds?: boolean
+  readonly holds?: ((host: ConnectionsHost) => Connections) | undefined
   /** Whether this platform has what the transport needs. */
   supported(platform: Platform): boolean
   /**
@@ -49,6 +50,38 @@ export interface Dialer {
    * been tried for `GOODBYE_MS`. Absent where the transport cannot: then the hub keeps the session for its resume window.
    */
   leave?(target: Target, bye: string): Promise<void>
+}
+
+/** What a channel lends for the sharing of connections. */
+export interface ConnectionsHost {
+  readonly runtime: Runtime
+  /** The hub's URL. */
+  readonly url: string
+  /** What is believed not to work here: by a name, and until when; remembered for the origin. */
+  readonly verdicts: { brokenUntil(name: string, now: number): number; condemn(name: string, now: number): void }
+  /** A connection may be held now, which had to be waited for. */
+  freed(): void
+  /** Another tab gets no answer: what this one holds may be what it waits for. */
+  called(): void
+}
+
+/** Which links of one channel may hold one of few connections. */
+export interface Connections {
+  /** Whether links that would hold a connection are not dialed now, because others hold as many as there may be. */
+  isCrowded(): boolean
+  /** When a connection may be held: 0 for now, later when that is not known yet, without an end when none is to be had. */
+  freeAt(): number
+  /** A dial gets no answer. */
+  call(): void
+  /** No connection is held any more. `waits`: one that was not to be had yet is still waited for. */
+  leave(waits?: boolean): void
+  /**
+   * Where connections are few, a link that holds one yields it after `leastMs` and some time for an answer, by `run`.
+   * Returns the canceller. The time is random: the first link that is yielded may be all that everybody waits for.
+   */
+  yieldAfter(leastMs: number, rttMs: number, run: () => void): (() => void) | undefined
+  /** A link that holds nothing carries the talk: was the connection of the one that was yielded what it waited for? */
+  carried(): void
 }
 
 /** Who is at the other end of a link, as far as its wire can tell. */

@@ -1,4 +1,4 @@
-import { type Channel, createChannel, type Dialer, type Link } from "everwire"
+import { type Channel, createChannel, type Dialer, type Link, shareConnections } from "everwire"
 import { createHub, type Hub } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type Network, type VirtualRuntime } from "everwire/testing"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
@@ -60,7 +60,7 @@ function start(): Place {
       store: null,
       runtime,
       transports: LADDER.map((name) => {
-        const dialer = { ...network.dialer(name), holds: HOLDING.includes(name) }
+        const dialer = { ...network.dialer(name), holds: HOLDING.includes(name) ? shareConnections : undefined }
         return dress(dialer)
       }),
     })

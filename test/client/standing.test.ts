@@ -56,20 +56,20 @@ describe("the standing of transports", () => {
   it("learns a shorter pulse from two links that broke after the same silence", () => {
     const store = memoryStore()
     const standing = new Standing(store, ORIGIN)
-    standing.diedIdle(8_000, 4_000)
+    standing.diedIdle(8_000)
     expect(standing.speakMs).toBeUndefined()
-    standing.diedIdle(8_100, 4_000)
+    standing.diedIdle(8_100)
     expect(standing.speakMs).toBe(6_075)
     expect(new Standing(store, ORIGIN).speakMs).toBe(6_075)
   })
 
   it("never learns a pulse below the floor, and nothing from deaths of different ages", () => {
     const standing = new Standing(undefined, ORIGIN)
-    standing.diedIdle(5_000, 4_000)
-    standing.diedIdle(20_000, 4_000)
+    standing.diedIdle(5_000)
+    standing.diedIdle(20_000)
     expect(standing.speakMs).toBeUndefined()
-    standing.diedIdle(4_500, 4_000)
-    standing.diedIdle(4_600, 4_000)
+    standing.diedIdle(4_500)
+    standing.diedIdle(4_600)
     expect(standing.speakMs).toBe(4_000)
   })
 

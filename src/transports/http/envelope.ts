@@ -1,5 +1,5 @@
 import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
-import { type Closing, protocolError } from "../../kernel/errors.ts"
+import type { Closing } from "../../kernel/errors.ts"
 import { readClosing, readFields } from "../../kernel/handshake.ts"
 import { readCount } from "../../kernel/packet.ts"
 
@@ -46,11 +46,11 @@ export function encodeBody(envelope: Envelope, batches: readonly Batch[]): strin
 /** Inverse of {@link encodeBody}. @throws EverwireError `protocol-error` */
 export function decodeBody(body: Uint8Array, contentType: string): { envelope: Envelope; batch: Batch | undefined } {
   if (contentType.startsWith(BYTES_TYPE)) {
-    const length = body.length < 4 ? 0 : readLength(body)
-    const [line] = decodeBatch(body.subarray(0, 4 + length))
-    if (typeof line !== "string") throw protocolError("a body without an envelope")
-    const rest = body.subarray(4 + length)
-    return { envelope: readEnvelope(line), batch: rest.length > 0 ? rest : undefined }
+    // Of the header's four bytes the last two: no envelope is longer, and a first packet that is does not decode.
+    const end = 4 + 256 * (body[2] ?? 0) + (body[3] ?? 0)
+    const [line] = decodeBatch(body.subarray(0, end))
+    const rest = body.subarray(end)
+    return { envelope: readEnvelope(String(line)), batch: rest.length > 0 ? rest : undefined }
   }
   const whole = text(body)
   const end = whole.indexOf("\n")
@@ -77,10 +77,5 @@ function readId(value: unknown): string | undefined {
 }
 
 function readNumber(value: unknown): number | undefined {
-  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) return value as number | undefined // just seen
-  return readCount(String(value))
-}
-
-function readLength(body: Uint8Array): number {
-  return new DataView(body.buffer, body.byteOffset, 4).getUint32(0) & 0x7fff_ffff
+  return value === undefined ? undefined : readCount(JSON.stringify(value))
 }

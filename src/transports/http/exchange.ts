@@ -40,7 +40,7 @@ export async function exchange(
   moved?: () => void,
 ): Promise<Answer> {
   const line = writeEnvelope(envelope)
-  const body = packets === undefined ? null : (encodeBatch([line, ...packets]) as FetchInit["body"]) // a buffer of its own
+  const body = packets ? (encodeBatch([line, ...packets]) as FetchInit["body"]) : null // a buffer of its own
   const abort = new AbortController()
   let cancel = (): void => {}
   let until = 0
@@ -60,24 +60,22 @@ export async function exchange(
     arm(deadlineMs)
     const answer = await post(target, url, {
       // Text goes to another origin without a preflight: text/plain is safelisted (Fetch standard, 2.2.2). Bytes do not.
-      headers:
-        body === null
-          ? { [ENVELOPE_HEADER]: line }
-          : { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE },
+      headers: body
+        ? { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE }
+        : { [ENVELOPE_HEADER]: line },
       body,
       // The last word outlives its page, which browsers allow for 64 KiB.
-      keepalive: envelope.close !== undefined && (body?.length ?? 0) < KEEPALIVE_BYTES,
+      keepalive: !!envelope.close && (body?.length ?? 0) < KEEPALIVE_BYTES,
       signal: abort.signal,
     })
     status = answer.status
     arm(EXCHANGE_DEADLINE_MS)
     const reader = answer.body?.getReader()
-    let bytes = new Uint8Array(reader === undefined ? await answer.arrayBuffer() : [])
+    let bytes = new Uint8Array(reader ? [] : await answer.arrayBuffer())
     for (;;) {
       const piece = (await reader?.read())?.value
-      if (piece === undefined) break
-      for (const each of running) each.moved()
-      arm(EXCHANGE_DEADLINE_MS)
+      if (!piece) break
+      for (const each of running) each.moved() // this one too
       moved?.()
       const longer = new Uint8Array(bytes.length + piece.length)
       longer.set(bytes)
@@ -102,10 +100,10 @@ function read({ status, headers }: FetchAnswer, bytes: Uint8Array, now: number, 
     const isPage = refused.code === "captive-portal"
     if (status === 200 && !isPage) return { failed: closing("refused", (error as EverwireError).message), status }
   }
-  if (status === 200 && answer !== undefined) {
+  if (status === 200 && answer) {
     // A cached or collapsed answer names another link or another turn: it is no answer to this request.
     const { link, up, poll } = answer.envelope
-    const stale = (asked.link !== undefined && link !== asked.link) || up !== asked.up || poll !== asked.poll
+    const stale = (asked.link && link !== asked.link) || up !== asked.up || poll !== asked.poll
     return stale ? { failed: closing("refused", "an answer to another request"), status } : answer
   }
   // The hub's own word, with the wait that stands beside it.

@@ -1,4 +1,5 @@
 import { SPEAK_FLOOR_MS } from "../../kernel/defaults.ts"
+import { shareConnections } from "../http/connections.ts"
 import { leave } from "../http/leave.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
 import type { Dialer } from "../transport.ts"
@@ -9,8 +10,8 @@ import type { Dialer } from "../transport.ts"
  */
 export const longPoll: Dialer = {
   name: "long-poll",
-  holds: true,
-  supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
+  holds: shareConnections,
+  supported: (platform) => !!(platform.fetch ?? globalThis.fetch),
   leave,
   dial(target, sink) {
     return new Uplink("long-poll", target, sink, (): Down => {

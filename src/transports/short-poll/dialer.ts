@@ -9,7 +9,7 @@ import type { Dialer } from "../transport.ts"
  */
 export const shortPoll: Dialer = {
   name: "short-poll",
-  supported: (platform) => (platform.fetch ?? globalThis.fetch) !== undefined,
+  supported: (platform) => !!(platform.fetch ?? globalThis.fetch),
   leave,
   dial(target, sink) {
     return new Uplink("short-poll", target, sink, (uplink): Down => {

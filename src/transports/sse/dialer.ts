@@ -1,5 +1,6 @@
 import { callSafely } from "../../kernel/call-safely.ts"
 import { closing, wordsOf } from "../../kernel/errors.ts"
+import { shareConnections } from "../http/connections.ts"
 import { readEnvelope } from "../http/envelope.ts"
 import { leave } from "../http/leave.ts"
 import { type Down, Uplink } from "../http/uplink.ts"
@@ -13,8 +14,8 @@ import { fromBase64 } from "./base64.ts"
 export const sse: Dialer = {
   name: "sse",
   streamed: true,
-  holds: true,
-  supported: (platform) => platform.openStream !== undefined && (platform.fetch ?? globalThis.fetch) !== undefined,
+  holds: shareConnections,
+  supported: (platform) => !!platform.openStream && !!(platform.fetch ?? globalThis.fetch),
   leave,
   dial(target, sink) {
     return new Uplink("sse", target, sink, (uplink): Down => {
@@ -40,7 +41,7 @@ export const sse: Dialer = {
           const url = `${target.url}/sse?ticket=${ticket}`
           try {
             stream = target.platform.openStream?.(url, target.withCredentials)
-            if (stream !== undefined) hear(stream)
+            if (stream) hear(stream)
           } catch (error) {
             uplink.fail(closing("unsupported", wordsOf(error)))
           }

@@ -18,7 +18,7 @@ const DRAIN_LOOK_MS = 25
  */
 export const websocket: Dialer = {
   name: "websocket",
-  supported: (platform) => platform.openSocket !== undefined,
+  supported: (platform) => !!platform.openSocket,
   leave,
   dial({ url, platform, runtime }, sink) {
     /** What was sent and not yet handed to the socket, because it is not open. */
@@ -73,7 +73,7 @@ export const websocket: Dialer = {
       const offer = typeof first === "string" ? writeOffer(first) : []
       try {
         socket = platform.openSocket?.(`${url.replace(/^http/, "ws")}/websocket`, offer)
-        if (socket === undefined) return
+        if (!socket) return
         if (offer.length > 0) waiting.shift()
         socket.binaryType = "arraybuffer"
         socket.onopen = () => {
