@@ -184,6 +184,16 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
     })
 
+    it.each([
+      [360, 640],
+      [390, 844],
+    ])("shows what was said last above the message field of a phone, %i x %i", async (width, height) => {
+      await page.setViewportSize({ width, height })
+      await say(page)
+      const { y: top = 0 } = (await page.locator("#composer").boundingBox()) ?? {}
+      await expect.poll(() => bottomOf(page, "#messages > :last-child")).toBeLessThanOrEqual(top)
+    })
+
     it("keeps the proof above the fold of a laptop", async () => {
       await page.setViewportSize({ width: 1280, height: 800 })
       expect(await bottomOf(page, ".proof")).toBeLessThanOrEqual(800)
