@@ -4,7 +4,7 @@ const { hub, close } = await import(process.argv[2])
 
 hub.on("up", (data, peer) => peer.send("down", data))
 hub.handle("sum", (numbers) => numbers.reduce((sum, number) => sum + number, 0))
-hub.handle("leave", (order) => void setTimeout(() => leave(order), 50))
+hub.on("leave", leave)
 hub.onPeer((peer) => {
   peer.onClose((closing) => {
     // The channel said goodbye, and the server has no more to do.

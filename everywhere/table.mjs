@@ -33,8 +33,9 @@ export function writeTables(file, rows, results, transports, tried) {
       .map((row) => {
         const cells = results.get(row)
         const kept = before.find(([title, version]) => title === row.title && version === row.version)
-        if (cells === undefined) return kept ?? [row.title, row.version, ...transports.map(() => NOT_RUN), ""]
-        return [row.title, row.version, ...transports.map((transport) => wordOf(cells.get(transport))), tried]
+        if (cells === undefined && kept !== undefined) return kept
+        const words = transports.map((transport) => wordOf(cells?.get(transport)))
+        return [row.title, row.version, ...words, cells?.size ? tried : ""]
       })
     const table = tableOf([kind === "clients" ? "client" : "server", "version", ...transports, "tried"], lines)
     text = text.slice(0, from) + table + text.slice(end)

@@ -61,7 +61,8 @@ export async function talk(createChannel, { url, transport, order }) {
   await step("request", async () => expectSame(await channel.request("sum", [1, 2, 39]), 42))
   if (order !== "channel") {
     const left = new Promise((resolve) => channel.onStatus((status) => status !== "open" && resolve()))
-    await step("leave", () => channel.request("leave", order))
+    // A message and no request: the hub may be gone before its answer would be here.
+    channel.send("leave", order)
     await step("hear that the hub left", () => left, 5_000)
   }
   // Where the hub has left, a second for what it was not seen to hear and three for the goodbye, as `close` promises.
