@@ -136,6 +136,17 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await carriedBy(page, "websocket")
   })
 
+  it("names, in an empty room, the command that joins it from a terminal, on a phone too", async () => {
+    const hub = new Program("examples/chat/server.mjs")
+    const [address] = await hub.line(/http:\S+/)
+    const newcomer = await browser.newPage({ viewport: { width: 360, height: 640 } })
+    await newcomer.goto(address)
+    await newcomer.getByText(`npm run chat -- ${address}`).waitFor()
+    expect(await newcomer.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+    await newcomer.context().close()
+    hub.stop()
+  })
+
   it("says in sentences what happened to a transport", async () => {
     await turn(page, "websocket", "refused")
     await carriedBy(page, "sse")
