@@ -185,7 +185,7 @@ async function tryOnce(row, transport, order, serving) {
   const [, word] = /everywhere: (\w+)/.exec(client.printed()) ?? []
   if (word === "absent" || client.code() !== 0 || word === undefined) server.kill()
   if (word === undefined || client.code() !== 0) {
-    return `${/Error: (.*)/.exec(client.printed())?.[1] ?? `exit code ${client.code()}`}\n${client.printed()}`
+    return `${/error: (.*)/i.exec(client.printed())?.[1] ?? `exit code ${client.code()}`}\n${client.printed()}`
   }
   if (word === "absent") return word
   if ((await Promise.race([server.ended, later(EXIT_MS)])) === undefined) {
@@ -193,7 +193,7 @@ async function tryOnce(row, transport, order, serving) {
     return `the server's process goes on\n${server.printed()}`
   }
   if (server.code() !== 0)
-    return `${/Error: (.*)/.exec(server.printed())?.[1] ?? "the server failed"}\n${server.printed()}`
+    return `${/error: (.*)/i.exec(server.printed())?.[1] ?? "the server failed"}\n${server.printed()}`
   return word
 }
 
