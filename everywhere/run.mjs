@@ -137,16 +137,19 @@ function install(row, tarball) {
  * @param {Row} own The hub on Node's own server, for clients.
  */
 async function tryTransport(row, transport, own) {
-  const failures = []
+  /** @type {Map<string, string[]>} The orders that failed, by reason. */
+  const failures = new Map()
   for (const order of ORDERS) {
     const outcome = await tryOnce(row, transport, order, row.kind === "servers" ? row : own)
     const isAbsent = row.absent?.includes(transport) ?? false
     if (isAbsent) return outcome === "absent" ? "absent" : "is there, and should be absent"
     if (outcome === "ok") continue
-    if (failures.length === 0) console.error(outcome)
-    failures.push(`${order} first: ${outcome.split("\n")[0]}`)
+    if (failures.size === 0) console.error(outcome)
+    const [reason = ""] = outcome.split("\n")
+    failures.set(reason, [...(failures.get(reason) ?? []), order])
   }
-  return failures.length === 0 ? "ok" : failures.join("; ")
+  if (failures.size === 0) return "ok"
+  return Array.from(failures, ([reason, orders]) => `${orders.join(", ")} first: ${reason}`).join("; ")
 }
 
 /**
