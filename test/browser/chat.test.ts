@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 
 import { type Channel, createChannel } from "everwire"
 import type { Browser, Page } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import type { Chat } from "../../examples/chat/contract.ts"
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 
@@ -138,15 +138,15 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
 
   it("names, in an empty room, the command that joins it from a terminal, on a phone too", async () => {
     const hub = new Program("examples/chat/server.mjs")
+    onTestFinished(() => hub.stop())
     const [address] = await hub.line(/http:\S+/)
     const newcomer = await browser.newPage({ viewport: { width: 360, height: 640 } })
+    onTestFinished(() => newcomer.context().close())
     await newcomer.goto(address)
     const command = newcomer.getByText(`npm run chat -- ${address}`)
     await command.waitFor()
     const { x = 0, width = 0 } = (await command.boundingBox()) ?? {}
     expect(x + width).toBeLessThanOrEqual(360)
-    await newcomer.context().close()
-    hub.stop()
   })
 
   it("says in sentences what happened to a transport", async () => {
