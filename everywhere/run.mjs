@@ -3,7 +3,7 @@
 // people, each transport alone, closed in each order. Writes the table of docs/runtimes.md; a row that fails is an exit code.
 //
 //   npm run everywhere                    all rows
-//   npm run everywhere -- --only bun,koa  these rows; the others keep what docs/runtimes.md says of them
+//   npm run everywhere -- --only bun,koa  these rows; the others keep what docs/runtimes.md says of them, and when
 
 import { execFileSync, spawn } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
@@ -12,7 +12,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { writeTables } from "./table.mjs"
+import { NOT_RUN, writeTables } from "./table.mjs"
 
 /**
  * A row, as `everywhere` in the package.json of its folder describes it.
@@ -52,8 +52,21 @@ for (const id of only?.split(",") ?? []) {
 
 const parent = mkdtempSync(join(tmpdir(), "everwire-everywhere-"))
 /** @type {Map<Row, Map<string, string>>} What each transport of each row came to. */
-const results = new Map()
+const results = new Map(chosen.map((row) => [row, new Map()]))
+const tried = `${new Date().toISOString().slice(0, 10)}, ${commit()}`
+// Processes that run now. A run that is broken off ends them.
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set()
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    for (const child of running) child.kill("SIGKILL")
+    rmSync(parent, { recursive: true, force: true, maxRetries: 3 })
+    process.exit(1)
+  })
+}
 try {
+  // What is not reached has not run, whatever an earlier run has found.
+  writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, tried)
   execFileSync("npm", ["pack", "--silent", "--pack-destination", parent], { cwd: root })
   const [tarball = ""] = readdirSync(parent)
   const own = rows.find(({ id }) => id === "node")
@@ -61,21 +74,19 @@ try {
     const failure = existsSync(join(parent, row.id)) ? undefined : install(row, tarball)
     if (own !== undefined && row.kind === "clients" && !existsSync(join(parent, own.id))) install(own, tarball)
     console.log(row.title)
-    const cells = new Map()
     for (const transport of TRANSPORTS) {
       const cell = failure ?? (await tryTransport(row, transport, own ?? row))
       console.log(`  ${transport}: ${cell}`)
-      cells.set(transport, cell)
+      results.get(row)?.set(transport, cell)
     }
-    results.set(row, cells)
     // After each row: a run that is broken off has not been for nothing.
-    writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS)
+    writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, tried)
   }
 } finally {
   rmSync(parent, { recursive: true, maxRetries: 3 })
 }
 const failed = [...results].filter(([, cells]) =>
-  [...cells.values()].some((cell) => cell !== "ok" && cell !== "absent"),
+  TRANSPORTS.some((transport) => !["ok", "absent"].includes(cells.get(transport) ?? NOT_RUN)),
 )
 for (const [row] of failed) console.error(`${row.title} failed`)
 process.exitCode = failed.length > 0 ? 1 : 0
@@ -126,18 +137,19 @@ function install(row, tarball) {
  * @param {Row} own The hub on Node's own server, for clients.
  */
 async function tryTransport(row, transport, own) {
-  // A server that has no such door is not asked.
-  if (row.kind === "servers" && row.absent?.includes(transport)) return "absent"
-  const failures = []
+  /** @type {Map<string, string[]>} The orders that failed, by reason. */
+  const failures = new Map()
   for (const order of ORDERS) {
     const outcome = await tryOnce(row, transport, order, row.kind === "servers" ? row : own)
     const isAbsent = row.absent?.includes(transport) ?? false
     if (isAbsent) return outcome === "absent" ? "absent" : "is there, and should be absent"
     if (outcome === "ok") continue
-    if (failures.length === 0) console.error(outcome)
-    failures.push(`${order} first: ${outcome.split("\n")[0]}`)
+    if (failures.size === 0) console.error(outcome)
+    const [reason = ""] = outcome.split("\n")
+    failures.set(reason, [...(failures.get(reason) ?? []), order])
   }
-  return failures.length === 0 ? "ok" : failures.join("; ")
+  if (failures.size === 0) return "ok"
+  return Array.from(failures, ([reason, orders]) => `${orders.join(", ")} first: ${reason}`).join("; ")
 }
 
 /**
@@ -151,11 +163,17 @@ async function tryOnce(row, transport, order, serving) {
   const serverFile = `./${serving.server ?? "server.mjs"}`
   const server = run(serving, `${serving.runtime ?? process.execPath} serve.mjs ${serverFile}`, { PORT: String(port) })
   if (!(await listening(port, server))) return `the server did not start\n${server.printed()}`
-  const own =
-    row.kind === "servers" ? await fetch(`http://localhost:${port}/`).then((answer) => answer.text(), String) : ""
-  if (row.kind === "servers" && !own.includes("the application")) {
-    server.kill()
-    return `the application's own page does not come: ${own}`
+  if (row.kind === "servers") {
+    const page = await ownPage(port)
+    if (!page.includes("the application")) {
+      server.kill()
+      return `the application's own page does not come: ${page}`
+    }
+    if (row.absent?.includes(transport)) {
+      const { status } = await fetch(`http://localhost:${port}/everwire/${transport}`)
+      server.kill()
+      return status === 404 ? "absent" : `the hub answers ${status} there`
+    }
   }
   const task = JSON.stringify({ url: `http://localhost:${port}`, transport, order })
   const client = run(row, row.kind === "clients" ? (row.command ?? "") : `${process.execPath} client.mjs`, {
@@ -170,7 +188,7 @@ async function tryOnce(row, transport, order, serving) {
   const [, word] = /everywhere: (\w+)/.exec(client.printed()) ?? []
   if (word === "absent" || client.code() !== 0 || word === undefined) server.kill()
   if (word === undefined || client.code() !== 0) {
-    return `${/Error: (.*)/.exec(client.printed())?.[1] ?? `exit code ${client.code()}`}\n${client.printed()}`
+    return `${/error: (.*)/i.exec(client.printed())?.[1] ?? `exit code ${client.code()}`}\n${client.printed()}`
   }
   if (word === "absent") return word
   if ((await Promise.race([server.ended, later(EXIT_MS)])) === undefined) {
@@ -178,7 +196,7 @@ async function tryOnce(row, transport, order, serving) {
     return `the server's process goes on\n${server.printed()}`
   }
   if (server.code() !== 0)
-    return `${/Error: (.*)/.exec(server.printed())?.[1] ?? "the server failed"}\n${server.printed()}`
+    return `${/error: (.*)/i.exec(server.printed())?.[1] ?? "the server failed"}\n${server.printed()}`
   return word
 }
 
@@ -194,6 +212,7 @@ function run(row, command, env) {
     env: { ...envOf(row), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   })
+  running.add(child)
   let printed = ""
   /** @type {() => void} */
   let speak = () => {}
@@ -213,6 +232,7 @@ function run(row, command, env) {
       printed += String(error)
     })
     child.on("close", (status) => {
+      running.delete(child)
       code = status
       resolve(true)
     })
@@ -229,9 +249,28 @@ function envOf({ id, env }) {
   return { ...process.env, ...env, PATH: `${join(parent, id, "node_modules/.bin")}:${process.env.PATH}` }
 }
 
+/** The commit that is tried; "+" behind it says that the sources have changed since. */
+function commit() {
+  const git = (/** @type {string[]} */ ...args) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim()
+  const changed = git("status", "--porcelain", "--", "src", "package.json", "tsup.config.ts", "everywhere")
+  return git("rev-parse", "--short", "HEAD") + (changed === "" ? "" : "+")
+}
+
 /** @param {number} ms */
 function later(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}
+
+/**
+ * What the application itself answers, or why it does not.
+ *
+ * @param {number} port
+ */
+function ownPage(port) {
+  return fetch(`http://localhost:${port}/`, { signal: AbortSignal.timeout(EXIT_MS) }).then(
+    (answer) => answer.text(),
+    String,
+  )
 }
 
 async function freePort() {

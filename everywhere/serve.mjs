@@ -4,15 +4,17 @@ const { hub, close } = await import(process.argv[2])
 
 hub.on("up", (data, peer) => peer.send("down", data))
 hub.handle("sum", (numbers) => numbers.reduce((sum, number) => sum + number, 0))
-hub.handle("leave", (order) => void setTimeout(() => leave(order), 50))
+hub.on("leave", leave)
 hub.onPeer((peer) => {
   peer.onClose((closing) => {
-    // The channel said goodbye, and the server has no more to do.
-    if (closing.code === "closed-by-peer") leave("channel")
+    // The channel said goodbye, and the server has no more to do. The answer to the goodbye goes before: a server like
+    // Vite's cuts its connections when it closes.
+    if (closing.code === "closed-by-peer") setTimeout(leave, ANSWER_MS, "channel")
   })
 })
 
-/** How long the server may take to close, in milliseconds. */
+/** How long the answer to a goodbye may take to the channel, and the server to close, in milliseconds. */
+const ANSWER_MS = 250
 const CLOSE_MS = 1_000
 
 let isLeaving = false

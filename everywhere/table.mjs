@@ -8,53 +8,58 @@ const WORDS = new Map([
   ["ok", "✓"],
   ["absent", "not there"],
 ])
-const TITLES = /** @type {const} */ ({ clients: "Clients", servers: "Servers" })
+/** What a cell says of a transport that was not tried with this version of its row. */
+export const NOT_RUN = "not run"
+const KINDS = /** @type {const} */ ({ clients: "Clients", servers: "Servers" })
 
 /**
- * Writes what was found; a row that was not run keeps what the document says of it.
+ * Writes what was found. A row that was not chosen keeps the line that the document has of it, with the day on which it
+ * ran; without a line of this version it says that it has not run.
  *
  * @param {string} file
  * @param {{ title: string, version: string, kind: "clients" | "servers" }[]} rows
- * @param {Map<object, Map<string, string>>} results By row and transport.
+ * @param {Map<object, Map<string, string>>} results By row and transport. A chosen row that lacks a transport has not run.
  * @param {string[]} transports
+ * @param {string} tried When, and with which state of the package.
  */
-export function writeTables(file, rows, results, transports) {
+export function writeTables(file, rows, results, transports, tried) {
   let text = readFileSync(file, "utf8")
-  for (const [kind, heading] of Object.entries(TITLES)) {
-    const start = text.indexOf(`\n## ${heading}\n`)
-    const from = text.indexOf("\n| ", start)
+  for (const [kind, heading] of Object.entries(KINDS)) {
+    const from = text.indexOf("\n| ", text.indexOf(`\n## ${heading}\n`))
     const end = text.indexOf("\n\n", from)
-    const before = text.slice(from, end)
+    const before = linesOf(text.slice(from, end))
     const lines = rows
       .filter((row) => row.kind === kind)
-      .flatMap((row) => {
-        const found = results.get(row)
-        if (found === undefined) return cellsOf(before, row.title)
-        const cells = transports.map((transport) => found.get(transport) ?? "")
-        return [[row.title, row.version, ...cells.map((cell) => WORDS.get(cell) ?? cell.replaceAll("|", "/"))]]
+      .map((row) => {
+        const cells = results.get(row)
+        const kept = before.find(([title, version]) => title === row.title && version === row.version)
+        if (cells === undefined && kept !== undefined) return kept
+        const words = transports.map((transport) => wordOf(cells?.get(transport)))
+        return [row.title, row.version, ...words, cells?.size ? tried : ""]
       })
-    text =
-      text.slice(0, from) +
-      tableOf([kind === "clients" ? "client" : "server", "version", ...transports], lines) +
-      text.slice(end)
+    const table = tableOf([kind === "clients" ? "client" : "server", "version", ...transports, "tried"], lines)
+    text = text.slice(0, from) + table + text.slice(end)
   }
   writeFileSync(file, text)
 }
 
+/** @param {string} [outcome] */
+function wordOf(outcome = NOT_RUN) {
+  return WORDS.get(outcome) ?? outcome.replaceAll("|", "/")
+}
+
 /**
- * The line of a table that begins so, if there is one.
+ * The cells of each line of a table.
  *
  * @param {string} table
- * @param {string} title
  */
-function cellsOf(table, title) {
-  const cells = table.split("\n").map((line) =>
+function linesOf(table) {
+  return table.split("\n").map((line) =>
     line
       .split("|")
       .slice(1, -1)
       .map((cell) => cell.trim()),
   )
-  return cells.filter(([first]) => first === title)
 }
 
 /**

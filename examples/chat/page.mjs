@@ -77,11 +77,13 @@ channel.onStatus((status, { transport, closing, retryInMs = 0 }) => {
 })
 
 channel.onReset(({ messages }) => {
-  conversation.note("the hub has begun anew, and so does the count")
   conversation.doubt(messages.filter(({ name }) => name === "chat").map(({ data }) => Object(data).key))
+  if (channel.status === "closed") return
+  conversation.note("the hub has begun anew, and so does the count")
   begin()
 })
 
+show(element("command"), `npm run chat -- ${location.origin}`)
 element("retry").addEventListener("click", () => channel.retry())
 
 function look() {

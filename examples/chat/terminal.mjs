@@ -1,5 +1,5 @@
 // @ts-check
-// Joins the chat room from a terminal: node examples/chat/terminal.mjs http://127.0.0.1:PORT [nick]
+// Joins the chat room from a terminal: npm run chat -- http://127.0.0.1:PORT [nick]
 
 import { createInterface } from "node:readline"
 import { styleText } from "node:util"
@@ -8,11 +8,13 @@ import { randomNick } from "./nicknames.mjs"
 
 /** @typedef {import("./contract.ts").Chat} Chat */
 
-const [url, nick = randomNick()] = process.argv.slice(2)
-if (url === undefined) {
-  console.error("usage: node examples/chat/terminal.mjs http://127.0.0.1:PORT [nick]")
+const [address, nick = randomNick()] = process.argv.slice(2)
+if (address === undefined) {
+  console.error("usage: npm run chat -- http://127.0.0.1:PORT [nick], with the address that `npm start` prints")
   process.exit(64)
 }
+// As people type it, without a scheme.
+const url = address.includes("://") ? address : `http://${address}`
 
 const channel = /** @type {import("everwire").Channel<Chat>} */ (createChannel(url, { reprobeMs: [1000, 3000] }))
 channel.send("join", { nick })
@@ -26,10 +28,12 @@ channel.onStatus((status, { transport, closing }) => {
   carrier = status === "open" ? transport : undefined
 })
 
-// In a new session, the hub must be told again who this is.
 channel.onReset(({ messages }) => {
+  const count = `what became of ${messages.length} messages is unknown`
+  if (channel.status === "closed") return note(count)
+  // In a new session, the hub must be told again who this is.
   channel.send("join", { nick })
-  note(`the hub began anew; what became of ${messages.length} messages is unknown`)
+  note(`the hub began anew; ${count}`)
 })
 
 /** @type {Set<string>} */

@@ -3,11 +3,11 @@ import { callSafely } from "../kernel/call-safely.ts"
 import { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type {
-  Answer,
   AnyContract,
   Asked,
   Contract,
   DataOf,
+  HandlerOf,
   InputOf,
   NameOf,
   OutputOf,
@@ -198,11 +198,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
   handle<N extends NameOf<C, "asks">>(
     name: N,
-    handler: (
-      data: InputOf<C, "asks", N>,
-      channel: Channel<C>,
-      request: RequestContext,
-    ) => Answer<OutputOf<C, "asks", N>>,
+    handler: HandlerOf<C, "asks", N, Channel<C>, RequestContext>,
   ): Unsubscribe {
     return this.#handlers.handle(name, handler as RequestHandler<Channel<C>>) // the contract is the application's word
   }

@@ -61,11 +61,19 @@ export type OutputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, 
   : unknown
 
 /** What a handler of requests may return for this reply. */
-export type Answer<Reply> =
+type Answer<Reply> =
   | Reply
   | PromiseLike<Reply>
   // A function that returns nothing answers `undefined`.
   | (undefined extends Reply ? void | PromiseLike<void> : never)
+
+/**
+ * What answers the requests of this name. A function that is looked up by name, because in one that is put together of types
+ * that depend on the name the compiler widens the literals of what is returned: `{ ok: true }` to `{ ok: boolean }`.
+ */
+export type HandlerOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>, Source, Context> = {
+  [N in NameOf<C, Map>]: (data: InputOf<C, Map, N>, source: Source, request: Context) => Answer<OutputOf<C, Map, N>>
+}[Name]
 
 /** One map of a contract; without names where the contract does not declare it. */
 type MapOf<C, Map> = Map extends keyof C ? NonNullable<C[Map]> : Record<never, never>

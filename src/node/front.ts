@@ -25,6 +25,9 @@ export interface NodeServer {
   readonly listening: boolean
   emit(event: string | symbol, ...args: unknown[]): boolean
   close(...args: unknown[]): unknown
+  getConnections(told: (error: Error | null, count: number) => void): unknown
+  /** Not on a server of HTTP/2. */
+  closeIdleConnections?(): void
   on(event: string, listener: (...args: never[]) => void): unknown
   off(event: string, listener: (...args: never[]) => void): unknown
   listeners(event: string): unknown[]
@@ -39,7 +42,7 @@ export interface NodeServer {
  */
 const FRONT = Symbol.for("everwire.front.1")
 
-/** A server that is closing waits so long for what hubs hold open on it, in milliseconds. */
+/** How often a server that is closing lets go of what it still waits for, in milliseconds. */
 const LEAVE_MS = 500
 
 /** The front of a server, made when it is first asked for. */
@@ -84,6 +87,8 @@ export class Front {
   #isReached = false
   /** Whether `close` was called, for the last time or an earlier one. */
   #closed = false
+  /** When it next lets go of what a closing server waits for; undefined while the server is not closing. */
+  #sweep: NodeJS.Timeout | undefined
 
   constructor(server: NodeServer) {
     this.#server = server
@@ -118,7 +123,7 @@ export class Front {
   hold(hold: Hold, request: IncomingMessage, response: ServerResponse): void {
     this.holds.add(hold)
     response.on("close", () => this.holds.delete(hold))
-    if (this.isClosing) this.#cutLater()
+    if (this.isClosing) this.#sweepLater()
     const { session } = (request as { stream?: ServerHttp2Stream }).stream ?? {} // only a request of HTTP/2 has one
     if (session === undefined || this.#sessions.has(session)) return
     this.#sessions.add(session)
@@ -285,15 +290,22 @@ export class Front {
   /** The server is closing, which it does when its last connection has ended: what hubs hold is let go. */
   #leave(): void {
     this.#closed = true
-    if (this.holds.size === 0) return
     for (const hold of [...this.holds]) hold.leave()
-    this.#cutLater()
+    this.#sweepLater()
   }
 
-  #cutLater(): void {
+  /**
+   * Node closes the connections that are idle when `close` is called, and no others. A channel's request may be on its way
+   * then, to a hub that is closed: the application answers it, and the channel would dial again on that connection.
+   */
+  #sweepLater(): void {
     // A server has no runtime of its own, and whatever is to be cut keeps the process alive by itself.
-    setTimeout(() => {
-      if (this.isClosing) for (const hold of [...this.holds]) hold.cut()
+    this.#sweep ??= setTimeout(() => {
+      this.#sweep = undefined
+      if (!this.isClosing) return
+      for (const hold of [...this.holds]) hold.cut()
+      this.#server.closeIdleConnections?.()
+      this.#server.getConnections((_, count) => count > 0 && this.#sweepLater())
     }, LEAVE_MS).unref()
   }
 }

@@ -1,7 +1,7 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
-import type { Answer, AnyContract, Contract, DataOf, InputOf, NameOf, OutputOf, Said } from "../kernel/contract.ts"
+import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../kernel/contract.ts"
 import * as defaults from "../kernel/defaults.ts"
 import {
   encodeMessage,
@@ -221,11 +221,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: (
-      data: InputOf<C, "requests", N>,
-      peer: Peer<C, P>,
-      request: RequestContext,
-    ) => Answer<OutputOf<C, "requests", N>>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
   ): Unsubscribe {
     return this.#handlers.handle(name, handler as unknown as RequestHandler<Peer>) // as in `peers`
   }

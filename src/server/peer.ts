@@ -1,11 +1,11 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type {
-  Answer,
   AnyContract,
   Asked,
   Contract,
   DataOf,
+  HandlerOf,
   InputOf,
   NameOf,
   OutputOf,
@@ -172,11 +172,7 @@ export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Pri
   /** Answers requests of this peer, before `hub.handle` is asked. */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: (
-      data: InputOf<C, "requests", N>,
-      peer: Peer<C, P>,
-      request: RequestContext,
-    ) => Answer<OutputOf<C, "requests", N>>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
   ): Unsubscribe {
     return this.#host.own.handle(name, handler as unknown as RequestHandler<Peer>) // as in `on`
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 
 import { type Channel, createChannel } from "everwire"
 import type { Browser, Page } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import type { Chat } from "../../examples/chat/contract.ts"
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 
@@ -136,6 +136,19 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await carriedBy(page, "websocket")
   })
 
+  it("names, in an empty room, the command that joins it from a terminal, on a phone too", async () => {
+    const hub = new Program("examples/chat/server.mjs")
+    onTestFinished(() => hub.stop())
+    const [address] = await hub.line(/http:\S+/)
+    const newcomer = await browser.newPage({ viewport: { width: 360, height: 640 } })
+    onTestFinished(() => newcomer.context().close())
+    await newcomer.goto(address)
+    const command = newcomer.getByText(`npm run chat -- ${address}`)
+    await command.waitFor()
+    const { x = 0, width = 0 } = (await command.boundingBox()) ?? {}
+    expect(x + width).toBeLessThanOrEqual(360)
+  })
+
   it("says in sentences what happened to a transport", async () => {
     await turn(page, "websocket", "refused")
     await carriedBy(page, "sse")
@@ -182,6 +195,16 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
       await page.setViewportSize({ width, height })
       expect(await bottomOf(page, "#text")).toBeLessThanOrEqual(height)
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+    })
+
+    it.each([
+      [360, 640],
+      [390, 844],
+    ])("shows what was said last above the message field of a phone, %i x %i", async (width, height) => {
+      await page.setViewportSize({ width, height })
+      await say(page)
+      const { y: top = 0 } = (await page.locator("#composer").boundingBox()) ?? {}
+      await expect.poll(() => bottomOf(page, "#messages > :last-child")).toBeLessThanOrEqual(top)
     })
 
     it("keeps the proof above the fold of a laptop", async () => {

@@ -151,6 +151,19 @@ describe("server.close()", () => {
     await closed
   })
 
+  it("does not wait for a connection that brings its first request later, as a channel does that dials again", async () => {
+    const { server, port, hub } = await startHub({}, (_, response) => void response.end())
+    await hub.close() // from now on the application answers on the hub's path
+    const accepted = once(server, "connection")
+    const { socket } = await openTcp(port)
+    await accepted
+    const closed = expectToClose(server)
+    const answer = once(socket, "data")
+    socket.write(`${POST}Content-Length: 0\r\n\r\n`)
+    expect(String((await answer)[0])).toMatch(/^HTTP\/1.1 200 /)
+    await closed
+  })
+
   it("ends sessions of HTTP/2 that carried the hub's streams", async () => {
     const hub = createHub()
     onDispose(() => hub.close())

@@ -30,8 +30,9 @@ export interface Chat {
     count(): number
     save(text: string): void
     find(filter?: { by: string }): Branch | null
+    edit(base: number): { ok: true; version: number } | { ok: false; missed: string[] }
   }
-  asks: { confirm(question: string): boolean }
+  asks: { confirm(question: string): boolean; choose(question: string): "keep" | "drop" }
 }
 
 declare const channel: Channel<Chat>
@@ -65,6 +66,14 @@ export function mustCompile(): readonly unknown[] {
   hub.handle("save", async () => {})
   hub.handle("find", (filter) => (filter === undefined ? null : { name: filter.by, branches: [] }))
   peer.handle("count", () => 5)
+  // What is returned stays of the kind that the reply names: `true`, and not any boolean.
+  hub.handle("edit", (base) => {
+    if (base > 1) return { ok: false, missed: [] }
+    return { ok: true, version: base }
+  })
+  hub.handle("edit", async (base) => (base > 1 ? { ok: false, missed: [] } : { ok: true, version: base }))
+  channel.handle("choose", (question) => (question === "" ? "keep" : "drop"))
+  channel.handle("choose", async (question) => (question === "" ? "keep" : "drop"))
   hub.on("typing", (data: undefined) => data)
   hub.to("lobby").except(peer, "muted").send("said", { from: "ann", text: "hi" })
   hub.send("tick", 5)
@@ -151,6 +160,10 @@ export function mustNotCompile(): void {
   hub.handle("history", async () => 42)
   // @ts-expect-error an array is promised
   peer.handle("history", () => {})
+  // @ts-expect-error where it is false, something was missed
+  hub.handle("edit", (version) => ({ ok: false, version }))
+  // @ts-expect-error the reply of another request
+  channel.handle("choose", (question) => question === "")
   // @ts-expect-error the channel asks that
   void peer.request("history", { before: 5 })
   // @ts-expect-error data is required

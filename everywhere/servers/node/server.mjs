@@ -9,5 +9,9 @@ hub.attach(server)
 server.listen(process.env.PORT ?? 8080)
 
 /** Ends the server, after `hub.close()`. */
-export const close = () => new Promise((resolve) => server.close(resolve))
+export function close() {
+  // For connections on which nothing was asked yet. Give it the time that your own requests need.
+  setTimeout(() => server.closeAllConnections(), 500).unref()
+  return new Promise((resolve) => server.close(resolve))
+}
 process.once("SIGTERM", () => hub.close().then(close))
