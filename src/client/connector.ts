@@ -96,11 +96,7 @@ export class Connector implements AttemptHost {
     this.#host = host
     this.identity = identity
     this.#attempts = new Attempts(host, this)
-    this.#connections = new Connections(
-      host,
-      () => this.#slotTaken(),
-      () => this.identity.session.probe(),
-    )
+    this.#connections = new Connections(host, () => this.#slotChanged())
   }
 
   /** The current attempt, unless its link has not answered in time. */
@@ -132,11 +128,16 @@ export class Connector implements AttemptHost {
   }
 
   /**
-   * Ends it: says goodbye on the current link, and beside it when that is not heard. `atOnce`: beside it without waiting,
-   * because the page may be gone in a moment. Resolves when the hub has heard it, or after twice `GOODBYE_MS`.
+   * Ends it: says goodbye on the current link, and beside it when that is not heard. Resolves when the hub has heard it, or
+   * after twice `GOODBYE_MS`.
    */
-  close(why: Closing, atOnce = false): Promise<void> {
-    const link = atOnce ? undefined : this.#healthy?.link
+  close(why: Closing): Promise<void> {
+    const link = this.#healthy?.link
+    this.#hangUp(why)
+    return this.#attempts.leave(this.identity, link, why)
+  }
+
+  #hangUp(why: Closing): void {
     const { current } = this
     const { session } = this.identity
     // What was heard is acknowledged, so that the hub does not count it as lost.
@@ -144,7 +145,6 @@ export class Connector implements AttemptHost {
     current?.link.send(ack + writeBye(why))
     this.#dropAll(why)
     this.#enter({ phase: "closed" })
-    return this.#attempts.leave(this.identity, link, why)
   }
 
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
@@ -172,7 +172,9 @@ export class Connector implements AttemptHost {
     if (this.#isClosed) return
     const why = closing("closed", "the page was put away", !forEver)
     if (forEver) {
-      void this.close(why, true)
+      // Beside the links and first: the page may be gone in a moment.
+      void this.#attempts.leave(this.identity, undefined, why)
+      this.#hangUp(why)
       return this.#host.ended(why)
     }
     this.#dropAll(why)
@@ -342,15 +344,15 @@ export class Connector implements AttemptHost {
       if (now >= startAt && this.#holds(rank)) startAt = this.#connections.freeAt(now)
       if (startAt === Infinity) {
         // What holds nothing goes first. While something works, nothing else goes.
-        if (healthy) state.plan = state.plan.filter((other) => !this.#holds(other))
-        else state.plan.sort((one, other) => Number(this.#holds(one)) - Number(this.#holds(other)))
+        const holding = state.plan.filter((other) => this.#holds(other))
+        state.plan = state.plan.filter((other) => !this.#holds(other))
+        if (!healthy) state.plan.push(...holding)
         if (state.plan[0] !== rank) return this.#advance(rungAt)
         startAt = state.last?.over === false ? state.last.startedAt + LAST_RESORT_MS : 0
       }
       if (now >= startAt) {
         state.plan.shift()
         state.started++
-        if (state.last?.over === false) this.#connections.call()
         state.last = this.#dial(rank, state.auth)
         return this.#advance(rungAt)
       }
@@ -380,15 +382,15 @@ export class Connector implements AttemptHost {
     else this.#alarm(nextAt - now, () => this.#advance(nextAt))
   }
 
-  #holds(rank: number): boolean {
-    return this.#host.dialers[rank]?.holds === true
+  #holds(rank: number): boolean | undefined {
+    return this.#host.dialers[rank]?.holds
   }
 
-  /** A connection may be held now, which had to be waited for. */
-  #slotTaken(): void {
-    const { phase } = this.#state
-    if (phase === "climbing") this.#advance()
-    else if (phase === "settled") this.#ask()
+  /** A connection may be held now, which had to be waited for; or other tabs were before the link that holds one. */
+  #slotChanged(): void {
+    if (this.isCrowded && this.current?.dialer.holds) this.doubted()
+    else if (this.#state.phase === "settled") this.#ask()
+    else this.#advance()
   }
 
   /** Nothing is answered beside a link that holds a connection: that may be the one that everything waits for. */
@@ -490,7 +492,6 @@ export class Connector implements AttemptHost {
     this.#failures = 0
     if (before?.rank !== attempt.rank) this.#reprobes = 0
     this.#attempts.note(attempt, "took-over")
-    this.#connections.judge(attempt)
     const { speakMs, patienceMs, maxPayloadBytes } = welcome
     session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)

@@ -1,3 +1,5 @@
+import type { Runtime } from "../kernel/runtime.ts"
+
 /**
  * Browsers open six connections to a host over HTTP/1.1, for all tabs together. So many of them may be held by streams and
  * polls; the others are for what is answered at once.
@@ -26,51 +28,50 @@ export function areFew(url: string): boolean {
 }
 
 /**
- * The right to hold one connection to a hub, or the wait for it. The tabs of an origin share it out by Web Locks: there is
- * a lock for each connection, and whichever is free first is taken. A tab that is closed or crashes gives its own back.
- * Where there are no locks, as on a page without TLS, it is there at once, and tabs that get no answer call the others.
+ * Asks for the right to hold one connection to a hub, until it is given back by `signal`. The tabs of an origin share it out
+ * by Web Locks: there is a lock for each connection, and whichever is free first is taken. A tab that is closed or crashes
+ * gives its own back. Where there are no locks, as on a page without TLS, the tabs ask each other, and those that asked first
+ * may hold. Answers whether it is there while nothing else is `told`.
  */
-export class Slot {
-  isTaken = false
-  readonly askedAt: number
-  readonly #leaving = new AbortController()
-  #tabs: BroadcastChannel | undefined
-
-  /** `taken` is called when it was not there at once, and is now; `called` when another tab gets no answer. */
-  constructor(url: string, now: number, taken: () => void, called: () => void) {
-    this.askedAt = now
-    const { navigator, BroadcastChannel } = globalThis as Browser
-    const locks = navigator?.locks
-    const isFew = areFew(url)
-    const name = `everwire:${originOf(url)}`
-    this.isTaken = !locks || !isFew
-    if (!locks && isFew && BroadcastChannel) {
-      this.#tabs = new BroadcastChannel(name)
-      this.#tabs.onmessage = called
-    }
-    if (this.isTaken) return
-    const { signal } = this.#leaving
-    const take = (): Promise<void> | undefined => {
+export function askForSlot(
+  url: string,
+  { now, random }: Runtime,
+  signal: AbortSignal,
+  told: (isTaken: boolean) => void,
+): boolean {
+  const { navigator, BroadcastChannel } = globalThis as Browser
+  const locks = navigator?.locks
+  const name = `everwire:${originOf(url)}`
+  if (locks) {
+    let isTaken = false
+    const take = (): Promise<unknown> | undefined => {
       // The lock is kept until the promise is settled; a second one is given back at once.
-      if (this.isTaken || signal.aborted) return undefined
-      this.isTaken = true
-      taken()
-      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
+      if (isTaken || signal.aborted) return undefined
+      isTaken = true
+      told(true)
+      return new Promise((resolve) => {
+        signal.onabort = resolve
+      })
     }
     for (let lock = 0; lock < HELD_CONNECTIONS; lock++) {
       // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
-      locks?.request(`${name}:${lock}`, { signal }, take).catch(take)
+      locks.request(`${name}:${lock}`, { signal }, take).catch(take)
+    }
+  } else if (BroadcastChannel) {
+    try {
+      const tabs = new BroadcastChannel(name)
+      const askedAt = now() + random()
+      const elders = new Set<number>()
+      // A tab asks with the time. One that asked before answers with its own, below zero.
+      tabs.onmessage = ({ data }) => {
+        if (data > askedAt) tabs.postMessage(-askedAt)
+        else if (Math.abs(data) < askedAt && elders.add(Math.abs(data)).size === HELD_CONNECTIONS) told(false)
+      }
+      tabs.postMessage(askedAt)
+      signal.onabort = () => tabs.close()
+    } catch {
+      // Storage is forbidden here: nobody counts.
     }
   }
-
-  /** Tells the other tabs that nothing is answered here: what they hold may be what it waits for. */
-  call(): void {
-    this.#tabs?.postMessage(0)
-  }
-
-  /** Gives it back, or waits no longer. */
-  leave(): void {
-    this.#leaving.abort()
-    this.#tabs?.close()
-  }
+  return !locks
 }

@@ -62,11 +62,7 @@ export class Standing {
 
   /** The current link of this transport died, having been of use for `livedMs`. Twice too young, and it is demoted. */
   died(name: string, livedMs: number, now: number): void {
-    if (livedMs >= FLAP_MS) {
-      this.#strikes.delete(name)
-      return
-    }
-    this.#strikes.set(name, this.strikes(name) + 1)
+    this.#strikes.set(name, livedMs < FLAP_MS ? this.strikes(name) + 1 : 0)
     if (this.flaps(name)) this.condemn(name, now)
   }
 

@@ -77,8 +77,7 @@ function readId(value: unknown): string | undefined {
 }
 
 function readNumber(value: unknown): number | undefined {
-  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) return value as number | undefined // just seen
-  return readCount(String(value))
+  return value === undefined ? value : readCount(String(value))
 }
 
 function readLength(body: Uint8Array): number {
