@@ -185,7 +185,7 @@ export class Attempts {
   note({ dialer, startedAt }: Attempt, what: Incident["what"], why?: Closing): void {
     const at = this.#host.runtime.now()
     this.incidents.push({ at, transport: dialer.name, what, ageMs: at - startedAt, closing: why })
-    if (this.incidents.length > INCIDENTS) this.incidents.shift()
+    this.incidents.splice(0, this.incidents.length - INCIDENTS)
   }
 }
 

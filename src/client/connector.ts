@@ -71,10 +71,10 @@ export interface Connector {
   explain(): ReturnType<typeof explain>
   open(): void
   /**
-   * Ends it: says goodbye on the current link, and beside it when that is not heard. `atOnce`: beside it without waiting,
-   * because the page may be gone in a moment. Resolves when the hub has heard it, or after twice `GOODBYE_MS`.
+   * Ends it: says goodbye on the current link, and beside it when that is not heard. Resolves when the hub has heard it, or
+   * after twice `GOODBYE_MS`.
    */
-  close(why: Closing, atOnce?: boolean): Promise<void>
+  close(why: Closing): Promise<void>
   /** Something about the page or the network changed: look at once at whatever is being waited for. */
   nudge(forgive: boolean): void
   /** The page is being put away: let go of the wire, keep the session unless it is for ever. `nudge` brings it back. */
@@ -121,11 +121,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       runtime,
       url: host.url,
       verdicts: standing,
-      freed() {
-        if (state.phase === "settled") ask()
+      changed() {
+        if (connections?.isCrowded() && current?.dialer.holds) doubted()
+        else if (state.phase === "settled") ask()
         else advance()
       },
-      called: () => session.probe(),
     })
 
   /** The current attempt, unless its link has not answered in time. */
@@ -274,7 +274,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       if (now >= startAt) {
         climbing.plan.shift()
         climbing.started++
-        if (last && !last.over) connections?.call()
         climbing.last = dial(rank, climbing.auth)
         return advance(rungAt)
       }
@@ -412,7 +411,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
     attempts.note(attempt, "took-over")
-    if (!dialer.holds) connections?.carried()
     const { speakMs, patienceMs, maxPayloadBytes } = welcome
     session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
@@ -529,7 +527,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     open() {
       if (state.phase === "idle") ask()
     },
-    close,
+    close(why) {
+      const link = healthyOne()?.link
+      hangUp(why)
+      return attempts.leave(link, why)
+    },
     nudge(forgive) {
       if (forgive) standing.forgive()
       const wasClimbing = state.phase === "climbing"
@@ -554,20 +556,15 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       if (state.phase === "closed") return
       const why = closing("closed", "the page was put away", !forEver)
       if (forEver) {
-        void close(why, true)
+        // Beside the links and first: the page may be gone in a moment.
+        void attempts.leave(undefined, why)
+        hangUp(why)
         return host.ended(why)
       }
       dropAll(why)
       wait(Infinity)
     },
-    doubted() {
-      const healthy = healthyOne()
-      if (!healthy) return
-      yieldAfter(healthy, 0)
-      healthy.doubted = true
-      attempts.note(healthy, "doubted")
-      ask()
-    },
+    doubted,
     answered() {
       if (!current?.doubted) return
       current.doubted = false
@@ -581,14 +578,21 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     },
   }
 
-  function close(why: Closing, atOnce?: boolean): Promise<void> {
-    const link = atOnce ? undefined : healthyOne()?.link
+  function hangUp(why: Closing): void {
     // What was heard is acknowledged, so that the hub does not count it as lost.
     const ack = current && session.owesAck ? `${session.acknowledgement(current.link)}\n` : ""
     current?.link.send(ack + writeBye(why))
     dropAll(why)
     enter({ phase: "closed" })
-    return attempts.leave(link, why)
+  }
+
+  function doubted(): void {
+    const healthy = healthyOne()
+    if (!healthy) return
+    yieldAfter(healthy, 0)
+    healthy.doubted = true
+    attempts.note(healthy, "doubted")
+    ask()
   }
 }
 

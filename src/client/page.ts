@@ -23,7 +23,14 @@ export function watchPage(host: PageHost): () => void {
   // "offline" is often wrong: it is a reason to ask the wire, not to believe it dead.
   on(page, "offline", look)
   on(page, "pageshow", (event) => (event as PageTransitionEvent).persisted && look())
-  on(page, "pagehide", (event) => host.park(!(event as PageTransitionEvent).persisted))
+  let parked: Event
+  // Firefox may break off a script that runs while its tab is closed. A second listener is called all the same.
+  for (let calls = 0; calls < 2; calls++) {
+    on(page, "pagehide", (event) => {
+      if (parked !== event) host.park(!(event as PageTransitionEvent).persisted)
+      parked = event
+    })
+  }
   on(document, "freeze", () => host.park(false))
   on(document, "resume", look)
   on(document, "visibilitychange", () => document?.visibilityState === "visible" && look())

@@ -208,8 +208,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#leftBy(link)
     if (this.session.link !== link) return
     this.session.linkLost(link)
-    // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same.
-    if (why?.code === "closed") this.end({ ...why, code: "closed-by-peer" })
+    // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same. A page
+    // that is put away closes its link too, and may come back: that is retryable.
+    if (why?.code === "closed" && !why.retryable) this.end({ ...why, code: "closed-by-peer" })
     else this.detached()
   }
 

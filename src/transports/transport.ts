@@ -59,10 +59,8 @@ export interface ConnectionsHost {
   readonly url: string
   /** What is believed not to work here: by a name, and until when; remembered for the origin. */
   readonly verdicts: { brokenUntil(name: string, now: number): number; condemn(name: string, now: number): void }
-  /** A connection may be held now, which had to be waited for. */
-  freed(): void
-  /** Another tab gets no answer: what this one holds may be what it waits for. */
-  called(): void
+  /** A connection may be held now, which had to be waited for; or other tabs were before the link that holds one. */
+  changed(): void
 }
 
 /** Which links of one channel may hold one of few connections. */
@@ -71,8 +69,6 @@ export interface Connections {
   isCrowded(): boolean
   /** When a connection may be held: 0 for now, later when that is not known yet, without an end when none is to be had. */
   freeAt(): number
-  /** A dial gets no answer. */
-  call(): void
   /** No connection is held any more. `waits`: one that was not to be had yet is still waited for. */
   leave(waits?: boolean): void
   /**
@@ -80,8 +76,6 @@ export interface Connections {
    * Returns the canceller. The time is random: the first link that is yielded may be all that everybody waits for.
    */
   yieldAfter(leastMs: number, rttMs: number, run: () => void): (() => void) | undefined
-  /** A link that holds nothing carries the talk: was the connection of the one that was yielded what it waited for? */
-  carried(): void
 }
 
 /** Who is at the other end of a link, as far as its wire can tell. */

@@ -136,6 +136,15 @@ describe("nobody counts connections", () => {
     ["over HTTP/2, where one carries everything", () => openBrowser(new Locks(), "h2")],
     ["outside of browsers", () => vi.stubGlobal("navigator", { locks: new Locks() })],
     ["without Web Locks", () => openBrowser(undefined)],
+    [
+      "without Web Locks, where storage is forbidden",
+      () => {
+        openBrowser(undefined)
+        vi.stubGlobal("BroadcastChannel", () => {
+          throw new DOMException("", "SecurityError")
+        })
+      },
+    ],
     ["where Web Locks are forbidden", () => openBrowser({ request: () => Promise.reject(new Error("no")) })],
   ])("%s", async (_, prepare) => {
     prepare()
@@ -144,6 +153,92 @@ describe("nobody counts connections", () => {
     const channels = Array.from({ length: 6 }, () => open())
     await runtime.pass(5_000)
     expect(transportsOf(channels)).toEqual(times(6, "sse"))
+  })
+})
+
+/** Tabs that can talk to each other, each of which hears it so much later. */
+function openTabs(runtime: VirtualRuntime, latenessMs: () => number): { readonly open: number } {
+  const tabs = new Set<Tab>()
+  class Tab {
+    onmessage: ((event: { data: unknown }) => void) | undefined
+    readonly #name: string
+    constructor(name: string) {
+      this.#name = name
+      tabs.add(this)
+    }
+    postMessage(data: unknown): void {
+      for (const tab of tabs) {
+        if (tab === this || tab.#name !== this.#name) continue
+        runtime.after(latenessMs(), () => tabs.has(tab) && tab.onmessage?.({ data }))
+      }
+    }
+    close(): void {
+      tabs.delete(this)
+    }
+  }
+  vi.stubGlobal("BroadcastChannel", Tab)
+  return {
+    get open() {
+      return tabs.size
+    },
+  }
+}
+
+describe("tabs of one origin without Web Locks, where a WebSocket is refused", () => {
+  it("hold four connections together, and the others poll without holding one", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    openTabs(runtime, () => 10)
+    network.block("websocket")
+    const channels = Array.from({ length: 8 }, () => open())
+    await runtime.pass(1_000)
+    expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
+    await runtime.pass(700_000)
+    expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
+    const polling = channels.find(({ transport }) => transport === "short-poll")?.explain()
+    expect(polling?.rungs[1]).toMatchObject({ transport: "sse", standing: "crowded" })
+  })
+
+  it("come to the same when they answer late, and nothing is lost", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    openTabs(runtime, () => 400)
+    network.block("websocket")
+    const channels = Array.from({ length: 8 }, () => open())
+    await runtime.pass(300)
+    expect(transportsOf(channels)).toEqual(times(8, "sse"))
+    const answers = channels.map((channel) => channel.request("echo", 1))
+    await runtime.pass(3_000)
+    expect(await Promise.all(answers)).toEqual(Array(8).fill(1))
+    expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
+  })
+
+  it("take over what another gives back when it is closed, at the next look", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    openTabs(runtime, () => 10)
+    network.block("websocket")
+    const channels = Array.from({ length: 6 }, () => open())
+    await runtime.pass(1_000)
+    void channels.find(({ transport }) => transport === "sse")?.close()
+    await runtime.pass(4_000)
+    expect(transportsOf(channels.filter(({ status }) => status === "open"))).toEqual(["short-poll", ...times(4, "sse")])
+  })
+
+  it("do not ask while the WebSocket works, nor when they have closed", async () => {
+    openBrowser(undefined)
+    const { runtime, network, open } = start()
+    const tabs = openTabs(runtime, () => 10)
+    const first = open()
+    await runtime.pass(1_000)
+    expect([first.transport, tabs.open]).toEqual(["websocket", 0])
+    network.block("websocket")
+    const second = open()
+    await runtime.pass(1_000)
+    expect([second.transport, tabs.open]).toEqual(["sse", 1])
+    void second.close()
+    await runtime.pass(1)
+    expect(tabs.open).toBe(0)
   })
 })
 
@@ -229,7 +324,7 @@ describe("without Web Locks, where all connections are held", () => {
     expect(channel.transport).toBe("short-poll")
   })
 
-  it("it is not held again for ten minutes", async () => {
+  it("it is not held again for two minutes", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     network.block("websocket")
@@ -241,7 +336,7 @@ describe("without Web Locks, where all connections are held", () => {
     expect([await answer, channel.transport]).toEqual([1, "short-poll"])
     const transports = new Set<string | undefined>()
     channel.onStatus(() => transports.add(channel.transport))
-    await runtime.pass(590_000)
+    await runtime.pass(110_000)
     expect([channel.transport, ...transports]).toEqual(["short-poll"])
     expect(channel.explain().rungs[1]).toMatchObject({ transport: "sse", standing: "crowded" })
   })

@@ -1,5 +1,9 @@
+import { createChannel } from "everwire"
+import { createHub } from "everwire/server"
+import { createNetwork, createVirtualRuntime } from "everwire/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { watchPage } from "../../src/client/page.ts"
+import { callSafely } from "../../src/kernel/call-safely.ts"
 
 /** A window and a document that exist for one test. */
 function openPage(): { window: EventTarget; document: EventTarget & { visibilityState: string } } {
@@ -52,6 +56,71 @@ describe("the life of a page", () => {
     const { calls } = listen()
     window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }))
     expect(calls).toEqual(["park true"])
+  })
+
+  it("leaves although Firefox breaks off the listener in which it began to, and only once", () => {
+    const listeners: ((event: Event) => void)[] = []
+    vi.stubGlobal("addEventListener", (type: string, run: (event: Event) => void) => {
+      if (type === "pagehide") listeners.push(run)
+    })
+    const calls: boolean[] = []
+    watchPage({
+      nudge() {},
+      park(forEver) {
+        calls.push(forEver)
+        if (calls.length === 1) throw new Error("broken off")
+      },
+    })
+    for (let hidden = 0; hidden < 2; hidden++) {
+      const event = Object.assign(new Event("pagehide"), { persisted: false })
+      for (const listener of listeners)
+        callSafely(
+          () => listener(event),
+          () => {},
+        )
+    }
+    expect(calls).toEqual([true, true, true])
+  })
+
+  it("says goodbye beside the links before anything else, because there may be no time for more", async () => {
+    const { window } = openPage()
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const done: string[] = []
+    const dialer = network.dialer("sse")
+    createHub({ runtime, transports: [network.acceptor("sse")] })
+    const channel = createChannel("http://hub", {
+      runtime,
+      store: null,
+      transports: [
+        {
+          ...dialer,
+          leave: () => {
+            done.push("leave")
+            return Promise.resolve()
+          },
+          dial: (target, sink) => {
+            const link = dialer.dial(target, sink)
+            const close = link.close.bind(link)
+            const send = link.send.bind(link)
+            link.close = (why) => {
+              done.push("close")
+              close(why)
+            }
+            link.send = (batch) => {
+              done.push("send")
+              send(batch)
+            }
+            return link
+          },
+        },
+      ],
+    })
+    channel.onStatus((status) => done.push(status))
+    await runtime.pass(1_000)
+    done.length = 0
+    window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }))
+    expect(done).toEqual(["leave", "send", "close", "closed"])
   })
 
   it("does not take the first showing of a page for a return", () => {

@@ -39,6 +39,27 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
     expect(hub.peers.size).toBe(0)
   })
 
+  it("keeps its session when its page is put away and comes back", async () => {
+    const page = new EventTarget()
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page))
+    const { hub, url } = await startHub()
+    const channel = await connect(url, only)
+    vi.unstubAllGlobals()
+    const [peer] = hub.peers.values()
+    const heard: unknown[] = []
+    channel.on("down", (data) => heard.push(data))
+    hub.on("up", (data) => heard.push(data))
+    await channel.flush()
+    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }))
+    await vi.waitFor(() => expect(peer?.connected).toBe(false))
+    peer?.send("down", 1)
+    channel.send("up", 2)
+    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }))
+    await vi.waitFor(() => expect(heard.sort()).toEqual([1, 2]))
+    expect(peer?.id).toBe(channel.peerId)
+    expect(peer?.closed).toBe(false)
+  })
+
   it("has told the hub everything that it said before", async () => {
     const { hub, url } = await startHub()
     const heard: unknown[] = []

@@ -6,17 +6,15 @@ import type { Connections, ConnectionsHost } from "../transport.ts"
  * polls; the others are for what is answered at once.
  */
 const HELD_CONNECTIONS = 4
-/** A slot is waited for so long before it counts as taken by others. Web Locks need a few of these. In milliseconds. */
+/** Locks need a few of these to be granted, and tabs to answer. In milliseconds. */
 const SLOT_MS = 50
-/** What is answered so soon after a link was yielded had waited for its connection. In milliseconds. */
-const YIELDED_MS = 2_000
-/** After a yield nothing is held for so long, in milliseconds, whatever it told: each trial could silence all tabs. */
-const IN_DOUBT_MS = 30_000
+/** After a yield nothing is held for so long, in milliseconds: each trial could silence a tab again. */
+const IN_DOUBT_MS = 120_000
 /** A round trip counts up to this, because where requests wait for connections it seems long. In milliseconds. */
 const MOST_ANSWER_MS = 1_000
 
 /** The verdict that holding connections does not work here. */
-const HELD = "held connections"
+const HELD = "held"
 
 /** What this needs of a browser. Each part is missing somewhere. */
 interface Browser {
@@ -28,19 +26,18 @@ interface Browser {
 
 /**
  * Shares the few connections of a browser: which links of a channel may hold one, and when one is yielded to others. For
- * the `holds` of a dialer. The tabs of an origin share by Web Locks: there is a lock for each connection, a slot, and
- * whichever is free first is taken. A tab that is closed or crashes gives its own back. Where there are no locks, as on a
- * page without TLS, a slot is there at once, and tabs that get no answer call the others.
+ * the `holds` of a dialer. The tabs of an origin share by Web Locks: there is a lock for each connection, and whichever is
+ * free first is taken. A tab that is closed or crashes gives its own back. Where there are no locks, as on a page without
+ * TLS, the tabs ask each other, and those that asked first may hold.
  */
-export function shareConnections({ runtime, url, verdicts, freed, called }: ConnectionsHost): Connections {
+export function shareConnections({ runtime, url, verdicts, changed }: ConnectionsHost): Connections {
   /** The URL is one that the channel wrote. React Native's `URL` has no `origin`. */
   const origin = url.split("/", 3).join("/")
-  /** The slot, or the wait for it. One is enough: of two links that would hold a connection, one is let go soon. */
-  let slot: { isTaken: boolean; readonly knownAt: number } | undefined
-  let leaving: AbortController
-  let tabs: BroadcastChannel | undefined
-  /** When a link was yielded last. */
-  let yieldedAt = 0
+  /** Gives the slot back. One is enough: of two links that would hold a connection, one is let go soon. */
+  let slot: AbortController | undefined
+  /** Whether it is there, or was when it was given back, and since when that is known. */
+  let isTaken = true
+  let knownAt = 0
 
   /** Whether connections are few. Over HTTP/2 and HTTP/3 one carries everything, and only browsers count. */
   const areFew = (): boolean => {
@@ -51,60 +48,76 @@ export function shareConnections({ runtime, url, verdicts, freed, called }: Conn
     return !!location && !isOne
   }
 
-  const askForSlot = (): NonNullable<typeof slot> => {
+  const tell = (taken: boolean): void => {
+    isTaken = taken
+    knownAt = 0
+    if (!taken) slot?.abort() // it is asked for again in the next climb
+    changed()
+  }
+
+  /** Asks for a slot until it is given back by `signal`. */
+  const askForSlot = (signal: AbortSignal): void => {
     const { navigator, BroadcastChannel } = globalThis as Browser
-    const isFew = areFew()
-    const locks = isFew ? navigator?.locks : undefined
+    const locks = navigator?.locks
     const name = `everwire:${origin}`
-    const asked = { isTaken: !locks, knownAt: runtime.now() + SLOT_MS }
-    leaving = new AbortController()
-    const { signal } = leaving
-    const take = (): Promise<void> | undefined => {
-      // The lock is kept until the promise is settled; a second one is given back at once.
-      if (asked.isTaken || signal.aborted) return undefined
-      asked.isTaken = true
-      freed()
-      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
+    isTaken = !locks
+    if (locks) {
+      const take = (): Promise<unknown> | undefined => {
+        // The lock is kept until the promise is settled; a second one is given back at once.
+        if (isTaken || signal.aborted) return undefined
+        tell(true)
+        return new Promise((resolve) => {
+          signal.onabort = resolve
+        })
+      }
+      for (let lock = 0; lock < HELD_CONNECTIONS; lock++) {
+        // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
+        locks.request(`${name}:${lock}`, { signal }, take).catch(take)
+      }
+    } else if (BroadcastChannel) {
+      try {
+        const tabs = new BroadcastChannel(name)
+        const askedAt = runtime.now() + runtime.random()
+        const elders = new Set<number>()
+        // A tab asks with the time. One that asked before answers with its own, below zero.
+        tabs.onmessage = ({ data }) => {
+          if (data > askedAt) tabs.postMessage(-askedAt)
+          else if (Math.abs(data) < askedAt && elders.add(Math.abs(data)).size === HELD_CONNECTIONS) tell(false)
+        }
+        tabs.postMessage(askedAt)
+        signal.onabort = () => tabs.close()
+      } catch {
+        // Storage is forbidden here: nobody counts.
+      }
     }
-    for (let lock = 0; lock < HELD_CONNECTIONS; lock++) {
-      // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
-      locks?.request(`${name}:${lock}`, { signal }, take).catch(take)
-    }
-    if (isFew && !locks && BroadcastChannel) {
-      tabs = new BroadcastChannel(name)
-      tabs.onmessage = called
-    }
-    return asked
   }
 
   const isCrowded = (): boolean =>
-    verdicts.brokenUntil(HELD, runtime.now()) > 0 || (slot?.isTaken === false && runtime.now() >= slot.knownAt)
+    verdicts.brokenUntil(HELD, runtime.now()) > 0 || (!isTaken && runtime.now() >= knownAt)
 
   return {
     isCrowded,
     freeAt() {
-      slot ??= askForSlot()
-      if (isCrowded()) return Infinity
-      return slot.isTaken ? 0 : slot.knownAt
+      if (!slot) {
+        slot = new AbortController()
+        isTaken = true
+        knownAt = areFew() ? runtime.now() + SLOT_MS : 0
+        if (knownAt) askForSlot(slot.signal)
+      }
+      return isCrowded() ? Infinity : knownAt
     },
-    call: () => tabs?.postMessage(0),
     leave(waits) {
-      if (!slot || (waits && !slot.isTaken)) return
-      leaving.abort()
-      tabs?.close()
-      slot = tabs = undefined
+      if (waits && !isTaken && !slot?.signal.aborted) return
+      slot?.abort()
+      slot = undefined
     },
     yieldAfter(leastMs, rttMs, run) {
       if (!areFew()) return undefined
       const answerMs = Math.min(MOST_ANSWER_MS, Math.max(PROBE_MS, 4 * rttMs))
       return runtime.after((leastMs + answerMs) * (1 + runtime.random()), () => {
-        yieldedAt = runtime.now()
-        verdicts.condemn(HELD, yieldedAt - VERDICT_MS + IN_DOUBT_MS)
+        verdicts.condemn(HELD, runtime.now() - VERDICT_MS + IN_DOUBT_MS)
         run()
       })
-    },
-    carried() {
-      if (runtime.now() - yieldedAt <= YIELDED_MS) verdicts.condemn(HELD, runtime.now())
     },
   }
 }

@@ -410,7 +410,7 @@ function sizeOfAll(packets: readonly Packet[]): number {
 
 /** Size on the wire. */
 function bytesOf(packets: readonly Packet[]): number {
-  return packets.reduce((sum, packet) => sum + (typeof packet === "string" ? utf8(packet).length : packet.length), 0)
+  return packets.reduce((sum, packet) => sum + (typeof packet === "string" ? utf8(packet) : packet).length, 0)
 }
 
 /** Whether a browser asks the hub before it sends a header of ours (Fetch standard, "CORS-preflight fetch"). */

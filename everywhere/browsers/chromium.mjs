@@ -1,0 +1,31 @@
+// @ts-check
+// Chromium, by Playwright. Its pages go to the back/forward cache, as a person's do.
+
+import { execFileSync } from "node:child_process"
+import { chromium } from "playwright-core"
+
+/** @returns {Promise<import("./engine.mjs").Engine>} */
+export async function openChromium() {
+  const executablePath =
+    process.env.CHROME_BIN ?? execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim()
+  const browser = await chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  })
+  const context = await browser.newContext()
+  return {
+    version: browser.version(),
+    async newTab() {
+      const page = await context.newPage()
+      return {
+        goto: (url) => page.goto(url),
+        reload: () => page.reload(),
+        back: () => page.goBack({ waitUntil: "commit" }),
+        close: () => page.close({ runBeforeUnload: true }),
+        evaluate: (code) => page.evaluate(code),
+      }
+    },
+    close: () => browser.close(),
+  }
+}
