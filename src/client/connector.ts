@@ -142,6 +142,7 @@ export class Connector implements AttemptHost {
     // What was heard is acknowledged, so that the hub does not count it as lost.
     const ack = current && session.owesAck ? `${session.acknowledgement(current.link)}\n` : ""
     current?.link.send(ack + writeBye(why))
+    this.lastClosing = why
     this.#dropAll(why)
     this.#enter({ phase: "closed" })
     return this.#attempts.leave(this.identity, link, why)

@@ -21,25 +21,23 @@ export interface Memory {
 export function recall(store: Store | null | undefined, key: string): Memory {
   const memory: Memory = { broken: {} }
   const read = (text: unknown): void => {
-    const { broken, speakMs, holdMs } = Object(JSON.parse(String(text ?? "{}"))) as Record<string, unknown> // narrowed below
+    const { broken, speakMs, holdMs } = Object(JSON.parse(text as string)) as Record<string, unknown> // narrowed below
     for (const [name, until] of Object.entries(Object(broken)))
       if (typeof until === "number") memory.broken[name] = until
     if (isPulse(speakMs)) memory.speakMs = speakMs
     if (isPulse(holdMs)) memory.holdMs = holdMs
   }
   // A store that is forbidden (private windows) or holds something else: the network is learned anew.
-  callSafely(() => store?.getItem(key), ignore, read)
+  callSafely(() => store?.getItem(key), undefined, read)
   return memory
 }
 
 /** Remembers, as far as the store lets. */
 export function remember(store: Store | null | undefined, key: string, memory: Memory): void {
   // Full or forbidden: the next page learns anew.
-  callSafely(() => store?.setItem(key, JSON.stringify(memory)), ignore)
+  callSafely(() => store?.setItem(key, JSON.stringify(memory)))
 }
 
 function isPulse(ms: unknown): ms is number {
   return Number.isSafeInteger(ms) && Number(ms) >= SPEAK_FLOOR_MS
 }
-
-function ignore(): void {}

@@ -177,11 +177,9 @@ export function readFields(packet: string, kind: string): Fields {
 }
 
 function count(fields: Fields, name: string): number {
-  const value = fields[name]
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-    throw protocolError(`a handshake whose "${name}" is no safe unsigned integer`)
-  }
-  return value
+  const value = fields[name] as number // seen here
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw protocolError(`a handshake whose "${name}" is no safe unsigned integer`)
 }
 
 /** Absent where nothing is in parts. */

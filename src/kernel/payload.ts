@@ -11,22 +11,22 @@ export type Body = string | Uint8Array
  */
 export function encodePayload(value: unknown): Body {
   if (value === undefined) return ""
-  const tag = tagOf(value)
-  if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  }
-  if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
   let json: string | undefined
   let fault: string | undefined
   let cause: unknown
   try {
+    const tag = tagOf(value)
+    if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
+      return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    }
+    if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
     json = JSON.stringify(value)
     fault = faultIn(value)
   } catch (error) {
     cause = error
     fault = faultIn(value, []) ?? unreadable(error)
   }
-  if (fault === undefined && json !== undefined) return json
+  if (!fault && json !== undefined) return json
   // Of a long path its end tells more.
   throw new EverwireError(
     "payload-unsupported",
@@ -53,8 +53,8 @@ export function decodePayload(body: Body): unknown {
  * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
  */
 function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): string | undefined {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return undefined
-  if (typeof value === "number" && Number.isFinite(value)) return undefined
+  if (typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value))
+    return undefined
   if (typeof value === "number" || value === undefined) return ` is ${value}`
   let step: string | number | undefined
   try {
@@ -68,7 +68,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
     if (Array.isArray(value)) {
       for (step = 0; step < value.length; step++) {
         const fault = faultIn(value[step], within)
-        if (fault !== undefined) return stepTo(step) + fault
+        if (fault) return stepTo(step) + fault
       }
       return undefined
     }
@@ -77,8 +77,8 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
     }
     for (step in value) {
       const item: unknown = value[step as keyof typeof value]
-      const fault = item === undefined ? undefined : faultIn(item, within)
-      if (fault !== undefined && Object.hasOwn(value, step)) return stepTo(step) + fault
+      const fault = item !== undefined && faultIn(item, within)
+      if (fault && Object.hasOwn(value, step)) return stepTo(step) + fault
     }
   } catch (error) {
     if (above === undefined) throw error
@@ -88,16 +88,15 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
 }
 
 /** Whether it is an instance of a class with more to it than JSON sees. (A plain object may be of another realm.) */
-function hidesFields(value: object): boolean {
-  let prototype: unknown = Object.getPrototypeOf(value)
-  while (prototype !== null) {
-    const next: unknown = Object.getPrototypeOf(prototype)
-    if (next === null) return false // it is the last of every object
-    if (tagOf(value) !== "[object Object]" || Object.keys(value).length === 0) return true
-    if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get)) return true
-    prototype = next
-  }
-  return false
+function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(value)): boolean {
+  const next: unknown = prototype && Object.getPrototypeOf(prototype)
+  if (!next) return false // it is the last of every object
+  return (
+    tagOf(value) !== "[object Object]" ||
+    Object.keys(value).length === 0 ||
+    Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get) ||
+    hidesFields(value, next)
+  )
 }
 
 /** One step of a path, as JavaScript writes it. */
