@@ -182,7 +182,8 @@ export class Dispatch<Context> {
       signal?.addEventListener("abort", abort)
       this.#waiting ??= new Map()
       this.#waiting.set(id, settle)
-      if (timeoutMs < Infinity)
+      // Not "less than": NaN, as of a setting that is missing, would wait for ever.
+      if (timeoutMs !== Infinity)
         cancelTimeout = deadline(this.#runtime, timeoutMs, () =>
           giveUp(
             new EverwireError("request-timeout", `no response to "${name}" in ${timeoutMs} ms`, {

@@ -97,6 +97,13 @@ describe("requests", () => {
     expect(armed).toBe(1)
   })
 
+  it("do not wait for ever when timeoutMs is no number, as of a setting that is missing", async () => {
+    const { channel, hub } = await startDuo()
+    hub.handle("slow", () => new Promise(() => {}))
+    const answer = channel.request("slow", null, { timeoutMs: Number.NaN })
+    await expect(answer).rejects.toThrow(failing("request-timeout", `no response to "slow" in NaN ms`))
+  })
+
   it("are aborted by their AbortSignal, with its reason as the cause, and the other side's signal fires", async () => {
     const { channel, peer } = await startDuo()
     const controller = new AbortController()
