@@ -325,7 +325,7 @@ export const faults = [
   {
     id: "a time-out is left when the answer has come",
     file: "src/kernel/dispatch.ts",
-    find: "        cancelTimeout?.()\n",
+    find: "        cancelTimeout()\n",
     plant: "",
   },
   {
@@ -398,7 +398,7 @@ export const faults = [
   {
     id: "a link is doubted although the answer stands in line",
     file: "src/kernel/pulse.ts",
-    find: "Math.max(m.probeMs, 3 * (m.lineUntil - m.probedAt))",
+    find: "Math.max(m.probeMs, 3 * (m.lineUntil - Math.max(m.probedAt, m.lineAt)))",
     plant: "m.probeMs",
   },
   {

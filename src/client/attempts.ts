@@ -132,13 +132,14 @@ export class Attempts {
 
   /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
   async leave(link: Link | undefined, why: Closing): Promise<void> {
-    const { runtime } = this.#host
+    const { runtime, report } = this.#host
     const { id, key, session } = this.identity
     const bye = writeLeave({ id, key, hub: this.hub, said: session.said, why })
     // A link that cannot tell whether its last word was heard is believed.
     if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
-    const said = this.#dialer?.leave?.(this.#target(), bye)
-    if (said) await inTime(runtime, defaults.GOODBYE_MS, said)
+    // A dialer or a platform of the application's own may throw.
+    const said = (async () => this.#dialer?.leave?.(this.#target(), bye))()
+    await inTime(runtime, defaults.GOODBYE_MS, said.catch(report))
     link?.abandon?.()
   }
 

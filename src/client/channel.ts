@@ -452,10 +452,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   /** The last resort. Where that fails too, nobody is left to tell. */
   #report(error: unknown): void {
-    callSafely(
-      () => this.#runtime.report(error),
-      () => {},
-    )
+    callSafely(() => this.#runtime.report(error))
   }
 }
 

@@ -582,6 +582,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     // What was heard is acknowledged, so that the hub does not count it as lost.
     const ack = current && session.owesAck ? `${session.acknowledgement(current.link)}\n` : ""
     current?.link.send(ack + writeBye(why))
+    lastClosing = why
     dropAll(why)
     enter({ phase: "closed" })
   }

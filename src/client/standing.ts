@@ -28,7 +28,7 @@ export class Standing {
     // A store that is forbidden (private windows) or holds something else: the network is learned anew.
     callSafely(
       () => store?.getItem(this.#key),
-      () => {},
+      undefined,
       (text) => {
         const { broken, speakMs, holdMs } = Object(JSON.parse(text as string)) as Record<string, unknown> // narrowed below
         for (const [name, until] of Object.entries(Object(broken)))
@@ -100,10 +100,7 @@ export class Standing {
   #save(): void {
     const { speakMs, holdMs } = this
     // Full or forbidden: the next page learns anew.
-    callSafely(
-      () => this.#store?.setItem(this.#key, JSON.stringify({ broken: this.#broken, speakMs, holdMs })),
-      () => {},
-    )
+    callSafely(() => this.#store?.setItem(this.#key, JSON.stringify({ broken: this.#broken, speakMs, holdMs })))
   }
 }
 

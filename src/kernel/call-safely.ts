@@ -7,7 +7,7 @@ import { isThenable } from "./thenable.ts"
  */
 export function callSafely(
   call: () => unknown,
-  failed: (error: unknown) => void,
+  failed: (error: unknown) => void = () => {},
   done?: (value: unknown) => void,
 ): void {
   try {

@@ -16,9 +16,9 @@
  */
 export type Contract<C = AnyContract> = {
   [Map in keyof C]: Map extends "up" | "down"
-    ? Payloads<C[Map]>
+    ? Maps<C[Map], Payloads<C[Map]>>
     : Map extends "requests" | "asks"
-      ? Requests<C[Map]>
+      ? Maps<C[Map], Requests<C[Map]>>
       : "no map of a contract: those are up, down, requests and asks"
 }
 
@@ -78,13 +78,21 @@ export type HandlerOf<C, Map extends "requests" | "asks", Name extends NameOf<C,
 /** One map of a contract; without names where the contract does not declare it. */
 type MapOf<C, Map> = Map extends keyof C ? NonNullable<C[Map]> : Record<never, never>
 
+/** A mapped type over anything but an object is that itself. */
+type Maps<Given, Checked> =
+  NonNullable<Given> extends object
+    ? Checked
+    : "a map of a contract is an object type, with a name for each message or request"
+
 type Payloads<Messages> = { [Name in keyof Messages]: Payload<Messages[Name]> }
 
 type Requests<Functions> = {
   [Name in keyof Functions]: Functions[Name] extends (...data: infer Data) => infer Reply
-    ? [Data, Awaited<Reply>] extends [Payloads<Data>, Payload<Awaited<Reply>>]
-      ? Functions[Name]
-      : Changed
+    ? Data extends [unknown?]
+      ? [Data, Awaited<Reply>] extends [Payloads<Data>, Payload<Awaited<Reply>>]
+        ? Functions[Name]
+        : Changed
+      : "a request takes one value at most: put several into an object"
     : "a request is a function from its data to its reply"
 }
 
@@ -109,11 +117,18 @@ type Json<Data> = unknown extends Data
     ? Data
     : Data extends NoJson
       ? Changed
-      : "stack" extends keyof Data // an Error: what has merely a name and a message is none
-        ? Data extends Error
-          ? Changed
+      : Data extends readonly (infer Item)[]
+        ? number extends Data["length"]
+          ? readonly Listed<Item>[] // the compiler puts this off, so a type may hold lists of itself
           : { [Key in keyof Data]: Json<Data[Key]> }
-        : { [Key in keyof Data]: Json<Data[Key]> }
+        : "stack" extends keyof Data // an Error: what has merely a name and a message is none
+          ? Data extends Error
+            ? Changed
+            : { [Key in keyof Data]: Json<Data[Key]> }
+          : { [Key in keyof Data]: Json<Data[Key]> }
+
+/** In a list, JSON makes `null` of `undefined`. */
+type Listed<Item> = unknown extends Item ? Item : undefined extends Item ? Changed : Json<Item>
 
 /** What has other methods falls under functions. */
 type NoJson =

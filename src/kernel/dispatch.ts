@@ -2,9 +2,9 @@ import { callSafely, settleSafely } from "./call-safely.ts"
 import { type Packet, utf8 } from "./codec.ts"
 import { deadline } from "./deadline.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "./defaults.ts"
-import { type Closing, type Code, closingError, EverwireError, protocolError } from "./errors.ts"
+import { type Closing, type Code, closingError, EverwireError, protocolError, wordsOf } from "./errors.ts"
 import { checkNames } from "./known.ts"
-import { checkName, encodePacket, openPacket } from "./packet.ts"
+import { checkFunction, checkName, encodePacket, openPacket } from "./packet.ts"
 import { type Body, decodePayload, encodePayload } from "./payload.ts"
 import type { Runtime } from "./runtime.ts"
 import { isThenable } from "./thenable.ts"
@@ -57,10 +57,12 @@ export interface Subscription<Context> {
 export class Handlers<Context> {
   /** Lists that are never changed, so that a handler may come or go while they are called. */
   #messages: Map<string, readonly Subscription<Context>[]> | undefined
-  #requests: Map<string, RequestHandler<Context>> | undefined
+  #requests: Map<string, { readonly handler: RequestHandler<Context> }> | undefined
 
+  /** @throws EverwireError `misuse` on a name that is none, and on a handler that is no function. */
   on(name: string, handler: MessageHandler<Context>): Unsubscribe {
     checkName(name)
+    checkFunction(handler)
     const subscription: Subscription<Context> = { handler }
     this.#messages ??= new Map()
     this.#messages.set(name, [...this.messages(name), subscription])
@@ -72,15 +74,18 @@ export class Handlers<Context> {
     }
   }
 
-  /** @throws EverwireError `misuse` when the name is taken: two answers to one question cannot both be sent. */
+  /** @throws EverwireError `misuse` as `on`, and when the name is taken: two answers to one question cannot both be sent. */
   handle(name: string, handler: RequestHandler<Context>): Unsubscribe {
     checkName(name)
+    checkFunction(handler)
     this.#requests ??= new Map()
     if (this.#requests.has(name))
       throw new EverwireError("misuse", `"${name}" has a handler already; remove that one first`)
-    this.#requests.set(name, handler)
+    // The same function may be set again later: then this one's unsubscribe, called once more, must not take that off.
+    const subscription = { handler }
+    this.#requests.set(name, subscription)
     return () => {
-      if (this.#requests?.get(name) === handler) this.#requests.delete(name)
+      if (this.#requests?.get(name) === subscription) this.#requests.delete(name)
     }
   }
 
@@ -89,7 +94,7 @@ export class Handlers<Context> {
   }
 
   request(name: string): RequestHandler<Context> | undefined {
-    return this.#requests?.get(name)
+    return this.#requests?.get(name)?.handler
   }
 }
 
@@ -156,33 +161,37 @@ export class Dispatch<Context> {
       const id = String(++this.#lastId)
       const packet = encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
       // A getter of the data may have closed it.
-      if (this.#ended) throw closingError(this.#ended)
-      this.#host.say(packet)
+      if (this.#ended !== undefined) throw closingError(this.#ended)
+      let cancelTimeout = (): void => {}
       const settle: Waiting = (error, value) => {
         this.#waiting?.delete(id)
-        cancelTimeout?.()
-        signal?.removeEventListener("abort", abort)
-        if (error) reject(error)
-        else resolve(value)
+        cancelTimeout()
+        if (error === undefined) resolve(value)
+        else reject(error)
+        // The signal may be of any make.
+        callSafely(
+          () => signal?.removeEventListener("abort", abort),
+          (error) => this.#host.failed(error, "request"),
+        )
       }
       const giveUp = (error: EverwireError): void => {
         settle(error)
         this.#say(encodePacket("c", [id], ""))
       }
       const abort = (): void => giveUp(aborted(name, signal))
-      const cancelTimeout =
-        timeoutMs < Infinity
-          ? deadline(this.#runtime, timeoutMs, () =>
-              giveUp(
-                new EverwireError("request-timeout", `no response to "${name}" in ${timeoutMs} ms`, {
-                  retryable: true,
-                }),
-              ),
-            )
-          : undefined
       signal?.addEventListener("abort", abort)
       this.#waiting ??= new Map()
       this.#waiting.set(id, settle)
+      // Not "less than": NaN, as of a setting that is missing, would wait for ever.
+      if (timeoutMs !== Infinity)
+        cancelTimeout = deadline(this.#runtime, timeoutMs, () =>
+          giveUp(
+            new EverwireError("request-timeout", `no response to "${name}" in ${timeoutMs} ms`, {
+              retryable: true,
+            }),
+          ),
+        )
+      this.#say(packet, settle as (error: unknown) => void) // `say` throws no other than an EverwireError
     })
   }
 
@@ -260,9 +269,12 @@ export class Dispatch<Context> {
     const fail = (error: unknown): void => {
       const waits = answering.delete(id)
       // A handler that heeds its signal fails with what that says, which is no news.
-      const isNews = !(error instanceof EverwireError) && (waits || Object(error).name !== "AbortError")
-      if (isNews) host.failed(error, "request")
-      if (waits) this.#reply(id, failureOf(id, error))
+      const words = wordsOf(error)
+      const isOurs = words.startsWith("EverwireError")
+      if (!isOurs && (waits || !words.startsWith("AbortError"))) host.failed(error, "request")
+      // Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire.
+      const told = isOurs ? error : new EverwireError("request-failed", "the handler failed")
+      if (waits) this.#reply(id, failureOf(id, told as EverwireError)) // as its name says, of whichever copy of the class
     }
     const reply = (value: unknown): void => {
       if (!answering.has(id)) return
@@ -272,7 +284,7 @@ export class Dispatch<Context> {
       } catch (error) {
         // The handler's author has to know. The other side learns the code, and nothing of what a getter threw.
         host.failed(error, "request")
-        return fail(new EverwireError(Object(error).code ?? "payload-unsupported", "the answer cannot be sent"))
+        return fail(new EverwireError((error as EverwireError).code, "the answer cannot be sent")) // as it is thrown there
       }
       if (answering.delete(id)) this.#reply(id, packet)
     }
@@ -284,12 +296,12 @@ export class Dispatch<Context> {
     this.#say(packet, (error) => {
       if (this.#ended) return // by this: the seat tells it
       this.#host.failed(error, "request")
-      this.#say(failureOf(id, error))
+      this.#say(failureOf(id, error as EverwireError)) // `say` throws no other
     })
   }
 
   /** Unless told otherwise, what finds no room is left out: the other side waits, or answers, in vain until its time is over. */
-  #say(packet: Packet, failed: (error: unknown) => void = () => {}): void {
+  #say(packet: Packet, failed?: (error: unknown) => void): void {
     callSafely(() => this.#host.say(packet), failed)
   }
 }
@@ -345,10 +357,7 @@ function read(body: Body): unknown {
   }
 }
 
-/** Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire. */
-function failureOf(id: string, error: unknown): Packet {
-  const { code, message } =
-    error instanceof EverwireError ? error : { code: "request-failed", message: "the handler failed" }
+function failureOf(id: string, { code, message }: EverwireError): Packet {
   return encodePacket("x", [id], JSON.stringify({ code, message }))
 }
 

@@ -81,12 +81,15 @@ export function closingError(why: Closing): EverwireError {
   return new EverwireError(why.code, why.reason, { retryable: why.retryable })
 }
 
-/** What was thrown, in words. Anything may be thrown, even what cannot be made a text. */
+/**
+ * What was thrown, in words: its name comes first, "EverwireError" for those of every copy of the class. Anything may be
+ * thrown: of what cannot be made a text, its type.
+ */
 export function wordsOf(error: unknown): string {
   try {
     return String(error)
   } catch {
-    return "something without words"
+    return typeof error
   }
 }
 

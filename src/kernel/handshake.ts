@@ -176,11 +176,9 @@ export function readFields(packet: string, kind: string): Fields {
 }
 
 function count(fields: Fields, name: string): number {
-  const value = fields[name]
-  if (!Number.isSafeInteger(value) || Number(value) < 0) {
-    throw protocolError(`"${name}" that is no safe unsigned integer`)
-  }
-  return value as number // just seen
+  const value = fields[name] as number // seen here
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw protocolError(`"${name}" that is no safe unsigned integer`)
 }
 
 /** Absent where nothing is in parts. */

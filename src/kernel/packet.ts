@@ -117,3 +117,8 @@ export function checkName(name: unknown): asserts name is string {
     )
   }
 }
+
+/** @throws EverwireError `misuse` on what cannot be called: it would be missed only when it is needed. */
+export function checkFunction(given: unknown): void {
+  if (typeof given !== "function") throw new EverwireError("misuse", `a function is needed; given: ${typeof given}`)
+}

@@ -11,15 +11,15 @@ export type Body = string | Uint8Array
  */
 export function encodePayload(value: unknown): Body {
   if (value === undefined) return ""
-  const tag = tagOf(value)
-  if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  }
-  if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
   let json: string | undefined
   let fault: string | undefined
   let cause: unknown
   try {
+    const tag = tagOf(value)
+    if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
+      return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    }
+    if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
     json = JSON.stringify(value)
     fault = faultIn(value)
   } catch (error) {
@@ -77,7 +77,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
     }
     for (step in value) {
       const item: unknown = value[step as keyof typeof value]
-      const fault = item === undefined ? undefined : faultIn(item, within)
+      const fault = item !== undefined && faultIn(item, within)
       if (fault && Object.hasOwn(value, step)) return stepTo(step) + fault
     }
   } catch (error) {
@@ -88,16 +88,15 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
 }
 
 /** Whether it is an instance of a class with more to it than JSON sees. (A plain object may be of another realm.) */
-function hidesFields(value: object): boolean {
-  let prototype: unknown = Object.getPrototypeOf(value)
-  while (prototype !== null) {
-    const next: unknown = Object.getPrototypeOf(prototype)
-    if (next === null) return false // it is the last of every object
-    if (tagOf(value) !== "[object Object]" || Object.keys(value).length === 0) return true
-    if (Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get)) return true
-    prototype = next
-  }
-  return false
+function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(value)): boolean {
+  const next: unknown = prototype && Object.getPrototypeOf(prototype)
+  if (!next) return false // it is the last of every object
+  return (
+    tagOf(value) !== "[object Object]" ||
+    Object.keys(value).length === 0 ||
+    Object.values(Object.getOwnPropertyDescriptors(prototype)).some(({ get }) => get) ||
+    hidesFields(value, next)
+  )
 }
 
 /** One step of a path, as JavaScript writes it. */

@@ -7,6 +7,8 @@ import {
   type ServerHttp2Stream,
 } from "node:http2"
 import type { Duplex } from "node:stream"
+import { decoded } from "../server/router.ts"
+import { readOffer } from "../transports/websocket/offer.ts"
 import { pathOf } from "./exchange.ts"
 import { type Hold, SessionHold } from "./hold.ts"
 import { ignore } from "./socket.ts"
@@ -18,6 +20,8 @@ export interface FrontHub {
   isClosing(): boolean
   request(request: IncomingMessage, response: ServerResponse, front: Front): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, front: Front): void
+  /** A channel asked for a WebSocket where no hub is. */
+  strayed(request: IncomingMessage): void
 }
 
 /** As much of a server of node:http, node:https or node:http2 as is used here. */
@@ -78,7 +82,7 @@ export class Front {
   /** Sessions of HTTP/2 that are among them. */
   readonly #sessions = new WeakSet<Http2Session>()
   readonly #server: NodeServer
-  /** The attached hubs by path. */
+  /** The attached hubs by path, as `decoded` writes it. */
   readonly #hubs = new Map<string, FrontHub>()
   /** What `emit` and `shouldUpgradeCallback` were before the first hub was attached; undefined where they were inherited. */
   #emitBefore: PropertyDescriptor | undefined
@@ -105,17 +109,19 @@ export class Front {
    * same hub was attached with before change nothing.
    */
   mount(hub: FrontHub): boolean {
-    const before = this.#hubs.get(hub.path)
+    const path = decoded(hub.path)
+    const before = this.#hubs.get(path)
     if (before !== undefined && before !== hub && !before.isClosing()) return false
-    this.#hubs.set(hub.path, hub)
+    this.#hubs.set(path, hub)
     this.#stepIn()
     return true
   }
 
   /** Takes the hub away again. With the last one the server's `emit` is what it was. */
   unmount(hub: FrontHub): void {
-    if (this.#hubs.get(hub.path) !== hub) return
-    this.#hubs.delete(hub.path)
+    const path = decoded(hub.path)
+    if (this.#hubs.get(path) !== hub) return
+    this.#hubs.delete(path)
     if (this.#hubs.size === 0) this.#stepBack()
   }
 
@@ -162,7 +168,7 @@ export class Front {
 
   #hubAt(pathname: string): FrontHub | undefined {
     const slash = pathname.lastIndexOf("/")
-    return slash < pathname.length - 1 ? this.#hubs.get(pathname.slice(0, slash)) : undefined
+    return slash < pathname.length - 1 ? this.#hubs.get(decoded(pathname.slice(0, slash))) : undefined
   }
 
   #stepIn(): void {
@@ -242,6 +248,7 @@ export class Front {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const hub = this.#hubAt(pathOf(request))
     if (hub === undefined && this.#othersHear()) return this.#pass("upgrade", [request, socket, head])
+    if (hub === undefined && isOfChannel(request)) for (const other of this.#hubs.values()) other.strayed(request)
     if (hub !== undefined && asksForWebSocket(request)) hub.upgrade(request, socket, head, this)
     // Nobody would have heard of it before the hub was attached: then Node ignores the header (RFC 9110, section 7.8).
     else if (!this.replay(request, socket, head)) refuseUpgrade(socket, 404, "Not Found")
@@ -315,6 +322,11 @@ function hearUpgrades(): void {}
 
 function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return /\bwebsocket\b/i.test(headers.upgrade ?? "")
+}
+
+/** Whether a channel asks: its hello is in the handshake. */
+function isOfChannel({ headers }: IncomingMessage): boolean {
+  return readOffer(headers["sec-websocket-protocol"]) !== undefined
 }
 
 /** Sets a property that is not listed among the object's own. */

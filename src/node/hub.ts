@@ -31,6 +31,10 @@ export type NodeTransportName = "websocket" | "sse" | "long-poll" | "short-poll"
 /** A socket whose other end does not answer a closing frame is cut after this. The types of `ws` do not know the option yet. */
 const CLOSE_OPTIONS = { closeTimeout: 2_000 }
 
+const UPGRADE_TAKEN =
+  "another listener of this server's upgrades took a WebSocket of the hub's before hub.handleUpgrade was called: write " +
+  "hub.attach(server), whose upgrades reach no other listener, or give each of two hubs a path of its own"
+
 const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
@@ -66,6 +70,8 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
       isClosing: () => this.#isClosing,
       request: (request, response, front) => void this.#answer(request, response, front, false),
       upgrade: (request, socket, head, front) => void this.#upgrade(request, socket, head, front, false),
+      strayed: (request) =>
+        this.strayed(pathOf(request), { header: headerReader(request), address: request.socket.remoteAddress }),
     }
   }
 
@@ -193,6 +199,9 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
         verdict.take(accepted, origin)
         accepted.flush()
       })
+    } catch {
+      // What `ws` throws on a socket that it has handed out. The socket is not ours to end.
+      this.misused(UPGRADE_TAKEN)
     } finally {
       socket.uncork()
     }

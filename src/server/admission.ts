@@ -2,7 +2,7 @@ import { callSafely } from "../kernel/call-safely.ts"
 import type { Alarm, Flushable, Slot } from "../kernel/clockwork.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
-import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
+import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../kernel/errors.ts"
 import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
@@ -162,6 +162,11 @@ export class Gate implements LinkSink, Alarm, Flushable {
     const judge = (principal: unknown): void => {
       const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `refuse`
       if (this.#state !== judging) return // it has been closed, or its deadline has passed
+      // Neither somebody nor a refusal, as where a database's ids are numbers: nobody else would tell.
+      if (!isKnown && principal) {
+        const wanted = 'authenticate gives a principal, { id: "a text" }, or null to refuse'
+        this.#host.report(new EverwireError("misuse", `${wanted}; given: ${describe(principal)}`))
+      }
       if (!isKnown) return this.refuse(closing("unauthorized", "the credentials were refused", false))
       try {
         this.#admit(hello, heardAt, origin, principal, later)
@@ -170,10 +175,13 @@ export class Gate implements LinkSink, Alarm, Flushable {
       }
     }
     const refuse = (error: unknown): void => {
-      const isOurs = error instanceof EverwireError
+      const isOurs = wordsOf(error).startsWith("EverwireError")
       if (!isOurs) this.#host.report(error)
       if (this.#state !== judging) return
-      if (isOurs) return this.refuse(closing("unauthorized", error.message, error.retryable))
+      if (isOurs) {
+        const { message, retryable } = error as EverwireError // of whichever copy of the class
+        return this.refuse(closing("unauthorized", message, retryable))
+      }
       // Not the credentials failed but whoever judges them, and that may pass.
       this.refuse(closing("unauthorized", "the credentials could not be judged"))
     }
@@ -322,6 +330,12 @@ export function hearLeave({ hub, registry }: AdmissionHost, packet: string): Clo
   } else if (sameKey(entry.key, leave.key)) entry.leave(why, leave.said)
   else return closing("session-forbidden", "this session belongs to somebody else", false)
   return undefined
+}
+
+/** What `authenticate` gave in place of a principal. Its values may be secrets. */
+function describe(given: unknown): string {
+  if (typeof given !== "object") return typeof given
+  return "id" in Object(given) ? `an id that is a ${typeof (given as Principal).id}` : "an object without id"
 }
 
 /** Whether `authenticate` said who it is. What an untyped one may give instead (`undefined`, `false`) lets nobody in. */

@@ -26,11 +26,11 @@ import { Lifecycle } from "./lifecycle.ts"
 import { MissedNames } from "./missed-names.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import { checkOrigin, type OriginPolicy, readPolicy } from "./origin-check.ts"
-import type { Peer, Principal } from "./peer.ts"
+import { Peer, type Principal } from "./peer.ts"
 import { type Refusal, RefusalReport } from "./refusals.ts"
 import { type Limits, Registry } from "./registry.ts"
-import { Rooms } from "./rooms.ts"
-import { answerExchange, type Routes, readPath, routeOf } from "./router.ts"
+import { checkRoom, Rooms } from "./rooms.ts"
+import { answerExchange, type Routes, readPath, routeOf, tellOnce } from "./router.ts"
 import { Log } from "./shared-outbox.ts"
 import { isBuiltIn } from "./transports.ts"
 import { type Arrival, askedOf, readTrust, type Trust } from "./trust-proxy.ts"
@@ -236,8 +236,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     for (const entry of this.#registry.all()) entry.tell(packet, list, place)
   }
 
-  /** The peers in any of these rooms; each once. */
+  /** The peers in any of these rooms; each once. @throws EverwireError `misuse` on a room that is no string. */
   to(...rooms: readonly string[]): Audience<C, P> {
+    for (const room of rooms) checkRoom(room)
     return this.#audience(rooms, [])
   }
 
@@ -297,6 +298,25 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       callSafely(() => acceptor.socket?.(socket, asking), failed)
     }
     return { take }
+  }
+
+  /** For servers: reports that the hub is used in a way that cannot work, the first time. */
+  protected misused(message: string): void {
+    tellOnce(this.#routes, message)
+  }
+
+  /**
+   * For servers: tells of a channel that asked for a WebSocket where no hub is. Over HTTP nothing shows that it is one.
+   */
+  protected strayed(pathname: string, request: Arrival): void {
+    this.#refused({
+      code: "refused",
+      reason: `a channel asked for ${pathname.replace(/\/websocket$/, "")}, and this hub is at ${this.path}`,
+      stage: "path",
+      transport: "websocket",
+      address: askedOf(request, this.#trust).address,
+      origin: request.header("origin"),
+    })
   }
 
   /**
@@ -362,7 +382,10 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   #audience(rooms: readonly string[], without: readonly (Peer<C, P> | string)[]): Audience<C, P> {
     return {
-      except: (...who) => this.#audience(rooms, [...without, ...who]),
+      except: (...who) => {
+        for (const one of who) if (!(one instanceof Peer)) checkRoom(one)
+        return this.#audience(rooms, [...without, ...who])
+      },
       send: (name: string, data?: unknown) =>
         this.#sendTo(rooms, without, encodeMessage(name, data, this.#maxPayloadBytes)),
     }
@@ -400,8 +423,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   #warn(message: string): void {
-    if (this.#runtime.warn === undefined) hubRuntime.warn(message)
-    else this.#runtime.warn(message)
+    const { warn } = this.#runtime
+    callSafely(() => (warn === undefined ? hubRuntime.warn(message) : warn(message)), this.#hubFailed)
   }
 
   #failed(error: unknown, context: HubErrorContext): void {

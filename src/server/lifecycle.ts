@@ -1,6 +1,7 @@
 import EventEmitter from "eventemitter3"
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Unsubscribe } from "../kernel/dispatch.ts"
+import { checkFunction } from "../kernel/packet.ts"
 
 /**
  * Listeners of what happens to the hub itself. Never of application messages: those live in `Handlers`,
@@ -9,8 +10,12 @@ import type { Unsubscribe } from "../kernel/dispatch.ts"
 export class Lifecycle<Events extends { [Name in keyof Events]: unknown[] }> {
   readonly #emitter = new EventEmitter()
 
-  /** The same function may be subscribed twice: each subscription is called, and cancelled, on its own. */
+  /**
+   * The same function may be subscribed twice: each subscription is called, and cancelled, on its own.
+   * @throws EverwireError `misuse` on what is no function
+   */
   on<Name extends keyof Events & string>(event: Name, listener: (...args: Events[Name]) => unknown): Unsubscribe {
+    checkFunction(listener)
     let isOn = true
     // A function of its own for each subscription: the emitter finds by function, and would take both off.
     const call = (...args: unknown[]): unknown => (isOn ? listener(...(args as Events[Name])) : undefined) // as emitted

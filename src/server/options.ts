@@ -1,6 +1,7 @@
 import { PATIENCE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import { checkNames } from "../kernel/known.ts"
+import { checkFunction } from "../kernel/packet.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Authenticate } from "./admission.ts"
 import { readPolicy } from "./origin-check.ts"
@@ -87,6 +88,11 @@ export function checkOptions(options: HubOptions, own: object): void {
     if (given === undefined || (Number.isSafeInteger(given) && given >= 0)) continue
     throw new EverwireError("misuse", `${name} is a whole number, 0 or more; given: ${given}`)
   }
+  for (const [name, given] of Object.entries({ maxOutboxBytes: options.maxOutboxBytes, ...options.limits })) {
+    if (given === undefined || (typeof given === "number" && given >= 0)) continue
+    throw new EverwireError("misuse", `${name} is a number, 0 or more; given: ${given}`)
+  }
+  if (options.authenticate !== undefined) checkFunction(options.authenticate)
   const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, path } = options
   if (patienceMs <= speakMs) {
     throw new EverwireError(

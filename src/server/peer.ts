@@ -22,8 +22,9 @@ import type {
 } from "../kernel/dispatch.ts"
 import { encodeMessage } from "../kernel/dispatch.ts"
 import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
+import { checkFunction } from "../kernel/packet.ts"
 import type { Session } from "../kernel/session.ts"
-import type { Rooms } from "./rooms.ts"
+import { checkRoom, type Rooms } from "./rooms.ts"
 
 /** Who is at the other end, as `authenticate` found. A session answers only to the principal that began it. */
 export interface Principal {
@@ -177,7 +178,9 @@ export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Pri
     return this.#host.own.handle(name, handler as unknown as RequestHandler<Peer>) // as in `on`
   }
 
+  /** @throws EverwireError `misuse` on a room that is no string. */
   join(room: string): void {
+    checkRoom(room)
     if (this.closed) return
     this.#rooms ??= new Set()
     this.#rooms.add(room)
@@ -193,6 +196,7 @@ export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Pri
    * the peer was in, up to the first `await` of an async listener.
    */
   onClose(listener: (closing: PeerClosing) => void): Unsubscribe {
+    checkFunction(listener)
     const subscription: CloseSubscription = { listener }
     const closing = this.#onClose
     if (isClosing(closing)) this.#host.soon(() => this.#tell(subscription, closing))

@@ -7,10 +7,11 @@ export interface Refusal {
   readonly reason: string
   /**
    * What was refused: a `request` over HTTP before its hello was read (its origin, its path, its body), an `upgrade` to
-   * WebSocket, a `hello` (or none came), by `authenticate` (or it did not answer in time), or what came on the link of a
-   * `session`.
+   * WebSocket, a `hello` (or none came), by `authenticate` (or it did not answer in time), what came on the link of a
+   * `session`, or the `path` of a WebSocket at which no hub of its server is (on Node, where nobody else listens to
+   * upgrades).
    */
-  readonly stage: "request" | "upgrade" | "hello" | "authenticate" | "session"
+  readonly stage: "request" | "upgrade" | "path" | "hello" | "authenticate" | "session"
   /** The transport that was asked for. In a request that no transport answers, whatever stood in its place. */
   readonly transport: string
   /** The client's address: that of the connection, or what a proxy that `trustProxy` names says. */
@@ -23,7 +24,7 @@ export interface Refusal {
  * What belongs to the life of a hub: a restart, a deploy, a channel that comes too late, one that tries a transport which is
  * not offered here before it takes another (`refused`).
  */
-const EXPECTED: ReadonlySet<Code> = new Set<Code>([
+const EXPECTED: ReadonlySet<string> = new Set<Code>([
   "misuse", // `onError` has heard of it
   "refused",
   "hub-closing",
@@ -36,7 +37,8 @@ const EXPECTED: ReadonlySet<Code> = new Set<Code>([
 ])
 
 /** What the owner of a hub can do about it. */
-const ADVICE: Partial<Readonly<Record<Code, string>>> = {
+const ADVICE: Partial<Readonly<Record<Code | "path", string>>> = {
+  path: 'Give createChannel the hub\'s URL, or createHub that "path".',
   "origin-refused":
     'Add the page\'s origin to "origins". Where a proxy in front changes the Host, set "trustProxy" to it, or let it keep the Host.',
   "over-capacity":
@@ -48,7 +50,7 @@ const ADVICE: Partial<Readonly<Record<Code, string>>> = {
 
 /** The default report of refusals: the first of each code, so that a log tells of each kind and is not filled by one. */
 export class RefusalReport {
-  readonly #reported = new Set<Code>()
+  readonly #reported = new Set<string>()
   readonly #warn: (message: string) => void
 
   constructor(warn: (message: string) => void) {
@@ -56,14 +58,15 @@ export class RefusalReport {
   }
 
   report({ code, reason, stage, transport, address, origin }: Refusal): void {
-    if (EXPECTED.has(code) || this.#reported.has(code)) return
+    const kind = stage === "path" ? stage : code
+    if (EXPECTED.has(kind) || this.#reported.has(kind)) return
     // A link that breaks before its hello has come is nobody's fault.
     if (code === "hello-timeout" && stage === "hello") return
-    this.#reported.add(code)
+    this.#reported.add(kind)
     const page = origin === undefined ? "" : `, a page of ${oneLine(origin)}`
     this.#warn(
       `everwire: the hub refused somebody (${code}): ${oneLine(reason)} (${oneLine(transport)}, from ${address ?? "an unknown address"}${page}). ` +
-        `${ADVICE[code] ?? `docs/errors.md tells of ${code}.`} ` +
+        `${ADVICE[kind] ?? `docs/errors.md tells of ${code}.`} ` +
         "Further refusals with this code are not reported; hub.onRefused hears all of them.",
     )
   }

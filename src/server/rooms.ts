@@ -1,3 +1,12 @@
+import { EverwireError } from "../kernel/errors.ts"
+
+/** @throws EverwireError `misuse` on what is no room: a list in place of its items would reach nobody, without a word. */
+export function checkRoom(room: unknown): void {
+  if (typeof room === "string") return
+  const given = Array.isArray(room) ? "a list, so write to(...rooms)" : typeof room
+  throw new EverwireError("misuse", `a room is a string; given: ${given}`)
+}
+
 /** Who is in which room. A room exists while somebody is in it. */
 export class Rooms<Member> {
   readonly #members = new Map<string, Set<Member>>()

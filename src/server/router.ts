@@ -7,7 +7,7 @@ import type { Refusal } from "./refusals.ts"
 import { askedOf, type Trust } from "./trust-proxy.ts"
 
 /** Status of an answer that refuses, by the code of its closing. */
-const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
+const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "link-unknown": 404, refused: 405 }
 
 const MISSED_UPGRADE =
   "a WebSocket came to the hub as a request, and upgrades do not go through middleware: on Node, write " +
@@ -36,7 +36,7 @@ export function readPath(path: string): string | undefined {
 }
 
 /** One form for the ways in which a path can be written: `%C3%A9`, `%c3%a9`, `%7E` and `~`. A `%2F` stays no slash. */
-function decoded(path: string): string {
+export function decoded(path: string): string {
   if (!path.includes("%")) return path
   try {
     return decodeURI(path)
@@ -118,7 +118,8 @@ function wantUpgrade(exchange: HttpExchange, routes: Routes): void {
   refuse(exchange, routes, 426, closing("refused", "this transport is reached by an upgrade, not by a request"))
 }
 
-function tellOnce({ told, report }: Routes, message: string): void {
+/** Reports a `misuse`, unless it was reported before. */
+export function tellOnce({ told, report }: Routes, message: string): void {
   if (told.has(message)) return
   told.add(message)
   report(new EverwireError("misuse", message))

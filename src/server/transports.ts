@@ -23,8 +23,10 @@ export function resolveAcceptors<Name extends string>(
   wanted: readonly (Name | Acceptor)[],
   known: Readonly<Record<Name, () => Acceptor>>,
 ): Acceptor[] {
-  const acceptors = wanted.map((item) => {
-    if (typeof item !== "string") return item
+  if (!Array.isArray(wanted)) throw new EverwireError("misuse", 'transports is a list, like ["sse", "long-poll"]')
+  const acceptors = wanted.map((item: Name | Acceptor) => {
+    if (typeof (item as Partial<Acceptor> | null)?.open === "function") return item as Acceptor // just seen
+    if (typeof item !== "string") throw new EverwireError("misuse", "a transport is a name, or an acceptor with `open`")
     if (!Object.hasOwn(known, item))
       throw new EverwireError(
         "misuse",

@@ -127,7 +127,7 @@ export interface OpenAcceptor {
    * Answers one HTTP exchange on `<hub path>/<transport name>`. The Origin check has passed.
    *
    * An EverwireError that it throws, or rejects with, is answered 400 with its code (413 for `too-large`, 408 for
-   * `timeout`); anything else 500, and the hub's owner is told. Where there is a `socket` too, a promise of `false`
+   * `timeout`, 404 for `link-unknown`, 405 for `refused`), and `hub.onRefused` hears of it; anything else 500, and the hub's owner is told. Where there is a `socket` too, a promise of `false`
    * leaves the answer to the hub: 426, because an upgrade is wanted.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: an acceptor's method may return nothing

@@ -238,6 +238,22 @@ describe("an authenticate()", () => {
     expect([channel.status, errors]).toEqual(["open", [failure]])
   })
 
+  it.each<[what: string, given: unknown]>([
+    ["an id that is a number", { id: 42 }],
+    ["an object without id", { name: "ann" }],
+    ["boolean", true],
+    ["string", "ann"],
+  ])("that gives %s lets nobody in, and is told to onError as misuse", async (what, given) => {
+    const { url, hub } = await startHub({ authenticate: (() => given) as Authenticate }) // as JavaScript may
+    const errors: unknown[] = []
+    hub.onError((error, { stage }) => errors.push([error, stage]))
+    const channel = createChannel(url, { transports: ["websocket"] })
+    await expect(channel.opened).rejects.toMatchObject({ code: "unauthorized" })
+    expect(errors).toEqual([
+      [expect.objectContaining({ code: "misuse", message: expect.stringContaining(`given: ${what}`) }), "hub"],
+    ])
+  })
+
   it("that resolves, then throws, has let the channel in", async () => {
     const twice = {
       // biome-ignore lint/suspicious/noThenProperty: that is what it is for
@@ -323,6 +339,51 @@ describe.each(["hub", "channel"] as const)("onError of a %s", (seat) => {
       const failed = { status: "rejected", reason: expect.objectContaining({ code: "request-failed" }) }
       expect(await outcomes).toEqual([failed, failed])
     }
+  })
+})
+
+it("a warn that throws is told to the hub's onError, and whoever was refused is answered", async () => {
+  const hub = createHub({ runtime: createRuntime({ warn: raise }) })
+  onDispose(() => hub.close())
+  const errors: unknown[] = []
+  hub.onError((error, { stage }) => errors.push([error, stage]))
+  const headers = { origin: "http://evil.example" }
+  const answer = await hub.fetch(new Request("http://hub/everwire/sse", { method: "POST", headers }))
+  const header = (name: string): string | undefined => headers[name as keyof typeof headers]
+  const verdict = createHub({ runtime: createRuntime({ warn: raise }) }).upgrade("/everwire/sse", { header })
+  expect([answer.status, errors, verdict]).toEqual([403, [[failure, "hub"]], expect.objectContaining({ status: 403 })])
+})
+
+describe("an AbortSignal of another make", () => {
+  const like = { aborted: false, addEventListener() {}, removeEventListener() {} }
+
+  it.each<[string, object]>([
+    ["that throws when it is let go", { ...like, removeEventListener: raise }],
+    ["that cannot be let go", { ...like, removeEventListener: undefined }],
+  ])("%s: onError is told, the request is settled, the talk goes on", async (_, signal) => {
+    const duo = await startDuo({})
+    const { hub, channel, peer, runtime } = duo
+    hub.handle("hangs", never)
+    channel.handle("echo", (data) => data)
+    const options = { timeoutMs: 1_000, signal: signal as AbortSignal } // as JavaScript may give it
+    const outcomes = Promise.allSettled([
+      channel.request("echo", 1, options),
+      channel.request("hangs", 1, options),
+      peer.request("echo", 2, options),
+    ])
+    await runtime.pass(2_000)
+    expect(await outcomes).toMatchObject([{ value: 1 }, { reason: { code: "request-timeout" } }, { value: 2 }])
+    expect(duo.errors).toHaveLength(3)
+    expect(channel.explain().incidents.map(({ what }) => what)).not.toContain("closed")
+  })
+
+  it("that cannot be listened to: the request rejects, and is not sent", async () => {
+    const { hub, channel, runtime } = await startDuo({})
+    hub.handle("x", () => expect.unreachable())
+    const signal = { ...like, addEventListener: raise } as unknown as AbortSignal
+    await expect(channel.request("x", 1, { signal })).rejects.toBe(failure)
+    await runtime.pass(20_000)
+    expect(channel.explain().said).toBe(0)
   })
 })
 
@@ -461,6 +522,48 @@ describe("a request handler", () => {
     expect(told).toEqual([failure])
   })
 
+  it.each<[string, () => unknown]>([
+    ["what throws when it is looked at", () => Object.defineProperty({}, "name", { get: raise })],
+    ["what has no words", () => Object.create(null)],
+    [
+      "a proxy that was revoked",
+      () => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        return proxy
+      },
+    ],
+  ])("that throws %s has failed, and is told, whether somebody waits or not", async (_, create) => {
+    const { hub, channel, runtime } = await startDuo({})
+    const told: unknown[] = []
+    hub.onError((error) => told.push(error))
+    const thrown = create()
+    hub.handle("late", async () => {
+      await new Promise<void>((resolve) => runtime.after(2_000, resolve))
+      throw thrown as Error // it is none
+    })
+    const outcomes = Promise.allSettled([
+      channel.request("late", 1, { timeoutMs: 5_000 }),
+      channel.request("late", 1, { timeoutMs: 1_000 }),
+    ])
+    await runtime.pass(6_000)
+    expect(await outcomes).toMatchObject([
+      { reason: { code: "request-failed" } },
+      { reason: { code: "request-timeout" } },
+    ])
+    expect(told.map((error) => error === thrown)).toEqual([true, true])
+  })
+
+  it("speaks for itself with an EverwireError of another copy of the class", async () => {
+    const { hub, channel, runtime } = await startDuo({})
+    hub.handle("x", () => {
+      throw Object.assign(new Error("no such page"), { name: "EverwireError", code: "misuse" })
+    })
+    const outcome = Promise.allSettled([channel.request("x")])
+    await runtime.pass(1_000)
+    expect(await outcome).toMatchObject([{ reason: { code: "misuse", message: "no such page" } }])
+  })
+
   it("that looks at its signal too late finds it aborted", async () => {
     const { hub, channel, runtime } = await startDuo({})
     const seen: boolean[] = []
@@ -513,6 +616,23 @@ describe("a transport of one's own", () => {
       dial: (...given) => (++dials > 1 ? dialer.dial(...given) : (undefined as never)), // as JavaScript may
     }))
     expect(scene).toMatchObject({ status: "open", reply: 7, told: [[expect.any(TypeError), "connection"]] })
+  })
+
+  it.each<[string, Dialer["leave"]]>([
+    ["throws", raise],
+    ["rejects", async () => raise()],
+  ])("whose `leave` %s is told, and the channel is closed", async (_, leave) => {
+    const runtime = createVirtualRuntime()
+    const network = createNetwork({ runtime })
+    const own = { ...network.dialer("own"), supported: () => true, leave } as Dialer // as JavaScript may
+    const channel = createCoreChannel("http://hub", { runtime, store: null, transports: [own] })
+    const told: unknown[] = []
+    channel.onError((error, stage) => told.push([error, stage]))
+    await runtime.pass(100)
+    const closed = channel.close({ flushMs: 0 })
+    await runtime.pass(5_000)
+    await closed
+    expect([channel.status, told]).toEqual(["closed", [[failure, "connection"]]])
   })
 
   it("whose link is frozen carries the talk", async () => {

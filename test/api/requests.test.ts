@@ -97,6 +97,13 @@ describe("requests", () => {
     expect(armed).toBe(1)
   })
 
+  it("do not wait for ever when timeoutMs is no number, as of a setting that is missing", async () => {
+    const { channel, hub } = await startDuo()
+    hub.handle("slow", () => new Promise(() => {}))
+    const answer = channel.request("slow", null, { timeoutMs: Number.NaN })
+    await expect(answer).rejects.toThrow(failing("request-timeout", `no response to "slow" in NaN ms`))
+  })
+
   it("are aborted by their AbortSignal, with its reason as the cause, and the other side's signal fires", async () => {
     const { channel, peer } = await startDuo()
     const controller = new AbortController()
@@ -233,7 +240,8 @@ describe("a handler of requests that fails", () => {
   it("answers nobody when it fails after the asker has given up", async () => {
     const { hub, channel } = await startDuo()
     let fail = (_error: Error): void => {}
-    hub.onError(() => expect.unreachable())
+    const told: unknown[] = []
+    hub.onError((error) => told.push(error))
     hub.handle(
       "slow",
       () =>
@@ -244,7 +252,9 @@ describe("a handler of requests that fails", () => {
     hub.handle("echo", (data) => data)
     await expect(channel.request("slow", null, { timeoutMs: 10 })).rejects.toThrow(failing("request-timeout"))
     await channel.request("echo")
-    fail(new Error("too late"))
+    const late = new Error("too late")
+    fail(late)
     expect(await channel.request("echo", "fine")).toBe("fine")
+    expect(told).toEqual([late])
   })
 })

@@ -1,8 +1,12 @@
+import { createHub } from "everwire/server"
 import { createDuo } from "everwire/testing"
 import { afterEach, describe, expect, it } from "vitest"
 import { connect, disposeAll, startDuo, startHub } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
+
+const misuse = (message: string): unknown =>
+  expect.objectContaining({ code: "misuse", message: expect.stringContaining(message) })
 
 describe("a function that is subscribed twice", () => {
   it("is called for each subscription, and each is cancelled on its own, once", async () => {
@@ -35,6 +39,22 @@ describe("a function that is subscribed twice", () => {
     expect(calls.slice(3).toSorted()).toEqual(["channel.onStatus", "peer.onClose"])
   })
 
+  it("answers a request again when it is set again, whatever was unsubscribed once more", async () => {
+    const { hub, channel, peer, runtime } = await createDuo()
+    const handler = (): number => 7
+    for (const seat of [hub, peer, channel]) {
+      const off = seat.handle("x", handler)
+      off()
+      const last = seat.handle("x", handler)
+      off()
+      const asker = seat === channel ? peer : channel
+      const reply = asker.request("x")
+      await runtime.pass(1_000)
+      expect(await reply).toBe(7)
+      last()
+    }
+  })
+
   it("is told twice of a new peer while both stand", async () => {
     let calls = 0
     const count = (): void => void calls++
@@ -62,6 +82,46 @@ describe("a function that is subscribed twice", () => {
     peer.close()
     await runtime.pass(1_000)
     expect(calls).toEqual([])
+  })
+})
+
+describe("what JavaScript may give where no compiler looks is misuse, at the call:", () => {
+  const nothing = undefined as never
+
+  it("no function, where something is to be called", async () => {
+    const { hub, channel, peer } = await createDuo()
+    const calls: Record<string, () => unknown> = {
+      "hub.on": () => hub.on("x", nothing),
+      "hub.handle": () => hub.handle("x", nothing),
+      "hub.onPeer": () => hub.onPeer(nothing),
+      "hub.onError": () => hub.onError(nothing),
+      "hub.onRefused": () => hub.onRefused(nothing),
+      "peer.on": () => peer.on("x", nothing),
+      "peer.handle": () => peer.handle("x", nothing),
+      "peer.onClose": () => peer.onClose(nothing),
+      "channel.on": () => channel.on("x", nothing),
+      "channel.handle": () => channel.handle("x", nothing),
+      "channel.onStatus": () => channel.onStatus(nothing),
+      "channel.onReset": () => channel.onReset(nothing),
+      "channel.onError": () => channel.onError(nothing),
+    }
+    for (const [name, call] of Object.entries(calls)) expect(call, name).toThrow(misuse("function"))
+  })
+
+  it("a list of rooms in place of rooms, or none", async () => {
+    const { hub, peer } = await createDuo()
+    const list = ["a", "b"] as never
+    expect(() => hub.to(list)).toThrow(misuse("to(...rooms)"))
+    expect(() => hub.to("a").except(list)).toThrow(misuse("a room is a string"))
+    expect(() => hub.to(nothing)).toThrow(misuse("a room is a string"))
+    expect(() => peer.join(nothing)).toThrow(misuse("a room is a string"))
+    hub.to("a").except(peer, "b").send("x")
+  })
+
+  it("no list of transports, or what is none of a hub's", () => {
+    for (const transports of ["sse", {}, [undefined], [{ name: "sse" }]]) {
+      expect(() => createHub({ transports: transports as never })).toThrow(misuse("transport"))
+    }
   })
 })
 

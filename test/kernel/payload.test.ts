@@ -132,9 +132,26 @@ describe("a payload", () => {
     ["data.loud is unreadable (Error: no)", { loud: { toJSON: fail } }],
     ["data.loud is unreadable (Error: no)", Object.defineProperty({}, "loud", { get: fail, enumerable: true })],
     ["data is unreadable (Error: no)", new Proxy({}, { ownKeys: fail })],
+    ["data is unreadable (TypeError: Cannot perform 'get' on a proxy that has been revoked)", revoked()],
+    ["data.a[0] is unreadable (TypeError: Cannot perform 'get' on a proxy that has been revoked)", { a: [revoked()] }],
+    ["data is unreadable (Error: no)", Object.defineProperty({}, Symbol.toStringTag, { get: fail })],
+    ["data is an instance of Uint8Array", detached(new Uint8Array(8))],
+    ["data is an instance of ArrayBuffer", detached(new Uint8Array(8)).buffer],
   ])("is refused, never mangled, and its path named: %s", (path, value) => {
     expect(() => encodePayload(value)).toThrow(
       expect.objectContaining({ code: "payload-unsupported", message: expect.stringContaining(`${path}: send `) }),
     )
   })
 })
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** Bytes that were given away to another thread. */
+function detached(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+  return bytes
+}

@@ -9,11 +9,21 @@ import {
 } from "node:http"
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2"
 import { type AddressInfo, createServer as createNetServer } from "node:net"
-import { createHub, type NodeHub } from "everwire/node"
+import { createChannel } from "everwire"
+import { createHub, type NodeHub, type Refusal } from "everwire/node"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { WebSocket, WebSocketServer } from "ws"
 import { openTcp } from "../hostile/attack.ts"
-import { connect, disposeAll, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
+import {
+  connect,
+  createRuntime,
+  disposeAll,
+  nextOf,
+  onDispose,
+  startHub,
+  startServer,
+  transports,
+} from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
@@ -111,6 +121,15 @@ describe("a hub and the listeners of requests", () => {
     expect(seen).toEqual(["/page"])
   })
 
+  it.each(["/caf%C3%A9", "/caf%c3%a9", "/%63af%C3%A9"])("finds its path however it is written: %s", async (path) => {
+    const { server, port } = await startServer(createServer(app))
+    const hub = createHub({ path: "/café" })
+    onDispose(() => hub.close())
+    hub.attach(server)
+    await expectHub(`http://127.0.0.1:${port}${path}`)
+    expect(() => createHub({ path: "/caf%c3%a9" }).attach(server)).toThrow(expect.objectContaining({ code: "misuse" }))
+  })
+
   it("takes requests that name the whole URL, as proxies may", async () => {
     const { port } = await startHub()
     const answer = await exchangeBytes(
@@ -195,6 +214,53 @@ describe("a hub and the listeners of upgrades", () => {
     const answer = await exchangeBytes(port, `GET /page HTTP/1.1\r\n${H2C.replace("Upgrade,", "Upgrade, close,")}\r\n`)
     expect(answer).toMatch(/^HTTP\/1.1 200 [\s\S]*the application's \/page/)
     await expectHub(url)
+  })
+
+  it.each<[string, (server: Server, url: string) => unknown]>([
+    ["a WebSocketServer of all paths", (server) => new WebSocketServer({ server })],
+    ["another hub, mounted in the same way", (server) => server.on("upgrade", createHub().handleUpgrade)],
+  ])("says once that its WebSockets were taken before handleUpgrade was called, by %s", async (_, take) => {
+    const { server, hub, url } = await startBare()
+    server.on("request", hub.listener)
+    take(server, url)
+    server.on("upgrade", hub.handleUpgrade)
+    const errors: unknown[] = []
+    hub.onError((error) => errors.push(error))
+    for (let n = 0; n < 2; n++) {
+      const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`)
+      await once(socket, "open")
+      socket.terminate()
+    }
+    expect(errors).toEqual([
+      expect.objectContaining({ code: "misuse", message: expect.stringContaining("hub.attach(server)") }),
+    ])
+  })
+
+  it("tells of a channel that asks for another path, once by itself", async () => {
+    const runtime = createRuntime()
+    const { server, port } = await startServer(createServer((_, response) => response.writeHead(404).end()))
+    const [hub, other] = [createHub({ runtime }), createHub({ path: "/other", runtime: createRuntime() })]
+    for (const each of [hub, other]) {
+      each.attach(server)
+      onDispose(() => each.close())
+    }
+    const stray = async (path: string): Promise<void> => {
+      const channel = createChannel(`http://127.0.0.1:${port}${path}`, { transports: ["websocket"], store: null })
+      await nextOf<string>((listener) => channel.onStatus(listener))
+      await channel.close({ flushMs: 0 })
+    }
+    await stray("/everwires")
+    await stray("/everwires")
+    expect(runtime.warned).toEqual([expect.stringMatching(/asked for \/everwires, and this hub is at \/everwire /)])
+    const refusals: Refusal[] = []
+    hub.onRefused((refusal) => refusals.push(refusal))
+    await stray("/deep/everwire")
+    expect(refusals).toMatchObject([{ code: "refused", stage: "path", address: "127.0.0.1", transport: "websocket" }])
+    // A WebSocket that is no channel's is nobody's here.
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`)
+    await once(socket, "error")
+    await expectHub(`http://127.0.0.1:${port}/other`)
+    expect(refusals).toHaveLength(1)
   })
 
   it("says once what is missing when WebSockets come to the listener as requests", async () => {

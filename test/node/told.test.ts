@@ -114,6 +114,14 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     expect(why?.reason).toContain(`127.0.0.1:${port}/app/${transport}`)
   })
 
+  it("of a text that answers every path", async () => {
+    const port = await listenAnswering("200 OK\r\nContent-Type: text/plain", "hello")
+    const why = await whyClosed(`http://127.0.0.1:${port}/app`, transport)
+    expect(why).toMatchObject({ code: "refused", retryable: true })
+    expect(why?.reason).toContain("200")
+    expect(why?.reason).toContain(`127.0.0.1:${port}/app/${transport}`)
+  })
+
   it("that the hub has another path", async () => {
     const { port } = await startHub({ path: "/live" }, (_, response) => response.writeHead(404).end("Cannot POST"))
     const why = await whyClosed(`http://127.0.0.1:${port}/Live`, transport)

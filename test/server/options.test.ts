@@ -7,6 +7,10 @@ describe("the options of a hub", () => {
     ["a figure below 0", { resumeMs: -1 }],
     ["a window without an end, which a welcome cannot say", { resumeMs: Number.POSITIVE_INFINITY }],
     ["a figure that is none", { maxPayloadBytes: Number.NaN }],
+    ["an outbox of no size", { maxOutboxBytes: Number.NaN }],
+    ["a cap that is a text, as of a setting", { limits: { maxSessions: "100" as unknown as number } }],
+    ["a cap below 0", { limits: { maxUnwelcomedLinks: -1 } }],
+    ["credentials in the place of what judges them", { authenticate: "secret" as never }],
     ["a patience that no beat comes within", { speakMs: 40_000 }],
     ["a path without a slash", { path: "live" }],
     ["a path that ends in a slash", { path: "/live/" }],
@@ -16,5 +20,9 @@ describe("the options of a hub", () => {
 
   it("may forget sessions without a link at once, and be told to wait long", async () => {
     await createHub({ resumeMs: 0, speakMs: 60_000, patienceMs: 90_000, path: "/live" }).close()
+  })
+
+  it("may take away the caps", async () => {
+    await createHub({ maxOutboxBytes: Number.POSITIVE_INFINITY, limits: { maxSessions: Infinity } }).close()
   })
 })

@@ -124,6 +124,18 @@ describe("hub.onRefused hears of", () => {
       { code: "hub-closing", stage: "hello" },
     ],
     [
+      "a link that is not known",
+      {},
+      ({ post }) => post(bodyOf({ link: "nobody's", up: 2 }, "p1")),
+      { code: "link-unknown", stage: "request" },
+    ],
+    [
+      "a method that is not understood",
+      {},
+      ({ hub }) => hub.fetch(new Request(`${URL_OF_HUB}/long-poll`, { method: "PUT" }), ADDRESS),
+      { code: "refused", stage: "request" },
+    ],
+    [
       "what a session may not say",
       {},
       async ({ post }) => {

@@ -12,6 +12,9 @@ interface Branch {
   readonly branches: readonly Branch[]
 }
 
+/** The usual type of all that JSON has. */
+type Json = string | number | boolean | null | Json[] | { readonly [key: string]: Json }
+
 export interface Chat {
   up: {
     chat: { text: string; replyTo?: number | undefined }
@@ -23,6 +26,10 @@ export interface Chat {
     /** Not an Error: those have a stack. */
     notice: { name: string; message: string }
     maybe: string | undefined
+    json: Json
+    pair: readonly [number, string?]
+    lists: { readonly name: string; readonly items: readonly { readonly tags: string[] }[] }[]
+    things: unknown[]
   }
   down: { said: { from: string; text: string }; tick: number; file: ArrayBuffer }
   requests: {
@@ -47,6 +54,10 @@ export function mustCompile(): readonly unknown[] {
   channel.send("maybe")
   channel.send("maybe", "x")
   channel.send("mood", null)
+  channel.send("json", { a: [1, { b: null }] })
+  channel.send("pair", [1])
+  channel.send("lists", [{ name: "x", items: [{ tags: ["y"] }] }])
+  channel.send("things", [1, "x"])
   channel.send("tree", { name: "root", branches: [{ name: "leaf", branches: [] }] })
   channel.send("picture", new Uint8Array(4))
   channel.send("whatever")
@@ -217,6 +228,20 @@ export function mustNotBeContracts(context: RequestContext): RequestContext {
   createChannel<{ up: { x: Float64Array } }>("https://host")
   // @ts-expect-error a Blob does not cross
   createChannel<{ up: { x: Blob } }>("https://host")
+  // @ts-expect-error JSON makes null of it
+  createChannel<{ up: { x: (string | undefined)[] } }>("https://host")
+  // @ts-expect-error a list of what does not arrive
+  createChannel<{ up: { x: { dates: Date[] } } }>("https://host")
+  // @ts-expect-error the same in a tuple
+  createChannel<{ up: { x: [string, bigint] } }>("https://host")
+  // @ts-expect-error a request takes one value
+  createChannel<{ requests: { x(from: string, to: string): void } }>("https://host")
+  // @ts-expect-error a request takes one value
+  createHub<{ asks: { x(...all: string[]): void } }>()
+  // @ts-expect-error a map of messages is an object
+  createHub<{ up: string }>()
+  // @ts-expect-error a map of requests is an object
+  createHub<{ requests: string }>()
   // @ts-expect-error a Date in what is asked
   createChannel<{ requests: { x(at: Date): string } }>("https://host")
   // @ts-expect-error a Map in what is answered

@@ -1,5 +1,5 @@
 import { POLL_CEILING_MS } from "../../kernel/defaults.ts"
-import { closing, protocolError } from "../../kernel/errors.ts"
+import { EverwireError, protocolError } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
 import { answerLeave, respond } from "./answer.ts"
 import { decodeBody, ENVELOPE_HEADER, type Envelope, encodeBody, MAX_ENVELOPE_BYTES, readEnvelope } from "./envelope.ts"
@@ -44,7 +44,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
   const answer = (exchange: HttpExchange, envelope: Envelope, batch: Batch | undefined): void => {
     const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
     if (envelope.link !== undefined && known === undefined) {
-      return respond(exchange, 404, { hub: door.hub, close: closing("link-unknown", "no such link here") })
+      throw new EverwireError("link-unknown", "no such link here")
     }
     if (known === undefined && envelope.up === undefined && envelope.close !== undefined) {
       return answerLeave(exchange, batch, door)
@@ -74,7 +74,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     exchange(exchange) {
       if (exchange.method === "GET" && stream !== undefined) return stream(exchange)
       if (exchange.method !== "POST") {
-        return respond(exchange, 405, { hub: door.hub, close: closing("refused", "only POST is understood here") })
+        throw new EverwireError("refused", "only POST is understood here")
       }
       const line = exchange.header(ENVELOPE_HEADER)
       if (line !== undefined) return answer(exchange, readEnvelope(line), undefined)

@@ -1,7 +1,7 @@
 import { encodeBatch, type Packet } from "../../kernel/codec.ts"
 import { deadline } from "../../kernel/deadline.ts"
 import { EXCHANGE_DEADLINE_MS } from "../../kernel/defaults.ts"
-import { type Closing, closing, type EverwireError, wordsOf } from "../../kernel/errors.ts"
+import { type Closing, closing, wordsOf } from "../../kernel/errors.ts"
 import { refusal } from "../../kernel/refusal.ts"
 import type { Batch, FetchAnswer, FetchInit, Target } from "../transport.ts"
 import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "./envelope.ts"
@@ -96,9 +96,8 @@ function read({ status, headers }: FetchAnswer, bytes: Uint8Array, now: number, 
   let answer: { envelope: Envelope; batch: Batch | undefined } | undefined
   try {
     answer = decodeBody(bytes, headers.get("content-type") ?? "")
-  } catch (error) {
-    const isPage = refused.code === "captive-portal"
-    if (status === 200 && !isPage) return { failed: closing("refused", (error as EverwireError).message), status }
+  } catch {
+    // Not the hub's: told by its status and its type.
   }
   if (status === 200 && answer) {
     // A cached or collapsed answer names another link or another turn: it is no answer to this request.
