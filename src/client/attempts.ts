@@ -138,8 +138,8 @@ export class Attempts {
     // A link that cannot tell whether its last word was heard is believed.
     if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
     // A dialer or a platform of the application's own may throw.
-    const said = (async () => this.#dialer?.leave?.(this.#target(), bye))()
-    await inTime(runtime, defaults.GOODBYE_MS, said.catch(report))
+    const said = this.#dialer?.leave && (async () => this.#dialer?.leave?.(this.#target(), bye))()
+    if (said) await inTime(runtime, defaults.GOODBYE_MS, said.catch(report))
     link?.abandon?.()
   }
 
