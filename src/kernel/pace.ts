@@ -11,8 +11,6 @@ const MAX_BACK_MS = 300
 const MAX_REST_MS = 1_200
 /** For how long the quickest is remembered. */
 const QUICKEST_MS = 10_000
-/** No link is taken to be slower, in bytes per millisecond (20 kbit/s). */
-const SLOWEST = 2.5
 /** By how much a limit grows with each round trip until a line is met. */
 const GROWTH = 8
 /** A window is never smaller: two parts of a packet. Where an ack is an exchange, it has to be worth one. */
@@ -198,11 +196,6 @@ export class Pace {
     this.#windowBytes = whole(follow(this.#windowBytes, window, QUEUE_MS, MAX_REST_MS))
     this.highWaterBytes = whole(follow(this.highWaterBytes, highWater, HIGH_WATER_MS, MAX_BACK_MS))
     return rttMs
-  }
-
-  /** How long the link needs for what was handed on and not answered, and as much on the way back. `bytes`: see `isFull`. */
-  carryMs(bytes: number): number {
-    return (2 * this.#flight(bytes)) / (this.#rate.sure || SLOWEST)
   }
 
   /** What was handed on and not answered, as far as it is not acknowledged. */

@@ -88,6 +88,8 @@ const DRIFT = 4_096
 const BULK_MS = 2_000
 /** Meanwhile the channel probes so often, unless a probe is on its way. So a link that dies is noticed soon. */
 const BULK_PROBE_MS = 500
+/** What has to go and to be answered takes so long for each byte, in milliseconds, on the slowest links: 20 kbit/s, both ways. */
+const SLOWEST = 0.8
 /** A line that seems longer is more likely the sleep of a machine. */
 const LONGEST_LINE_MS = 2_500
 
@@ -356,8 +358,8 @@ export class Session implements WatchHost, Flushable {
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
   probe(limitMs = NUDGE_MS): void {
     if (!this.link || this.#watch.probing) return
-    // A body is heard when all of it has come: until then nothing tells how far those ahead of the probe have got.
-    const aheadMs = this.link.exchanges ? (this.#pace?.carryMs(this.#outbox.bytes) ?? 0) : 0
+    // A body is heard when all of it has come. Until the first was, nothing tells how far those ahead of the probe have got.
+    const aheadMs = this.link.exchanges && !this.#watch.isMeasured ? this.#outbox.bytes * SLOWEST : 0
     this.#watch.probed(this.#clockwork.now(), limitMs + aheadMs)
     this.#isNews = false
     this.#probe = ++this.#token

@@ -52,6 +52,10 @@ export class Watch implements Alarm, Moments {
   get probing(): boolean {
     return this.probedAt < NEVER
   }
+  /** Whether a probe was ever answered. */
+  get isMeasured(): boolean {
+    return this.#measuredMs > 0
+  }
   /** How long a probe sent now may take, in milliseconds. */
   get probePatienceMs(): number {
     return probePatience(this)
