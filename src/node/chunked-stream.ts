@@ -27,7 +27,7 @@ export class ChunkedStream implements HttpStream {
   }
 
   write(text: string): void {
-    if (text === "" || this.#response.destroyed || this.#response.writableEnded) return
+    if (text === "" || this.#isGone || this.#response.writableEnded) return
     if (text !== lastText) {
       const bytes = Buffer.byteLength(text)
       lastText = text
@@ -41,7 +41,12 @@ export class ChunkedStream implements HttpStream {
   end(): void {
     // The connection may go on to other answers.
     if (this.#onDrain !== undefined) this.#socket.off("drain", this.#onDrain)
-    this.#response.end()
+    if (!this.#isGone) this.#response.end()
+  }
+
+  /** As in an exchange that is answered at once: an answer whose connection has gone must not be ended. */
+  get #isGone(): boolean {
+    return this.#response.destroyed || this.#socket.destroyed
   }
 
   onDrain(run: () => void): void {

@@ -8,8 +8,9 @@ import { readBody, takeBody } from "./body.ts"
 import { ChunkedStream } from "./chunked-stream.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
 
-/** How long the rest of a refused body is listened to. */
+/** How long the rest of a refused body is listened to, and how much of it. */
 const LINGER_MS = 2_000
+const LINGER_BYTES = 16_777_216
 
 /**
  * What frameworks add to a request: the URL before they cut a mount prefix off, a body that a parser has read, and the
@@ -128,7 +129,7 @@ export class NodeExchange implements HttpExchange, Hold {
 
   respond(status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array = ""): void {
     const response = this.#response
-    if (response.headersSent || response.destroyed) return
+    if (response.headersSent || this.#isGone) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
     // What is spread comes last: V8 makes a hidden class for each object that is added to afterwards.
@@ -141,7 +142,7 @@ export class NodeExchange implements HttpExchange, Hold {
     response.writeHead(status, head)
     if (unread) {
       response.write(body)
-      return this.#linger(() => response.end())
+      return this.#linger()
     }
     const { socket } = response
     // The socket of HTTP/2 is nobody's to cork, and an answer that waits for its turn has none.
@@ -191,17 +192,31 @@ export class NodeExchange implements HttpExchange, Hold {
   }
 
   /**
-   * Closed while the client still writes, the connection would be reset and the answer lost with it: for a moment, what
-   * still comes is read and thrown away (RFC 9112, section 9.6).
+   * Whether nothing can be answered any more. To end an answer whose connection has gone would have Node go on to the
+   * next one on it, and Node ends the process where it finds that one gone, too.
    */
-  #linger(run: () => void): void {
+  get #isGone(): boolean {
+    return this.#response.destroyed || this.#request.socket.destroyed
+  }
+
+  /**
+   * Closed while the client still writes, the connection would be reset and the answer lost with it: for a moment, what
+   * still comes is read and thrown away (RFC 9112, section 9.6). With the end of the body the answer ends, and the
+   * connection after it; a body that does not end in time, or is too long, is cut off.
+   */
+  #linger(): void {
     const request = this.#request
-    const cancel = this.#clockwork.runtime.after(LINGER_MS, run)
-    request.once("close", () => {
-      cancel()
-      run()
+    let bytes = 0
+    const cut = (): void => void request.socket.destroy()
+    const cancel = this.#clockwork.runtime.after(LINGER_MS, cut)
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > LINGER_BYTES) cut()
     })
-    request.resume()
+    request.on("end", () => {
+      if (!this.#isGone) this.#response.end()
+    })
+    request.on("close", cancel)
   }
 
   /** A body parser was here before: what it made of the body is turned back. */

@@ -72,6 +72,8 @@ export function serverOf(socket: object | undefined): NodeServer | undefined {
 export class Front {
   /** What hubs hold open on this server now. */
   readonly holds = new Set<Hold>()
+  /** Answers that wait for their turn on a connection: those to requests that were sent before the one ahead was answered. */
+  readonly #waiting = new WeakMap<Duplex, Set<ServerResponse>>()
   /** Sessions of HTTP/2 that are among them. */
   readonly #sessions = new WeakSet<Http2Session>()
   readonly #server: NodeServer
@@ -118,6 +120,7 @@ export class Front {
   hold(hold: Hold, request: IncomingMessage, response: ServerResponse): void {
     this.holds.add(hold)
     response.on("close", () => this.holds.delete(hold))
+    if (response.socket === null) this.#watchTurn(request.socket, response)
     if (this.isClosing) this.#cutLater()
     const { session } = (request as { stream?: ServerHttp2Stream }).stream ?? {} // only a request of HTTP/2 has one
     if (session === undefined || this.#sessions.has(session)) return
@@ -153,6 +156,22 @@ export class Front {
     parse.call(view, socket)
     Object.assign(socket, { server })
     return true
+  }
+
+  /** When a connection breaks, Node tells the answer whose turn it is and none of those that wait behind it. */
+  #watchTurn(socket: Duplex, response: ServerResponse): void {
+    let waiting = this.#waiting.get(socket)
+    if (waiting === undefined) {
+      const all = new Set<ServerResponse>()
+      waiting = all
+      this.#waiting.set(socket, all)
+      socket.once("close", () => {
+        for (const each of all) if (each.socket === null) each.destroy().emit("close")
+      })
+    }
+    const those = waiting
+    those.add(response)
+    response.on("close", () => those.delete(response))
   }
 
   #hubAt(pathname: string): FrontHub | undefined {

@@ -1,7 +1,6 @@
 import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
 import { type Closing, protocolError } from "../../kernel/errors.ts"
 import { readClosing, readFields } from "../../kernel/handshake.ts"
-import { readCount } from "../../kernel/packet.ts"
 
 /**
  * The first line of every HTTP body and of every control event on a stream. Uploads and polls are numbered from 1 on each
@@ -77,8 +76,8 @@ function readId(value: unknown): string | undefined {
 }
 
 function readNumber(value: unknown): number | undefined {
-  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) return value as number | undefined // just seen
-  return readCount(String(value))
+  if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)) return value as number | undefined // just seen
+  throw protocolError("a number of an envelope that is no safe unsigned integer")
 }
 
 function readLength(body: Uint8Array): number {
