@@ -11,6 +11,7 @@ import type { Principal } from "../server/peer.ts"
 import { httpTransports, resolveAcceptors } from "../server/transports.ts"
 import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
+import { SUBPROTOCOL } from "../transports/websocket/offer.ts"
 import { headerReader, isSecure, NodeExchange, pathOf } from "./exchange.ts"
 import { type Front, type FrontHub, frontOf, frontOfSocket, refuseUpgrade, serverOf } from "./front.ts"
 import { SERVER_CLOSING } from "./hold.ts"
@@ -58,6 +59,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
       noServer: true,
       WebSocket: HeardSocket,
       clientTracking: false,
+      handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
       perMessageDeflate: options.perMessageDeflate ?? false,
       maxPayload: maxBatchBytes(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES),
     })

@@ -103,7 +103,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#runtime = runtime
     this.id = runtime.id()
     this.path = readPath(options.path ?? "/everwire") ?? "" // checked above
-    this.#policy = readPolicy(options.origins, options.allowCookiesWithoutOrigin)
+    this.#policy = readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
     this.#trust = readTrust(options.trustProxy ?? false, (error) => this.#failed(error, { stage: "hub" }))
     this.#isProxyUnknown = options.trustProxy === undefined
     this.#refusals = new RefusalReport((message) => this.#warn(message))
@@ -270,8 +270,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /**
    * For servers: judges an upgrade. Undefined when its path is not the hub's. Whoever answers the upgrade agrees to the
-   * first subprotocol that was offered, and gives the headers with the origin: the hello may be among them. `trustProxy`
-   * and the report of refusals need the request's `address` and `isSecure`.
+   * subprotocol `everwire` where that was offered, and to no other: the one behind it may be the hello, with its key. The
+   * headers are given with the origin. `trustProxy` and the report of refusals need the request's `address` and `isSecure`.
    */
   upgrade(
     pathname: string,

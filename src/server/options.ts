@@ -23,6 +23,13 @@ export interface HubOptions<P extends Principal = Principal> {
    * all in, without cookies. An entry that is no origin, as one with a path, throws `misuse`.
    */
   readonly origins?: readonly string[] | "*" | undefined
+  /**
+   * Names by which the hub may be asked: `["hub.example", ".example.org"]`, where a dot in front stands for a domain and
+   * everything below it. Ports do not count; addresses and `localhost` are always let in. Any other `Host` is refused, so
+   * that no page can reach the hub by a name of its own that leads there (DNS rebinding). Default: any name, but where
+   * `origins` is a list, pages of the own host have to be of one that it names. An entry that is no name throws `misuse`.
+   */
+  readonly hosts?: readonly string[] | undefined
   /** Whether requests with cookies but without an Origin are let in. Default `false`. */
   readonly allowCookiesWithoutOrigin?: boolean | undefined
   /**
@@ -53,6 +60,7 @@ const HUB_OPTIONS = {
   path: 1,
   authenticate: 1,
   origins: 1,
+  hosts: 1,
   allowCookiesWithoutOrigin: 1,
   trustProxy: 1,
   resumeMs: 1,
@@ -94,7 +102,7 @@ export function checkOptions(options: HubOptions, own: object): void {
       `patienceMs (${patienceMs}) has to be longer than speakMs (${speakMs}), or every idle link would be hung up on`,
     )
   }
-  readPolicy(options.origins, options.allowCookiesWithoutOrigin)
+  readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
   readTrust(options.trustProxy ?? false)
   if (path !== undefined && readPath(path) === undefined) {
     throw new EverwireError(

@@ -48,8 +48,14 @@ describe("docs/security.md", () => {
 
   it("tells whom the Origin check lets in, row by row", () => {
     const all = readPolicy("*")
-    const own = readPolicy(["https://app.example"])
+    const own = readPolicy(["https://app.example"], false, ["hub.example"])
+    const unnamed = readPolicy(["https://app.example"])
+    const other = readPolicy(undefined, false, ["other.example"])
     const requests: readonly (readonly [typeof own, Readonly<Record<string, string>>])[][] = [
+      [
+        [other, {}],
+        [other, { origin: "https://hub.example" }],
+      ],
       [
         [own, { origin: "https://hub.example" }],
         [own, { origin: "https://app.example", cookie: "a=b" }],
@@ -57,6 +63,10 @@ describe("docs/security.md", () => {
       [
         [own, { origin: "https://other.example" }],
         [own, { origin: "null" }],
+      ],
+      [
+        [unnamed, { origin: "https://hub.example" }],
+        [unnamed, { "sec-fetch-site": "same-origin" }],
       ],
       [[all, { origin: "https://other.example" }]],
       [[all, { origin: "https://other.example", cookie: "a=b" }]],
