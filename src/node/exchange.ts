@@ -2,11 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Clockwork } from "../kernel/clockwork.ts"
 import { utf8 } from "../kernel/codec.ts"
 import { type Closing, EverwireError } from "../kernel/errors.ts"
+import { NOT_TAKEN } from "../server/taking.ts"
 import { BYTES_TYPE } from "../transports/http/envelope.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
 import { readBody, takeBody } from "./body.ts"
 import { ChunkedStream } from "./chunked-stream.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import type { Taker, Takings } from "./takings.ts"
 
 /** How long the rest of a refused body is listened to, and how much of it. */
 const LINGER_MS = 2_000
@@ -50,14 +52,14 @@ export function isSecure({ socket }: IncomingMessage): boolean {
 }
 
 /** An exchange over Node's own objects. No Request or Response is made. */
-export class NodeExchange implements HttpExchange, Hold {
+export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly method: string
   readonly path: string
   readonly header: (name: string) => string | undefined
   readonly #query: string
   readonly #request: FrameworkRequest
   readonly #response: ServerResponse
-  readonly #clockwork: Clockwork
+  readonly #takings: Takings
   /** Whether the body was taken whole. Node calls the request complete a moment later. */
   #isRead = false
   /** Whether the server has begun to close since the request came. */
@@ -65,7 +67,7 @@ export class NodeExchange implements HttpExchange, Hold {
   /** The link that is told then, which completes the answer. */
   #link: { lost(why: Closing): void } | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, clockwork: Clockwork) {
+  constructor(request: IncomingMessage, response: ServerResponse, takings: Takings) {
     const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
@@ -73,7 +75,11 @@ export class NodeExchange implements HttpExchange, Hold {
     this.#query = query
     this.#request = request
     this.#response = response
-    this.#clockwork = clockwork
+    this.#takings = takings
+  }
+
+  get #clockwork(): Clockwork {
+    return this.#takings.clockwork
   }
 
   get address(): string | undefined {
@@ -106,6 +112,16 @@ export class NodeExchange implements HttpExchange, Hold {
 
   cut(): void {
     this.#request.socket.destroy()
+  }
+
+  pendingBytes(): number {
+    return this.#response.writableLength // what its socket holds included, once it has its turn there
+  }
+
+  /** The client does not take what it was sent. The link is lost with it, so that nothing is kept for it. */
+  stalled(): void {
+    this.#link?.lost(NOT_TAKEN)
+    this.cut()
   }
 
   query(name: string): string | undefined {
@@ -146,12 +162,16 @@ export class NodeExchange implements HttpExchange, Hold {
     }
     const { socket } = response
     // The socket of HTTP/2 is nobody's to cork, and an answer that waits for its turn has none.
-    if (!isHttp1 || !socket || body === "") return void response.end(body)
+    if (!isHttp1 || !socket || body === "") {
+      response.end(body)
+      return this.#watch()
+    }
     // Node puts text into one piece with the head; `end(body)` adds an empty piece, for which the stream gathers the two.
     socket.cork()
     response.write(body)
     socket.uncork()
     response.end()
+    this.#watch()
   }
 
   stream(status: number, headers: Readonly<Record<string, string>>): HttpStream {
@@ -167,13 +187,19 @@ export class NodeExchange implements HttpExchange, Hold {
     if (httpVersionMajor > 1) delete head["connection"]
     response.writeHead(status, head)
     response.flushHeaders()
-    if (isChunked) return new ChunkedStream(response, socket)
+    const watch = (): void => this.#watch()
+    if (isChunked) return new ChunkedStream(response, socket, watch)
     return {
       get bufferedBytes() {
         return response.writableLength
       },
-      write: (text) => void response.write(text),
-      end: () => void response.end(),
+      write(text) {
+        if (!response.write(text)) watch()
+      },
+      end() {
+        response.end()
+        watch()
+      },
       onDrain: (run) => void response.on("drain", run),
     }
   }
@@ -184,6 +210,10 @@ export class NodeExchange implements HttpExchange, Hold {
     }
     if (this.#response.destroyed) this.#clockwork.runtime.soon(look)
     else this.#response.on("close", look) // it is told once, and `once` makes three objects more
+  }
+
+  #watch(): void {
+    this.#takings.watch(this.#request.socket, this)
   }
 
   #hasBody(): boolean {

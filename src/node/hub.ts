@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
-import { MAX_PAYLOAD_BYTES } from "../kernel/defaults.ts"
+import { MAX_PAYLOAD_BYTES, TAKE_DEADLINE_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import { Hub, maxBatchBytes } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
@@ -17,6 +17,7 @@ import { type Front, type FrontHub, frontOf, frontOfSocket, refuseUpgrade, serve
 import { SERVER_CLOSING } from "./hold.ts"
 import { type AttachableServer, checkServer } from "./server.ts"
 import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
+import { Takings } from "./takings.ts"
 
 /** Options of a hub on Node. */
 export interface NodeHubOptions<P extends Principal = Principal> extends HubOptions<P> {
@@ -37,7 +38,8 @@ const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
 export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = Principal> extends Hub<C, P> {
   readonly #sockets: SocketServer<typeof HeardSocket>
-  readonly #writer = new SocketWriter(this.clockwork)
+  readonly #takings: Takings
+  readonly #writer: SocketWriter
   /** The servers that it is attached to, and how often. */
   readonly #attached = new Map<Front, number>()
   /** Whether `close` was called. */
@@ -54,6 +56,8 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
         perMessageDeflate: 1,
       },
     )
+    this.#takings = new Takings(this.clockwork, options.takeMs ?? TAKE_DEADLINE_MS)
+    this.#writer = new SocketWriter(this.clockwork, this.#takings)
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
       noServer: true,
@@ -152,7 +156,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, front: Front | undefined, mounted: boolean): boolean {
-    const exchange = new NodeExchange(request, response, this.clockwork)
+    const exchange = new NodeExchange(request, response, this.#takings)
     const taken = this.exchange(exchange, mounted, front?.isClosing ? SERVER_CLOSING : undefined)
     if (!taken) return false
     exchange.outliveErrors()

@@ -28,7 +28,7 @@ export function platform(): Platform {
           // The URL holds the ticket, which is the hub's alone to see.
           const answer = await fetch(streamed, { ...init, redirect: "manual", ...withOwnSignal(init.signal) })
           // Neither where it was asked nor where it is sent to may tell the ticket, which nobody has used.
-          const bare = (given: string | null): string | null => given && given.replace(/\?.*/s, "")
+          const bare = (given: string | null): string | null => given?.replace(/\?.*/s, "") ?? null
           const headers = { get: (name: string) => bare(answer.headers.get(name)) }
           if (!answer.ok) client.onrefused?.(refusal(answer.status, headers, Date.now(), bare(url) ?? ""))
           return answer

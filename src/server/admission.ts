@@ -132,8 +132,8 @@ export class Gate implements LinkSink, Alarm, Flushable {
   closed(why: Closing): void {
     const state = this.#leave()
     if (state.stage === "admitted") state.entry.linkClosed(this.#link, why)
-    // The socket itself refuses a message that is too large, before it is heard here.
-    if (why.code === "too-large") this.#tell(state, why)
+    // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
+    if (why.code === "too-large" || why.code === "timeout") this.#tell(state, why)
   }
 
   writable(): void {

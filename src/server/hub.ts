@@ -80,6 +80,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   #isProxyUnknown: boolean
   readonly #refusals: RefusalReport
   readonly #maxPayloadBytes: number
+  readonly #takeMs: number
   readonly #registry: Registry
   /** What was said to all. */
   readonly #log = new Log()
@@ -108,6 +109,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#isProxyUnknown = options.trustProxy === undefined
     this.#refusals = new RefusalReport((message) => this.#warn(message))
     this.#maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
+    this.#takeMs = options.takeMs ?? defaults.TAKE_DEADLINE_MS
     const given = options.limits ?? {}
     const limits: Limits = {
       maxSessions: given.maxSessions ?? defaults.MAX_SESSIONS,
@@ -252,7 +254,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    */
   readonly fetch = async (request: Request, address?: unknown): Promise<Response> => {
     const from = typeof address === "string" ? address : undefined
-    const { exchange, response } = createWebExchange(request, from, this.#runtime)
+    const { exchange, response } = createWebExchange(request, from, this.clockwork, this.#takeMs)
     if (!this.exchange(exchange, true)) exchange.respond(404, {}, "")
     return await response
   }

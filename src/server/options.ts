@@ -47,6 +47,11 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly speakMs?: number | undefined
   /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
   readonly patienceMs?: number | undefined
+  /**
+   * What was sent must be taken: 1 KiB of it, or all, in so many milliseconds. A client that takes less, because it does
+   * not read, is cut off, and its session waits for another link. Default 45 000, more than the slowest link needs.
+   */
+  readonly takeMs?: number | undefined
   /** For how long a long-poll is held, in milliseconds. Default 25 000. */
   readonly holdMs?: number | undefined
   /** Caps on what strangers can make the hub keep. */
@@ -68,6 +73,7 @@ const HUB_OPTIONS = {
   maxOutboxBytes: 1,
   speakMs: 1,
   patienceMs: 1,
+  takeMs: 1,
   holdMs: 1,
   limits: 1,
   runtime: 1,
@@ -80,7 +86,7 @@ const LIMITS = {
 } satisfies Record<keyof Limits, 1>
 
 /** What a welcome tells channels, which refuse anything but counts. */
-const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"] as const
+const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "takeMs", "holdMs"] as const
 
 /**
  * @param own Names of options that this kind of hub has beside those of all hubs.
