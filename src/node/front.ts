@@ -29,6 +29,8 @@ export interface NodeServer {
   off(event: string, listener: (...args: never[]) => void): unknown
   listeners(event: string): unknown[]
   listenerCount(event: string): number
+  /** In milliseconds; servers of HTTP/2 alone have none. */
+  headersTimeout?: number
   /** Since Node 22.21 and 24.9: whether a request that asks for an upgrade becomes an `upgrade` event. */
   shouldUpgradeCallback?(request: IncomingMessage): boolean
 }
@@ -38,6 +40,11 @@ export interface NodeServer {
  * ESM and as CommonJS, or one more after each reload of a development server. The number changes with this interface.
  */
 const FRONT = Symbol.for("everwire.front.1")
+
+/** How long a connection may take to begin and to end the head of a request, where the application has not said. */
+const HEAD_MS = 15_000
+/** Node's own default of the same. */
+const NODE_HEAD_MS = 60_000
 
 /** A server that is closing waits so long for what hubs hold open on it, in milliseconds. */
 const LEAVE_MS = 500
@@ -188,6 +195,7 @@ export class Front {
     if (this.#isReached) return
     this.#emitBefore = Object.getOwnPropertyDescriptor(server, "emit")
     this.#askBefore = Object.getOwnPropertyDescriptor(server, "shouldUpgradeCallback")
+    if (server.headersTimeout === NODE_HEAD_MS) server.headersTimeout = HEAD_MS
     own(server, "emit", this.#emit)
     own(server, "shouldUpgradeCallback", this.#shouldUpgrade)
   }
@@ -198,6 +206,7 @@ export class Front {
     // Somebody has put an `emit` of theirs over this one: it stays, and passes everything on.
     if (server.emit !== this.#emit) return
     restore(server, "emit", this.#emitBefore)
+    if (server.headersTimeout === HEAD_MS) server.headersTimeout = NODE_HEAD_MS
     if (server.shouldUpgradeCallback === this.#shouldUpgrade) restore(server, "shouldUpgradeCallback", this.#askBefore)
   }
 

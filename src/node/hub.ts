@@ -81,6 +81,9 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
    * nobody listens to is answered 404. Takes a server of node:http, node:https or node:http2, listening or not. Returns
    * what undoes it; `hub.close()` does too.
    *
+   * A `headersTimeout` of the server that is Node's default, 60 s, is 15 s while a hub is attached: within that, and the
+   * server's `connectionsCheckingInterval`, connections are closed whose request does not begin or end.
+   *
    * When the server is closed, the channels on it are told to dial again: `server.close()` does not wait for them.
    *
    * @throws EverwireError `misuse` on what is no such server (an application of a framework: the message says what to

@@ -36,6 +36,7 @@ describe("docs/security.md", () => {
   const deadlines: Readonly<Record<string, number>> = {
     "a hello, and its judgement": defaults.HELLO_DEADLINE_MS,
     "a request body, for each KiB of it": defaults.BODY_DEADLINE_MS,
+    "what was sent to a client, for each KiB that it takes": defaults.TAKE_DEADLINE_MS,
     "a spare link that is not taken": defaults.SPARE_LINK_MS,
     "a link that says nothing": defaults.PATIENCE_MS,
     "a session that never said anything, without a link": defaults.UNUSED_WINDOW_MS,
