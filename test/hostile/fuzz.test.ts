@@ -16,13 +16,16 @@ describe("requests of any shape", () => {
     "are answered or ended, harm nobody and leave nothing: seed %i",
     async (seed) => {
       const arena = await startArena()
+      // An upgrade whose headers are damaged looks like one that middleware has lost: the hub's owner is told, once.
+      const told: unknown[] = []
+      arena.hub.onError((error) => Object(error).code === "misuse" && told.push(error))
       const outcomes = await tryAll(arena, seed, ROUND)
       const bad = outcomes.filter(({ statuses, isUnanswered }) => isUnanswered || statuses.includes(500))
       expect(bad.map(({ input, statuses }) => ({ statuses, input: input.bytes.toString("latin1") }))).toEqual([])
       // Of what was asked at all, much has come as far as the hub.
       const codes = new Set(outcomes.flatMap(({ statuses }) => statuses))
-      for (const status of [101, 200, 204, 400, 403, 404, 405, 426]) expect(codes).toContain(status)
-      await arena.settled()
+      for (const status of [101, 200, 204, 400, 403, 404, 405]) expect(codes).toContain(status)
+      await arena.settled(told)
     },
   )
 })

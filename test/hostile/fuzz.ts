@@ -5,7 +5,7 @@ import type { Arena } from "./arena.ts"
 import { openTcp } from "./attack.ts"
 
 /** What is written to a connection, and whether whoever does so has asked for something. */
-export interface Input {
+interface Input {
   readonly bytes: Buffer
   /** Whether the head of a request ends: then there has to be an answer, or the end of the connection. */
   readonly isAsked: boolean
@@ -20,7 +20,7 @@ export interface Outcome {
 }
 
 /** Requests as nobody should make them, drawn from a grammar: the same for the same seed. */
-export function createInputs(seed: number): () => Input {
+function createInputs(seed: number): () => Input {
   const random = createRandom(seed)
   const below = (count: number): number => Math.floor(random() * count)
   const chance = (part: number): boolean => random() < part

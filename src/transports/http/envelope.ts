@@ -1,6 +1,7 @@
 import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
 import { type Closing, protocolError } from "../../kernel/errors.ts"
 import { readClosing, readFields } from "../../kernel/handshake.ts"
+import { readCount } from "../../kernel/packet.ts"
 
 /**
  * The first line of every HTTP body and of every control event on a stream. Uploads and polls are numbered from 1 on each
@@ -77,7 +78,7 @@ function readId(value: unknown): string | undefined {
 
 function readNumber(value: unknown): number | undefined {
   if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)) return value as number | undefined // just seen
-  throw protocolError("a number of an envelope that is no safe unsigned integer")
+  return readCount(JSON.stringify(value)) // what may not be a number: JSON can always be written, which a text of it cannot
 }
 
 function readLength(body: Uint8Array): number {
