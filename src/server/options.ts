@@ -49,7 +49,8 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly patienceMs?: number | undefined
   /**
    * What was sent must be taken: 1 KiB of it, or all, in so many milliseconds. A client that takes less, because it does
-   * not read, is cut off, and its session waits for another link. Default 45 000, more than the slowest link needs.
+   * not read, is cut off, and its session waits for another link. Default 45 000, more than the slowest link needs; 5 000 at
+   * least.
    */
   readonly takeMs?: number | undefined
   /** For how long a long-poll is held, in milliseconds. Default 25 000. */
@@ -85,7 +86,10 @@ const LIMITS = {
   maxDetachedBytes: 1,
 } satisfies Record<keyof Limits, 1>
 
-/** What a welcome tells channels, which refuse anything but counts. */
+/** A shorter `takeMs` would take every link for one that is not read. */
+const MIN_TAKE_MS = 5_000
+
+/** Most of these are told in a welcome, of which channels refuse anything but counts. */
 const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "takeMs", "holdMs"] as const
 
 /**
@@ -101,7 +105,10 @@ export function checkOptions(options: HubOptions, own: object): void {
     if (given === undefined || (Number.isSafeInteger(given) && given >= 0)) continue
     throw new EverwireError("misuse", `${name} is a whole number, 0 or more; given: ${given}`)
   }
-  const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, path } = options
+  const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, takeMs = MIN_TAKE_MS, path } = options
+  if (takeMs < MIN_TAKE_MS) {
+    throw new EverwireError("misuse", `takeMs (${takeMs}) is ${MIN_TAKE_MS} at least, or slow links would be cut off`)
+  }
   if (patienceMs <= speakMs) {
     throw new EverwireError(
       "misuse",

@@ -1,9 +1,14 @@
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { TAKE_PROGRESS_BYTES } from "../kernel/defaults.ts"
-import { closing } from "../kernel/errors.ts"
+import { type Closing, closing } from "../kernel/errors.ts"
 
 /** Why a link ends whose other end does not take what is written to it. */
 export const NOT_TAKEN = closing("timeout", "too little of what was sent was taken in time")
+
+/** Whether a link ended for that. A channel that gives up a dial ends its link with the same code. */
+export function isNotTaken({ code, reason }: Closing): boolean {
+  return code === NOT_TAKEN.code && reason === NOT_TAKEN.reason
+}
 
 /** How often it is looked, as a part of the deadline: so much later than that a client is cut off at most. */
 const LOOK = 1 / 9

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import { connect as connectTls } from "node:tls"
 import { type Acceptor, createHub, type NodeHub } from "everwire/node"
-import { createHub as createWebHub, type Refusal } from "everwire/server"
+import { createHub as createWebHub, type Refusal, type SocketSink, websocketAcceptor } from "everwire/server"
 import { createVirtualRuntime } from "everwire/testing"
 import { afterEach, describe, expect, it } from "vitest"
 import { SELF_SIGNED } from "../support/certificate.ts"
@@ -230,6 +230,39 @@ describe("a stream of hub.fetch", () => {
       text += new TextDecoder().decode(value)
     }
     expect([peer?.connected, refused]).toEqual([true, []])
+    await hub.close()
+  })
+})
+
+describe("a session whose WebSocket ends with timeout", () => {
+  it.each([
+    ["is told of to the hub's owner where the client did not read", "too little of what was sent was taken in time", 1],
+    ["is not where the channel gave up its dial", "the link was not welcomed in time", 0],
+  ])("%s", async (_, reason, count) => {
+    const runtime = createVirtualRuntime()
+    const hub = createWebHub({ runtime, transports: [websocketAcceptor()] })
+    const refused: Refusal[] = []
+    hub.onRefused((refusal) => refused.push(refusal))
+    const header = (): undefined => undefined
+    const verdict = hub.upgrade("/everwire/websocket", { header })
+    if (verdict === undefined || "refusal" in verdict) throw new Error("not let in")
+    let sink: SocketSink | undefined
+    const socket = {
+      bufferedAmount: 0,
+      send() {},
+      close() {},
+      terminate() {},
+      hear: (given: SocketSink) => {
+        sink = given
+      },
+    }
+    verdict.take(socket, { transport: "websocket", address: undefined, header })
+    sink?.message(hello())
+    const [peer] = [...hub.peers.values()]
+    expect(peer?.connected).toBe(true)
+    sink?.closed(4000, `timeout: ${reason}`)
+    expect(peer?.connected).toBe(false)
+    expect(refused.map(({ code, stage }) => [code, stage])).toEqual(new Array(count).fill(["timeout", "session"]))
     await hub.close()
   })
 })

@@ -8,6 +8,7 @@ describe("the options of a hub", () => {
     ["a window without an end, which a welcome cannot say", { resumeMs: Number.POSITIVE_INFINITY }],
     ["a figure that is none", { maxPayloadBytes: Number.NaN }],
     ["a patience that no beat comes within", { speakMs: 40_000 }],
+    ["a time to take what was sent that no slow link keeps", { takeMs: 4_999 }],
     ["a path without a slash", { path: "live" }],
     ["a path that ends in a slash", { path: "/live/" }],
   ])("are refused at once: %s", (_, options) => {
