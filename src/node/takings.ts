@@ -32,7 +32,7 @@ export class Takings {
 
   /** Something was written to this socket. */
   watch(socket: Duplex, taker: Taker): void {
-    if (taker.pendingBytes() === 0) return
+    if (!(taker.pendingBytes() > 0)) return // what imitates Node's objects may not tell
     const known = this.#watched.get(socket)
     const watched = known ?? new WatchedSocket(socket, this.clockwork, this.#takeMs)
     if (known === undefined) this.#watched.set(socket, watched)
