@@ -63,6 +63,10 @@ export const HELLO_DEADLINE_MS = 5_000
 export const BODY_DEADLINE_MS = 15_000
 /** See above. Far less than the slowest link carries, and a client that holds bodies open on purpose has to feed them. */
 export const BODY_PROGRESS_BYTES = 1_024
+/** What was written to a client must be taken: so much of it, or all, in each of these. See `docs/decisions/0031`. */
+export const TAKE_DEADLINE_MS = 45_000
+/** See above. The slowest link takes far more, and who reads by the byte has to read all the time. */
+export const TAKE_PROGRESS_BYTES = 1_024
 /** A hub keeps a session so long without a link. */
 export const RESUME_WINDOW_MS = 120_000
 /** The same for a session that never carried a message: handshakes alone must not hold memory. */

@@ -7,7 +7,8 @@ export const explanations = {
   "closed-by-peer": "The application on the other side closed it.",
   "hub-closing": "The hub is shutting down. The channel dials again after `retryAfterMs`.",
   unauthorized: "`authenticate` refused the credentials. Dialing again with the same ones will not help.",
-  "origin-refused": "The page's Origin is neither the hub's own host nor in the hub's `origins`.",
+  "origin-refused":
+    "The page's Origin is neither the hub's own host nor in the hub's `origins`, or the host is not in its `hosts`.",
   "version-unsupported": "The two sides speak different versions of the protocol.",
   "protocol-error": "The other side sent something that the protocol does not allow: garbage, an unknown kind, a gap.",
   "hello-timeout": "A link was opened and no hello came in time.",
@@ -28,7 +29,7 @@ export const explanations = {
   "buffer-full": "More was said than the outbox may hold while the other side does not keep up.",
   "over-capacity": "The hub has reached its limit of sessions or links.",
   unsupported: "This platform does not have what the transport needs.",
-  timeout: "The link was not welcomed, or `auth` did not answer, before the deadline.",
+  timeout: "The link was not welcomed, `auth` did not answer, or what was sent was not taken, before the deadline.",
   misuse: "The library was called in a way that cannot work. The message says what to do instead.",
   "payload-unsupported":
     "The payload cannot cross unchanged: JSON would change a part of it, which the message names by its path.",

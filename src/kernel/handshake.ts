@@ -118,7 +118,7 @@ export function readHello(packet: string): Hello {
     auth,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
-    speakMs: typeof speakMs === "number" && speakMs >= SPEAK_FLOOR_MS ? speakMs : undefined,
+    speakMs: Number.isSafeInteger(speakMs) && (speakMs as number) >= SPEAK_FLOOR_MS ? (speakMs as number) : undefined,
   }
 }
 

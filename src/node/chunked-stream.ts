@@ -15,11 +15,14 @@ let lastEncoding: "latin1" | "utf8" = "latin1"
 export class ChunkedStream implements HttpStream {
   readonly #response: ServerResponse
   readonly #socket: Duplex
+  /** Called when what was written may have to wait for the client. */
+  readonly #watch: () => void
   #onDrain: (() => void) | undefined
 
-  constructor(response: ServerResponse, socket: Duplex) {
+  constructor(response: ServerResponse, socket: Duplex, watch: () => void) {
     this.#response = response
     this.#socket = socket
+    this.#watch = watch
   }
 
   get bufferedBytes(): number {
@@ -27,7 +30,7 @@ export class ChunkedStream implements HttpStream {
   }
 
   write(text: string): void {
-    if (text === "" || this.#response.destroyed || this.#response.writableEnded) return
+    if (text === "" || this.#isGone || this.#response.writableEnded) return
     if (text !== lastText) {
       const bytes = Buffer.byteLength(text)
       lastText = text
@@ -35,13 +38,20 @@ export class ChunkedStream implements HttpStream {
       // Text of ASCII alone is copied, not encoded.
       lastEncoding = bytes === text.length ? "latin1" : "utf8"
     }
-    this.#socket.write(lastChunk, lastEncoding)
+    if (!this.#socket.write(lastChunk, lastEncoding)) this.#watch()
   }
 
   end(): void {
     // The connection may go on to other answers.
     if (this.#onDrain !== undefined) this.#socket.off("drain", this.#onDrain)
+    if (this.#isGone) return
     this.#response.end()
+    this.#watch()
+  }
+
+  /** As in an exchange that is answered at once: an answer whose connection has gone must not be ended. */
+  get #isGone(): boolean {
+    return this.#response.destroyed || this.#socket.destroyed
   }
 
   onDrain(run: () => void): void {

@@ -2,14 +2,17 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Clockwork } from "../kernel/clockwork.ts"
 import { utf8 } from "../kernel/codec.ts"
 import { type Closing, EverwireError } from "../kernel/errors.ts"
+import { NOT_TAKEN } from "../server/taking.ts"
 import { BYTES_TYPE } from "../transports/http/envelope.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
 import { readBody, takeBody } from "./body.ts"
 import { ChunkedStream } from "./chunked-stream.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import type { Taker, Takings } from "./takings.ts"
 
-/** How long the rest of a refused body is listened to. */
+/** How long the rest of a refused body is listened to, and how much of it. */
 const LINGER_MS = 2_000
+const LINGER_BYTES = 16_777_216
 
 /**
  * What frameworks add to a request: the URL before they cut a mount prefix off, a body that a parser has read, and the
@@ -49,14 +52,14 @@ export function isSecure({ socket }: IncomingMessage): boolean {
 }
 
 /** An exchange over Node's own objects. No Request or Response is made. */
-export class NodeExchange implements HttpExchange, Hold {
+export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly method: string
   readonly path: string
   readonly header: (name: string) => string | undefined
   readonly #query: string
   readonly #request: FrameworkRequest
   readonly #response: ServerResponse
-  readonly #clockwork: Clockwork
+  readonly #takings: Takings
   /** Whether the body was taken whole. Node calls the request complete a moment later. */
   #isRead = false
   /** Whether the server has begun to close since the request came. */
@@ -64,7 +67,7 @@ export class NodeExchange implements HttpExchange, Hold {
   /** The link that is told then, which completes the answer. */
   #link: { lost(why: Closing): void } | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, clockwork: Clockwork) {
+  constructor(request: IncomingMessage, response: ServerResponse, takings: Takings) {
     const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
@@ -72,7 +75,11 @@ export class NodeExchange implements HttpExchange, Hold {
     this.#query = query
     this.#request = request
     this.#response = response
-    this.#clockwork = clockwork
+    this.#takings = takings
+  }
+
+  get #clockwork(): Clockwork {
+    return this.#takings.clockwork
   }
 
   get address(): string | undefined {
@@ -107,6 +114,16 @@ export class NodeExchange implements HttpExchange, Hold {
     this.#request.socket.destroy()
   }
 
+  pendingBytes(): number {
+    return this.#response.writableLength // what its socket holds included, once it has its turn there
+  }
+
+  /** The client does not take what it was sent. The link is lost with it, so that nothing is kept for it. */
+  stalled(): void {
+    this.#link?.lost(NOT_TAKEN)
+    this.cut()
+  }
+
   query(name: string): string | undefined {
     return new URLSearchParams(this.#query).get(name) ?? undefined
   }
@@ -128,7 +145,7 @@ export class NodeExchange implements HttpExchange, Hold {
 
   respond(status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array = ""): void {
     const response = this.#response
-    if (response.headersSent || response.destroyed) return
+    if (response.headersSent || this.#isGone) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
     // What is spread comes last: V8 makes a hidden class for each object that is added to afterwards.
@@ -141,16 +158,20 @@ export class NodeExchange implements HttpExchange, Hold {
     response.writeHead(status, head)
     if (unread) {
       response.write(body)
-      return this.#linger(() => response.end())
+      return this.#linger()
     }
     const { socket } = response
     // The socket of HTTP/2 is nobody's to cork, and an answer that waits for its turn has none.
-    if (!isHttp1 || !socket || body === "") return void response.end(body)
+    if (!isHttp1 || !socket || body === "") {
+      response.end(body)
+      return this.#watch()
+    }
     // Node puts text into one piece with the head; `end(body)` adds an empty piece, for which the stream gathers the two.
     socket.cork()
     response.write(body)
     socket.uncork()
     response.end()
+    this.#watch()
   }
 
   stream(status: number, headers: Readonly<Record<string, string>>): HttpStream {
@@ -166,13 +187,19 @@ export class NodeExchange implements HttpExchange, Hold {
     if (httpVersionMajor > 1) delete head["connection"]
     response.writeHead(status, head)
     response.flushHeaders()
-    if (isChunked) return new ChunkedStream(response, socket)
+    const watch = (): void => this.#watch()
+    if (isChunked) return new ChunkedStream(response, socket, watch)
     return {
       get bufferedBytes() {
         return response.writableLength
       },
-      write: (text) => void response.write(text),
-      end: () => void response.end(),
+      write(text) {
+        if (!response.write(text)) watch()
+      },
+      end() {
+        response.end()
+        watch()
+      },
       onDrain: (run) => void response.on("drain", run),
     }
   }
@@ -185,23 +212,41 @@ export class NodeExchange implements HttpExchange, Hold {
     else this.#response.on("close", look) // it is told once, and `once` makes three objects more
   }
 
+  #watch(): void {
+    this.#takings.watch(this.#request.socket, this)
+  }
+
   #hasBody(): boolean {
     const { headers } = this.#request
     return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
   }
 
   /**
-   * Closed while the client still writes, the connection would be reset and the answer lost with it: for a moment, what
-   * still comes is read and thrown away (RFC 9112, section 9.6).
+   * Whether nothing can be answered any more. To end an answer whose connection has gone would have Node go on to the
+   * next one on it, and Node ends the process where it finds that one gone, too.
    */
-  #linger(run: () => void): void {
+  get #isGone(): boolean {
+    return this.#response.destroyed || this.#request.socket.destroyed
+  }
+
+  /**
+   * Closed while the client still writes, the connection would be reset and the answer lost with it: for a moment, what
+   * still comes is read and thrown away (RFC 9112, section 9.6). With the end of the body the answer ends, and the
+   * connection after it; a body that does not end in time, or is too long, is cut off.
+   */
+  #linger(): void {
     const request = this.#request
-    const cancel = this.#clockwork.runtime.after(LINGER_MS, run)
-    request.once("close", () => {
-      cancel()
-      run()
+    let bytes = 0
+    const cut = (): void => void request.socket.destroy()
+    const cancel = this.#clockwork.runtime.after(LINGER_MS, cut)
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > LINGER_BYTES) cut()
     })
-    request.resume()
+    request.on("end", () => {
+      if (!this.#isGone) this.#response.end()
+    })
+    request.on("close", cancel)
   }
 
   /** A body parser was here before: what it made of the body is turned back. */

@@ -36,6 +36,8 @@ export interface NodeServer {
   off(event: string, listener: (...args: never[]) => void): unknown
   listeners(event: string): unknown[]
   listenerCount(event: string): number
+  /** In milliseconds; servers of HTTP/2 alone have none. */
+  headersTimeout?: number
   /** Since Node 22.21 and 24.9: whether a request that asks for an upgrade becomes an `upgrade` event. */
   shouldUpgradeCallback?(request: IncomingMessage): boolean
 }
@@ -45,6 +47,11 @@ export interface NodeServer {
  * ESM and as CommonJS, or one more after each reload of a development server. The number changes with this interface.
  */
 const FRONT = Symbol.for("everwire.front.1")
+
+/** How long a connection may take to begin and to end the head of a request, where the application has not said. */
+const HEAD_MS = 15_000
+/** Node's own default of the same. */
+const NODE_HEAD_MS = 60_000
 
 /** How often a server that is closing lets go of what it still waits for, in milliseconds. */
 const LEAVE_MS = 500
@@ -79,6 +86,8 @@ export function serverOf(socket: object | undefined): NodeServer | undefined {
 export class Front {
   /** What hubs hold open on this server now. */
   readonly holds = new Set<Hold>()
+  /** Answers that wait for their turn on a connection: those to requests that were sent before the one ahead was answered. */
+  readonly #waiting = new WeakMap<Duplex, Set<ServerResponse>>()
   /** Sessions of HTTP/2 that are among them. */
   readonly #sessions = new WeakSet<Http2Session>()
   readonly #server: NodeServer
@@ -129,6 +138,7 @@ export class Front {
   hold(hold: Hold, request: IncomingMessage, response: ServerResponse): void {
     this.holds.add(hold)
     response.on("close", () => this.holds.delete(hold))
+    if (response.socket === null) this.#watchTurn(request.socket, response)
     if (this.isClosing) this.#sweepLater()
     const { session } = (request as { stream?: ServerHttp2Stream }).stream ?? {} // only a request of HTTP/2 has one
     if (session === undefined || this.#sessions.has(session)) return
@@ -166,6 +176,22 @@ export class Front {
     return true
   }
 
+  /** When a connection breaks, Node tells the answer whose turn it is and none of those that wait behind it. */
+  #watchTurn(socket: Duplex, response: ServerResponse): void {
+    let waiting = this.#waiting.get(socket)
+    if (waiting === undefined) {
+      const all = new Set<ServerResponse>()
+      waiting = all
+      this.#waiting.set(socket, all)
+      socket.once("close", () => {
+        for (const each of all) if (each.socket === null) each.destroy().emit("close")
+      })
+    }
+    const those = waiting
+    those.add(response)
+    response.on("close", () => those.delete(response))
+  }
+
   #hubAt(pathname: string): FrontHub | undefined {
     const slash = pathname.lastIndexOf("/")
     return slash < pathname.length - 1 ? this.#hubs.get(decoded(pathname.slice(0, slash))) : undefined
@@ -180,6 +206,7 @@ export class Front {
     if (this.#isReached) return
     this.#emitBefore = Object.getOwnPropertyDescriptor(server, "emit")
     this.#askBefore = Object.getOwnPropertyDescriptor(server, "shouldUpgradeCallback")
+    if (server.headersTimeout === NODE_HEAD_MS) server.headersTimeout = HEAD_MS
     own(server, "emit", this.#emit)
     own(server, "shouldUpgradeCallback", this.#shouldUpgrade)
   }
@@ -190,6 +217,7 @@ export class Front {
     // Somebody has put an `emit` of theirs over this one: it stays, and passes everything on.
     if (server.emit !== this.#emit) return
     restore(server, "emit", this.#emitBefore)
+    if (server.headersTimeout === HEAD_MS) server.headersTimeout = NODE_HEAD_MS
     if (server.shouldUpgradeCallback === this.#shouldUpgrade) restore(server, "shouldUpgradeCallback", this.#askBefore)
   }
 

@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
-import { MAX_PAYLOAD_BYTES } from "../kernel/defaults.ts"
+import { MAX_PAYLOAD_BYTES, TAKE_DEADLINE_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
 import { Hub, maxBatchBytes } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
@@ -11,11 +11,13 @@ import type { Principal } from "../server/peer.ts"
 import { httpTransports, resolveAcceptors } from "../server/transports.ts"
 import type { Acceptor, LinkOrigin } from "../transports/transport.ts"
 import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
+import { SUBPROTOCOL } from "../transports/websocket/offer.ts"
 import { headerReader, isSecure, NodeExchange, pathOf } from "./exchange.ts"
 import { type Front, type FrontHub, frontOf, frontOfSocket, refuseUpgrade, serverOf } from "./front.ts"
 import { SERVER_CLOSING } from "./hold.ts"
 import { type AttachableServer, checkServer } from "./server.ts"
 import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
+import { Takings } from "./takings.ts"
 
 /** Options of a hub on Node. */
 export interface NodeHubOptions<P extends Principal = Principal> extends HubOptions<P> {
@@ -40,7 +42,8 @@ const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
 export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = Principal> extends Hub<C, P> {
   readonly #sockets: SocketServer<typeof HeardSocket>
-  readonly #writer = new SocketWriter(this.clockwork)
+  readonly #takings: Takings
+  readonly #writer: SocketWriter
   /** The servers that it is attached to, and how often. */
   readonly #attached = new Map<Front, number>()
   /** Whether `close` was called. */
@@ -57,11 +60,14 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
         perMessageDeflate: 1,
       },
     )
+    this.#takings = new Takings(this.clockwork, options.takeMs ?? TAKE_DEADLINE_MS)
+    this.#writer = new SocketWriter(this.clockwork, this.#takings)
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
       noServer: true,
       WebSocket: HeardSocket,
       clientTracking: false,
+      handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
       perMessageDeflate: options.perMessageDeflate ?? false,
       maxPayload: maxBatchBytes(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES),
     })
@@ -80,6 +86,9 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
    * `request` and `upgrade`, in whichever order they come and go. Everything else reaches them as before. A request that
    * nobody listens to is answered 404. Takes a server of node:http, node:https or node:http2, listening or not. Returns
    * what undoes it; `hub.close()` does too.
+   *
+   * A `headersTimeout` of the server that is Node's default, 60 s, is 15 s while a hub is attached: within that, and the
+   * server's `connectionsCheckingInterval`, connections are closed whose request does not begin or end.
    *
    * When the server is closed, the channels on it are told to dial again: `server.close()` does not wait for them.
    *
@@ -156,7 +165,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, front: Front | undefined, mounted: boolean): boolean {
-    const exchange = new NodeExchange(request, response, this.clockwork)
+    const exchange = new NodeExchange(request, response, this.#takings)
     const taken = this.exchange(exchange, mounted, front?.isClosing ? SERVER_CLOSING : undefined)
     if (!taken) return false
     exchange.outliveErrors()

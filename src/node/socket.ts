@@ -1,9 +1,12 @@
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
 import type { Clockwork, Flushable } from "../kernel/clockwork.ts"
+import { TAKE_DEADLINE_MS } from "../kernel/defaults.ts"
+import { NOT_TAKEN } from "../server/taking.ts"
 import type { ServerSocket, SocketSink } from "../transports/transport.ts"
 import { writeClose } from "../transports/websocket/close-code.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import { type Taker, Takings } from "./takings.ts"
 
 /** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
 const KEPT_BYTES = 65_536
@@ -19,10 +22,12 @@ let lastFrame: Frame = ""
 type Frame = string | Buffer
 
 /** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
-export class HeardSocket extends WebSocket implements Hold {
+export class HeardSocket extends WebSocket implements Hold, Taker {
   sink: SocketSink | undefined
   /** Whether a message came that is larger than the hub takes. `ws` then reads no more, so it hears of no closing frame. */
   isFlooded = false
+  /** Whether the client did not take what it was sent, and was cut off for that. */
+  isStalled = false
 
   /** What its hubs hold open on the server that it came through, this socket among it. */
   holds: Set<Hold> | undefined
@@ -35,6 +40,15 @@ export class HeardSocket extends WebSocket implements Hold {
   cut(): void {
     this.terminate()
   }
+
+  pendingBytes(): number {
+    return this.bufferedAmount
+  }
+
+  stalled(): void {
+    this.isStalled = true
+    this.terminate()
+  }
 }
 
 /**
@@ -43,11 +57,14 @@ export class HeardSocket extends WebSocket implements Hold {
  * one before has used.
  */
 export class SocketWriter implements Flushable {
+  /** Those that have more to send than their clients have taken. */
+  readonly takings: Takings
   readonly #clockwork: Clockwork
   readonly #sockets: NodeSocket[] = []
 
-  constructor(clockwork: Clockwork) {
+  constructor(clockwork: Clockwork, takings = new Takings(clockwork, TAKE_DEADLINE_MS)) {
     this.#clockwork = clockwork
+    this.takings = takings
   }
 
   /** Has it flushed when the tick ends, or when there are many. */
@@ -102,8 +119,9 @@ export class NodeSocket implements ServerSocket {
     if (this.#extended) {
       // What is compressed reaches the stream later, so the stream cannot be asked.
       socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
-      this.#draining ||= socket.bufferedAmount >= this.#stream.writableHighWaterMark
-      return
+      if (socket.bufferedAmount < this.#stream.writableHighWaterMark) return
+      this.#draining = true
+      return this.#writer.takings.watch(this.#stream, socket)
     }
     this.flush()
     if (typeof data === "string") {
@@ -145,6 +163,7 @@ export class NodeSocket implements ServerSocket {
     if (hasRoom || this.#draining) return
     this.#draining = true
     this.#stream.once("drain", () => this.#drained())
+    this.#writer.takings.watch(this.#stream, this.#socket)
   }
 
   #writeBytes(data: Uint8Array): boolean {
@@ -172,6 +191,7 @@ function noteError(this: WebSocket, error: Error & { code?: string }): void {
 function tellClose(this: WebSocket, code: number, reason: Buffer): void {
   const socket = this as HeardSocket // as in `sinkOf`
   socket.holds?.delete(socket)
+  if (socket.isStalled) return sinkOf(this)?.closed(...writeClose(NOT_TAKEN))
   sinkOf(this)?.closed(socket.isFlooded ? 1009 : code, reason.toString())
 }
 

@@ -25,9 +25,12 @@ export function platform(): Platform {
       const stream = new EventSource(url, {
         withCredentials,
         fetch: async (streamed, init) => {
-          const answer = await fetch(streamed, { ...init, ...withOwnSignal(init.signal) })
-          const [bare = ""] = url.split("?") // without its ticket
-          if (!answer.ok) client.onrefused?.(refusal(answer.status, answer.headers, Date.now(), bare))
+          // The URL holds the ticket, which is the hub's alone to see.
+          const answer = await fetch(streamed, { ...init, redirect: "manual", ...withOwnSignal(init.signal) })
+          // Neither where it was asked nor where it is sent to may tell the ticket, which nobody has used.
+          const bare = (given: string | null): string | null => given?.replace(/\?.*/s, "") ?? null
+          const headers = { get: (name: string) => bare(answer.headers.get(name)) }
+          if (!answer.ok) client.onrefused?.(refusal(answer.status, headers, Date.now(), bare(url) ?? ""))
           return answer
         },
       })

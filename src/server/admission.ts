@@ -10,6 +10,7 @@ import { Entry, type EntryHost, saidByPeer } from "./entry.ts"
 import type { Principal } from "./peer.ts"
 import type { Refusal } from "./refusals.ts"
 import type { Registry } from "./registry.ts"
+import { isNotTaken } from "./taking.ts"
 
 /** What is judged when a link says hello. */
 export interface Credentials {
@@ -132,8 +133,8 @@ export class Gate implements LinkSink, Alarm, Flushable {
   closed(why: Closing): void {
     const state = this.#leave()
     if (state.stage === "admitted") state.entry.linkClosed(this.#link, why)
-    // The socket itself refuses a message that is too large, before it is heard here.
-    if (why.code === "too-large") this.#tell(state, why)
+    // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
+    if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
   }
 
   writable(): void {

@@ -80,6 +80,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   #isProxyUnknown: boolean
   readonly #refusals: RefusalReport
   readonly #maxPayloadBytes: number
+  readonly #takeMs: number
   readonly #registry: Registry
   /** What was said to all. */
   readonly #log = new Log()
@@ -103,11 +104,12 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#runtime = runtime
     this.id = runtime.id()
     this.path = readPath(options.path ?? "/everwire") ?? "" // checked above
-    this.#policy = readPolicy(options.origins, options.allowCookiesWithoutOrigin)
+    this.#policy = readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
     this.#trust = readTrust(options.trustProxy ?? false, (error) => this.#failed(error, { stage: "hub" }))
     this.#isProxyUnknown = options.trustProxy === undefined
     this.#refusals = new RefusalReport((message) => this.#warn(message))
     this.#maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
+    this.#takeMs = options.takeMs ?? defaults.TAKE_DEADLINE_MS
     const given = options.limits ?? {}
     const limits: Limits = {
       maxSessions: given.maxSessions ?? defaults.MAX_SESSIONS,
@@ -249,7 +251,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    */
   readonly fetch = async (request: Request, address?: unknown): Promise<Response> => {
     const from = typeof address === "string" ? address : undefined
-    const { exchange, response } = createWebExchange(request, from, this.#runtime)
+    const { exchange, response } = createWebExchange(request, from, this.clockwork, this.#takeMs)
     if (!this.exchange(exchange, true)) exchange.respond(404, {}, "")
     return await response
   }
@@ -267,8 +269,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /**
    * For servers: judges an upgrade. Undefined when its path is not the hub's. Whoever answers the upgrade agrees to the
-   * first subprotocol that was offered, and gives the headers with the origin: the hello may be among them. `trustProxy`
-   * and the report of refusals need the request's `address` and `isSecure`.
+   * subprotocol `everwire` where that was offered, and to no other: the one behind it may be the hello, with its key. The
+   * headers are given with the origin. `trustProxy` and the report of refusals need the request's `address` and `isSecure`.
    */
   upgrade(
     pathname: string,

@@ -24,6 +24,13 @@ export interface HubOptions<P extends Principal = Principal> {
    * all in, without cookies. An entry that is no origin, as one with a path, throws `misuse`.
    */
   readonly origins?: readonly string[] | "*" | undefined
+  /**
+   * Names by which the hub may be asked: `["hub.example", ".example.org"]`, where a dot in front stands for a domain and
+   * everything below it. Ports do not count; addresses and `localhost` are always let in. Any other `Host` is refused, so
+   * that no page can reach the hub by a name of its own that leads there (DNS rebinding). Default: any name, but where
+   * `origins` is a list, pages of the own host have to be of one that it names. An entry that is no name throws `misuse`.
+   */
+  readonly hosts?: readonly string[] | undefined
   /** Whether requests with cookies but without an Origin are let in. Default `false`. */
   readonly allowCookiesWithoutOrigin?: boolean | undefined
   /**
@@ -41,6 +48,12 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly speakMs?: number | undefined
   /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
   readonly patienceMs?: number | undefined
+  /**
+   * What was sent must be taken: 1 KiB of it, or all, in so many milliseconds. A client that takes less, because it does
+   * not read, is cut off, and its session waits for another link. Default 45 000, more than the slowest link needs; 5 000 at
+   * least.
+   */
+  readonly takeMs?: number | undefined
   /** For how long a long-poll is held, in milliseconds. Default 25 000. */
   readonly holdMs?: number | undefined
   /** Caps on what strangers can make the hub keep. */
@@ -54,6 +67,7 @@ const HUB_OPTIONS = {
   path: 1,
   authenticate: 1,
   origins: 1,
+  hosts: 1,
   allowCookiesWithoutOrigin: 1,
   trustProxy: 1,
   resumeMs: 1,
@@ -61,6 +75,7 @@ const HUB_OPTIONS = {
   maxOutboxBytes: 1,
   speakMs: 1,
   patienceMs: 1,
+  takeMs: 1,
   holdMs: 1,
   limits: 1,
   runtime: 1,
@@ -72,8 +87,11 @@ const LIMITS = {
   maxDetachedBytes: 1,
 } satisfies Record<keyof Limits, 1>
 
-/** What a welcome tells channels, which refuse anything but counts. */
-const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"] as const
+/** A shorter `takeMs` would take every link for one that is not read. */
+const MIN_TAKE_MS = 5_000
+
+/** Most of these are told in a welcome, of which channels refuse anything but counts. */
+const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "takeMs", "holdMs"] as const
 
 /**
  * @param own Names of options that this kind of hub has beside those of all hubs.
@@ -93,14 +111,17 @@ export function checkOptions(options: HubOptions, own: object): void {
     throw new EverwireError("misuse", `${name} is a number, 0 or more; given: ${given}`)
   }
   if (options.authenticate !== undefined) checkFunction(options.authenticate)
-  const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, path } = options
+  const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, takeMs = MIN_TAKE_MS, path } = options
+  if (takeMs < MIN_TAKE_MS) {
+    throw new EverwireError("misuse", `takeMs (${takeMs}) is ${MIN_TAKE_MS} at least, or slow links would be cut off`)
+  }
   if (patienceMs <= speakMs) {
     throw new EverwireError(
       "misuse",
       `patienceMs (${patienceMs}) has to be longer than speakMs (${speakMs}), or every idle link would be hung up on`,
     )
   }
-  readPolicy(options.origins, options.allowCookiesWithoutOrigin)
+  readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
   readTrust(options.trustProxy ?? false)
   if (path !== undefined && readPath(path) === undefined) {
     throw new EverwireError(

@@ -1,10 +1,14 @@
 import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { type Arrival, type Asked, askedOf, type Trust } from "./trust-proxy.ts"
 
-/** Which pages may speak to the hub. */
+/** Which pages may speak to the hub, and by which names of it. */
 export interface OriginPolicy {
   /** Origins beside the hub's own host, in the form in which they are compared. `"*"` lets every page in, without cookies. */
   readonly origins: ReadonlySet<string> | "*"
+  /** The names by which the hub may be asked. Undefined where they were not given: then it may be asked by any name. */
+  readonly hosts: readonly string[] | undefined
+  /** The names whose pages are the hub's own. Undefined where nothing was given that tells: then those of any name. */
+  readonly ownHosts: readonly string[] | undefined
   /** Whether a request with cookies is let in that names neither an Origin nor, in any other way, the page it is from. */
   readonly allowCookiesWithoutOrigin: boolean
 }
@@ -13,9 +17,18 @@ export interface OriginPolicy {
 type Own = Pick<Asked, "host" | "protocol">
 
 /** The policy that the options ask for. @throws EverwireError `misuse` on what would let nobody in, or everybody. */
-export function readPolicy(origins: readonly string[] | "*" = [], allowCookiesWithoutOrigin = false): OriginPolicy {
+export function readPolicy(
+  origins?: readonly string[] | "*",
+  allowCookiesWithoutOrigin = false,
+  given?: readonly string[],
+): OriginPolicy {
+  if (given !== undefined && !Array.isArray(given)) {
+    throw new EverwireError("misuse", `hosts is a list, like ["hub.example"]; given: ${typeof given}`)
+  }
+  const hosts = given?.map(readHost)
+  if (origins === undefined) return { origins: new Set(), allowCookiesWithoutOrigin, hosts, ownHosts: hosts }
   if (origins === "*") {
-    if (!allowCookiesWithoutOrigin) return { origins, allowCookiesWithoutOrigin }
+    if (!allowCookiesWithoutOrigin) return { origins, allowCookiesWithoutOrigin, hosts, ownHosts: hosts }
     throw new EverwireError("misuse", 'origins "*" lets no cookies in; allowCookiesWithoutOrigin contradicts it')
   }
   if (!Array.isArray(origins)) {
@@ -24,7 +37,9 @@ export function readPolicy(origins: readonly string[] | "*" = [], allowCookiesWi
       `origins is "*" or a list, like ["https://app.example"]; given: ${typeof origins === "string" ? origins : typeof origins}`,
     )
   }
-  return { origins: new Set(origins.map(readEntry)), allowCookiesWithoutOrigin }
+  const entries = origins.map(readEntry)
+  const ownHosts = hosts ?? entries.flatMap((entry) => nameOf(entry.slice(entry.indexOf("//") + 2)) ?? [])
+  return { origins: new Set(entries), allowCookiesWithoutOrigin, hosts, ownHosts }
 }
 
 /**
@@ -33,22 +48,52 @@ export function readPolicy(origins: readonly string[] | "*" = [], allowCookiesWi
  */
 export function checkOrigin(request: Arrival, policy: OriginPolicy, trust?: Trust): Closing | undefined {
   const origin = request.header("origin")
+  const isLetIn = request.header("cookie") === undefined || policy.allowCookiesWithoutOrigin
+  if (origin === undefined && isLetIn && policy.ownHosts === undefined) return undefined
+  const own = ownOf(request, trust)
+  if (policy.hosts !== undefined && !isNamed(own.host, policy.hosts)) {
+    return refuse(`the host asked for, ${cut(own.host ?? "none")}, is not in "hosts"`)
+  }
+  const isOwnName = policy.ownHosts === undefined || isNamed(own.host, policy.ownHosts)
   if (origin === undefined) {
-    if (request.header("cookie") === undefined || policy.allowCookiesWithoutOrigin) return undefined
-    return isSameOrigin(request, askedOf(request, trust)) ? undefined : refuse("a request with cookies names no Origin")
+    if (isLetIn ? isOwnName || !isOfPage(request) : isOwnName && isSameOrigin(request, own)) return undefined
+    return refuse(isLetIn ? unknownHost(own) : "a request with cookies names no Origin")
   }
   if (policy.origins === "*") {
     return request.header("cookie") === undefined ? undefined : refuse('cookies do not go with the origins "*"')
   }
-  const own = askedOf(request, trust)
-  if (isOwn(origin, own)) return undefined
   const read = readOrigin(origin)
-  if (read !== undefined && (policy.origins.has(read) || isOwn(read, own))) return undefined
+  if (read !== undefined && policy.origins.has(read)) return undefined
+  if (isOwn(origin, own) || (read !== undefined && isOwn(read, own))) {
+    if (!isOwnName) return refuse(unknownHost(own))
+    // Browsers know by which scheme the hub was asked, where a proxy that takes the TLS off may leave that out.
+    const site = request.header("upgrade") === undefined ? request.header("sec-fetch-site") : undefined
+    if (site === undefined || site === "same-origin") return undefined
+  }
   const { host = "none", protocol } = own
   const where = protocol === undefined ? host : `${protocol}://${host}`
   return refuse(
     `the page's origin ${cut(origin)} is neither that of the host asked for, ${cut(where)}, nor in "origins"`,
   )
+}
+
+/**
+ * The hub as the client asked for it. That there was TLS is believed of anybody who says so: it only makes another page of
+ * the one that has none.
+ */
+function ownOf(request: Arrival, trust: Trust | undefined): Own {
+  const { host, protocol } = askedOf(request, trust)
+  const isTold = /^\s*(https|wss)\b/i.test(request.header("x-forwarded-proto") ?? "")
+  return { host, protocol: protocol ?? (isTold ? "https" : undefined) }
+}
+
+/** Whether a page of a browser has sent it, which may have been led here by a name of its own (DNS rebinding). */
+function isOfPage(request: Arrival): boolean {
+  return request.header("sec-fetch-site") !== undefined || request.header("referer") !== undefined
+}
+
+function unknownHost({ host = "none" }: Own): string {
+  return `the host asked for, ${cut(host)}, is neither in "hosts" nor that of one in "origins"`
 }
 
 /**
@@ -106,6 +151,35 @@ function readOrigin(given: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The name in a Host header, without its port, as names are compared; undefined for what is none. */
+function nameOf(host: string): string | undefined {
+  const origin = readOrigin(`http://${host}`)
+  return origin === undefined || host === "" ? undefined : new URL(origin).hostname
+}
+
+/**
+ * Whether a Host is one of these names; one with a dot in front names everything below it, too. Nobody can lead a browser
+ * here by an address, nor by `localhost` (RFC 6761, section 6.3), so these are always among them.
+ */
+function isNamed(host: string | undefined, names: readonly string[]): boolean {
+  const name = host === undefined ? undefined : nameOf(host)
+  if (name === undefined) return false
+  if (/^\[|^[\d.]+$|^(.*\.)?localhost$/.test(name)) return true
+  return names.some((entry) => name === entry || (entry.startsWith(".") && `.${name}`.endsWith(entry)))
+}
+
+/** One entry of `hosts`, as it is compared. */
+function readHost(entry: unknown): string {
+  const [, dot = "", host = ""] = typeof entry === "string" ? (/^(\.?)(.*)$/s.exec(entry) ?? []) : []
+  const name = /:\d*$|\*/.test(host) ? undefined : nameOf(host)
+  if (name !== undefined) return dot + name
+  throw new EverwireError(
+    "misuse",
+    `hosts holds ${typeof entry === "string" ? `"${entry}"` : typeof entry}: a host is a name without scheme, port and ` +
+      'path, like "hub.example", or ".example" for a domain and all below it',
+  )
 }
 
 /** One entry of the option. An application's own schemes (`capacitor://localhost`, `file://`) are origins as well. */

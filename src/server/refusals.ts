@@ -40,7 +40,7 @@ const EXPECTED: ReadonlySet<string> = new Set<Code>([
 const ADVICE: Partial<Readonly<Record<Code | "path", string>>> = {
   path: 'Give createChannel the hub\'s URL, or createHub that "path".',
   "origin-refused":
-    'Add the page\'s origin to "origins". Where a proxy in front changes the Host, set "trustProxy" to it, or let it keep the Host.',
+    'Add the page\'s origin to "origins", or its host to "hosts" where the page is the hub\'s own. Where a proxy in front changes the Host, set "trustProxy" to it, or let it keep the Host.',
   "over-capacity":
     'Raise "limits". Where all clients come through a proxy they share its address: set "trustProxy", and each has its own.',
   "too-large": 'Raise "maxPayloadBytes" if what was sent is yours. Credentials take up to 16 KiB.',

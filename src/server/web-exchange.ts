@@ -1,15 +1,22 @@
+import type { Clockwork } from "../kernel/clockwork.ts"
 import { utf8 } from "../kernel/codec.ts"
 import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../kernel/defaults.ts"
-import { EverwireError } from "../kernel/errors.ts"
+import { type Closing, EverwireError } from "../kernel/errors.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
+import { NOT_TAKEN, Taking, type Written } from "./taking.ts"
+
+/** A stream is handed over in pieces of this size, so that a reader which is slow can show that it reads. */
+const PIECE_BYTES = 16_384
 
 /** An exchange over the web's Request and Response (Fetch standard), for `hub.fetch`. */
 export function createWebExchange(
   request: Request,
   address: string | undefined,
-  runtime: Runtime,
+  clockwork: Clockwork,
+  takeMs: number,
 ): { exchange: HttpExchange; response: Promise<Response> } {
+  const { runtime } = clockwork
   const url = new URL(request.url)
   let resolve: (response: Response) => void = () => {}
   const response = new Promise<Response>((settle) => {
@@ -19,6 +26,7 @@ export function createWebExchange(
   const left = (): void => abort.abort()
   if (request.signal.aborted) left()
   else request.signal.addEventListener("abort", left)
+  let link: { lost(why: Closing): void } | undefined
   const exchange: HttpExchange = {
     method: request.method,
     path: url.pathname,
@@ -34,9 +42,17 @@ export function createWebExchange(
       resolve(new Response(status === 204 ? null : ((body ?? null) as BodyInit | null), { status, headers }))
     },
     stream(status, headers) {
-      const { body, stream } = createStream(() => abort.abort())
+      const watched = (written: Written, cut: () => void): Taking =>
+        new Taking(clockwork, takeMs, written, () => {
+          link?.lost(NOT_TAKEN)
+          cut()
+        })
+      const { body, stream } = createStream(() => abort.abort(), watched)
       resolve(new Response(body, { status, headers }))
       return stream
+    },
+    onLeaving(told) {
+      link = told
     },
     onAbort(run) {
       if (abort.signal.aborted) runtime.soon(run)
@@ -99,41 +115,78 @@ function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
   return whole
 }
 
-function createStream(left: () => void): { body: ReadableStream<Uint8Array>; stream: HttpStream } {
+function createStream(
+  left: () => void,
+  watched: (written: Written, cut: () => void) => Taking,
+): { body: ReadableStream<Uint8Array>; stream: HttpStream } {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   let drained = (): void => {}
-  let bufferedBytes = 0
-  let ended = false
+  /** What was written and has not been handed over, and its bytes. */
+  let pieces: Uint8Array[] = []
+  let waitingBytes = 0
+  /** The piece that was handed over last: it is taken when the next one is asked for. */
+  let handedBytes = 0
+  let takenBytes = 0
+  let isEnded = false
+  let isOver = false
+  const over = (): void => {
+    isOver = true
+    pieces = []
+    waitingBytes = handedBytes = 0
+    taking.stop()
+  }
+  /** Hands pieces over as long as there is somebody who asks. */
+  const hand = (): void => {
+    while (!isOver && (controller?.desiredSize ?? 0) > 0) {
+      takenBytes += handedBytes
+      handedBytes = 0
+      const piece = pieces.shift()
+      if (piece === undefined) break
+      waitingBytes -= piece.length
+      handedBytes = piece.length
+      controller?.enqueue(piece)
+    }
+    if (!isEnded || isOver || pieces.length > 0) return
+    controller?.close()
+    over()
+  }
   const body = new ReadableStream<Uint8Array>(
     {
       start: (started) => {
         controller = started
       },
       pull: () => {
-        bufferedBytes = 0
+        hand()
         drained()
       },
       cancel: () => {
-        ended = true
+        over()
         left()
       },
     },
     { highWaterMark: 1 },
   )
+  const bufferedBytes = (): number => waitingBytes + handedBytes
+  const taking = watched({ pendingBytes: bufferedBytes, takenBytes: () => takenBytes }, () => {
+    over()
+    controller?.error(new EverwireError(NOT_TAKEN.code, NOT_TAKEN.reason))
+    left()
+  })
   const stream: HttpStream = {
     get bufferedBytes() {
-      return bufferedBytes
+      return bufferedBytes()
     },
     write(text) {
-      if (ended) return
+      if (isEnded || isOver) return
       const bytes = utf8(text)
-      bufferedBytes += bytes.length
-      controller?.enqueue(bytes)
-      if ((controller?.desiredSize ?? 0) > 0) bufferedBytes = 0
+      for (let at = 0; at < bytes.length; at += PIECE_BYTES) pieces.push(bytes.subarray(at, at + PIECE_BYTES))
+      waitingBytes += bytes.length
+      hand()
+      taking.watch()
     },
     end() {
-      if (!ended) controller?.close()
-      ended = true
+      isEnded = true
+      hand()
     },
     onDrain: (run) => {
       drained = run

@@ -165,8 +165,9 @@ export interface HttpExchange {
   /** Calls back once when the client is known to have gone before the answer was complete. */
   onAbort(run: () => void): void
   /**
-   * Tells a link when the server that the request came through is closing, or has begun to since, and waits for its answers.
-   * The answer is to be completed at once. Absent where there is no such server.
+   * Tells a link when the exchange has to end: because the server that the request came through is closing, or has begun to
+   * since, and waits for its answers (`hub-closing`: the answer is to be completed at once), or because the client does not
+   * take what it is sent (`timeout`). Absent where neither can be told.
    */
   onLeaving?(link: { lost(why: Closing): void }): void
 }

@@ -36,6 +36,7 @@ describe("docs/security.md", () => {
   const deadlines: Readonly<Record<string, number>> = {
     "a hello, and its judgement": defaults.HELLO_DEADLINE_MS,
     "a request body, for each KiB of it": defaults.BODY_DEADLINE_MS,
+    "what was sent to a client, for each KiB that it takes": defaults.TAKE_DEADLINE_MS,
     "a spare link that is not taken": defaults.SPARE_LINK_MS,
     "a link that says nothing": defaults.PATIENCE_MS,
     "a session that never said anything, without a link": defaults.UNUSED_WINDOW_MS,
@@ -48,8 +49,14 @@ describe("docs/security.md", () => {
 
   it("tells whom the Origin check lets in, row by row", () => {
     const all = readPolicy("*")
-    const own = readPolicy(["https://app.example"])
+    const own = readPolicy(["https://app.example"], false, ["hub.example"])
+    const unnamed = readPolicy(["https://app.example"])
+    const other = readPolicy(undefined, false, ["other.example"])
     const requests: readonly (readonly [typeof own, Readonly<Record<string, string>>])[][] = [
+      [
+        [other, {}],
+        [other, { origin: "https://hub.example" }],
+      ],
       [
         [own, { origin: "https://hub.example" }],
         [own, { origin: "https://app.example", cookie: "a=b" }],
@@ -57,6 +64,10 @@ describe("docs/security.md", () => {
       [
         [own, { origin: "https://other.example" }],
         [own, { origin: "null" }],
+      ],
+      [
+        [unnamed, { origin: "https://hub.example" }],
+        [unnamed, { "sec-fetch-site": "same-origin" }],
       ],
       [[all, { origin: "https://other.example" }]],
       [[all, { origin: "https://other.example", cookie: "a=b" }]],

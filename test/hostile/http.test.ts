@@ -48,6 +48,12 @@ describe.each(overHttp)("a first request over %s", (transport) => {
     ["has a huge number", bodyOf({ up: 1, poll: 1e300 }, hello()), {}],
     ["has a fraction", bodyOf({ up: 1, holdMs: 0.5 }, hello()), {}],
     ["has an object for a number", bodyOf({ up: { valueOf: 1 } }, hello()), {}],
+    ["has an object that cannot be made a text for a number", bodyOf({ up: { toString: 1 } }, hello()), {}],
+    ["has a text for a number", bodyOf({ up: "1", poll: "1" }, hello()), {}],
+    ["has a list for a number", bodyOf({ up: 1, poll: [1] }, hello()), {}],
+    ["has true for a number", bodyOf({ up: true }, hello()), {}],
+    ["has a number that is too large for one", `@{"up":1,"holdMs":1e999}\n${hello()}`, {}],
+    ["has a number of its prototype", `@{"__proto__":{"up":1}}\n${hello()}`, {}],
     ["has null for a number", bodyOf({ up: 1, poll: null }, hello()), {}],
     ["is no UTF-8", Buffer.from([0x40, 0xff, 0xfe]), {}],
     ["is bytes without a header", Buffer.from([1, 2]), { "content-type": "application/octet-stream" }],
@@ -263,6 +269,9 @@ describe.each(["long-poll", "short-poll"])("a poll over %s without a body", (tra
     ["a first request", bodyOf({ up: 1 })],
     ["without a link", bodyOf({ poll: 2 })],
     ["long", bodyOf({ poll: 1, link: "x".repeat(4_000) })],
+    ["of a number that cannot be made a text", bodyOf({ link: "x", up: { toString: 1 } })],
+    ["of a text for a number", bodyOf({ link: "x", poll: "2" })],
+    ["of a list for a number", bodyOf({ link: "x", poll: [2] })],
   ])("and an envelope that is %s is answered 400 with protocol-error", async (_, everwire) => {
     const arena = await startArena()
     expectRefusal(await ask(`${arena.url}/${transport}`, { headers: { everwire } }), 400, "protocol-error")

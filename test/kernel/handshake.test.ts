@@ -81,9 +81,12 @@ describe("a hello", () => {
     expect(() => readHello(helloWith(fields))).toThrow(PROTOCOL_ERROR)
   })
 
-  it.each([0, 3_999, "5000", null])("may ask for no pulse faster than the floor: %j is not heeded", (speakMs) => {
-    expect(readHello(helloWith({ speakMs })).speakMs).toBeUndefined()
-  })
+  it.each([0, 3_999, "5000", null, 4_000.5, 2 ** 53, 1e308, [5_000], {}])(
+    "may ask for a pulse no faster than the floor, in whole milliseconds: %j is not heeded",
+    (speakMs) => {
+      expect(readHello(helloWith({ speakMs })).speakMs).toBeUndefined()
+    },
+  )
 
   it.each(["m{}", "h", "hnull", "h7", "h{", "h[", ""])("is not %j", (packet) => {
     expect(() => readHello(packet)).toThrow(PROTOCOL_ERROR)

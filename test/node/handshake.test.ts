@@ -63,6 +63,35 @@ describe("the hello in the handshake of a WebSocket", () => {
     expect(JSON.parse(text.slice(1))).toMatchObject({ code: "protocol-error" })
   })
 
+  it.each<[offered: string, agreed: string]>([
+    ["everwire", "everwire"],
+    ["chat, everwire", "everwire"],
+    ["HELLO, everwire", "everwire"],
+    ["everwire, HELLO, chat", "everwire"],
+    ["HELLO", ""],
+    ["chat", ""],
+    ["Everwire", ""],
+    ["everwire2, HELLO", ""],
+  ])("is agreed to by its name alone, and repeated nowhere: of %s the hub agrees to %j", async (offered, agreed) => {
+    const { url } = await startHub()
+    const { host, port } = new URL(url)
+    const [, token = ""] = writeOffer(hello())
+    const { socket } = await openTcp(Number(port))
+    const piece = new Promise<string>((resolve) => {
+      socket.once("data", (bytes) => resolve(bytes.toString()))
+    })
+    socket.write(
+      `GET /everwire/websocket HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n" +
+        `Sec-WebSocket-Protocol: ${offered.replace("HELLO", token)}\r\n\r\n`,
+    )
+    const [head = ""] = (await piece).split("\r\n\r\n")
+    expect(head).toMatch(/^HTTP\/1.1 101 /)
+    expect(/^sec-websocket-protocol: (.*)$/im.exec(head)?.[1] ?? "").toBe(agreed)
+    expect(head).not.toContain("key-of-")
+    expect(head).not.toContain(token.slice(0, 20))
+  })
+
   it("is not looked for among the subprotocols of somebody else", async () => {
     const { url, hub } = await startHub()
     const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, ["chat", "everwire"])

@@ -58,3 +58,25 @@ describe("a stream that a proxy refuses with a page", () => {
     expect(retryInMs).toBeGreaterThanOrEqual(60_000)
   })
 })
+
+describe("a stream that is redirected", () => {
+  it.each([301, 302, 303, 307, 308])(
+    "by status %i is not followed with its ticket, and told as it is",
+    async (status) => {
+      const hub = createHub()
+      onDispose(() => hub.close())
+      let followed = 0
+      const { port } = await startServer(
+        createServer((request, response) => {
+          if (request.url?.startsWith("/elsewhere")) followed++
+          if (request.method !== "GET") return void hub.listener(request, response)
+          response.writeHead(status, { location: `/elsewhere${request.url}` }).end()
+        }),
+      )
+      const { closing } = await firstDetail(port, ["sse"])
+      expect(closing).toMatchObject({ code: "redirected" })
+      expect(closing?.reason).not.toContain("ticket=")
+      expect(followed).toBe(0)
+    },
+  )
+})

@@ -4,29 +4,10 @@ import { type Channel, type Closing, createChannel } from "everwire"
 import { createHub, type Refusal } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
 import { openWelcomed } from "../hostile/attack.ts"
+import { SELF_SIGNED } from "../support/certificate.ts"
 import { disposeAll, onDispose, startHub, startServer, transports } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
-
-/** A certificate that nobody signed but itself, for tests alone. */
-const SELF_SIGNED = {
-  key: `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1Y2T5FO4ObYgj5KI
-OUP3eGus6e9bvnoKv2wg1/3rzhuhRANCAASDY9uqIM7PkMz747D2QSu7c9gUND40
-okbZp7mMqzC6SyB58U/LG54zyW3/uYTZH4NGmCTlKBD7yTH4dBd2u82q
------END PRIVATE KEY-----`,
-  cert: `-----BEGIN CERTIFICATE-----
-MIIBgDCCASWgAwIBAgIULGztfCBbiAvsYw6IjePRSx3PhFowCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNzIwMjcyN1oYDzIxMjYxMTAz
-MjAyNzI3WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASDY9uqIM7PkMz747D2QSu7c9gUND40okbZp7mMqzC6SyB58U/LG54z
-yW3/uYTZH4NGmCTlKBD7yTH4dBd2u82qo1MwUTAdBgNVHQ4EFgQUG6tNjomWbZ2y
-NxUn54Fo8luUtugwHwYDVR0jBBgwFoAUG6tNjomWbZ2yNxUn54Fo8luUtugwDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAzJTbp4sClD5qeiP8LMhj
-02DbSprNV20ZBQIx8xGIhN0CIQCl9e2mVWwRg0E7ufxqbOml6HLf0CDFgCaETni4
-G7ueew==
------END CERTIFICATE-----`,
-}
 
 /** Why a channel of this URL is not open, the first time it says so. */
 function whyClosed(url: string, transport: (typeof transports)[number]): Promise<Closing | undefined> {

@@ -12,6 +12,7 @@ describe("the options of a hub", () => {
     ["a cap below 0", { limits: { maxUnwelcomedLinks: -1 } }],
     ["credentials in the place of what judges them", { authenticate: "secret" as never }],
     ["a patience that no beat comes within", { speakMs: 40_000 }],
+    ["a time to take what was sent that no slow link keeps", { takeMs: 4_999 }],
     ["a path without a slash", { path: "live" }],
     ["a path that ends in a slash", { path: "/live/" }],
   ])("are refused at once: %s", (_, options) => {

@@ -101,6 +101,10 @@ export class Mailbox implements Link, Alarm, Flushable {
   lost(why: Closing): void {
     if (this.closing !== undefined) return
     this.#isLost = true
+    // What it has not taken is brought by the session's next link.
+    this.#batches = NOTHING
+    this.bufferedBytes = 0
+    this.#answers?.splice(0)
     this.close(why)
     this.sink?.closed(why)
   }

@@ -1,5 +1,5 @@
-/** The subprotocol that a hub agrees to, whatever else is offered beside it. */
-const SUBPROTOCOL = "everwire"
+/** The one subprotocol that a hub agrees to, whatever is offered beside it: that may be the hello, with its key. */
+export const SUBPROTOCOL = "everwire"
 
 /** Common servers take 8 KiB of headers, cookies among them. */
 const MAX_OFFER_LENGTH = 2_048

@@ -1,0 +1,165 @@
+// Requests that are sent before the one ahead of them is answered, on connections that break. Node tells of such a
+// connection only the answer whose turn it is, and ends the process where one behind a broken connection is ended.
+
+import type { Socket } from "node:net"
+import { setImmediate as turn } from "node:timers/promises"
+import { afterEach, describe, expect, it } from "vitest"
+import { frontOf, type NodeServer } from "../../src/node/front.ts"
+import { arrival, disposeAll } from "../support/hub-server.ts"
+import { type Arena, startArena } from "./arena.ts"
+import { ask, bodyOf, envelopeOf, hello, openTcp } from "./attack.ts"
+
+afterEach(disposeAll)
+
+/** A request with a body, as it goes over the wire. */
+function raw(method: string, path: string, body = "xx", ...headers: string[]): string {
+  const lines = ["Host: x", `Content-Length: ${body.length}`, ...headers].join("\r\n")
+  return `${method} /everwire/${path} HTTP/1.1\r\n${lines}\r\n\r\n${body}`
+}
+
+/** How many exchanges and sockets the hub holds open on its server. */
+const holdsOf = ({ server }: Arena): number => frontOf(server as unknown as NodeServer).holds.size
+
+/** When a client breaks its connection off: at once, in the next turns, or when the first answer comes. */
+const moments: readonly ((socket: Socket) => Promise<unknown>)[] = [
+  async () => {},
+  () => turn(),
+  async () => {
+    for (let turns = 0; turns < 3; turns++) await turn()
+  },
+  (socket) => new Promise((resolve) => socket.once("data", resolve).once("close", resolve)),
+]
+
+/** Sends these requests on many connections, and breaks each off. */
+async function breakOff(arena: Arena, requests: () => string | Promise<string>, times = moments): Promise<void> {
+  for (let n = 0; n < 48; n++) {
+    const { socket, received } = await openTcp(arena.port)
+    socket.write(await requests())
+    await times[n % times.length]?.(socket)
+    socket.resetAndDestroy()
+    await received
+  }
+  // All of them have come when another request has.
+  await ask(`${arena.url}/pigeon`, { body: "" })
+}
+
+const evil = "Origin: https://evil.example"
+const upgrade = ["Connection: Upgrade", "Upgrade: websocket"]
+
+describe("a connection with several requests on it that breaks", () => {
+  it.each<[title: string, requests: string]>([
+    ["an unknown transport, each with a body", raw("GET", "pigeon") + raw("POST", "pigeon").repeat(3)],
+    ["403, each with a body", raw("GET", "sse", "xx", evil) + raw("POST", "sse", "xx", evil).repeat(3)],
+    ["403 to a preflight with a body", raw("OPTIONS", "sse", "xx", evil).repeat(4)],
+    ["405 with a body", raw("PUT", "long-poll") + raw("DELETE", "sse").repeat(3)],
+    ["426 with a body", raw("GET", "websocket") + raw("POST", "websocket").repeat(3)],
+    ["400, each with its body read", raw("POST", "sse").repeat(4)],
+    [
+      "413, whose bodies never end",
+      `${raw("POST", "pigeon")}${raw("POST", "sse", "x".repeat(2_000_000)).slice(0, -1)}`,
+    ],
+    ["a stream that is not there, with a body", raw("GET", "sse?ticket=none").repeat(4)],
+    ["a poll in a header, with a body", raw("POST", "long-poll", "xx", 'Everwire: @{"link":"x","poll":1}').repeat(4)],
+    [
+      "all of these",
+      [raw("GET", "pigeon"), raw("POST", "sse", "xx", evil), raw("PUT", "sse"), raw("POST", "sse")].join(""),
+    ],
+    ["an upgrade with a body, and more", raw("GET", "websocket", "xx", ...upgrade) + raw("POST", "pigeon").repeat(2)],
+    [
+      "a body that does not end, behind a refusal",
+      `${raw("POST", "pigeon")}POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n@`,
+    ],
+  ])("ends nothing but itself, and leaves nothing: %s", async (_, requests) => {
+    const arena = await startArena()
+    const base = holdsOf(arena)
+    await breakOff(arena, () => requests)
+    await arena.settled()
+    expect(holdsOf(arena)).toBe(base)
+  })
+
+  it.each(["sse", "long-poll"])(
+    "leaves nothing of a link over %s, and of the refusals behind it",
+    async (transport) => {
+      const arena = await startArena()
+      const base = holdsOf(arena)
+      await breakOff(
+        arena,
+        async () => {
+          const polls = transport === "sse" ? {} : { poll: 1 }
+          const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ up: 1, ...polls }, hello()) })
+          const { link, ticket } = envelopeOf(answer) as { link: string; ticket: string }
+          const first =
+            transport === "sse" ? raw("GET", `sse?ticket=${ticket}`) : raw("POST", transport, bodyOf({ link, poll: 2 }))
+          return first + raw("POST", "pigeon").repeat(3)
+        },
+        moments.slice(0, 3),
+      ) // no answer comes while a poll is held
+      await arena.settled()
+      expect(holdsOf(arena)).toBe(base)
+    },
+  )
+
+  it("is told to a poll that waits behind another one for its turn", async () => {
+    const arena = await startArena()
+    const base = holdsOf(arena)
+    const greet = async (): Promise<string> => {
+      const answer = await ask(`${arena.url}/long-poll`, { body: bodyOf({ up: 1, poll: 1 }, hello()) })
+      return (envelopeOf(answer) as { link: string }).link
+    }
+    const [first, second] = [await greet(), await greet()]
+    const { socket } = await openTcp(arena.port)
+    const taken = arrival(arena.server)
+    socket.write([first, second].map((link) => raw("POST", "long-poll", bodyOf({ link, poll: 2 }))).join(""))
+    await taken
+    await turn()
+    expect(holdsOf(arena)).toBe(base + 2)
+    socket.resetAndDestroy()
+    while (holdsOf(arena) > base) await turn()
+    // Neither is repeated, so both links are given up long before their silence would tell.
+    await arena.pass(6_000)
+    const left = await ask(`${arena.url}/long-poll`, { body: bodyOf({ link: second, poll: 2 }) })
+    expect(left.code).toBe("network")
+    await arena.settled()
+  })
+})
+
+describe("an answer that comes before the body of its request", () => {
+  it("ends with the body, and the connection after it", async () => {
+    const arena = await startArena()
+    const { socket, received, text } = await openTcp(arena.port)
+    const answered = new Promise((resolve) => socket.once("data", resolve))
+    socket.write(raw("POST", "pigeon", "x".repeat(1_000)).slice(0, -1))
+    await answered
+    expect(text()).toMatch(/^HTTP\/1.1 404 .*"code":"refused"/s)
+    socket.write("x")
+    expect(await received).toMatch(/^connection: close$/im)
+    await arena.settled()
+  })
+
+  it("is not waited for longer than 2 s", async () => {
+    const arena = await startArena()
+    const { socket, received } = await openTcp(arena.port)
+    const answered = new Promise((resolve) => socket.once("data", resolve))
+    socket.write(raw("POST", "pigeon").slice(0, -1))
+    await answered
+    await arena.pass(2_000)
+    expect(await received).toMatch(/^HTTP\/1.1 404 /)
+    await arena.settled()
+  })
+
+  it("is followed by no more than 16 MiB of it", async () => {
+    const arena = await startArena()
+    const { socket, received } = await openTcp(arena.port)
+    socket.write(`POST /everwire/pigeon HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
+    let sent = 0
+    const pump = (): void => {
+      while (!socket.destroyed && socket.write(Buffer.alloc(1_048_576))) sent++
+      sent++
+    }
+    socket.on("drain", pump)
+    pump()
+    await received
+    expect(sent).toBeLessThan(40) // beside what the kernel holds
+    await arena.settled()
+  })
+})
