@@ -25,6 +25,9 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
     get reached() {
       return guard(() => link.reached)
     },
+    get keptBytes() {
+      return guard(() => link.keptBytes)
+    },
     get bufferedBytes() {
       return guard(() => link.bufferedBytes) || 0
     },

@@ -44,6 +44,10 @@ export class ChunkedStream implements HttpStream {
     this.#response.end()
   }
 
+  cut(): void {
+    this.#response.destroy()
+  }
+
   onDrain(run: () => void): void {
     this.#onDrain = run
     this.#socket.on("drain", run)

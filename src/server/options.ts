@@ -68,7 +68,8 @@ const LIMITS = {
   maxSessions: 1,
   maxSessionsPerAddress: 1,
   maxUnwelcomedLinks: 1,
-  maxDetachedBytes: 1,
+  maxUnwelcomedLinksPerAddress: 1,
+  maxKeptBytes: 1,
 } satisfies Record<keyof Limits, 1>
 
 /** What a welcome tells channels, which refuse anything but counts. */

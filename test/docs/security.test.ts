@@ -21,7 +21,7 @@ describe("docs/security.md", () => {
     "sessions of one address": defaults.MAX_SESSIONS_PER_ADDRESS,
     "links without a welcome": defaults.MAX_UNWELCOMED_LINKS,
     "bytes kept for one peer": defaults.MAX_OUTBOX_BYTES,
-    "bytes kept for all peers without a link": defaults.MAX_DETACHED_BYTES,
+    "bytes kept for all peers together": defaults.MAX_KEPT_BYTES,
   }
   it.each(Object.entries(caps))("tells the cap on %s", (what, value) => {
     const row = tableUnder(document, "Caps", "what", "bound").rows.find((candidate) => candidate["what"] === what)

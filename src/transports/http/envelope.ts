@@ -58,6 +58,14 @@ export function decodeBody(body: Uint8Array, contentType: string): { envelope: E
   return { envelope: readEnvelope(whole.slice(0, end)), batch: whole.slice(end + 1) }
 }
 
+/** The envelope of a body of which the beginning has come; undefined unless all of the envelope is in that. */
+export function readBeginning(beginning: Uint8Array, contentType: string): Envelope | undefined {
+  const isBytes = contentType.startsWith(BYTES_TYPE)
+  if (isBytes && beginning.length < 4) return undefined
+  const end = isBytes ? 4 + readLength(beginning) : beginning.indexOf(10)
+  return end < 0 || end > beginning.length ? undefined : decodeBody(beginning.subarray(0, end), contentType).envelope
+}
+
 /** @throws EverwireError `protocol-error` */
 export function readEnvelope(line: string): Envelope {
   const { link, up, poll, holdMs, ticket, hub, close } = readFields(line, "@") // each is narrowed here
