@@ -1,5 +1,5 @@
 import { callSafely, settleSafely } from "./call-safely.ts"
-import { isLarger, type Packet } from "./codec.ts"
+import { type Packet, utf8 } from "./codec.ts"
 import { deadline } from "./deadline.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "./defaults.ts"
 import { type Closing, type Code, closingError, EverwireError, protocolError } from "./errors.ts"
@@ -328,7 +328,11 @@ function checkedPayload(data: unknown, maxBytes?: number): Body {
 
 /** @throws EverwireError `payload-too-large` */
 function checkSize(body: Body, maxBytes = MAX_PAYLOAD_BYTES): void {
-  if (isLarger(body, maxBytes)) {
+  // UTF-8 needs at most three bytes per UTF-16 unit, so most texts need not be measured.
+  if (
+    body.length > maxBytes ||
+    (typeof body === "string" && 3 * body.length > maxBytes && utf8(body).length > maxBytes)
+  ) {
     throw new EverwireError("payload-too-large", `the payload is larger than ${maxBytes} bytes; send it in parts`)
   }
 }

@@ -52,10 +52,8 @@ export class Inbox {
     if (number > this.heard + 1 || from > this.part) throw protocolError("a gap before a part of a packet")
     const at = 1 + this.part - from
     this.#parts ??= []
-    // A copy, so that a small part does not keep all that came with it: engines slice a text without copying it, but what two
-    // texts are joined to is a new one when it is sliced.
-    const rest = part.slice(at)
-    this.#parts.push(typeof rest === "string" ? ` ${rest}`.slice(1) : rest)
+    // Of bytes a copy, so that a small part does not keep all that came with it.
+    this.#parts.push(part.slice(at))
     this.part += Math.max(0, sizeOf(part) - at)
     if (this.part > maxBytes) throw new EverwireError("too-large", "a packet that is larger than the welcome allowed")
     // Each part is kept as an object of its own, which costs more than a few bytes do.

@@ -5,6 +5,7 @@ import { HELLO_DEADLINE_MS, LINK_BUFFER_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION
 import { type Closing, closing, EverwireError, protocolError } from "../kernel/errors.ts"
 import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
+import { kindOf } from "../kernel/packet.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
 import { Entry, type EntryHost, saidByPeer } from "./entry.ts"
 import type { Principal } from "./peer.ts"
@@ -49,6 +50,8 @@ type State =
 const ANONYMOUS: Principal = { id: "" }
 const OVER_CAPACITY = closing("over-capacity", "too many links are waiting to be welcomed")
 
+/** A part that is kept may keep a batch of this size, and no larger one. */
+const LARGE_BATCH = 1_024
 const OVER_SHARE = closing("over-capacity", "too many links of this address are waiting to be welcomed")
 
 /** The links of a hub that have not been welcomed. */
@@ -170,7 +173,9 @@ export class Gate implements LinkSink, Alarm, Flushable {
     if (link.bufferedBytes > (session.link === link ? this.#host.maxLinkBytes : LINK_BUFFER_BYTES)) {
       throw new EverwireError("buffer-full", "more was asked than is listened to")
     }
-    session.hear(link, decodeBatch(batch))
+    const packets = decodeBatch(batch)
+    if (packets.length > 1 && batch.length > LARGE_BATCH) ownParts(packets)
+    session.hear(link, packets)
     if (session.part !== undefined) this.keeps(2 * sizeOf(batch))
     if (session.link !== link) this.keeps(link.bufferedBytes)
   }
@@ -341,6 +346,17 @@ export class Gate implements LinkSink, Alarm, Flushable {
     }
     this.#state = { stage: "closed" }
     return state
+  }
+}
+
+/**
+ * Makes parts of packets texts of their own: they are kept, and a slice of a text keeps all of the text, which here is a batch.
+ * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
+ */
+function ownParts(packets: Packet[]): void {
+  for (const [at, packet] of packets.entries()) {
+    const kind = kindOf(packet)
+    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
   }
 }
 

@@ -88,6 +88,9 @@ class Run {
   }
 }
 
+/** What every outbox begins with: most peers of some hubs are never told anything. */
+const NO_RUN = new Run(undefined, 0)
+
 const NOTHING: readonly Packet[] = []
 
 /** What was joined last, and to what: after a burst of broadcasts one session after another has the same to join. */
@@ -102,7 +105,7 @@ export class SharedOutbox implements Outbox {
   part = 0
   bytes = 0
   /** Holds the first packet that is not acknowledged, or is used up and the next one does. */
-  #first = new Run(undefined, 0)
+  #first = NO_RUN
   #last = this.#first
   /** Holds the packet behind the cursor, or one after it does. */
   #current = this.#first
@@ -115,7 +118,8 @@ export class SharedOutbox implements Outbox {
     const place = at ?? list.held.length - 1
     const base = ++this.said - place
     const last = this.#last
-    if (last.list !== list || last.base !== base) this.#last = last.next = new Run(list, base)
+    if (last === NO_RUN) this.#first = this.#current = this.#last = new Run(list, base)
+    else if (last.list !== list || last.base !== base) this.#last = last.next = new Run(list, base)
     this.#last.end = this.said
     this.bytes += list.costOf(packet)
   }
@@ -168,7 +172,7 @@ export class SharedOutbox implements Outbox {
     }
     if (this.cursor <= number) this.seek(number, this.cursor === number ? this.part : 0)
     if (this.acked === this.said) {
-      run.list = undefined
+      if (run !== NO_RUN) run.list = undefined
       this.#own = undefined
     }
   }
@@ -182,7 +186,7 @@ export class SharedOutbox implements Outbox {
   }
 
   clear(): void {
-    this.#first = this.#last = this.#current = new Run(undefined, 0)
+    this.#first = this.#last = this.#current = NO_RUN
     this.#own = undefined
     this.bytes = 0
   }

@@ -33,7 +33,7 @@ interface Held {
 
 interface Answer {
   readonly envelope: Envelope
-  readonly batches: Batch[]
+  readonly batch: Batch | undefined
 }
 
 /**
@@ -121,7 +121,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     let bytes = this.#bodyBytes + (this.stream?.bufferedBytes ?? 0)
     for (const { unsentBytes = 0 } of this.#unread ?? []) bytes += unsentBytes
     for (const early of this.#early?.values() ?? NOTHING) bytes += early === undefined ? 0 : costOf(early)
-    for (const answer of this.#answers ?? []) for (const batch of answer?.batches ?? NOTHING) bytes += costOf(batch)
+    for (const answer of this.#answers ?? []) bytes += answer?.batch === undefined ? 0 : costOf(answer.batch)
     return bytes
   }
 
@@ -250,7 +250,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     const before = this.#held[place]
     if (before === undefined) this.#heldCount++
     // Repeated: whoever asked first has given up.
-    else this.#respond(before.exchange, { envelope: this.stamp(envelope), batches: NOTHING })
+    else this.#respond(before.exchange, { envelope: this.stamp(envelope), batch: undefined })
     this.#held[place] = { exchange, envelope, until: this.#clockwork.now() + holdMs, isWatched: false }
     this.#clockwork.flushSoon(this)
     this.#writable()
@@ -305,7 +305,7 @@ export class Mailbox implements Link, Alarm, Flushable {
       this.#held[place] = undefined
       this.#heldCount--
       this.#poll++
-      const answer = { envelope: this.stamp(next.envelope), batches: this.take() }
+      const answer = { envelope: this.stamp(next.envelope), batch: this.take()[0] }
       if (this.#answers !== undefined) this.#answers[place] = answer
       this.#respond(next.exchange, answer)
       if (this.#poll === 1) this.expect()
@@ -317,7 +317,7 @@ export class Mailbox implements Link, Alarm, Flushable {
   #dismiss(held: (Held | undefined)[]): void {
     for (const [place, early] of held.entries()) {
       held[place] = undefined
-      if (early !== undefined) this.#respond(early.exchange, { envelope: this.stamp(early.envelope), batches: NOTHING })
+      if (early !== undefined) this.#respond(early.exchange, { envelope: this.stamp(early.envelope), batch: undefined })
     }
     this.#heldCount = 0
   }
@@ -384,8 +384,8 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (this.closing === undefined && this.bufferedBytes < LINK_BUFFER_BYTES) this.sink?.writable()
   }
 
-  #respond(exchange: HttpExchange, { envelope, batches }: Answer): void {
-    const body = encodeBody(envelope, batches)
+  #respond(exchange: HttpExchange, { envelope, batch }: Answer): void {
+    const body = encodeBody(envelope, batch === undefined ? NOTHING : [batch])
     respond(exchange, 200, envelope, body)
     if (body.length < LARGE_BYTES || exchange.unsentBytes === undefined) return
     this.#unread = this.#unread?.filter(({ unsentBytes }) => unsentBytes)
