@@ -63,11 +63,6 @@ export class Inbox {
     return isLast ? joinParts(this.#parts, this.part) : undefined
   }
 
-  /** Lets go of the parts, when the session has ended. */
-  clear(): void {
-    this.#parts = undefined
-  }
-
   /** An ack has gone out. */
   settle(): void {
     this.owedPackets = 0

@@ -36,8 +36,6 @@ export interface Outbox {
   ack(number: number): void
   /** Every packet that is not acknowledged, oldest first. */
   unacknowledged(): Iterable<Packet>
-  /** Lets go of all that it holds, when the session has ended. The numbers stay. */
-  clear?(): void
   /** Puts a packet without effect in the place of each that is refused: all keep their numbers. */
   withdraw?(isRefused: (packet: Packet, number: number) => boolean): void
 }

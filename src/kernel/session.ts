@@ -374,16 +374,11 @@ export class Session implements WatchHost, Flushable {
     this.#flush(isLast)
   }
 
-  /**
-   * Ends the session, and lets go of what it holds. Returns what was said and not acknowledged, and how many of those certainly
-   * never left.
-   */
+  /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
   end(): { unacknowledged: Packet[]; unsent: number } {
     const unacknowledged = [...this.#outbox.unacknowledged()]
     const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
     this.#current = null
-    this.#outbox.clear?.()
-    this.#inbox.clear()
     this.#watch.stop()
     return { unacknowledged, unsent }
   }

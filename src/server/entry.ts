@@ -19,7 +19,7 @@ import { MissedNames } from "./missed-names.ts"
 import { Peer, type PeerHost, type Principal } from "./peer.ts"
 import type { Refusal } from "./refusals.ts"
 import type { Rooms } from "./rooms.ts"
-import { type PacketList, SharedOutbox } from "./shared-outbox.ts"
+import { type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
 
 /** What an entry needs of its hub. */
 export interface EntryHost {
@@ -35,6 +35,8 @@ export interface EntryHost {
   failed(error: unknown, stage: Stage, peer: Peer): void
   /** Names of messages that nothing handles. */
   readonly missed: MissedNames
+  /** What stands in the place of every session that has ended. */
+  readonly ended: Session
   /** What is kept for all sessions. */
   readonly kept: KeptBytes
   /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
@@ -73,6 +75,14 @@ function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
   return bufferedBytes + keptBytes
 }
 
+/** A session that has ended: it holds nothing, and hears nothing. */
+export function createEnded(clockwork: Clockwork, settings: SessionSettings): Session {
+  const deaf = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
+  const session = new Session(clockwork, deaf, settings)
+  session.end()
+  return session
+}
+
 /** A closing that the channel told, as the hub's application is told of it. */
 export function saidByPeer({ code, reason, retryable }: Closing): Closing {
   return closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
@@ -85,7 +95,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   readonly principal: Principal
   /** Remote address of the link that began the session: the one that its cap counts. */
   readonly address: string
-  readonly session: Session
+  /** When it has ended, the hub's {@link EntryHost.ended}, so that an application that keeps the peer keeps nothing of it. */
+  session: Session
   handlers: readonly Handlers<Peer>[]
   readonly peer: Peer
   /** The last turn that was obeyed. */
@@ -144,9 +155,10 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
 
   say(packet: Packet, list?: PacketList, place?: number): void {
     // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
-    const wide = isWide(packet)
+    const size = sizeOf(packet)
+    const wide = size < SHORT_LENGTH || isWide(packet)
     const inLink = this.session.link === undefined ? 0 : wide ? 3 : 1
-    const bytes = (inLink + (list ? 0 : wide ? 2 : 1)) * sizeOf(packet) + PACKET_OVERHEAD_BYTES
+    const bytes = (inLink + (list ? 0 : wide ? 2 : 1)) * size + PACKET_OVERHEAD_BYTES
     if (!this.#host.kept.grow(bytes)) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place)
@@ -308,6 +320,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     for (const waiting of this.#waiting ?? []) waiting.reject(closingError(why))
     this.#waiting = undefined
     this.#host.forget(this, told)
+    this.session = this.#host.ended
+    this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
     this.peer.ended({ undelivered, ...why })
   }

@@ -1,6 +1,6 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Clockwork } from "../kernel/clockwork.ts"
-import type { Packet } from "../kernel/codec.ts"
+import { isWide, type Packet } from "../kernel/codec.ts"
 import type { Answer, AnyContract, Contract, DataOf, InputOf, NameOf, OutputOf, Said } from "../kernel/contract.ts"
 import * as defaults from "../kernel/defaults.ts"
 import {
@@ -17,11 +17,12 @@ import { guardLink } from "../kernel/guard-link.ts"
 import { checkNames } from "../kernel/known.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
+import type { SessionSettings } from "../kernel/session.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
 import { isPrivate } from "./address.ts"
 import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission.ts"
-import type { Entry } from "./entry.ts"
+import { createEnded, type Entry } from "./entry.ts"
 import { KeptBytes } from "./kept-bytes.ts"
 import { Lifecycle } from "./lifecycle.ts"
 import { MissedNames } from "./missed-names.ts"
@@ -129,6 +130,13 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
+    const settings: SessionSettings = {
+      ...defaults.HUB_ACK,
+      speakMs: options.speakMs ?? defaults.SPEAK_MS,
+      patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
+      maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
+      maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
+    }
     this.#admission = {
       runtime,
       clockwork,
@@ -141,13 +149,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       kept: this.#kept,
       maxPayloadBytes: this.#maxPayloadBytes,
       maxLinkBytes: 2 * maxBatchBytes(this.#maxPayloadBytes),
-      settings: {
-        ...defaults.HUB_ACK,
-        speakMs: options.speakMs ?? defaults.SPEAK_MS,
-        patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
-        maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
-        maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
-      },
+      settings,
+      ended: createEnded(clockwork, settings),
       closing: () => this.#closing,
       refused: (refusal) => this.#refused(refusal),
       began: (entry) => this.#began(entry),
@@ -402,7 +405,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const left = new Set<unknown>(
       without.flatMap((who): unknown[] => (typeof who === "string" ? [...this.#rooms.members(who)] : [who])),
     )
-    const list = new PacketList(packet)
+    const list = new PacketList(packet, isWide(packet))
     this.#kept.grow(list.bytes)
     for (const room of rooms) {
       for (const peer of [...this.#rooms.members(room)]) {

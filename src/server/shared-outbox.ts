@@ -7,6 +7,13 @@ export const RUN_OVERHEAD_BYTES = 192
 /** What a packet of bytes costs beside these: a typed array and its buffer are several objects. */
 const BYTES_OVERHEAD_BYTES = 256
 
+/**
+ * To look at a text costs what it takes to join its parts. So of shorter texts than this only each so many-th of a list is
+ * looked at, and tells of those behind it: most lists of most peers are acknowledged before there are so many.
+ */
+export const SHORT_LENGTH = 1_024
+const LOOK_EACH = 32
+
 /** Packets that were said one after another. All texts of a list are counted with the same bytes per unit. */
 export class PacketList implements SharedPackets {
   /** The packets, or the text that carried all of them: what left in one piece is held in one. */
@@ -18,7 +25,7 @@ export class PacketList implements SharedPackets {
   count = 0
   holders = 0
 
-  constructor(packet: Packet, wide = isWide(packet)) {
+  constructor(packet: Packet, wide: boolean) {
     this.held = [packet]
     this.isWide = wide
     this.bytes = this.costOf(packet)
@@ -46,8 +53,10 @@ export class PacketList implements SharedPackets {
  * because whoever needs one packet of it keeps all of them alive; a large packet has one to itself.
  */
 function append(packet: Packet, list: PacketList | undefined): PacketList {
-  const wide = isWide(packet)
-  if (list !== undefined && typeof list.held !== "string" && (list.isWide || !wide)) {
+  const wasWide = list?.isWide === true
+  const isLookedAt = packet.length > SHORT_LENGTH || (list !== undefined && list.held.length % LOOK_EACH === 0)
+  const wide = isLookedAt ? isWide(packet) : wasWide
+  if (list !== undefined && typeof list.held !== "string" && (wasWide || !wide)) {
     const cost = list.costOf(packet)
     if (list.bytes + cost <= BATCH_BYTES) {
       list.held.push(packet)
@@ -185,6 +194,7 @@ export class SharedOutbox implements Outbox {
     }
   }
 
+  /** Lets go of all that it holds. The numbers stay. */
   clear(): void {
     this.#first = this.#last = this.#current = NO_RUN
     this.#own = undefined

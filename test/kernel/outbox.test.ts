@@ -51,8 +51,9 @@ describe("an outbox", () => {
 
   it("counts a text in two bytes per unit where it has a unit above U+00FF, and what is kept with it", () => {
     const outbox = new SharedOutbox()
-    for (const text of ["mé", "m€", "mx"]) outbox.push(text)
-    const costs = [2, 4, 4].map((bytes) => bytes + PACKET_OVERHEAD_BYTES)
+    const texts = ["mé", "m€", "mx"].map((text) => text.padEnd(2_000, "."))
+    for (const text of texts) outbox.push(text)
+    const costs = [2_000, 4_000, 4_000].map((bytes) => bytes + PACKET_OVERHEAD_BYTES)
     const sum = (from: number): number => costs.slice(from).reduce((one, other) => one + other, 0)
     expect(outbox.bytes).toBe(sum(0))
     outbox.next(BATCH_BYTES)
@@ -61,6 +62,16 @@ describe("an outbox", () => {
       return outbox.bytes
     })
     expect(left).toEqual([sum(1), sum(2), 0])
+  })
+
+  it("counts many short texts so too, from the first of them that it looks at", () => {
+    const outbox = new SharedOutbox()
+    for (let n = 0; n < 1_000; n++) outbox.push("m".padEnd(100, "€"))
+    expect(outbox.bytes).toBeGreaterThan(0.96 * 1_000 * (200 + PACKET_OVERHEAD_BYTES))
+    outbox.next(BATCH_BYTES)
+    outbox.ack(500)
+    outbox.ack(1_000)
+    expect(outbox.bytes).toBe(0)
   })
 
   it("lets go of all that it holds when it is cleared, and keeps its numbers", () => {
