@@ -34,8 +34,6 @@ export class KeptBytes {
   /** How much may come until the next count. */
   #room: number
   #isJudging = false
-  /** Number of the last count. */
-  #count = 0
 
   constructor(maxBytes: number, keepers: () => Iterable<Keeper>) {
     this.#maxBytes = maxBytes
@@ -55,14 +53,14 @@ export class KeptBytes {
 
   /** What is kept now, in bytes. What several sessions share counts once. */
   total(): number {
-    const count = ++this.#count
+    const seen = new Set<PacketList>()
     let total = 0
     for (const keeper of this.#keepers()) {
       total += keeper.ownBytes
       for (const list of keeper.lists()) {
         total += RUN_OVERHEAD_BYTES
-        if (list.count !== count) {
-          list.count = count
+        if (!seen.has(list)) {
+          seen.add(list)
           list.holders = 0
           total += list.bytes
         }

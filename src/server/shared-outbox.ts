@@ -11,8 +11,8 @@ const BYTES_OVERHEAD_BYTES = 256
  * To look at a text costs what it takes to join its parts. So of shorter texts than this only each so many-th of a list is
  * looked at, and tells of those behind it: most lists of most peers are acknowledged before there are so many.
  */
-export const SHORT_LENGTH = 1_024
-const LOOK_EACH = 32
+export const SHORT_LENGTH = 512
+const LOOK_EACH = 64
 
 /** Packets that were said one after another. All texts of a list are counted with the same bytes per unit. */
 export class PacketList implements SharedPackets {
@@ -21,12 +21,14 @@ export class PacketList implements SharedPackets {
   /** What all of it costs, in bytes of memory. */
   bytes = 0
   readonly isWide: boolean
-  /** For a count of what the hub holds: which count has seen the list last, and how many outboxes it found to keep it. */
-  count = 0
+  /** How many runs of outboxes keep it, as the hub has counted last. */
   holders = 0
 
   constructor(packet: Packet, wide: boolean) {
-    this.held = [packet]
+    // An array that begins with one item grows in more steps than one that begins empty: right for a large packet alone.
+    const held: Packet[] = packet.length > SHORT_LENGTH ? [packet] : []
+    if (held.length === 0) held.push(packet)
+    this.held = held
     this.isWide = wide
     this.bytes = this.costOf(packet)
   }
