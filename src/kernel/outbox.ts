@@ -110,6 +110,6 @@ export class ListOutbox implements Outbox {
 }
 
 /** What a packet counts in an outbox. */
-export function costOf(packet: Packet): number {
+function costOf(packet: Packet): number {
   return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }
