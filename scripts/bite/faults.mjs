@@ -188,8 +188,8 @@ export const faults = [
   {
     id: "the resume window never closes",
     file: "src/server/entry.ts",
-    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this))",
-    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this) + 1e9)",
+    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, wasReached))",
+    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, wasReached) + 1e9)",
   },
   {
     id: "spare links are kept for ever",
@@ -229,7 +229,7 @@ export const faults = [
   {
     id: "an upload that overtook another is heard before it",
     file: "src/transports/http/mailbox.ts",
-    find: "if (!this.#early.has(up)) this.#early.set(up, batch)",
+    find: "this.#early.set(up, batch)",
     plant: "this.#hearNext(batch)",
   },
   {

@@ -116,7 +116,21 @@ function isText(piece: Packet | Batch): piece is string {
   return typeof piece === "string"
 }
 
-/** How much a packet or a batch counts against a limit in bytes. Text counts its UTF-16 length. */
+/** A unit above U+00FF: engines keep a text that has one in two bytes per unit, and any other text in one. */
+const WIDE = /[^\0-\xff]/
+
+/** Whether a text is kept in two bytes per unit. V8 knows without looking that a text of one byte per unit has no such unit. */
+export function isWide(piece: Packet | Batch): boolean {
+  return typeof piece === "string" && WIDE.test(piece)
+}
+
+/** Whether it is larger than so many bytes. Text counts as UTF-8, which has three bytes at most for each unit. */
+export function isLarger(piece: Packet | Batch, maxBytes: number): boolean {
+  const { length } = piece
+  return length > maxBytes || (typeof piece === "string" && 3 * length > maxBytes && utf8(piece).length > maxBytes)
+}
+
+/** How much of a packet or a batch is handed on at once, and how far: in UTF-16 units of text, in bytes of bytes. */
 export function sizeOf(piece: Packet | Batch): number {
   return piece.length
 }

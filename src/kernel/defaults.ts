@@ -79,11 +79,17 @@ export const MAX_SESSIONS = 100_000
 export const MAX_SESSIONS_PER_ADDRESS = 1_000
 /** Links that have not been welcomed yet, of one hub. */
 export const MAX_UNWELCOMED_LINKS = 10_000
-/** Bytes that all sessions without a link may hold together. */
-export const MAX_DETACHED_BYTES = 268_435_456
+/** The same of one address, which so cannot take all of these places. */
+export const MAX_UNWELCOMED_LINKS_PER_ADDRESS = 500
+/** Bytes that a hub keeps for all sessions together: a quarter of a heap of 512 MB. */
+export const MAX_KEPT_BYTES = 134_217_728
+/** Links of one session that are welcomed and not current. A channel that dials again and again has a few at once. */
+export const MAX_SPARE_LINKS = 8
 
 /** A rung has so long to be welcomed. */
 export const DIAL_DEADLINE_MS = 10_000
+/** A channel over HTTP whose hello was answered comes again within this, or its dial is over before it could. */
+export const UNREACHED_MS = 8_000
 /** When every rung was started and none has answered for so long (or 4 round trips), the best one is dialed once more. */
 export const HEDGE_MS = 2_000
 /** Where the link that carried the talk fell silent, so often, each after as long as a probe may take. */

@@ -14,8 +14,9 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
     }
   }
   const { name, exchanges = false } = link
-  // Every member is named here, so that the compiler tells of one that is new in `Link`.
-  const guarded: { readonly [Member in keyof Required<Link>]: Link[Member] } = {
+  // Every member is named here, so that the compiler tells of one that is new in `Link`. What a link of the application's own
+  // keeps beside `bufferedBytes` is the application's to bound.
+  const guarded: { readonly [Member in keyof Omit<Required<Link>, "keptBytes">]: Link[Member] } = {
     name,
     exchanges,
     abandon: link.abandon && (() => guard(() => link.abandon?.())),

@@ -52,7 +52,7 @@ export class Inbox {
     if (number > this.heard + 1 || from > this.part) throw protocolError("a gap before a part of a packet")
     const at = 1 + this.part - from
     this.#parts ??= []
-    // A copy, so that a small part does not keep all that came with it.
+    // Of bytes a copy, so that a small part does not keep all that came with it.
     this.#parts.push(part.slice(at))
     this.part += Math.max(0, sizeOf(part) - at)
     if (this.part > maxBytes) throw new EverwireError("too-large", "a packet that is larger than the welcome allowed")

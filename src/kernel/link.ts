@@ -29,6 +29,8 @@ export interface Link {
   readonly reached?: boolean | undefined
   /** Bytes taken by `send` and not yet handed to the network. */
   readonly bufferedBytes: number
+  /** Bytes that it keeps beside these, on a hub: answers that may be asked for again, and what has come and is not whole. */
+  readonly keptBytes?: number | undefined
   /**
    * How many times the other end has asked for more and has not been answered. A session keeps its data while that is 0, and
    * is told of more by `writable`. Undefined where nobody asks.
@@ -51,6 +53,10 @@ export interface LinkSink {
    * A transport that can tell says so, because a slow link is not dead while they come.
    */
   moved?(): void
+  /** On a hub: what comes before the welcome is larger than a hello may be. */
+  overflowed?(): void
+  /** On a hub: so many bytes of what has come are kept until the rest is there. */
+  keeps?(bytes: number): void
   /**
    * What a transport may put into the answer to a batch it was brought, where it answers anyway: an ack, which may overtake
    * what was sent and may be lost. Undefined when there is none.

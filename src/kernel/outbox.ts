@@ -2,6 +2,12 @@ import { type Batch, encodeBatch, type Packet, sizeOf } from "./codec.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "./defaults.ts"
 import { cutPacket } from "./fragment.ts"
 
+/** Packets that several outboxes keep together, because the same was said to many. */
+export interface SharedPackets {
+  /** The packets, or the text that carried all of them. */
+  readonly held: readonly Packet[] | string
+}
+
 /**
  * What was said and not yet acknowledged, and how much of it the current link has been handed. The nth packet ever pushed
  * is number n.
@@ -18,7 +24,7 @@ export interface Outbox {
   /** Bytes held, with a fixed overhead per packet. */
   readonly bytes: number
   /** `list` and `place`: for a broadcast, the shared list that already holds the packet, and its index there. */
-  push(packet: Packet, list?: readonly Packet[], place?: number): void
+  push(packet: Packet, list?: SharedPackets, place?: number): void
   /**
    * Hands on what is behind the cursor: of a packet larger than `partBytes` the next part, else as many packets as make a
    * batch of about `batchBytes` at most, and no more than `BATCH_BYTES` unless it is one packet.
@@ -104,6 +110,6 @@ export class ListOutbox implements Outbox {
 }
 
 /** What a packet counts in an outbox. */
-export function costOf(packet: Packet): number {
+function costOf(packet: Packet): number {
   return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }

@@ -15,7 +15,7 @@ import {
 import { EverwireError, protocolError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
-import { ListOutbox, type Outbox } from "./outbox.ts"
+import { ListOutbox, type Outbox, type SharedPackets } from "./outbox.ts"
 import { Pace } from "./pace.ts"
 import { isNumbered, kindOf, readCount } from "./packet.ts"
 import type { Due, PulseSettings } from "./pulse.ts"
@@ -192,7 +192,7 @@ export class Session implements WatchHost, Flushable {
    *
    * @throws EverwireError `buffer-full` when the outbox cannot hold it: it was not taken.
    */
-  say(packet: Packet, list?: readonly Packet[], place?: number): void {
+  say(packet: Packet, list?: SharedPackets, place?: number): void {
     if (this.ended) return
     const { bytes } = this.#outbox
     if (bytes > 0 && bytes + sizeOf(packet) > (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES)) {

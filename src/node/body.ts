@@ -15,14 +15,22 @@ export function takeBody(request: IncomingMessage, maxBytes: number): Uint8Array
   return body
 }
 
+/** Says how large a body may be that begins like this. */
+export type More = (beginning: Uint8Array) => number
+
 /**
- * Reads the whole body of a request, counting bytes as they come.
+ * Reads the whole body of a request, counting bytes as they come; see `HttpExchange.body`.
  *
  * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`
  */
-export function readBody(request: IncomingMessage, maxBytes: number, clockwork: Clockwork): Promise<Uint8Array> {
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  more: More | undefined,
+  clockwork: Clockwork,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const reading = new Reading(maxBytes, clockwork, resolve, reject)
+    const reading = new Reading(maxBytes, more, clockwork, resolve, reject)
     const broken = (): void => reading.fail(new EverwireError("network", "the body broke off"))
     // The listeners stay when it is settled: what still comes is thrown away.
     request.on("data", (chunk: Buffer) => reading.heard(chunk))
@@ -35,7 +43,8 @@ export function readBody(request: IncomingMessage, maxBytes: number, clockwork: 
 /** A body that is being read, until it is whole or has stopped moving. */
 class Reading implements Alarm {
   slot: Slot | undefined
-  readonly #maxBytes: number
+  #maxBytes: number
+  #more: More | undefined
   readonly #clockwork: Clockwork
   readonly #resolve: (body: Uint8Array) => void
   readonly #reject: (error: EverwireError) => void
@@ -47,11 +56,13 @@ class Reading implements Alarm {
 
   constructor(
     maxBytes: number,
+    more: More | undefined,
     clockwork: Clockwork,
     resolve: (body: Uint8Array) => void,
     reject: (error: EverwireError) => void,
   ) {
     this.#maxBytes = maxBytes
+    this.#more = more
     this.#clockwork = clockwork
     this.#resolve = resolve
     this.#reject = reject
@@ -60,8 +71,8 @@ class Reading implements Alarm {
 
   heard(chunk: Buffer): void {
     this.#bytes += chunk.length
-    if (this.#bytes <= this.#maxBytes) this.#chunks?.push(chunk)
-    else this.fail(new EverwireError("too-large", `a body may hold ${this.#maxBytes} bytes`))
+    this.#chunks?.push(chunk)
+    if (this.#bytes > this.#maxBytes) this.#grown()
   }
 
   ended(): void {
@@ -76,6 +87,19 @@ class Reading implements Alarm {
   ring(): void {
     if (this.#bytes - this.#bytesBefore >= BODY_PROGRESS_BYTES) this.#watch()
     else this.fail(new EverwireError("timeout", "too little of the body came in time"))
+  }
+
+  /** It is larger than was known to be allowed. */
+  #grown(): void {
+    const more = this.#more
+    this.#more = undefined
+    try {
+      if (this.#chunks !== undefined && more !== undefined) this.#maxBytes = more(Buffer.concat(this.#chunks))
+    } catch (error) {
+      return this.fail(error as EverwireError) // `more` throws no other
+    }
+    if (this.#bytes > this.#maxBytes)
+      this.fail(new EverwireError("too-large", `a body may hold ${this.#maxBytes} bytes`))
   }
 
   #watch(): void {

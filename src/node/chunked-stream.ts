@@ -54,6 +54,10 @@ export class ChunkedStream implements HttpStream {
     return this.#response.destroyed || this.#socket.destroyed
   }
 
+  cut(): void {
+    this.#response.destroy()
+  }
+
   onDrain(run: () => void): void {
     this.#onDrain = run
     this.#socket.on("drain", run)

@@ -5,7 +5,7 @@ import { type Closing, EverwireError } from "../kernel/errors.ts"
 import { NOT_TAKEN } from "../server/taking.ts"
 import { BYTES_TYPE } from "../transports/http/envelope.ts"
 import type { HttpExchange, HttpStream } from "../transports/transport.ts"
-import { readBody, takeBody } from "./body.ts"
+import { type More, readBody, takeBody } from "./body.ts"
 import { ChunkedStream } from "./chunked-stream.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
 import type { Taker, Takings } from "./takings.ts"
@@ -90,6 +90,10 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     return isSecure(this.#request)
   }
 
+  get unsentBytes(): number {
+    return this.#response.writableLength
+  }
+
   get request(): IncomingMessage {
     return this.#request
   }
@@ -128,17 +132,17 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     return new URLSearchParams(this.#query).get(name) ?? undefined
   }
 
-  body(maxBytes: number): Promise<Uint8Array> {
+  body(maxBytes: number, more?: More): Promise<Uint8Array> {
     const request = this.#request
     // A parser that lets a body of another type pass may leave an empty object behind (body-parser 1 does).
-    if (request.readableDidRead || rawBytes(request.body) !== undefined) return this.#parsedBody(maxBytes)
+    if (request.readableDidRead || rawBytes(request.body) !== undefined) return this.#parsedBody(maxBytes, more)
     // Somebody else reads along, a logger perhaps: in the next tick the first piece would be gone.
-    if (request.readableFlowing) return readBody(request, maxBytes, this.#clockwork)
+    if (request.readableFlowing) return readBody(request, maxBytes, more, this.#clockwork)
     return new Promise((resolve) => {
       process.nextTick(() => {
         const body = takeBody(request, maxBytes)
         this.#isRead = body !== undefined
-        resolve(body ?? readBody(request, maxBytes, this.#clockwork))
+        resolve(body ?? readBody(request, maxBytes, more, this.#clockwork))
       })
     })
   }
@@ -200,6 +204,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
         response.end()
         watch()
       },
+      cut: () => void response.destroy(),
       onDrain: (run) => void response.on("drain", run),
     }
   }
@@ -250,7 +255,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   }
 
   /** A body parser was here before: what it made of the body is turned back. */
-  async #parsedBody(maxBytes: number): Promise<Uint8Array> {
+  async #parsedBody(maxBytes: number, more?: More): Promise<Uint8Array> {
     const { body, rawBody } = this.#request
     const bytes = rawBytes(rawBody) ?? rawBytes(body)
     if (rawBody === undefined && typeof body === "string" && this.header("content-type")?.startsWith(BYTES_TYPE)) {
@@ -267,7 +272,8 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
           "the text or the bytes of the body into request.body or request.rawBody",
       )
     }
-    if (bytes.length > maxBytes) throw new EverwireError("too-large", `a body may hold ${maxBytes} bytes`)
+    const most = bytes.length > maxBytes ? (more?.(bytes) ?? maxBytes) : maxBytes
+    if (bytes.length > most) throw new EverwireError("too-large", `a body may hold ${most} bytes`)
     return bytes
   }
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
 import type { Clockwork, Flushable } from "../kernel/clockwork.ts"
-import { TAKE_DEADLINE_MS } from "../kernel/defaults.ts"
+import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../kernel/defaults.ts"
 import { NOT_TAKEN } from "../server/taking.ts"
 import type { ServerSocket, SocketSink } from "../transports/transport.ts"
 import { writeClose } from "../transports/websocket/close-code.ts"
@@ -18,12 +18,17 @@ const AT_ONCE = 32
 let lastText = ""
 let lastFrame: Frame = ""
 
+/** What the headers of the frames may take that come before the welcome, a closing frame among them. */
+const MAX_FRAMES_BYTES = 1_024
+
 /** A finished frame: characters of one byte each, or bytes. */
 type Frame = string | Buffer
 
 /** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
 export class HeardSocket extends WebSocket implements Hold, Taker {
   sink: SocketSink | undefined
+  /** What is written through instead of it. */
+  node: NodeSocket | undefined
   /** Whether a message came that is larger than the hub takes. `ws` then reads no more, so it hears of no closing frame. */
   isFlooded = false
   /** Whether the client did not take what it was sent, and was cut off for that. */
@@ -101,6 +106,12 @@ export class NodeSocket implements ServerSocket {
   #draining = false
   /** What was sent in this tick and is not written yet. */
   #unwritten: Frame = ""
+  /** What has come of a message that is not whole. */
+  incomingBytes = 0
+  /** Whether more came before the welcome than may. */
+  #isRefused = false
+  /** So much may come until this side has said something: what it says first is the welcome. */
+  #mostBytes = MAX_HELLO_BYTES + MAX_FRAMES_BYTES
 
   constructor(socket: HeardSocket, stream: Duplex, writer: SocketWriter) {
     this.#socket = socket
@@ -116,6 +127,7 @@ export class NodeSocket implements ServerSocket {
   send(data: string | Uint8Array): void {
     const socket = this.#socket
     if (socket.readyState !== socket.OPEN) return
+    this.#mostBytes = Infinity
     if (this.#extended) {
       // What is compressed reaches the stream later, so the stream cannot be asked.
       socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
@@ -148,9 +160,25 @@ export class NodeSocket implements ServerSocket {
   }
   hear(sink: SocketSink): void {
     this.#socket.sink = sink
+    this.#socket.node = this
+    ;(this.#stream as HeardStream).heard = this // for `noteChunk`
+    this.#stream.prependListener("data", noteChunk)
     this.#socket.on("message", tellMessage)
     this.#socket.on("close", tellClose)
     this.#socket.on("error", noteError)
+  }
+
+  /** So many bytes have come, of which `ws` has not been told yet. */
+  came(bytes: number): void {
+    this.incomingBytes += bytes
+    if (this.incomingBytes > this.#mostBytes && !this.#isRefused) {
+      this.#isRefused = true
+      this.#socket.sink?.overflowed?.()
+    }
+    if (this.incomingBytes < KEPT_BYTES) return
+    // No more is read of who was refused, and the socket is cut when the time of its closing handshake is over.
+    if (this.#isRefused) this.#socket.pause()
+    else this.#socket.sink?.keeps?.(bytes)
   }
 
   #drained(): void {
@@ -179,7 +207,18 @@ export class NodeSocket implements ServerSocket {
 /** A listener that holds nothing of where it was set: for errors whose consequence is told otherwise. */
 export function ignore(): void {}
 
+/** The stream of a WebSocket, with a place for what is told how much has come. */
+interface HeardStream extends Duplex {
+  heard?: NodeSocket
+}
+
+function noteChunk(this: HeardStream, chunk: Buffer): void {
+  this.heard?.came(chunk.length)
+}
+
 function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  const { node } = this as HeardSocket // as in `sinkOf`
+  if (node !== undefined) node.incomingBytes = 0
   sinkOf(this)?.message(isBinary ? data : data.toString())
 }
 

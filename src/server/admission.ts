@@ -1,14 +1,14 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Alarm, Flushable, Slot } from "../kernel/clockwork.ts"
-import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
-import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
+import { type Batch, decodeBatch, isLarger, type Packet, sizeOf } from "../kernel/codec.ts"
+import { HELLO_DEADLINE_MS, LINK_BUFFER_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../kernel/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../kernel/errors.ts"
 import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
+import { kindOf } from "../kernel/packet.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
 import { Entry, type EntryHost, saidByPeer } from "./entry.ts"
 import type { Principal } from "./peer.ts"
-import type { Refusal } from "./refusals.ts"
 import type { Registry } from "./registry.ts"
 import { isNotTaken } from "./taking.ts"
 
@@ -33,7 +33,6 @@ export interface AdmissionHost extends EntryHost {
   readonly registry: Registry
   readonly authenticate: Authenticate | undefined
   readonly resumeMs: number
-  readonly maxUnwelcomedLinks: number
   /** What an honest session never lets wait on a link, in bytes: whoever lets more pile up asks and does not listen. */
   readonly maxLinkBytes: number
   /** Why nobody is let in now. */
@@ -41,8 +40,6 @@ export interface AdmissionHost extends EntryHost {
   /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
   began(entry: Entry): void
   report(error: unknown): void
-  /** A link was refused, or ended because of what came on it. */
-  refused(refusal: Refusal): void
 }
 
 type State =
@@ -54,18 +51,41 @@ type State =
 const ANONYMOUS: Principal = { id: "" }
 const OVER_CAPACITY = closing("over-capacity", "too many links are waiting to be welcomed")
 
+/** A part that is kept may keep a batch of this size, and no larger one. */
+const LARGE_BATCH = 1_024
+const OVER_SHARE = closing("over-capacity", "too many links of this address are waiting to be welcomed")
+
 /** The links of a hub that have not been welcomed. */
 export class Unwelcomed {
   readonly #gates = new Set<Gate>()
+  readonly #perSite = new Map<string, number>()
+  readonly #most: number
+  readonly #mostPerSite: number
 
-  get count(): number {
+  /** So many at most, and of one address or network. */
+  constructor(most: number, mostPerSite: number) {
+    this.#most = most
+    this.#mostPerSite = mostPerSite
+  }
+
+  get size(): number {
     return this.#gates.size
   }
-  add(gate: Gate): void {
+  /** `site` is what the link is counted by beside all others; empty where it is not. */
+  add(gate: Gate, site: string): void {
     this.#gates.add(gate)
+    if (site !== "") this.#perSite.set(site, (this.#perSite.get(site) ?? 0) + 1)
   }
-  delete(gate: Gate): void {
-    this.#gates.delete(gate)
+  delete(gate: Gate, site: string): void {
+    if (!this.#gates.delete(gate) || site === "") return
+    const left = (this.#perSite.get(site) ?? 1) - 1
+    if (left > 0) this.#perSite.set(site, left)
+    else this.#perSite.delete(site)
+  }
+  /** Why one that is among them has to go. */
+  refusal(site: string): Closing | undefined {
+    if (this.#gates.size > this.#most) return OVER_CAPACITY
+    return (this.#perSite.get(site) ?? 0) > this.#mostPerSite ? OVER_SHARE : undefined
   }
   /** Nobody is let in any more. */
   refuseAll(why: Closing): void {
@@ -79,6 +99,8 @@ export class Gate implements LinkSink, Alarm, Flushable {
   readonly #unwelcomed: Unwelcomed
   readonly #link: Link
   #state: State
+  /** What it is counted by until it is welcomed. */
+  readonly #site: string
   /** The hello must have been judged by then. */
   slot: Slot | undefined
 
@@ -87,14 +109,16 @@ export class Gate implements LinkSink, Alarm, Flushable {
     this.#unwelcomed = unwelcomed
     this.#link = link
     this.#state = { stage: "waiting", origin }
-    unwelcomed.add(this)
+    this.#site = host.registry.siteOf(origin.address ?? "")
+    unwelcomed.add(this, this.#site)
     host.clockwork.flushSoon(this)
   }
 
   /** The tick in which the link opened is over: a hello that came with it has been heard, and the acceptor has its sink. */
   flushNow(): void {
     const { stage } = this.#state
-    if (stage === "waiting" && this.#unwelcomed.count > this.#host.maxUnwelcomedLinks) return this.refuse(OVER_CAPACITY)
+    const why = stage === "waiting" ? this.#unwelcomed.refusal(this.#site) : undefined
+    if (why !== undefined) return this.refuse(why)
     const { clockwork } = this.#host
     if (stage === "waiting" || stage === "judging") clockwork.set(this, clockwork.now() + HELLO_DEADLINE_MS)
   }
@@ -114,15 +138,13 @@ export class Gate implements LinkSink, Alarm, Flushable {
         case "waiting":
           return this.#hello(batch, state)
         case "judging":
+          if (isLarger(batch, MAX_HELLO_BYTES - state.bytes))
+            throw new EverwireError("too-large", "too much before the welcome")
           state.bytes += sizeOf(batch)
-          if (state.bytes > MAX_HELLO_BYTES) throw new EverwireError("too-large", "too much before the welcome")
           state.later.push(...decodeBatch(batch))
           return
         case "admitted":
-          if (this.#link.bufferedBytes > this.#host.maxLinkBytes) {
-            throw new EverwireError("buffer-full", "more was asked than is listened to")
-          }
-          return state.entry.session.hear(this.#link, decodeBatch(batch))
+          return this.#pass(batch, state.entry)
         case "closed":
       }
     } catch (error) {
@@ -145,8 +167,30 @@ export class Gate implements LinkSink, Alarm, Flushable {
     return this.#state.stage === "admitted" ? this.#state.entry.session.acknowledgement(this.#link) : undefined
   }
 
+  /** For the session. What it may keep of it is counted. */
+  #pass(batch: Batch, { session }: Entry): void {
+    const link = this.#link
+    // A spare link is sent nothing but answers to probes.
+    if (link.bufferedBytes > (session.link === link ? this.#host.maxLinkBytes : LINK_BUFFER_BYTES)) {
+      throw new EverwireError("buffer-full", "more was asked than is listened to")
+    }
+    const packets = decodeBatch(batch)
+    if (packets.length > 1 && batch.length > LARGE_BATCH) ownParts(packets)
+    session.hear(link, packets)
+    if (session.part !== undefined) this.keeps(2 * sizeOf(batch))
+    if (session.link !== link) this.keeps(link.bufferedBytes)
+  }
+
+  overflowed(): void {
+    this.#broke(new EverwireError("too-large", "the hello is too large"))
+  }
+
+  keeps(bytes: number): void {
+    this.#host.kept.grow(bytes)
+  }
+
   #hello(batch: Batch, { origin }: Extract<State, { stage: "waiting" }>): void {
-    if (sizeOf(batch) > MAX_HELLO_BYTES) throw new EverwireError("too-large", "the hello is too large")
+    if (isLarger(batch, MAX_HELLO_BYTES)) throw new EverwireError("too-large", "the hello is too large")
     const [first, ...later] = decodeBatch(batch)
     if (typeof first !== "string") throw protocolError("the first packet is no hello")
     const hello = readHello(first)
@@ -154,7 +198,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
       return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
     }
     const heardAt = this.#host.clockwork.now()
-    const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#host.closing()
+    const why = this.#unwelcomed.refusal(this.#site) ?? this.#host.closing()
     if (why !== undefined) return this.refuse(why)
     const judging: State = { stage: "judging", origin, later, bytes: sizeOf(batch) }
     this.#state = judging
@@ -307,10 +351,21 @@ export class Gate implements LinkSink, Alarm, Flushable {
     const state = this.#state
     if (state.stage === "waiting" || state.stage === "judging") {
       this.#host.clockwork.clear(this)
-      this.#unwelcomed.delete(this)
+      this.#unwelcomed.delete(this, this.#site)
     }
     this.#state = { stage: "closed" }
     return state
+  }
+}
+
+/**
+ * Makes parts of packets texts of their own: they are kept, and a slice of a text keeps all of the text, which here is a batch.
+ * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
+ */
+function ownParts(packets: Packet[]): void {
+  for (const [at, packet] of packets.entries()) {
+    const kind = kindOf(packet)
+    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
   }
 }
 

@@ -1,6 +1,12 @@
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
-import { type Packet, sizeOf } from "../kernel/codec.ts"
-import { LEAVE_MS, MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
+import { isLarger, isWide, type Packet, sizeOf } from "../kernel/codec.ts"
+import {
+  LEAVE_MS,
+  MAX_HEADER_BYTES,
+  MAX_SPARE_LINKS,
+  PACKET_OVERHEAD_BYTES,
+  SPARE_LINK_MS,
+} from "../kernel/defaults.ts"
 import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../kernel/errors.ts"
 import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
@@ -8,10 +14,12 @@ import type { Link } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
+import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { MissedNames } from "./missed-names.ts"
 import { Peer, type PeerHost, type Principal } from "./peer.ts"
+import type { Refusal } from "./refusals.ts"
 import type { Rooms } from "./rooms.ts"
-import { SharedOutbox } from "./shared-outbox.ts"
+import { type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
 
 /** What an entry needs of its hub. */
 export interface EntryHost {
@@ -27,10 +35,16 @@ export interface EntryHost {
   failed(error: unknown, stage: Stage, peer: Peer): void
   /** Names of messages that nothing handles. */
   readonly missed: MissedNames
+  /** What stands in the place of every session that has ended. */
+  readonly ended: Session
+  /** What is kept for all sessions. */
+  readonly kept: KeptBytes
+  /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
+  refused(refusal: Refusal): void
   /** The channel acknowledged more. */
   progressed(entry: Entry): void
-  /** The session has no link any more: how long it may stay so. */
-  windowMs(entry: Entry): number
+  /** The session has no link any more: how long it may stay so. `wasReached`: see {@link Entry.detached}. */
+  windowMs(entry: Entry, wasReached: boolean): number
   /** The session has ended and is to be forgotten. */
   forget(entry: Entry, why: Closing): void
 }
@@ -54,19 +68,35 @@ interface Spare {
   readonly cancel: () => void
 }
 
+const NO_SPARES: readonly Spare[] = []
+
+/** What a link keeps on this side. */
+function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
+  return bufferedBytes + keptBytes
+}
+
+/** A session that has ended: it holds nothing, and hears nothing. */
+export function createEnded(clockwork: Clockwork, settings: SessionSettings): Session {
+  const deaf = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
+  const session = new Session(clockwork, deaf, settings)
+  session.end()
+  return session
+}
+
 /** A closing that the channel told, as the hub's application is told of it. */
 export function saidByPeer({ code, reason, retryable }: Closing): Closing {
   return closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
 }
 
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
-export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
+export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper, Alarm {
   readonly id: string
   readonly key: string
   readonly principal: Principal
   /** Remote address of the link that began the session: the one that its cap counts. */
   readonly address: string
-  readonly session: Session
+  /** When it has ended, the hub's {@link EntryHost.ended}, so that an application that keeps the peer keeps nothing of it. */
+  session: Session
   handlers: readonly Handlers<Peer>[]
   readonly peer: Peer
   /** The last turn that was obeyed. */
@@ -76,6 +106,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   /** The channel that presented the key last. */
   #holder: string | undefined
   readonly #host: EntryHost
+  readonly #outbox = new SharedOutbox()
+  /** What the channel had acknowledged when the hub last counted what it keeps. */
+  #taken = 0
   /** Made when there is something to dispatch: most peers of most hubs are told things and say nothing. */
   #dispatch: Dispatch<Peer> | undefined
   /** The peer's own handlers, once it has any; they stand before the hub's. */
@@ -97,7 +130,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.key = key
     this.principal = principal
     this.address = address
-    this.session = new Session(host.clockwork, this, host.settings, new SharedOutbox())
+    this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
     this.handlers = host.handlers
     this.peer = new Peer(host.runtime.id(), this)
   }
@@ -120,7 +153,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     return this.#host.maxPayloadBytes
   }
 
-  say(packet: Packet, list?: readonly Packet[], place?: number): void {
+  say(packet: Packet, list?: PacketList, place?: number): void {
+    // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
+    const size = sizeOf(packet)
+    const wide = size < SHORT_LENGTH || isWide(packet)
+    const inLink = this.session.link === undefined ? 0 : wide ? 3 : 1
+    const bytes = (inLink + (list ? 0 : wide ? 2 : 1)) * size + PACKET_OVERHEAD_BYTES
+    if (!this.#host.kept.grow(bytes)) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place)
     } catch (error) {
@@ -129,7 +168,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     }
   }
   /** Says it if the session is there to hear it, and answers whether there is room for more. */
-  tell(packet: Packet, list?: readonly Packet[], place?: number): boolean {
+  tell(packet: Packet, list?: PacketList, place?: number): boolean {
     const { session } = this
     if (session.ended) return false
     try {
@@ -138,7 +177,22 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
       if (!(error instanceof EverwireError)) throw error
       return false
     }
-    return session.hasRoom
+    return session.hasRoom && !session.ended
+  }
+  get ownBytes(): number {
+    const { link } = this.session
+    let bytes = 2 * (this.session.part ?? 0) + (link ? keptBy(link) : 0)
+    for (const spare of this.#spares ?? NO_SPARES) bytes += keptBy(spare.link)
+    return bytes
+  }
+  lists(): Iterable<PacketList> {
+    return this.#outbox.lists()
+  }
+  hasTaken(): boolean {
+    const { acked } = this.session
+    const hasTaken = acked > this.#taken
+    this.#taken = acked
+    return hasTaken
   }
   context(): Peer {
     return this.peer
@@ -189,6 +243,10 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     })
     this.#spares ??= []
     this.#spares.push({ link, holder, cancel })
+    const [oldest] = this.#spares
+    if (oldest === undefined || this.#spares.length <= MAX_SPARE_LINKS) return
+    this.#unspare(oldest.link)
+    oldest.link.close(closing("superseded", "this session has too many links beside the one in use"))
   }
 
   /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
@@ -211,7 +269,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same. A page
     // that is put away closes its link too, and may come back: that is retryable.
     if (why?.code === "closed" && !why.retryable) this.end({ ...why, code: "closed-by-peer" })
-    else this.detached()
+    else this.detached(link.reached)
   }
 
   /**
@@ -224,12 +282,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     this.#host.runtime.after(LEAVE_MS, () => this.end(why))
   }
 
-  /** There is no link: the resume window opens. */
-  detached(): void {
+  /** There is no link: the resume window opens. `wasReached`: whether the channel has heard the one that is gone. */
+  detached(wasReached = true): void {
     if (this.session.ended) return
     if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
-    clockwork.set(this, clockwork.now() + this.#host.windowMs(this))
+    clockwork.set(this, clockwork.now() + this.#host.windowMs(this, wasReached))
   }
 
   /** No link came back in the resume window; one that was welcomed may still be taken. */
@@ -263,12 +321,14 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     for (const waiting of this.#waiting ?? []) waiting.reject(closingError(why))
     this.#waiting = undefined
     this.#host.forget(this, told)
+    this.session = this.#host.ended
+    this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
     this.peer.ended({ undelivered, ...why })
   }
 
   deliver(packet: Packet): void {
-    if (sizeOf(packet) > this.#host.maxPayloadBytes + MAX_HEADER_BYTES) {
+    if (isLarger(packet, this.#host.maxPayloadBytes + MAX_HEADER_BYTES)) {
       throw new EverwireError("too-large", "a payload that is larger than the welcome allowed")
     }
     this.dispatch.deliver(packet)
@@ -296,6 +356,24 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
       default:
         throw protocolError("an unknown kind of packet")
     }
+  }
+
+  /** Ends it because the hub keeps too much. What its links keep goes too: they are cut where the channel does not take it. */
+  makeRoom(why: Closing): void {
+    if (this.session.ended) return
+    const { link } = this.session
+    const { code, reason } = why
+    const transport = link?.name ?? ""
+    const address = this.address || undefined
+    this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+    if (link !== undefined) this.session.linkLost(link)
+    for (const each of [link, ...(this.#spares ?? NO_SPARES).map((spare) => spare.link)]) {
+      if (each === undefined) continue
+      if (keptBy(each) > 0) each.abandon?.()
+      else each.send(writeBye(why, this.#host.hub))
+      each.close(why)
+    }
+    this.end(why)
   }
 
   doubted(): void {

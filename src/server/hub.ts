@@ -1,6 +1,6 @@
 import { callSafely } from "../kernel/call-safely.ts"
 import type { Clockwork } from "../kernel/clockwork.ts"
-import type { Packet } from "../kernel/codec.ts"
+import { isWide, type Packet } from "../kernel/codec.ts"
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../kernel/contract.ts"
 import * as defaults from "../kernel/defaults.ts"
 import {
@@ -17,11 +17,13 @@ import { guardLink } from "../kernel/guard-link.ts"
 import { checkNames } from "../kernel/known.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
+import type { SessionSettings } from "../kernel/session.ts"
 import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
 import { isPrivate } from "./address.ts"
 import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission.ts"
-import type { Entry } from "./entry.ts"
+import { createEnded, type Entry } from "./entry.ts"
+import { KeptBytes } from "./kept-bytes.ts"
 import { Lifecycle } from "./lifecycle.ts"
 import { MissedNames } from "./missed-names.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
@@ -31,7 +33,8 @@ import { type Refusal, RefusalReport } from "./refusals.ts"
 import { type Limits, Registry } from "./registry.ts"
 import { checkRoom, Rooms } from "./rooms.ts"
 import { answerExchange, type Routes, readPath, routeOf, tellOnce } from "./router.ts"
-import { Log } from "./shared-outbox.ts"
+import { Log, PacketList } from "./shared-outbox.ts"
+import { Counts, type HubStats } from "./stats.ts"
 import { isBuiltIn } from "./transports.ts"
 import { type Arrival, askedOf, readTrust, type Trust } from "./trust-proxy.ts"
 import { createWebExchange } from "./web-exchange.ts"
@@ -82,6 +85,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #maxPayloadBytes: number
   readonly #takeMs: number
   readonly #registry: Registry
+  /** What is kept for all sessions. */
+  readonly #kept: KeptBytes
   /** What was said to all. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<Peer>()
@@ -90,7 +95,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
   readonly #routes: Routes
   readonly #admission: AdmissionHost
-  readonly #unwelcomed = new Unwelcomed()
+  readonly #unwelcomed: Unwelcomed
+  readonly #refusedCounts = new Counts()
+  readonly #endedCounts = new Counts()
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
   /** Set when `close` was called: what everybody who says hello is told. */
   #closing: Closing | undefined
@@ -115,13 +122,23 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       maxSessions: given.maxSessions ?? defaults.MAX_SESSIONS,
       maxSessionsPerAddress: given.maxSessionsPerAddress ?? defaults.MAX_SESSIONS_PER_ADDRESS,
       maxUnwelcomedLinks: given.maxUnwelcomedLinks ?? defaults.MAX_UNWELCOMED_LINKS,
-      maxDetachedBytes: given.maxDetachedBytes ?? defaults.MAX_DETACHED_BYTES,
+      maxUnwelcomedLinksPerAddress: given.maxUnwelcomedLinksPerAddress ?? defaults.MAX_UNWELCOMED_LINKS_PER_ADDRESS,
+      maxKeptBytes: given.maxKeptBytes ?? defaults.MAX_KEPT_BYTES,
     }
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
     const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0, this.#hubFailed)
     this.clockwork = clockwork
     this.#registry = new Registry(clockwork, limits, options.limits?.maxSessionsPerAddress !== undefined)
+    this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
+    this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
+    const settings: SessionSettings = {
+      ...defaults.HUB_ACK,
+      speakMs: options.speakMs ?? defaults.SPEAK_MS,
+      patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
+      maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
+      maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
+    }
     this.#admission = {
       runtime,
       clockwork,
@@ -131,22 +148,18 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       registry: this.#registry,
       authenticate: options.authenticate,
       resumeMs,
+      kept: this.#kept,
       maxPayloadBytes: this.#maxPayloadBytes,
-      maxUnwelcomedLinks: limits.maxUnwelcomedLinks,
       maxLinkBytes: 2 * maxBatchBytes(this.#maxPayloadBytes),
-      settings: {
-        ...defaults.HUB_ACK,
-        speakMs: options.speakMs ?? defaults.SPEAK_MS,
-        patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
-        maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
-        maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
-      },
+      settings,
+      ended: createEnded(clockwork, settings),
       closing: () => this.#closing,
       refused: (refusal) => this.#refused(refusal),
       began: (entry) => this.#began(entry),
       progressed: () => this.#onProgress?.(),
-      windowMs: (entry) => this.#windowMs(entry, resumeMs),
+      windowMs: (entry, wasReached) => this.#windowMs(entry, wasReached, resumeMs),
       forget: (entry, why) => {
+        this.#endedCounts.add(why.code)
         this.#registry.remove(entry)
         if (this.#closing === undefined) this.#registry.remember(entry, why, resumeMs)
         this.#onProgress?.()
@@ -186,6 +199,20 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   get peers(): ReadonlyMap<string, Peer<C, P>> {
     // Peer<C, P> is Peer at run time: the contract is the application's word.
     return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer as unknown as Peer<C, P>]))
+  }
+
+  /**
+   * What the hub keeps at this moment, and what it has refused and ended. Goes over all sessions: made for once in some
+   * seconds.
+   */
+  stats(): HubStats {
+    return {
+      sessions: this.#registry.size,
+      unwelcomedLinks: this.#unwelcomed.size,
+      keptBytes: this.#kept.total(),
+      refused: this.#refusedCounts.tally,
+      ended: this.#endedCounts.tally,
+    }
   }
 
   /**
@@ -233,7 +260,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   send(name: string, data?: unknown): void {
     const packet = encodeMessage(name, data, this.#maxPayloadBytes)
     const list = this.#log.append(packet)
-    const place = list.length - 1 // whoever is told that a session ends in here may send more
+    this.#kept.grow(list.costOf(packet))
+    const place = list.held.length - 1 // whoever is told that a session ends in here may send more
     // No copy is needed: sessions end in here at most, and none begins.
     for (const entry of this.#registry.all()) entry.tell(packet, list, place)
   }
@@ -376,10 +404,11 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return gate
   }
 
-  #windowMs(entry: Entry, resumeMs: number): number {
+  #windowMs(entry: Entry, wasReached: boolean, resumeMs: number): number {
     const used = entry.session.heard > 0 || (entry.session.said > 0 && entry.isMet)
-    if (!used) return Math.min(resumeMs, defaults.UNUSED_WINDOW_MS)
-    return this.#registry.detachedTooMuch() ? 0 : resumeMs
+    if (used) return resumeMs
+    // A channel that was not heard from after its hello has been waited for already.
+    return wasReached ? Math.min(resumeMs, defaults.UNUSED_WINDOW_MS) : 0
   }
 
   #audience(rooms: readonly string[], without: readonly (Peer<C, P> | string)[]): Audience<C, P> {
@@ -397,16 +426,19 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const left = new Set<unknown>(
       without.flatMap((who): unknown[] => (typeof who === "string" ? [...this.#rooms.members(who)] : [who])),
     )
+    const list = new PacketList(packet, isWide(packet))
+    this.#kept.grow(list.bytes)
     for (const room of rooms) {
       for (const peer of [...this.#rooms.members(room)]) {
         if (left.has(peer)) continue
         if (rooms.length > 1) left.add(peer)
-        peer.sendEncoded(packet)
+        peer.sendEncoded(packet, list)
       }
     }
   }
 
   #refused(refusal: Refusal): void {
+    this.#refusedCounts.add(refusal.code)
     const failed = (error: unknown): void => this.#failed(error, { stage: "listener" })
     if (!this.#lifecycle.emit("refused", failed, refusal)) this.#refusals.report(refusal)
   }

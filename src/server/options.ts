@@ -84,7 +84,8 @@ const LIMITS = {
   maxSessions: 1,
   maxSessionsPerAddress: 1,
   maxUnwelcomedLinks: 1,
-  maxDetachedBytes: 1,
+  maxUnwelcomedLinksPerAddress: 1,
+  maxKeptBytes: 1,
 } satisfies Record<keyof Limits, 1>
 
 /** A shorter `takeMs` would take every link for one that is not read. */

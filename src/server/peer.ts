@@ -25,6 +25,7 @@ import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { checkFunction } from "../kernel/packet.ts"
 import type { Session } from "../kernel/session.ts"
 import { checkRoom, type Rooms } from "./rooms.ts"
+import type { PacketList } from "./shared-outbox.ts"
 
 /** Who is at the other end, as `authenticate` found. A session answers only to the principal that began it. */
 export interface Principal {
@@ -55,7 +56,7 @@ export interface PeerHost {
   maxPayloadBytes(): number
   readonly address: string
   /** Answers whether there is room for more: not in a session that has ended, or ends because there is none. */
-  tell(packet: Packet): boolean
+  tell(packet: Packet, list?: PacketList): boolean
   writable(): Promise<void>
   flush(): Promise<void>
   end(why: Closing): void
@@ -130,9 +131,9 @@ export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Pri
     return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes()))
   }
 
-  /** For the hub: sends a message that was encoded once for many peers. */
-  sendEncoded(packet: Packet): boolean {
-    return this.#host.tell(packet)
+  /** For the hub: sends a message that was encoded once for many peers, who share it as the one packet of a list. */
+  sendEncoded(packet: Packet, list?: PacketList): boolean {
+    return this.#host.tell(packet, list)
   }
 
   /**

@@ -13,16 +13,19 @@ export interface Limits {
    * private networks, which are a proxy's more often than a person's; a number that is given counts them too.
    */
   readonly maxSessionsPerAddress: number
-  /** Links that have not said hello yet. */
+  /** Links that have not been welcomed yet. Default 10 000. */
   readonly maxUnwelcomedLinks: number
-  /** Bytes that all sessions without a link may hold together. */
-  readonly maxDetachedBytes: number
+  /** The same of one client's address, counted like its sessions. Default 500. */
+  readonly maxUnwelcomedLinksPerAddress: number
+  /**
+   * Bytes that the hub keeps for all sessions together, with and without a link: what was said and not acknowledged, parts of
+   * messages, what links have not handed on. Default 128 MiB, which suits a heap of 512 MB. What was said to many counts
+   * once. Above it those sessions end that hold most and take least, with `over-capacity`.
+   */
+  readonly maxKeptBytes: number
 }
 
 const ENDED_HERE = closing("session-unknown", "the session has ended here")
-
-/** How long a count of the bytes held is good for. */
-const COUNT_MS = 1_000
 
 /** The sessions of a hub by id, how many an address has, and why the last ones ended. */
 export class Registry {
@@ -32,13 +35,12 @@ export class Registry {
   readonly #ended = new Map<string, Ended>()
   /** The same of sessions that were left before their first hello was heard, by id and key. */
   readonly #left = new Map<string, Ended>()
-  /** What the sessions without a link held when that was last counted. */
-  #detachedBytes = 0
-  /** When it is to be counted again. */
-  #countAt = 0
   readonly #clockwork: Clockwork
   readonly #limits: Limits
   readonly #countsPrivate: boolean
+  /** The address that was asked for last, and what it is counted by: one client asks many times in a row. */
+  #lastAddress = ""
+  #lastSite = ""
 
   constructor(clockwork: Clockwork, limits: Limits, countsPrivate: boolean) {
     this.#clockwork = clockwork
@@ -76,64 +78,69 @@ export class Registry {
   refusal(address: string): Closing | undefined {
     const { maxSessions, maxSessionsPerAddress } = this.#limits
     if (this.#entries.size >= maxSessions) return closing("over-capacity", "the hub is full")
-    const site = this.#siteOf(address)
+    if (this.#ended.size >= maxSessions && !this.#forgetOldest()) {
+      return closing("over-capacity", "too many sessions have ended a moment ago")
+    }
+    const site = this.siteOf(address)
     if (site !== "" && (this.#perAddress.get(site) ?? 0) >= maxSessionsPerAddress) {
       return closing("over-capacity", "too many sessions from this address")
     }
     return undefined
   }
 
-  /**
-   * Whether the sessions without a link hold more than they may. Counted at most once a second: when thousands of links
-   * drop at once, each of them asks.
-   */
-  detachedTooMuch(): boolean {
-    const now = this.#clockwork.now()
-    if (now >= this.#countAt || now < this.#countAt - COUNT_MS) {
-      this.#countAt = now + COUNT_MS
-      this.#detachedBytes = 0
-      for (const { session } of this.#entries.values()) {
-        if (session.link === undefined) this.#detachedBytes += session.bufferedBytes + (session.part ?? 0)
-      }
-    }
-    return this.#detachedBytes > this.#limits.maxDetachedBytes
-  }
-
   add(entry: Entry): void {
     this.#entries.set(entry.id, entry)
-    const site = this.#siteOf(entry.address)
+    const site = this.siteOf(entry.address)
     if (site !== "") this.#perAddress.set(site, (this.#perAddress.get(site) ?? 0) + 1)
   }
 
   remove(entry: Entry): void {
     if (this.#entries.get(entry.id) !== entry) return
     this.#entries.delete(entry.id)
-    const site = this.#siteOf(entry.address)
+    const site = this.siteOf(entry.address)
     const left = (this.#perAddress.get(site) ?? 1) - 1
     if (left > 0) this.#perAddress.set(site, left)
     else this.#perAddress.delete(site)
   }
 
   /** What the sessions of this address are counted by; empty where they are not counted. */
-  #siteOf(address: string): string {
-    return !this.#countsPrivate && isPrivate(address) ? "" : siteOf(address)
+  siteOf(address: string): string {
+    if (address !== this.#lastAddress) {
+      this.#lastAddress = address
+      this.#lastSite = !this.#countsPrivate && isPrivate(address) ? "" : siteOf(address)
+    }
+    return this.#lastSite
   }
 
   /**
-   * Remembers that a session has ended. A channel dials several links for one session, and a hello that was on its way
+   * Remembers that a session has ended, always: where there is no room for one more, none begins (see `refusal`). A channel dials several links for one session, and a hello that was on its way
    * must not begin it again: its numbers would start again too. A final end is remembered for `finalMs` at least, for the
    * channel that was away when it came.
    */
   remember({ id, session }: Entry, why: Closing, finalMs: number): void {
     const used = session.said > 0 || session.heard > 0
-    if ((why.retryable && !used) || this.#ended.size >= this.#limits.maxSessions) return
+    if (why.retryable && !used) return
     const told = why.retryable ? ENDED_HERE : why
     const rememberMs = Math.max(why.retryable ? 0 : finalMs, DIAL_DEADLINE_MS)
     this.#keep(this.#ended, id, told, rememberMs)
   }
 
+  /**
+   * Forgets an end of which no hello can come any more that would begin its session again: all dials of then are over. What a
+   * channel is told that comes back later is less exact then. Whether there was one.
+   */
+  #forgetOldest(): boolean {
+    for (const [name, ended] of this.#ended) {
+      if (ended.endedAt + DIAL_DEADLINE_MS > this.#clockwork.now()) return false
+      this.#ended.delete(name)
+      this.#clockwork.clear(ended)
+      return true
+    }
+    return false
+  }
+
   #keep(all: Map<string, Ended>, name: string, why: Closing, ms: number): void {
-    const ended = new Ended(all, name, why)
+    const ended = new Ended(all, name, why, this.#clockwork.now())
     all.set(name, ended)
     this.#clockwork.set(ended, this.#clockwork.now() + ms)
   }
@@ -149,11 +156,13 @@ export class Registry {
 /** A session that has ended, until it is forgotten. */
 class Ended implements Alarm {
   readonly why: Closing
+  readonly endedAt: number
   slot: Slot | undefined
   readonly #all: Map<string, Ended>
   readonly #name: string
 
-  constructor(all: Map<string, Ended>, name: string, why: Closing) {
+  constructor(all: Map<string, Ended>, name: string, why: Closing, endedAt: number) {
+    this.endedAt = endedAt
     this.#all = all
     this.#name = name
     this.why = why

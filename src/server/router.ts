@@ -7,7 +7,14 @@ import type { Refusal } from "./refusals.ts"
 import { askedOf, type Trust } from "./trust-proxy.ts"
 
 /** Status of an answer that refuses, by the code of its closing. */
-const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "link-unknown": 404, refused: 405 }
+const STATUS: Partial<Record<string, number>> = {
+  "too-large": 413,
+  timeout: 408,
+  "protocol-error": 400,
+  "link-unknown": 404,
+  refused: 405,
+  "over-capacity": 503,
+}
 
 const MISSED_UPGRADE =
   "a WebSocket came to the hub as a request, and upgrades do not go through middleware: on Node, write " +
@@ -153,9 +160,13 @@ function answering(
     request: exchange.request,
     query: (name) => exchange.query(name),
     header: exchange.header,
-    body: (maxBytes) => exchange.body(maxBytes),
+    body: (maxBytes, more) => exchange.body(maxBytes, more),
     respond: (status, headers, body) => exchange.respond(status, Object.assign({}, headers, extra), body),
     stream: (status, headers) => exchange.stream(status, Object.assign({}, headers, extra)),
+    get unsentBytes() {
+      return exchange.unsentBytes
+    },
+    cut: () => exchange.cut?.(),
     onAbort: (run) => exchange.onAbort(run),
     onLeaving: (link) => exchange.onLeaving?.(link),
   }

@@ -36,7 +36,7 @@ export function createWebExchange(
     request,
     query: (name) => url.searchParams.get(name) ?? undefined,
     header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
-    body: (maxBytes) => readBody(request, maxBytes, runtime),
+    body: (maxBytes, more) => readBody(request, maxBytes, more, runtime),
     respond(status, headers, body) {
       // A Uint8Array of ours is never backed by shared memory, which is all that BodyInit excludes.
       resolve(new Response(status === 204 ? null : ((body ?? null) as BodyInit | null), { status, headers }))
@@ -62,7 +62,14 @@ export function createWebExchange(
   return { exchange, response }
 }
 
-async function readBody(request: Request, maxBytes: number, runtime: Runtime): Promise<Uint8Array> {
+async function readBody(
+  request: Request,
+  maxBytes: number,
+  more: ((beginning: Uint8Array) => number) | undefined,
+  runtime: Runtime,
+): Promise<Uint8Array> {
+  let most = maxBytes
+  let ask = more
   if (request.bodyUsed || request.body?.locked) {
     throw new EverwireError(
       "misuse",
@@ -90,13 +97,14 @@ async function readBody(request: Request, maxBytes: number, runtime: Runtime): P
       if (late) throw new EverwireError("timeout", "too little of the body came in time")
       if (done) return concat(chunks, bytes)
       bytes += value.length
-      if (bytes > maxBytes) {
-        void reader.cancel().catch(() => {}) // as above
-        throw new EverwireError("too-large", `a body may hold ${maxBytes} bytes`)
-      }
       chunks.push(value)
+      if (bytes <= most) continue
+      most = ask?.(concat(chunks, bytes)) ?? most
+      ask = undefined
+      if (bytes > most) throw new EverwireError("too-large", `a body may hold ${most} bytes`)
     }
   } catch (cause) {
+    void reader.cancel().catch(() => {}) // as above
     throw cause instanceof EverwireError ? cause : new EverwireError("network", "the body broke off", { cause })
   } finally {
     cancel()
@@ -187,6 +195,11 @@ function createStream(
     end() {
       isEnded = true
       hand()
+    },
+    cut() {
+      if (isOver) return
+      over()
+      controller?.error(new Error("the hub has cut it"))
     },
     onDrain: (run) => {
       drained = run

@@ -154,14 +154,19 @@ export interface HttpExchange {
   /** The server's own object for the request, for `authenticate`. */
   readonly request?: unknown
   /**
-   * Reads the whole body, counting bytes as they come.
+   * Reads the whole body, counting bytes as they come. When one becomes larger than `maxBytes`, `more` is given what has come
+   * and answers how large it may be; it may throw, which ends the reading. Called once at most.
    * @throws EverwireError `too-large`, `timeout`, `network`
    */
-  body(maxBytes: number): Promise<Uint8Array>
+  body(maxBytes: number, more?: (beginning: Uint8Array) => number): Promise<Uint8Array>
   /** Answers at once. At most one of `respond` and `stream` is called. */
   respond(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): void
   /** Answers with an open body of text. */
   stream(status: number, headers: Readonly<Record<string, string>>): HttpStream
+  /** Bytes of the answer that the network has not taken. Absent where nobody can tell. */
+  readonly unsentBytes?: number | undefined
+  /** Ends the connection at once. Absent where that cannot be done. */
+  cut?(): void
   /** Calls back once when the client is known to have gone before the answer was complete. */
   onAbort(run: () => void): void
   /**
@@ -176,6 +181,8 @@ export interface HttpExchange {
 export interface HttpStream {
   write(text: string): void
   end(): void
+  /** Ends it at once, with what has not been taken. A server that cannot tell may go without. */
+  cut?(): void
   /** Bytes written and not yet taken by the network. */
   readonly bufferedBytes: number
   /** Calls back when `bufferedBytes` has fallen to nothing after it had grown. */
@@ -186,6 +193,8 @@ export interface HttpStream {
 export interface ServerSocket {
   /** Bytes sent and not yet taken by the network. */
   readonly bufferedAmount: number
+  /** Bytes of a message that has not come whole. Absent where nobody can tell. */
+  readonly incomingBytes?: number | undefined
   /** Sends one message: text for a string, binary for bytes. Does nothing when the socket is not open. */
   send(data: string | Uint8Array): void
   close(code: number, reason: string): void
@@ -200,6 +209,10 @@ export interface SocketSink {
   message(data: string | Uint8Array): void
   /** `bufferedAmount` has fallen to nothing after it had grown. */
   drained(): void
+  /** What comes of the first message is larger than a hello may be. */
+  overflowed?(): void
+  /** So much more has come of a message that is large and not whole. */
+  keeps?(bytes: number): void
   /** The socket has closed, for whatever reason; comes once. */
   closed(code: number, reason: string): void
 }

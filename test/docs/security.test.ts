@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as defaults from "../../src/kernel/defaults.ts"
 import { maxBatchBytes } from "../../src/server/hub.ts"
 import { checkOrigin, readPolicy } from "../../src/server/origin-check.ts"
+import { MAX_ENVELOPE_BYTES } from "../../src/transports/http/envelope.ts"
 import { cell, readDocument, tableUnder } from "./markdown.ts"
 
 const document = readDocument("docs/security.md")
@@ -20,8 +21,12 @@ describe("docs/security.md", () => {
     sessions: defaults.MAX_SESSIONS,
     "sessions of one address": defaults.MAX_SESSIONS_PER_ADDRESS,
     "links without a welcome": defaults.MAX_UNWELCOMED_LINKS,
+    "links without a welcome of one address": defaults.MAX_UNWELCOMED_LINKS_PER_ADDRESS,
+    "links of one session beside the one in use": defaults.MAX_SPARE_LINKS,
+    "a body or a frame of who is not welcomed": defaults.MAX_HELLO_BYTES + MAX_ENVELOPE_BYTES,
+    "bodies above 17 KiB of one link that are read at once": 2 * defaults.EXCHANGES_AT_ONCE,
     "bytes kept for one peer": defaults.MAX_OUTBOX_BYTES,
-    "bytes kept for all peers without a link": defaults.MAX_DETACHED_BYTES,
+    "bytes kept for all peers together": defaults.MAX_KEPT_BYTES,
   }
   it.each(Object.entries(caps))("tells the cap on %s", (what, value) => {
     const row = tableUnder(document, "Caps", "what", "bound").rows.find((candidate) => candidate["what"] === what)

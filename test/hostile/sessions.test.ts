@@ -249,16 +249,16 @@ describe("a hub that is full", () => {
     await arena.settled()
   })
 
-  it("of what detached sessions hold forgets the next one that detaches at once", async () => {
-    const arena = await startArena({ limits: { maxDetachedBytes: 10_000 } })
+  it("of what it keeps for sessions ends the one that holds most", async () => {
+    const arena = await startArena({ limits: { maxKeptBytes: 10_000 } })
     const { socket } = await openWelcomed(arena.url)
     const [, peer] = [...arena.hub.peers.values()]
-    peer?.send("large", "x".repeat(20_000))
     const ended = nextOf<unknown>((listener) => peer?.onClose(listener) ?? (() => {}))
     socket.terminate()
     while (peer?.connected) await arena.pass(1)
-    await arena.pass(1)
-    expect(await ended).toMatchObject({ code: "session-expired", undelivered: 1 })
+    peer?.send("large", "x".repeat(9_000))
+    peer?.send("one too many", "x".repeat(2_000))
+    expect(await ended).toMatchObject({ code: "over-capacity", undelivered: 1 })
     await arena.settled()
   })
 })

@@ -2,7 +2,7 @@ import { longPollAcceptor, shortPollAcceptor, sseAcceptor } from "everwire/serve
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Clockwork } from "../../src/kernel/clockwork.ts"
-import { EXCHANGES_AT_ONCE } from "../../src/kernel/defaults.ts"
+import { EXCHANGES_AT_ONCE, PACKET_OVERHEAD_BYTES } from "../../src/kernel/defaults.ts"
 import { closing } from "../../src/kernel/errors.ts"
 import type { Link } from "../../src/kernel/link.ts"
 import { decodeBody, type Envelope, encodeBody, TEXT_TYPE } from "../../src/transports/http/envelope.ts"
@@ -295,5 +295,34 @@ describe("the hub's end of a link", () => {
   it("counts no polls over SSE, where a stream takes all there is", async () => {
     const { link, asked } = await meet(sseAcceptor())
     expect([link.asked, ...asked]).toEqual([undefined, undefined])
+  })
+})
+
+describe("what a mailbox keeps", () => {
+  it("counts an overhead for each batch that waits, and two bytes per unit where a text needs them", async () => {
+    const { link } = await meet()
+    const before = link.bufferedBytes
+    for (let n = 0; n < 100; n++) link.send("a0,1")
+    expect(link.bufferedBytes - before).toBe(100 * (4 + PACKET_OVERHEAD_BYTES))
+    link.send("€".repeat(1_000))
+    expect(link.bufferedBytes - before).toBe(100 * (4 + PACKET_OVERHEAD_BYTES) + 2_000 + PACKET_OVERHEAD_BYTES)
+  })
+
+  it("is the answers that may be asked for again, and uploads that came before their turn", async () => {
+    const { link, ask, bring } = await meet()
+    const before = link.keptBytes ?? 0
+    await bring(2, "x".repeat(10_000))
+    expect((link.keptBytes ?? 0) - before).toBe(10_000 + PACKET_OVERHEAD_BYTES)
+    await ask({ up: 3 }, "y".repeat(5_000))
+    expect((link.keptBytes ?? 0) - before).toBe(15_000 + 2 * PACKET_OVERHEAD_BYTES)
+  })
+
+  it("is nothing any more when it is abandoned", async () => {
+    const { link, ask, bring } = await meet()
+    await bring(2, "x".repeat(10_000))
+    await ask({ up: 3 }, "y".repeat(5_000))
+    link.send("z".repeat(5_000))
+    link.abandon?.()
+    expect([link.bufferedBytes, link.keptBytes]).toEqual([0, 0])
   })
 })

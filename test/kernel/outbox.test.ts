@@ -5,7 +5,7 @@ import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../src/kernel/defaults.ts
 import { ListOutbox, type Outbox } from "../../src/kernel/outbox.ts"
 import { Log, SharedOutbox } from "../../src/server/shared-outbox.ts"
 
-function filled(count: number): Outbox {
+function filled(count: number): SharedOutbox {
   const outbox = new SharedOutbox()
   for (let n = 1; n <= count; n++) outbox.push(`m${n}`)
   return outbox
@@ -44,9 +44,41 @@ describe("an outbox", () => {
     const outbox = filled(2)
     outbox.next(BATCH_BYTES)
     outbox.push(new Uint8Array(100))
-    expect(outbox.bytes).toBe(2 + 2 + 100 + 3 * PACKET_OVERHEAD_BYTES)
+    expect(outbox.bytes).toBe(2 + 2 + 100 + 2 * PACKET_OVERHEAD_BYTES + 256)
     outbox.ack(2)
-    expect(outbox.bytes).toBe(100 + PACKET_OVERHEAD_BYTES)
+    expect(outbox.bytes).toBe(100 + 256)
+  })
+
+  it("counts a text in two bytes per unit where it has a unit above U+00FF, and what is kept with it", () => {
+    const outbox = new SharedOutbox()
+    const texts = ["mé", "m€", "mx"].map((text) => text.padEnd(2_000, "."))
+    for (const text of texts) outbox.push(text)
+    const costs = [2_000, 4_000, 4_000].map((bytes) => bytes + PACKET_OVERHEAD_BYTES)
+    const sum = (from: number): number => costs.slice(from).reduce((one, other) => one + other, 0)
+    expect(outbox.bytes).toBe(sum(0))
+    outbox.next(BATCH_BYTES)
+    const left = [1, 2, 3].map((number) => {
+      outbox.ack(number)
+      return outbox.bytes
+    })
+    expect(left).toEqual([sum(1), sum(2), 0])
+  })
+
+  it("counts many short texts so too, from the first of them that it looks at", () => {
+    const outbox = new SharedOutbox()
+    for (let n = 0; n < 1_000; n++) outbox.push("m".padEnd(100, "€"))
+    expect(outbox.bytes).toBeGreaterThan(0.97 * 1_000 * (200 + PACKET_OVERHEAD_BYTES))
+    outbox.next(BATCH_BYTES)
+    outbox.ack(500)
+    outbox.ack(1_000)
+    expect(outbox.bytes).toBe(0)
+  })
+
+  it("lets go of all that it holds when it is cleared, and keeps its numbers", () => {
+    const outbox = filled(3)
+    outbox.next(BATCH_BYTES)
+    outbox.clear()
+    expect([outbox.said, outbox.bytes, [...outbox.lists()]]).toEqual([3, 0, []])
   })
 
   it("counts a batch that is acknowledged in part for what is left of it", () => {
@@ -225,14 +257,14 @@ describe("a log", () => {
     const fit = Math.floor(BATCH_BYTES / (2 + PACKET_OVERHEAD_BYTES))
     const lists = Array.from({ length: fit + 1 }, () => log.append("m1"))
     expect(new Set(lists.slice(0, fit)).size).toBe(1)
-    expect([lists[0]?.length, lists.at(-1)]).toEqual([fit, ["m1"]])
+    expect([lists[0]?.held.length, lists.at(-1)?.held]).toEqual([fit, ["m1"]])
   })
 
   it("gives a large packet a list to itself, so that whoever keeps another does not keep it", () => {
     const log = new Log()
     const half = BATCH_BYTES / 2
     const lists = [half, half - 200, half, BATCH_BYTES + 1, 1].map((size) => log.append("m".repeat(size)))
-    const sizes = lists.map((list) => list.map(({ length }) => length))
+    const sizes = lists.map(({ held }) => [...held].map(({ length }) => length))
     expect(sizes).toEqual([[half, half - 200], [half, half - 200], [half], [BATCH_BYTES + 1], [1]])
   })
 })

@@ -61,7 +61,7 @@ describe("hub.onRefused hears of", () => {
     [
       "a hello that is too large",
       {},
-      ({ post }) => post(greeting({ auth: "x".repeat(20_000) })),
+      ({ post }) => post(greeting({ auth: "x".repeat(16_500) })),
       { code: "too-large", stage: "hello" },
     ],
     [

@@ -215,8 +215,8 @@ describe("a hello that takes no turn", () => {
     expect(spare.closedWith).toBe("session-taken")
   })
 
-  it("begins a session that waits for its link also where sessions without one may hold nothing", () => {
-    const { dial, hub, runtime } = start({ limits: { maxDetachedBytes: 0 } })
+  it("begins a session that waits for its link, and for which the hub keeps what it says meanwhile", () => {
+    const { dial, hub, runtime } = start()
     hub.onPeer((peer) => peer.send("greeting", "x"))
     const spare = dial(0)
     runtime.advance(1_000)

@@ -1,8 +1,17 @@
-import { POLL_CEILING_MS } from "../../kernel/defaults.ts"
+import type { Alarm } from "../../kernel/clockwork.ts"
+import { MAX_HELLO_BYTES, POLL_CEILING_MS } from "../../kernel/defaults.ts"
 import { EverwireError, protocolError } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
 import { answerLeave, respond } from "./answer.ts"
-import { decodeBody, ENVELOPE_HEADER, type Envelope, encodeBody, MAX_ENVELOPE_BYTES, readEnvelope } from "./envelope.ts"
+import {
+  decodeBody,
+  ENVELOPE_HEADER,
+  type Envelope,
+  encodeBody,
+  MAX_ENVELOPE_BYTES,
+  readBeginning,
+  readEnvelope,
+} from "./envelope.ts"
 import { Mailbox } from "./mailbox.ts"
 
 /** What tells the three HTTP acceptors apart. */
@@ -15,6 +24,12 @@ export interface Drain {
   forgotten?(mailbox: Mailbox): void
 }
 
+/** A body of a stranger holds a hello and its envelope. */
+const MAX_FIRST_BODY_BYTES = MAX_HELLO_BYTES + MAX_ENVELOPE_BYTES
+/** Links that have ended and have not told their channels, and what they may keep together. Above it the oldest is forgotten. */
+const MAX_ENDED_LINKS = 10_000
+const MAX_ENDED_BYTES = 8_388_608
+
 /** The server half that the HTTP transports share: links by id, uploads in order, a coded answer to everything else. */
 export function createHttpAcceptor(name: string, createDrain: (door: Door) => Drain): Acceptor {
   return { name, open: (door) => openHttpAcceptor(name, door, createDrain(door)) }
@@ -23,22 +38,69 @@ export function createHttpAcceptor(name: string, createDrain: (door: Door) => Dr
 function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }: Drain): OpenAcceptor {
   /** Links by their secret id. A closed one stays until its channel must have asked again, and been told why. */
   const mailboxes = new Map<string, Mailbox>()
-  const forgetting = new Set<() => void>()
+  /** Those, in the order in which they have closed: until when they are kept, and what they kept then. */
+  const ended = new Map<Mailbox, { readonly until: number; readonly bytes: number }>()
+  let endedBytes = 0
+  const { clockwork } = door
+
+  const forget = (mailbox: Mailbox): void => {
+    endedBytes -= ended.get(mailbox)?.bytes ?? 0
+    ended.delete(mailbox)
+    mailboxes.delete(mailbox.id)
+    forgotten?.(mailbox)
+  }
+
+  const forgetting: Alarm = {
+    slot: undefined,
+    ring() {
+      for (const [mailbox, { until }] of ended) {
+        if (until > clockwork.now()) return clockwork.set(forgetting, until)
+        forget(mailbox)
+      }
+    },
+  }
 
   const forgetLater = (mailbox: Mailbox): void => {
     if (!mailboxes.has(mailbox.id)) return
-    const cancel = door.runtime.after(Math.max(door.holdMs, POLL_CEILING_MS), () => {
-      forgetting.delete(cancel)
-      mailboxes.delete(mailbox.id)
-      forgotten?.(mailbox)
-    })
-    forgetting.add(cancel)
+    // Nobody is there to be told.
+    if (mailbox.closing?.code === "network" && !mailbox.reached) return forget(mailbox)
+    const until = clockwork.now() + Math.max(door.holdMs, POLL_CEILING_MS)
+    const bytes = mailbox.bufferedBytes + mailbox.keptBytes
+    ended.set(mailbox, { until, bytes })
+    endedBytes += bytes
+    for (const [oldest] of ended) {
+      if (ended.size <= MAX_ENDED_LINKS && endedBytes <= MAX_ENDED_BYTES) break
+      oldest.abandon()
+      forget(oldest)
+    }
+    if (forgetting.slot === undefined && ended.size > 0) clockwork.set(forgetting, until)
   }
 
   const create = (exchange: HttpExchange): Mailbox => {
-    const mailbox: Mailbox = new Mailbox(name, door.runtime.id(), door.hub, door.clockwork, () => forgetLater(mailbox))
+    const mailbox = new Mailbox(name, door.runtime.id(), door.hub, door.clockwork, forgetLater)
     mailbox.sink = door.admit(mailbox, originOf(name, exchange))
     return mailbox
+  }
+
+  /** Only who was welcomed may send a large one: its beginning names the link. */
+  const largeBody = async (exchange: HttpExchange): Promise<Uint8Array> => {
+    const most = door.maxBatchBytes + MAX_ENVELOPE_BYTES
+    const bytes = Math.min(Number(exchange.header("content-length") ?? most), most)
+    let mailbox: Mailbox | undefined
+    try {
+      return await exchange.body(MAX_FIRST_BODY_BYTES, (beginning) => {
+        const { link } = readBeginning(beginning, exchange.header("content-type") ?? "") ?? {}
+        if (link === undefined) return MAX_FIRST_BODY_BYTES
+        const known = mailboxes.get(link)
+        if (known === undefined) throw new EverwireError("link-unknown", "no such link here")
+        if (!known.isWelcomed) return MAX_FIRST_BODY_BYTES
+        known.beginBody(bytes)
+        mailbox = known
+        return most
+      })
+    } finally {
+      mailbox?.endBody(bytes)
+    }
   }
 
   const answer = (exchange: HttpExchange, envelope: Envelope, batch: Batch | undefined): void => {
@@ -78,13 +140,16 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       }
       const line = exchange.header(ENVELOPE_HEADER)
       if (line !== undefined) return answer(exchange, readEnvelope(line), undefined)
-      return exchange.body(door.maxBatchBytes + MAX_ENVELOPE_BYTES).then((body) => {
+      const isSmall = Number(exchange.header("content-length")) <= MAX_FIRST_BODY_BYTES
+      const body = isSmall ? exchange.body(MAX_FIRST_BODY_BYTES) : largeBody(exchange)
+      return body.then((body) => {
         const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
         answer(exchange, envelope, batch)
       })
     },
     close() {
-      for (const cancel of forgetting) cancel()
+      clockwork.clear(forgetting)
+      ended.clear()
       mailboxes.clear()
     },
   }

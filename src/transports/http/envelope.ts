@@ -46,8 +46,7 @@ export function encodeBody(envelope: Envelope, batches: readonly Batch[]): strin
 /** Inverse of {@link encodeBody}. @throws EverwireError `protocol-error` */
 export function decodeBody(body: Uint8Array, contentType: string): { envelope: Envelope; batch: Batch | undefined } {
   if (contentType.startsWith(BYTES_TYPE)) {
-    // Of the header's four bytes the last two: no envelope is longer, and a first packet that is does not decode.
-    const end = 4 + 256 * (body[2] ?? 0) + (body[3] ?? 0)
+    const end = endOfFirst(body)
     const [line] = decodeBatch(body.subarray(0, end))
     const rest = body.subarray(end)
     return { envelope: readEnvelope(String(line)), batch: rest.length > 0 ? rest : undefined }
@@ -56,6 +55,14 @@ export function decodeBody(body: Uint8Array, contentType: string): { envelope: E
   const end = whole.indexOf("\n")
   if (end < 0) return { envelope: readEnvelope(whole), batch: undefined }
   return { envelope: readEnvelope(whole.slice(0, end)), batch: whole.slice(end + 1) }
+}
+
+/** The envelope of a body of which the beginning has come; undefined unless all of the envelope is in that. */
+export function readBeginning(beginning: Uint8Array, contentType: string): Envelope | undefined {
+  const isBytes = contentType.startsWith(BYTES_TYPE)
+  if (isBytes && beginning.length < 4) return undefined
+  const end = isBytes ? endOfFirst(beginning) : beginning.indexOf(10)
+  return end < 0 || end > beginning.length ? undefined : decodeBody(beginning.subarray(0, end), contentType).envelope
 }
 
 /** @throws EverwireError `protocol-error` */
@@ -78,4 +85,10 @@ function readId(value: unknown): string | undefined {
 
 function readNumber(value: unknown): number | undefined {
   return value === undefined ? undefined : readCount(JSON.stringify(value))
+}
+
+/** Where the first packet of a batch of bytes ends. */
+function endOfFirst(batch: Uint8Array): number {
+  // Of the header's four bytes the last two: no envelope is longer, and a first packet that is does not decode.
+  return 4 + 256 * (batch[2] ?? 0) + (batch[3] ?? 0)
 }

@@ -1,15 +1,26 @@
 import type { Alarm, Clockwork, Flushable, Slot } from "../../kernel/clockwork.ts"
-import { decodeBatch, joinBatches, sizeOf } from "../../kernel/codec.ts"
-import { DIAL_DEADLINE_MS, EXCHANGES_AT_ONCE, LEFT_POLL_MS, LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
-import { type Closing, closing, protocolError } from "../../kernel/errors.ts"
+import { decodeBatch, isWide, joinBatches } from "../../kernel/codec.ts"
+import {
+  EXCHANGES_AT_ONCE,
+  LEFT_POLL_MS,
+  LINK_BUFFER_BYTES,
+  PACKET_OVERHEAD_BYTES,
+  UNREACHED_MS,
+} from "../../kernel/defaults.ts"
+import { type Closing, closing, EverwireError, protocolError } from "../../kernel/errors.ts"
 import { kindOf } from "../../kernel/packet.ts"
-import type { Batch, HttpExchange, Link, LinkSink } from "../transport.ts"
+import type { Batch, HttpExchange, HttpStream, Link, LinkSink } from "../transport.ts"
 import { respond } from "./answer.ts"
 import { type Envelope, encodeBody } from "./envelope.ts"
 
 /** Never changed. */
 const NOTHING: Batch[] = []
 const NEVER = Infinity
+
+/** A smaller answer is in the network's hands as soon as it is given. */
+const LARGE_BYTES = 16_384
+/** Large bodies of one link that are read at once: those of a channel, and as many that it has given up and sends again. */
+const BODIES_AT_ONCE = 2 * EXCHANGES_AT_ONCE
 
 /** A poll that has not been answered, and until when it may be held. */
 interface Held {
@@ -22,7 +33,7 @@ interface Held {
 
 interface Answer {
   readonly envelope: Envelope
-  readonly batches: Batch[]
+  readonly batch: Batch | undefined
 }
 
 /**
@@ -37,7 +48,9 @@ export class Mailbox implements Link, Alarm, Flushable {
   bufferedBytes = 0
   /** Where batches and the end of the link are told; set right after construction, by `admit`. */
   sink: LinkSink | undefined
-  /** Something was put in, or the link closed. */
+  /** What takes the mail, on a link that has a stream. */
+  stream: HttpStream | undefined
+  /** Something was put in, or the link closed: for a stream. */
   onMail: (() => void) | undefined
   /** Set when either side has closed the link. */
   closing: Closing | undefined
@@ -60,19 +73,25 @@ export class Mailbox implements Link, Alarm, Flushable {
    * Answers that a repeated poll may ask for, and polls without one, each in the place of its number's rest by
    * `EXCHANGES_AT_ONCE`. A stream has neither.
    */
-  readonly #answers: Answer[] | undefined
+  readonly #answers: (Answer | undefined)[] | undefined
   readonly #held: (Held | undefined)[] | undefined
   #heldCount = 0
+  /** Exchanges whose large answers have not been taken by the network. */
+  #unread: HttpExchange[] | undefined
+  /** Large bodies that are being read, and what they are going to hold together. */
+  #bodies = 0
+  #bodyBytes = 0
   /** Set once for many polls: when it rings too soon it looks again. */
   slot: Slot | undefined
-  readonly #forget: () => void
+  readonly #forget: (mailbox: Mailbox) => void
   readonly #clockwork: Clockwork
 
-  constructor(name: string, id: string, hub: string, clockwork: Clockwork, forget: () => void) {
+  constructor(name: string, id: string, hub: string, clockwork: Clockwork, forget: (mailbox: Mailbox) => void) {
     this.name = name
     if (name !== "sse") {
-      this.#answers = []
-      this.#held = []
+      // Of this length at once: an array that grows has room for many more.
+      this.#answers = [undefined, undefined, undefined]
+      this.#held = [undefined, undefined, undefined]
     }
     this.id = id
     this.hub = hub
@@ -84,8 +103,8 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (this.closing !== undefined) return
     if (this.#batches.length > 0) this.#batches.push(batch)
     else this.#batches = [batch] // a list that has been pushed to has room for more, and most answers hold one
-    this.bufferedBytes += sizeOf(batch)
-    this.onMail?.()
+    this.bufferedBytes += costOf(batch)
+    this.#hasNews()
   }
 
   close(why: Closing): void {
@@ -93,8 +112,44 @@ export class Mailbox implements Link, Alarm, Flushable {
     this.closing = why
     this.#early = undefined
     this.#clockwork.clear(this)
-    this.#forget()
-    this.onMail?.()
+    this.#forget(this)
+    this.#hasNews()
+  }
+
+  /** What is kept beside the mail: bodies, uploads before their turn, and answers until they are known to have arrived. */
+  get keptBytes(): number {
+    let bytes = this.#bodyBytes + (this.stream?.bufferedBytes ?? 0)
+    for (const { unsentBytes = 0 } of this.#unread ?? []) bytes += unsentBytes
+    for (const early of this.#early?.values() ?? NOTHING) bytes += early === undefined ? 0 : costOf(early)
+    for (const answer of this.#answers ?? []) bytes += answer?.batch === undefined ? 0 : costOf(answer.batch)
+    return bytes
+  }
+
+  /** Lets go of everything, and of whom takes the mail. */
+  abandon(): void {
+    this.#batches = NOTHING
+    this.bufferedBytes = 0
+    this.#answers?.fill(undefined)
+    this.#early = undefined
+    this.stream?.cut?.()
+    for (const exchange of this.#unread ?? []) exchange.cut?.()
+  }
+
+  /**
+   * A large body for this link is going to be read, of so many bytes. `endBody` tells of its end.
+   *
+   * @throws EverwireError `over-capacity` when there are more than a channel sends
+   */
+  beginBody(bytes: number): void {
+    if (this.#bodies >= BODIES_AT_ONCE) throw new EverwireError("over-capacity", "too many bodies are sent at once")
+    this.#bodies++
+    this.#bodyBytes += bytes
+    this.sink?.keeps?.(bytes)
+  }
+
+  endBody(bytes: number): void {
+    this.#bodies--
+    this.#bodyBytes -= bytes
   }
 
   /** The other end closed the link, or is known to have gone. */
@@ -124,11 +179,13 @@ export class Mailbox implements Link, Alarm, Flushable {
         this.#early.delete(this.#up + 1)
         this.#hearNext(next)
       }
-    } else if (up > this.#up + (this.#isWelcomed ? EXCHANGES_AT_ONCE : 1)) {
+    } else if (up > this.#up + (this.isWelcomed ? EXCHANGES_AT_ONCE : 1)) {
       this.lost(closing("protocol-error", `upload ${up} after ${this.#up}`))
     } else if (up > this.#up) {
       this.#early ??= new Map()
-      if (!this.#early.has(up)) this.#early.set(up, batch)
+      if (this.#early.has(up)) return
+      this.#early.set(up, batch)
+      if (batch !== undefined) this.sink?.keeps?.(costOf(batch))
     }
   }
 
@@ -165,7 +222,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     const batch = this.#batches.shift()
     if (batch === undefined) return undefined
     this.#isOpened = true
-    this.#took(sizeOf(batch))
+    this.#took(costOf(batch))
     return batch
   }
 
@@ -197,11 +254,16 @@ export class Mailbox implements Link, Alarm, Flushable {
     const before = this.#held[place]
     if (before === undefined) this.#heldCount++
     // Repeated: whoever asked first has given up.
-    else this.#respond(before.exchange, { envelope: this.stamp(envelope), batches: NOTHING })
+    else this.#respond(before.exchange, { envelope: this.stamp(envelope), batch: undefined })
     this.#held[place] = { exchange, envelope, until: this.#clockwork.now() + holdMs, isWatched: false }
-    this.onMail ??= () => this.#clockwork.flushSoon(this)
     this.#clockwork.flushSoon(this)
     this.#writable()
+  }
+
+  /** Something was put in, or the link closed: told to the stream, or to the polls at the end of the tick. */
+  #hasNews(): void {
+    if (this.#heldCount > 0) this.#clockwork.flushSoon(this)
+    else this.onMail?.()
   }
 
   flushNow(): void {
@@ -217,7 +279,7 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   /** The hello has been answered: a channel that does not come soon has left, or will dial again. */
   expect(): void {
-    if (!this.reached) this.#expectIn(DIAL_DEADLINE_MS)
+    if (!this.reached) this.#expectIn(UNREACHED_MS)
   }
 
   /** The channel has come again. */
@@ -247,7 +309,7 @@ export class Mailbox implements Link, Alarm, Flushable {
       this.#held[place] = undefined
       this.#heldCount--
       this.#poll++
-      const answer = { envelope: this.stamp(next.envelope), batches: this.take() }
+      const answer = { envelope: this.stamp(next.envelope), batch: this.take()[0] }
       if (this.#answers !== undefined) this.#answers[place] = answer
       this.#respond(next.exchange, answer)
       if (this.#poll === 1) this.expect()
@@ -257,8 +319,9 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   /** Lets polls go that came before their turn and need not wait for it. What is left to say is for the one that is missing. */
   #dismiss(held: (Held | undefined)[]): void {
-    for (const early of held.splice(0)) {
-      if (early !== undefined) this.#respond(early.exchange, { envelope: this.stamp(early.envelope), batches: NOTHING })
+    for (const [place, early] of held.entries()) {
+      held[place] = undefined
+      if (early !== undefined) this.#respond(early.exchange, { envelope: this.stamp(early.envelope), batch: undefined })
     }
     this.#heldCount = 0
   }
@@ -304,7 +367,7 @@ export class Mailbox implements Link, Alarm, Flushable {
   }
 
   /** The welcome, or a bye, has been sent. */
-  get #isWelcomed(): boolean {
+  get isWelcomed(): boolean {
     return this.#isOpened || this.#batches.length > 0
   }
 
@@ -325,7 +388,18 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (this.closing === undefined && this.bufferedBytes < LINK_BUFFER_BYTES) this.sink?.writable()
   }
 
-  #respond(exchange: HttpExchange, { envelope, batches }: Answer): void {
-    respond(exchange, 200, envelope, encodeBody(envelope, batches))
+  #respond(exchange: HttpExchange, { envelope, batch }: Answer): void {
+    const body = encodeBody(envelope, batch === undefined ? NOTHING : [batch])
+    respond(exchange, 200, envelope, body)
+    if (body.length < LARGE_BYTES || exchange.unsentBytes === undefined) return
+    this.#unread = this.#unread?.filter(({ unsentBytes }) => unsentBytes)
+    this.#unread ??= []
+    this.#unread.push(exchange)
   }
+}
+
+/** What a batch costs that waits here. A short one is mostly its overhead, whatever its characters are. */
+function costOf(batch: Batch): number {
+  const { length } = batch
+  return PACKET_OVERHEAD_BYTES + (length > PACKET_OVERHEAD_BYTES && isWide(batch) ? 2 * length : length)
 }

@@ -76,6 +76,7 @@ function pour(mailbox: Mailbox, stream: HttpStream): void {
     }
   }
   mailbox.onMail = pass
+  mailbox.stream = stream
   stream.onDrain(pass)
   pass()
 }

@@ -53,6 +53,10 @@ class SocketLink implements Link, SocketSink, Alarm {
     return this.#socket.bufferedAmount
   }
 
+  get keptBytes(): number {
+    return this.#socket.incomingBytes ?? 0
+  }
+
   send(batch: Batch): void {
     if (!this.#closed) this.#socket.send(batch)
   }
@@ -64,12 +68,26 @@ class SocketLink implements Link, SocketSink, Alarm {
     this.#clockwork.set(this, this.#clockwork.now() + CLOSE_GRACE_MS)
   }
 
+  abandon(): void {
+    this.#closed = true
+    this.#clockwork.clear(this)
+    this.#socket.terminate()
+  }
+
   ring(): void {
     this.#socket.terminate()
   }
 
   message(batch: Batch): void {
     if (!this.#closed) this.sink?.batch(batch)
+  }
+
+  overflowed(): void {
+    if (!this.#closed) this.sink?.overflowed?.()
+  }
+
+  keeps(bytes: number): void {
+    if (!this.#closed) this.sink?.keeps?.(bytes)
   }
 
   drained(): void {

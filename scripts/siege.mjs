@@ -1,0 +1,56 @@
+// @ts-check
+// What strangers and peers that do not read can make a hub keep: `npm run siege`, or `npm run siege -- detached` for one case.
+// The built package is measured, each case in a process of its own with a heap of 512 MB. Ends with 1 when a bound is passed.
+
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { detached } from "./siege/detached.mjs"
+import { oversized } from "./siege/oversized.mjs"
+import { pausedReaders } from "./siege/paused-readers.mjs"
+import { unused } from "./siege/unused.mjs"
+
+/** @typedef {import("./siege/ground.mjs").Row} Row */
+
+/** @type {Record<string, () => Promise<Row[]>>} */
+const cases = {
+  unused: () => unused({ sessions: 5_000 }),
+  oversized: () => oversized({ bytes: 64 * 1024 * 1024, strangers: 150 }),
+  "paused-50": () => pausedReaders({ readers: 50, rounds: 160 }),
+  "paused-200": () => pausedReaders({ readers: 200, rounds: 160 }),
+  detached: () => detached({ sessions: 1_000 }),
+}
+
+const [role, name = ""] = process.argv.slice(2)
+if (role === "case") await judge(name)
+else for (const each of role === undefined ? Object.keys(cases) : [role]) await start(each)
+
+/** @param {string} name */
+async function start(name) {
+  const execArgv = ["--expose-gc", "--max-old-space-size=512"]
+  const [code] = await once(fork(fileURLToPath(import.meta.url), ["case", name], { execArgv }), "exit")
+  if (code !== 0) process.exitCode = 1
+}
+
+/** @param {string} name */
+async function judge(name) {
+  const run = cases[name]
+  if (run === undefined) throw new Error(`no case is called "${name}"; there are ${Object.keys(cases).join(", ")}`)
+  console.log(name)
+  for (const { what, value, most, unit } of await run()) {
+    const isPassed = !(value <= most)
+    console.log(
+      `  ${isPassed ? "PASSED" : "ok    "} ${what.padEnd(62)} ${figure(value, unit)} of ${figure(most, unit)}`,
+    )
+    if (isPassed) process.exitCode = 1
+  }
+  process.exit()
+}
+
+/**
+ * @param {number} value
+ * @param {string} unit
+ */
+function figure(value, unit) {
+  return `${value.toFixed(unit === "MiB" ? 1 : 0).padStart(8)} ${unit}`
+}
