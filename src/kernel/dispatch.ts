@@ -346,7 +346,7 @@ function read(body: Body): unknown {
 }
 
 /** Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire. */
-function failureOf(id: string, error: unknown): Packet {
+export function failureOf(id: string, error: unknown): Packet {
   const { code, message } =
     error instanceof EverwireError ? error : { code: "request-failed", message: "the handler failed" }
   return encodePacket("x", [id], JSON.stringify({ code, message }))

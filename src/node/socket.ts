@@ -128,6 +128,12 @@ export class NodeSocket implements ServerSocket {
   terminate(): void {
     this.#socket.terminate()
   }
+  pause(): void {
+    this.#socket.pause()
+  }
+  resume(): void {
+    this.#socket.resume()
+  }
   hear(sink: SocketSink): void {
     this.#socket.sink = sink
     this.#socket.on("message", tellMessage)

@@ -8,6 +8,7 @@ import type { Principal } from "./peer.ts"
 import type { Limits } from "./registry.ts"
 import { readPath } from "./router.ts"
 import { readTrust, type TrustProxy } from "./trust-proxy.ts"
+import { checkWorkLimits, WORK_LIMITS } from "./work-limits.ts"
 
 /** Options of a hub. Every one has a safe default. */
 export interface HubOptions<P extends Principal = Principal> {
@@ -42,7 +43,7 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly patienceMs?: number | undefined
   /** For how long a long-poll is held, in milliseconds. Default 25 000. */
   readonly holdMs?: number | undefined
-  /** Caps on what strangers can make the hub keep. */
+  /** Caps on what strangers and peers can make the hub keep and do. */
   readonly limits?: Partial<Limits> | undefined
   /** Time and chance. Default: the system's. */
   readonly runtime?: Runtime | undefined
@@ -69,7 +70,8 @@ const LIMITS = {
   maxSessionsPerAddress: 1,
   maxUnwelcomedLinks: 1,
   maxDetachedBytes: 1,
-} satisfies Record<keyof Limits, 1>
+  ...WORK_LIMITS,
+} satisfies Record<keyof Limits, unknown>
 
 /** What a welcome tells channels, which refuse anything but counts. */
 const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"] as const
@@ -82,6 +84,7 @@ const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "holdMs"
 export function checkOptions(options: HubOptions, own: object): void {
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
   checkNames(options.limits, LIMITS, "limits")
+  checkWorkLimits(options.limits)
   for (const name of COUNTS) {
     const given = options[name]
     if (given === undefined || (Number.isSafeInteger(given) && given >= 0)) continue

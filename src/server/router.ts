@@ -7,7 +7,12 @@ import type { Refusal } from "./refusals.ts"
 import { askedOf, type Trust } from "./trust-proxy.ts"
 
 /** Status of an answer that refuses, by the code of its closing. */
-const STATUS: Partial<Record<string, number>> = { "too-large": 413, timeout: 408, "protocol-error": 400 }
+const STATUS: Partial<Record<string, number>> = {
+  "too-large": 413,
+  timeout: 408,
+  "protocol-error": 400,
+  "rate-limited": 429,
+}
 
 const MISSED_UPGRADE =
   "a WebSocket came to the hub as a request, and upgrades do not go through middleware: on Node, write " +
@@ -20,6 +25,8 @@ export interface Routes {
   readonly trust: Trust | undefined
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
   refused(refusal: Refusal): void
+  /** Counts a request. Returns why it is refused, if its address has made too many. */
+  exchanged(address: string | undefined): Closing | undefined
   /** What `misuse` has been reported: once for all of its requests. */
   readonly told: Set<string>
   report(error: unknown): void
@@ -87,6 +94,8 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
     })
   }
   if (leaving !== undefined) return refuse(answered, routes, 503, leaving)
+  const tooMany = routes.exchanged(answered.address)
+  if (tooMany !== undefined) return refuse(answered, routes, 429, tooMany)
   const acceptor = routes.acceptors.get(name)
   if (acceptor === undefined) {
     return refuse(answered, routes, 404, closing("refused", "this transport is not offered here"))
