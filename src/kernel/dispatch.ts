@@ -357,7 +357,7 @@ function read(body: Body): unknown {
   }
 }
 
-function failureOf(id: string, { code, message }: EverwireError): Packet {
+export function failureOf(id: string, { code, message }: EverwireError): Packet {
   return encodePacket("x", [id], JSON.stringify({ code, message }))
 }
 

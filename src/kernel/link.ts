@@ -64,4 +64,16 @@ export interface LinkSink {
   acknowledgement?(): Batch | undefined
   /** That ack, at the other end: beside what the link brings, so it says nothing of whether the link brings anything. */
   acknowledged?(batch: Batch): void
+  /**
+   * Whether what was brought still waits to be worked on, as it does at a hub where it was much. A transport that can brings
+   * nothing more until `whenIdle` calls back: it stops reading, or answers an upload later.
+   */
+  readonly isBusy?: boolean
+  /** Calls back once when all that was brought has been worked on, or is not worked on any more. */
+  whenIdle?(run: () => void): void
+  /**
+   * Counts an exchange that a transport was brought for this link. Answers for how long, in milliseconds, its sender is to
+   * wait before it asks again, where there were too many and this one is to be refused; else 0.
+   */
+  exchanged?(): number
 }

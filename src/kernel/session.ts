@@ -286,8 +286,7 @@ export class Session implements WatchHost, Flushable {
    *
    * @throws EverwireError `protocol-error`; the caller closes the link.
    */
-  hear(link: Link, packets: readonly Packet[]): void {
-    const now = this.#clockwork.now()
+  hear(link: Link, packets: readonly Packet[], now = this.#clockwork.now()): void {
     if (this.link === link) this.#watch.heard(now)
     for (const packet of packets) {
       const kind = kindOf(packet)
@@ -302,7 +301,7 @@ export class Session implements WatchHost, Flushable {
     }
     if (this.link !== link) return
     this.#expect(now)
-    if (this.#inbox.owedPackets > 0) this.#owe()
+    if (this.#inbox.owedPackets > 0) this.#owe(now)
   }
 
   /** Something came on this link that is no batch yet. */
@@ -499,14 +498,13 @@ export class Session implements WatchHost, Flushable {
     this.#watch.settled()
   }
 
-  #owe(): void {
+  #owe(now: number): void {
     if (this.#owesPart(1)) {
       this.#acking = true
       this.#flushSoon()
     } else this.#watch.owes()
     // What only comes down may be acknowledged by count or in answers; whether that goes up is asked as often as otherwise.
     const { prober, ackMs } = this.#settings
-    const now = this.#clockwork.now()
     if (prober && now - this.#watch.probedLastAt >= (now < this.#bulkUntil ? BULK_PROBE_MS : ackMs))
       this.probe(UNACKNOWLEDGED_MS + this.#watch.probePatienceMs / 2)
   }

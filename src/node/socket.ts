@@ -158,6 +158,12 @@ export class NodeSocket implements ServerSocket {
   terminate(): void {
     this.#socket.terminate()
   }
+  pause(): void {
+    this.#socket.pause()
+  }
+  resume(): void {
+    this.#socket.resume()
+  }
   hear(sink: SocketSink): void {
     this.#socket.sink = sink
     this.#socket.node = this

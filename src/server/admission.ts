@@ -7,9 +7,14 @@ import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../ker
 import type { Link, LinkSink } from "../kernel/link.ts"
 import { kindOf } from "../kernel/packet.ts"
 import type { LinkOrigin } from "../transports/transport.ts"
+import { rateLimited, spent, waitMs } from "./allowance.ts"
+import { Backlog, isOnePacket } from "./backlog.ts"
 import { Entry, type EntryHost, saidByPeer } from "./entry.ts"
+import type { Judges } from "./judges.ts"
 import type { Principal } from "./peer.ts"
 import type { Registry } from "./registry.ts"
+import type { Sites } from "./sites.ts"
+import type { Slices, Worker } from "./slices.ts"
 import { isNotTaken } from "./taking.ts"
 
 /** What is judged when a link says hello. */
@@ -35,6 +40,10 @@ export interface AdmissionHost extends EntryHost {
   readonly resumeMs: number
   /** What an honest session never lets wait on a link, in bytes: whoever lets more pile up asks and does not listen. */
   readonly maxLinkBytes: number
+  /** Divides the time among peers. */
+  readonly slices: Slices
+  readonly sites: Sites
+  readonly judges: Judges
   /** Why nobody is let in now. */
   closing(): Closing | undefined
   /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
@@ -49,10 +58,20 @@ type State =
   | { readonly stage: "closed" }
 
 const ANONYMOUS: Principal = { id: "" }
+
+/** Packets of so few bytes together are heard in one go; more of them one by one, as far as the time of the peer goes. */
+const SMALL_BATCH = 128
+/** A link whose peer does too much, and goes on whenever it may, for so long is closed. */
+const OVER_MS = 3_000
+/** Whoever then does nothing for so long has made a pause. */
+const PAUSE_MS = 1_000
+/** A link over HTTP on which more waits than a batch is to bring no more for so long. */
+const FULL_WAIT_MS = 1_000
+/** Whoever has to wait waits so long at least: then some packets go on together. */
+const LEAST_WAIT_MS = 20
+
 const OVER_CAPACITY = closing("over-capacity", "too many links are waiting to be welcomed")
 
-/** A part that is kept may keep a batch of this size, and no larger one. */
-const LARGE_BATCH = 1_024
 const OVER_SHARE = closing("over-capacity", "too many links of this address are waiting to be welcomed")
 
 /** The links of a hub that have not been welcomed. */
@@ -94,15 +113,21 @@ export class Unwelcomed {
 }
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
-export class Gate implements LinkSink, Alarm, Flushable {
+export class Gate implements LinkSink, Alarm, Flushable, Worker {
   readonly #host: AdmissionHost
   readonly #unwelcomed: Unwelcomed
   readonly #link: Link
   #state: State
   /** What it is counted by until it is welcomed. */
   readonly #site: string
-  /** The hello must have been judged by then. */
+  /** The hello must have been judged by then; or what waits may go on then. */
   slot: Slot | undefined
+  /** What has come on the link and waits for its turn. */
+  #backlog: Backlog | undefined
+  /** The bytes of that, as they were counted last. */
+  #waitingBytes = 0
+  /** Since when, and until when, the peer has done too much without a pause. */
+  #over: { readonly since: number; readonly until: number } | undefined
 
   constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
     this.#host = host
@@ -124,6 +149,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
   }
 
   ring(): void {
+    if (this.#state.stage === "admitted") return this.#host.slices.add(this)
     const isJudging = this.#state.stage === "judging"
     const what = isJudging ? "authenticate did not answer" : "no hello came"
     const reason = `${what} within ${HELLO_DEADLINE_MS} ms`
@@ -144,7 +170,8 @@ export class Gate implements LinkSink, Alarm, Flushable {
           state.later.push(...decodeBatch(batch))
           return
         case "admitted":
-          return this.#pass(batch, state.entry)
+          this.#checkListens(state.entry)
+          return this.#hear(state.entry, batch)
         case "closed":
       }
     } catch (error) {
@@ -152,7 +179,130 @@ export class Gate implements LinkSink, Alarm, Flushable {
     }
   }
 
+  /** @throws EverwireError `buffer-full` */
+  #checkListens({ session }: Entry): void {
+    const link = this.#link
+    // A spare link is sent nothing but answers to probes.
+    if (link.bufferedBytes > (session.link === link ? this.#host.maxLinkBytes : LINK_BUFFER_BYTES)) {
+      throw new EverwireError("buffer-full", "more was asked than is listened to")
+    }
+  }
+
+  /** Hears it now, if it is little and nothing of the link waits; else it waits with the rest. */
+  #hear(entry: Entry, batch: Batch): void {
+    const { slices, clockwork } = this.#host
+    const now = clockwork.now()
+    if (this.#backlog !== undefined) {
+      this.#backlog.add(batch)
+      this.#count(entry)
+      // A transport that cannot be stopped.
+      if (this.#backlog.bytes > 2 * this.#host.maxLinkBytes) {
+        throw new EverwireError("rate-limited", "more was sent than can be worked on")
+      }
+      return
+    }
+    const isLittle = sizeOf(batch) <= SMALL_BATCH || isOnePacket(batch)
+    if (isLittle && slices.mayGoOn(entry, now) && entry.mayDo(now)) {
+      const packets = decodeBatch(batch)
+      this.#pass(entry, packets, sizeOf(batch), now)
+      return slices.used(packets.length, now, clockwork.now())
+    }
+    this.#backlog = new Backlog()
+    entry.backlogs++
+    this.#backlog.add(batch)
+    this.#count(entry)
+    if (this.#work(entry)) slices.add(this)
+  }
+
+  /** For the slices: works on what waits. */
+  work(): boolean {
+    const state = this.#state
+    if (state.stage !== "admitted") return false
+    try {
+      return this.#work(state.entry)
+    } catch (error) {
+      this.#broke(error)
+      return false
+    }
+  }
+
+  #work(entry: Entry): boolean {
+    const { slices, clockwork } = this.#host
+    let now = clockwork.now()
+    while (this.#backlog !== undefined) {
+      if (!entry.has(this.#link)) {
+        // The hub has closed the link.
+        this.#idle(entry)
+        break
+      }
+      if (!entry.mayDo(now)) {
+        this.#wait(entry, now)
+        return false
+      }
+      if (!slices.mayGoOn(entry, now)) return true
+      this.#checkListens(entry)
+      const packets = this.#backlog.take()
+      this.#count(entry)
+      if (packets === undefined) {
+        this.#idle(entry)
+        break
+      }
+      const from = now
+      ownParts(packets)
+      this.#pass(entry, packets, sizeOf(packets[0] ?? ""), now)
+      now = clockwork.now()
+      slices.used(1, from, now)
+    }
+    return false
+  }
+
+  /** The peer, or its address, does too much: the rest goes on when that may be. */
+  #wait(entry: Entry, now: number): void {
+    const { clockwork } = this.#host
+    const until = now + Math.max(LEAST_WAIT_MS, entry.waitMs(now))
+    const { since, until: before } = this.#over ?? { since: now, until: now }
+    const isPaused = now - before > PAUSE_MS
+    this.#over = { since: isPaused ? now : since, until }
+    if (!isPaused && now - since >= OVER_MS) {
+      return this.refuse(rateLimited("too much was sent for too long", OVER_MS))
+    }
+    clockwork.set(this, until)
+  }
+
+  /** Nothing waits any more. */
+  #idle(entry: Entry): void {
+    const backlog = this.#backlog
+    this.#backlog = undefined
+    this.#count(entry)
+    entry.backlogs--
+    if (backlog?.ended !== undefined) this.closed(backlog.ended)
+    for (const run of backlog?.whenIdle ?? []) this.#host.runtime.soon(run)
+  }
+
+  get isBusy(): boolean {
+    return this.#backlog !== undefined
+  }
+
+  whenIdle(run: () => void): void {
+    if (this.#backlog === undefined) this.#host.runtime.soon(run)
+    else this.#backlog.whenIdle.push(run)
+  }
+
+  exchanged(): number {
+    const state = this.#state
+    if (state.stage !== "admitted") return 0
+    const isFull = (this.#backlog?.bytes ?? 0) > this.#host.maxLinkBytes / 2
+    const ms = isFull ? FULL_WAIT_MS : state.entry.exchanged()
+    if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
+    return ms
+  }
+
   closed(why: Closing): void {
+    if (this.#backlog !== undefined) {
+      // What came before the end is heard before the end.
+      this.#backlog.ended = why
+      return
+    }
     const state = this.#leave()
     if (state.stage === "admitted") state.entry.linkClosed(this.#link, why)
     // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
@@ -168,17 +318,21 @@ export class Gate implements LinkSink, Alarm, Flushable {
   }
 
   /** For the session. What it may keep of it is counted. */
-  #pass(batch: Batch, { session }: Entry): void {
-    const link = this.#link
-    // A spare link is sent nothing but answers to probes.
-    if (link.bufferedBytes > (session.link === link ? this.#host.maxLinkBytes : LINK_BUFFER_BYTES)) {
-      throw new EverwireError("buffer-full", "more was asked than is listened to")
-    }
-    const packets = decodeBatch(batch)
-    if (packets.length > 1 && batch.length > LARGE_BATCH) ownParts(packets)
-    session.hear(link, packets)
-    if (session.part !== undefined) this.keeps(2 * sizeOf(batch))
-    if (session.link !== link) this.keeps(link.bufferedBytes)
+  #pass(entry: Entry, packets: Packet[], bytes: number, now: number): void {
+    const { session } = entry
+    entry.did(packets.length, bytes, now)
+    session.hear(this.#link, packets, now)
+    if (session.part !== undefined) this.keeps(2 * bytes)
+    if (session.link !== this.#link) this.keeps(this.#link.bufferedBytes)
+  }
+
+  /** What waits is counted among what is kept for the peer. */
+  #count(entry: Entry): void {
+    const bytes = this.#backlog?.bytes ?? 0
+    const grown = bytes - this.#waitingBytes
+    entry.waitingBytes += grown
+    this.#waitingBytes = bytes
+    if (grown > 0) this.keeps(grown)
   }
 
   overflowed(): void {
@@ -200,6 +354,10 @@ export class Gate implements LinkSink, Alarm, Flushable {
     const heardAt = this.#host.clockwork.now()
     const why = this.#unwelcomed.refusal(this.#site) ?? this.#host.closing()
     if (why !== undefined) return this.refuse(why)
+    const site = this.#host.sites.at(origin.address)
+    const tooSoonMs = site === undefined ? 0 : waitMs(site.hellosUntil, heardAt)
+    if (tooSoonMs > 0) return this.refuse(rateLimited("too many hellos from this address", tooSoonMs))
+    if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, this.#host.costs.hello, heardAt)
     const judging: State = { stage: "judging", origin, later, bytes: sizeOf(batch) }
     this.#state = judging
     const { authenticate } = this.#host
@@ -230,7 +388,22 @@ export class Gate implements LinkSink, Alarm, Flushable {
       // Not the credentials failed but whoever judges them, and that may pass.
       this.refuse(closing("unauthorized", "the credentials could not be judged"))
     }
-    callSafely(() => authenticate({ auth: hello.auth, origin }), refuse, judge)
+    this.#host.judges.take({
+      site,
+      isOpen: () => this.#state === judging,
+      judge: (settled) =>
+        callSafely(
+          () => authenticate({ auth: hello.auth, origin }),
+          (error) => {
+            settled()
+            refuse(error)
+          },
+          (principal) => {
+            settled()
+            judge(principal)
+          },
+        ),
+    })
   }
 
   #admit(
@@ -280,7 +453,10 @@ export class Gate implements LinkSink, Alarm, Flushable {
       entry.spare(this.#link, hello.holder)
       if (known === undefined) entry.detached()
     }
-    if (later.length > 0) entry.session.hear(this.#link, later)
+    if (later.length > 0) {
+      entry.did(later.length, 0, heardAt)
+      entry.session.hear(this.#link, later)
+    }
   }
 
   #begin(hello: Hello, address: string, principal: Principal): Entry | undefined {
@@ -299,7 +475,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
       this.refuse(full)
       return undefined
     }
-    const entry = new Entry(this.#host, hello.id, hello.key, principal, address)
+    const entry = new Entry(this.#host, hello.id, hello.key, principal, address, this.#host.sites.at(address))
     registry.add(entry)
     this.#host.began(entry)
     if (entry.session.ended) {
@@ -354,6 +530,12 @@ export class Gate implements LinkSink, Alarm, Flushable {
       this.#unwelcomed.delete(this, this.#site)
     }
     this.#state = { stage: "closed" }
+    if (state.stage === "admitted" && this.#backlog !== undefined) {
+      this.#host.clockwork.clear(this)
+      this.#host.slices.delete(this)
+      this.#backlog.ended = undefined
+      this.#idle(state.entry)
+    }
     return state
   }
 }

@@ -3,23 +3,28 @@ import { isLarger, isWide, type Packet, sizeOf } from "../kernel/codec.ts"
 import {
   LEAVE_MS,
   MAX_HEADER_BYTES,
+  MAX_HELLO_BYTES,
   MAX_SPARE_LINKS,
   PACKET_OVERHEAD_BYTES,
   SPARE_LINK_MS,
 } from "../kernel/defaults.ts"
-import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
+import { Dispatch, type DispatchHost, failureOf, type Handlers, type Stage } from "../kernel/dispatch.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../kernel/errors.ts"
 import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
-import { kindOf } from "../kernel/packet.ts"
+import { kindOf, openPacket } from "../kernel/packet.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
+import { type Costs, isAllowed, spent, waitMs } from "./allowance.ts"
+import { CountedHandlers } from "./counted-handlers.ts"
+import { isNestedDeeper } from "./depth.ts"
 import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { MissedNames } from "./missed-names.ts"
 import { Peer, type PeerHost, type Principal } from "./peer.ts"
 import type { Refusal } from "./refusals.ts"
 import type { Rooms } from "./rooms.ts"
 import { type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
+import type { Site } from "./sites.ts"
 
 /** What an entry needs of its hub. */
 export interface EntryHost {
@@ -30,6 +35,9 @@ export interface EntryHost {
   /** Those of the hub: the same list for every session that has none of its own. */
   readonly handlers: readonly Handlers<Peer>[]
   readonly maxPayloadBytes: number
+  readonly costs: Costs
+  readonly maxRequestBytes: number
+  readonly maxDepth: number
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
   failed(error: unknown, stage: Stage, peer: Peer): void
@@ -51,6 +59,12 @@ export interface EntryHost {
 
 /** So many names that nothing handles are remembered of a peer. */
 const MAX_MISSED_NAMES = 16
+
+/** What a request costs while it is being answered, beside its payload. */
+const REQUEST_BYTES = 512
+
+/** What the request costs that is being delivered, to any peer: its handler is called before another one is delivered. */
+let deliveredBytes = 0
 
 /** Somebody waits for an ack. */
 interface Waiting {
@@ -123,13 +137,24 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   #waiting: Waiting[] | undefined
   /** When the resume window has passed. */
   slot: Slot | undefined
+  /** How many of its links have brought what still waits to be heard. */
+  backlogs = 0
+  /** Bytes of what waits in them. */
+  waitingBytes = 0
+  /** What its messages and bytes, and its exchanges, have used up: see `allowance.ts`. */
+  #workUntil = 0
+  #exchangesUntil = 0
+  readonly #site: Site | undefined
+  /** What its requests cost together that are being answered. */
+  #heldBytes = 0
 
-  constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string) {
+  constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
     this.#host = host
     this.id = id
     this.key = key
     this.principal = principal
     this.address = address
+    this.#site = site
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
     this.handlers = host.handlers
     this.peer = new Peer(host.runtime.id(), this)
@@ -144,7 +169,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
   get own(): Handlers<Peer> {
     if (this.#own === undefined) {
-      this.#own = new Handlers()
+      this.#own = new CountedHandlers()
       this.handlers = [this.#own, ...this.#host.handlers]
     }
     return this.#own
@@ -181,7 +206,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
   get ownBytes(): number {
     const { link } = this.session
-    let bytes = 2 * (this.session.part ?? 0) + (link ? keptBy(link) : 0)
+    let bytes = 2 * (this.session.part ?? 0) + this.waitingBytes + (link ? keptBy(link) : 0)
     for (const spare of this.#spares ?? NO_SPARES) bytes += keptBy(spare.link)
     return bytes
   }
@@ -215,6 +240,33 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
   createAbort(): AbortController {
     return new AbortController()
+  }
+
+  /** Whether a packet of it may be heard: neither it nor its address has done too much. */
+  mayDo(now: number): boolean {
+    return isAllowed(this.#workUntil, now) && (this.#site === undefined || isAllowed(this.#site.workUntil, now))
+  }
+  waitMs(now: number): number {
+    const ms = waitMs(this.#workUntil, now)
+    return this.#site === undefined ? ms : Math.max(ms, waitMs(this.#site.workUntil, now))
+  }
+  /** So much is heard now. */
+  did(packets: number, bytes: number, now: number): void {
+    const { message, byte, share } = this.#host.costs
+    const ms = Math.max(packets * message, bytes * byte)
+    this.#workUntil = spent(this.#workUntil, ms, now)
+    if (this.#site !== undefined) this.#site.workUntil = spent(this.#site.workUntil, ms / share, now)
+  }
+  /** One of its links was brought a request. Answers how long to wait before the next, in milliseconds, if it was one too many. */
+  exchanged(): number {
+    const now = this.#host.clockwork.now()
+    const ms = waitMs(this.#exchangesUntil, now)
+    if (ms === 0) this.#exchangesUntil = spent(this.#exchangesUntil, this.#host.costs.exchange, now)
+    return ms
+  }
+  /** Whether the link is one of its own, and was not closed. */
+  has(link: Link): boolean {
+    return this.session.link === link || this.#spares?.some((spare) => spare.link === link) === true
   }
 
   /** Somebody presents the key. If it is another than before, the one before is told and loses all its links. */
@@ -279,7 +331,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   leave(why: Closing, said: number): void {
     if (this.session.link === undefined || this.session.heard >= said) return this.end(why)
     this.#left ??= why
-    this.#host.runtime.after(LEAVE_MS, () => this.end(why))
+    this.#host.runtime.after(LEAVE_MS, () => this.#endLeft(why))
+  }
+
+  /** What has come from a channel that left is heard to its end. */
+  #endLeft(why: Closing): void {
+    if (this.backlogs === 0) return this.end(why)
+    this.#host.runtime.after(LEAVE_MS, () => this.#endLeft(why))
   }
 
   /** There is no link: the resume window opens. `wasReached`: whether the channel has heard the one that is gone. */
@@ -331,10 +389,32 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     if (isLarger(packet, this.#host.maxPayloadBytes + MAX_HEADER_BYTES)) {
       throw new EverwireError("too-large", "a payload that is larger than the welcome allowed")
     }
+    const { maxDepth, maxRequestBytes } = this.#host
+    if (isNestedDeeper(packet, maxDepth)) {
+      throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
+    }
+    if (kindOf(packet) !== "q") return this.dispatch.deliver(packet)
+    const bytes = sizeOf(packet) + REQUEST_BYTES
+    if (this.#heldBytes > 0 && this.#heldBytes + bytes > maxRequestBytes) {
+      const { id } = openPacket(packet)
+      this.tell(failureOf(id, new EverwireError("rate-limited", "too many requests of this peer are being answered")))
+      return
+    }
+    deliveredBytes = bytes
     this.dispatch.deliver(packet)
   }
 
+  holdUntil(answering: Promise<unknown>): void {
+    const bytes = deliveredBytes
+    const release = (): void => {
+      this.#heldBytes -= bytes
+    }
+    this.#heldBytes += bytes
+    answering.then(release, release)
+  }
+
   control(link: Link, packet: string): void {
+    if (packet.length > MAX_HELLO_BYTES) throw protocolError("a packet of the handshake that is too large")
     switch (kindOf(packet)) {
       case "t": {
         const take = readTake(packet)

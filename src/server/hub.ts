@@ -5,7 +5,6 @@ import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../
 import * as defaults from "../kernel/defaults.ts"
 import {
   encodeMessage,
-  Handlers,
   type MessageHandler,
   type RequestContext,
   type RequestHandler,
@@ -22,7 +21,11 @@ import { hubRuntime } from "../platform/hub-runtime.ts"
 import type { Acceptor, Door, HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../transports/transport.ts"
 import { isPrivate } from "./address.ts"
 import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission.ts"
+import { type Costs, costsOf, rateLimited, spent, waitMs } from "./allowance.ts"
+import { CountedHandlers } from "./counted-handlers.ts"
 import { createEnded, type Entry } from "./entry.ts"
+import { ErrorReport } from "./error-report.ts"
+import { Judges } from "./judges.ts"
 import { KeptBytes } from "./kept-bytes.ts"
 import { Lifecycle } from "./lifecycle.ts"
 import { MissedNames } from "./missed-names.ts"
@@ -34,11 +37,14 @@ import { type Limits, Registry } from "./registry.ts"
 import { checkRoom, Rooms } from "./rooms.ts"
 import { answerExchange, type Routes, readPath, routeOf, tellOnce } from "./router.ts"
 import { Log, PacketList } from "./shared-outbox.ts"
+import { Sites } from "./sites.ts"
+import { Slices } from "./slices.ts"
 import { Counts, type HubStats } from "./stats.ts"
 import { isBuiltIn } from "./transports.ts"
 import { type Arrival, askedOf, readTrust, type Trust } from "./trust-proxy.ts"
 import { createWebExchange } from "./web-exchange.ts"
 import { Wheel } from "./wheel.ts"
+import { readWorkLimits } from "./work-limits.ts"
 
 /** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
 const SLACK = 1 / 16
@@ -82,15 +88,18 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Whether nobody has said if there is a proxy in front, and none has shown. */
   #isProxyUnknown: boolean
   readonly #refusals: RefusalReport
+  readonly #errors: ErrorReport
   readonly #maxPayloadBytes: number
   readonly #takeMs: number
   readonly #registry: Registry
   /** What is kept for all sessions. */
   readonly #kept: KeptBytes
+  readonly #costs: Costs
+  readonly #sites: Sites
   /** What was said to all. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<Peer>()
-  readonly #handlers = new Handlers<Peer>()
+  readonly #handlers = new CountedHandlers()
   readonly #lifecycle = new Lifecycle<HubEvents>()
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
   readonly #routes: Routes
@@ -124,13 +133,18 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       maxUnwelcomedLinks: given.maxUnwelcomedLinks ?? defaults.MAX_UNWELCOMED_LINKS,
       maxUnwelcomedLinksPerAddress: given.maxUnwelcomedLinksPerAddress ?? defaults.MAX_UNWELCOMED_LINKS_PER_ADDRESS,
       maxKeptBytes: given.maxKeptBytes ?? defaults.MAX_KEPT_BYTES,
+      ...readWorkLimits(given),
     }
     // Whoever brings a clock of his own, as tests do, is kept to it exactly.
     const clockwork = new Wheel(runtime, options.runtime === undefined ? SLACK : 0, this.#hubFailed)
     this.clockwork = clockwork
-    this.#registry = new Registry(clockwork, limits, options.limits?.maxSessionsPerAddress !== undefined)
+    this.#errors = new ErrorReport(clockwork, this.#reportNow, (message) => this.#warn(message))
+    const countsPrivate = given.maxSessionsPerAddress !== undefined
+    this.#registry = new Registry(clockwork, limits, countsPrivate)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
+    this.#costs = costsOf(limits)
+    this.#sites = new Sites(clockwork, countsPrivate)
     const resumeMs = options.resumeMs ?? defaults.RESUME_WINDOW_MS
     const settings: SessionSettings = {
       ...defaults.HUB_ACK,
@@ -150,6 +164,12 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       resumeMs,
       kept: this.#kept,
       maxPayloadBytes: this.#maxPayloadBytes,
+      slices: new Slices(clockwork, this.#hubFailed),
+      sites: this.#sites,
+      judges: new Judges(clockwork, limits.maxAuthentications),
+      costs: this.#costs,
+      maxRequestBytes: limits.maxRequestBytes,
+      maxDepth: limits.maxDepth,
       maxLinkBytes: 2 * maxBatchBytes(this.#maxPayloadBytes),
       settings,
       ended: createEnded(clockwork, settings),
@@ -190,6 +210,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       trust: this.#trust,
       refused: (refusal) => this.#refused(refusal),
       acceptors: this.#acceptors,
+      exchanged: (address) => this.#exchanged(address),
       told: new Set(),
       report: this.#hubFailed,
     }
@@ -225,7 +246,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /**
    * Hears what the application's own functions threw or rejected with, and faults of the hub. Without a listener it is
-   * reported to the runtime, as is what a listener itself throws: on Node, `console.error`.
+   * reported to the runtime, as is what a listener itself throws: on Node, `console.error`. Of each kind, ten a second are;
+   * the others are counted.
    */
   onError(listener: (error: unknown, context: HubErrorContext) => void): Unsubscribe {
     return this.#lifecycle.on("error", listener)
@@ -316,6 +338,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     }
     const refusal = checkOrigin(request, this.#policy, this.#trust) ?? this.#closing
     if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
+    const tooMany = this.#exchanged(asked.address)
+    if (tooMany !== undefined) return refuse(tooMany, 429)
     const acceptor = this.#acceptors.get(name)
     if (acceptor?.socket === undefined) return refuse(closing("refused", "no WebSocket here"), 404)
     const take = (socket: ServerSocket, origin: LinkOrigin): void => {
@@ -365,6 +389,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     }
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), this.#hubFailed)
     this.#registry.close()
+    this.#errors.close()
   }
 
   #drained(drainMs: number): Promise<void> {
@@ -402,6 +427,17 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     })
     const gate = new Gate(this.#admission, this.#unwelcomed, guarded, origin)
     return gate
+  }
+
+  /** Counts a request or an upgrade. Returns why it is refused, if its address has made too many. */
+  #exchanged(address: string | undefined): Closing | undefined {
+    const site = this.#sites.at(address)
+    if (site === undefined) return undefined
+    const now = this.clockwork.now()
+    const ms = waitMs(site.exchangesUntil, now)
+    if (ms > 0) return rateLimited("too many requests from this address", ms)
+    site.exchangesUntil = spent(site.exchangesUntil, this.#costs.exchange / this.#costs.share, now)
+    return undefined
   }
 
   #windowMs(entry: Entry, wasReached: boolean, resumeMs: number): number {
@@ -467,8 +503,10 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   readonly #hubFailed = (error: unknown): void => this.#failed(error, { stage: "hub" })
 
+  readonly #report = (error: unknown): void => this.#errors.report(error)
+
   /** The last resort. Where that fails too, nobody is left to tell. */
-  readonly #report = (error: unknown): void => {
+  readonly #reportNow = (error: unknown): void => {
     callSafely(
       () => this.#runtime.report(error),
       () => {},

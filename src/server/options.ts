@@ -9,6 +9,7 @@ import type { Principal } from "./peer.ts"
 import type { Limits } from "./registry.ts"
 import { readPath } from "./router.ts"
 import { readTrust, type TrustProxy } from "./trust-proxy.ts"
+import { checkWorkLimits, WORK_LIMITS } from "./work-limits.ts"
 
 /** Options of a hub. Every one has a safe default. */
 export interface HubOptions<P extends Principal = Principal> {
@@ -56,7 +57,7 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly takeMs?: number | undefined
   /** For how long a long-poll is held, in milliseconds. Default 25 000. */
   readonly holdMs?: number | undefined
-  /** Caps on what strangers can make the hub keep. */
+  /** Caps on what strangers and peers can make the hub keep and do. */
   readonly limits?: Partial<Limits> | undefined
   /** Time and chance. Default: the system's. */
   readonly runtime?: Runtime | undefined
@@ -86,7 +87,8 @@ const LIMITS = {
   maxUnwelcomedLinks: 1,
   maxUnwelcomedLinksPerAddress: 1,
   maxKeptBytes: 1,
-} satisfies Record<keyof Limits, 1>
+  ...WORK_LIMITS,
+} satisfies Record<keyof Limits, unknown>
 
 /** A shorter `takeMs` would take every link for one that is not read. */
 const MIN_TAKE_MS = 5_000
@@ -102,6 +104,7 @@ const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "takeMs"
 export function checkOptions(options: HubOptions, own: object): void {
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
   checkNames(options.limits, LIMITS, "limits")
+  checkWorkLimits(options.limits)
   for (const name of COUNTS) {
     const given = options[name]
     if (given === undefined || (Number.isSafeInteger(given) && given >= 0)) continue

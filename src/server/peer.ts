@@ -62,6 +62,8 @@ export interface PeerHost {
   end(why: Closing): void
   /** A handler of this peer alone is set. */
   handles(name: string): void
+  /** What was asked is held until this has settled. */
+  holdUntil(answering: Promise<unknown>): void
   /** What a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
   soon(run: () => void): void
@@ -211,6 +213,11 @@ export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Pri
   /** Ends the session. The channel is told, and does not come back. */
   close(reason = "closed by the hub"): void {
     this.#host.end(closing("closed", reason, false))
+  }
+
+  /** For the hub: a request of this peer is being answered. */
+  holdUntil(answering: Promise<unknown>): void {
+    this.#host.holdUntil(answering)
   }
 
   /** For the registry: the session is over. */

@@ -3,9 +3,10 @@ import { DIAL_DEADLINE_MS } from "../kernel/defaults.ts"
 import { type Closing, closing } from "../kernel/errors.ts"
 import { isPrivate, siteOf } from "./address.ts"
 import type { Entry } from "./entry.ts"
+import type { WorkLimits } from "./work-limits.ts"
 
-/** The caps of one hub. */
-export interface Limits {
+/** The caps of one hub: on what it keeps, and on what it does. */
+export interface Limits extends WorkLimits {
   /** Sessions, with and without a link. */
   readonly maxSessions: number
   /**

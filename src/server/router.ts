@@ -14,6 +14,7 @@ const STATUS: Partial<Record<string, number>> = {
   "link-unknown": 404,
   refused: 405,
   "over-capacity": 503,
+  "rate-limited": 429,
 }
 
 const MISSED_UPGRADE =
@@ -27,6 +28,8 @@ export interface Routes {
   readonly trust: Trust | undefined
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
   refused(refusal: Refusal): void
+  /** Counts a request. Returns why it is refused, if its address has made too many. */
+  exchanged(address: string | undefined): Closing | undefined
   /** What `misuse` has been reported: once for all of its requests. */
   readonly told: Set<string>
   report(error: unknown): void
@@ -94,6 +97,8 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
     })
   }
   if (leaving !== undefined) return refuse(answered, routes, 503, leaving)
+  const tooMany = routes.exchanged(answered.address)
+  if (tooMany !== undefined) return refuse(answered, routes, 429, tooMany)
   const acceptor = routes.acceptors.get(name)
   if (acceptor === undefined) {
     return refuse(answered, routes, 404, closing("refused", "this transport is not offered here"))

@@ -202,6 +202,12 @@ export interface ServerSocket {
   terminate(): void
   /** Called once, before anything can come. */
   hear(sink: SocketSink): void
+  /**
+   * Reads nothing more from the network until `resume`, so that whoever sends has to wait. A message that was read before may
+   * still come. Absent where a runtime's socket cannot: then the hub keeps what waits, and closes the link when that is too much.
+   */
+  pause?(): void
+  resume?(): void
 }
 
 /** What is told by a WebSocket on the server. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
 import * as defaults from "../../src/kernel/defaults.ts"
+import { MAX_BATCH_PACKETS } from "../../src/server/backlog.ts"
 import { maxBatchBytes } from "../../src/server/hub.ts"
 import { checkOrigin, readPolicy } from "../../src/server/origin-check.ts"
+import { WORK_LIMITS } from "../../src/server/work-limits.ts"
 import { MAX_ENVELOPE_BYTES } from "../../src/transports/http/envelope.ts"
 import { cell, readDocument, tableUnder } from "./markdown.ts"
 
@@ -31,6 +33,27 @@ describe("docs/security.md", () => {
   it.each(Object.entries(caps))("tells the cap on %s", (what, value) => {
     const row = tableUnder(document, "Caps", "what", "bound").rows.find((candidate) => candidate["what"] === what)
     expect(figure(cell(row, "bound"))).toBe(value)
+  })
+
+  const work: Readonly<Record<string, number>> = {
+    "packets of a peer per second": WORK_LIMITS.maxMessagesPerSecond,
+    "bytes of a peer per second": WORK_LIMITS.maxBytesPerSecond,
+    "HTTP requests on a link per second": WORK_LIMITS.maxExchangesPerSecond,
+    "the same three, for all peers and strangers of an address": WORK_LIMITS.maxShareOfAddress,
+    "hellos of one address per second": WORK_LIMITS.maxHellosPerSecond,
+    "calls of `authenticate` at once": WORK_LIMITS.maxAuthentications,
+    "bytes of a peer's requests that are being answered": WORK_LIMITS.maxRequestBytes,
+    "levels of arrays and objects in a payload": WORK_LIMITS.maxDepth,
+    "packets in a batch": MAX_BATCH_PACKETS,
+  }
+  it.each(Object.entries(work))("tells the bound on %s", (what, value) => {
+    const row = tableUnder(document, "Work", "what", "bound").rows.find((candidate) => candidate["what"] === what)
+    expect(figure(cell(row, "bound"))).toBe(value)
+  })
+
+  it("has a row for each option that bounds work", () => {
+    const options = tableUnder(document, "Work", "what", "bound", "option").rows.map((row) => cell(row, "option"))
+    expect(options.filter((option) => option !== "")).toEqual(Object.keys(WORK_LIMITS).map((name) => `limits.${name}`))
   })
 
   it("tells about how large a batch may be", () => {

@@ -1,9 +1,10 @@
 import type { Alarm } from "../../kernel/clockwork.ts"
 import { MAX_HELLO_BYTES, POLL_CEILING_MS } from "../../kernel/defaults.ts"
-import { EverwireError, protocolError } from "../../kernel/errors.ts"
+import { closing, EverwireError, protocolError } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
 import { answerLeave, respond } from "./answer.ts"
 import {
+  BYTES_TYPE,
   decodeBody,
   ENVELOPE_HEADER,
   type Envelope,
@@ -13,6 +14,8 @@ import {
   readEnvelope,
 } from "./envelope.ts"
 import { Mailbox } from "./mailbox.ts"
+
+const LINE_FEED = 10
 
 /** What tells the three HTTP acceptors apart. */
 export interface Drain {
@@ -116,6 +119,11 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     if (known === undefined && (envelope.up !== 1 || batch === undefined || poll !== 1)) {
       throw protocolError("a first request without a hello")
     }
+    const waitMs = known?.sink?.exchanged?.() ?? 0
+    if (waitMs > 0) {
+      const close = closing("rate-limited", "too many requests on this link", true, waitMs)
+      return respond(exchange, 429, { hub: door.hub, close })
+    }
     const mailbox = known ?? create(exchange)
     exchange.onLeaving?.(mailbox)
     if (envelope.up !== undefined) mailbox.hear(envelope.up, batch)
@@ -129,8 +137,15 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       }
       mailboxes.set(mailbox.id, mailbox)
     }
+    if (known !== undefined && batch !== undefined && known.sink?.isBusy === true) {
+      return drainLater(known, exchange, envelope)
+    }
     drain(mailbox, exchange, envelope, door, known === undefined)
   }
+
+  /** Whoever brings more than can be worked on at once is answered, and so goes on, when that has been done. */
+  const drainLater = (mailbox: Mailbox, exchange: HttpExchange, envelope: Envelope): void =>
+    mailbox.sink?.whenIdle?.(() => drain(mailbox, exchange, envelope, door, false))
 
   return {
     exchange(exchange) {
@@ -141,9 +156,15 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       const line = exchange.header(ENVELOPE_HEADER)
       if (line !== undefined) return answer(exchange, readEnvelope(line), undefined)
       const isSmall = Number(exchange.header("content-length")) <= MAX_FIRST_BODY_BYTES
-      const body = isSmall ? exchange.body(MAX_FIRST_BODY_BYTES) : largeBody(exchange)
-      return body.then((body) => {
-        const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
+      const reading = isSmall ? exchange.body(MAX_FIRST_BODY_BYTES) : largeBody(exchange)
+      return reading.then((body) => {
+        const type = exchange.header("content-type") ?? ""
+        // A longer line is no envelope, and is not parsed to find that out. A reason may be long.
+        if (body.length > MAX_HELLO_BYTES && !type.startsWith(BYTES_TYPE)) {
+          const end = body.indexOf(LINE_FEED)
+          if (end < 0 || end > MAX_HELLO_BYTES) throw protocolError("a body without an envelope")
+        }
+        const { envelope, batch } = decodeBody(body, type)
         answer(exchange, envelope, batch)
       })
     },

@@ -40,6 +40,8 @@ class SocketLink implements Link, SocketSink, Alarm {
   readonly #socket: ServerSocket
   readonly #clockwork: Clockwork
   #closed = false
+  /** Whether nothing is read until what was read has been worked on. */
+  #isPaused = false
   /** When a socket that does not finish its closing handshake is cut off. */
   slot: Slot | undefined
 
@@ -79,7 +81,18 @@ class SocketLink implements Link, SocketSink, Alarm {
   }
 
   message(batch: Batch): void {
-    if (!this.#closed) this.sink?.batch(batch)
+    if (this.#closed) return
+    this.sink?.batch(batch)
+    if (this.sink?.isBusy === true && !this.#isPaused) this.#pause()
+  }
+
+  #pause(): void {
+    this.#isPaused = true
+    this.#socket.pause?.()
+    this.sink?.whenIdle?.(() => {
+      this.#isPaused = false
+      this.#socket.resume?.()
+    })
   }
 
   overflowed(): void {

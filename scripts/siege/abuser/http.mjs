@@ -1,0 +1,117 @@
+// @ts-check
+// Abuse by requests: on connections that are kept, each with the next request right behind the answer.
+
+import { connect } from "node:net"
+import { codesIn, helloOf, openLink } from "./wire.mjs"
+
+/** So many connections ask at once. */
+const AT_ONCE = 32
+
+/**
+ * Sessions that begin, one after another.
+ *
+ * @param {string} transport
+ * @returns {import("./kinds.mjs").Abuse}
+ */
+export const hellos = (transport) => (url, told) =>
+  atOnce(async () => {
+    if (transport === "websocket") {
+      for (;;) {
+        const { socket } = await openLink(url, told, {})
+        socket.destroy()
+      }
+    }
+    const ask = keepAsking(url, told)
+    for (;;) await ask(`/everwire/${transport}`, `@{"up":1,"poll":1}\n${helloOf({}, 1)}`)
+  })
+
+/**
+ * Polls of one link, as often as they are answered.
+ *
+ * @param {string} transport
+ * @returns {import("./kinds.mjs").Abuse}
+ */
+export const polls = (transport) => (url, told) =>
+  atOnce(async () => {
+    const ask = keepAsking(url, told)
+    for (;;) {
+      const link = await begin(ask, transport)
+      for (let poll = 2; link !== undefined; poll++) {
+        if (!(await ask(`/everwire/${transport}`, `@{"link":"${link}","poll":${poll}}`)).includes(" 200 ")) break
+      }
+    }
+  })
+
+/**
+ * Uploads of one small message each.
+ *
+ * @param {string} transport
+ * @returns {import("./kinds.mjs").Abuse}
+ */
+export const posts = (transport) => (url, told) =>
+  atOnce(async () => {
+    const ask = keepAsking(url, told)
+    for (;;) {
+      const link = await begin(ask, transport)
+      for (let up = 2; link !== undefined; up++) {
+        const packets = up === 2 ? "n1\nmx\t1" : "mx\t1"
+        if (!(await ask(`/everwire/${transport}`, `@{"link":"${link}","up":${up}}\n${packets}`)).includes(" 200 "))
+          break
+      }
+    }
+  })
+
+/**
+ * @param {(path: string, body: string) => Promise<string>} ask
+ * @param {string} transport
+ */
+async function begin(ask, transport) {
+  const answer = await ask(`/everwire/${transport}`, `@{"up":1,"poll":1}\n${helloOf({}, 1)}`)
+  return /"link":"([\w-]+)"/.exec(answer)?.[1]
+}
+
+/** @param {() => Promise<unknown>} run */
+function atOnce(run) {
+  return Promise.all(Array.from({ length: AT_ONCE }, run))
+}
+
+/**
+ * A connection that is opened again when it has closed. Resolves with the whole answer, or with nothing.
+ *
+ * @param {URL} url
+ * @param {(code: string) => void} told
+ * @returns {(path: string, body: string) => Promise<string>}
+ */
+function keepAsking(url, told) {
+  /** @type {import("node:net").Socket | undefined} */
+  let socket
+  return (path, body) =>
+    new Promise((resolve) => {
+      if (socket === undefined || socket.destroyed || !socket.writable) {
+        socket = connect(Number(url.port), url.hostname)
+        socket.on("error", () => {})
+        socket.setNoDelay(true)
+      }
+      const used = socket
+      let answer = ""
+      const hear = (/** @type {Buffer} */ chunk) => {
+        answer += chunk.toString("latin1")
+        const end = answer.indexOf("\r\n\r\n")
+        const length = Number(/content-length: (\d+)/i.exec(answer)?.[1])
+        if (end < 0 || answer.length < end + 4 + length) return
+        done()
+      }
+      const done = () => {
+        used.off("data", hear)
+        used.off("close", done)
+        for (const code of codesIn(answer)) told(code)
+        if (/connection: close/i.test(answer)) used.destroy()
+        resolve(answer)
+      }
+      used.on("data", hear)
+      used.on("close", done)
+      used.write(
+        `POST ${path} HTTP/1.1\r\nHost: ${url.host}\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      )
+    })
+}

@@ -1,0 +1,62 @@
+// @ts-check
+// The hub of the siege, with the handlers that abusers aim at.
+
+import { createServer } from "node:http"
+import { createHub } from "everwire/node"
+
+let heard = 0
+const hub = createHub({
+  authenticate: async () => {
+    heard++
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    return { id: "somebody" }
+  },
+})
+hub.handle("echo", (data) => data)
+hub.handle("never", () => {
+  heard++
+  return new Promise(() => {})
+})
+hub.handle("fails", () => {
+  heard++
+  throw new Error("this handler fails")
+})
+hub.on("x", () => void heard++)
+hub.on("all", (data) => {
+  heard++
+  hub.send("all", data)
+})
+hub.on("fails", () => {
+  heard++
+  throw new Error("this handler fails")
+})
+
+const server = createServer()
+hub.attach(server)
+server.listen(0, "127.0.0.1", () => {
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address())
+  process.send?.(`http://127.0.0.1:${port}`)
+})
+
+/** What each turn of the event loop took, in milliseconds of processor time. @type {number[]} */
+let turns = []
+let before = process.cpuUsage()
+const watch = () => {
+  const { user, system } = process.cpuUsage(before)
+  before = process.cpuUsage()
+  turns.push((user + system) / 1_000)
+  setImmediate(watch)
+}
+
+process.on("message", (word) => {
+  if (word === "begin") {
+    before = process.cpuUsage()
+    turns = []
+    return watch()
+  }
+  const sorted = turns.filter((ms) => ms > 0.5).sort((one, other) => one - other)
+  const turn = sorted[Math.floor(0.99 * sorted.length)] ?? 0
+  const megabytes = process.memoryUsage().heapUsed / 2 ** 20
+  process.send?.({ heard, megabytes, turn, longest: sorted.at(-1) ?? 0 })
+})
+process.on("disconnect", () => process.exit())

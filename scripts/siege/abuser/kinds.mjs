@@ -1,0 +1,99 @@
+// @ts-check
+// The kinds of abuse. Each takes the hub's URL and is told where to report the codes that it gets.
+
+import { hellos, polls, posts } from "./http.mjs"
+import { fullSpeed, openLink } from "./wire.mjs"
+
+/**
+ * @typedef {(url: URL, told: (code: string) => void) => Promise<unknown>} Abuse
+ * `code`: whether the hub has to tell it one. It need not where the abuse costs it nothing.
+ * @typedef {{ run: Abuse, code?: boolean }} Kind
+ */
+
+/** What a frame may hold. */
+const LARGE = 1_800_000
+
+/** @param {string} packet */
+const manyOf = (packet, bytes = LARGE) => `${packet}\n`.repeat(Math.floor(bytes / (packet.length + 1))).slice(0, -1)
+
+/**
+ * Says the same over and over on a link of its own, and begins again when that is closed.
+ *
+ * @param {() => readonly string[]} batches
+ * @returns {Abuse}
+ */
+const repeat = (batches) => async (url, told) => {
+  const session = {}
+  for (;;) await fullSpeed(await openLink(url, told, session), batches)
+}
+
+/**
+ * The same on a second link of a session, which has another in use.
+ *
+ * @param {string} text
+ * @returns {Abuse}
+ */
+const repeatOnSpare = (text) => async (url, told) => {
+  const session = {}
+  const batches = [text]
+  for (;;) {
+    const current = await openLink(url, told, session)
+    await fullSpeed(await openLink(url, told, { ...session, turn: 0 }), () => batches)
+    current.socket.destroy()
+  }
+}
+
+/** @param {readonly string[]} texts */
+const always = (...texts) => repeat(() => texts)
+
+let lastId = 0
+/** @param {(id: number) => string} packet @param {number} count */
+const numbered = (packet, count) => Array.from({ length: count }, () => packet(++lastId)).join("\n")
+
+let turn = 1
+
+/** @type {Record<string, Kind>} */
+export const kinds = {
+  burns: {
+    code: false,
+    run: async () => {
+      for (;;) Math.random()
+    },
+  },
+  small: { run: repeat(() => Array.from({ length: 1_000 }, () => "mx\t1")) },
+  batches: { run: always(manyOf("mx\t1", 60_000)) },
+  large: { run: always(manyOf("mx\t1")) },
+  megabytes: { run: always(`mx\t"${"x".repeat(1_000_000)}"`) },
+  "probes-spare": { run: repeatOnSpare(manyOf("p1")) },
+  probes: { run: always(manyOf("p1")) },
+  acks: { run: always(manyOf("a0")) },
+  takes: {
+    run: async (url, told) => {
+      const session = {}
+      for (;;) {
+        const current = await openLink(url, told, session)
+        const spare = await openLink(url, told, { ...session, turn: 0 })
+        await fullSpeed(spare, () => [numbered(() => `t{"turn":${++turn},"heard":0}`, 1_000)])
+        current.socket.destroy()
+      }
+    },
+  },
+  deep: { run: always(`mx\t${"[".repeat(500_000)}${"]".repeat(500_000)}`) },
+  "deep-objects": { run: always(`mx\t${'{"a":'.repeat(150_000)}1${"}".repeat(150_000)}`) },
+  brackets: { run: always(`mx\t${"[".repeat(1_000_000)}`) },
+  broadcasts: { run: always(manyOf("mall\t1", 60_000)) },
+  unanswered: { run: repeat(() => [numbered((id) => `q${id}\tnever\t1`, 3_000)]) },
+  "same-id": { run: always(manyOf("q1\tnever\t1")) },
+  cancelled: { run: repeat(() => [numbered((id) => `q${id}\tnever\t1\nc${id}\t`, 2_000)]) },
+  unhandled: { run: always(manyOf("q1\tnobody\t1")) },
+  throwing: { run: always(manyOf("q1\tfails\t1")) },
+  failing: { run: always(manyOf("mfails\t1")) },
+  cancels: { run: always(manyOf("c1\t")) },
+  parts: { run: always(manyOf(`f${"x".repeat(100)}`)) },
+  "small-parts": { run: always(manyOf("fx")) },
+  empty: { run: always("\n".repeat(LARGE)) },
+  hellos: { run: hellos("websocket") },
+  "poll-hellos": { run: hellos("long-poll") },
+  polls: { run: polls("short-poll") },
+  posts: { run: posts("long-poll") },
+}
