@@ -600,8 +600,8 @@ describe("requests over HTTP", () => {
   it("whose envelope is a book are refused before it is parsed", async () => {
     const world = start()
     const answer = await ask(world, { link: "x".repeat(20_000) }, "", "203.0.113.4")
-    expect(answer?.status).toBe(400)
-    expect(await answer?.text()).toContain("a body without an envelope")
+    expect(answer?.status).toBe(413)
+    expect(await answer?.text()).toContain("too-large")
   })
 })
 

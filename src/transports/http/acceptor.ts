@@ -4,7 +4,6 @@ import { closing, EverwireError, protocolError } from "../../kernel/errors.ts"
 import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../transport.ts"
 import { answerLeave, respond } from "./answer.ts"
 import {
-  BYTES_TYPE,
   decodeBody,
   ENVELOPE_HEADER,
   type Envelope,
@@ -14,8 +13,6 @@ import {
   readEnvelope,
 } from "./envelope.ts"
 import { Mailbox } from "./mailbox.ts"
-
-const LINE_FEED = 10
 
 /** What tells the three HTTP acceptors apart. */
 export interface Drain {
@@ -158,13 +155,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       const isSmall = Number(exchange.header("content-length")) <= MAX_FIRST_BODY_BYTES
       const reading = isSmall ? exchange.body(MAX_FIRST_BODY_BYTES) : largeBody(exchange)
       return reading.then((body) => {
-        const type = exchange.header("content-type") ?? ""
-        // A longer line is no envelope, and is not parsed to find that out. A reason may be long.
-        if (body.length > MAX_HELLO_BYTES && !type.startsWith(BYTES_TYPE)) {
-          const end = body.indexOf(LINE_FEED)
-          if (end < 0 || end > MAX_HELLO_BYTES) throw protocolError("a body without an envelope")
-        }
-        const { envelope, batch } = decodeBody(body, type)
+        const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
         answer(exchange, envelope, batch)
       })
     },
