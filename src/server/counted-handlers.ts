@@ -1,10 +1,12 @@
 import { Handlers, type RequestHandler, type Unsubscribe } from "../kernel/dispatch.ts"
+import { checkFunction } from "../kernel/packet.ts"
 import { isThenable } from "../kernel/thenable.ts"
 import type { Peer } from "./peer.ts"
 
 /** Handlers of a hub. What their requests hold is counted at the peer until they have answered, also when nobody waits. */
 export class CountedHandlers extends Handlers<Peer> {
   override handle(name: string, handler: RequestHandler<Peer>): Unsubscribe {
+    checkFunction(handler)
     return super.handle(name, (data, peer, request) => {
       const answer = handler(data, peer, request)
       if (!isThenable(answer)) return answer

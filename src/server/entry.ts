@@ -51,8 +51,8 @@ export interface EntryHost {
   refused(refusal: Refusal): void
   /** The channel acknowledged more. */
   progressed(entry: Entry): void
-  /** The session has no link any more: how long it may stay so. `wasReached`: see {@link Entry.detached}. */
-  windowMs(entry: Entry, wasReached: boolean): number
+  /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link Entry.detached}. */
+  windowMs(entry: Entry, mayReturn: boolean): number
   /** The session has ended and is to be forgotten. */
   forget(entry: Entry, why: Closing): void
 }
@@ -321,7 +321,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same. A page
     // that is put away closes its link too, and may come back: that is retryable.
     if (why?.code === "closed" && !why.retryable) this.end({ ...why, code: "closed-by-peer" })
-    else this.detached(link.reached)
+    else this.detached(why?.code !== "silent")
   }
 
   /**
@@ -340,12 +340,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     this.#host.runtime.after(LEAVE_MS, () => this.#endLeft(why))
   }
 
-  /** There is no link: the resume window opens. `wasReached`: whether the channel has heard the one that is gone. */
-  detached(wasReached = true): void {
+  /** There is no link: the resume window opens. `mayReturn`: the channel was not waited for in vain already. */
+  detached(mayReturn = true): void {
     if (this.session.ended) return
     if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
-    clockwork.set(this, clockwork.now() + this.#host.windowMs(this, wasReached))
+    clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn))
   }
 
   /** No link came back in the resume window; one that was welcomed may still be taken. */

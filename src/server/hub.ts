@@ -177,7 +177,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       refused: (refusal) => this.#refused(refusal),
       began: (entry) => this.#began(entry),
       progressed: () => this.#onProgress?.(),
-      windowMs: (entry, wasReached) => this.#windowMs(entry, wasReached, resumeMs),
+      windowMs: (entry, mayReturn) => this.#windowMs(entry, mayReturn, resumeMs),
       forget: (entry, why) => {
         this.#endedCounts.add(why.code)
         this.#registry.remove(entry)
@@ -440,11 +440,10 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return undefined
   }
 
-  #windowMs(entry: Entry, wasReached: boolean, resumeMs: number): number {
+  #windowMs(entry: Entry, mayReturn: boolean, resumeMs: number): number {
     const used = entry.session.heard > 0 || (entry.session.said > 0 && entry.isMet)
     if (used) return resumeMs
-    // A channel that was not heard from after its hello has been waited for already.
-    return wasReached ? Math.min(resumeMs, defaults.UNUSED_WINDOW_MS) : 0
+    return mayReturn ? Math.min(resumeMs, defaults.UNUSED_WINDOW_MS) : 0
   }
 
   #audience(rooms: readonly string[], without: readonly (Peer<C, P> | string)[]): Audience<C, P> {

@@ -272,7 +272,7 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   ring(): void {
     const now = this.#clockwork.now()
-    if (now >= this.#lostAt) return this.lost(closing("network", "the channel did not come again"))
+    if (now >= this.#lostAt) return this.lost(closing("silent", "the channel did not come again"))
     this.#answer(now)
     this.#arm(this.#lostAt)
   }
