@@ -321,7 +321,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same. A page
     // that is put away closes its link too, and may come back: that is retryable.
     if (why?.code === "closed" && !why.retryable) this.end({ ...why, code: "closed-by-peer" })
-    else this.detached(why?.code !== "silent")
+    else this.detached(link.reached)
   }
 
   /**

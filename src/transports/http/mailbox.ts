@@ -58,7 +58,9 @@ export class Mailbox implements Link, Alarm, Flushable {
   #isLost = false
   #batches: Batch[] = NOTHING
   /** Whether the channel has come again since its hello was answered, so that the answer has arrived. */
-  reached = false
+  #hasCome = false
+  /** Whether it was waited for in vain. */
+  #isGivenUp = false
   /** When the link counts as lost unless the channel comes again. */
   #lostAt = NEVER
   /** Whether the first batch, which is the welcome or a bye, has been taken. */
@@ -272,19 +274,26 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   ring(): void {
     const now = this.#clockwork.now()
-    if (now >= this.#lostAt) return this.lost(closing("silent", "the channel did not come again"))
+    if (now >= this.#lostAt) {
+      this.#isGivenUp = !this.#hasCome
+      return this.lost(closing("network", "the channel did not come again"))
+    }
     this.#answer(now)
     this.#arm(this.#lostAt)
   }
 
   /** The hello has been answered: a channel that does not come soon has left, or will dial again. */
   expect(): void {
-    if (!this.reached) this.#expectIn(UNREACHED_MS)
+    if (!this.#hasCome) this.#expectIn(UNREACHED_MS)
+  }
+
+  get reached(): boolean {
+    return !this.#isGivenUp
   }
 
   /** The channel has come again. */
   met(): void {
-    this.reached = true
+    this.#hasCome = true
     this.#lostAt = NEVER
   }
 
