@@ -1,6 +1,5 @@
 import type { Channel } from "../../client/channel.ts"
 import { text, utf8 } from "../../kernel/codec.ts"
-import { PACKET_OVERHEAD_BYTES } from "../../kernel/defaults.ts"
 import { EverwireError } from "../../kernel/errors.ts"
 import type { Hub } from "../../server/hub.ts"
 import type { Peer } from "../../server/peer.ts"
@@ -17,6 +16,9 @@ import { createPrefixWitness } from "./prefix.ts"
 import { Questions } from "./questions.ts"
 import { createUncertaintyWitness } from "./uncertain.ts"
 import type { Witness, Word } from "./witness.ts"
+
+/** What a packet costs in an outbox beside its payload, at most: one of bytes is several objects on a hub. */
+const MOST_OVERHEAD_BYTES = 256
 
 /** A word on the wire: text as JSON, or bytes. */
 type Spoken = readonly [speaker: string, n: number, pad: string] | Uint8Array
@@ -259,7 +261,7 @@ export class Talk implements Application<TalkContract> {
 
   /** An outbox takes one packet of any size, and no second one beyond its bound. */
   #checkBound({ bufferedBytes }: { readonly bufferedBytes: number }, before: number, { maxOutboxBytes }: Plan): void {
-    if (before > 0 && bufferedBytes > before && bufferedBytes > maxOutboxBytes + PACKET_OVERHEAD_BYTES) {
+    if (before > 0 && bufferedBytes > before && bufferedBytes > maxOutboxBytes + MOST_OVERHEAD_BYTES) {
       this.#found ??= new Broken("bounds", `an outbox of ${maxOutboxBytes} bytes took more and holds ${bufferedBytes}`)
     }
   }
