@@ -137,7 +137,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
   }
 
   writable(): void {
-    if (this.#state.stage === "admitted") this.#state.entry.session.writable(this.#link)
+    if (this.#state.stage === "admitted") this.#state.entry.linkWritable(this.#link)
   }
 
   acknowledgement(): Batch | undefined {
@@ -153,7 +153,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
       return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
     }
     const heardAt = this.#host.clockwork.now()
-    const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#host.closing()
+    const why = this.#unwelcomed.count > this.#host.maxUnwelcomedLinks ? OVER_CAPACITY : this.#leaving(hello)
     if (why !== undefined) return this.refuse(why)
     const judging: State = { stage: "judging", origin, later, bytes: sizeOf(batch) }
     this.#state = judging
@@ -238,6 +238,11 @@ export class Gate implements LinkSink, Alarm, Flushable {
     if (later.length > 0) entry.session.hear(this.#link, later)
   }
 
+  /** Why the hub lets this channel in no more: while it drains, the sessions that it has may still be resumed. */
+  #leaving({ id }: Hello): Closing | undefined {
+    return this.#host.registry.find(id) === undefined ? this.#host.closing() : undefined
+  }
+
   #begin(hello: Hello, address: string, principal: Principal): Entry | undefined {
     const { registry } = this.#host
     const ended = registry.endedWhy(hello.id, hello.key)
@@ -249,7 +254,7 @@ export class Gate implements LinkSink, Alarm, Flushable {
       this.refuse(closing("session-unknown", "this hub does not know the session"))
       return undefined
     }
-    const full = registry.refusal(address)
+    const full = this.#host.closing() ?? registry.refusal(address)
     if (full !== undefined) {
       this.refuse(full)
       return undefined

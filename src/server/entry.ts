@@ -1,11 +1,12 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { type Packet, sizeOf } from "../kernel/codec.ts"
 import { LEAVE_MS, MAX_HEADER_BYTES, SPARE_LINK_MS } from "../kernel/defaults.ts"
-import { Dispatch, type DispatchHost, Handlers, type Stage } from "../kernel/dispatch.ts"
+import { Dispatch, type DispatchHost, failureOf, Handlers, type Stage } from "../kernel/dispatch.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../kernel/errors.ts"
 import { readBye, readTake, writeBye } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
-import { kindOf } from "../kernel/packet.ts"
+import { kindOf, openPacket } from "../kernel/packet.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../kernel/session.ts"
 import { MissedNames } from "./missed-names.ts"
@@ -27,7 +28,7 @@ export interface EntryHost {
   failed(error: unknown, stage: Stage, peer: Peer): void
   /** Names of messages that nothing handles. */
   readonly missed: MissedNames
-  /** The channel acknowledged more. */
+  /** The channel acknowledged more, or something that was open with it may be over. */
   progressed(entry: Entry): void
   /** The session has no link any more: how long it may stay so. */
   windowMs(entry: Entry): number
@@ -37,6 +38,9 @@ export interface EntryHost {
 
 /** So many names that nothing handles are remembered of a peer. */
 const MAX_MISSED_NAMES = 16
+
+/** What a request is told that comes after the last call. */
+const NOT_BEGUN = new EverwireError("hub-closing", "the hub is shutting down: the request was not begun")
 
 /** Somebody waits for an ack. */
 interface Waiting {
@@ -88,6 +92,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   #left: Closing | undefined
   /** Who waits for an ack that makes room, or tells that all has arrived. */
   #waiting: Waiting[] | undefined
+  /** Once nothing new is begun with the channel: the number of what must be acknowledged before it is let go. */
+  #lastSaid: number | undefined
   /** When the resume window has passed. */
   slot: Slot | undefined
 
@@ -121,6 +127,11 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   }
 
   say(packet: Packet, list?: readonly Packet[], place?: number): void {
+    this.#say(packet, list, place)
+    // What belongs to a request that is open still arrives; a message is sent before the bye, and not waited for.
+    if (this.#lastSaid !== undefined && kindOf(packet) !== "m") this.#awaitSaid()
+  }
+  #say(packet: Packet, list?: readonly Packet[], place?: number): void {
     try {
       this.session.say(packet, list, place)
     } catch (error) {
@@ -139,6 +150,35 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
       return false
     }
     return session.hasRoom
+  }
+  /** The hub is leaving: what is open is brought to its end, and no request is begun any more. */
+  lastCall(): void {
+    this.#awaitSaid()
+  }
+  /**
+   * Whether nothing holds the session, after its last call: no request of either side is open, what was said has arrived,
+   * what was heard can be acknowledged, and the bye is taken at once.
+   */
+  get isFree(): boolean {
+    const { session } = this
+    if (session.ended) return true
+    const [asked, answering] = this.#open
+    if (this.#lastSaid === undefined || asked + answering > 0 || session.acked < this.#lastSaid) return false
+    return session.link === undefined ? !session.owesAck : session.link.asked !== 0
+  }
+  /** Why a request of the hub is not begun any more; one that an open request of the channel needs still is. */
+  get askRefusal(): EverwireError | undefined {
+    if (this.#lastSaid === undefined || this.#open[1] > 0) return undefined
+    return new EverwireError("hub-closing", "the hub is shutting down: nothing new is asked", { retryable: true })
+  }
+  get #open(): readonly [asked: number, answering: number] {
+    const [asked = 0, answering = 0] = this.#dispatch?.open ?? []
+    return [asked, answering]
+  }
+  #awaitSaid(): void {
+    const { session } = this
+    this.#lastSaid = session.said
+    if (session.acked < session.said) session.ask()
   }
   context(): Peer {
     return this.peer
@@ -230,6 +270,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
     clockwork.set(this, clockwork.now() + this.#host.windowMs(this))
+    this.#host.progressed(this)
   }
 
   /** No link came back in the resume window; one that was welcomed may still be taken. */
@@ -247,7 +288,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     const { link } = this.session
     this.session.flushNow(true)
     // What was heard is acknowledged, so that the channel does not take it for lost.
-    const ack = link !== undefined && this.session.owesAck ? this.session.acknowledgement(link) : undefined
+    // Over HTTP an ack that has gone may be on its way beside the bye, which overtakes it.
+    const isOwed = this.session.owesAck || (link?.exchanges && this.session.heard > 0)
+    const ack = link !== undefined && isOwed ? this.session.acknowledgement(link) : undefined
     if (ack !== undefined) link?.send(ack)
     const { unacknowledged } = this.session.end()
     this.#host.clockwork.clear(this)
@@ -271,7 +314,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     if (sizeOf(packet) > this.#host.maxPayloadBytes + MAX_HEADER_BYTES) {
       throw new EverwireError("too-large", "a payload that is larger than the welcome allowed")
     }
-    this.dispatch.deliver(packet)
+    if (this.#lastSaid === undefined) return this.dispatch.deliver(packet)
+    // A request that comes now was certainly not begun, and its code says so; unless an open one of the hub needs it.
+    if (kindOf(packet) === "q" && this.#open[0] === 0) {
+      const refusal = failureOf(openPacket(packet).id, NOT_BEGUN)
+      callSafely(() => this.#say(refusal)) // a session without room has ended by this
+    } else this.dispatch.deliver(packet)
+    this.#host.progressed(this)
   }
 
   control(link: Link, packet: string): void {
@@ -296,6 +345,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
       default:
         throw protocolError("an unknown kind of packet")
     }
+  }
+
+  /** The link has room, or its channel has asked for more. */
+  linkWritable(link: Link): void {
+    this.session.writable(link)
+    this.#host.progressed(this)
   }
 
   doubted(): void {
