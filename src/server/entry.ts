@@ -39,6 +39,9 @@ export interface EntryHost {
 /** So many names that nothing handles are remembered of a peer. */
 const MAX_MISSED_NAMES = 16
 
+/** While the hub drains, a channel without a link is not waited for any longer after it was last heard. */
+const AWAY_MS = 5_000
+
 /** What a request is told that comes after the last call. */
 const NOT_BEGUN = new EverwireError("hub-closing", "the hub is shutting down: the request was not begun")
 
@@ -154,6 +157,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   /** The hub is leaving: what is open is brought to its end, and no request is begun any more. */
   lastCall(): void {
     this.#awaitSaid()
+    if (this.session.link === undefined) this.#awaitReturn()
   }
   /**
    * Whether nothing holds the session, after its last call: no request of either side is open, what was said has arrived,
@@ -164,7 +168,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     if (session.ended) return true
     const [asked, answering] = this.#open
     if (this.#lastSaid === undefined || asked + answering > 0 || session.acked < this.#lastSaid) return false
-    return session.link === undefined ? !session.owesAck : session.link.asked !== 0
+    const { link } = session
+    if (link === undefined) return !session.owesAck && this.#awayMs >= AWAY_MS
+    return link.asked !== 0 && link.reached !== false
   }
   /** Why a request of the hub is not begun any more; one that an open request of the channel needs still is. */
   get askRefusal(): EverwireError | undefined {
@@ -174,6 +180,15 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
   get #open(): readonly [asked: number, answering: number] {
     const [asked = 0, answering = 0] = this.#dispatch?.open ?? []
     return [asked, answering]
+  }
+  /** For how long nothing was heard of a channel that is away. */
+  get #awayMs(): number {
+    return this.#host.clockwork.now() - this.session.idleSince
+  }
+  /** A channel that has just lost its link may miss an ack that was on its way: it dials again soon, or not in time. */
+  #awaitReturn(): void {
+    const { clockwork } = this.#host
+    clockwork.set(this, Math.min(this.slot?.at ?? Infinity, clockwork.now() + Math.max(0, AWAY_MS - this.#awayMs)))
   }
   #awaitSaid(): void {
     const { session } = this
@@ -270,6 +285,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Alarm {
     if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
     clockwork.set(this, clockwork.now() + this.#host.windowMs(this))
+    if (this.#lastSaid !== undefined) this.#awaitReturn()
     this.#host.progressed(this)
   }
 

@@ -343,7 +343,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
     checkNames(options, { drainMs: 1 }, "close")
     const { drainMs = 0 } = options
-    if (!(drainMs >= 0 && drainMs < Infinity)) {
+    if (typeof drainMs !== "number" || !(drainMs >= 0 && drainMs < Infinity)) {
       throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)
     }
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
