@@ -5,6 +5,8 @@ import type { Entry } from "./entry.ts"
 const APART_MS = 1
 /** The last peer is told when so much of the time is over at most: the rest is for what it has open. */
 const TELL_PART = 1 / 2
+/** Those that are left are looked at again after so long. */
+const LOOK_MS = 100
 
 /**
  * The goodbye of a hub. Each peer has a moment from which nothing new is begun with it, and is let go as soon as nothing
@@ -33,7 +35,9 @@ export class Drain {
   readonly #isWaitedFor: boolean
   #cancelDeadline = (): void => {}
   #cancelNext = (): void => {}
+  #cancelLook = (): void => {}
   #resolve = (): void => {}
+  #isEnded = false
 
   constructor(runtime: Runtime, entries: Iterable<Entry>, drainMs: number, release: (entry: Entry) => void) {
     this.#runtime = runtime
@@ -48,6 +52,7 @@ export class Drain {
     })
     this.hasten(drainMs)
     this.#tell()
+    if (!this.#isEnded) this.#lookLater()
   }
 
   /** The time is over then, unless it is over earlier anyway. */
@@ -85,6 +90,7 @@ export class Drain {
   #tell(): void {
     const now = this.#runtime.now()
     for (const entry of this.#untold.slice(this.#told)) {
+      if (this.#isEnded) return
       const at = this.#startedAt + this.#told * this.#apartMs
       if (at > now) {
         this.#cancelNext = this.#runtime.after(Math.ceil(at - now), () => this.#tell())
@@ -97,9 +103,20 @@ export class Drain {
     if (this.#left.size === 0) this.#end()
   }
 
+  /** A stream that its channel opens tells nobody: who has not been let go is looked at again. */
+  #lookLater(): void {
+    this.#cancelLook = this.#runtime.after(LOOK_MS, () => {
+      for (const entry of this.#left) this.look(entry)
+      if (!this.#isEnded) this.#lookLater()
+    })
+  }
+
   #end(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
     this.#cancelDeadline()
     this.#cancelNext()
+    this.#cancelLook()
     for (const entry of this.#left) {
       this.#left.delete(entry)
       this.#release(entry)

@@ -218,10 +218,8 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   /** The channel has come again. */
   met(): void {
-    this.#lostAt = NEVER
-    if (this.reached) return
     this.reached = true
-    this.#clockwork.runtime.soon(() => this.#writable())
+    this.#lostAt = NEVER
   }
 
   /** Answers the polls whose turn it is, as far as there is a reason to. `now` is at least when the hold of one is over. */
