@@ -152,6 +152,11 @@ export class Dispatch<Context> {
     }
   }
 
+  /** How many requests wait for the other side, and how many are being answered here. */
+  get open(): readonly [asked: number | undefined, answering: number | undefined] {
+    return [this.#waiting?.size, this.#answering?.size]
+  }
+
   request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
     return new Promise((resolve, reject) => {
@@ -357,7 +362,8 @@ function read(body: Body): unknown {
   }
 }
 
-export function failureOf(id: string, { code, message }: EverwireError): Packet {
+/** The answer to a request that failed. */
+export function failureOf(id: string, { code, message }: Pick<EverwireError, "code" | "message">): Packet {
   return encodePacket("x", [id], JSON.stringify({ code, message }))
 }
 

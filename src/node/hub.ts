@@ -46,8 +46,6 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   readonly #writer: SocketWriter
   /** The servers that it is attached to, and how often. */
   readonly #attached = new Map<Front, number>()
-  /** Whether `close` was called. */
-  #isClosing = false
   /** What the fronts of servers know of this hub. */
   readonly #guest: FrontHub
 
@@ -73,7 +71,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
     })
     this.#guest = {
       path: this.path,
-      isClosing: () => this.#isClosing,
+      isClosing: () => this.isClosing,
       request: (request, response, front) => void this.#answer(request, response, front, false),
       upgrade: (request, socket, head, front) => void this.#upgrade(request, socket, head, front, false),
       strayed: (request) =>
@@ -97,7 +95,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
    */
   attach(server: AttachableServer): () => void {
     const front = frontOf(checkServer(server))
-    if (this.#isClosing) throw new EverwireError("misuse", "this hub is closed: attach a new one, of createHub()")
+    if (this.isClosing) throw new EverwireError("misuse", "this hub is closed: attach a new one, of createHub()")
     if (!front.mount(this.#guest)) {
       throw new EverwireError(
         "misuse",
@@ -152,7 +150,6 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   }
 
   override async close(options?: { drainMs?: number | undefined }): Promise<void> {
-    this.#isClosing = true
     // What is waited for here has to keep the process alive; the hub's own timers do not.
     const stay = setInterval(() => {}, 0x7fff_ffff)
     try {

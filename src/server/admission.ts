@@ -310,7 +310,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   }
 
   writable(): void {
-    if (this.#state.stage === "admitted") this.#state.entry.session.writable(this.#link)
+    if (this.#state.stage === "admitted") this.#state.entry.linkWritable(this.#link)
   }
 
   acknowledgement(): Batch | undefined {
@@ -352,7 +352,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
     }
     const heardAt = this.#host.clockwork.now()
-    const why = this.#unwelcomed.refusal(this.#site) ?? this.#host.closing()
+    const why = this.#unwelcomed.refusal(this.#site) ?? this.#leaving(hello)
     if (why !== undefined) return this.refuse(why)
     const site = this.#host.sites.at(origin.address)
     const tooSoonMs = site === undefined ? 0 : waitMs(site.hellosUntil, heardAt)
@@ -459,6 +459,11 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     }
   }
 
+  /** Why the hub lets this channel in no more: while it drains, the sessions that it has may still be resumed. */
+  #leaving({ id }: Hello): Closing | undefined {
+    return this.#host.registry.find(id) === undefined ? this.#host.closing() : undefined
+  }
+
   #begin(hello: Hello, address: string, principal: Principal): Entry | undefined {
     const { registry } = this.#host
     const ended = registry.endedWhy(hello.id, hello.key)
@@ -470,7 +475,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       this.refuse(closing("session-unknown", "this hub does not know the session"))
       return undefined
     }
-    const full = registry.refusal(address)
+    const full = this.#host.closing() ?? registry.refusal(address)
     if (full !== undefined) {
       this.refuse(full)
       return undefined

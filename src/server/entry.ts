@@ -1,3 +1,4 @@
+import { callSafely } from "../kernel/call-safely.ts"
 import type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
 import { isLarger, isWide, type Packet, sizeOf } from "../kernel/codec.ts"
 import {
@@ -49,7 +50,7 @@ export interface EntryHost {
   readonly kept: KeptBytes
   /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
   refused(refusal: Refusal): void
-  /** The channel acknowledged more. */
+  /** The channel acknowledged more, or something that was open with it may be over. */
   progressed(entry: Entry): void
   /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link Entry.detached}. */
   windowMs(entry: Entry, mayReturn: boolean): number
@@ -65,6 +66,11 @@ const REQUEST_BYTES = 512
 
 /** What the request costs that is being delivered, to any peer: its handler is called before another one is delivered. */
 let deliveredBytes = 0
+/** While the hub drains, a channel without a link is not waited for any longer after it was last heard. */
+const AWAY_MS = 5_000
+
+/** What a request is told that comes after the last call. */
+const NOT_BEGUN = new EverwireError("hub-closing", "the hub is shutting down: the request was not begun")
 
 /** Somebody waits for an ack. */
 interface Waiting {
@@ -135,6 +141,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   #left: Closing | undefined
   /** Who waits for an ack that makes room, or tells that all has arrived. */
   #waiting: Waiting[] | undefined
+  /** Once nothing new is begun with the channel: the number of what must be acknowledged before it is let go. */
+  #lastSaid: number | undefined
   /** When the resume window has passed. */
   slot: Slot | undefined
   /** How many of its links have brought what still waits to be heard. */
@@ -179,6 +187,11 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
 
   say(packet: Packet, list?: PacketList, place?: number): void {
+    this.#say(packet, list, place)
+    // What belongs to a request that is open still arrives; a message is sent before the bye, and not waited for.
+    if (this.#lastSaid !== undefined && kindOf(packet) !== "m") this.#awaitSaid()
+  }
+  #say(packet: Packet, list?: PacketList, place?: number): void {
     // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
     const size = sizeOf(packet)
     const wide = size < SHORT_LENGTH || isWide(packet)
@@ -218,6 +231,47 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const hasTaken = acked > this.#taken
     this.#taken = acked
     return hasTaken
+  }
+  /** The hub is leaving: what is open is brought to its end, and no request is begun any more. */
+  lastCall(): void {
+    this.#awaitSaid()
+    if (this.session.link === undefined) this.#awaitReturn()
+  }
+  /**
+   * Whether nothing holds the session, after its last call: no request of either side is open, what was said has arrived,
+   * what was heard can be acknowledged, and the bye is taken at once.
+   */
+  get isFree(): boolean {
+    const { session } = this
+    if (session.ended) return true
+    const [asked, answering] = this.#open
+    if (this.#lastSaid === undefined || asked + answering > 0 || session.acked < this.#lastSaid) return false
+    const { link } = session
+    if (link === undefined) return !session.owesAck && this.#awayMs >= AWAY_MS
+    return link.asked !== 0 && link.reached !== false
+  }
+  /** Why a request of the hub is not begun any more; one that an open request of the channel needs still is. */
+  get askRefusal(): EverwireError | undefined {
+    if (this.#lastSaid === undefined || this.#open[1] > 0) return undefined
+    return new EverwireError("hub-closing", "the hub is shutting down: nothing new is asked", { retryable: true })
+  }
+  get #open(): readonly [asked: number, answering: number] {
+    const [asked = 0, answering = 0] = this.#dispatch?.open ?? []
+    return [asked, answering]
+  }
+  /** For how long nothing was heard of a channel that is away. */
+  get #awayMs(): number {
+    return this.#host.clockwork.now() - this.session.idleSince
+  }
+  /** A channel that has just lost its link may miss an ack that was on its way: it dials again soon, or not in time. */
+  #awaitReturn(): void {
+    const { clockwork } = this.#host
+    clockwork.set(this, Math.min(this.slot?.at ?? Infinity, clockwork.now() + Math.max(0, AWAY_MS - this.#awayMs)))
+  }
+  #awaitSaid(): void {
+    const { session } = this
+    this.#lastSaid = session.said
+    if (session.acked < session.said) session.ask()
   }
   context(): Peer {
     return this.peer
@@ -346,6 +400,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
     clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn))
+    if (this.#lastSaid !== undefined) this.#awaitReturn()
+    this.#host.progressed(this)
   }
 
   /** No link came back in the resume window; one that was welcomed may still be taken. */
@@ -363,7 +419,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const { link } = this.session
     this.session.flushNow(true)
     // What was heard is acknowledged, so that the channel does not take it for lost.
-    const ack = link !== undefined && this.session.owesAck ? this.session.acknowledgement(link) : undefined
+    // Over HTTP an ack that has gone may be on its way beside the bye, which overtakes it.
+    const isOwed = this.session.owesAck || (link?.exchanges && this.session.heard > 0)
+    const ack = link !== undefined && isOwed ? this.session.acknowledgement(link) : undefined
     if (ack !== undefined) link?.send(ack)
     const { unacknowledged } = this.session.end()
     this.#host.clockwork.clear(this)
@@ -393,15 +451,29 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     if (isNestedDeeper(packet, maxDepth)) {
       throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
     }
-    if (kindOf(packet) !== "q") return this.dispatch.deliver(packet)
-    const bytes = sizeOf(packet) + REQUEST_BYTES
+    if (kindOf(packet) === "q") {
+      const refusal = this.#refusalOf(sizeOf(packet) + REQUEST_BYTES, maxRequestBytes)
+      if (refusal !== undefined) {
+        const failure = failureOf(openPacket(packet).id, refusal)
+        return callSafely(() => this.#say(failure)) // a session without room has ended by this
+      }
+    }
+    this.dispatch.deliver(packet)
+    if (this.#lastSaid !== undefined) this.#host.progressed(this)
+  }
+
+  /** Why a request is not begun, if it is not; else what it costs is kept in mind for `holdUntil`. */
+  #refusalOf(bytes: number, maxRequestBytes: number): EverwireError | undefined {
+    // After the last call none is begun, and its code says so; unless an open one of the hub needs it.
+    if (this.#lastSaid !== undefined && this.#open[0] === 0) {
+      this.#host.progressed(this)
+      return NOT_BEGUN
+    }
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > maxRequestBytes) {
-      const { id } = openPacket(packet)
-      this.tell(failureOf(id, new EverwireError("rate-limited", "too many requests of this peer are being answered")))
-      return
+      return new EverwireError("rate-limited", "too many requests of this peer are being answered")
     }
     deliveredBytes = bytes
-    this.dispatch.deliver(packet)
+    return undefined
   }
 
   holdUntil(answering: Promise<unknown>): void {
@@ -454,6 +526,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
       each.close(why)
     }
     this.end(why)
+  }
+
+  /** The link has room, or its channel has asked for more. */
+  linkWritable(link: Link): void {
+    this.session.writable(link)
+    this.#host.progressed(this)
   }
 
   doubted(): void {

@@ -11,7 +11,7 @@ import {
   type Stage,
   type Unsubscribe,
 } from "../kernel/dispatch.ts"
-import { type Closing, closing } from "../kernel/errors.ts"
+import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
 import { checkNames } from "../kernel/known.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
@@ -23,6 +23,7 @@ import { isPrivate } from "./address.ts"
 import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission.ts"
 import { type Costs, costsOf, rateLimited, spent, waitMs } from "./allowance.ts"
 import { CountedHandlers } from "./counted-handlers.ts"
+import { Drain } from "./drain.ts"
 import { createEnded, type Entry } from "./entry.ts"
 import { ErrorReport } from "./error-report.ts"
 import { Judges } from "./judges.ts"
@@ -51,6 +52,9 @@ const SLACK = 1 / 16
 
 /** So many names that nothing handles are remembered. */
 const MAX_MISSED_NAMES = 256
+
+/** A channel that must go is asked to wait so long at most before it dials again. */
+const RETRY_AFTER_MS = 1_000
 
 /** Where an error came from, for `onError`. */
 export interface HubErrorContext {
@@ -110,8 +114,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
   /** Set when `close` was called: what everybody who says hello is told. */
   #closing: Closing | undefined
-  /** Called when a peer has acknowledged something or is gone, while the hub drains. */
-  #onProgress: (() => void) | undefined
+  #drain: Drain | undefined
 
   /** @param own Names of options that this kind of hub has beside those of all hubs. */
   constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: object = {}) {
@@ -176,13 +179,13 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       closing: () => this.#closing,
       refused: (refusal) => this.#refused(refusal),
       began: (entry) => this.#began(entry),
-      progressed: () => this.#onProgress?.(),
+      progressed: (entry) => this.#drain?.progressed(entry),
       windowMs: (entry, mayReturn) => this.#windowMs(entry, mayReturn, resumeMs),
       forget: (entry, why) => {
         this.#endedCounts.add(why.code)
         this.#registry.remove(entry)
         if (this.#closing === undefined) this.#registry.remember(entry, why, resumeMs)
-        this.#onProgress?.()
+        this.#drain?.progressed(entry)
       },
       failed: (error, stage, peer) => this.#failed(error, { stage, peer }),
       missed: this.#missed,
@@ -336,7 +339,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       this.#refused({ code, reason, stage: "upgrade", transport: name, address: asked.address, origin })
       return { refusal, status }
     }
-    const refusal = checkOrigin(request, this.#policy, this.#trust) ?? this.#closing
+    // While sessions are left, the hello tells whether it is for one of them.
+    const leaving = this.#registry.size === 0 ? this.#closing : undefined
+    const refusal = checkOrigin(request, this.#policy, this.#trust) ?? leaving
     if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
     const tooMany = this.#exchanged(asked.address)
     if (tooMany !== undefined) return refuse(tooMany, 429)
@@ -373,39 +378,41 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     })
   }
 
+  /** For servers: whether `close` was called. */
+  protected get isClosing(): boolean {
+    return this.#closing !== undefined
+  }
+
   /**
-   * Ends every session and lets nobody in. Peers get up to `drainMs` to acknowledge what was said to them (default 0);
-   * channels are told to dial again, which finds the next process of a deploy.
+   * Ends every session and begins no other. Channels are told to dial again, which finds the next process of a deploy.
+   *
+   * With `drainMs` (in milliseconds, default 0), that is done no sooner than there is need, and after so long at the
+   * latest. One peer after the other gets its moment, 1 ms apart, all in the first half of the time. Until then all goes on
+   * as before. From then on no request is begun with that peer (`hub-closing`), but what an open one needs; and the peer
+   * is let go as soon as all requests of both sides are answered and what was said before has arrived. Whoever loses its
+   * link meanwhile may come back. Called again, it takes the shorter time.
+   *
+   * @throws EverwireError (as a rejection) `misuse` on a `drainMs` that is no number from 0 on; the hub goes on.
    */
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
     checkNames(options, { drainMs: 1 }, "close")
     const { drainMs = 0 } = options
-    this.#closing ??= closing("hub-closing", "the hub is shutting down", true, 1_000)
-    if (drainMs > 0) await this.#drained(drainMs)
-    this.#unwelcomed.refuseAll(this.#closing)
-    for (const entry of [...this.#registry.all()]) {
-      const spreadMs = Math.ceil(this.#runtime.random() * 1_000)
-      entry.end({ ...this.#closing, retryAfterMs: spreadMs })
+    if (typeof drainMs !== "number" || !(drainMs >= 0 && drainMs < Infinity)) {
+      throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)
     }
+    this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
+    const why = this.#closing
+    if (this.#drain === undefined) {
+      // Not all at one time: those that have to be told at once, at the end of the time, do not dial at once.
+      const release = (entry: Entry): void =>
+        entry.end({ ...why, retryAfterMs: Math.ceil(this.#runtime.random() * RETRY_AFTER_MS) })
+      this.#drain = new Drain(this.#runtime, this.#registry.all(), drainMs, release)
+    } else this.#drain.hasten(drainMs)
+    if (!this.#drain.isOver) await this.#drain.done
+    this.#unwelcomed.refuseAll(why)
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), this.#hubFailed)
     this.#registry.close()
     this.#errors.close()
-  }
-
-  #drained(drainMs: number): Promise<void> {
-    const clean = (): boolean => Array.from(this.#registry.all()).every(({ session }) => session.acked === session.said)
-    if (clean()) return Promise.resolve()
-    // Channels acknowledge lazily unless they are asked.
-    for (const { session } of this.#registry.all()) if (session.acked < session.said) session.ask()
-    return new Promise((resolve) => {
-      const cancel = this.#runtime.after(drainMs, resolve)
-      this.#onProgress = () => {
-        if (!clean()) return
-        this.#onProgress = undefined
-        cancel()
-        resolve()
-      }
-    })
   }
 
   #began({ peer }: Entry): void {

@@ -60,6 +60,8 @@ export interface PeerHost {
   writable(): Promise<void>
   flush(): Promise<void>
   end(why: Closing): void
+  /** Why nothing is asked any more, if so. */
+  readonly askRefusal: EverwireError | undefined
   /** A handler of this peer alone is set. */
   handles(name: string): void
   /** What was asked is held until this has settled. */
@@ -155,13 +157,20 @@ export class Peer<C extends Contract<C> = AnyContract, P extends Principal = Pri
     return this.#host.flush()
   }
 
-  /** Asks the channel. @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ... */
+  /**
+   * Asks the channel.
+   *
+   * @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ...; `hub-closing` when the hub drains and
+   * this channel was about to be told to move: it was not asked.
+   */
   request<N extends NameOf<C, "asks">>(
     name: N,
     ...data: Asked<InputOf<C, "asks", N>, RequestOptions>
   ): Promise<OutputOf<C, "asks", N>>
   async request(name: string, data?: unknown, options?: RequestOptions): Promise<unknown> {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
+    const refusal = this.#host.askRefusal
+    if (refusal !== undefined) throw refusal
     return await this.#host.dispatch.request(name, data, options)
   }
 

@@ -1,0 +1,196 @@
+import { createServer, type Server } from "node:http"
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
+import { type Channel, createChannel, type Reset } from "everwire"
+import { createHub, type NodeHub, type Peer } from "everwire/node"
+import { afterAll, describe, expect, it } from "vitest"
+import { disposeAll, onDispose, transports } from "../support/hub-server.ts"
+
+afterAll(disposeAll)
+
+const CHANNELS = 4
+/** Each channel says something, and is told something, so often. */
+const EVERY_MS = 5
+/** An answer takes so long. */
+const ANSWER_MS = 20
+const DRAIN_MS = 6_000
+
+async function listen(
+  server: Pick<Server, "address"> & { listen(port: number, host: string, run: () => void): unknown },
+  port = 0,
+): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
+  return (server.address() as AddressInfo).port // listens on a port, so it is no pipe
+}
+
+/** A TCP proxy whose connections go to one port after the other. */
+async function startProxy(ports: readonly number[]): Promise<number> {
+  const sockets = new Set<Socket>()
+  let turn = 0
+  const proxy = createTcpServer((client) => {
+    const upstream = connect(ports[turn++ % ports.length] ?? 0, "127.0.0.1")
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket)
+      socket.on("error", () => {})
+      socket.on("close", () => {
+        sockets.delete(socket)
+        other.end()
+      })
+    }
+    client.pipe(upstream).pipe(client)
+  })
+  const port = await listen(proxy)
+  onDispose(() => {
+    for (const socket of sockets) socket.destroy()
+    proxy.close()
+  })
+  return port
+}
+
+/** What was said, and what became of it. */
+class Books {
+  /** How often each message of a channel was heard by any hub. */
+  readonly up = new Map<string, number>()
+  readonly down = new Map<string, number>()
+  /** Who heard it. */
+  readonly hearer = new Map<string, Peer>()
+  /** Heard in a session that was told bye, and reported as uncertain all the same. */
+  readonly heardAndUncertain: string[] = []
+  /** Requests that a handler began to answer. */
+  readonly begun = new Set<string>()
+  /** What the hubs said, and how much of it they report as undelivered. */
+  told = 0
+  undelivered = 0
+
+  count(all: Map<string, number>, text: unknown): void {
+    all.set(String(text), (all.get(String(text)) ?? 0) + 1)
+  }
+}
+
+interface Process {
+  readonly port: number
+  stop(drainMs: number): Promise<void>
+}
+
+/** A process with a hub, whose application talks to each peer. */
+async function startProcess(name: string, books: Books, port?: number): Promise<Process> {
+  const hub: NodeHub = createHub()
+  let said = 0
+  hub.on("up", (data, peer) => {
+    books.count(books.up, data)
+    books.hearer.set(String(data), peer)
+  })
+  hub.handle("ask", async (data) => {
+    books.begun.add(String(data))
+    await sleep(ANSWER_MS)
+    return data
+  })
+  hub.onPeer((peer) => peer.onClose(({ undelivered }) => (books.undelivered += undelivered)))
+  const talk = setInterval(() => {
+    for (const peer of hub.peers.values()) {
+      peer.send("down", `${name} ${said++}`)
+      books.told++
+    }
+  }, EVERY_MS)
+  const server = createServer()
+  hub.attach(server)
+  const stop = async (drainMs: number): Promise<void> => {
+    await hub.close({ drainMs })
+    clearInterval(talk)
+    // As a deploy does: answers that are on their way are read before their connections end.
+    await Promise.race([new Promise((resolve) => server.close(resolve)), sleep(500)])
+    server.closeAllConnections()
+  }
+  onDispose(async () => {
+    clearInterval(talk)
+    await hub.close()
+    server.close()
+    server.closeAllConnections()
+  })
+  return { port: await listen(server, port), stop }
+}
+
+interface Talker {
+  readonly channel: Channel
+  readonly said: string[]
+  readonly uncertain: string[]
+  readonly answers: Promise<{ text: string; code: string | undefined }>[]
+  hush(): void
+}
+
+function startTalker(url: string, transport: string, name: string, books: Books): Talker {
+  const channel = createChannel(url, { transports: [transport as "sse"], store: null }) // one of the names
+  onDispose(() => void channel.close({ flushMs: 0 }))
+  const said: string[] = []
+  const uncertain: string[] = []
+  const answers: Talker["answers"] = []
+  channel.on("down", (data) => books.count(books.down, data))
+  channel.onReset(({ messages }: Reset) => {
+    const texts = messages.map(({ data }) => String(data))
+    uncertain.push(...texts)
+    // A channel that meets but other hubs gives up a session that still lives: no bye has told it anything.
+    books.heardAndUncertain.push(...texts.filter((text) => books.hearer.get(text)?.closed))
+  })
+  const timer = setInterval(() => {
+    const text = `${name} ${said.length}`
+    said.push(text)
+    channel.send("up", text)
+    if (said.length % 8 !== 0) return
+    answers.push(
+      channel.request("ask", text).then(
+        () => ({ text, code: undefined }),
+        ({ code }: { code: string }) => ({ text, code }),
+      ),
+    )
+  }, EVERY_MS)
+  return { channel, said, uncertain, answers, hush: () => clearInterval(timer) }
+}
+
+/** Resolves when all was heard, in the session that follows if this one is given up meanwhile. */
+async function settled(channel: Channel): Promise<void> {
+  while (
+    await channel.flush().then(
+      () => false,
+      () => true,
+    )
+  );
+}
+
+describe("two hubs behind a balancer are restarted one after the other, under load", () => {
+  it.concurrent.each(transports)(
+    "over %s nothing is lost or doubled in silence, and nothing uncertain had been heard",
+    async (transport) => {
+      const books = new Books()
+      const first = await Promise.all([startProcess("a", books), startProcess("b", books)])
+      const port = await startProxy(first.map((process) => process.port))
+      const talkers = Array.from({ length: CHANNELS }, (_, i) =>
+        startTalker(`http://127.0.0.1:${port}/everwire`, transport, `c${i}`, books),
+      )
+      await Promise.all(talkers.map(({ channel }) => channel.opened))
+      const after: Process[] = []
+      for (const [i, process] of first.entries()) {
+        await sleep(300)
+        await process.stop(DRAIN_MS)
+        after.push(await startProcess(`next ${i}`, books, process.port))
+      }
+      for (const { hush } of talkers) hush()
+      await Promise.all(talkers.map(({ channel }) => settled(channel)))
+      for (const process of after) await process.stop(0)
+      const said = talkers.flatMap((talker) => talker.said)
+      const uncertain = talkers.flatMap((talker) => talker.uncertain)
+      const answers = await Promise.all(talkers.flatMap((talker) => talker.answers))
+      const refused = answers.filter(({ code }) => code === "hub-closing")
+      expect(books.heardAndUncertain).toEqual([])
+      expect(said.filter((text) => !books.up.has(text) && !uncertain.includes(text))).toEqual([])
+      expect([...books.up].filter(([, times]) => times > 1)).toEqual([])
+      // What was said down is heard, or reported: a message that is reported may have been heard.
+      expect(books.told - books.down.size).toBeLessThanOrEqual(books.undelivered)
+      expect([...books.down].filter(([, times]) => times > 1)).toEqual([])
+      expect(refused.filter(({ text }) => books.begun.has(text))).toEqual([])
+    },
+    30_000,
+  )
+})
