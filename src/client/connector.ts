@@ -106,6 +106,10 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   let reprobes = 0
   /** How many other hubs in a row did not know the session. */
   let unknown = 0
+  /** When the hub that has the session was last heard. */
+  let aliveAt = 0
+  /** Whether the link before this climb was well until it broke, and nothing tells of another network since. */
+  let patient = false
   /** The longest wait that anybody asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
   /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
@@ -168,6 +172,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function closed(attempt: Attempt, why: Closing): void {
     attempts.end(attempt, "closed", why)
     lastClosing = why
+    if (why.code === "timeout") patient = false
     retryAfterMs = Math.max(retryAfterMs, wishOf(why))
     if (why.code === "captive-portal") portalMs = defaults.PORTAL_MS
     if (attempt === current) return lost(attempt, why)
@@ -262,7 +267,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (rank !== undefined) {
       // What was welcomed and is not proved yet has as long for that as its welcome took.
       const provesAt = healthy?.proved === false ? 2 * healthy.welcomedAt - healthy.startedAt : 0
-      let startAt = isLate ? now : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs))
+      let startAt = isLate ? now : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs, patient && !healthy))
       if (now >= startAt && holds(rank)) startAt = connections?.freeAt() ?? 0
       if (startAt === Infinity) {
         // What holds nothing goes first. While something works, nothing else goes.
@@ -287,7 +292,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     } else if (last) {
       // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
       // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
-      const [leastMs, hedges] = current?.doubted ? [defaults.PROBE_MS, defaults.SILENT_HEDGES] : [defaults.HEDGE_MS, 1]
+      const [leastMs, hedges] = current?.doubted ? [defaults.PROBE_MS, defaults.SILENT_HEDGES] : [patient ? defaults.PATIENT_MS : defaults.HEDGE_MS, 1]
       const hedgeAt = last.movedAt + Math.max(leastMs, 4 * session.rttMs)
       if (climbing.hedges < hedges) {
         if (now >= hedgeAt) {
@@ -338,7 +343,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       return advance()
     }
     attempt.welcome = welcome
-    attempt.welcomedAt = runtime.now()
+    aliveAt = attempt.welcomedAt = runtime.now()
     unknown = 0
     attempts.welcomed(attempt, welcome.hub)
     const healthy = healthyOne()
@@ -359,7 +364,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function heard(attempt: Attempt, packets: readonly Packet[]): void {
     const first = !attempt.proved
     attempt.proved = true
-    attempt.heardAt = runtime.now()
+    aliveAt = attempt.heardAt = runtime.now()
     // An answer to what went up. What comes down by itself tells nothing of that.
     if (!attempt.doubted && packets.some((packet) => kindOf(packet) === "a")) attempt.cancelYield?.()
     if (first) attempts.note(attempt, "proved")
@@ -374,19 +379,22 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /** The hub said bye: not on this link, not to this session, or not to anybody. */
-  function refused(attempt: Attempt, { why, hub }: ReturnType<typeof readBye>): void {
+  function refused(attempt: Attempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
     attempt.link.close(why)
     if (why.code !== "session-unknown") return why.retryable ? closed(attempt, why) : fatal(why)
     attempt.sent = 0 // what rode with the hello was not heard
     attempts.end(attempt, "closed", why)
     if (hub !== attempts.hub && state.phase === "climbing") {
-      if (unknown++ < defaults.UNKNOWN_RETRIES) {
+      const healthy = healthyOne()
+      // It has answered: nothing worse finds another server. One that began since ours was heard is ours, restarted.
+      trust(attempt)
+      if ((healthy || !(ageMs < runtime.now() - aliveAt)) && unknown++ < defaults.UNKNOWN_RETRIES) {
         // Another hub behind the same address: the next dial may reach the one that knows.
         state.last = dial(attempt.rank, state.auth)
         return advance()
       }
       // The one that knows is on the line: what a better rung did not find is no reason to leave it.
-      if (healthyOne()) {
+      if (healthy) {
         unknown = 0
         return advance()
       }
@@ -407,6 +415,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (!welcome) return
     const before = current
     current = attempt
+    patient = true
     attempt.trialUntil = undefined
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
@@ -533,7 +542,10 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       return attempts.leave(link, why)
     },
     nudge(forgive) {
-      if (forgive) standing.forgive()
+      if (forgive) {
+        standing.forgive()
+        patient = false
+      }
       const wasClimbing = state.phase === "climbing"
       // A hidden tab's alarms ring up to a minute late: what is due is done now.
       advance()
@@ -591,6 +603,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const healthy = healthyOne()
     if (!healthy) return
     yieldAfter(healthy, 0)
+    patient = false
     healthy.doubted = true
     attempts.note(healthy, "doubted")
     ask()
