@@ -91,7 +91,7 @@ function missesOf(measured) {
     if (each > MAX_CONNECTIONS) misses.push(`${what}: ${each.toFixed(2)} connections each, at most ${MAX_CONNECTIONS}`)
     const same = measured.filter((other) => other.count === count && other.transport === transport)
     const theirs = Math.max(...same.filter(({ peer }) => peer !== "everwire").map((other) => other.lastMs))
-    if (lastMs > theirs || lastMs === Infinity) {
+    if ((theirs > 0 && lastMs > theirs) || lastMs === Infinity) {
       misses.push(`${what}: the last one back after ${lastMs} ms, Socket.IO's after ${theirs} ms`)
     }
   }

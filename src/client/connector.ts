@@ -110,6 +110,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   let aliveAt = 0
   /** Rank of the link before this climb, if it was well until it broke and nothing tells of another network since. */
   let known: number | undefined
+  /** Whether a hub has answered since that broke, so that it is slow and not away. */
+  let isThere = false
   /** The longest wait that anybody asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
   /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
@@ -263,6 +265,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       }
     }
     const { last } = climbing
+    const patientMs = known === undefined ? 0 : isThere ? defaults.DIAL_DEADLINE_MS : defaults.PATIENT_MS
     const [rank] = climbing.plan
     // Where the rung that was well a moment ago meets nobody, the server is away, on every rung.
     const isAway =
@@ -276,7 +279,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       const provesAt = healthy?.proved === false ? 2 * healthy.welcomedAt - healthy.startedAt : 0
       let startAt = isLate
         ? now
-        : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs, known !== undefined && !healthy))
+        : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs, healthy ? 0 : patientMs))
       if (now >= startAt && holds(rank)) startAt = connections?.freeAt() ?? 0
       if (startAt === Infinity) {
         // What holds nothing goes first. While something works, nothing else goes.
@@ -303,7 +306,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
       const [leastMs, hedges] = current?.doubted
         ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
-        : [known !== undefined ? defaults.PATIENT_MS : defaults.HEDGE_MS, 1]
+        : [patientMs || defaults.HEDGE_MS, 1]
       const hedgeAt = last.movedAt + Math.max(leastMs, 4 * session.rttMs)
       if (climbing.hedges < hedges) {
         if (now >= hedgeAt) {
@@ -413,6 +416,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       }
     }
     unknown = 0
+    isThere = true
     dropAll(why)
     attempts.reset()
     host.unlinked(why, 0)
@@ -429,6 +433,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const before = current
     current = attempt
     known = attempt.rank
+    isThere = false
     attempt.trialUntil = undefined
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
