@@ -12,13 +12,13 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limitBytes: 21_500,
+    limitBytes: 21_670,
     targetBytes: 9_000,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limitBytes: 17_800,
+    limitBytes: 17_975,
     targetBytes: 5_000,
   },
 ]

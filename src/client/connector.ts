@@ -106,6 +106,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   let reprobes = 0
   /** How many other hubs in a row did not know the session. */
   let unknown = 0
+  /** When the hub that has the session was last heard. */
+  let aliveAt = 0
+  /** Rank of the link before this climb, if it was well until it broke and nothing tells of another network since. */
+  let known: number | undefined
+  /** Whether a hub has answered since that broke, so that it is slow and not away. */
+  let isThere = false
   /** The longest wait that anybody asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
   /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
@@ -168,6 +174,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function closed(attempt: Attempt, why: Closing): void {
     attempts.end(attempt, "closed", why)
     lastClosing = why
+    if (why.code === "timeout") known = undefined
     retryAfterMs = Math.max(retryAfterMs, wishOf(why))
     if (why.code === "captive-portal") portalMs = defaults.PORTAL_MS
     if (attempt === current) return lost(attempt, why)
@@ -258,11 +265,21 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       }
     }
     const { last } = climbing
+    const patientMs = known === undefined ? 0 : isThere ? defaults.DIAL_DEADLINE_MS : defaults.PATIENT_MS
     const [rank] = climbing.plan
-    if (rank !== undefined) {
+    // Where the rung that was well a moment ago meets nobody, the server is away, on every rung.
+    const isAway =
+      last?.over &&
+      last.rank === known &&
+      lastClosing.code === "network" &&
+      now - aliveAt < defaults.PATIENT_MS &&
+      attempts.live.size === 0
+    if (rank !== undefined && !isAway) {
       // What was welcomed and is not proved yet has as long for that as its welcome took.
       const provesAt = healthy?.proved === false ? 2 * healthy.welcomedAt - healthy.startedAt : 0
-      let startAt = isLate ? now : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs))
+      let startAt = isLate
+        ? now
+        : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs, healthy ? 0 : patientMs))
       if (now >= startAt && holds(rank)) startAt = connections?.freeAt() ?? 0
       if (startAt === Infinity) {
         // What holds nothing goes first. While something works, nothing else goes.
@@ -287,7 +304,9 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     } else if (last) {
       // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
       // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
-      const [leastMs, hedges] = current?.doubted ? [defaults.PROBE_MS, defaults.SILENT_HEDGES] : [defaults.HEDGE_MS, 1]
+      const [leastMs, hedges] = current?.doubted
+        ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
+        : [patientMs || defaults.HEDGE_MS, 1]
       const hedgeAt = last.movedAt + Math.max(leastMs, 4 * session.rttMs)
       if (climbing.hedges < hedges) {
         if (now >= hedgeAt) {
@@ -338,7 +357,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       return advance()
     }
     attempt.welcome = welcome
-    attempt.welcomedAt = runtime.now()
+    aliveAt = attempt.welcomedAt = runtime.now()
     unknown = 0
     attempts.welcomed(attempt, welcome.hub)
     const healthy = healthyOne()
@@ -359,7 +378,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function heard(attempt: Attempt, packets: readonly Packet[]): void {
     const first = !attempt.proved
     attempt.proved = true
-    attempt.heardAt = runtime.now()
+    aliveAt = attempt.heardAt = runtime.now()
     // An answer to what went up. What comes down by itself tells nothing of that.
     if (!attempt.doubted && packets.some((packet) => kindOf(packet) === "a")) attempt.cancelYield?.()
     if (first) attempts.note(attempt, "proved")
@@ -374,24 +393,30 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /** The hub said bye: not on this link, not to this session, or not to anybody. */
-  function refused(attempt: Attempt, { why, hub }: ReturnType<typeof readBye>): void {
+  function refused(attempt: Attempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
+    // It has ended the link: no last word is waited for, nor an exchange spent on it.
+    attempt.link.abandon?.()
     attempt.link.close(why)
     if (why.code !== "session-unknown") return why.retryable ? closed(attempt, why) : fatal(why)
     attempt.sent = 0 // what rode with the hello was not heard
     attempts.end(attempt, "closed", why)
     if (hub !== attempts.hub && state.phase === "climbing") {
-      if (unknown++ < defaults.UNKNOWN_RETRIES) {
+      const healthy = healthyOne()
+      // It has answered: nothing worse finds another server. A hub that began since ours was heard is ours, restarted.
+      trust(attempt)
+      if ((healthy || !(ageMs < runtime.now() - aliveAt)) && unknown++ < defaults.UNKNOWN_RETRIES) {
         // Another hub behind the same address: the next dial may reach the one that knows.
         state.last = dial(attempt.rank, state.auth)
         return advance()
       }
       // The one that knows is on the line: what a better rung did not find is no reason to leave it.
-      if (healthyOne()) {
+      if (healthy) {
         unknown = 0
         return advance()
       }
     }
     unknown = 0
+    isThere = true
     dropAll(why)
     attempts.reset()
     host.unlinked(why, 0)
@@ -407,6 +432,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (!welcome) return
     const before = current
     current = attempt
+    known = attempt.rank
+    isThere = false
     attempt.trialUntil = undefined
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
@@ -447,7 +474,10 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (!healthy) {
       dropAll(lastClosing)
       // Added, not the longer of the two: those that were told the same time must not come back as a herd.
-      return wait(retryAfterMs + backoffMs(failures++, runtime.random(), portalMs))
+      // No longer than it has been away: a restart is not slept through.
+      const awayMs = Math.max(defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
+      const ceilingMs = Math.min(portalMs ?? defaults.BACKOFF_CEILING_MS, awayMs)
+      return wait(retryAfterMs + backoffMs(failures++, runtime.random(), ceilingMs))
     }
     // One link carries everything. The hello of a newcomer that came to nothing may have taken the session: take it back.
     if (healthy.turn !== attempts.turn) take(healthy, { heard: session.acked })
@@ -469,6 +499,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function lost(attempt: Attempt, why: Closing): void {
     if (why.code === "network") standing.diedIdle(runtime.now() - session.idleSince)
     if (why.code !== "superseded" && why.code !== "hub-closing") judge(attempt)
+    // Over HTTP an end is noticed late, by repeated exchanges or from the next hub.
+    if (!attempt.doubted && !attempt.link.exchanges) aliveAt = runtime.now()
     session.linkLost(attempt.link)
     current = undefined
     for (const other of attempts.live) if (other.heardAt) return adopt(other)
@@ -533,7 +565,10 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       return attempts.leave(link, why)
     },
     nudge(forgive) {
-      if (forgive) standing.forgive()
+      if (forgive) {
+        standing.forgive()
+        known = undefined
+      }
       const wasClimbing = state.phase === "climbing"
       // A hidden tab's alarms ring up to a minute late: what is due is done now.
       advance()
@@ -591,6 +626,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const healthy = healthyOne()
     if (!healthy) return
     yieldAfter(healthy, 0)
+    known = undefined
     healthy.doubted = true
     attempts.note(healthy, "doubted")
     ask()

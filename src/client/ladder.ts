@@ -27,10 +27,11 @@ export function planClimb(candidates: readonly Candidate[]): number[] {
 
 /**
  * Pure: when the next rung of a climb is due, if nothing proves itself before: at once when the one before it has failed,
- * otherwise staggered, the second one by two round trips where those are longer.
+ * otherwise staggered, the second one by two round trips where those are longer. `patientMs`: where it is above 0, instead, because the server was well a moment
+ * ago, so that it is rather away, or busy with everybody's return, than a rung broken.
  */
-export function nextStartAt(started: number, last: LastStart | undefined, rttMs: number): number {
+export function nextStartAt(started: number, last: LastStart | undefined, rttMs: number, patientMs = 0): number {
   if (!last || last.over) return 0
-  const gapMs = STAGGER_MS[started - 1] ?? STAGGER_MS.at(-1) ?? 0
+  const gapMs = patientMs || (STAGGER_MS[started - 1] ?? STAGGER_MS.at(-1) ?? 0)
   return last.startedAt + (started === 1 ? Math.max(gapMs, 2 * rttMs) : gapMs)
 }

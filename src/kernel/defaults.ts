@@ -96,6 +96,11 @@ export const HEDGE_MS = 2_000
 export const SILENT_HEDGES = 3
 /** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
 export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
+/**
+ * The same where a link that was well has broken: its server is away, or comes back and is busy with all of its channels.
+ * For so long after that, a climb is over when the rung that was well meets nobody.
+ */
+export const PATIENT_MS = 2_000
 /** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a
  *  broken transport to whoever dialed in the middle of it. */
 export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]

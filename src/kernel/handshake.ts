@@ -89,9 +89,9 @@ export function writeWelcome(welcome: Welcome): string {
 export function writeTake(take: Take): string {
   return `t${JSON.stringify(take)}`
 }
-/** The last word on a link. `hub` tells which hub says it. */
-export function writeBye(why: Closing, hub?: string): string {
-  return `b${JSON.stringify({ ...why, hub })}`
+/** The last word on a link. `hub` tells which hub says it, `ageMs` for how long that has been there. */
+export function writeBye(why: Closing, hub?: string, ageMs?: number): string {
+  return `b${JSON.stringify({ ...why, hub, ageMs })}`
 }
 
 /** The same for a session whose links do not work. */
@@ -136,11 +136,11 @@ export function readTake(packet: string): Take {
   return { turn: count(fields, "turn"), heard: count(fields, "heard"), part: partOf(fields) }
 }
 
-/** Why it ends, and which hub says so. @throws EverwireError `protocol-error` on any other shape. */
-export function readBye(packet: string): { why: Closing; hub: string | undefined } {
+/** Why it ends, which hub says so, and its age: `NaN` where it tells none. @throws EverwireError `protocol-error` on any other shape. */
+export function readBye(packet: string): { why: Closing; hub: string | undefined; ageMs: number } {
   const fields = readFields(packet, "b")
-  const { hub } = fields
-  return { why: readClosing(fields), hub: typeof hub === "string" ? hub : undefined }
+  const { hub, ageMs } = fields
+  return { why: readClosing(fields), hub: typeof hub === "string" ? hub : undefined, ageMs: Number(ageMs) }
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. */

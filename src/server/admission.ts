@@ -35,6 +35,8 @@ export type Authenticate<P extends Principal = Principal> = (
 
 /** What admission needs of its hub. */
 export interface AdmissionHost extends EntryHost {
+  /** When this hub began, by its own clock. */
+  readonly startedAt: number
   readonly registry: Registry
   readonly authenticate: Authenticate | undefined
   readonly resumeMs: number
@@ -508,7 +510,10 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   refuse(why: Closing): void {
     if (this.#state.stage === "closed") return
     const state = this.#leave()
-    this.#link.send(writeBye(why, this.#host.hub))
+    const { hub, clockwork, startedAt } = this.#host
+    // A hub that has begun since the channel last heard from its own is most likely that one, restarted.
+    const tellsAge = why.code === "session-unknown"
+    this.#link.send(writeBye(why, hub, tellsAge ? Math.max(0, clockwork.now() - startedAt) : undefined))
     this.#link.close(why)
     if (state.stage === "admitted") state.entry.linkClosed(this.#link)
     this.#tell(state, why)

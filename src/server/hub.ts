@@ -160,6 +160,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       runtime,
       clockwork,
       hub: this.id,
+      startedAt: clockwork.now(),
       rooms: this.#rooms,
       handlers: [this.#handlers],
       registry: this.#registry,

@@ -46,4 +46,10 @@ describe("the next rung of a climb", () => {
   ])("is due: %s", (_, started, before, rttMs, at) => {
     expect(nextStartAt(started, before, rttMs)).toBe(at)
   })
+
+  it("is due 4 s later where a link that was well has broken, but at once when the one before it has failed", () => {
+    expect(nextStartAt(1, last, 0, 4_000)).toBe(5_000)
+    expect(nextStartAt(2, last, 0, 4_000)).toBe(5_000)
+    expect(nextStartAt(1, { ...last, over: true }, 0, 4_000)).toBe(0)
+  })
 })

@@ -16,7 +16,7 @@ import {
 
 /** Where an input is thrown. */
 export const SURFACES = ["hello", "packets", "first request", "later request", "wire"] as const
-export type Surface = (typeof SURFACES)[number]
+type Surface = (typeof SURFACES)[number]
 
 /** Something that a stranger, or a peer, sends. */
 interface Input {

@@ -136,9 +136,9 @@ describe("a take", () => {
 describe("a bye", () => {
   it("is read as it was written, with the hub that says it", () => {
     const why = closing("hub-closing", "bye", true, 250)
-    expect(readBye(writeBye(why, "h1"))).toEqual({ why, hub: "h1" })
+    expect(readBye(writeBye(why, "h1", 17))).toEqual({ why, hub: "h1", ageMs: 17 })
     const final = closing("closed", "", false)
-    expect(readBye(writeBye(final))).toEqual({ why: final, hub: undefined })
+    expect(readBye(writeBye(final))).toEqual({ why: final, hub: undefined, ageMs: Number.NaN })
   })
 
   it("keeps a code that only a newer side knows, at a length for people", () => {
@@ -150,6 +150,7 @@ describe("a bye", () => {
     expect(readBye('b{"code":7,"reason":{},"retryAfterMs":-1}')).toEqual({
       why: closing("closed-by-peer", ""),
       hub: undefined,
+      ageMs: Number.NaN,
     })
   })
 })
