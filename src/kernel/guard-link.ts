@@ -26,6 +26,9 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
     get reached() {
       return guard(() => link.reached)
     },
+    get wasGivenUp() {
+      return guard(() => link.wasGivenUp)
+    },
     get bufferedBytes() {
       return guard(() => link.bufferedBytes) || 0
     },

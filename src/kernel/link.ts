@@ -27,6 +27,8 @@ export interface Link {
   readonly told?: PromiseLike<boolean> | undefined
   /** Whether the other end has shown that it hears this link. Undefined where an open wire shows it. */
   readonly reached?: boolean | undefined
+  /** Whether it was closed because the other end was waited for, and never showed that. */
+  readonly wasGivenUp?: boolean | undefined
   /** Bytes taken by `send` and not yet handed to the network. */
   readonly bufferedBytes: number
   /** Bytes that it keeps beside these, on a hub: answers that may be asked for again, and what has come and is not whole. */

@@ -234,6 +234,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
   /** The hub is leaving: what is open is brought to its end, and no request is begun any more. */
   lastCall(): void {
+    // Each batch is acknowledged at once from here on: the bye, which acknowledges too, may not arrive.
+    this.session.configure({ ackPackets: 0 })
     this.#awaitSaid()
     if (this.session.link === undefined) this.#awaitReturn()
   }
@@ -375,7 +377,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same. A page
     // that is put away closes its link too, and may come back: that is retryable.
     if (why?.code === "closed" && !why.retryable) this.end({ ...why, code: "closed-by-peer" })
-    else this.detached(link.reached)
+    else this.detached(!link.wasGivenUp)
   }
 
   /**

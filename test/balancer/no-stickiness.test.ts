@@ -66,7 +66,7 @@ async function startBalancer(
   }
 }
 
-function open(url: string, transport: "websocket" | "long-poll"): Channel {
+function open(url: string, transport: "websocket" | "sse" | "long-poll"): Channel {
   const channel = createChannel(url, { transports: [transport], store: null })
   closers.push(() => channel.close())
   return channel
@@ -82,6 +82,15 @@ function next(channel: Channel, name: string): Promise<unknown> {
 }
 
 describe("a balancer without stickiness", () => {
+  it("opens a stream where the hello and the stream went to two hubs by connections that are kept", async () => {
+    const { url, hubs } = await startBalancer(2)
+    for (const hub of hubs) hub.on("echo", (data, peer) => peer.send("echo", data))
+    const channel = open(url, "sse")
+    const first = next(channel, "echo")
+    channel.send("echo", 1)
+    expect(await first).toBe(1)
+  })
+
   it.each(["websocket", "long-poll"] as const)(
     "finds its way back to the hub that knows the session over %s",
     async (transport) => {

@@ -63,7 +63,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
   const forgetLater = (mailbox: Mailbox): void => {
     if (!mailboxes.has(mailbox.id)) return
     // Nobody is there to be told.
-    if (!mailbox.reached) return forget(mailbox)
+    if (mailbox.wasGivenUp) return forget(mailbox)
     const until = clockwork.now() + Math.max(door.holdMs, POLL_CEILING_MS)
     const bytes = mailbox.bufferedBytes + mailbox.keptBytes
     ended.set(mailbox, { until, bytes })

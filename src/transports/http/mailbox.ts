@@ -58,9 +58,9 @@ export class Mailbox implements Link, Alarm, Flushable {
   #isLost = false
   #batches: Batch[] = NOTHING
   /** Whether the channel has come again since its hello was answered, so that the answer has arrived. */
-  #hasCome = false
-  /** Whether it was waited for in vain. */
-  #isGivenUp = false
+  reached = false
+  /** Whether it was waited for in vain after that. */
+  wasGivenUp = false
   /** When the link counts as lost unless the channel comes again. */
   #lostAt = NEVER
   /** Whether the first batch, which is the welcome or a bye, has been taken. */
@@ -275,7 +275,7 @@ export class Mailbox implements Link, Alarm, Flushable {
   ring(): void {
     const now = this.#clockwork.now()
     if (now >= this.#lostAt) {
-      this.#isGivenUp = !this.#hasCome
+      this.wasGivenUp = !this.reached
       return this.lost(closing("network", "the channel did not come again"))
     }
     this.#answer(now)
@@ -284,16 +284,12 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   /** The hello has been answered: a channel that does not come soon has left, or will dial again. */
   expect(): void {
-    if (!this.#hasCome) this.#expectIn(UNREACHED_MS)
-  }
-
-  get reached(): boolean {
-    return !this.#isGivenUp
+    if (!this.reached) this.#expectIn(UNREACHED_MS)
   }
 
   /** The channel has come again. */
   met(): void {
-    this.#hasCome = true
+    this.reached = true
     this.#lostAt = NEVER
   }
 

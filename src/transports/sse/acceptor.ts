@@ -48,8 +48,9 @@ export function sseAcceptor(): Acceptor {
         tickets.delete(ticket)
         if (mailbox !== undefined) unused.delete(mailbox)
         if (mailbox === undefined) {
-          // 204 tells an EventSource to stop dialing (HTML standard, section 9.2.3).
-          return exchange.respond(204, NO_STORE)
+          // 204 tells an EventSource to stop dialing (HTML standard, section 9.2.3). The ticket may be another hub's: where a
+          // balancer goes by connection, the next stream reaches that one by another connection only.
+          return exchange.respond(204, { ...NO_STORE, connection: "close" })
         }
         mailbox.met()
         pour(mailbox, exchange.stream(200, STREAM_HEADERS))
