@@ -91,11 +91,12 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #leaving: Promise<void> | undefined
 
   constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
-    const target = checkUrl(url)
     checkNames(options, CHANNEL_OPTIONS, "createChannel")
+    const target = checkUrl(url)
     checkNames(options.platform, PLATFORM, "platform")
     checkDialers(dialers)
-    const { runtime = systemRuntime, store = ownStore() } = options
+    const { store = ownStore() } = options
+    const runtime = options.runtime ?? systemRuntime
     this.#runtime = runtime
     this.#options = options
     // It does not wait for a number (-1): the end of a session does not end it, for the next one may open.
@@ -230,24 +231,22 @@ export class Channel<C extends Contract<C> = AnyContract> {
       wake()
     }
     async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
-      try {
-        for (;;) {
-          while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
-          if (isOver) return
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-        }
-      } finally {
-        leave()
+      for (;;) {
+        while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
+        if (isOver) return leave()
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
       }
     }
     const loop = iterate()
-    const end = loop.return.bind(loop)
-    // The generator itself would not hear of it while it waits for a message.
-    loop.return = (value) => {
-      leave()
-      return end(value)
+    // The generator itself would not hear of these while it waits for a message.
+    for (const how of ["return", "throw"] as const) {
+      const end = loop[how].bind(loop)
+      loop[how] = (given: unknown) => {
+        leave()
+        return end(given)
+      }
     }
     return loop
   }
@@ -310,7 +309,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
    * cannot be reached. Safe to call again: that waits for the same.
    */
   async close(options: { flushMs?: number | undefined } = {}): Promise<void> {
-    checkNames(options, { flushMs: 1 }, "close")
+    checkNames(options, { flushMs: "number" }, "close")
     this.#leaving ??= this.#leave(options.flushMs ?? 1_000)
     await this.#leaving
   }
@@ -418,7 +417,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
       const look = (why?: Closing, from = 0): boolean => {
         if (done()) resolve()
         else if ((why && number >= from) || this.#status === "closed") {
-          reject(closingError(why ?? closing("closed", "the channel is closed", false)))
+          reject(closingError(why ?? closing("closed", "the channel is closed: create a new one", false)))
         } else return false
         return true
       }
