@@ -3,6 +3,7 @@ import { callSafely } from "../kernel/call-safely.ts"
 import { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type {
+  Ability,
   AnyContract,
   Asked,
   Contract,
@@ -68,13 +69,15 @@ type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key ext
 export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has what the interface names
 export class Channel<C extends Contract<C> = AnyContract> {
+  /** Of types alone: there is no such property. */
+  declare protected readonly ability: Ability<C>
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
   declare readonly opened: Promise<void>
   readonly #runtime: Runtime
   readonly #options: ChannelOptions
   /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
   readonly #listeners = new Handlers<unknown>()
-  readonly #handlers = new Handlers<Channel<C>>()
+  readonly #handlers = new Handlers<unknown>()
   readonly #connector: Connector
   readonly #stopWatching: () => void
   #status: Status = "connecting"
@@ -82,7 +85,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #peer: string | undefined
   /** Largest encoded payload that the hub takes. */
   #maxPayloadBytes: number | undefined
-  #dispatch: Dispatch<Channel<C>>
+  #dispatch: Dispatch<unknown>
   /** Calls to make whenever the hub acknowledged more, or the session ended; those that answer `true` are done. */
   #waiters: ((why?: Closing, from?: number) => boolean)[] = []
   /** What comes before the end of the tick in which `opened` resolved, whose awaiters may set handlers first. */
@@ -193,7 +196,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C, "down">>(name: N, handler: (data: DataOf<C, "down", N>) => void): Unsubscribe {
-    return this.#handlers.on(name, handler as MessageHandler<Channel<C>>) // the contract is the application's word
+    return this.#handlers.on(name, handler as MessageHandler<unknown>) // the contract is the application's word
   }
 
   /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
@@ -201,7 +204,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     name: N,
     handler: HandlerOf<C, "asks", N, Channel<C>, RequestContext>,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<Channel<C>>) // the contract is the application's word
+    return this.#handlers.handle(name, handler as RequestHandler<unknown>) // the contract is the application's word
   }
 
   /**
@@ -330,8 +333,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     return this.close()
   }
 
-  #mint(): [Identity, Dispatch<Channel<C>>] {
-    const dispatch = new Dispatch<Channel<C>>(this.#runtime, {
+  #mint(): [Identity, Dispatch<unknown>] {
+    const dispatch = new Dispatch<unknown>(this.#runtime, {
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
