@@ -39,8 +39,8 @@ export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
   options: CreateChannelOptions = {},
 ): Channel<C> {
-  const { transports = builtIn } = options
-  return new Channel<C>(url, options, transports.map(resolve))
+  // What is no list is refused there.
+  return new Channel<C>(url, options, (options.transports ?? builtIn).map?.(resolve) ?? [])
 }
 
 function resolve(transport: TransportName | Dialer): Dialer {

@@ -18,7 +18,9 @@ export async function openChromium() {
     version: browser.version(),
     async newTab() {
       const page = await context.newPage()
+      const session = await context.newCDPSession(page)
       return {
+        cdp: (method, params) => session.send(/** @type {any} */ (method), /** @type {any} */ (params)),
         goto: (url) => page.goto(url),
         reload: () => page.reload(),
         back: () => page.goBack({ waitUntil: "commit" }),

@@ -8,7 +8,9 @@
  *   back(): Promise<unknown>,
  *   close(): Promise<unknown>,
  *   evaluate(code: string): Promise<any>,
- * }} Tab `code` is an expression; what it gives, or resolves to, is plain data.
+ *   cdp?(method: string, params: object): Promise<unknown>,
+ * }} Tab `code` is an expression; what it gives, or resolves to, is plain data. `cdp` sends a command of the Chrome DevTools
+ * Protocol.
  *
  * @typedef {{ version: string, newTab(): Promise<Tab>, close(): Promise<unknown> }} Engine
  */

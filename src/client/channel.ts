@@ -3,6 +3,7 @@ import { callSafely } from "../kernel/call-safely.ts"
 import { Clockwork } from "../kernel/clockwork.ts"
 import type { Packet } from "../kernel/codec.ts"
 import type {
+  Ability,
   AnyContract,
   Asked,
   Contract,
@@ -68,13 +69,15 @@ type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key ext
 export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the class has what the interface names
 export class Channel<C extends Contract<C> = AnyContract> {
+  /** Of types alone: there is no such property. */
+  declare protected readonly ability: Ability<C>
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
   declare readonly opened: Promise<void>
   readonly #runtime: Runtime
   readonly #options: ChannelOptions
   /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
   readonly #listeners = new Handlers<unknown>()
-  readonly #handlers = new Handlers<Channel<C>>()
+  readonly #handlers = new Handlers<unknown>()
   readonly #connector: Connector
   readonly #stopWatching: () => void
   #status: Status = "connecting"
@@ -82,7 +85,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #peer: string | undefined
   /** Largest encoded payload that the hub takes. */
   #maxPayloadBytes: number | undefined
-  #dispatch: Dispatch<Channel<C>>
+  #dispatch: Dispatch<unknown>
   /** Calls to make whenever the hub acknowledged more, or the session ended; those that answer `true` are done. */
   #waiters: ((why?: Closing, from?: number) => boolean)[] = []
   /** What comes before the end of the tick in which `opened` resolved, whose awaiters may set handlers first. */
@@ -91,11 +94,12 @@ export class Channel<C extends Contract<C> = AnyContract> {
   #leaving: Promise<void> | undefined
 
   constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
-    const target = checkUrl(url)
     checkNames(options, CHANNEL_OPTIONS, "createChannel")
+    const target = checkUrl(url)
     checkNames(options.platform, PLATFORM, "platform")
     checkDialers(dialers)
-    const { runtime = systemRuntime, store = ownStore() } = options
+    const { store = ownStore() } = options
+    const runtime = options.runtime ?? systemRuntime
     this.#runtime = runtime
     this.#options = options
     // It does not wait for a number (-1): the end of a session does not end it, for the next one may open.
@@ -192,7 +196,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C, "down">>(name: N, handler: (data: DataOf<C, "down", N>) => void): Unsubscribe {
-    return this.#handlers.on(name, handler as MessageHandler<Channel<C>>) // the contract is the application's word
+    return this.#handlers.on(name, handler as MessageHandler<unknown>) // the contract is the application's word
   }
 
   /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
@@ -200,7 +204,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     name: N,
     handler: HandlerOf<C, "asks", N, Channel<C>, RequestContext>,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<Channel<C>>) // the contract is the application's word
+    return this.#handlers.handle(name, handler as RequestHandler<unknown>) // the contract is the application's word
   }
 
   /**
@@ -230,24 +234,22 @@ export class Channel<C extends Contract<C> = AnyContract> {
       wake()
     }
     async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
-      try {
-        for (;;) {
-          while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
-          if (isOver) return
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-        }
-      } finally {
-        leave()
+      for (;;) {
+        while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
+        if (isOver) return leave()
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
       }
     }
     const loop = iterate()
-    const end = loop.return.bind(loop)
-    // The generator itself would not hear of it while it waits for a message.
-    loop.return = (value) => {
-      leave()
-      return end(value)
+    // The generator itself would not hear of these while it waits for a message.
+    for (const how of ["return", "throw"] as const) {
+      const end = loop[how].bind(loop)
+      loop[how] = (given: unknown) => {
+        leave()
+        return end(given)
+      }
     }
     return loop
   }
@@ -310,7 +312,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
    * cannot be reached. Safe to call again: that waits for the same.
    */
   async close(options: { flushMs?: number | undefined } = {}): Promise<void> {
-    checkNames(options, { flushMs: 1 }, "close")
+    checkNames(options, { flushMs: "number" }, "close")
     this.#leaving ??= this.#leave(options.flushMs ?? 1_000)
     await this.#leaving
   }
@@ -331,8 +333,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     return this.close()
   }
 
-  #mint(): [Identity, Dispatch<Channel<C>>] {
-    const dispatch = new Dispatch<Channel<C>>(this.#runtime, {
+  #mint(): [Identity, Dispatch<unknown>] {
+    const dispatch = new Dispatch<unknown>(this.#runtime, {
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
@@ -418,7 +420,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
       const look = (why?: Closing, from = 0): boolean => {
         if (done()) resolve()
         else if ((why && number >= from) || this.#status === "closed") {
-          reject(closingError(why ?? closing("closed", "the channel is closed", false)))
+          reject(closingError(why ?? closing("closed", "the channel is closed: create a new one", false)))
         } else return false
         return true
       }

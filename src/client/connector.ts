@@ -106,8 +106,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   let reprobes = 0
   /** How many other hubs in a row did not know the session. */
   let unknown = 0
-  /** When the hub that has the session was last heard. */
-  let aliveAt = 0
+  /** When the hub that has the session was last heard; at first, since when it may be away. */
+  let aliveAt = runtime.now()
   /** Rank of the link before this climb, if it was well until it broke and nothing tells of another network since. */
   let known: number | undefined
   /** Whether a hub has answered since that broke, so that it is slow and not away. */
@@ -176,7 +176,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     lastClosing = why
     if (why.code === "timeout") known = undefined
     retryAfterMs = Math.max(retryAfterMs, wishOf(why))
-    if (why.code === "captive-portal") portalMs = defaults.PORTAL_MS
+    if (/portal|redir/.test(why.code)) portalMs = defaults.PORTAL_MS
     if (attempt === current) return lost(attempt, why)
     // What refuses credentials or versions refuses them on every rung.
     if (!why.retryable && !attempt.welcome) return fatal(why)
@@ -226,7 +226,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
         : [],
     )
     if (candidates.length === 0 && attempts.live.size === 0) {
-      return fatal(closing("unsupported", "no transport is supported here", false))
+      return fatal(closing("unsupported", "no transport works here", false))
     }
     retryAfterMs = 0
     portalMs = undefined

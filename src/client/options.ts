@@ -34,22 +34,22 @@ export interface ChannelOptions {
   readonly runtime?: Runtime | undefined
 }
 
-/** The names of the options. */
+/** The options, as `checkNames` wants them. */
 export const CHANNEL_OPTIONS = {
-  auth: 1,
-  authTimeoutMs: 1,
-  resend: 1,
-  withCredentials: 1,
-  store: 1,
-  reprobeMs: 1,
-  maxOutboxBytes: 1,
-  platform: 1,
-  runtime: 1,
-  transports: 1,
-} satisfies Record<keyof ChannelOptions | "transports", 1>
+  auth: "function",
+  authTimeoutMs: "number",
+  resend: "boolean",
+  withCredentials: "boolean",
+  store: "object",
+  reprobeMs: "entries",
+  maxOutboxBytes: "number",
+  platform: "object",
+  runtime: "after",
+  transports: "entries",
+} satisfies Record<keyof ChannelOptions | "transports", string>
 
-/** The names of what a platform may bring. */
-export const PLATFORM = { openSocket: 1, openStream: 1, fetch: 1 } satisfies Record<keyof Platform, 1>
+/** What a platform may bring. It is read when dialing, for polyfills come late. */
+export const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">
 
 /** The state of a channel. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed"
@@ -92,15 +92,16 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
   if (!host)
     throw new EverwireError(
       "misuse",
-      `a hub's URL is http or https without query, hash or user: "auth" tells more; given: ${url}`,
+      `a hub's URL has a scheme, like http://, and no query, hash or user: "auth" tells more; given: ${url}`,
     )
   const origin = `http${scheme}${host}`
   return { origin, href: `${origin}/${path?.replace(/\/+$/, "") || "everwire"}` }
 }
 
-/** @throws EverwireError `misuse` without dialers, or with two of one name. */
-export function checkDialers(dialers: readonly Dialer[]): void {
-  if (dialers.length === 0 || new Set(dialers.map(({ name }) => name)).size < dialers.length) {
-    throw new EverwireError("misuse", "transports are one or more, each once")
+/** @throws EverwireError `misuse` without dialers, with two of one name, or with what is none. */
+export function checkDialers(dialers: readonly (Dialer | undefined)[]): void {
+  const names = new Set(dialers.flatMap((dialer) => (dialer?.dial ? dialer.name : [])))
+  if (names.size === 0 || names.size < dialers.length) {
+    throw new EverwireError("misuse", "transports are dialers, each once")
   }
 }

@@ -75,6 +75,24 @@ export type HandlerOf<C, Map extends "requests" | "asks", Name extends NameOf<C,
   [N in NameOf<C, Map>]: (data: InputOf<C, Map, N>, source: Source, request: Context) => Answer<OutputOf<C, Map, N>>
 }[Name]
 
+/**
+ * What a channel with this contract can do, so that the compiler tells two contracts apart: it would compare the parameters
+ * of methods in either direction. A channel that can do more is one that can do less; without a contract it is any.
+ */
+export type Ability<C> = AnyContract extends C
+  ? // biome-ignore lint/suspicious/noExplicitAny: nothing is promised, and nothing is asked
+    any
+  : {
+      up: { [Name in NameOf<C, "up">]: (data: DataOf<C, "up", Name>) => void }
+      down: { [Name in NameOf<C, "down">]: DataOf<C, "down", Name> }
+      requests: {
+        [Name in NameOf<C, "requests">]: (data: InputOf<C, "requests", Name>) => OutputOf<C, "requests", Name>
+      }
+      asks: {
+        [Name in NameOf<C, "asks">]: (handler: (data: InputOf<C, "asks", Name>) => OutputOf<C, "asks", Name>) => void
+      }
+    }
+
 /** One map of a contract; without names where the contract does not declare it. */
 type MapOf<C, Map> = Map extends keyof C ? NonNullable<C[Map]> : Record<never, never>
 

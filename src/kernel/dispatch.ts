@@ -42,7 +42,10 @@ export interface RequestOptions {
   readonly signal?: AbortSignalLike | undefined
 }
 
-const REQUEST_OPTIONS = { timeoutMs: 1, signal: 1 } satisfies Record<keyof RequestOptions, 1>
+const REQUEST_OPTIONS = { timeoutMs: "number", signal: "addEventListener" } satisfies Record<
+  keyof RequestOptions,
+  string
+>
 
 export type MessageHandler<Context> = (data: unknown, context: Context) => unknown
 export type RequestHandler<Context> = (data: unknown, context: Context, request: RequestContext) => unknown
@@ -79,8 +82,7 @@ export class Handlers<Context> {
     checkName(name)
     checkFunction(handler)
     this.#requests ??= new Map()
-    if (this.#requests.has(name))
-      throw new EverwireError("misuse", `"${name}" has a handler already; remove that one first`)
+    if (this.#requests.has(name)) throw new EverwireError("misuse", `"${name}" has a handler: remove it`)
     // The same function may be set again later: then this one's unsubscribe, called once more, must not take that off.
     const subscription = { handler }
     this.#requests.set(name, subscription)
@@ -187,7 +189,6 @@ export class Dispatch<Context> {
       signal?.addEventListener("abort", abort)
       this.#waiting ??= new Map()
       this.#waiting.set(id, settle)
-      // Not "less than": NaN, as of a setting that is missing, would wait for ever.
       if (timeoutMs !== Infinity)
         cancelTimeout = deadline(this.#runtime, timeoutMs, () =>
           giveUp(

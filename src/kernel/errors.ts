@@ -73,7 +73,7 @@ export class EverwireError extends Error {
   constructor(code: Code, message: string, options?: { cause?: unknown; retryable?: boolean }) {
     super(message, options)
     this.code = code
-    this.retryable = options?.retryable ?? false
+    this.retryable = !!options?.retryable
   }
 }
 

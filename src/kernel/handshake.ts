@@ -171,14 +171,14 @@ export function readFields(packet: string, kind: string): Fields {
   } catch {
     // refused below
   }
-  if (packet.charAt(0) !== kind || Object(fields) !== fields) throw protocolError(`not a "${kind}" with a JSON object`)
+  if (packet.charAt(0) !== kind || Object(fields) !== fields) throw protocolError(`no "${kind}" of an object`)
   return fields as Fields // an object; each field is narrowed where it is read
 }
 
 function count(fields: Fields, name: string): number {
   const value = fields[name] as number // seen here
   if (Number.isSafeInteger(value) && value >= 0) return value
-  throw protocolError(`"${name}" that is no safe unsigned integer`)
+  throw protocolError(`"${name}" that is no count`)
 }
 
 /** Absent where nothing is in parts. */

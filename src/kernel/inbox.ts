@@ -49,16 +49,16 @@ export class Inbox {
       this.owedBytes += sizeOf(part)
     }
     if (number <= this.heard) return undefined
-    if (number > this.heard + 1 || from > this.part) throw protocolError("a gap before a part of a packet")
+    if (number > this.heard + 1 || from > this.part) throw protocolError("a gap before a part")
     const at = 1 + this.part - from
     this.#parts ??= []
     // Of bytes a copy, so that a small part does not keep all that came with it.
     this.#parts.push(part.slice(at))
     this.part += Math.max(0, sizeOf(part) - at)
-    if (this.part > maxBytes) throw new EverwireError("too-large", "a packet that is larger than the welcome allowed")
+    if (this.part > maxBytes) throw new EverwireError("too-large", "a packet larger than allowed")
     // Each part is kept as an object of its own, which costs more than a few bytes do.
     if (this.#parts.length > MANY_PARTS && this.part < MEAN_PART_BYTES * this.#parts.length) {
-      throw protocolError("a packet in parts that are too small")
+      throw protocolError("too small parts")
     }
     return isLast ? joinParts(this.#parts, this.part) : undefined
   }

@@ -1,6 +1,6 @@
 import { allocatePacket, type Packet, text, utf8 } from "./codec.ts"
 import { MAX_HEADER_BYTES, MAX_NAME_LENGTH } from "./defaults.ts"
-import { EverwireError, protocolError } from "./errors.ts"
+import { EverwireError, protocolError, wordsOf } from "./errors.ts"
 import type { Body } from "./payload.ts"
 
 /**
@@ -29,7 +29,7 @@ export type NumberedKind = "m" | "q" | "r" | "x" | "c"
 
 /** Whether packets of this kind count, and stand for themselves. (The last part of a packet counts for the packet.) */
 export function isNumbered(kind: string): kind is NumberedKind {
-  return kind === "m" || kind === "q" || kind === "r" || kind === "x" || kind === "c"
+  return kind.length === 1 && "mqrxc".includes(kind)
 }
 
 /** A numbered packet, taken apart. `id` names a request among those of its sender; `name` is the application's. */
@@ -88,7 +88,7 @@ function cutText(packet: string, kind: NumberedKind): [header: string, body: str
 
 function cutBytes(packet: Uint8Array): [header: string, body: Uint8Array] {
   const end = packet.indexOf(10)
-  if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a packet without its header")
+  if (end < 0 || end > MAX_HEADER_BYTES) throw protocolError("a packet without its fields")
   return [text(packet.subarray(1, end)), packet.subarray(end + 1)]
 }
 
@@ -96,7 +96,7 @@ function cutBytes(packet: Uint8Array): [header: string, body: Uint8Array] {
 export function readCount(digits: string): number {
   const count = Number(digits)
   if (!/^\d{1,16}$/.test(digits) || !Number.isSafeInteger(count)) {
-    throw protocolError("a count that is no safe unsigned integer")
+    throw protocolError("a number that is no count")
   }
   return count
 }
@@ -113,7 +113,7 @@ export function checkName(name: unknown): asserts name is string {
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH || UNFIT.test(name)) {
     throw new EverwireError(
       "misuse",
-      `a name is a string of 1 to ${MAX_NAME_LENGTH} characters, no control characters; given: ${String(name).slice(0, 40)}`,
+      `a name has 1 to ${MAX_NAME_LENGTH} printable characters; given: ${wordsOf(name).slice(0, 40)}`,
     )
   }
 }

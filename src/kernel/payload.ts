@@ -28,11 +28,9 @@ export function encodePayload(value: unknown): Body {
   }
   if (!fault && json) return json
   // Of a long path its end tells more.
-  throw new EverwireError(
-    "payload-unsupported",
-    `data${fault?.slice(-200)}: send plain data, or bytes as the whole payload`,
-    { cause },
-  )
+  throw new EverwireError("payload-unsupported", `data${fault?.slice(-200)}: send plain data, or bytes alone`, {
+    cause,
+  })
 }
 
 /** The inverse of {@link encodePayload}: `ArrayBuffer` arrives as `Uint8Array`. @throws SyntaxError on bad JSON. */

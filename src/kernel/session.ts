@@ -196,7 +196,7 @@ export class Session implements WatchHost, Flushable {
     if (this.ended) return
     const { bytes } = this.#outbox
     if (bytes > 0 && bytes + sizeOf(packet) > (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES)) {
-      throw new EverwireError("buffer-full", `${bytes} bytes are waiting to be acknowledged`, {
+      throw new EverwireError("buffer-full", `${bytes} bytes wait to be acknowledged`, {
         retryable: true,
       })
     }
@@ -556,19 +556,19 @@ export class Session implements WatchHost, Flushable {
     if (current?.link !== link) return
     const { expected } = current
     const inbox = this.#inbox
-    if (expected === undefined) throw protocolError("a numbered packet before its position")
+    if (expected === undefined) throw protocolError("a packet before its position")
     this.#isNews = true
     let whole: Packet | undefined = packet
     if (part !== undefined) {
       whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)
       current.part += sizeOf(packet) - 1
       if (part === "f") return
-    } else if (current.part > 0) throw protocolError("a packet inside another")
+    } else if (current.part > 0) throw protocolError("a packet in another")
     current.part = 0
     current.expected = expected + 1
     if (!inbox.accept(expected, sizeOf(packet)) || whole === undefined) return
     try {
-      if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("parts of an unknown kind of packet")
+      if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("an unknown kind of packet")
       this.#host.deliver(whole)
     } catch (error) {
       // It could not be read, so no handler was called: it was not heard, and the next link brings it again.
@@ -614,7 +614,7 @@ export class Session implements WatchHost, Flushable {
     const [number = 0, part = 0] = packet.slice(1).split("+").map(readCount)
     const { heard, part: heardPart } = this.#inbox
     if (number === 0 || number > heard + 1 || (number > heard && part > heardPart)) {
-      throw protocolError("a position beyond what was heard")
+      throw protocolError("a gap before a position")
     }
     if (this.#current) Object.assign(this.#current, { expected: number, part })
   }

@@ -50,14 +50,10 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   readonly #guest: FrontHub
 
   constructor(options: NodeHubOptions<P>) {
-    super(
-      options,
-      resolveAcceptors(options.transports ?? ["websocket", "sse", "long-poll", "short-poll"], transports),
-      {
-        transports: 1,
-        perMessageDeflate: 1,
-      },
-    )
+    super(options, resolveAcceptors(options, ["websocket", "sse", "long-poll", "short-poll"], transports), {
+      transports: "",
+      perMessageDeflate: "boolean",
+    })
     this.#takings = new Takings(this.clockwork, options.takeMs ?? TAKE_DEADLINE_MS)
     this.#writer = new SocketWriter(this.clockwork, this.#takings)
     this.#sockets = new WebSocketServer({

@@ -24,7 +24,7 @@ export const systemRuntime: Runtime = {
   random: () => Math.random(),
   id() {
     if (!globalThis.crypto?.getRandomValues) {
-      throw new EverwireError("misuse", "keys need crypto.getRandomValues: import react-native-get-random-values first")
+      throw new EverwireError("misuse", "no crypto.getRandomValues: import react-native-get-random-values first")
     }
     return Array.from(crypto.getRandomValues(new Uint8Array(ID_LENGTH)), (byte) => (byte & 31).toString(32)).join("")
   },

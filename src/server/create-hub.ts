@@ -20,9 +20,7 @@ export interface WebHubOptions<P extends Principal = Principal> extends HubOptio
 export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal>(
   options: WebHubOptions<P> = {},
 ): Hub<C, P> {
-  return new Hub<C, P>(
-    options,
-    resolveAcceptors(options.transports ?? ["sse", "long-poll", "short-poll"], httpTransports),
-    { transports: 1 },
-  )
+  return new Hub<C, P>(options, resolveAcceptors(options, ["sse", "long-poll", "short-poll"], httpTransports), {
+    transports: "",
+  })
 }

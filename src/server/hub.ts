@@ -13,7 +13,7 @@ import {
 } from "../kernel/dispatch.ts"
 import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
-import { checkNames } from "../kernel/known.ts"
+import { checkNames, type Known } from "../kernel/known.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { SessionSettings } from "../kernel/session.ts"
@@ -117,7 +117,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   #drain: Drain | undefined
 
   /** @param own Names of options that this kind of hub has beside those of all hubs. */
-  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: object = {}) {
+  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: Known = {}) {
     checkOptions(options, own)
     const runtime = options.runtime ?? hubRuntime
     this.#runtime = runtime
@@ -396,7 +396,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * @throws EverwireError (as a rejection) `misuse` on a `drainMs` that is no number from 0 on; the hub goes on.
    */
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
-    checkNames(options, { drainMs: 1 }, "close")
+    checkNames(options, { drainMs: "" }, "close")
     const { drainMs = 0 } = options
     if (typeof drainMs !== "number" || !(drainMs >= 0 && drainMs < Infinity)) {
       throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)

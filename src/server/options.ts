@@ -1,7 +1,6 @@
 import { PATIENCE_MS, SPEAK_MS } from "../kernel/defaults.ts"
 import { EverwireError } from "../kernel/errors.ts"
-import { checkNames } from "../kernel/known.ts"
-import { checkFunction } from "../kernel/packet.ts"
+import { checkNames, type Known } from "../kernel/known.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Authenticate } from "./admission.ts"
 import { readPolicy } from "./origin-check.ts"
@@ -9,7 +8,7 @@ import type { Principal } from "./peer.ts"
 import type { Limits } from "./registry.ts"
 import { readPath } from "./router.ts"
 import { readTrust, type TrustProxy } from "./trust-proxy.ts"
-import { checkWorkLimits, WORK_LIMITS } from "./work-limits.ts"
+import { checkWorkLimits, WORK_LIMITS, type WorkLimits } from "./work-limits.ts"
 
 /** Options of a hub. Every one has a safe default. */
 export interface HubOptions<P extends Principal = Principal> {
@@ -63,32 +62,35 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly runtime?: Runtime | undefined
 }
 
-/** The names of the options. */
+/** Of what more is to be said, below. */
+const APART = ""
+
+/** The options, as `checkNames` wants them. */
 const HUB_OPTIONS = {
-  path: 1,
-  authenticate: 1,
-  origins: 1,
-  hosts: 1,
-  allowCookiesWithoutOrigin: 1,
-  trustProxy: 1,
-  resumeMs: 1,
-  maxPayloadBytes: 1,
-  maxOutboxBytes: 1,
-  speakMs: 1,
-  patienceMs: 1,
-  takeMs: 1,
-  holdMs: 1,
-  limits: 1,
-  runtime: 1,
-} satisfies Record<keyof HubOptions, 1>
+  path: APART,
+  authenticate: "function",
+  origins: APART,
+  hosts: APART,
+  allowCookiesWithoutOrigin: "boolean",
+  trustProxy: APART,
+  resumeMs: APART,
+  maxPayloadBytes: APART,
+  maxOutboxBytes: APART,
+  speakMs: APART,
+  patienceMs: APART,
+  takeMs: APART,
+  holdMs: APART,
+  limits: APART,
+  runtime: "after",
+} satisfies Record<keyof HubOptions, string>
 const LIMITS = {
-  maxSessions: 1,
-  maxSessionsPerAddress: 1,
-  maxUnwelcomedLinks: 1,
-  maxUnwelcomedLinksPerAddress: 1,
-  maxKeptBytes: 1,
-  ...WORK_LIMITS,
-} satisfies Record<keyof Limits, unknown>
+  maxSessions: APART,
+  maxSessionsPerAddress: APART,
+  maxUnwelcomedLinks: APART,
+  maxUnwelcomedLinksPerAddress: APART,
+  maxKeptBytes: APART,
+  ...(Object.fromEntries(Object.keys(WORK_LIMITS).map((name) => [name, APART])) as Record<keyof WorkLimits, string>), // its keys
+} satisfies Record<keyof Limits, string>
 
 /** A shorter `takeMs` would take every link for one that is not read. */
 const MIN_TAKE_MS = 5_000
@@ -97,12 +99,13 @@ const MIN_TAKE_MS = 5_000
 const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "takeMs", "holdMs"] as const
 
 /**
- * @param own Names of options that this kind of hub has beside those of all hubs.
+ * @param own Options that this kind of hub has beside those of all hubs.
  * @throws EverwireError `misuse` on an option that does not exist, a figure that no channel would take, a path, an
  * origin or a proxy that is none
  */
-export function checkOptions(options: HubOptions, own: object): void {
+export function checkOptions(options: HubOptions, own: Known): void {
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
+  checkObject(options.limits ?? {}, "limits", "{ maxSessions: 10000 }")
   checkNames(options.limits, LIMITS, "limits")
   checkWorkLimits(options.limits)
   for (const name of COUNTS) {
@@ -114,7 +117,6 @@ export function checkOptions(options: HubOptions, own: object): void {
     if (given === undefined || (typeof given === "number" && given >= 0)) continue
     throw new EverwireError("misuse", `${name} is a number, 0 or more; given: ${given}`)
   }
-  if (options.authenticate !== undefined) checkFunction(options.authenticate)
   const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, takeMs = MIN_TAKE_MS, path } = options
   if (takeMs < MIN_TAKE_MS) {
     throw new EverwireError("misuse", `takeMs (${takeMs}) is ${MIN_TAKE_MS} at least, or slow links would be cut off`)
@@ -133,4 +135,10 @@ export function checkOptions(options: HubOptions, own: object): void {
       `path begins with one slash and does not end in one, like "/everwire"; given: ${path}`,
     )
   }
+}
+
+/** @throws EverwireError `misuse` on what holds no options. */
+export function checkObject(given: unknown, what: string, example: string): void {
+  if (typeof given === "object" && given !== null && !Array.isArray(given)) return
+  throw new EverwireError("misuse", `${what} are an object, like ${example}; given: ${String(given)}`)
 }

@@ -3,6 +3,7 @@ import { longPollAcceptor } from "../transports/long-poll/acceptor.ts"
 import { shortPollAcceptor } from "../transports/short-poll/acceptor.ts"
 import { sseAcceptor } from "../transports/sse/acceptor.ts"
 import type { Acceptor } from "../transports/transport.ts"
+import { checkObject } from "./options.ts"
 
 /** Transports that need nothing but exchanges, so that every runtime has them. */
 export const httpTransports = {
@@ -20,9 +21,12 @@ export function isBuiltIn(acceptor: Acceptor): boolean {
 
 /** Names to acceptors. @throws EverwireError `misuse` on an unknown or repeated name, or none at all. */
 export function resolveAcceptors<Name extends string>(
-  wanted: readonly (Name | Acceptor)[],
+  options: { readonly transports?: readonly (Name | Acceptor)[] | undefined },
+  usual: readonly Name[],
   known: Readonly<Record<Name, () => Acceptor>>,
 ): Acceptor[] {
+  checkObject(options, "the options of a hub", "{ resumeMs: 60000 }")
+  const { transports: wanted = usual } = options
   if (!Array.isArray(wanted)) throw new EverwireError("misuse", 'transports is a list, like ["sse", "long-poll"]')
   const acceptors = wanted.map((item: Name | Acceptor) => {
     if (typeof (item as Partial<Acceptor> | null)?.open === "function") return item as Acceptor // just seen

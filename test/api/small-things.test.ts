@@ -149,6 +149,18 @@ describe("messages()", () => {
     expect(await loop.next()).toEqual({ done: true, value: undefined })
   })
 
+  it.each(["waits for a message", "has not begun"])("is broken off at once by throw() while it %s", async (when) => {
+    const { channel, peer, runtime } = await createDuo()
+    const loop = channel.messages("n")
+    const waiting = when === "has not begun" ? [] : [loop.next(), loop.next()]
+    const failure = new Error("enough")
+    await expect(loop.throw(failure)).rejects.toBe(failure)
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => ({ done: true, value: undefined })))
+    peer.send("n", 1)
+    await runtime.pass(1_000)
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+  })
+
   it("gives what had come before the channel was closed, then ends; each of two loops has all", async () => {
     const { channel, peer, runtime } = await createDuo()
     const loops = [channel.messages("n"), channel.messages("n")]

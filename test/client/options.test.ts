@@ -10,7 +10,16 @@ const untyped = (options: object): never => options as never
 const misuse = (message: string): unknown =>
   expect.objectContaining({ name: "EverwireError", code: "misuse", message: expect.stringContaining(message) })
 
-describe("an option that does not exist is misuse, and those that do are named", () => {
+function caught(run: () => unknown): Error {
+  try {
+    run()
+  } catch (error) {
+    return error as Error
+  }
+  return expect.fail("nothing was thrown")
+}
+
+describe("an option that does not exist, or is of a wrong kind, is misuse that says what is wanted", () => {
   it.each<[given: string, wanted: string, call: (options: never) => unknown]>([
     ["transport", "transports", (options) => createChannel("http://host", options)],
     ["withCredential", "withCredentials", (options) => createChannel("http://host", options)],
@@ -41,11 +50,74 @@ describe("an option that does not exist is misuse, and those that do are named",
     expect([channel.status, peer.closed]).toEqual(["open", false])
   })
 
+  it.each<[options: object, wanted: string, given: string]>([
+    [{ transports: "websocket" }, "transports wants entries", "string"],
+    [{ transports: 4 }, "transports wants entries", "number"],
+    [{ reprobeMs: 5 }, "reprobeMs wants entries", "number"],
+    [{ auth: 5 }, "auth wants function", "number"],
+    [{ auth: { token: "secret" } }, "auth wants function", "object"],
+    [{ authTimeoutMs: "soon" }, "authTimeoutMs wants number", "string"],
+    [{ maxOutboxBytes: "1 MB" }, "maxOutboxBytes wants number", "string"],
+    [{ store: "local" }, "store wants object", "string"],
+    [{ runtime: {} }, "runtime wants after", "object"],
+    [{ platform: "node" }, "platform wants object", "string"],
+    [{ withCredentials: "include" }, "withCredentials wants boolean", "string"],
+    [{ resend: 1 }, "resend wants boolean", "number"],
+  ])("a channel's %o: %s", (options, wanted, given) => {
+    expect(() => createChannel("http://host", untyped(options))).toThrow(
+      misuse(`createChannel: ${wanted}; given: ${given}`),
+    )
+  })
+
+  it("a value is not shown, because it may be a secret", () => {
+    const { message } = caught(() => createChannel("http://host", untyped({ auth: "secret" })))
+    expect(message).not.toContain("secret")
+  })
+
+  it.each<[options: unknown, wanted: string]>([
+    [{ authenticate: true }, "authenticate wants function; given: boolean"],
+    [{ allowCookiesWithoutOrigin: "yes" }, "allowCookiesWithoutOrigin wants boolean; given: string"],
+    [{ perMessageDeflate: {} }, "perMessageDeflate wants boolean; given: object"],
+    [{ runtime: {} }, "runtime wants after; given: object"],
+    [{ limits: 5 }, "limits are an object, like { maxSessions: 10000 }; given: 5"],
+    [null, "the options of a hub are an object, like { resumeMs: 60000 }; given: null"],
+    ["websocket", "the options of a hub are an object, like { resumeMs: 60000 }; given: websocket"],
+  ])("a hub's %o: %s", (options, wanted) => {
+    expect(() => createNodeHub(options as never)).toThrow(misuse(wanted))
+  })
+
+  it.each(["timeoutMs", "signal"])("a request's %s", async (name) => {
+    const { channel, peer } = await createDuo()
+    const wrong = { timeoutMs: "5 s", signal: {} }[name]
+    const wanted = misuse(
+      `request: ${name} wants ${name === "signal" ? "addEventListener; given: object" : "number; given: string"}`,
+    )
+    await expect(channel.request("x", 1, untyped({ [name]: wrong }))).rejects.toEqual(wanted)
+    await expect(peer.request("x", 1, untyped({ [name]: wrong }))).rejects.toEqual(wanted)
+    expect(channel.explain().said).toBe(0)
+  })
+
+  it("an option that is null is as good as none", () => {
+    const names = ["auth", "authTimeoutMs", "reprobeMs", "store", "runtime", "platform", "transports", "resend"]
+    const channel = createChannel("http://host", untyped(Object.fromEntries(names.map((name) => [name, null]))))
+    expect(channel.status).toBe("connecting")
+    void channel.close()
+  })
+
   it("an option that is undefined is as good as none", () => {
     const none = { path: undefined, limits: { maxSessions: undefined }, transports: undefined }
     expect(createHub(untyped(none)).path).toBe("/everwire")
   })
 })
+
+it.each<[transports: unknown[]]>([[[]], [[5]], [[null]], [[{}]], [["sse", "sse"]]])(
+  "a ladder of %o is misuse",
+  (transports) => {
+    expect(() => createChannel("http://host", { transports: transports as never })).toThrow(
+      misuse("transports are dialers, each once"),
+    )
+  },
+)
 
 it("a transport that nothing is called like is answered with those that there are", () => {
   const names = "there are websocket, sse, long-poll, short-poll"

@@ -16,6 +16,17 @@ describe("the URL of a hub", () => {
     expect(() => createChannel(url)).toThrow(expect.objectContaining({ code: "misuse" }))
   })
 
+  it.each(["127.0.0.1:1234", "localhost:3000", "example.com/rt", "//host", "", "ftp://host", "http://host/#room"])(
+    "%j is answered with what was given, and what is missing",
+    (url) => {
+      expect(() => createChannel(url)).toThrow(
+        expect.objectContaining({
+          message: `a hub's URL has a scheme, like http://, and no query, hash or user: "auth" tells more; given: ${url}`,
+        }),
+      )
+    },
+  )
+
   it("may be a URL object, and its path may hold what a path may", async () => {
     for (const url of [new URL("https://hub.example"), "ws://hub.example:8080/@me/a%20b", "https://hub.example/a//"]) {
       const channel = createChannel(url, { platform: {}, store: null })

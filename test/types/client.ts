@@ -2,7 +2,7 @@
 // runtime. Never run: `npm run types` compiles it against the built package with every TypeScript from 5.0 on, and
 // `npm run typecheck` against the sources.
 
-import { type Channel, createChannel, longPoll, type RequestContext, type Unsubscribe } from "everwire"
+import { type Channel, type Contract, createChannel, longPoll, type RequestContext, type Unsubscribe } from "everwire"
 import { createChannel as createCoreChannel, websocket } from "everwire/core"
 import { createHub, type Hub, type Peer, type Principal } from "everwire/server"
 
@@ -42,12 +42,39 @@ export interface Chat {
   asks: { confirm(question: string): boolean; choose(question: string): "keep" | "drop" }
 }
 
+/** Less than Chat: whoever needs this can be given a channel of that. */
+interface Typing {
+  up: { typing: undefined }
+  down: { tick: number }
+}
+/** Of each map, something that Chat has otherwise. */
+interface OtherUp {
+  up: { chat: { words: string } }
+}
+interface OtherDown {
+  down: { tick: string }
+}
+interface OtherRequest {
+  requests: { count(): string }
+}
+interface OtherAsk {
+  asks: { confirm(question: number): boolean }
+}
+declare function takeAny(given: Channel): void
+declare function take<C extends Contract<C>>(given: Channel<C>): void
+
 declare const channel: Channel<Chat>
+declare const typing: Channel<Typing>
+declare const untyped: Channel
 declare const hub: Hub<Chat>
 declare const peer: Peer<Chat>
 
 export function mustCompile(): readonly unknown[] {
   const made: Channel<Chat> = createChannel<Chat>("https://host")
+  takeAny(channel)
+  take<Chat>(channel)
+  take<Typing>(channel)
+  take<Chat>(untyped)
   channel.send("chat", { text: "hi" })
   channel.send("chat", { text: "hi", replyTo: undefined })
   channel.send("typing")
@@ -143,6 +170,16 @@ export function principals(): readonly string[] {
 }
 
 export function mustNotCompile(): void {
+  // @ts-expect-error what goes up is of another shape
+  take<OtherUp>(channel)
+  // @ts-expect-error what comes down is of another shape
+  take<OtherDown>(channel)
+  // @ts-expect-error a request is answered with something else
+  take<OtherRequest>(channel)
+  // @ts-expect-error a request of the hub has another question
+  take<OtherAsk>(channel)
+  // @ts-expect-error that channel can do less
+  take<Chat>(typing)
   // @ts-expect-error data is required
   channel.send("chat")
   // @ts-expect-error the data is of another shape

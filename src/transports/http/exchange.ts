@@ -103,7 +103,7 @@ function read({ status, headers }: FetchAnswer, bytes: Uint8Array, now: number, 
     // A cached or collapsed answer names another link or another turn: it is no answer to this request.
     const { link, up, poll } = answer.envelope
     const stale = (asked.link && link !== asked.link) || up !== asked.up || poll !== asked.poll
-    return stale ? { failed: closing("refused", "an answer to another request"), status } : answer
+    return stale ? { failed: closing("refused", "a stale answer"), status } : answer
   }
   // The hub's own word, with the wait that stands beside it.
   return { failed: { ...refused, ...answer?.envelope.close }, status, hub: answer?.envelope.hub }

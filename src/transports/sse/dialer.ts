@@ -27,12 +27,12 @@ export const sse: Dialer = {
             if (event.startsWith("@")) uplink.hear(readEnvelope(event), undefined)
             else uplink.hear(undefined, event.startsWith("=") ? fromBase64(event.slice(1)) : (event satisfies Batch))
           } catch {
-            uplink.fail(closing("protocol-error", "an event that is no batch"))
+            uplink.fail(closing("protocol-error", "an unknown kind of packet"))
           }
         }
         stream.onrefused = (why) => uplink.fail(why)
         // EventSource would dial again by itself, with a ticket that is used up: the connector does that.
-        stream.onerror = () => uplink.fail(closing("network", "the stream broke"))
+        stream.onerror = () => uplink.fail(closing("network", "it broke"))
       }
       return {
         polls: "never",
@@ -47,11 +47,7 @@ export const sse: Dialer = {
           }
         },
         // A stream of the application's own may not let itself be closed. The uplink hears no more of it anyway.
-        stop: () =>
-          callSafely(
-            () => stream?.close(),
-            () => {},
-          ),
+        stop: () => callSafely(() => stream?.close()),
       }
     })
   },

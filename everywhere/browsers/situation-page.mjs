@@ -1,0 +1,37 @@
+// The page of situations.mjs: it does what the test tells it to.
+
+import { talk } from "./talk.mjs"
+
+globalThis.page = {
+  isThere: true,
+  open(options) {
+    globalThis.channel = talk(options)
+    return true
+  },
+  /** Four streams of the application itself, which go on. */
+  async stream(count) {
+    await Promise.all(
+      Array.from({ length: count }, async () => {
+        const answer = await fetch("/stream")
+        await answer.body.getReader().read()
+      }),
+    )
+    return true
+  },
+  /** A worker of this kind opens a channel, talks over it and closes it. */
+  async inWorker(kind, options) {
+    const { port1, port2 } = new MessageChannel()
+    const told = new Promise((resolve, reject) => {
+      port1.onmessage = ({ data }) => resolve(data)
+      setTimeout(() => reject(new Error("the worker says nothing")), 20_000)
+    })
+    if (kind === "dedicated") new Worker("/worker.js").postMessage(options, [port2])
+    else if (kind === "shared") new SharedWorker("/worker.js").port.postMessage(options, [port2])
+    else {
+      await navigator.serviceWorker.register("/worker.js")
+      const { active } = await navigator.serviceWorker.ready
+      active.postMessage(options, [port2])
+    }
+    return await told
+  },
+}
