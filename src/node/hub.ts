@@ -203,6 +203,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
         }
         const accepted = new NodeSocket(opened, socket, this.#writer)
         verdict.take(accepted, origin)
+        if (head.length > 0) accepted.came(head.length)
         accepted.flush()
       })
     } catch {
