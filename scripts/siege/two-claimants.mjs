@@ -33,9 +33,9 @@ export async function twoClaimants() {
     untold += Number(!one.text().includes('"code":"session-taken"'))
     toFirst += heardBy(one)
     missing += MESSAGES - heardBy(other)
-    one.leave()
-    other.leave()
     peer?.close()
+    await one.leave()
+    await other.leave()
   }
   await stop()
   return [
@@ -45,7 +45,7 @@ export async function twoClaimants() {
   ]
 }
 
-/** @typedef {{ text(): string, leave(): void }} Claimant */
+/** @typedef {{ text(): string, leave(): Promise<unknown> }} Claimant */
 
 /** @param {Claimant} claimant */
 function heardBy(claimant) {
@@ -62,10 +62,9 @@ function heardBy(claimant) {
  */
 async function claim(port, transport, hello) {
   let text = ""
-  let hasLeft = false
   const hear = (/** @type {import("node:net").Socket} */ socket) => {
     socket.on("data", (chunk) => (text += chunk.toString("latin1")))
-    return { text: () => text, leave: () => void socket.destroy() }
+    return { text: () => text, leave: async () => socket.destroy() }
   }
   if (transport === "websocket") {
     const { socket } = await ask(port, upgrade())
@@ -88,18 +87,13 @@ async function claim(port, transport, hello) {
     return claimant
   }
   const poll = async () => {
-    for (let n = 2; !hasLeft && !text.includes('"close"'); n++) {
+    for (let n = 2; !text.includes('"close"'); n++) {
       const polled = await ask(port, post(transport, `@${JSON.stringify({ link, poll: n })}`))
       text += polled.answer
       polled.socket.destroy()
       await sleep(1)
     }
   }
-  void poll()
-  return {
-    text: () => text,
-    leave() {
-      hasLeft = true
-    },
-  }
+  const polling = poll()
+  return { text: () => text, leave: () => polling }
 }
