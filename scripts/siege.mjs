@@ -1,13 +1,16 @@
 // @ts-check
-// What strangers and peers that do not read can make a hub keep: `npm run siege`, or `npm run siege -- detached` for one case.
+// What strangers and peers that do not read can make a hub keep, who is let in, and who has a session that two claim:
+// `npm run siege`, or `npm run siege -- detached` for one case.
 // The built package is measured, each case in a process of its own with a heap of 512 MB. Ends with 1 when a bound is passed.
 
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { detached } from "./siege/detached.mjs"
+import { origins } from "./siege/origins.mjs"
 import { oversized } from "./siege/oversized.mjs"
 import { pausedReaders } from "./siege/paused-readers.mjs"
+import { twoClaimants } from "./siege/two-claimants.mjs"
 import { unused } from "./siege/unused.mjs"
 
 /** @typedef {import("./siege/ground.mjs").Row} Row */
@@ -19,6 +22,8 @@ const cases = {
   "paused-50": () => pausedReaders({ readers: 50, rounds: 160 }),
   "paused-200": () => pausedReaders({ readers: 200, rounds: 160 }),
   detached: () => detached({ sessions: 1_000 }),
+  origins,
+  "two-claimants": twoClaimants,
 }
 
 const [role, name = ""] = process.argv.slice(2)

@@ -75,13 +75,6 @@ interface Current {
   probedAt: number
 }
 
-/** A link on which nothing has come. */
-const UNHEARD: Omit<Current, "link" | "ackAsked" | "positioned"> = {
-  expected: undefined,
-  part: 0,
-  leastMs: Infinity,
-  probedAt: 0,
-}
 /** Two clocks drift apart by less than a part in so many. */
 const DRIFT = 4_096
 /** The other side has sent a mark, so it is in the middle of a bulk: for so long more is expected to come. */
@@ -121,8 +114,8 @@ export class Session implements WatchHost, Flushable {
   /** Token of the last probe of any kind, and of the last one by which the link is judged. */
   #token = 0
   #probe = 0
-  /** How the next link begins. */
-  #unheard: Omit<Current, "link" | "ackAsked" | "positioned"> = UNHEARD
+  /** How far this clock was ahead of the other side's in the handshake of the next link. */
+  #leastMs: number | undefined
   /** Number of the last packet that the other side is known to have said. */
   #promised = 0
   /** Made when there is first much to say. */
@@ -246,13 +239,22 @@ export class Session implements WatchHost, Flushable {
     const cursor = Math.max(sent, this.#outbox.acked)
     this.#outbox.seek(cursor, cursor === heard ? part : 0)
     // Taken once more, a link still brings what was sent on it before the take.
-    const before = this.#current?.link === link ? this.#current : this.#unheard
-    this.#unheard = UNHEARD
-    this.#current = { ...before, link, ackAsked: 0, positioned: false }
+    const before = this.#current?.link === link ? this.#current : undefined
+    const now = this.#clockwork.now()
+    this.#current = {
+      link,
+      ackAsked: 0,
+      positioned: false,
+      expected: before?.expected,
+      part: before?.part ?? 0,
+      leastMs: before?.leastMs ?? this.#leastMs ?? Infinity,
+      probedAt: before?.probedAt ?? now,
+    }
+    this.#leastMs = undefined
     this.#pace?.linked()
     this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
-    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst)
+    this.#watch.start(now, this.#outbox.said > this.#outbox.acked, isFirst)
     this.#flush()
     if (isNews) this.#host.answered(true)
   }
@@ -271,7 +273,7 @@ export class Session implements WatchHost, Flushable {
 
   /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
   clocked(clock: number | undefined, at: number): void {
-    this.#unheard = clock === undefined ? UNHEARD : { ...UNHEARD, leastMs: at - clock, probedAt: at }
+    this.#leastMs = clock === undefined ? undefined : at - clock
   }
 
   /** New figures, from a welcome. */

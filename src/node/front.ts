@@ -46,7 +46,10 @@ export interface NodeServer {
  * Where a server keeps its front. A registered symbol, because an application may hold several copies of this module: as
  * ESM and as CommonJS, or one more after each reload of a development server. The number changes with this interface.
  */
-const FRONT = Symbol.for("everwire.front.1")
+const FRONT = Symbol.for("everwire.front.2")
+
+/** So many requests may wait on a connection for the answer to the one ahead of them. */
+const MAX_PIPELINED = 32
 
 /** How long a connection may take to begin and to end the head of a request, where the application has not said. */
 const HEAD_MS = 15_000
@@ -88,7 +91,9 @@ export class Front {
   readonly holds = new Set<Hold>()
   /** Answers that wait for their turn on a connection: those to requests that were sent before the one ahead was answered. */
   readonly #waiting = new WeakMap<Duplex, Set<ServerResponse>>()
-  /** Sessions of HTTP/2 that are among them. */
+  /** Connections on which too many have waited. */
+  readonly #flooded = new WeakSet<Duplex>()
+  /** Sessions of HTTP/2 that are among what is held open. */
   readonly #sessions = new WeakSet<Http2Session>()
   readonly #server: NodeServer
   /** The attached hubs by path, as `decoded` writes it. */
@@ -132,6 +137,17 @@ export class Front {
     if (this.#hubs.get(path) !== hub) return
     this.#hubs.delete(path)
     if (this.#hubs.size === 0) this.#stepBack()
+  }
+
+  /**
+   * Whether too many answers wait for their turn on the connection of this request: "first" for the request with which that
+   * is so, which is refused and ends the connection. Browsers and `fetch` send none before the one ahead is answered; of
+   * others Node hands over hundreds in a go.
+   */
+  isFlooded({ socket }: IncomingMessage): false | "first" | "again" {
+    const isFirst = this.#waiting.get(socket)?.size === MAX_PIPELINED && !this.#flooded.has(socket)
+    if (isFirst) this.#flooded.add(socket)
+    return isFirst ? "first" : this.#flooded.has(socket) && "again"
   }
 
   /** Keeps an exchange in mind until its answer is complete or its connection gone. */

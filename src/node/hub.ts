@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { type Server as SocketServer, WebSocketServer } from "ws"
 import type { AnyContract, Contract } from "../kernel/contract.ts"
 import { MAX_PAYLOAD_BYTES, TAKE_DEADLINE_MS } from "../kernel/defaults.ts"
-import { EverwireError } from "../kernel/errors.ts"
+import { closing, EverwireError } from "../kernel/errors.ts"
 import { Hub, maxBatchBytes } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import type { Principal } from "../server/peer.ts"
@@ -158,11 +158,19 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, front: Front | undefined, mounted: boolean): boolean {
+    const flooded = front?.isFlooded(request) ?? false
+    if (flooded === "again") {
+      // Nothing is answered behind the last answer of the connection, so nothing is heard either.
+      request.on("error", ignore).resume()
+      return true
+    }
     const exchange = new NodeExchange(request, response, this.#takings)
-    const taken = this.exchange(exchange, mounted, front?.isClosing ? SERVER_CLOSING : undefined)
-    if (!taken) return false
+    const refusal = front?.isClosing ? SERVER_CLOSING : flooded ? PIPELINED : undefined
+    if (!this.exchange(exchange, mounted, refusal)) return false
     exchange.outliveErrors()
     front?.hold(exchange, request, response)
+    // No more is read until those ahead have been answered.
+    if (flooded) request.socket.pause()
     return true
   }
 
@@ -199,6 +207,7 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
         }
         const accepted = new NodeSocket(opened, socket, this.#writer)
         verdict.take(accepted, origin)
+        if (head.length > 0) accepted.came(head.length)
         accepted.flush()
       })
     } catch {
@@ -210,6 +219,8 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
     return true
   }
 }
+
+const PIPELINED = closing("rate-limited", "too many requests were sent on a connection before the first was answered")
 
 /** The promise that was made last is resolved by this. Kept here, so that a request needs no closure for it: 96 B. */
 let resolveLast = (): void => {}

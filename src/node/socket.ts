@@ -6,6 +6,7 @@ import { NOT_TAKEN } from "../server/taking.ts"
 import type { ServerSocket, SocketSink } from "../transports/transport.ts"
 import { writeClose } from "../transports/websocket/close-code.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import { Intake, type IntakeSink } from "./intake.ts"
 import { type Taker, Takings } from "./takings.ts"
 
 /** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
@@ -64,18 +65,18 @@ export class HeardSocket extends WebSocket implements Hold, Taker {
 export class SocketWriter implements Flushable {
   /** Those that have more to send than their clients have taken. */
   readonly takings: Takings
-  readonly #clockwork: Clockwork
+  readonly clockwork: Clockwork
   readonly #sockets: NodeSocket[] = []
 
   constructor(clockwork: Clockwork, takings = new Takings(clockwork, TAKE_DEADLINE_MS)) {
-    this.#clockwork = clockwork
+    this.clockwork = clockwork
     this.takings = takings
   }
 
   /** Has it flushed when the tick ends, or when there are many. */
   add(socket: NodeSocket): void {
     const count = this.#sockets.push(socket)
-    if (count === 1) this.#clockwork.flushSoon(this)
+    if (count === 1) this.clockwork.flushSoon(this)
     else if (count === AT_ONCE) this.flushNow()
   }
 
@@ -84,7 +85,7 @@ export class SocketWriter implements Flushable {
       try {
         socket.flush()
       } catch (error) {
-        this.#clockwork.runtime.report(error)
+        this.clockwork.runtime.report(error)
       }
     }
     this.#sockets.length = 0
@@ -96,7 +97,7 @@ export class SocketWriter implements Flushable {
  * bytes for however many peers are sent the same text, and one write where header and payload would be two. A socket
  * with an extension is left to `ws`.
  */
-export class NodeSocket implements ServerSocket {
+export class NodeSocket implements ServerSocket, IntakeSink {
   readonly #socket: HeardSocket
   readonly #stream: Duplex
   readonly #writer: SocketWriter
@@ -106,8 +107,9 @@ export class NodeSocket implements ServerSocket {
   #draining = false
   /** What was sent in this tick and is not written yet. */
   #unwritten: Frame = ""
+  readonly #intake: Intake
   /** What has come of a message that is not whole. */
-  incomingBytes = 0
+  #partBytes = 0
   /** Whether more came before the welcome than may. */
   #isRefused = false
   /** So much may come until this side has said something: what it says first is the welcome. */
@@ -118,6 +120,11 @@ export class NodeSocket implements ServerSocket {
     this.#stream = stream
     this.#writer = writer
     this.#extended = socket.extensions !== ""
+    this.#intake = new Intake(stream, writer.clockwork, this)
+  }
+
+  get incomingBytes(): number {
+    return this.#partBytes + this.#intake.heldBytes
   }
 
   get bufferedAmount(): number {
@@ -159,16 +166,16 @@ export class NodeSocket implements ServerSocket {
     this.#socket.terminate()
   }
   pause(): void {
+    this.#intake.isPaused = true
     this.#socket.pause()
   }
   resume(): void {
     this.#socket.resume()
+    this.#intake.resume()
   }
   hear(sink: SocketSink): void {
     this.#socket.sink = sink
     this.#socket.node = this
-    ;(this.#stream as HeardStream).heard = this // for `noteChunk`
-    this.#stream.prependListener("data", noteChunk)
     this.#socket.on("message", tellMessage)
     this.#socket.on("close", tellClose)
     this.#socket.on("error", noteError)
@@ -176,15 +183,24 @@ export class NodeSocket implements ServerSocket {
 
   /** So many bytes have come, of which `ws` has not been told yet. */
   came(bytes: number): void {
-    this.incomingBytes += bytes
-    if (this.incomingBytes > this.#mostBytes && !this.#isRefused) {
+    this.#partBytes += bytes
+    if (this.#partBytes > this.#mostBytes && !this.#isRefused) {
       this.#isRefused = true
       this.#socket.sink?.overflowed?.()
     }
-    if (this.incomingBytes < KEPT_BYTES) return
+    if (this.#partBytes < KEPT_BYTES) return
     // No more is read of who was refused, and the socket is cut when the time of its closing handshake is over.
-    if (this.#isRefused) this.#socket.pause()
+    if (this.#isRefused) this.pause()
     else this.#socket.sink?.keeps?.(bytes)
+  }
+
+  held(bytes: number): void {
+    this.#socket.sink?.keeps?.(bytes)
+  }
+
+  /** A message is whole. */
+  heard(): void {
+    this.#partBytes = 0
   }
 
   #drained(): void {
@@ -213,18 +229,8 @@ export class NodeSocket implements ServerSocket {
 /** A listener that holds nothing of where it was set: for errors whose consequence is told otherwise. */
 export function ignore(): void {}
 
-/** The stream of a WebSocket, with a place for what is told how much has come. */
-interface HeardStream extends Duplex {
-  heard?: NodeSocket
-}
-
-function noteChunk(this: HeardStream, chunk: Buffer): void {
-  this.heard?.came(chunk.length)
-}
-
 function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  const { node } = this as HeardSocket // as in `sinkOf`
-  if (node !== undefined) node.incomingBytes = 0
+  ;(this as HeardSocket).node?.heard() // as in `sinkOf`
   sinkOf(this)?.message(isBinary ? data : data.toString())
 }
 

@@ -251,9 +251,11 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       }
       const from = now
       ownParts(packets)
-      this.#pass(entry, packets, sizeOf(packets[0] ?? ""), now)
+      let bytes = 0
+      for (const packet of packets) bytes += sizeOf(packet)
+      this.#pass(entry, packets, bytes, now)
       now = clockwork.now()
-      slices.used(1, from, now)
+      slices.used(packets.length, from, now)
     }
     return false
   }

@@ -311,13 +311,13 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /**
-   * For servers: answers an exchange, and says whether its path was the hub's. `mounted` allows a prefix; with `leaving`
-   * the answer refuses whatever is asked, because the server is closing.
+   * For servers: answers an exchange, and says whether its path was the hub's. `mounted` allows a prefix; with `why`
+   * the answer refuses whatever is asked.
    */
-  exchange(exchange: HttpExchange, mounted = false, leaving?: Closing): boolean {
+  exchange(exchange: HttpExchange, mounted = false, why?: Closing): boolean {
     const name = routeOf(exchange.path, this.path, mounted, this.#acceptors)
     if (name === undefined) return false
-    answerExchange(exchange, name, this.#routes, leaving)
+    answerExchange(exchange, name, this.#routes, why)
     return true
   }
 

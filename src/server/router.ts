@@ -76,10 +76,10 @@ export function routeOf(
 }
 
 /**
- * Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. With
- * `leaving` nobody is let in any more on the way that the exchange came.
+ * Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. With `why`
+ * nobody is let in any more on the way that the exchange came.
  */
-export function answerExchange(exchange: HttpExchange, name: string, routes: Routes, leaving?: Closing): void {
+export function answerExchange(exchange: HttpExchange, name: string, routes: Routes, why?: Closing): void {
   const { policy, trust } = routes
   const refusal = checkOrigin(exchange, policy, trust)
   if (refusal !== undefined) {
@@ -96,7 +96,7 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
       "access-control-max-age": "7200",
     })
   }
-  if (leaving !== undefined) return refuse(answered, routes, 503, leaving)
+  if (why !== undefined) return refuse(answered, routes, why.code === "rate-limited" ? 429 : 503, why)
   const tooMany = routes.exchanged(answered.address)
   if (tooMany !== undefined) return refuse(answered, routes, 429, tooMany)
   const acceptor = routes.acceptors.get(name)

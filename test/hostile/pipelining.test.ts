@@ -163,3 +163,62 @@ describe("an answer that comes before the body of its request", () => {
     await arena.settled()
   })
 })
+
+describe("a connection with very many requests on it", () => {
+  /** A poll that is held, and behind it so many uploads of a message each. */
+  async function pile(count: number) {
+    const arena = await startArena()
+    const refused: string[] = []
+    let heard = 0
+    const isRefused = new Promise<void>((resolve) => {
+      arena.hub.onRefused(({ code }) => {
+        refused.push(code)
+        resolve()
+      })
+    })
+    const allHeard = new Promise<void>((resolve) => {
+      arena.hub.on("x", (last) => {
+        heard++
+        if (last === true) resolve()
+      })
+    })
+    const before = new Set(arena.hub.peers.values())
+    const answer = await ask(`${arena.url}/long-poll`, { body: bodyOf({ up: 1, poll: 1 }, hello()) })
+    const { link } = envelopeOf(answer) as { link: string }
+    const [peer] = [...arena.hub.peers.values()].filter((each) => !before.has(each))
+    const { socket, received } = await openTcp(arena.port)
+    const bodies = Array.from({ length: count }, (_, n) => {
+      return bodyOf({ link, up: n + 2 }, `${n === 0 ? "n1\n" : ""}mx\t${n === 31}`)
+    })
+    socket.write([bodyOf({ link, poll: 2 }), ...bodies].map((each) => raw("POST", "long-poll", each)).join(""))
+    await allHeard
+    return { arena, peer, socket, received, refused, isRefused, heard: () => heard }
+  }
+  const statuses = (answers: string): string[] =>
+    [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => `${status}`)
+
+  it("is answered a code and ended, and what came behind that is not heard", async () => {
+    const { arena, peer, received, refused, isRefused, heard } = await pile(3_000)
+    await isRefused
+    peer?.send("news")
+    const answers = await received
+    // The poll, those that waited behind it, and the one that was too many.
+    expect(statuses(answers)).toEqual([...Array<string>(33).fill("200"), "429"])
+    expect(answers).toMatch(/"code":"rate-limited"/)
+    expect([refused, heard()]).toEqual([["rate-limited"], 32])
+    await ask(`${arena.url}/pigeon`, { body: "" })
+    expect(holdsOf(arena)).toBe(1) // the healthy peer
+  })
+
+  it("is answered in full as long as few wait", async () => {
+    const { peer, socket, received, refused, heard } = await pile(32)
+    peer?.send("news")
+    let answered = 0
+    socket.on("data", (answers) => {
+      answered += statuses(String(answers)).length
+      if (answered === 33) socket.destroy()
+    })
+    expect(statuses(await received)).toEqual(Array<string>(33).fill("200"))
+    expect([refused, heard()]).toEqual([[], 32])
+  })
+})

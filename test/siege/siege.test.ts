@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { detached } from "../../scripts/siege/detached.mjs"
+import { origins } from "../../scripts/siege/origins.mjs"
 import { oversized } from "../../scripts/siege/oversized.mjs"
 import { pausedReaders } from "../../scripts/siege/paused-readers.mjs"
+import { twoClaimants } from "../../scripts/siege/two-claimants.mjs"
 import { unused } from "../../scripts/siege/unused.mjs"
 import { createClock } from "../hostile/clock.ts"
 
@@ -33,5 +35,13 @@ describe("a share of `npm run siege`", () => {
 
   it("detached sessions never hold more than the bound, and those that end are told why", async () => {
     counted(await detached({ sessions: 40, bytes: 200_000, maxKeptBytes: 2 * MIB }))
+  })
+
+  it("pages of other origins are let in at no door", async () => {
+    counted(await origins())
+  })
+
+  it("of two that claim a session the later one has it, and the earlier one is told", async () => {
+    counted(await twoClaimants())
   })
 })

@@ -62,6 +62,35 @@ export const posts = (transport) => (url, told) =>
   })
 
 /**
+ * Uploads of one small message each, hundreds of them in each chunk of a connection, before any is answered.
+ *
+ * @param {string} transport
+ * @returns {import("./kinds.mjs").Abuse}
+ */
+export const pipelined = (transport) => async (url, told) => {
+  for (;;) {
+    const link = await begin(keepAsking(url, told), transport)
+    if (link === undefined) continue
+    const socket = connect(Number(url.port), url.hostname)
+    const closed = new Promise((resolve) => socket.once("close", resolve))
+    socket.on("error", () => {})
+    socket.on("data", (answers) => {
+      for (const code of codesIn(answers.toString("latin1"))) told(code)
+    })
+    for (let up = 2; !socket.destroyed; ) {
+      let chunk = ""
+      while (chunk.length < 65_536) {
+        const body = `@{"link":"${link}","up":${up}}\n${up === 2 ? "n1\n" : ""}mx\t1`
+        chunk += `POST /everwire/${transport} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+        up++
+      }
+      if (socket.write(chunk)) await new Promise((resolve) => setImmediate(resolve))
+      else await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed])
+    }
+  }
+}
+
+/**
  * @param {(path: string, body: string) => Promise<string>} ask
  * @param {string} transport
  */

@@ -1,8 +1,8 @@
 // @ts-check
 // The kinds of abuse. Each takes the hub's URL and is told where to report the codes that it gets.
 
-import { hellos, polls, posts } from "./http.mjs"
-import { fullSpeed, openLink } from "./wire.mjs"
+import { hellos, pipelined, polls, posts } from "./http.mjs"
+import { frameOf, fullSpeed, openLink } from "./wire.mjs"
 
 /**
  * @typedef {(url: URL, told: (code: string) => void) => Promise<unknown>} Abuse
@@ -19,7 +19,7 @@ const manyOf = (packet, bytes = LARGE) => `${packet}\n`.repeat(Math.floor(bytes 
 /**
  * Says the same over and over on a link of its own, and begins again when that is closed.
  *
- * @param {() => readonly string[]} batches
+ * @param {() => readonly (string | Buffer)[]} batches
  * @returns {Abuse}
  */
 const repeat = (batches) => async (url, told) => {
@@ -43,8 +43,18 @@ const repeatOnSpare = (text) => async (url, told) => {
   }
 }
 
-/** @param {readonly string[]} texts */
+/** @param {readonly (string | Buffer)[]} texts */
 const always = (...texts) => repeat(() => texts)
+
+/**
+ * A message of as many frames, most of which bring nothing.
+ *
+ * @param {string} text
+ * @param {number} count
+ */
+function fragmented(text, count) {
+  return Buffer.concat([frameOf(text, 0x01), ...Array(count - 2).fill(frameOf("", 0x00)), frameOf("", 0x80)])
+}
 
 let lastId = 0
 /** @param {(id: number) => string} packet @param {number} count */
@@ -61,6 +71,10 @@ export const kinds = {
     },
   },
   small: { run: repeat(() => Array.from({ length: 1_000 }, () => "mx\t1")) },
+  // `ws` ends the connection, or the hub does for its silence: neither has a word for frames that bring no packets.
+  pings: { code: false, run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x89)))) },
+  pongs: { code: false, run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x8a)))) },
+  fragments: { run: always(fragmented("mx\t1", 16_000)) },
   batches: { run: always(manyOf("mx\t1", 60_000)) },
   large: { run: always(manyOf("mx\t1")) },
   megabytes: { run: always(`mx\t"${"x".repeat(1_000_000)}"`) },
@@ -96,4 +110,5 @@ export const kinds = {
   "poll-hellos": { run: hellos("long-poll") },
   polls: { run: polls("short-poll") },
   posts: { run: posts("long-poll") },
+  pipelined: { run: pipelined("long-poll") },
 }

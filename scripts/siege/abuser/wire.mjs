@@ -66,32 +66,35 @@ export async function openLink(url, told, session) {
  * Writes as fast as the hub reads. Ends with the link.
  *
  * @param {Link} link
- * @param {() => readonly string[]} batches
+ * @param {() => readonly (string | Buffer)[]} batches Texts, or finished frames
  */
 export async function fullSpeed({ socket }, batches) {
   const closed = new Promise((resolve) => socket.once("close", resolve))
-  /** @type {readonly string[] | undefined} */
+  /** @type {readonly (string | Buffer)[] | undefined} */
   let before
   let chunk = Buffer.alloc(0)
   while (!socket.destroyed) {
     const next = batches()
-    if (next !== before) chunk = Buffer.concat(next.map(frameOf))
+    if (next !== before) chunk = Buffer.concat(next.map((one) => (typeof one === "string" ? frameOf(one) : one)))
     before = next
     if (socket.write(chunk)) await new Promise((resolve) => setImmediate(resolve))
     else await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed])
   }
 }
 
-/** @param {string} text */
-function frameOf(text) {
+/**
+ * @param {string} text
+ * @param {number} [first] The first byte of the frame: the end of a message of text, unless told otherwise.
+ */
+export function frameOf(text, first = 0x81) {
   const payload = Buffer.from(text)
   const { length } = payload
   const head =
     length < 126
-      ? [0x81, 0x80 | length]
+      ? [first, 0x80 | length]
       : length < 65_536
-        ? [0x81, 0xfe, length >> 8, length & 255]
-        : [0x81, 0xff, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255]
+        ? [first, 0xfe, length >> 8, length & 255]
+        : [first, 0xff, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255]
   return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload])
 }
 
