@@ -14,16 +14,18 @@ const TAKERS = new Map([
   ["protocolError", 0],
 ])
 
-/** @typedef {{ file: string, start: number, end: number, code: string, words: string }} Sentence */
+/** @typedef {{ number: number, file: string, start: number, end: number, code: string, words: string, values: string[] }} Sentence */
 
 /**
- * Every sentence of these files in the order in which it is numbered, from 1. Only what stands in the call is a sentence: words
+ * Every sentence of these files, in their order. Equal ones have the same number; the first is 1. Only what stands in the call is a sentence: words
  * of the platform and of the network, which come in a variable, are not.
  *
  * @param {readonly string[]} files From the root of the project.
  * @returns {Sentence[]}
  */
 export function sentencesOf(files) {
+  /** @type {Map<string, number>} */
+  const numbers = new Map()
   return files.flatMap((file) => {
     /** @type {Sentence[]} */
     const found = []
@@ -35,7 +37,11 @@ export function sentencesOf(files) {
         if (words && isSentence(words)) {
           const [first] = node.arguments ?? []
           const code = at === 0 ? "protocol-error" : first && ts.isStringLiteral(first) ? first.text : "any"
-          found.push({ file, start: words.getStart(), end: words.end, code, words: textOf(words) })
+          const text = textOf(words)
+          const number = numbers.get(`${code} ${text}`) ?? numbers.size + 1
+          numbers.set(`${code} ${text}`, number)
+          const values = valuesOf(code, words)
+          found.push({ number, file, start: words.getStart(), end: words.end, code, words: text, values })
         }
       }
       ts.forEachChild(node, visit)
@@ -46,7 +52,7 @@ export function sentencesOf(files) {
 }
 
 /**
- * A file with numbers for its sentences; every line keeps its number.
+ * A file with numbers for its sentences, or lists of a number and what follows it; every line keeps its number.
  *
  * @param {string} text
  * @param {string} file
@@ -54,10 +60,12 @@ export function sentencesOf(files) {
  */
 export function numbered(text, file, sentences) {
   let short = text
-  for (const [index, sentence] of [...sentences.entries()].reverse()) {
+  for (const sentence of [...sentences].reverse()) {
     if (sentence.file !== file) continue
     const lines = text.slice(sentence.start, sentence.end).split("\n").length
-    short = `${short.slice(0, sentence.start)}${index + 1}${"\n".repeat(lines - 1)}${short.slice(sentence.end)}`
+    const { number, values } = sentence
+    const given = values.length > 0 ? `[${[number, ...values]}]` : number
+    short = `${short.slice(0, sentence.start)}${given}${"\n".repeat(lines - 1)}${short.slice(sentence.end)}`
   }
   return short
 }
@@ -73,11 +81,14 @@ export function pageOf(sentences) {
     "# Sentences of the production build",
     "",
     "The production build says a code and a number where the development build says a sentence. The numbers hold for this",
-    "version of the package alone. Where braces follow a dollar sign, the sentence names what stands in them.",
+    "version of the package alone. Where braces follow a dollar sign, the sentence names what stands in them; so do numbers of",
+    "what is no misuse, behind commas.",
     "",
     "| number | code | sentence | source |",
     "| -----: | ---- | -------- | ------ |",
-    ...sentences.map(({ code, words, file }, index) => `| ${index + 1} | \`${code}\` | ${cell(words)} | ${file} |`),
+    ...sentences
+      .filter(({ number }, index) => sentences.findIndex((other) => other.number === number) === index)
+      .map(({ number, code, words, file }) => `| ${number} | \`${code}\` | ${cell(words)} | ${file} |`),
     "",
   ].join("\n")
 }
@@ -85,6 +96,17 @@ export function pageOf(sentences) {
 /** @param {ts.Node} node */
 function isSentence(node) {
   return ts.isTemplateExpression(node) || (ts.isStringLiteralLike(node) && node.text !== "")
+}
+
+/**
+ * What a sentence tells of this one time, which its number is followed by. A misuse tells nothing: the caller knows what it gave.
+ *
+ * @param {string} code
+ * @param {ts.Node} words
+ */
+function valuesOf(code, words) {
+  if (code === "misuse" || !ts.isTemplateExpression(words)) return []
+  return words.templateSpans.map(({ expression }) => expression.getText().replaceAll(/\s+/g, " "))
 }
 
 /** @param {ts.Node} node */

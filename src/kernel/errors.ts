@@ -60,7 +60,7 @@ declare const NUMBERED: boolean | undefined
 
 /** The sentence, or where it is to be found. */
 function sentence(code: Code, words: string): string {
-  return typeof NUMBERED !== "undefined" && NUMBERED && typeof words === "number"
+  return typeof NUMBERED !== "undefined" && NUMBERED && typeof words !== "string"
     ? `${code} ${words}: see everwire/dist/sentences.md`
     : words
 }

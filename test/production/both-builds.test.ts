@@ -110,6 +110,17 @@ describe("a misuse", () => {
     expect(row).toContain("`misuse` | a hub's URL is http or https")
   })
 
+  it("leaves the facts of a network in its closings, behind the number", async () => {
+    const channel = builds.production.client.createChannel("http://127.0.0.1:9", {
+      transports: ["long-poll"],
+      store: null,
+    })
+    const error = new builds.production.client.EverwireError("refused", "in words of the application's own")
+    expect(error.message).toBe("in words of the application's own")
+    expect(() => channel.send("m", { at: [Number.NaN] })).toThrow(/^payload-unsupported \d+,\.at\[0\] is NaN: see /)
+    await channel.close({ flushMs: 0 })
+  })
+
   it("has its sentence nowhere in the production build", () => {
     for (const entry of ["index.js", "index.cjs"]) {
       expect(everythingOf(`production/${entry}`)).not.toContain("closed by the application")
