@@ -1,23 +1,10 @@
-import { defineConfig } from "tsup"
+import { defineConfig, type Options } from "tsup"
+import { entries, publicEntries } from "./scripts/entries.mjs"
 
-const entries = {
-  index: "src/index.ts",
-  core: "src/core.ts",
-  server: "src/server.ts",
-  node: "src/node.ts",
-  testing: "src/testing.ts",
-}
-
-export default defineConfig({
-  entry: {
-    ...entries,
-    "platform/node": "src/platform/node.ts",
-    "platform/native": "src/platform/native.ts",
-    "platform/bun": "src/platform/bun.ts",
-  },
+/** What both builds have in common; `tsup.production.config.ts` is the other one. */
+export const base = {
+  entry: entries,
   format: ["esm", "cjs"],
-  // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
-  dts: { entry: entries, compilerOptions: { ignoreDeprecations: "6.0", stripInternal: true } },
   external: [/^node:/],
   // The application's own tools choose the platform, by their conditions. In the output it has the name of an entry: some
   // resolvers (Parcel's, Metro's before 0.82) know nothing of `imports`, and map an entry by the fields of old.
@@ -36,4 +23,11 @@ export default defineConfig({
   clean: true,
   target: "es2022",
   platform: "neutral",
+} satisfies Options
+
+export default defineConfig({
+  ...base,
+  define: { NUMBERED: "false" },
+  // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
+  dts: { entry: publicEntries, compilerOptions: { ignoreDeprecations: "6.0", stripInternal: true } },
 })

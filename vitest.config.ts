@@ -2,26 +2,50 @@ import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-const source = (file: string): string => fileURLToPath(new URL(`./src/${file}.ts`, import.meta.url))
+const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
-/** `vitest run` is the suite; `vitest run --mode long` is what takes minutes, in `test/long`. */
-export default defineConfig(({ mode }) => ({
-  resolve: {
-    conditions: ["everwire-source"],
-    // Tests import the public names and get the sources, as tsconfig.json's `paths` say.
-    alias: [
-      { find: /^everwire$/, replacement: source("index") },
-      { find: /^everwire\/(core|server|node|testing)$/, replacement: source("$1") },
-    ],
+/** What a mode runs, and where tests find the package that they import by its public names. */
+const MODES = {
+  test: { include: ["test/**/*.test.ts"], exclude: ["test/long/**", "test/production/**"], built: undefined },
+  long: { include: ["test/long/**/*.test.ts"], exclude: [], built: undefined },
+  // What is said to the public names alone, so that it holds for every build.
+  production: {
+    include: ["test/{laws,journeys,simulation}/**/*.test.ts", "test/production/**"],
+    exclude: [],
+    built: "dist/production",
   },
-  ssr: { resolve: { conditions: ["everwire-source", "node", "import", "module", "default"] } },
-  test: {
-    include: mode === "long" ? ["test/long/**/*.test.ts"] : ["test/**/*.test.ts"],
-    exclude: mode === "long" ? [] : ["test/long/**"],
-    pool: "forks",
-    // Half of the time tests wait for sockets, so two run at once on two cores as well.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: mode === "long" ? 600_000 : 30_000,
-    hookTimeout: 30_000,
-  },
-}))
+}
+
+/**
+ * `vitest run` is the suite; `vitest run --mode long` is what takes minutes, in `test/long`; `vitest run --mode production` is
+ * the laws, the journeys and the simulations on the production build.
+ */
+export default defineConfig(({ mode }) => {
+  const { include, exclude, built } = MODES[mode as keyof typeof MODES] ?? MODES.test
+  return {
+    resolve: {
+      conditions: ["everwire-source"],
+      // Tests import the public names and get the sources, as tsconfig.json's `paths` say.
+      alias: built
+        ? [
+            { find: /^everwire$/, replacement: path(`${built}/index.js`) },
+            { find: /^everwire\/platform$/, replacement: path(`${built}/platform/node.js`) },
+            { find: /^everwire\/(core|server|node|testing)$/, replacement: path(`${built}/$1.js`) },
+          ]
+        : [
+            { find: /^everwire$/, replacement: path("src/index.ts") },
+            { find: /^everwire\/(core|server|node|testing)$/, replacement: path("src/$1.ts") },
+          ],
+    },
+    ssr: { resolve: { conditions: ["everwire-source", "node", "import", "module", "default"] } },
+    test: {
+      include,
+      exclude,
+      pool: "forks",
+      // Half of the time tests wait for sockets, so two run at once on two cores as well.
+      maxWorkers: Math.max(2, availableParallelism() - 1),
+      testTimeout: mode === "long" ? 600_000 : 30_000,
+      hookTimeout: 30_000,
+    },
+  }
+})

@@ -23,6 +23,7 @@ import { NOT_RUN, writeTables } from "./table.mjs"
  *   title: string,
  *   version: string,
  *   prepare?: string,
+ *   build?: "production" | "development",
  *   command?: string,
  *   server?: string,
  *   runtime?: string,
@@ -34,6 +35,8 @@ import { NOT_RUN, writeTables } from "./table.mjs"
 const TRANSPORTS = ["websocket", "sse", "long-poll", "short-poll"]
 /** Who closes first. */
 const ORDERS = ["channel", "hub", "server"]
+/** A sentence of the channel's that only the development build has. */
+const SENTENCE = "closed by the application"
 /** How long a process may go on after its last word, and how long all of a talk may take, in milliseconds. */
 const EXIT_MS = 5_000
 const TALK_MS = 60_000
@@ -111,7 +114,7 @@ function rowsOf(kind) {
  * @returns {string | undefined} What went wrong.
  */
 function install(row, tarball) {
-  const { id, kind, prepare } = row
+  const { id, kind, prepare, build } = row
   const folder = join(parent, id)
   mkdirSync(folder)
   for (const file of readdirSync(here).filter((name) => name.endsWith(".mjs")))
@@ -121,7 +124,11 @@ function install(row, tarball) {
     const quick = ["--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline", "--silent"]
     execFileSync("npm", ["install", ...quick, join(parent, tarball)], { cwd: folder, stdio: "pipe" })
     if (prepare !== undefined) execFileSync("sh", ["-c", prepare], { cwd: folder, env: envOf(row), stdio: "pipe" })
-    return undefined
+    if (build === undefined) return undefined
+    const bundled = readFileSync(join(folder, "dist/entry.js"), "utf8").includes(SENTENCE)
+      ? "development"
+      : "production"
+    return bundled === build ? undefined : `took the ${bundled} build`
   } catch (error) {
     const { stdout, stderr } = /** @type {{ stdout: Buffer, stderr: Buffer }} */ (error) // of a command that failed
     console.error(`${stdout}${stderr}`)
@@ -252,7 +259,16 @@ function envOf({ id, env }) {
 /** The commit that is tried; "+" behind it says that the sources have changed since. */
 function commit() {
   const git = (/** @type {string[]} */ ...args) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim()
-  const changed = git("status", "--porcelain", "--", "src", "package.json", "tsup.config.ts", "everywhere")
+  const changed = git(
+    "status",
+    "--porcelain",
+    "--",
+    "src",
+    "package.json",
+    "tsup.config.ts",
+    "tsup.production.config.ts",
+    "everywhere",
+  )
   return git("rev-parse", "--short", "HEAD") + (changed === "" ? "" : "+")
 }
 

@@ -8,12 +8,17 @@ import { fileURLToPath } from "node:url"
 const root = fileURLToPath(new URL("..", import.meta.url))
 process.chdir(root)
 
-/** The last files that a build writes are the declarations. */
+/** The last files that the development build writes are the declarations; nothing here runs the other one. */
 const builtAt = statSync("dist/index.d.cts", { throwIfNoEntry: false })?.mtimeMs ?? 0
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).map((name) => `src/${name}`)
-const changed = ["package.json", "package-lock.json", "tsconfig.json", "tsup.config.ts", ...sources].some(
-  (path) => statSync(path).mtimeMs > builtAt,
-)
+const changed = [
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "tsup.config.ts",
+  "tsup.production.config.ts",
+  ...sources,
+].some((path) => statSync(path).mtimeMs > builtAt)
 
 if (changed) {
   console.log("building everwire ...")

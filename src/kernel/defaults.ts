@@ -49,11 +49,6 @@ export const PROBE_MS = 400
 /** The limit of a probe sent because the page or the network came back. */
 export const NUDGE_MS = 2_000
 
-/** Hub to channel: prompt, because the channel judges its link by acks. */
-export const HUB_ACK = { ackMs: 250, ackPackets: 256, ackBytes: 65_536, prober: false } as const
-/** Channel to hub: lazy, because a hub has many peers. */
-export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 256, ackBytes: 65_536, prober: true } as const
-
 /** Over HTTP, where an ack that goes alone is an exchange, so many times as many packets and bytes are waited for. */
 export const EXCHANGE_ACKS = 4
 
@@ -94,16 +89,11 @@ export const UNREACHED_MS = 8_000
 export const HEDGE_MS = 2_000
 /** Where the link that carried the talk fell silent, so often, each after as long as a probe may take. */
 export const SILENT_HEDGES = 3
-/** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
-export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
 /**
  * The same where a link that was well has broken: its server is away, or comes back and is busy with all of its channels.
  * For so long after that, a climb is over when the rung that was well meets nobody.
  */
 export const PATIENT_MS = 2_000
-/** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a
- *  broken transport to whoever dialed in the middle of it. */
-export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
 /**
  * A closing channel waits so long until the hub has heard its bye on the link, and once more so long for one beside it. A
  * server that is overloaded for a moment is asked again meanwhile.
@@ -141,8 +131,6 @@ export const POLL_FLOOR_MS = 250
 export const POLL_CEILING_MS = 5_000
 /** An answer to a poll that brought so much is followed by two polls at once: there is more where it came from. */
 export const POLL_AGAIN_BYTES = 2_048
-/** An exchange that failed is repeated after these before the link is given up. */
-export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]
 /** Uploads of one link, and polls, that may be in flight at once, so that a long round trip leaves neither way a pause. */
 export const EXCHANGES_AT_ONCE = 3
 /**
@@ -153,3 +141,17 @@ export const EXCHANGE_DEADLINE_MS = 15_000
 
 /** A request waits so long for its response. */
 export const REQUEST_TIMEOUT_MS = 10_000
+
+// Behind the numbers, because esbuild puts into their places only those that stand before anything else.
+
+/** Hub to channel: prompt, because the channel judges its link by acks. */
+export const HUB_ACK = { ackMs: 250, ackPackets: 256, ackBytes: 65_536, prober: false } as const
+/** Channel to hub: lazy, because a hub has many peers. */
+export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 256, ackBytes: 65_536, prober: true } as const
+/** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
+export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
+/** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a
+ *  broken transport to whoever dialed in the middle of it. */
+export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
+/** An exchange that failed is repeated after these before the link is given up. */
+export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]

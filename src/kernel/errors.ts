@@ -55,9 +55,19 @@ export interface Closing {
   readonly retryAfterMs?: number
 }
 
+/** Whether the build has numbers in the places of sentences: see `scripts/production/sentences.mjs`. Undefined in the sources. */
+declare const NUMBERED: boolean | undefined
+
+/** The sentence, or where it is to be found. */
+function sentence(code: Code, words: string): string {
+  return typeof NUMBERED !== "undefined" && NUMBERED && typeof words !== "string"
+    ? `${code} ${words}: see everwire/dist/sentences.md`
+    : words
+}
+
 /** Builds a {@link Closing}. Retryable unless said otherwise. */
 export function closing(code: Code, reason: string, retryable = true, retryAfterMs?: number): Closing {
-  return { code, reason, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+  return { code, reason: sentence(code, reason), retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
 
 /**
@@ -71,7 +81,7 @@ export class EverwireError extends Error {
   declare readonly retryable: boolean
 
   constructor(code: Code, message: string, options?: { cause?: unknown; retryable?: boolean }) {
-    super(message, options)
+    super(sentence(code, message), options)
     this.code = code
     this.retryable = !!options?.retryable
   }

@@ -1,5 +1,5 @@
+import { type TransportSubject, transportLaws } from "everwire/testing"
 import { describe, it, vi } from "vitest"
-import { type TransportSubject, transportLaws } from "../../src/testing/laws.ts"
 
 vi.setConfig({ maxConcurrency: 24 }) // they wait more than they work
 

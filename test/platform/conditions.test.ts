@@ -35,9 +35,25 @@ describe("package.json", () => {
     ["a resolver that knows no runtime", [], "native"],
   ])("gives %s the right platform, by import and by require", (_, conditions, platform) => {
     const targets = manifest.exports["./platform"]
-    expect(resolve(targets, ["import", ...conditions])).toBe(`./dist/platform/${platform}.js`)
-    expect(resolve(targets, ["require", ...conditions])).toBe(`./dist/platform/${platform}.cjs`)
+    const folder = conditions.includes("production") ? "dist/production" : "dist"
+    expect(resolve(targets, ["import", ...conditions])).toBe(`./${folder}/platform/${platform}.js`)
+    expect(resolve(targets, ["require", ...conditions])).toBe(`./${folder}/platform/${platform}.cjs`)
   })
+
+  it.each([["node"], ["browser"], ["react-native"], ["workerd"], ["bun", "node"]])(
+    "has for every entry a file of the production build, under the same name, when %s asks for it",
+    (...conditions) => {
+      for (const [path, targets] of Object.entries(manifest.exports)) {
+        if (path.endsWith(".json")) continue
+        for (const format of ["import", "require"]) {
+          const ordinary = resolve(targets, [format, ...conditions])
+          const production = resolve(targets, [format, ...conditions, "production"])
+          expect(production, path).toBe(ordinary?.replace("./dist/", "./dist/production/") ?? null)
+          expect(resolve(targets, [format, ...conditions, "development"]), path).toBe(ordinary)
+        }
+      }
+    },
+  )
 
   it.each(["browser", "react-native"] as const)(
     "names every entry that runs outside Node in its field `%s`, for resolvers that know no `exports`",
