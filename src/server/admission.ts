@@ -502,7 +502,12 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
         : { code: "protocol-error" as const, message: "the hub could not take this" }
     const state = this.#state
     // The next link would bring the same again.
-    if (code === "too-large" && state.stage === "admitted") return state.entry.end(closing(code, message, false))
+    if (code === "too-large" && state.stage === "admitted") {
+      const why = closing(code, message, false)
+      state.entry.end(why)
+      this.#leave() // an upload that waits for what it brought is answered now
+      return this.#tell(state, why)
+    }
     this.refuse(closing(code, message))
   }
 
