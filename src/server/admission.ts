@@ -337,6 +337,10 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     if (grown > 0) this.keeps(grown)
   }
 
+  refused(why: Closing): void {
+    this.#tell(this.#state, why)
+  }
+
   overflowed(): void {
     this.#broke(new EverwireError("too-large", "the hello is too large"))
   }
@@ -364,6 +368,8 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     this.#state = judging
     const { authenticate } = this.#host
     if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
+    const busyMs = this.#host.judges.count()
+    if (busyMs > 0) return this.refuse(rateLimited("too many hellos for the hub to judge", busyMs))
     const judge = (principal: unknown): void => {
       const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `refuse`
       if (this.#state !== judging) return // it has been closed, or its deadline has passed
