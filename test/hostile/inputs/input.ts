@@ -166,7 +166,7 @@ export async function write({ port }: Arena, bytes: string | Uint8Array): Promis
   return statusesIn(await received)
 }
 
-export function statusesIn(text: string): string {
+function statusesIn(text: string): string {
   const statuses = Array.from(text.matchAll(/HTTP\/1\.1 (\d+) /g), ([, status]) => status)
   return statuses.length === 0 ? "closed" : statuses.join(" ")
 }
