@@ -55,6 +55,8 @@ export interface LinkSink {
    * A transport that can tell says so, because a slow link is not dead while they come.
    */
   moved?(): void
+  /** On a hub: the other end has done what may not be done, which its owner is told. `closed` follows. */
+  refused?(why: Closing): void
   /** On a hub: what comes before the welcome is larger than a hello may be. */
   overflowed?(): void
   /** On a hub: so many bytes of what has come are kept until the rest is there. */

@@ -390,10 +390,11 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buff
   return Buffer.from(`${head}\r\n`, "latin1")
 }
 
-/** A constant answer: nothing of the request is repeated in it. */
-export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+/** Nothing of the request is repeated in the answer. `retryAfterMs`: for how long the client is to wait. */
+export function refuseUpgrade(socket: Duplex, status: number, reason: string, retryAfterMs?: number): void {
   socket.on("error", ignore) // the client may be gone already
   // An upgraded socket may stay half-open: it is let go without waiting for the client's end.
   socket.once("finish", () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  const wait = retryAfterMs === undefined ? "" : `Retry-After: ${Math.ceil(retryAfterMs / 1_000)}\r\n`
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n${wait}\r\n`)
 }

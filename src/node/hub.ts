@@ -188,7 +188,8 @@ export class NodeHub<C extends Contract<C> = AnyContract, P extends Principal = 
     // A socket that breaks during the handshake must not end the process.
     socket.on("error", ignore)
     if ("refusal" in verdict) {
-      refuseUpgrade(socket, verdict.status, verdict.refusal.code)
+      const { code, retryAfterMs } = verdict.refusal
+      refuseUpgrade(socket, verdict.status, code, retryAfterMs)
       return true
     }
     if (front?.isClosing) {

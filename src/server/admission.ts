@@ -339,6 +339,10 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     if (grown > 0) this.keeps(grown)
   }
 
+  refused(why: Closing): void {
+    this.#tell(this.#state, why)
+  }
+
   overflowed(): void {
     this.#broke(new EverwireError("too-large", "the hello is too large"))
   }
@@ -366,6 +370,8 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     this.#state = judging
     const { authenticate } = this.#host
     if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
+    const busyMs = this.#host.judges.count()
+    if (busyMs > 0) return this.refuse(rateLimited("too many hellos for the hub to judge", busyMs))
     const judge = (principal: unknown): void => {
       const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `refuse`
       if (this.#state !== judging) return // it has been closed, or its deadline has passed
@@ -504,7 +510,12 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
         : { code: "protocol-error" as const, message: "the hub could not take this" }
     const state = this.#state
     // The next link would bring the same again.
-    if (code === "too-large" && state.stage === "admitted") return state.entry.end(closing(code, message, false))
+    if (code === "too-large" && state.stage === "admitted") {
+      const why = closing(code, message, false)
+      state.entry.end(why)
+      this.#leave() // an upload that waits for what it brought is answered now
+      return this.#tell(state, why)
+    }
     this.refuse(closing(code, message))
   }
 

@@ -88,6 +88,7 @@ interface Spare {
   readonly cancel: () => void
 }
 
+const TOO_MANY_LINKS = closing("superseded", "this session has too many links beside the one in use")
 const NO_SPARES: readonly Spare[] = []
 
 /** What a link keeps on this side. */
@@ -354,7 +355,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const [oldest] = this.#spares
     if (oldest === undefined || this.#spares.length <= MAX_SPARE_LINKS) return
     this.#unspare(oldest.link)
-    oldest.link.close(closing("superseded", "this session has too many links beside the one in use"))
+    oldest.link.close(TOO_MANY_LINKS)
+    this.#refused(TOO_MANY_LINKS, oldest.link)
   }
 
   /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
@@ -457,7 +459,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
       const refusal = this.#refusalOf(sizeOf(packet) + REQUEST_BYTES, maxRequestBytes)
       if (refusal !== undefined) {
         const failure = failureOf(openPacket(packet).id, refusal)
-        return callSafely(() => this.#say(failure)) // a session without room has ended by this
+        callSafely(() => this.#say(failure)) // a session without room has ended by this
+        if (refusal !== NOT_BEGUN) this.#refused(closing(refusal.code, refusal.message), this.session.link)
+        return
       }
     }
     this.dispatch.deliver(packet)
@@ -512,14 +516,18 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     }
   }
 
+  /** Tells the hub's owner what was not taken of this session. */
+  #refused({ code, reason }: Closing, link: Link | undefined): void {
+    const transport = link?.name ?? ""
+    const address = this.address || undefined
+    this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+  }
+
   /** Ends it because the hub keeps too much. What its links keep goes too: they are cut where the channel does not take it. */
   makeRoom(why: Closing): void {
     if (this.session.ended) return
     const { link } = this.session
-    const { code, reason } = why
-    const transport = link?.name ?? ""
-    const address = this.address || undefined
-    this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+    this.#refused(why, link)
     if (link !== undefined) this.session.linkLost(link)
     for (const each of [link, ...(this.#spares ?? NO_SPARES).map((spare) => spare.link)]) {
       if (each === undefined) continue

@@ -109,6 +109,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #routes: Routes
   readonly #admission: AdmissionHost
   readonly #unwelcomed: Unwelcomed
+  readonly #judges: Judges
   readonly #refusedCounts = new Counts()
   readonly #endedCounts = new Counts()
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
@@ -145,6 +146,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const countsPrivate = given.maxSessionsPerAddress !== undefined
     this.#registry = new Registry(clockwork, limits, countsPrivate)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
+    this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     this.#costs = costsOf(limits)
     this.#sites = new Sites(clockwork, countsPrivate)
@@ -170,7 +172,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       maxPayloadBytes: this.#maxPayloadBytes,
       slices: new Slices(clockwork, this.#hubFailed),
       sites: this.#sites,
-      judges: new Judges(clockwork, limits.maxAuthentications),
+      judges: this.#judges,
       costs: this.#costs,
       maxRequestBytes: limits.maxRequestBytes,
       maxDepth: limits.maxDepth,
@@ -234,6 +236,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return {
       sessions: this.#registry.size,
       unwelcomedLinks: this.#unwelcomed.size,
+      authenticating: this.#judges.size,
       keptBytes: this.#kept.total(),
       refused: this.#refusedCounts.tally,
       ended: this.#endedCounts.tally,

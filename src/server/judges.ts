@@ -1,5 +1,6 @@
 import type { Clockwork } from "../kernel/clockwork.ts"
 import { HELLO_DEADLINE_MS } from "../kernel/defaults.ts"
+import { spent, waitMs } from "./allowance.ts"
 import type { Site } from "./sites.ts"
 
 /** Of the calls that may be under way, one address has this part at most. */
@@ -20,19 +21,36 @@ interface Call {
   readonly since: number
 }
 
-/** Calls `authenticate` for one hello after another, only so many at once. */
+/** Calls `authenticate` for one hello after another, only so many at once, and so many in a second. */
 export class Judges {
   readonly #clockwork: Clockwork
   readonly #most: number
+  /** What a call costs of what may be done in a second, and when all that was done is won back: see `allowance.ts`. */
+  readonly #costMs: number
+  #until = 0
   /** In the order in which they began. */
   readonly #calls = new Set<Call>()
   readonly #waiting = new Set<Case>()
   /** Whether those that wait are being looked through: one that is judged at once makes room meanwhile. */
   #isLooking = false
 
-  constructor(clockwork: Clockwork, most: number) {
+  constructor(clockwork: Clockwork, most: number, mostPerSecond: number) {
     this.#clockwork = clockwork
     this.#most = most
+    this.#costMs = 1_000 / mostPerSecond
+  }
+
+  /** Hellos that are being judged, or wait for that. */
+  get size(): number {
+    return this.#calls.size + this.#waiting.size
+  }
+
+  /** Counts one hello that is to be judged; or, where too many have come, answers for how long it is to wait, in milliseconds. */
+  count(): number {
+    const now = this.#clockwork.now()
+    const ms = waitMs(this.#until, now)
+    if (ms === 0) this.#until = spent(this.#until, this.#costMs, now)
+    return ms
   }
 
   /** Judges it now, or when there is room. */

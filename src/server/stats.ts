@@ -9,6 +9,8 @@ export interface HubStats {
   readonly sessions: number
   /** Links that have not been welcomed yet. `limits.maxUnwelcomedLinks` is their cap. */
   readonly unwelcomedLinks: number
+  /** Hellos that `authenticate` judges now, or that wait for it. `limits.maxAuthentications` caps those that it judges. */
+  readonly authenticating: number
   /** Bytes that are kept for all sessions, counted at this moment. `limits.maxKeptBytes` is their cap. */
   readonly keptBytes: number
   /** What was refused, by code: everything that `onRefused` hears of. */

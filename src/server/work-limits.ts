@@ -21,6 +21,8 @@ export interface WorkLimits {
   readonly maxHellosPerSecond: number
   /** Calls of `authenticate` under way at once. Default 1 000; a quarter of them may be for one address. One more waits. */
   readonly maxAuthentications: number
+  /** Calls of `authenticate` per second, for all addresses together. Default 5 000. One more hello is refused. */
+  readonly maxAuthenticationsPerSecond: number
   /** Bytes of one peer's requests that are being answered, 512 more for each. Default 8 MiB. One more fails. */
   readonly maxRequestBytes: number
   /** How deep arrays and objects of a payload may be nested. Default 1 000. */
@@ -34,6 +36,7 @@ export const WORK_LIMITS: WorkLimits = {
   maxShareOfAddress: 50,
   maxHellosPerSecond: 500,
   maxAuthentications: 1_000,
+  maxAuthenticationsPerSecond: 5_000,
   maxRequestBytes: 8_388_608,
   maxDepth: 1_000,
 }

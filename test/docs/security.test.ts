@@ -1,11 +1,14 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { createHub } from "everwire/node"
 import { describe, expect, it } from "vitest"
 import * as defaults from "../../src/kernel/defaults.ts"
+import { explanations } from "../../src/kernel/errors.ts"
 import { MAX_BATCH_PACKETS } from "../../src/server/backlog.ts"
 import { maxBatchBytes } from "../../src/server/hub.ts"
 import { checkOrigin, readPolicy } from "../../src/server/origin-check.ts"
 import { WORK_LIMITS } from "../../src/server/work-limits.ts"
 import { MAX_ENVELOPE_BYTES } from "../../src/transports/http/envelope.ts"
-import { cell, readDocument, tableUnder } from "./markdown.ts"
+import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 
 const document = readDocument("docs/security.md")
 
@@ -42,6 +45,7 @@ describe("docs/security.md", () => {
     "the same three, for all peers and strangers of an address": WORK_LIMITS.maxShareOfAddress,
     "hellos of one address per second": WORK_LIMITS.maxHellosPerSecond,
     "calls of `authenticate` at once": WORK_LIMITS.maxAuthentications,
+    "calls of `authenticate` per second, of all addresses": WORK_LIMITS.maxAuthenticationsPerSecond,
     "bytes of a peer's requests that are being answered": WORK_LIMITS.maxRequestBytes,
     "levels of arrays and objects in a payload": WORK_LIMITS.maxDepth,
     "packets in a batch": MAX_BATCH_PACKETS,
@@ -119,5 +123,49 @@ describe("docs/security.md", () => {
     const written = rows.map((row) => cell(row, "it is").split(/[,:]/)[0])
     expect(verdicts.map(([first]) => first)).toEqual(written)
     for (const row of verdicts) expect(new Set(row).size).toBe(1)
+  })
+
+  describe("names what there is", () => {
+    /** The rows of all tables that tell where something is enforced, and which test shows it. */
+    const rows = document.tables.filter(({ columns }) => columns.includes("counter")).flatMap((table) => table.rows)
+    const sources = readdirSync(`${root}src`, { recursive: true }).map((file) => `src/${String(file)}`)
+    const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: Record<string, string> }
+    /** What stands in backticks in the cells of a column. */
+    const named = (...columns: string[]): string[] => [
+      ...new Set(
+        rows.flatMap((row) =>
+          columns.flatMap((column) => Array.from((row[column] ?? "").matchAll(/`([^`]+)`/g), ([, name = ""]) => name)),
+        ),
+      ),
+    ]
+
+    it("in many rows", () => {
+      expect(rows.length).toBeGreaterThan(45)
+      for (const row of rows) expect(row["test"]).not.toBe("")
+    })
+
+    it.each(named("where", "enforced in"))("the file %s", (file) => {
+      expect(sources.filter((source) => source === file || source.endsWith(`/${file}`))).toHaveLength(1)
+    })
+
+    it.each(named("option"))("the option %s", (option) => {
+      const [name = "", inner] = option.split(".")
+      // An option that does not exist is misuse, whatever its value.
+      const create = (): unknown =>
+        createHub(inner === undefined ? { [name]: undefined } : { [name]: { [inner]: undefined } })
+      expect(create).not.toThrow()
+    })
+
+    it.each(named("counter"))("the counter %s", (counter) => {
+      const [, name = "", code] = /^(\w+)(?:\["([\w-]+)"\])?$/.exec(counter) ?? []
+      expect(Object.keys(createHub().stats())).toContain(name)
+      if (code !== undefined) expect(Object.keys(explanations)).toContain(code)
+    })
+
+    it.each(named("test"))("the test %s", (test) => {
+      const [, script] = /^npm run (\S+)/.exec(test) ?? []
+      if (script === undefined) expect(existsSync(root + test)).toBe(true)
+      else expect(Object.keys(scripts)).toContain(script)
+    })
   })
 })

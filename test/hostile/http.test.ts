@@ -31,44 +31,6 @@ function lastWord(url: string, transport: string, { link, ticket }: { link: stri
 }
 
 describe.each(overHttp)("a first request over %s", (transport) => {
-  it.each<[title: string, body: string | Buffer, headers: Record<string, string>]>([
-    ["is empty", "", {}],
-    ["is garbage", "garbage", {}],
-    ["is an HTML form", "a=b&c=d", { "content-type": "application/x-www-form-urlencoded" }],
-    ["is JSON without the envelope's mark", "{}", { "content-type": "application/json" }],
-    ["has an envelope that is no JSON", "@{", {}],
-    ["has an envelope that is null", "@null", {}],
-    ["has an envelope that is a number", "@5", {}],
-    ["has an envelope that is a list", "@[]", {}],
-    ["brings no hello", bodyOf({}), {}],
-    ["only polls", bodyOf({ poll: 1 }), {}],
-    ["is its second upload", bodyOf({ up: 2 }, hello()), {}],
-    ["is its second poll", bodyOf({ up: 1, poll: 2 }, hello()), {}],
-    ["has a negative number", bodyOf({ up: -1 }, hello()), {}],
-    ["has a huge number", bodyOf({ up: 1, poll: 1e300 }, hello()), {}],
-    ["has a fraction", bodyOf({ up: 1, holdMs: 0.5 }, hello()), {}],
-    ["has an object for a number", bodyOf({ up: { valueOf: 1 } }, hello()), {}],
-    ["has an object that cannot be made a text for a number", bodyOf({ up: { toString: 1 } }, hello()), {}],
-    ["has a text for a number", bodyOf({ up: "1", poll: "1" }, hello()), {}],
-    ["has a list for a number", bodyOf({ up: 1, poll: [1] }, hello()), {}],
-    ["has true for a number", bodyOf({ up: true }, hello()), {}],
-    ["has a number that is too large for one", `@{"up":1,"holdMs":1e999}\n${hello()}`, {}],
-    ["has a number of its prototype", `@{"__proto__":{"up":1}}\n${hello()}`, {}],
-    ["has null for a number", bodyOf({ up: 1, poll: null }, hello()), {}],
-    ["is no UTF-8", Buffer.from([0x40, 0xff, 0xfe]), {}],
-    ["is bytes without a header", Buffer.from([1, 2]), { "content-type": "application/octet-stream" }],
-    [
-      "is bytes that claim too much",
-      Buffer.from([0x7f, 255, 255, 255, 1]),
-      { "content-type": "application/octet-stream" },
-    ],
-    ["is bytes as an envelope", Buffer.from([0x80, 0, 0, 1, 64]), { "content-type": "application/octet-stream" }],
-  ])("that %s is answered 400 with protocol-error", async (_, body, headers) => {
-    const arena = await startArena()
-    expectRefusal(await ask(`${arena.url}/${transport}`, { body, headers }), 400, "protocol-error")
-    await arena.settled()
-  })
-
   it.each<[title: string, frame: string, code: string]>([
     ["garbage", "garbage", "protocol-error"],
     ["another version", hello({ v: 99 }), "version-unsupported"],
@@ -89,15 +51,6 @@ describe.each(overHttp)("a first request over %s", (transport) => {
 })
 
 describe.each(overHttp)("a later request over %s", (transport) => {
-  it("that names a link nobody knows is answered 404", async () => {
-    const arena = await startArena()
-    for (const link of ["nobody", "", "__proto__", "constructor", "x".repeat(64)]) {
-      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2 }, "a0") })
-      expectRefusal(answer, 404, "link-unknown")
-    }
-    await arena.settled()
-  })
-
   it("that names a link of another transport is answered 404", async () => {
     const arena = await startArena()
     const { link } = await greet(arena.url, transport)
@@ -170,18 +123,6 @@ describe.each(overHttp)("a later request over %s", (transport) => {
     await arena.settled()
   })
 
-  it.each(["z", "n9\nmx\t1", "a99", "n1\nmx\t{", 't{"turn":-1}', ""])(
-    "that brings %j ends the link with protocol-error",
-    async (frame) => {
-      const arena = await startArena()
-      const greeted = await greet(arena.url, transport)
-      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link: greeted.link, up: 2 }, frame) })
-      expect(answer.status).toBe(200)
-      expectRefusal(await lastWord(arena.url, transport, greeted), 200, "protocol-error")
-      await arena.settled()
-    },
-  )
-
   it("after the link has ended is not heard any more", async () => {
     const arena = await startArena()
     arena.hub.on("late", () => expect.unreachable())
@@ -217,31 +158,6 @@ describe.each(overHttp)("a link over %s", (transport) => {
 })
 
 describe.each(["long-poll", "short-poll"])("a poll over %s", (transport) => {
-  it("that goes back, or skips more than may be in flight, is answered 409 and harms nobody", async () => {
-    const arena = await startArena()
-    const { link } = await greet(arena.url, transport)
-    for (const poll of [0, 5, 99]) {
-      expectRefusal(await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll }) }), 409, "refused")
-    }
-    const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p7") })
-    expect(probed.body).toContain("a0,7")
-    await arena.settled()
-  })
-
-  it.each(["p7", "n1\nmx\t1", "a0\nz", 't{"turn":9}', ""])(
-    "that brings %j beside the uploads is answered 400 and harms nobody",
-    async (batch) => {
-      const arena = await startArena()
-      arena.hub.on("x", () => expect.unreachable())
-      const { link } = await greet(arena.url, transport)
-      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 2 }, batch) })
-      expectRefusal(answer, 400, "protocol-error")
-      const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p8") })
-      expect(probed.body).toContain("a0,8")
-      await arena.settled()
-    },
-  )
-
   it("that is repeated brings the same answer again", async () => {
     const arena = await startArena()
     const { link, answer } = await greet(arena.url, transport)
@@ -264,23 +180,6 @@ describe.each(["long-poll", "short-poll"])("a poll over %s without a body", (tra
       expect(again.body).toContain("a0,7")
       expect(envelopeOf(again)).toMatchObject({ link, poll: 2 })
     }
-    await arena.settled()
-  })
-
-  it.each([
-    ["empty", ""],
-    ["garbage", "garbage"],
-    ["no JSON", "@{"],
-    ["null", "@null"],
-    ["a first request", bodyOf({ up: 1 })],
-    ["without a link", bodyOf({ poll: 2 })],
-    ["long", bodyOf({ poll: 1, link: "x".repeat(4_000) })],
-    ["of a number that cannot be made a text", bodyOf({ link: "x", up: { toString: 1 } })],
-    ["of a text for a number", bodyOf({ link: "x", poll: "2" })],
-    ["of a list for a number", bodyOf({ link: "x", poll: [2] })],
-  ])("and an envelope that is %s is answered 400 with protocol-error", async (_, everwire) => {
-    const arena = await startArena()
-    expectRefusal(await ask(`${arena.url}/${transport}`, { headers: { everwire } }), 400, "protocol-error")
     await arena.settled()
   })
 

@@ -1,43 +1,11 @@
 import type { NodeHubOptions } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
-import { WebSocket } from "ws"
 import { disposeAll, transports } from "../support/hub-server.ts"
 import { startArena } from "./arena.ts"
-import { ask, bodyOf, hello } from "./attack.ts"
+import { ask } from "./attack.ts"
+import { doors, type Headers } from "./doors.ts"
 
 afterEach(disposeAll)
-
-type Headers = Record<string, string>
-
-/** Knocks at one door of the hub with these headers: the status it is answered with. */
-type Knock = (url: string, headers: Headers) => Promise<number>
-
-const post =
-  (transport: string): Knock =>
-  async (url, headers) =>
-    (await ask(`${url}/${transport}`, { headers, body: bodyOf({ up: 1, poll: 1 }, hello()) })).status
-
-const doors: Readonly<Record<string, Knock>> = {
-  "an upgrade": (url, headers) =>
-    new Promise((resolve) => {
-      const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, { headers })
-      socket.on("error", () => {}) // the answer tells
-      socket.once("upgrade", () => {
-        resolve(101)
-        socket.terminate()
-      })
-      socket.once("unexpected-response", (request, answer) => {
-        resolve(answer.statusCode ?? 0)
-        request.destroy()
-      })
-    }),
-  "a POST to sse": post("sse"),
-  "a POST to long-poll": post("long-poll"),
-  "a POST to short-poll": post("short-poll"),
-  "the stream of sse": async (url, headers) => (await ask(`${url}/sse?ticket=none`, { method: "GET", headers })).status,
-  "a preflight": async (url, headers) => (await ask(`${url}/sse`, { method: "OPTIONS", headers })).status,
-  "a transport nobody offers": async (url, headers) => (await ask(`${url}/pigeon`, { body: "", headers })).status,
-}
 
 /** The host of a hub's URL, and that of a page on it. */
 const own = (url: string): string => new URL(url).host
@@ -47,48 +15,6 @@ interface Case {
   readonly headers: (url: string) => Headers
   readonly options?: NodeHubOptions
 }
-
-const foreign: readonly Case[] = [
-  { title: "a foreign Origin", headers: () => ({ origin: "https://evil.example" }) },
-  { title: "the Origin `null` of a sandboxed page", headers: () => ({ origin: "null" }) },
-  { title: "an Origin that is no URL", headers: () => ({ origin: "evil" }) },
-  { title: "an empty Origin", headers: () => ({ origin: "" }) },
-  { title: "the own host on another port", headers: (url) => ({ origin: `http://${own(url)}1` }) },
-  {
-    title: "an Origin that begins with the own host",
-    headers: (url) => ({ origin: `http://${own(url)}.evil.example` }),
-  },
-  { title: "an Origin that ends in the own host", headers: (url) => ({ origin: `http://evil-${own(url)}` }) },
-  { title: "the own host by another scheme than the web's", headers: (url) => ({ origin: `ftp://${own(url)}` }) },
-  {
-    title: "an Origin like an allowed one",
-    headers: () => ({ origin: "https://app.example.evil" }),
-    options: { origins: ["https://app.example"] },
-  },
-  {
-    title: "an allowed host without TLS",
-    headers: () => ({ origin: "http://app.example" }),
-    options: { origins: ["https://app.example"] },
-  },
-  { title: "cookies and no Origin", headers: () => ({ cookie: "session=1" }) },
-  {
-    title: "cookies and a page of another site",
-    headers: () => ({ cookie: "session=1", "sec-fetch-site": "cross-site" }),
-  },
-  {
-    title: "cookies and a page of the same site, not the same origin",
-    headers: (url) => ({ cookie: "session=1", "sec-fetch-site": "same-site", referer: `http://${own(url)}/` }),
-  },
-  {
-    title: "cookies and a foreign Referer",
-    headers: () => ({ cookie: "session=1", referer: "https://evil.example/" }),
-  },
-  {
-    title: "cookies, where every origin is let in without",
-    headers: () => ({ origin: "https://app.example", cookie: "session=1" }),
-    options: { origins: "*" },
-  },
-]
 
 const welcome: readonly Case[] = [
   { title: "no Origin and no cookies", headers: () => ({}) },
@@ -131,12 +57,6 @@ const answers: Readonly<Record<string, number>> = {
 }
 
 describe.each(Object.entries(doors))("%s", (door, knock) => {
-  it.each(foreign)("with $title is refused with 403", async ({ headers, options }) => {
-    const arena = await startArena(options)
-    expect(await knock(arena.url, headers(arena.url))).toBe(403)
-    await arena.settled()
-  })
-
   it.each(welcome)("with $title is let in", async ({ headers, options }) => {
     const arena = await startArena(options)
     expect(await knock(arena.url, headers(arena.url))).toBe(answers[door] ?? 200)

@@ -182,7 +182,9 @@ export class Mailbox implements Link, Alarm, Flushable {
         this.#hearNext(next)
       }
     } else if (up > this.#up + (this.isWelcomed ? EXCHANGES_AT_ONCE : 1)) {
-      this.lost(closing("protocol-error", `upload ${up} after ${this.#up}`))
+      const why = closing("protocol-error", `upload ${up} after ${this.#up}`)
+      this.sink?.refused?.(why)
+      this.lost(why)
     } else if (up > this.#up) {
       this.#early ??= new Map()
       if (this.#early.has(up)) return
@@ -400,6 +402,8 @@ export class Mailbox implements Link, Alarm, Flushable {
     this.#unread = this.#unread?.filter(({ unsentBytes }) => unsentBytes)
     this.#unread ??= []
     this.#unread.push(exchange)
+    // The answer itself may be asked for again, and the session's own copy may be acknowledged while nobody reads this one.
+    this.sink?.keeps?.(body.length + exchange.unsentBytes)
   }
 }
 

@@ -1,0 +1,20 @@
+import { channels } from "./channels.ts"
+import { firstBodies, firstWords } from "./first.ts"
+import type { Input } from "./input.ts"
+import { brought } from "./links.ts"
+import { locks } from "./locks.ts"
+import { origins } from "./origins.ts"
+import { requests } from "./requests.ts"
+import { frames } from "./sockets.ts"
+
+/** Every hostile input that somebody has written down. */
+export const INPUTS: readonly Input[] = [
+  ...firstWords,
+  ...firstBodies,
+  ...brought,
+  ...requests,
+  ...origins,
+  ...frames,
+  ...locks,
+  ...channels,
+]
