@@ -11,7 +11,9 @@ server.on("connection", () => {
   connections++
 })
 if (peer === "everwire") {
-  const hub = createHub({ limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000 } })
+  const hub = createHub({
+    limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000, maxUnwelcomedLinksPerAddress: 100_000 },
+  })
   hub.onPeer((each) => each.send("welcome", 1))
   hub.attach(server)
 } else new Server(server, { serveClient: false }).on("connection", (socket) => socket.emit("welcome", 1))

@@ -2,12 +2,12 @@ import type { Welcome } from "../kernel/handshake.ts"
 import type { Link } from "../kernel/link.ts"
 import type { Dialer } from "../transports/transport.ts"
 
-/** One dial of one rung, from the hello to the end of its link. */
+/** One dial of one rung, from the hello to the end of its link; or to a bye behind which the link brings another hello. */
 export interface Attempt {
   readonly dialer: Dialer
   /** Place in the ladder that the user gave: 0 is preferred. */
   readonly rank: number
-  readonly startedAt: number
+  startedAt: number
   /** When anything last showed that it is being answered. */
   movedAt: number
   link: Link

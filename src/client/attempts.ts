@@ -2,7 +2,7 @@ import { callSafely } from "../kernel/call-safely.ts"
 import * as defaults from "../kernel/defaults.ts"
 import { type Closing, closing, wordsOf } from "../kernel/errors.ts"
 import { guardLink } from "../kernel/guard-link.ts"
-import { writeHello, writeLeave } from "../kernel/handshake.ts"
+import { writeBye, writeHello } from "../kernel/handshake.ts"
 import type { Link, LinkSink } from "../kernel/link.ts"
 import type { Runtime } from "../kernel/runtime.ts"
 import type { Session } from "../kernel/session.ts"
@@ -61,8 +61,11 @@ export class Attempts {
     this.#holder = host.runtime.id()
   }
 
-  /** Dials a rung and says hello. `takes`: the link is to carry the talk at once, with what may ride along. */
-  dial(rank: number, auth: unknown, takes: boolean): Attempt {
+  /**
+   * Dials a rung and says hello. `takes`: the link is to carry the talk at once, with what may ride along. `again`: one that
+   * has ended and whose link the hub has left open: the hello goes there.
+   */
+  dial(rank: number, auth: unknown, takes: boolean, again?: Attempt): Attempt {
     const { id, key, session } = this.identity
     const { runtime, standing, dialers, report } = this.#host
     const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
@@ -70,35 +73,37 @@ export class Attempts {
     const now = runtime.now()
     // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
     const { packets, sent } = takes && this.hub ? session.ride() : { packets: [], sent: 0 }
-    const attempt: Attempt = {
+    // The sink of a link that is used again tells this very attempt.
+    const attempt: Attempt = Object.assign(again ?? { link: UNDIALED, welcomedAt: 0 }, {
       dialer,
       rank,
       startedAt: now,
       movedAt: now,
-      link: UNDIALED,
       turn: takes ? ++this.turn : 0,
       sent,
-      welcomedAt: 0,
       proved: !dialer.streamed,
-    }
+      over: false,
+    })
     this.live.add(attempt)
     this.note(attempt, "dialed")
-    const sink = this.#createSink(attempt)
-    // The dialer, its link and the platform may be the application's own. What they throw is a wire that broke.
-    let isBroken = false
-    const broke = (error: unknown): void => {
-      if (isBroken) return
-      isBroken = true
-      report(error)
-      runtime.soon(() => {
-        const why = closing("network", wordsOf(error))
-        attempt.link.close(why)
-        sink.closed(why)
-      })
+    if (!again) {
+      const sink = this.#createSink(attempt)
+      // The dialer, its link and the platform may be the application's own. What they throw is a wire that broke.
+      let isBroken = false
+      const broke = (error: unknown): void => {
+        if (isBroken) return
+        isBroken = true
+        report(error)
+        runtime.soon(() => {
+          const why = closing("network", wordsOf(error))
+          attempt.link.close(why)
+          sink.closed(why)
+        })
+      }
+      callSafely(() => {
+        attempt.link = guardLink(dialer.dial(this.#target(), sink), broke)
+      }, broke)
     }
-    callSafely(() => {
-      attempt.link = guardLink(dialer.dial(this.#target(), sink), broke)
-    }, broke)
     const hello = writeHello({
       v: defaults.PROTOCOL_VERSION,
       id,
@@ -124,9 +129,8 @@ export class Attempts {
     this.note(attempt, "welcomed")
   }
 
-  /** A new session begins, which no hub has. */
+  /** A new session begins, which no hub has. Turns go on: they only have to rise. */
   reset(): void {
-    this.turn = 0
     this.hub = this.#dialer = undefined
   }
 
@@ -134,7 +138,7 @@ export class Attempts {
   async leave(link: Link | undefined, why: Closing): Promise<void> {
     const { runtime, report } = this.#host
     const { id, key, session } = this.identity
-    const bye = writeLeave({ id, key, hub: this.hub, said: session.said, why })
+    const bye = writeBye(why, { id, key, hub: this.hub, said: session.said })
     // A link that cannot tell whether its last word was heard is believed.
     if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
     // A dialer or a platform of the application's own may throw.

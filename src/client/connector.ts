@@ -99,7 +99,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** When it was entered. */
   let enteredAt = 0
   let current: Attempt | undefined
-  let lastClosing = closing("network", "not connected yet")
+  let lastClosing = closing("network", "not yet")
   /** Climbs in a row that led nowhere, for the back-off. */
   let failures = 0
   /** Background climbs since the current rung took over. */
@@ -110,8 +110,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   let aliveAt = runtime.now()
   /** Rank of the link before this climb, if it was well until it broke and nothing tells of another network since. */
   let known: number | undefined
-  /** Whether a hub has answered since that broke, so that it is slow and not away. */
-  let isThere = false
   /** The longest wait that anybody asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
   /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
@@ -202,14 +200,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       lastClosing = closing("unauthorized", `no credentials: ${wordsOf(error)}`)
       rest()
     }
-    alarm(authTimeoutMs, () =>
-      fail(new EverwireError("timeout", `auth() did not answer in ${authTimeoutMs} ms`, { retryable: true })),
-    )
     callSafely(host.auth, fail, (given) => {
       // As each hello will say it: getters and `toJSON` are the application's, and run here alone.
       const { auth } = JSON.parse(encodePayload({ auth: given }) as string) as { auth?: unknown } // no bytes: an object
       if (state === asking) climb(auth)
     })
+    // Most answer at once, and a timer costs as much as all of the asking.
+    if (state !== asking) return
+    alarm(authTimeoutMs, () => fail(new EverwireError("timeout", "auth(): nothing came in time", { retryable: true })))
   }
 
   function climb(auth: unknown): void {
@@ -256,23 +254,19 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
       else if (attempt.heardAt) return adopt(attempt)
       else {
-        return end(
-          attempt,
-          attempt.welcome
-            ? closing("silent", "nothing came after the welcome")
-            : closing("timeout", "no welcome in time"),
-        )
+        return end(attempt, closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"))
       }
     }
     const { last } = climbing
-    const patientMs = known === undefined ? 0 : isThere ? defaults.DIAL_DEADLINE_MS : defaults.PATIENT_MS
+    // Once that has been refused, whoever does not answer is busy with everybody's return.
+    const patientMs = known === undefined ? 0 : failures ? defaults.DIAL_DEADLINE_MS : defaults.PATIENT_MS
     const [rank] = climbing.plan
     // Where the rung that was well a moment ago meets nobody, the server is away, on every rung.
     const isAway =
+      last?.rank === known &&
       last?.over &&
-      last.rank === known &&
       lastClosing.code === "network" &&
-      now - aliveAt < defaults.PATIENT_MS &&
+      failures % 4 < 3 &&
       attempts.live.size === 0
     if (rank !== undefined && !isAway) {
       // What was welcomed and is not proved yet has as long for that as its welcome took.
@@ -306,7 +300,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
       const [leastMs, hedges] = current?.doubted
         ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
-        : [patientMs || defaults.HEDGE_MS, 1]
+        : [defaults.HEDGE_MS, +!patientMs]
       const hedgeAt = last.movedAt + Math.max(leastMs, 4 * session.rttMs)
       if (climbing.hedges < hedges) {
         if (now >= hedgeAt) {
@@ -332,7 +326,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempt.cancelYield?.()
     attempt.cancelYield = connections?.yieldAfter(leastMs, session.rttMs, () => {
       for (const other of attempts.live) if (other !== attempt && other.dialer.holds) attempts.letGo(other, true)
-      end(attempt, closing("silent", "nothing was answered beside it"), true)
+      end(attempt, closing("silent", "nothing came in time"), true)
     })
   }
 
@@ -347,12 +341,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
 
   /** The first batch of a link: its welcome, or a bye. */
   function answered(attempt: Attempt, [first = "", ...rest]: readonly Packet[]): void {
-    if (typeof first !== "string") throw protocolError("an unknown kind of packet")
+    if (typeof first !== "string") throw protocolError("not text")
     if (kindOf(first) === "b") return refused(attempt, readBye(first))
     const welcome = readWelcome(first)
     if (attempts.hub && attempts.hub !== welcome.hub) {
       // Two hubs behind one address were dialed at once, and the other one has the session.
-      attempt.link.send(writeBye(closing("superseded", "another hub has the session")))
+      attempt.link.send(writeBye(closing("superseded", "not needed")))
       attempts.letGo(attempt)
       return advance()
     }
@@ -394,36 +388,46 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
 
   /** The hub said bye: not on this link, not to this session, or not to anybody. */
   function refused(attempt: Attempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
-    // It has ended the link: no last word is waited for, nor an exchange spent on it.
-    attempt.link.abandon?.()
-    attempt.link.close(why)
-    if (why.code !== "session-unknown") return why.retryable ? closed(attempt, why) : fatal(why)
+    const { link } = attempt
+    const isUnknown = why.code === "session-unknown"
+    if (!isUnknown || link.exchanges) {
+      // It has ended the link: no last word is waited for, nor an exchange spent on it.
+      link.abandon?.()
+      link.close(why)
+    }
+    if (!isUnknown) return why.retryable ? closed(attempt, why) : fatal(why)
     attempt.sent = 0 // what rode with the hello was not heard
     attempts.end(attempt, "closed", why)
-    if (hub !== attempts.hub && state.phase === "climbing") {
+    const climbing = state.phase === "climbing" && state
+    if (hub !== attempts.hub && climbing) {
       const healthy = healthyOne()
       // It has answered: nothing worse finds another server. A hub that began since ours was heard is ours, restarted.
       trust(attempt)
-      if ((healthy || !(ageMs < runtime.now() - aliveAt)) && unknown++ < defaults.UNKNOWN_RETRIES) {
+      const asks = (healthy || !(ageMs < runtime.now() - aliveAt)) && unknown++ < defaults.UNKNOWN_RETRIES
+      if (asks || healthy) {
+        link.close(why)
         // Another hub behind the same address: the next dial may reach the one that knows.
-        state.last = dial(attempt.rank, state.auth)
-        return advance()
-      }
-      // The one that knows is on the line: what a better rung did not find is no reason to leave it.
-      if (healthy) {
-        unknown = 0
+        if (asks) climbing.last = dial(attempt.rank, climbing.auth)
+        // The one that knows is on the line: what a better rung did not find is no reason to leave it.
+        else unknown = 0
         return advance()
       }
     }
     unknown = 0
-    isThere = true
+    // What is slow from now on is the hub, and not the wire.
+    failures ||= 1
     dropAll(why)
     attempts.reset()
     host.unlinked(why, 0)
+    // The hub hears another hello on the link, so that a return takes one connection.
+    const goesOn = state === climbing && !link.exchanges
+    if (!goesOn) link.close(why)
     if (state.phase === "closed") return // by what was told of it
     attempts.identity = host.reset(why)
     session = attempts.identity.session
-    ask()
+    if (!goesOn) return ask()
+    climbing.last = attempts.dial(attempt.rank, climbing.auth, true, attempt)
+    advance()
   }
 
   /** From now on this link carries the talk. */
@@ -433,7 +437,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const before = current
     current = attempt
     known = attempt.rank
-    isThere = false
     attempt.trialUntil = undefined
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
@@ -475,8 +478,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       dropAll(lastClosing)
       // Added, not the longer of the two: those that were told the same time must not come back as a herd.
       // No longer than it has been away: a restart is not slept through.
-      const awayMs = Math.max(defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
-      const ceilingMs = Math.min(portalMs ?? defaults.BACKOFF_CEILING_MS, awayMs)
+      const awayMs = Math.max(2 * defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
+      const ceilingMs = Math.min(portalMs ?? Infinity, awayMs)
       return wait(retryAfterMs + backoffMs(failures++, runtime.random(), ceilingMs))
     }
     // One link carries everything. The hello of a newcomer that came to nothing may have taken the session: take it back.
@@ -530,10 +533,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   function fatal(why: Closing): void {
+    shut(why)
+    host.ended(why)
+  }
+
+  function shut(why: Closing): void {
     lastClosing = why
     dropAll(why)
     enter({ phase: "closed" })
-    host.ended(why)
   }
 
   function enter(next: State): void {
@@ -608,7 +615,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       advance()
     },
     control(link, packet) {
-      if (kindOf(packet) !== "b") throw protocolError("an unknown kind of packet")
       for (const attempt of attempts.live) if (attempt.link === link) refused(attempt, readBye(packet))
     },
   }
@@ -617,9 +623,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     // What was heard is acknowledged, so that the hub does not count it as lost.
     const ack = current && session.owesAck ? `${session.acknowledgement(current.link)}\n` : ""
     current?.link.send(ack + writeBye(why))
-    lastClosing = why
-    dropAll(why)
-    enter({ phase: "closed" })
+    shut(why)
   }
 
   function doubted(): void {

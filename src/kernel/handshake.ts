@@ -89,14 +89,15 @@ export function writeWelcome(welcome: Welcome): string {
 export function writeTake(take: Take): string {
   return `t${JSON.stringify(take)}`
 }
-/** The last word on a link. `hub` tells which hub says it, `ageMs` for how long that has been there. */
-export function writeBye(why: Closing, hub?: string, ageMs?: number): string {
-  return `b${JSON.stringify({ ...why, hub, ageMs })}`
-}
-
-/** The same for a session whose links do not work. */
-export function writeLeave({ why, ...leave }: Leave): string {
-  return `b${JSON.stringify({ ...why, ...leave })}`
+/**
+ * The last word on a link. A hub says who it is with it, and its age where it does not know a session; a channel whose links
+ * do not work, all of `Leave`.
+ */
+export function writeBye(
+  why: Closing,
+  more?: { readonly ageMs?: number | undefined } & Partial<Omit<Leave, "why">>,
+): string {
+  return `b${JSON.stringify({ ...why, ...more })}`
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. The version is the caller's to judge, before the rest. */

@@ -22,6 +22,9 @@ let lastFrame: Frame = ""
 /** What the headers of the frames may take that come before the welcome, a closing frame among them. */
 const MAX_FRAMES_BYTES = 1_024
 
+/** With what a bye begins, which is no welcome. */
+const BYE = "b"
+
 /** A finished frame: characters of one byte each, or bytes. */
 type Frame = string | Buffer
 
@@ -112,7 +115,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
   #partBytes = 0
   /** Whether more came before the welcome than may. */
   #isRefused = false
-  /** So much may come until this side has said something: what it says first is the welcome. */
+  /** So much may come at once until this side has said a welcome: a bye may be followed by another hello. */
   #mostBytes = MAX_HELLO_BYTES + MAX_FRAMES_BYTES
 
   constructor(socket: HeardSocket, stream: Duplex, writer: SocketWriter) {
@@ -134,7 +137,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
   send(data: string | Uint8Array): void {
     const socket = this.#socket
     if (socket.readyState !== socket.OPEN) return
-    this.#mostBytes = Infinity
+    if (data[0] !== BYE) this.#mostBytes = Infinity
     if (this.#extended) {
       // What is compressed reaches the stream later, so the stream cannot be asked.
       socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())

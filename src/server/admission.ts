@@ -83,14 +83,18 @@ export class Unwelcomed {
   readonly #most: number
   readonly #mostPerSite: number
 
-  /** So many at most, and of one address or network. */
-  constructor(most: number, mostPerSite: number) {
+  /** Those whose session is not known, and which may bring another hello. Counted apart: a herd of them keeps nobody out. */
+  readonly disowned: Unwelcomed | undefined
+
+  /** So many at most, and of one address or network; and as many that are disowned. */
+  constructor(most: number, mostPerSite: number, isDisowned = false) {
     this.#most = most
     this.#mostPerSite = mostPerSite
+    this.disowned = isDisowned ? undefined : new Unwelcomed(most, mostPerSite, true)
   }
 
   get size(): number {
-    return this.#gates.size
+    return this.#gates.size + (this.disowned?.size ?? 0)
   }
   /** `site` is what the link is counted by beside all others; empty where it is not. */
   add(gate: Gate, site: string): void {
@@ -111,13 +115,15 @@ export class Unwelcomed {
   /** Nobody is let in any more. */
   refuseAll(why: Closing): void {
     for (const gate of [...this.#gates]) gate.refuse(why)
+    this.disowned?.refuseAll(why)
   }
 }
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
 export class Gate implements LinkSink, Alarm, Flushable, Worker {
   readonly #host: AdmissionHost
-  readonly #unwelcomed: Unwelcomed
+  /** Those that it is counted among until it is welcomed. */
+  #unwelcomed: Unwelcomed
   readonly #link: Link
   #state: State
   /** What it is counted by until it is welcomed. */
@@ -425,7 +431,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   ): void {
     if (hello.hub !== undefined && hello.hub !== this.#host.hub) {
       // Even if a stray hello has begun a session of this id here: what it carried is another hub's to know.
-      return this.refuse(closing("session-unknown", "another hub has the session"))
+      return this.#disown("another hub has the session")
     }
     const known = this.#host.registry.find(hello.id)
     if (known !== undefined && (!sameKey(known.key, hello.key) || known.principal.id !== principal.id)) {
@@ -482,7 +488,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       return undefined
     }
     if (hello.heard > 0 || hello.acked > 0 || hello.hub !== undefined) {
-      this.refuse(closing("session-unknown", "this hub does not know the session"))
+      this.#disown("this hub does not know the session")
       return undefined
     }
     const full = this.#host.closing() ?? registry.refusal(address)
@@ -519,14 +525,37 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     this.refuse(closing(code, message))
   }
 
+  /**
+   * The session is not known here. The same link may bring the hello of another, so that whoever comes back to a hub that has
+   * begun anew needs one connection; but only once, and not over HTTP, where it would save nothing.
+   */
+  #disown(reason: string): void {
+    const why = closing("session-unknown", reason)
+    const state = this.#state
+    const { disowned } = this.#unwelcomed
+    if (state.stage !== "judging" || disowned === undefined || this.#link.exchanges === true) return this.refuse(why)
+    this.#unwelcomed.delete(this, this.#site)
+    this.#unwelcomed = disowned
+    disowned.add(this, this.#site)
+    if (disowned.refusal(this.#site) !== undefined) return this.refuse(why)
+    this.#state = { stage: "waiting", origin: state.origin }
+    this.#host.clockwork.set(this, this.#host.clockwork.now() + HELLO_DEADLINE_MS)
+    this.#sayBye(why)
+    this.#tell(state, why)
+  }
+
+  #sayBye(why: Closing): void {
+    const { hub, clockwork, startedAt } = this.#host
+    // A hub that has begun since the channel last heard from its own is most likely that one, restarted.
+    const tellsAge = why.code === "session-unknown"
+    this.#link.send(writeBye(why, { hub, ageMs: tellsAge ? Math.max(0, clockwork.now() - startedAt) : undefined }))
+  }
+
   /** Ends the link with a last word. */
   refuse(why: Closing): void {
     if (this.#state.stage === "closed") return
     const state = this.#leave()
-    const { hub, clockwork, startedAt } = this.#host
-    // A hub that has begun since the channel last heard from its own is most likely that one, restarted.
-    const tellsAge = why.code === "session-unknown"
-    this.#link.send(writeBye(why, hub, tellsAge ? Math.max(0, clockwork.now() - startedAt) : undefined))
+    this.#sayBye(why)
     this.#link.close(why)
     if (state.stage === "admitted") state.entry.linkClosed(this.#link)
     this.#tell(state, why)

@@ -338,7 +338,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     for (const old of [...spares.map((spare) => spare.link), link]) {
       if (old === undefined) continue
       this.#unspare(old)
-      old.send(writeBye(taken, this.#host.hub))
+      old.send(writeBye(taken, { hub: this.#host.hub }))
       old.close(taken)
     }
     this.turn = 0
@@ -435,7 +435,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
       spare.link.close(told)
     }
     this.#spares = undefined
-    link?.send(writeBye(told, this.#host.hub))
+    link?.send(writeBye(told, { hub: this.#host.hub }))
     link?.close(told)
     this.#dispatch?.end(why)
     for (const waiting of this.#waiting ?? []) waiting.reject(closingError(why))
@@ -532,7 +532,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     for (const each of [link, ...(this.#spares ?? NO_SPARES).map((spare) => spare.link)]) {
       if (each === undefined) continue
       if (keptBy(each) > 0) each.abandon?.()
-      else each.send(writeBye(why, this.#host.hub))
+      else each.send(writeBye(why, { hub: this.#host.hub }))
       each.close(why)
     }
     this.end(why)

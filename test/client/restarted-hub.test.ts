@@ -73,7 +73,9 @@ describe("a hub that was there before", () => {
 
   it("is taken for one when it does not tell its age", async () => {
     const { writeBye } = handshake
-    const spy = vi.spyOn(handshake, "writeBye").mockImplementation((why, hub) => writeBye(why, hub))
+    const spy = vi
+      .spyOn(handshake, "writeBye")
+      .mockImplementation((why, more) => writeBye(why, { ...more, ageMs: undefined }))
     const duo = await createDuo()
     const what = await comeBack(duo, () => duo.crashHub())
     spy.mockRestore()

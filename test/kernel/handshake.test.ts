@@ -136,7 +136,7 @@ describe("a take", () => {
 describe("a bye", () => {
   it("is read as it was written, with the hub that says it", () => {
     const why = closing("hub-closing", "bye", true, 250)
-    expect(readBye(writeBye(why, "h1", 17))).toEqual({ why, hub: "h1", ageMs: 17 })
+    expect(readBye(writeBye(why, { hub: "h1", ageMs: 17 }))).toEqual({ why, hub: "h1", ageMs: 17 })
     const final = closing("closed", "", false)
     expect(readBye(writeBye(final))).toEqual({ why: final, hub: undefined, ageMs: Number.NaN })
   })

@@ -3,14 +3,14 @@
 import { createHub, type Hub } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { writeHello, writeLeave } from "../../src/kernel/handshake.ts"
+import { writeBye, writeHello } from "../../src/kernel/handshake.ts"
 
 const ID = "a".repeat(24)
 const KEY = "k".repeat(24)
 const hello = (turn: number, more: object = {}): string =>
   writeHello({ v: 1, id: ID, key: KEY, heard: 0, acked: 0, turn, holder: "h".repeat(24), ...more })
 const why = { code: "closed", reason: "closed by the application", retryable: false } as const
-const bye = (more: object = {}): string => writeLeave({ id: ID, key: KEY, hub: undefined, said: 0, why, ...more })
+const bye = (more: object = {}): string => writeBye(why, { id: ID, key: KEY, said: 0, ...more })
 
 function start(options: object = {}): { hub: Hub; runtime: VirtualRuntime; met: string[] } {
   const runtime = createVirtualRuntime()

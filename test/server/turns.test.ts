@@ -173,7 +173,9 @@ describe("a hello that takes no turn", () => {
   ])("begins none where %s before", (_, rest) => {
     const { dial, hub } = start()
     const named = "hub" in rest ? { hub: hub.id } : rest
-    expect(dial(0, named).closedWith).toBe("session-unknown")
+    const refused = dial(0, named)
+    expect(refused.said).toEqual([expect.stringContaining('"code":"session-unknown"')])
+    expect(refused.closedWith).toBeUndefined()
     expect(hub.peers.size).toBe(0)
   })
 
@@ -304,7 +306,7 @@ describe("the hub that a hello names", () => {
     const bound = dial(2, { hub: "another-hub-altogether" })
     expect(bound.said).toEqual([expect.stringContaining('"code":"session-unknown"')])
     expect(bound.said[0]).toContain(hub.id)
-    expect(bound.closedWith).toBe("session-unknown")
+    expect(bound.closedWith).toBeUndefined()
   })
 
   it("has forgotten the session: it is not begun again, even from zero", () => {
@@ -312,13 +314,28 @@ describe("the hub that a hello names", () => {
     dial(1).hear('b{"code":"closed","reason":"","retryable":true}')
     runtime.advance(1)
     expect(hub.peers.size).toBe(0)
-    expect(dial(2, { hub: hub.id }).closedWith).toBe("session-unknown")
+    expect(dial(2, { hub: hub.id }).said).toEqual([expect.stringContaining('"code":"session-unknown"')])
     expect(hub.peers.size).toBe(0)
   })
 
   it("is not named and something was heard: a session that is not known is not begun in the middle", () => {
     const { dial } = start()
-    expect(dial(1, { heard: 1 }).closedWith).toBe("session-unknown")
+    expect(dial(1, { heard: 1 }).said).toEqual([expect.stringContaining('"code":"session-unknown"')])
+  })
+
+  it("does not know the session: the link brings another hello once, within 5 s", () => {
+    const { dial, hub, runtime } = start()
+    const hello = { heard: 1 }
+    const [back, stubborn, mute] = [dial(1, hello), dial(1, hello), dial(1, hello)]
+    back.hear(`h${JSON.stringify({ ...SESSION, id: "another-session-of-a-token", turn: 1 })}`)
+    expect(back.said[1]).toContain('"attached":true')
+    expect(hub.peers.size).toBe(1)
+    stubborn.hear(`h${JSON.stringify({ ...SESSION, ...hello, id: "a-third-session-of-a-token", turn: 1 })}`)
+    expect(stubborn.closedWith).toBe("session-unknown")
+    runtime.advance(4_999)
+    expect([back.closedWith, mute.closedWith]).toEqual([undefined, undefined])
+    runtime.advance(1)
+    expect([back.closedWith, mute.closedWith]).toEqual([undefined, "hello-timeout"])
   })
 
   it("is not named and the session was closed: it is not begun again as long as its other hellos may be on the way", () => {

@@ -4,7 +4,7 @@ import type { Closing } from "everwire"
 import { createHub, type Hub, type Refusal } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { writeHello, writeLeave, writeTake } from "../../src/kernel/handshake.ts"
+import { writeBye, writeHello, writeTake } from "../../src/kernel/handshake.ts"
 import { isNestedDeeper } from "../../src/server/depth.ts"
 import type { Acceptor, Batch, Door, Link, LinkSink } from "../../src/transports/transport.ts"
 
@@ -171,7 +171,7 @@ describe("what one peer sends in one tick", () => {
     world.hub.onPeer((peer) => peer.onClose(() => (heardBefore = world.heard.length)))
     open(world, "leaver").sink.batch(messages(600))
     const why = { code: "closed", reason: "done", retryable: false } as const
-    world.door.leave?.(writeLeave({ id: idOf("leaver"), key: keyOf("leaver"), hub: undefined, said: 600, why }))
+    world.door.leave?.(writeBye(why, { id: idOf("leaver"), key: keyOf("leaver"), said: 600 }))
     await world.runtime.pass(6_000)
     expect(heardBefore).toBe(600)
     expect(world.hub.peers.size).toBe(0)
