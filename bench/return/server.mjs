@@ -12,7 +12,13 @@ server.on("connection", () => {
 })
 if (peer === "everwire") {
   const hub = createHub({
-    limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000, maxUnwelcomedLinksPerAddress: 100_000 },
+    // All channels come from one address here.
+    limits: {
+      maxSessionsPerAddress: 100_000,
+      maxUnwelcomedLinks: 100_000,
+      maxUnwelcomedLinksPerAddress: 100_000,
+      maxHellosPerSecond: 100_000,
+    },
   })
   hub.onPeer((each) => each.send("welcome", 1))
   hub.attach(server)

@@ -191,7 +191,6 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function ask(): void {
     // What is told of a failure may have closed the channel.
     if (state.phase === "closed") return
-    const { authTimeoutMs } = host
     const asking: State = { phase: "asking" }
     enter(asking)
     const fail = (error: unknown): void => {
@@ -207,7 +206,9 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     })
     // Most answer at once, and a timer costs as much as all of the asking.
     if (state !== asking) return
-    alarm(authTimeoutMs, () => fail(new EverwireError("timeout", "auth(): nothing came in time", { retryable: true })))
+    alarm(host.authTimeoutMs, () =>
+      fail(new EverwireError("timeout", "auth(): nothing came in time", { retryable: true })),
+    )
   }
 
   function climb(auth: unknown): void {
@@ -253,13 +254,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       const dueAt = attempt.trialUntil ?? attempt.movedAt + (portalMs ?? defaults.DIAL_DEADLINE_MS)
       if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
       else if (attempt.heardAt) return adopt(attempt)
-      else {
-        return end(attempt, closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"))
-      }
+      else return end(attempt, closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"))
     }
     const { last } = climbing
     // Once that has been refused, whoever does not answer is busy with everybody's return.
-    const patientMs = known === undefined ? 0 : failures ? defaults.DIAL_DEADLINE_MS : defaults.PATIENT_MS
+    const patientMs = known === undefined ? 0 : defaults.PATIENT_MS * (failures ? 2 : 1)
     const [rank] = climbing.plan
     // Where the rung that was well a moment ago meets nobody, the server is away, on every rung.
     const isAway =
@@ -297,10 +296,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       nextAt = Math.min(nextAt, climbing.reprobeAt)
     } else if (last) {
       // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
-      // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes.
+      // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes. A WebSocket
+      // has a connection of its own: where a server comes back to a herd, another one would only wait beside it.
       const [leastMs, hedges] = current?.doubted
         ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
-        : [defaults.HEDGE_MS, +!patientMs]
+        : [patientMs || defaults.HEDGE_MS, patientMs && !last.link.exchanges ? 0 : 1]
       const hedgeAt = last.movedAt + Math.max(leastMs, 4 * session.rttMs)
       if (climbing.hedges < hedges) {
         if (now >= hedgeAt) {

@@ -38,7 +38,7 @@ describe("a channel that meets somebody else in the place of its hub", () => {
   })
 })
 
-it("a channel that has never been open waits no longer than its hub has been away", () => {
+it("a channel that has never been open waits no longer than its hub has been away, or a second", () => {
   for (const seed of SEEDS) {
     const runtime = createVirtualRuntime({ seed })
     const waits: [awayMs: number, waitMs: number][] = []
@@ -55,6 +55,6 @@ it("a channel that has never been open waits no longer than its hub has been awa
     channel.onStatus((_, { retryInMs = 0 }) => waits.push([runtime.now() - startedAt, retryInMs]))
     runtime.advance(MINUTE_MS)
     expect(waits.length).toBeGreaterThan(4)
-    for (const [awayMs, waitMs] of waits) expect(waitMs).toBeLessThanOrEqual(Math.max(500, awayMs))
+    for (const [awayMs, waitMs] of waits) expect(waitMs).toBeLessThanOrEqual(Math.max(1_000, awayMs))
   }
 })
