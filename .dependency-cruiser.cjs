@@ -1,10 +1,16 @@
 // The import table of the project: what each folder may reach. Type-only imports count as much as any other.
 
-const DIALER_HALF = "^src/transports/(?:.*/dialer|http/uplink|http/exchange|http/leave|http/connections)\\.ts$"
-const ACCEPTOR_HALF = "^src/transports/(?:.*/acceptor|http/mailbox|http/answer)\\.ts$"
-const PLATFORM_SOCKETS = "^src/platform/(?:native|node|bun)\\.ts$"
+const DIALER_HALF = "^src/transports/(?:.*/dialer\\.ts$|http/client/)"
+const ACCEPTOR_HALF = "^src/transports/(?:[^/]*/acceptor\\.ts$|http/server/)"
+const PLATFORM_SOCKETS = "^src/runtimes/(?:web|node|bun)/platform\\.ts$"
 const ENTRIES = "^src/[^/]+\\.ts$"
-const NODE_SIDE = "^src/(?:node(?:/|\\.ts$)|platform/node\\.ts$)"
+const NODE_SIDE = "^src/(?:node\\.ts$|runtimes/node/)"
+/** The rooms that are written in the language alone: no DOM, no Node. */
+const KERNEL = "^src/(?:wire|session|messaging)/"
+/** What a runtime lends to both seats. */
+const RUNTIMES = "^src/runtimes/(?:[^/]+\\.ts$|(?:web|node|bun)/platform\\.ts$)"
+/** The hub's doors on Node's servers. */
+const SERVERS_OF_NODE = "^src/runtimes/node/(?!platform\\.ts$)"
 const PACKAGES = "(?:^|/)node_modules/"
 
 /** A folder may import these paths of the project and nothing else of it; packages are ruled further down. */
@@ -58,17 +64,29 @@ module.exports = {
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
     },
 
-    mayImport("kernel", { path: "^src/kernel/" }, ["^src/kernel/"], "The kernel knows nothing but itself."),
+    mayImport("wire", { path: "^src/wire/" }, ["^src/wire/"], "Bytes and packets know nothing but themselves."),
     mayImport(
-      "platform",
-      { path: "^src/platform/" },
-      ["^src/platform/", "^src/kernel/", "^src/transports/transport\\.ts$"],
-      "The platform lends sockets and clocks to the layers above and knows none of them but by their contract.",
+      "session",
+      { path: "^src/session/" },
+      ["^src/session/", "^src/wire/"],
+      "A session knows packets and links, and not what an application says over it.",
+    ),
+    mayImport(
+      "messaging",
+      { path: "^src/messaging/" },
+      ["^src/messaging/", "^src/session/", "^src/wire/"],
+      "What applications say sits on the session, and on no transport.",
+    ),
+    mayImport(
+      "runtimes",
+      { path: "^src/runtimes/", pathNot: SERVERS_OF_NODE },
+      ["^src/runtimes/", KERNEL, "^src/transports/transport\\.ts$", "^src/transports/http/refusal\\.ts$"],
+      "A runtime lends sockets and clocks to the layers above and knows none of them but by their contract.",
     ),
     mayImport(
       "transports",
       { path: "^src/transports/", pathNot: [DIALER_HALF, ACCEPTOR_HALF] },
-      ["^src/kernel/", "^src/transports/"],
+      [KERNEL, "^src/transports/"],
       "What both halves of a transport share is the shape of its wire.",
     ),
     {
@@ -81,28 +99,28 @@ module.exports = {
     mayImport(
       "dialer",
       { path: DIALER_HALF },
-      ["^src/kernel/", "^src/transports/"],
-      "A dialer sits on the kernel and the shared wire; the platform's socket is given to it with the target.",
+      [KERNEL, "^src/transports/"],
+      "A dialer sits on packets, links and the shared wire; the platform's socket is given to it with the target.",
     ),
     mayNotReach("dialer-never-acceptor", DIALER_HALF, ACCEPTOR_HALF, "The halves of a transport never meet."),
     mayImport(
       "acceptor",
       { path: ACCEPTOR_HALF },
-      ["^src/kernel/", "^src/transports/"],
-      "An acceptor sits on the kernel and the shared wire; its socket is given to it.",
+      [KERNEL, "^src/transports/"],
+      "An acceptor sits on packets, links and the shared wire; its socket is given to it.",
     ),
     mayNotReach("acceptor-never-dialer", ACCEPTOR_HALF, DIALER_HALF, "The halves of a transport never meet."),
     mayImport(
       "client",
       { path: "^src/client/" },
-      ["^src/client/", "^src/kernel/", "^src/platform/", "^src/transports/"],
+      ["^src/client/", KERNEL, RUNTIMES, "^src/transports/"],
       "Client code never meets server code.",
     ),
     mayNotReach("client-never-acceptor", "^src/client/", ACCEPTOR_HALF, "Client code never meets server code."),
     mayImport(
       "server",
       { path: "^src/server/" },
-      ["^src/server/", "^src/kernel/", "^src/platform/", "^src/transports/"],
+      ["^src/server/", KERNEL, RUNTIMES, "^src/transports/"],
       "Server code never meets client code, nor Node: it runs wherever there are Request and Response.",
     ),
     mayNotReach(
@@ -113,15 +131,15 @@ module.exports = {
     ),
     mayImport(
       "node",
-      { path: "^src/node/" },
-      ["^src/node/", "^src/server/", "^src/kernel/", "^src/platform/", "^src/transports/"],
+      { path: SERVERS_OF_NODE },
+      ["^src/runtimes/node/", "^src/server/", KERNEL, RUNTIMES, "^src/transports/"],
       "The Node seat attaches a hub to Node's servers.",
     ),
-    mayNotReach("node-never-dialer", "^src/node/", [DIALER_HALF, PLATFORM_SOCKETS], "A hub never dials."),
+    mayNotReach("node-never-dialer", SERVERS_OF_NODE, [DIALER_HALF, PLATFORM_SOCKETS], "A hub never dials."),
     mayImport(
       "testing",
       { path: "^src/testing/" },
-      ["^src/testing/", "^src/kernel/", "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
+      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
       "The test kit is used through the same public doors as anyone's: no transport's insides.",
     ),
 
@@ -135,13 +153,13 @@ module.exports = {
     mayNotReach(
       "client-entries-stay-in-the-browser",
       "^src/(?:index|core)\\.ts$",
-      ["^src/(?:server|node|testing)(?:/|\\.ts$)", ACCEPTOR_HALF, "^src/platform/(?:node|bun)\\.ts$"],
+      ["^src/(?:server|testing)(?:/|\\.ts$)", "^src/node\\.ts$", ACCEPTOR_HALF, "^src/runtimes/(?:node|bun)/"],
       "An application's bundle holds no server code and no Node.",
     ),
     mayNotReach(
       "server-entry-stays-portable",
       "^src/server\\.ts$",
-      ["^src/(?:client|node|testing)(?:/|\\.ts$)", DIALER_HALF, PLATFORM_SOCKETS],
+      ["^src/(?:client|testing)(?:/|\\.ts$)", "^src/node\\.ts$", SERVERS_OF_NODE, DIALER_HALF, PLATFORM_SOCKETS],
       "The hub without Node runs on any web platform.",
     ),
     mayNotReach(
@@ -154,12 +172,12 @@ module.exports = {
     {
       name: "node-only-in-node",
       severity: "error",
-      comment: "Node is named only under src/node and in src/platform/node.ts.",
+      comment: "Node is named only under src/node and in src/runtimes/node/platform.ts.",
       from: { path: "^src/", pathNot: NODE_SIDE },
       to: { dependencyTypes: ["core"] },
     },
     packageOnlyIn("ws", NODE_SIDE),
-    packageOnlyIn("eventsource", "^src/platform/(?:node|bun)\\.ts$"),
+    packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
     packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
     {
       name: "no-other-packages",

@@ -1,30 +1,38 @@
-// The kernel's parts alone: npm run bench:micro. Compares commits on one machine, to find what has become slower.
+// The parts of packets and sessions alone: npm run bench:micro. Compares commits on one machine, to find what has become slower.
 import { build } from "esbuild"
 import { bench, do_not_optimize, group, run } from "mitata"
 import { payload } from "./payload.mjs"
 
-const kernel = await bundleKernel("session", "clockwork", "codec", "packet", "payload", "outbox", "dispatch")
+const parts = await bundleParts(
+  "session/session",
+  "session/clockwork",
+  "session/outbox",
+  "wire/batch",
+  "wire/packet",
+  "wire/payload",
+  "messaging/dispatch",
+)
 
 const data = payload(1)
 const text = JSON.stringify(data)
-const message = kernel.encodeMessage("chat", data)
+const message = parts.encodeMessage("chat", data)
 const messages = Array(16).fill(message)
-const batch16 = kernel.encodeBatch(messages)
-const bytes = kernel.encodePacket("m", ["chat"], new Uint8Array(100))
-const batchWithBytes = kernel.encodeBatch([message, bytes])
+const batch16 = parts.encodeBatch(messages)
+const bytes = parts.encodePacket("m", ["chat"], new Uint8Array(100))
+const batchWithBytes = parts.encodeBatch([message, bytes])
 
 group("encode", () => {
-  bench("a message", () => do_not_optimize(kernel.encodeMessage("chat", data)))
+  bench("a message", () => do_not_optimize(parts.encodeMessage("chat", data)))
   bench("JSON.stringify alone", () => do_not_optimize(JSON.stringify(data)))
-  bench("a batch of 16", () => do_not_optimize(kernel.encodeBatch(messages)))
-  bench("a batch with bytes", () => do_not_optimize(kernel.encodeBatch([message, bytes])))
+  bench("a batch of 16", () => do_not_optimize(parts.encodeBatch(messages)))
+  bench("a batch with bytes", () => do_not_optimize(parts.encodeBatch([message, bytes])))
 })
 
 group("decode", () => {
-  bench("a message", () => do_not_optimize(kernel.readMessage(message)))
+  bench("a message", () => do_not_optimize(parts.readMessage(message)))
   bench("JSON.parse alone", () => do_not_optimize(JSON.parse(text)))
-  bench("a batch of 16", () => do_not_optimize(kernel.decodeBatch(batch16)))
-  bench("a batch with bytes", () => do_not_optimize(kernel.decodeBatch(batchWithBytes)))
+  bench("a batch of 16", () => do_not_optimize(parts.decodeBatch(batch16)))
+  bench("a batch with bytes", () => do_not_optimize(parts.decodeBatch(batchWithBytes)))
 })
 
 group("session", () => {
@@ -64,7 +72,7 @@ function startSession() {
     ackBytes: 65_536,
     prober: false,
   }
-  const session = new kernel.Session(new kernel.Clockwork(runtime), host, settings)
+  const session = new parts.Session(new parts.Clockwork(runtime), host, settings)
   const link = { name: "none", bufferedBytes: 0, send() {}, close() {} }
   session.attach(link, 0)
   const endTick = () => {
@@ -75,9 +83,9 @@ function startSession() {
   return { session, link, endTick }
 }
 
-/** The kernel has no entry of its own: its files are bundled from the sources. */
-async function bundleKernel(...files) {
-  const contents = files.map((file) => `export * from "../src/kernel/${file}.ts"`).join("\n")
+/** These parts have no entry of their own: their files are bundled from the sources. */
+async function bundleParts(...files) {
+  const contents = files.map((file) => `export * from "../src/${file}.ts"`).join("\n")
   const stdin = { contents, resolveDir: import.meta.dirname }
   const { outputFiles } = await build({ stdin, bundle: true, write: false, format: "esm", target: "es2022" })
   return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)

@@ -16,9 +16,9 @@ const SEEDS = 1_000
 
 /** Cheapest first: the next is asked only when the one before has found nothing. */
 const TESTS = [
-  "test/kernel test/client test/server",
+  "test/wire test/session test/messaging test/client test/server",
   "test/model",
-  "test/api test/hostile test/http test/node",
+  "test/api test/hostile test/http test/runtimes",
   "test/slow",
   "test/journeys test/laws",
 ]

@@ -13,7 +13,7 @@ export const publicEntries = {
 /** @type {Record<string, string>} */
 export const entries = {
   ...publicEntries,
-  "platform/node": "src/platform/node.ts",
-  "platform/native": "src/platform/native.ts",
-  "platform/bun": "src/platform/bun.ts",
+  "platform/node": "src/runtimes/node/platform.ts",
+  "platform/native": "src/runtimes/web/platform.ts",
+  "platform/bun": "src/runtimes/bun/platform.ts",
 }

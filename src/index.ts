@@ -5,13 +5,13 @@
  */
 import { Channel } from "./client/channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
-import type { AnyContract, Contract } from "./kernel/contract.ts"
-import { EverwireError } from "./kernel/errors.ts"
+import type { AnyContract, Contract } from "./messaging/contract.ts"
 import { longPoll } from "./transports/long-poll/dialer.ts"
 import { shortPoll } from "./transports/short-poll/dialer.ts"
 import { sse } from "./transports/sse/dialer.ts"
 import type { Dialer } from "./transports/transport.ts"
 import { websocket } from "./transports/websocket/dialer.ts"
+import { EverwireError } from "./wire/errors.ts"
 
 /** The transports that are known by name. */
 export type TransportName = "websocket" | "sse" | "long-poll" | "short-poll"
@@ -54,15 +54,14 @@ function resolve(transport: TransportName | Dialer): Dialer {
 }
 
 export { Channel } from "./client/channel.ts"
+export type { Incident } from "./client/connect/incident.ts"
+export type { Store } from "./client/connect/transport-health.ts"
 export type { Explanation, RungReport } from "./client/explain.ts"
-export type { Incident } from "./client/incident.ts"
 export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
-export type { Store } from "./client/standing.ts"
-export type { AnyContract, Contract } from "./kernel/contract.ts"
-export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
-export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
-export type { Runtime } from "./kernel/runtime.ts"
-export { shareConnections } from "./transports/http/connections.ts"
+export type { AnyContract, Contract } from "./messaging/contract.ts"
+export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./messaging/dispatch.ts"
+export type { Runtime } from "./session/runtime.ts"
+export { shareConnections } from "./transports/http/client/connections.ts"
 export { longPoll } from "./transports/long-poll/dialer.ts"
 export { shortPoll } from "./transports/short-poll/dialer.ts"
 export { sse } from "./transports/sse/dialer.ts"
@@ -81,3 +80,4 @@ export type {
   Target,
 } from "./transports/transport.ts"
 export { websocket } from "./transports/websocket/dialer.ts"
+export { type Closing, type Code, EverwireError, explanations } from "./wire/errors.ts"

@@ -4,19 +4,18 @@
  * @module
  */
 
-export type { AnyContract, Contract } from "./kernel/contract.ts"
-export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./kernel/dispatch.ts"
-export { type Closing, type Code, EverwireError, explanations } from "./kernel/errors.ts"
-export type { Runtime } from "./kernel/runtime.ts"
-export type { Authenticate, Credentials } from "./server/admission.ts"
+export type { AnyContract, Contract } from "./messaging/contract.ts"
+export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./messaging/dispatch.ts"
+export type { Authenticate, Credentials } from "./server/admission/admission.ts"
+export type { Refusal } from "./server/admission/refusals.ts"
+export type { TrustProxy } from "./server/admission/trust-proxy.ts"
 export { createHub, type WebHubOptions } from "./server/create-hub.ts"
 export { type Audience, Hub, type HubErrorContext } from "./server/hub.ts"
 export type { HubOptions } from "./server/options.ts"
 export { Peer, type PeerClosing, type Principal } from "./server/peer.ts"
-export type { Refusal } from "./server/refusals.ts"
-export type { Limits } from "./server/registry.ts"
+export type { Limits } from "./server/sessions/registry.ts"
 export type { HubStats, Tally } from "./server/stats.ts"
-export type { TrustProxy } from "./server/trust-proxy.ts"
+export type { Runtime } from "./session/runtime.ts"
 export { longPollAcceptor } from "./transports/long-poll/acceptor.ts"
 export { shortPollAcceptor } from "./transports/short-poll/acceptor.ts"
 export { sseAcceptor } from "./transports/sse/acceptor.ts"
@@ -37,3 +36,4 @@ export type {
   SocketSink,
 } from "./transports/transport.ts"
 export { websocketAcceptor } from "./transports/websocket/acceptor.ts"
+export { type Closing, type Code, EverwireError, explanations } from "./wire/errors.ts"

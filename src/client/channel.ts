@@ -1,7 +1,4 @@
 import { platform as ownPlatform, store as ownStore } from "#platform"
-import { callSafely } from "../kernel/call-safely.ts"
-import { Clockwork } from "../kernel/clockwork.ts"
-import type { Packet } from "../kernel/codec.ts"
 import type {
   Ability,
   AnyContract,
@@ -13,8 +10,7 @@ import type {
   NameOf,
   OutputOf,
   Said,
-} from "../kernel/contract.ts"
-import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../kernel/defaults.ts"
+} from "../messaging/contract.ts"
 import {
   Dispatch,
   encodeMessage,
@@ -26,17 +22,22 @@ import {
   readMessage,
   type Stage,
   type Unsubscribe,
-} from "../kernel/dispatch.ts"
-import { type Closing, closing, closingError, EverwireError } from "../kernel/errors.ts"
-import { checkNames } from "../kernel/known.ts"
-import type { Runtime } from "../kernel/runtime.ts"
-import { Session, type SessionHost } from "../kernel/session.ts"
-import { systemRuntime } from "../platform/system-runtime.ts"
+} from "../messaging/dispatch.ts"
+import { checkNames } from "../messaging/option-names.ts"
+import { systemRuntime } from "../runtimes/system-runtime.ts"
+import { callSafely } from "../session/call-safely.ts"
+import { Clockwork } from "../session/clockwork.ts"
+import type { Runtime } from "../session/runtime.ts"
+import { Session, type SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
-import type { Identity } from "./attempts.ts"
-import { type Connector, createConnector } from "./connector.ts"
+import type { Packet } from "../wire/batch.ts"
+import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../wire/defaults.ts"
+import { type Closing, closing, closingError, EverwireError } from "../wire/errors.ts"
+import type { Identity } from "./connect/attempts.ts"
+import { type Connector, createConnector } from "./connect/connector.ts"
+import { inTime } from "./connect/in-time.ts"
+import { Standing } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
-import { inTime } from "./in-time.ts"
 import {
   CHANNEL_OPTIONS,
   type ChannelOptions,
@@ -48,7 +49,6 @@ import {
   type StatusDetail,
 } from "./options.ts"
 import { watchPage } from "./page.ts"
-import { Standing } from "./standing.ts"
 
 /** So many `await`s, one in the other, end before what came meanwhile is handed over. */
 const TURNS = 8

@@ -1,7 +1,7 @@
-import type { Closing } from "../kernel/errors.ts"
-import type { Attempt } from "./attempt.ts"
-import type { DialHost } from "./attempts.ts"
-import type { Incident } from "./incident.ts"
+import type { Closing } from "../wire/errors.ts"
+import type { Attempt } from "./connect/attempt.ts"
+import type { DialHost } from "./connect/attempts.ts"
+import type { Incident } from "./connect/incident.ts"
 
 /** How one rung of the ladder stands. */
 export interface RungReport {

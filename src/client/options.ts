@@ -1,7 +1,7 @@
-import { type Closing, EverwireError } from "../kernel/errors.ts"
-import type { Runtime } from "../kernel/runtime.ts"
+import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
-import type { Store } from "./standing.ts"
+import { type Closing, EverwireError } from "../wire/errors.ts"
+import type { Store } from "./connect/transport-health.ts"
 
 /** Options of a channel. */
 export interface ChannelOptions {

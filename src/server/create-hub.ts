@@ -1,4 +1,4 @@
-import type { AnyContract, Contract } from "../kernel/contract.ts"
+import type { AnyContract, Contract } from "../messaging/contract.ts"
 import type { Acceptor } from "../transports/transport.ts"
 import { Hub } from "./hub.ts"
 import type { HubOptions } from "./options.ts"

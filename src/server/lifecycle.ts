@@ -1,7 +1,7 @@
 import EventEmitter from "eventemitter3"
-import { callSafely } from "../kernel/call-safely.ts"
-import type { Unsubscribe } from "../kernel/dispatch.ts"
-import { checkFunction } from "../kernel/packet.ts"
+import type { Unsubscribe } from "../messaging/dispatch.ts"
+import { callSafely } from "../session/call-safely.ts"
+import { checkFunction } from "../wire/packet.ts"
 
 /**
  * Listeners of what happens to the hub itself. Never of application messages: those live in `Handlers`,

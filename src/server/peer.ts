@@ -1,5 +1,3 @@
-import { callSafely } from "../kernel/call-safely.ts"
-import type { Packet } from "../kernel/codec.ts"
 import type {
   AnyContract,
   Asked,
@@ -10,7 +8,7 @@ import type {
   NameOf,
   OutputOf,
   Said,
-} from "../kernel/contract.ts"
+} from "../messaging/contract.ts"
 import type {
   Dispatch,
   Handlers,
@@ -19,13 +17,15 @@ import type {
   RequestHandler,
   RequestOptions,
   Unsubscribe,
-} from "../kernel/dispatch.ts"
-import { encodeMessage } from "../kernel/dispatch.ts"
-import { type Closing, closing, EverwireError } from "../kernel/errors.ts"
-import { checkFunction } from "../kernel/packet.ts"
-import type { Session } from "../kernel/session.ts"
-import { checkRoom, type Rooms } from "./rooms.ts"
-import type { PacketList } from "./shared-outbox.ts"
+} from "../messaging/dispatch.ts"
+import { encodeMessage } from "../messaging/dispatch.ts"
+import { callSafely } from "../session/call-safely.ts"
+import type { Session } from "../session/session.ts"
+import type { Packet } from "../wire/batch.ts"
+import { type Closing, closing, EverwireError } from "../wire/errors.ts"
+import { checkFunction } from "../wire/packet.ts"
+import { checkRoom, type Rooms } from "./rooms/rooms.ts"
+import type { PacketList } from "./sessions/shared-outbox.ts"
 
 /** Who is at the other end, as `authenticate` found. A session answers only to the principal that began it. */
 export interface Principal {

@@ -1,4 +1,4 @@
-import type { Code } from "../kernel/errors.ts"
+import type { Code } from "../wire/errors.ts"
 
 /** How often each code has occurred. Codes that have not are absent. */
 export type Tally = Readonly<Partial<Record<Code, number>>>

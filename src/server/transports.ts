@@ -1,8 +1,8 @@
-import { EverwireError } from "../kernel/errors.ts"
 import { longPollAcceptor } from "../transports/long-poll/acceptor.ts"
 import { shortPollAcceptor } from "../transports/short-poll/acceptor.ts"
 import { sseAcceptor } from "../transports/sse/acceptor.ts"
 import type { Acceptor } from "../transports/transport.ts"
+import { EverwireError } from "../wire/errors.ts"
 import { checkObject } from "./options.ts"
 
 /** Transports that need nothing but exchanges, so that every runtime has them. */

@@ -1,6 +1,6 @@
 import { Channel } from "../client/channel.ts"
 import type { ChannelOptions } from "../client/options.ts"
-import type { AnyContract, Contract } from "../kernel/contract.ts"
+import type { AnyContract, Contract } from "../messaging/contract.ts"
 import { Hub } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import type { Peer } from "../server/peer.ts"

@@ -1,4 +1,4 @@
-import type { Contract } from "../kernel/contract.ts"
+import type { Contract } from "../messaging/contract.ts"
 import type { Duo } from "./duo.ts"
 
 /** How many lines of the trace an error shows. */

@@ -1,7 +1,7 @@
 import { checkUrl } from "../client/options.ts"
-import { EverwireError } from "../kernel/errors.ts"
 import type { Hub } from "../server/hub.ts"
 import type { LinkOrigin, ServerSocket } from "../transports/transport.ts"
+import { EverwireError } from "../wire/errors.ts"
 
 /** What makes the handlers: `http` and `ws` as msw exports them, from version 2.6 on. Nothing else of msw is used. */
 export interface Msw<HttpHandler, SocketHandler> {

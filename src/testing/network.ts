@@ -1,6 +1,6 @@
-import { type Closing, closing } from "../kernel/errors.ts"
-import type { Runtime } from "../kernel/runtime.ts"
+import type { Runtime } from "../session/runtime.ts"
 import type { Acceptor, Batch, Dialer, Door } from "../transports/transport.ts"
+import { type Closing, closing } from "../wire/errors.ts"
 import { type Carried, type Limits, Line } from "./line.ts"
 import type { Cargo } from "./pipe.ts"
 import { Trace } from "./trace.ts"

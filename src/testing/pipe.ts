@@ -1,6 +1,6 @@
-import { sizeOf } from "../kernel/codec.ts"
-import type { Closing } from "../kernel/errors.ts"
 import type { Batch } from "../transports/transport.ts"
+import { sizeOf } from "../wire/batch.ts"
+import type { Closing } from "../wire/errors.ts"
 import { type Line, type LineSender, SEGMENT_BYTES, type Segment } from "./line.ts"
 
 /** What crosses a wire: the dial itself, batches, and the end. */

@@ -1,4 +1,4 @@
-import { type Batch, decodeBatch, type Packet, sizeOf } from "../kernel/codec.ts"
+import { type Batch, decodeBatch, type Packet, sizeOf } from "../wire/batch.ts"
 
 /** How much of a packet is shown. */
 const SHOWN = 96

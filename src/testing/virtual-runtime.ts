@@ -1,4 +1,4 @@
-import type { Runtime } from "../kernel/runtime.ts"
+import type { Runtime } from "../session/runtime.ts"
 import { createRandom } from "./random.ts"
 import { type Timer, TimerQueue } from "./timer-queue.ts"
 

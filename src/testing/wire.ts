@@ -1,6 +1,6 @@
-import { type Closing, closing } from "../kernel/errors.ts"
-import type { Runtime } from "../kernel/runtime.ts"
+import type { Runtime } from "../session/runtime.ts"
 import type { Batch, Link, LinkSink } from "../transports/transport.ts"
+import { type Closing, closing } from "../wire/errors.ts"
 import type { Line } from "./line.ts"
 import { type Cargo, Pipe } from "./pipe.ts"
 

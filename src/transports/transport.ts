@@ -1,11 +1,11 @@
-import type { Clockwork } from "../kernel/clockwork.ts"
-import type { Closing } from "../kernel/errors.ts"
-import type { Link, LinkSink } from "../kernel/link.ts"
-import type { Runtime } from "../kernel/runtime.ts"
+import type { Clockwork } from "../session/clockwork.ts"
+import type { Link, LinkSink } from "../session/link.ts"
+import type { Runtime } from "../session/runtime.ts"
+import type { Closing } from "../wire/errors.ts"
 
-export type { Alarm, Clockwork, Slot } from "../kernel/clockwork.ts"
-export type { Batch } from "../kernel/codec.ts"
-export type { Link, LinkSink } from "../kernel/link.ts"
+export type { Alarm, Clockwork, Slot } from "../session/clockwork.ts"
+export type { Link, LinkSink } from "../session/link.ts"
+export type { Batch } from "../wire/batch.ts"
 
 /** Where a dialer dials, and with what. */
 export interface Target {

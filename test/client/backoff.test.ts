@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { backoffMs } from "../../src/client/backoff.ts"
+import { backoffMs } from "../../src/client/connect/backoff.ts"
 
 describe("the wait before another climb", () => {
   it.each([

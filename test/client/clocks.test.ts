@@ -4,9 +4,9 @@ import { createChannel, type Runtime } from "everwire"
 import { createHub } from "everwire/server"
 import { createDuo, createNetwork, createVirtualRuntime } from "everwire/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { Standing } from "../../src/client/standing.ts"
-import { VERDICT_MS } from "../../src/kernel/defaults.ts"
-import { systemRuntime } from "../../src/platform/system-runtime.ts"
+import { Standing } from "../../src/client/connect/transport-health.ts"
+import { systemRuntime } from "../../src/runtimes/system-runtime.ts"
+import { VERDICT_MS } from "../../src/wire/defaults.ts"
 
 const HOUR_MS = 3_600_000
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { type Candidate, type LastStart, nextStartAt, planClimb } from "../../src/client/ladder.ts"
+import { type Candidate, type LastStart, nextStartAt, planClimb } from "../../src/client/connect/ladder.ts"
 
 const fine = (...ranks: number[]): Candidate[] => ranks.map((rank) => ({ rank, brokenUntil: 0 }))
 const broken = (...ranks: number[]): Candidate[] => ranks.map((rank) => ({ rank, brokenUntil: 600_000 }))

@@ -3,7 +3,7 @@ import { createHub } from "everwire/server"
 import { createNetwork, createVirtualRuntime } from "everwire/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { watchPage } from "../../src/client/page.ts"
-import { callSafely } from "../../src/kernel/call-safely.ts"
+import { callSafely } from "../../src/session/call-safely.ts"
 
 /** A window and a document that exist for one test. */
 function openPage(): { window: EventTarget; document: EventTarget & { visibilityState: string } } {

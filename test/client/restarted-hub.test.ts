@@ -1,6 +1,6 @@
 import { createDuo, type Duo } from "everwire/testing"
 import { describe, expect, it, vi } from "vitest"
-import * as handshake from "../../src/kernel/handshake.ts"
+import * as handshake from "../../src/wire/handshake.ts"
 
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
 

@@ -13,9 +13,15 @@ function unionOf(file: string, field: string): string[] {
 
 describe("docs/negotiation.md names", () => {
   it.each([
-    { what: "every phase of the connector", file: "connector", field: "phase", heading: "Phases", column: "phase" },
+    {
+      what: "every phase of the connector",
+      file: "connect/connector",
+      field: "phase",
+      heading: "Phases",
+      column: "phase",
+    },
     { what: "every standing of a rung", file: "explain", field: "standing", heading: "explain()", column: "standing" },
-    { what: "every kind of incident", file: "incident", field: "what", heading: "explain()", column: "what" },
+    { what: "every kind of incident", file: "connect/incident", field: "what", heading: "explain()", column: "what" },
   ])("$what", ({ file, field, heading, column }) => {
     const names = unionOf(file, field)
     expect(names.length).toBeGreaterThan(5)

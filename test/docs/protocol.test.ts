@@ -3,20 +3,20 @@ import { type Channel, createChannel } from "everwire"
 import { type Acceptor, createHub, type Door, type HttpExchange, type Hub, type HubOptions } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Clockwork } from "../../src/kernel/clockwork.ts"
-import { type Batch, decodeBatch, encodeBatch, type Packet, sizeOf } from "../../src/kernel/codec.ts"
-import * as defaults from "../../src/kernel/defaults.ts"
-import { type Closing, closing } from "../../src/kernel/errors.ts"
-import { cutPacket } from "../../src/kernel/fragment.ts"
-import { writeHello } from "../../src/kernel/handshake.ts"
-import { Inbox } from "../../src/kernel/inbox.ts"
-import type { Link, LinkSink } from "../../src/kernel/link.ts"
-import { encodePacket, KINDS, type NumberedKind, openPacket } from "../../src/kernel/packet.ts"
-import { Session } from "../../src/kernel/session.ts"
+import { Clockwork } from "../../src/session/clockwork.ts"
+import { Inbox } from "../../src/session/inbox.ts"
+import type { Link, LinkSink } from "../../src/session/link.ts"
+import { Session } from "../../src/session/session.ts"
 import { decodeBody, encodeBody } from "../../src/transports/http/envelope.ts"
 import { sseAcceptor } from "../../src/transports/sse/acceptor.ts"
 import { readClose, writeClose } from "../../src/transports/websocket/close-code.ts"
 import { readOffer, writeOffer } from "../../src/transports/websocket/offer.ts"
+import { type Batch, decodeBatch, encodeBatch, type Packet, sizeOf } from "../../src/wire/batch.ts"
+import * as defaults from "../../src/wire/defaults.ts"
+import { type Closing, closing } from "../../src/wire/errors.ts"
+import { cutPacket } from "../../src/wire/fragment.ts"
+import { writeHello } from "../../src/wire/handshake.ts"
+import { encodePacket, KINDS, type NumberedKind, openPacket } from "../../src/wire/packet.ts"
 import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 import { type Story, stories } from "./stories.ts"
 
@@ -45,7 +45,7 @@ describe("the test vectors of docs/protocol.md", () => {
   })
 
   const packets = vectors<{ packet: Written; kind: NumberedKind; id: string; name: string; body: Written }>("packet")
-  it.each(packets)("take $packet apart as the kernel does", ({ packet, kind, id, name, body }) => {
+  it.each(packets)("take $packet apart as the code does", ({ packet, kind, id, name, body }) => {
     const opened = { kind, id, name, body: unwritten(body) }
     expect(openPacket(unwritten(packet))).toEqual(opened)
     const fields = [id, name].filter((field) => field !== "")
@@ -123,7 +123,7 @@ describe("the tables of docs/protocol.md", () => {
     const { rows } = tableUnder(document, "The window", "name", "value", "why")
     const written = rows.map((row) => [cell(row, "name"), cell(row, "value")])
     const sources = ["pace", "rate", "session"]
-      .map((name) => readFileSync(`${root}src/kernel/${name}.ts`, "utf8"))
+      .map((name) => readFileSync(`${root}src/session/${name}.ts`, "utf8"))
       .join("\n")
     // Most are not exported, so they are read from the source.
     const figures = [...sources.matchAll(/^(?:export )?const ([A-Z_]+) = ([\d_/ ]+)$/gm)].map(([, name, value]) => [

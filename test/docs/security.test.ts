@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { createHub } from "everwire/node"
 import { describe, expect, it } from "vitest"
-import * as defaults from "../../src/kernel/defaults.ts"
-import { explanations } from "../../src/kernel/errors.ts"
-import { MAX_BATCH_PACKETS } from "../../src/server/backlog.ts"
+import { checkOrigin, readPolicy } from "../../src/server/admission/origin-check.ts"
 import { maxBatchBytes } from "../../src/server/hub.ts"
-import { checkOrigin, readPolicy } from "../../src/server/origin-check.ts"
-import { WORK_LIMITS } from "../../src/server/work-limits.ts"
+import { MAX_BATCH_PACKETS } from "../../src/server/limits/backlog.ts"
+import { WORK_LIMITS } from "../../src/server/limits/work-limits.ts"
 import { MAX_ENVELOPE_BYTES } from "../../src/transports/http/envelope.ts"
+import * as defaults from "../../src/wire/defaults.ts"
+import { explanations } from "../../src/wire/errors.ts"
 import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 
 const document = readDocument("docs/security.md")

@@ -1,7 +1,7 @@
 import { type Channel, createChannel, type Dialer } from "everwire"
 import { createHub, type Hub } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type Network, type VirtualRuntime } from "everwire/testing"
-import { type Batch, decodeBatch, type Packet } from "../../src/kernel/codec.ts"
+import { type Batch, decodeBatch, type Packet } from "../../src/wire/batch.ts"
 
 /** What was recorded at the channel's end of its links. */
 export interface Story {

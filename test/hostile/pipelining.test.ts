@@ -4,7 +4,7 @@
 import type { Socket } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, it } from "vitest"
-import { frontOf, type NodeServer } from "../../src/node/front.ts"
+import { frontOf, type NodeServer } from "../../src/runtimes/node/front.ts"
 import { arrival, disposeAll } from "../support/hub-server.ts"
 import { type Arena, startArena } from "./arena.ts"
 import { ask, bodyOf, envelopeOf, hello, openTcp } from "./attack.ts"

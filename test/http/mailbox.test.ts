@@ -1,12 +1,12 @@
 import { longPollAcceptor, shortPollAcceptor, sseAcceptor } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Clockwork } from "../../src/kernel/clockwork.ts"
-import { EXCHANGES_AT_ONCE, PACKET_OVERHEAD_BYTES } from "../../src/kernel/defaults.ts"
-import { closing } from "../../src/kernel/errors.ts"
-import type { Link } from "../../src/kernel/link.ts"
+import { Clockwork } from "../../src/session/clockwork.ts"
+import type { Link } from "../../src/session/link.ts"
 import { decodeBody, type Envelope, encodeBody, TEXT_TYPE } from "../../src/transports/http/envelope.ts"
 import type { Acceptor } from "../../src/transports/transport.ts"
+import { EXCHANGES_AT_ONCE, PACKET_OVERHEAD_BYTES } from "../../src/wire/defaults.ts"
+import { closing } from "../../src/wire/errors.ts"
 
 const HOLD_MS = 1_000
 

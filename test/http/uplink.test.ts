@@ -10,8 +10,8 @@ import {
 } from "everwire"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { decodeBatch, encodeBatch } from "../../src/kernel/codec.ts"
 import { decodeBody } from "../../src/transports/http/envelope.ts"
+import { decodeBatch, encodeBatch } from "../../src/wire/batch.ts"
 
 /** One POST of the dialer, answered by hand. */
 interface Request {

@@ -6,9 +6,9 @@ import {
   type VirtualRuntime,
 } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Clockwork } from "../../src/kernel/clockwork.ts"
-import { closing } from "../../src/kernel/errors.ts"
+import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Batch, Link, LinkSink } from "../../src/transports/transport.ts"
+import { closing } from "../../src/wire/errors.ts"
 
 const BYE = closing("closed", "bye", false)
 

@@ -27,7 +27,7 @@ afterEach(disposeAll)
 const page: CreateChannelOptions = {
   runtime: hastyClock,
   store: null,
-  platform: { openSocket: (at, protocols) => new globalThis.WebSocket(at, protocols) }, // as src/platform/native.ts has it
+  platform: { openSocket: (at, protocols) => new globalThis.WebSocket(at, protocols) }, // as src/runtimes/web/platform.ts has it
 }
 
 interface World {

@@ -4,7 +4,7 @@ import { createChannel, type EverwireError } from "everwire"
 import { createHub, type Hub } from "everwire/server"
 import { createDuo, createNetwork, createVirtualRuntime, type Duo, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { writeHello } from "../../src/kernel/handshake.ts"
+import { writeHello } from "../../src/wire/handshake.ts"
 
 const LATENCY_MS = 10
 const ROUND_TRIP_MS = 2 * LATENCY_MS

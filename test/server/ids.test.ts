@@ -12,7 +12,7 @@ describe("the ids of a hub", () => {
   ])("are tokens of 144 bits, all different, %s", async (_, given) => {
     vi.stubGlobal("Buffer", given)
     vi.resetModules()
-    const { hubRuntime } = await import("../../src/platform/hub-runtime.ts")
+    const { hubRuntime } = await import("../../src/runtimes/hub-runtime.ts")
     vi.unstubAllGlobals()
     const ids = Array.from({ length: 1_000 }, () => hubRuntime.id())
     expect(ids.filter((id) => !/^[\w-]{24}$/.test(id))).toEqual([])

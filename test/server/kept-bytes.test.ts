@@ -5,7 +5,7 @@ import type { Acceptor, Door, Hub, Link, LinkSink, Peer, PeerClosing, Refusal, W
 import { createHub } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { DIAL_DEADLINE_MS, MAX_SPARE_LINKS } from "../../src/kernel/defaults.ts"
+import { DIAL_DEADLINE_MS, MAX_SPARE_LINKS } from "../../src/wire/defaults.ts"
 
 /** The hub's end of a link that takes everything, or is full. */
 class Wire implements Link {

@@ -3,7 +3,7 @@
 import { createHub, type Hub } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { writeBye, writeHello } from "../../src/kernel/handshake.ts"
+import { writeBye, writeHello } from "../../src/wire/handshake.ts"
 
 const ID = "a".repeat(24)
 const KEY = "k".repeat(24)

@@ -1,7 +1,7 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import type { Alarm } from "../../src/kernel/clockwork.ts"
-import { Wheel } from "../../src/server/wheel.ts"
+import { Wheel } from "../../src/server/sessions/wheel.ts"
+import type { Alarm } from "../../src/session/clockwork.ts"
 
 interface Desk {
   readonly runtime: VirtualRuntime

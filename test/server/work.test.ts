@@ -4,9 +4,9 @@ import type { Closing } from "everwire"
 import { createHub, type Hub, type Refusal } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { writeBye, writeHello, writeTake } from "../../src/kernel/handshake.ts"
-import { isNestedDeeper } from "../../src/server/depth.ts"
+import { isNestedDeeper } from "../../src/server/limits/depth.ts"
 import type { Acceptor, Batch, Door, Link, LinkSink } from "../../src/transports/transport.ts"
+import { writeBye, writeHello, writeTake } from "../../src/wire/handshake.ts"
 
 interface World {
   readonly hub: Hub

@@ -1,6 +1,6 @@
 import { createNetwork, createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Clockwork } from "../../src/kernel/clockwork.ts"
+import { Clockwork } from "../../src/session/clockwork.ts"
 import { createAfterCloseWitness } from "../../src/testing/simulation/after-close.ts"
 import { createCarriageWitness } from "../../src/testing/simulation/carriage.ts"
 import { createDoubleWitness } from "../../src/testing/simulation/double.ts"

@@ -1,4 +1,4 @@
-import { type Closing, type Code, closing } from "../../kernel/errors.ts"
+import { type Closing, type Code, closing } from "../../wire/errors.ts"
 import { type Bench, story } from "./bench.ts"
 import type { End } from "./end.ts"
 import type { LawDefinition } from "./law.ts"

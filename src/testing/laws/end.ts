@@ -1,7 +1,7 @@
-import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../kernel/codec.ts"
-import { type Closing, closing } from "../../kernel/errors.ts"
-import type { Link, LinkSink } from "../../kernel/link.ts"
+import type { Link, LinkSink } from "../../session/link.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
+import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../wire/batch.ts"
+import { type Closing, closing } from "../../wire/errors.ts"
 import type { Seat } from "./subject.ts"
 
 /** What is said when a law closes a link and does not care why. */

@@ -1,4 +1,4 @@
-import { explanations } from "../../kernel/errors.ts"
+import { explanations } from "../../wire/errors.ts"
 import { type Bench, type Pair, story } from "./bench.ts"
 import { stillWorks } from "./isolation.ts"
 import type { LawDefinition } from "./law.ts"

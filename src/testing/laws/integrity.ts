@@ -1,4 +1,4 @@
-import { encodeBatch, type Packet, utf8 } from "../../kernel/codec.ts"
+import { encodeBatch, type Packet, utf8 } from "../../wire/batch.ts"
 import type { Bench } from "./bench.ts"
 import type { LawDefinition } from "./law.ts"
 import { bytes, noise, note, notes } from "./packets.ts"

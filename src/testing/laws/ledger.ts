@@ -1,4 +1,4 @@
-import type { Runtime } from "../../kernel/runtime.ts"
+import type { Runtime } from "../../session/runtime.ts"
 
 /** A runtime that knows which of its timers are neither run nor cancelled. */
 export class Ledger implements Runtime {

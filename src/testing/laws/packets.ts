@@ -1,4 +1,4 @@
-import { type Packet, utf8 } from "../../kernel/codec.ts"
+import { type Packet, utf8 } from "../../wire/batch.ts"
 
 /** How many characters of a packet are shown to people. */
 const SHOWN = 40

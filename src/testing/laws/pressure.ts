@@ -1,5 +1,5 @@
-import type { Packet } from "../../kernel/codec.ts"
-import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
+import type { Packet } from "../../wire/batch.ts"
+import { LINK_BUFFER_BYTES } from "../../wire/defaults.ts"
 import { type Bench, story } from "./bench.ts"
 import type { End } from "./end.ts"
 import type { LawDefinition } from "./law.ts"

@@ -1,4 +1,4 @@
-import { LINK_BUFFER_BYTES } from "../../kernel/defaults.ts"
+import { LINK_BUFFER_BYTES } from "../../wire/defaults.ts"
 import { type Bench, story } from "./bench.ts"
 import type { End } from "./end.ts"
 import { stillWorks } from "./isolation.ts"

@@ -1,4 +1,4 @@
-import type { Runtime } from "../../kernel/runtime.ts"
+import type { Runtime } from "../../session/runtime.ts"
 import type { Dialer, Door, Platform } from "../../transports/transport.ts"
 
 /** The two ends of a link: the channel's, which dialed, and the hub's, which was dialed. */

@@ -1,6 +1,6 @@
 import type { Channel } from "../../client/channel.ts"
 import type { ChannelOptions } from "../../client/options.ts"
-import type { AnyContract, Contract } from "../../kernel/contract.ts"
+import type { AnyContract, Contract } from "../../messaging/contract.ts"
 import type { Hub } from "../../server/hub.ts"
 import type { HubOptions } from "../../server/options.ts"
 import type { Network } from "../network.ts"

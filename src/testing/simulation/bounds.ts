@@ -1,4 +1,4 @@
-import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_PAYLOAD_BYTES, PACKET_OVERHEAD_BYTES } from "../../kernel/defaults.ts"
+import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_PAYLOAD_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 

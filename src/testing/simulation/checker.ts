@@ -1,4 +1,4 @@
-import type { Contract } from "../../kernel/contract.ts"
+import type { Contract } from "../../messaging/contract.ts"
 import type { SimulatedWorld } from "./simulated-world.ts"
 
 /** Stands beside the system and watches one thing. It throws {@link Broken} when that is not as it must be. */

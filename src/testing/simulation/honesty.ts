@@ -1,4 +1,4 @@
-import type { Code } from "../../kernel/errors.ts"
+import type { Code } from "../../wire/errors.ts"
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 

@@ -1,5 +1,5 @@
-import type { Contract } from "../../kernel/contract.ts"
-import { CHANNEL_ACK, DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../kernel/defaults.ts"
+import type { Contract } from "../../messaging/contract.ts"
+import { CHANNEL_ACK, DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../wire/defaults.ts"
 import { Broken } from "./failure.ts"
 import { carryMs, setupMs } from "./rates.ts"
 import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"

@@ -1,4 +1,4 @@
-import { MAX_OUTBOX_BYTES, PATIENCE_MS, SPEAK_MS } from "../../kernel/defaults.ts"
+import { MAX_OUTBOX_BYTES, PATIENCE_MS, SPEAK_MS } from "../../wire/defaults.ts"
 import type { Limits } from "../line.ts"
 import { Dice } from "./dice.ts"
 import { drawFault, drawFaults, type Faults, type Move } from "./moves.ts"

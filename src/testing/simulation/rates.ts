@@ -1,4 +1,4 @@
-import { MAX_HELLO_BYTES } from "../../kernel/defaults.ts"
+import { MAX_HELLO_BYTES } from "../../wire/defaults.ts"
 import type { Limits } from "../line.ts"
 import type { Direction } from "../wire.ts"
 import type { Dice } from "./dice.ts"

@@ -1,5 +1,5 @@
-import type { AnyContract, Contract } from "../../kernel/contract.ts"
-import { MAX_OUTBOX_BYTES } from "../../kernel/defaults.ts"
+import type { AnyContract, Contract } from "../../messaging/contract.ts"
+import { MAX_OUTBOX_BYTES } from "../../wire/defaults.ts"
 import type { Application } from "./application.ts"
 import { bounds } from "./bounds.ts"
 import { calm } from "./calm.ts"

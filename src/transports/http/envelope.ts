@@ -1,7 +1,7 @@
-import { type Batch, decodeBatch, joinBatches, text } from "../../kernel/codec.ts"
-import type { Closing } from "../../kernel/errors.ts"
-import { readClosing, readFields } from "../../kernel/handshake.ts"
-import { readCount } from "../../kernel/packet.ts"
+import { type Batch, decodeBatch, joinBatches, text } from "../../wire/batch.ts"
+import type { Closing } from "../../wire/errors.ts"
+import { readClosing, readFields } from "../../wire/handshake.ts"
+import { readCount } from "../../wire/packet.ts"
 
 /**
  * The first line of every HTTP body and of every control event on a stream. Uploads and polls are numbered from 1 on each

@@ -1,7 +1,7 @@
-import { SPEAK_FLOOR_MS } from "../../kernel/defaults.ts"
-import { shareConnections } from "../http/connections.ts"
-import { leave } from "../http/leave.ts"
-import { type Down, Uplink } from "../http/uplink.ts"
+import { SPEAK_FLOOR_MS } from "../../wire/defaults.ts"
+import { shareConnections } from "../http/client/connections.ts"
+import { leave } from "../http/client/leave.ts"
+import { type Down, Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
 /**

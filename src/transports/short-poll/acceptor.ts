@@ -1,4 +1,4 @@
-import { createHttpAcceptor } from "../http/acceptor.ts"
+import { createHttpAcceptor } from "../http/server/acceptor.ts"
 import type { Acceptor } from "../transport.ts"
 
 /**

@@ -1,6 +1,6 @@
-import { POLL_CEILING_MS, POLL_FLOOR_MS } from "../../kernel/defaults.ts"
-import { leave } from "../http/leave.ts"
-import { type Down, Uplink } from "../http/uplink.ts"
+import { POLL_CEILING_MS, POLL_FLOOR_MS } from "../../wire/defaults.ts"
+import { leave } from "../http/client/leave.ts"
+import { type Down, Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
 /**

@@ -1,4 +1,4 @@
-import { fromBinary, toBinary } from "../../kernel/codec.ts"
+import { fromBinary, toBinary } from "../../wire/batch.ts"
 
 /** Bytes as base64 (RFC 4648, section 4), for the one wire that carries text alone. */
 export function toBase64(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { type Closing, type Code, closing } from "../../kernel/errors.ts"
+import { type Closing, type Code, closing } from "../../wire/errors.ts"
 
 /** Close codes of the private range (RFC 6455, section 7.4.2). The reason field carries our code and sentence. */
 const RETRYABLE = 4000

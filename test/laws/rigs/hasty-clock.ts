@@ -1,5 +1,5 @@
-import type { Runtime } from "../../../src/kernel/runtime.ts"
-import { systemRuntime } from "../../../src/platform/system-runtime.ts"
+import { systemRuntime } from "../../../src/runtimes/system-runtime.ts"
+import type { Runtime } from "../../../src/session/runtime.ts"
 
 /** How many of its milliseconds pass in one of ours. */
 const HASTE = 4

@@ -1,7 +1,7 @@
 import { createNetwork, createVirtualRuntime } from "everwire/testing"
-import { closing } from "../../../src/kernel/errors.ts"
 import type { TransportRig, TransportSubject, TransportTraits } from "../../../src/testing/laws.ts"
 import type { Door, LinkSink } from "../../../src/transports/transport.ts"
+import { closing } from "../../../src/wire/errors.ts"
 import { turns } from "./settle.ts"
 
 const traits: TransportTraits = {

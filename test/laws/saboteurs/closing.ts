@@ -1,5 +1,5 @@
-import { type Closing, closing } from "../../../src/kernel/errors.ts"
 import type { Seat } from "../../../src/testing/laws.ts"
+import { type Closing, closing } from "../../../src/wire/errors.ts"
 import { closesAs, keepsBack, loses, packets, whenClosed } from "./faults.ts"
 import type { Sabotage, Spoil, Tap } from "./sabotage.ts"
 import { bothWays, eachSeat, type Saboteur, saboteur } from "./saboteur.ts"

@@ -1,6 +1,6 @@
-import { decodeBatch, encodeBatch, type Packet } from "../../../src/kernel/codec.ts"
-import type { Closing } from "../../../src/kernel/errors.ts"
 import type { Batch } from "../../../src/transports/transport.ts"
+import { decodeBatch, encodeBatch, type Packet } from "../../../src/wire/batch.ts"
+import type { Closing } from "../../../src/wire/errors.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 
 /** Says of a batch that is being sent whether the fault is for it. `tap.sent` is its number. */

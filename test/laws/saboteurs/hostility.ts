@@ -1,6 +1,6 @@
-import { type Code, closing } from "../../../src/kernel/errors.ts"
-import type { Link } from "../../../src/kernel/link.ts"
+import type { Link } from "../../../src/session/link.ts"
 import type { Seat } from "../../../src/testing/laws.ts"
+import { type Code, closing } from "../../../src/wire/errors.ts"
 import { MAX_BATCH_BYTES, type Sabotage } from "./sabotage.ts"
 import { type Saboteur, saboteur } from "./saboteur.ts"
 

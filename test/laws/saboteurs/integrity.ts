@@ -1,5 +1,5 @@
-import { encodeBatch, utf8 } from "../../../src/kernel/codec.ts"
-import { closing } from "../../../src/kernel/errors.ts"
+import { encodeBatch, utf8 } from "../../../src/wire/batch.ts"
+import { closing } from "../../../src/wire/errors.ts"
 import { alters, loses, losesLastPacket, packets, rewrites, whenSent } from "./faults.ts"
 import { MAX_BATCH_BYTES, type Spoil, type World } from "./sabotage.ts"
 import { bothWays, type Saboteur, saboteur } from "./saboteur.ts"

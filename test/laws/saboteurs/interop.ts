@@ -1,5 +1,5 @@
-import type { Code } from "../../../src/kernel/errors.ts"
-import { kindOf } from "../../../src/kernel/packet.ts"
+import type { Code } from "../../../src/wire/errors.ts"
+import { kindOf } from "../../../src/wire/packet.ts"
 import { closesAs, crosses, loses, losesLastPacket, packets, rewrites, type Which, whenClosed } from "./faults.ts"
 import { losesLost } from "./integrity.ts"
 import type { Sabotage, Spoil, Tap } from "./sabotage.ts"

@@ -1,5 +1,5 @@
-import { closing } from "../../../src/kernel/errors.ts"
 import type { Batch } from "../../../src/transports/transport.ts"
+import { closing } from "../../../src/wire/errors.ts"
 import { delays, loses, whenClosed } from "./faults.ts"
 import type { Spoil } from "./sabotage.ts"
 import { eachSeat, type Saboteur, saboteur } from "./saboteur.ts"

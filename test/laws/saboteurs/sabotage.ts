@@ -1,8 +1,8 @@
-import type { Closing } from "../../../src/kernel/errors.ts"
-import type { Link, LinkSink } from "../../../src/kernel/link.ts"
-import type { Runtime } from "../../../src/kernel/runtime.ts"
+import type { Link, LinkSink } from "../../../src/session/link.ts"
+import type { Runtime } from "../../../src/session/runtime.ts"
 import type { Seat, TransportRig, TransportSubject } from "../../../src/testing/laws.ts"
 import type { Batch, Door } from "../../../src/transports/transport.ts"
+import type { Closing } from "../../../src/wire/errors.ts"
 
 /** The largest batch of the transport that is spoiled. */
 export const MAX_BATCH_BYTES = 100_000

@@ -1,6 +1,6 @@
-import { type Closing, closing } from "../../../src/kernel/errors.ts"
-import { kindOf } from "../../../src/kernel/packet.ts"
 import type { Seat } from "../../../src/testing/laws.ts"
+import { type Closing, closing } from "../../../src/wire/errors.ts"
+import { kindOf } from "../../../src/wire/packet.ts"
 import { loses, packets, whenClosed } from "./faults.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 import { eachSeat, type Saboteur, saboteur } from "./saboteur.ts"

@@ -1,0 +1,117 @@
+import type { IncomingMessage } from "node:http"
+import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
+import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../../wire/defaults.ts"
+import { EverwireError } from "../../wire/errors.ts"
+
+/**
+ * The whole body, if it has come with its head, as small ones do: then nothing has to be listened to. To be asked when
+ * the parser has gone on behind the head, which it has in the next tick.
+ */
+export function takeBody(request: IncomingMessage, maxBytes: number): Uint8Array | undefined {
+  const length = Number(request.headers["content-length"])
+  if (!(length > 0 && length <= maxBytes && request.readableLength === length)) return undefined
+  const body = request.read() as Buffer // no encoding was set
+  request.resume() // to its end, which others may wait for
+  return body
+}
+
+/** Says how large a body may be that begins like this. */
+export type More = (beginning: Uint8Array) => number
+
+/**
+ * Reads the whole body of a request, counting bytes as they come; see `HttpExchange.body`.
+ *
+ * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`
+ */
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  more: More | undefined,
+  clockwork: Clockwork,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const reading = new Reading(maxBytes, more, clockwork, resolve, reject)
+    const broken = (): void => reading.fail(new EverwireError("network", "the body broke off"))
+    // The listeners stay when it is settled: what still comes is thrown away.
+    request.on("data", (chunk: Buffer) => reading.heard(chunk))
+    request.on("end", () => reading.ended())
+    request.on("close", broken)
+    if (request.destroyed) broken()
+  })
+}
+
+/** A body that is being read, until it is whole or has stopped moving. */
+class Reading implements Alarm {
+  slot: Slot | undefined
+  #maxBytes: number
+  #more: More | undefined
+  readonly #clockwork: Clockwork
+  readonly #resolve: (body: Uint8Array) => void
+  readonly #reject: (error: EverwireError) => void
+  /** What has come; undefined when it is settled, so that a request which is answered much later holds nothing of it. */
+  #chunks: Buffer[] | undefined = []
+  #bytes = 0
+  /** How many of them had come when the alarm was set. */
+  #bytesBefore = 0
+
+  constructor(
+    maxBytes: number,
+    more: More | undefined,
+    clockwork: Clockwork,
+    resolve: (body: Uint8Array) => void,
+    reject: (error: EverwireError) => void,
+  ) {
+    this.#maxBytes = maxBytes
+    this.#more = more
+    this.#clockwork = clockwork
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#watch()
+  }
+
+  heard(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    this.#chunks?.push(chunk)
+    if (this.#bytes > this.#maxBytes) this.#grown()
+  }
+
+  ended(): void {
+    const chunks = this.#settle()
+    if (chunks !== undefined) this.#resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+  }
+
+  fail(error: EverwireError): void {
+    if (this.#settle() !== undefined) this.#reject(error)
+  }
+
+  ring(): void {
+    if (this.#bytes - this.#bytesBefore >= BODY_PROGRESS_BYTES) this.#watch()
+    else this.fail(new EverwireError("timeout", "too little of the body came in time"))
+  }
+
+  /** It is larger than was known to be allowed. */
+  #grown(): void {
+    const more = this.#more
+    this.#more = undefined
+    try {
+      if (this.#chunks !== undefined && more !== undefined) this.#maxBytes = more(Buffer.concat(this.#chunks))
+    } catch (error) {
+      return this.fail(error as EverwireError) // `more` throws no other
+    }
+    if (this.#bytes > this.#maxBytes)
+      this.fail(new EverwireError("too-large", `a body may hold ${this.#maxBytes} bytes`))
+  }
+
+  #watch(): void {
+    this.#bytesBefore = this.#bytes
+    this.#clockwork.set(this, this.#clockwork.now() + BODY_DEADLINE_MS)
+  }
+
+  /** What had come, the first time. */
+  #settle(): Buffer[] | undefined {
+    const chunks = this.#chunks
+    this.#chunks = undefined
+    this.#clockwork.clear(this)
+    return chunks
+  }
+}

@@ -1,0 +1,65 @@
+import type { ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
+import type { HttpStream } from "../../transports/transport.ts"
+
+/** The last text that was framed, and its chunk: a broadcast writes the same text to one stream after another. */
+let lastText = ""
+let lastChunk = ""
+let lastEncoding: "latin1" | "utf8" = "latin1"
+
+/**
+ * An open answer whose body is written to the socket in chunks (RFC 9112, section 7.1) that are finished here: one write
+ * each, where Node's response would make four parts of it. The response has sent its head and nothing else; it ends the
+ * body.
+ */
+export class ChunkedStream implements HttpStream {
+  readonly #response: ServerResponse
+  readonly #socket: Duplex
+  /** Called when what was written may have to wait for the client. */
+  readonly #watch: () => void
+  #onDrain: (() => void) | undefined
+
+  constructor(response: ServerResponse, socket: Duplex, watch: () => void) {
+    this.#response = response
+    this.#socket = socket
+    this.#watch = watch
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  write(text: string): void {
+    if (text === "" || this.#isGone || this.#response.writableEnded) return
+    if (text !== lastText) {
+      const bytes = Buffer.byteLength(text)
+      lastText = text
+      lastChunk = `${bytes.toString(16)}\r\n${text}\r\n`
+      // Text of ASCII alone is copied, not encoded.
+      lastEncoding = bytes === text.length ? "latin1" : "utf8"
+    }
+    if (!this.#socket.write(lastChunk, lastEncoding)) this.#watch()
+  }
+
+  end(): void {
+    // The connection may go on to other answers.
+    if (this.#onDrain !== undefined) this.#socket.off("drain", this.#onDrain)
+    if (this.#isGone) return
+    this.#response.end()
+    this.#watch()
+  }
+
+  /** As in an exchange that is answered at once: an answer whose connection has gone must not be ended. */
+  get #isGone(): boolean {
+    return this.#response.destroyed || this.#socket.destroyed
+  }
+
+  cut(): void {
+    this.#response.destroy()
+  }
+
+  onDrain(run: () => void): void {
+    this.#onDrain = run
+    this.#socket.on("drain", run)
+  }
+}

@@ -1,0 +1,281 @@
+import type { Duplex } from "node:stream"
+import { WebSocket } from "ws"
+import { NOT_TAKEN } from "../../server/limits/taking.ts"
+import type { Clockwork, Flushable } from "../../session/clockwork.ts"
+import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
+import { writeClose } from "../../transports/websocket/close-code.ts"
+import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
+import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import { Intake, type IntakeSink } from "./intake.ts"
+import { type Taker, Takings } from "./takings.ts"
+
+/** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
+const KEPT_BYTES = 65_536
+
+/** So many sockets are written to in a go: enough for the code of a write to pay, few enough to be still at hand. */
+const AT_ONCE = 32
+
+/** The last text that was framed, and its frame: a broadcast sends the same text to one peer after another. */
+let lastText = ""
+let lastFrame: Frame = ""
+
+/** What the headers of the frames may take that come before the welcome, a closing frame among them. */
+const MAX_FRAMES_BYTES = 1_024
+
+/** With what a bye begins, which is no welcome. */
+const BYE = "b"
+
+/** A finished frame: characters of one byte each, or bytes. */
+type Frame = string | Buffer
+
+/** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
+export class HeardSocket extends WebSocket implements Hold, Taker {
+  sink: SocketSink | undefined
+  /** What is written through instead of it. */
+  node: NodeSocket | undefined
+  /** Whether a message came that is larger than the hub takes. `ws` then reads no more, so it hears of no closing frame. */
+  isFlooded = false
+  /** Whether the client did not take what it was sent, and was cut off for that. */
+  isStalled = false
+
+  /** What its hubs hold open on the server that it came through, this socket among it. */
+  holds: Set<Hold> | undefined
+
+  /** The server is closing. The session goes on, elsewhere. */
+  leave(): void {
+    this.close(...writeClose(SERVER_CLOSING))
+  }
+
+  cut(): void {
+    this.terminate()
+  }
+
+  pendingBytes(): number {
+    return this.bufferedAmount
+  }
+
+  stalled(): void {
+    this.isStalled = true
+    this.terminate()
+  }
+}
+
+/**
+ * The sockets of a hub that have something to write in this tick. They wait for each other, some at a time, and are
+ * written to one after another: a write touches much code and memory, and after a broadcast each finds at hand what the
+ * one before has used.
+ */
+export class SocketWriter implements Flushable {
+  /** Those that have more to send than their clients have taken. */
+  readonly takings: Takings
+  readonly clockwork: Clockwork
+  readonly #sockets: NodeSocket[] = []
+
+  constructor(clockwork: Clockwork, takings = new Takings(clockwork, TAKE_DEADLINE_MS)) {
+    this.clockwork = clockwork
+    this.takings = takings
+  }
+
+  /** Has it flushed when the tick ends, or when there are many. */
+  add(socket: NodeSocket): void {
+    const count = this.#sockets.push(socket)
+    if (count === 1) this.clockwork.flushSoon(this)
+    else if (count === AT_ONCE) this.flushNow()
+  }
+
+  flushNow(): void {
+    for (const socket of this.#sockets) {
+      try {
+        socket.flush()
+      } catch (error) {
+        this.clockwork.runtime.report(error)
+      }
+    }
+    this.#sockets.length = 0
+  }
+}
+
+/**
+ * A `ws` socket whose outgoing messages are written to its stream as finished frames (RFC 6455, section 5.2): the same
+ * bytes for however many peers are sent the same text, and one write where header and payload would be two. A socket
+ * with an extension is left to `ws`.
+ */
+export class NodeSocket implements ServerSocket, IntakeSink {
+  readonly #socket: HeardSocket
+  readonly #stream: Duplex
+  readonly #writer: SocketWriter
+  /** Whether messages go through an extension of `ws`. It is agreed in the handshake, and asking costs a list. */
+  readonly #extended: boolean
+  /** Whether so much was sent that the sink is told when it has gone. */
+  #draining = false
+  /** What was sent in this tick and is not written yet. */
+  #unwritten: Frame = ""
+  readonly #intake: Intake
+  /** What has come of a message that is not whole. */
+  #partBytes = 0
+  /** Whether more came before the welcome than may. */
+  #isRefused = false
+  /** So much may come at once until this side has said a welcome: a bye may be followed by another hello. */
+  #mostBytes = MAX_HELLO_BYTES + MAX_FRAMES_BYTES
+
+  constructor(socket: HeardSocket, stream: Duplex, writer: SocketWriter) {
+    this.#socket = socket
+    this.#stream = stream
+    this.#writer = writer
+    this.#extended = socket.extensions !== ""
+    this.#intake = new Intake(stream, writer.clockwork, this)
+  }
+
+  get incomingBytes(): number {
+    return this.#partBytes + this.#intake.heldBytes
+  }
+
+  get bufferedAmount(): number {
+    return this.#extended ? this.#socket.bufferedAmount : this.#stream.writableLength + this.#unwritten.length
+  }
+
+  send(data: string | Uint8Array): void {
+    const socket = this.#socket
+    if (socket.readyState !== socket.OPEN) return
+    if (data[0] !== BYE) this.#mostBytes = Infinity
+    if (this.#extended) {
+      // What is compressed reaches the stream later, so the stream cannot be asked.
+      socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
+      if (socket.bufferedAmount < this.#stream.writableHighWaterMark) return
+      this.#draining = true
+      return this.#writer.takings.watch(this.#stream, socket)
+    }
+    this.flush()
+    if (typeof data === "string") {
+      this.#unwritten = frameText(data)
+      this.#writer.add(this)
+    } else this.#wrote(this.#writeBytes(data))
+  }
+
+  /** Writes what was sent in this tick, unless a closing frame has gone out since: nothing may follow that. */
+  flush(): void {
+    const frame = this.#unwritten
+    if (frame === "") return
+    this.#unwritten = ""
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    this.#wrote(typeof frame === "string" ? this.#stream.write(frame, "latin1") : this.#stream.write(frame))
+  }
+
+  close(code: number, reason: string): void {
+    this.flush()
+    this.#socket.close(code, reason)
+  }
+  terminate(): void {
+    this.#socket.terminate()
+  }
+  pause(): void {
+    this.#intake.isPaused = true
+    this.#socket.pause()
+  }
+  resume(): void {
+    this.#socket.resume()
+    this.#intake.resume()
+  }
+  hear(sink: SocketSink): void {
+    this.#socket.sink = sink
+    this.#socket.node = this
+    this.#socket.on("message", tellMessage)
+    this.#socket.on("close", tellClose)
+    this.#socket.on("error", noteError)
+  }
+
+  /** So many bytes have come, of which `ws` has not been told yet. */
+  came(bytes: number): void {
+    this.#partBytes += bytes
+    if (this.#partBytes > this.#mostBytes && !this.#isRefused) {
+      this.#isRefused = true
+      this.#socket.sink?.overflowed?.()
+    }
+    if (this.#partBytes < KEPT_BYTES) return
+    // No more is read of who was refused, and the socket is cut when the time of its closing handshake is over.
+    if (this.#isRefused) this.pause()
+    else this.#socket.sink?.keeps?.(bytes)
+  }
+
+  held(bytes: number): void {
+    this.#socket.sink?.keeps?.(bytes)
+  }
+
+  /** A message is whole. */
+  heard(): void {
+    this.#partBytes = 0
+  }
+
+  #drained(): void {
+    if (!this.#draining || this.#socket.bufferedAmount > 0) return
+    this.#draining = false
+    this.#socket.sink?.drained()
+  }
+
+  #wrote(hasRoom: boolean): void {
+    if (hasRoom || this.#draining) return
+    this.#draining = true
+    this.#stream.once("drain", () => this.#drained())
+    this.#writer.takings.watch(this.#stream, this.#socket)
+  }
+
+  #writeBytes(data: Uint8Array): boolean {
+    const stream = this.#stream
+    stream.cork()
+    stream.write(Buffer.from(headOf(2, data.length), "latin1"))
+    const hasRoom = stream.write(data)
+    stream.uncork()
+    return hasRoom
+  }
+}
+
+/** A listener that holds nothing of where it was set: for errors whose consequence is told otherwise. */
+export function ignore(): void {}
+
+function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
+  ;(this as HeardSocket).node?.heard() // as in `sinkOf`
+  sinkOf(this)?.message(isBinary ? data : data.toString())
+}
+
+/** The close that follows tells of the other errors. */
+function noteError(this: WebSocket, error: Error & { code?: string }): void {
+  if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") (this as HeardSocket).isFlooded = true // as in `sinkOf`
+}
+
+function tellClose(this: WebSocket, code: number, reason: Buffer): void {
+  const socket = this as HeardSocket // as in `sinkOf`
+  socket.holds?.delete(socket)
+  if (socket.isStalled) return sinkOf(this)?.closed(...writeClose(NOT_TAKEN))
+  sinkOf(this)?.closed(socket.isFlooded ? 1009 : code, reason.toString())
+}
+
+function sinkOf(socket: WebSocket): SocketSink | undefined {
+  return (socket as HeardSocket).sink // the two listeners above are set on nothing else
+}
+
+/** Text of ASCII alone stays a string, which the stream writes without making a Buffer of it. */
+function frameText(text: string): Frame {
+  if (text === lastText) return lastFrame
+  const bytes = Buffer.byteLength(text)
+  const head = headOf(1, bytes)
+  if (bytes > KEPT_BYTES) return bytesOf(head, text, bytes)
+  lastText = text
+  lastFrame = bytes === text.length ? head + text : bytesOf(head, text, bytes)
+  return lastFrame
+}
+
+function bytesOf(head: string, text: string, bytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(head.length + bytes)
+  frame.write(head, "latin1")
+  frame.write(text, head.length)
+  return frame
+}
+
+/** The header of an unmasked, unfragmented frame, a character for each byte. */
+function headOf(opcode: 1 | 2, bytes: number): string {
+  if (bytes < 126) return String.fromCharCode(0x80 | opcode, bytes)
+  const low = String.fromCharCode((bytes >>> 8) & 0xff, bytes & 0xff)
+  if (bytes < 65_536) return String.fromCharCode(0x80 | opcode, 126) + low
+  // Eight bytes of length: no batch comes near the upper four.
+  return `${String.fromCharCode(0x80 | opcode, 127, 0, 0, 0, 0, bytes >>> 24, (bytes >>> 16) & 0xff)}${low}`
+}

@@ -1,0 +1,31 @@
+import { EverwireError } from "../../wire/errors.ts"
+
+/** @throws EverwireError `misuse` on what is no room: a list in place of its items would reach nobody, without a word. */
+export function checkRoom(room: unknown): void {
+  if (typeof room === "string") return
+  const given = Array.isArray(room) ? "a list, so write to(...rooms)" : typeof room
+  throw new EverwireError("misuse", `a room is a string; given: ${given}`)
+}
+
+/** Who is in which room. A room exists while somebody is in it. */
+export class Rooms<Member> {
+  readonly #members = new Map<string, Set<Member>>()
+
+  join(room: string, member: Member): void {
+    const members = this.#members.get(room)
+    if (members === undefined) this.#members.set(room, new Set([member]))
+    else members.add(member)
+  }
+
+  leave(room: string, member: Member): void {
+    const members = this.#members.get(room)
+    if (members?.delete(member) && members.size === 0) this.#members.delete(room)
+  }
+
+  /** Members of a room, in the order they joined. */
+  members(room: string): ReadonlySet<Member> {
+    return this.#members.get(room) ?? NOBODY
+  }
+}
+
+const NOBODY: ReadonlySet<never> = new Set()

@@ -1,0 +1,636 @@
+import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "../wire/batch.ts"
+import {
+  BATCH_BYTES,
+  EXCHANGE_ACKS,
+  FIRST_BATCH_BYTES,
+  HIGH_WATER_BYTES,
+  LINK_BUFFER_BYTES,
+  MAX_OUTBOX_BYTES,
+  NUDGE_MS,
+  PACE_BYTES,
+  RIDE_BYTES,
+  UNACKNOWLEDGED_MS,
+} from "../wire/defaults.ts"
+import { EverwireError, protocolError } from "../wire/errors.ts"
+import { isNumbered, kindOf, readCount } from "../wire/packet.ts"
+import type { Clockwork, Flushable } from "./clockwork.ts"
+import { Inbox } from "./inbox.ts"
+import type { Link } from "./link.ts"
+import { ListOutbox, type Outbox, type SharedPackets } from "./outbox.ts"
+import { Pace } from "./pace.ts"
+import type { Due, PulseSettings } from "./pulse.ts"
+import { Watch, type WatchHost } from "./watch.ts"
+
+/** What a session tells its seat. */
+export interface SessionHost {
+  /** A numbered packet, exactly once and in order. */
+  deliver(packet: Packet): void
+  /** A packet of the handshake (or of an unknown kind), which is the seat's to judge; on whichever link it came. */
+  control(link: Link, packet: string): void
+  /** The current link has not answered in time. It stays current until the seat attaches another. */
+  doubted(link: Link): void
+  /** The current link has been silent for longer than the patience. The session has let go of it. */
+  silent(link: Link): void
+  /** The other side acknowledged more, or answered the last probe. `beside`: not on the link, so nothing is known of that. */
+  answered(beside: boolean): void
+}
+
+/** How this seat acknowledges, beside the figures of the welcome. */
+export interface SessionSettings extends PulseSettings {
+  /** Heard packets after which an ack goes at once. */
+  readonly ackPackets: number
+  /** Heard bytes after which an ack goes at once. */
+  readonly ackBytes: number
+  /** The outbox takes no more above this. */
+  readonly maxOutboxBytes?: number | undefined
+  /** A packet that comes in parts may be so large. */
+  readonly maxPacketBytes?: number | undefined
+}
+
+/** How far a side has heard: the number of the last packet, and how much of the one behind it. */
+export interface Heard {
+  readonly heard: number
+  readonly part?: number | undefined
+}
+
+/** What a welcome tells of the side that sent it. */
+export interface Promised {
+  readonly said?: number | undefined
+  readonly clock?: number | undefined
+}
+
+/** The link that is current, and how far the two sides have told each other where they are on it. */
+interface Current {
+  readonly link: Link
+  /** Up to this number an ack was asked for on this link. */
+  ackAsked: number
+  /** Whether this link has been told the number of our first packet on it. */
+  positioned: boolean
+  /** Number of the next packet heard on this link, once the other side has stated it. */
+  expected: number | undefined
+  /** How much of that packet came on this link, or was skipped because it was heard before. */
+  part: number
+  /** How far this clock was ahead of the other side's when a probe was quickest, and when the last one came. */
+  leastMs: number
+  probedAt: number
+}
+
+/** Two clocks drift apart by less than a part in so many. */
+const DRIFT = 4_096
+/** The other side has sent a mark, so it is in the middle of a bulk: for so long more is expected to come. */
+const BULK_MS = 2_000
+/** Meanwhile the channel probes so often, unless a probe is on its way. So a link that dies is noticed soon. */
+const BULK_PROBE_MS = 500
+/** What has to go and to be answered takes so long for each byte, in milliseconds, on the slowest links: 20 kbit/s, both ways. */
+const SLOWEST = 0.8
+/** A line that seems longer is more likely the sleep of a machine. */
+const LONGEST_LINE_MS = 2_500
+
+/**
+ * The ordered, reliable, resumable conversation inside both Channel and Peer. It is synchronous, symmetric and owns no
+ * wire: inputs are `say`, `attach`, `hear`, `writable`, `linkLost` and `end`, outputs go to its host. Within its life
+ * every packet said is delivered on the other side exactly once and in order, whatever links come and go.
+ */
+export class Session implements WatchHost, Flushable {
+  readonly #clockwork: Clockwork
+  readonly #host: SessionHost
+  #settings: SessionSettings
+  readonly #outbox: Outbox
+  readonly #inbox = new Inbox()
+  /** Undefined while there is no link, null when the session has ended: then there is none for ever. */
+  #current: Current | undefined | null
+  /** Unnumbered packets that lead the next batch. */
+  #leading: string[] | undefined
+  /** Whether an ack of whatever has been heard by then leads the next batch too. */
+  #acking = false
+  /** Highest number that was ever handed to any link: what lies beyond was certainly not heard. */
+  #everSent = 0
+  /** Whether a flush is due at the end of this tick. */
+  #flushing = false
+  /** What was acknowledged beside the link, until the link has said it too. */
+  #ackedBeside: number | undefined
+  /** Up to this number an ack is wanted as soon as it can come. */
+  #wanted = 0
+  /** Token of the last probe of any kind, and of the last one by which the link is judged. */
+  #token = 0
+  #probe = 0
+  /** How far this clock was ahead of the other side's in the handshake of the next link. */
+  #leastMs: number | undefined
+  /** Number of the last packet that the other side is known to have said. */
+  #promised = 0
+  /** Made when there is first much to say. */
+  #pace: Pace | undefined
+  /** Until when more of a bulk is expected, because the other side has measured the link. */
+  #bulkUntil = 0
+  /** Whether data came since this side last probed. */
+  #isNews = false
+  readonly #watch: Watch
+
+  constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings, outbox: Outbox = new ListOutbox()) {
+    this.#clockwork = clockwork
+    this.#host = host
+    this.#settings = settings
+    this.#outbox = outbox
+    this.#watch = new Watch(clockwork, settings, this)
+  }
+
+  /** Highest number heard and delivered. */
+  get heard(): number {
+    return this.#inbox.heard
+  }
+  /** How much has been heard of the packet behind it. */
+  get part(): number | undefined {
+    return this.#inbox.part || undefined
+  }
+  /** Highest number said. */
+  get said(): number {
+    return this.#outbox.said
+  }
+  /** Highest number the other side has acknowledged. */
+  get acked(): number {
+    return this.#outbox.acked
+  }
+  /** Bytes said and not acknowledged, with overhead. */
+  get bufferedBytes(): number {
+    return this.#outbox.bytes
+  }
+  /** Whether no more waits than the link carries in about a second. */
+  get hasRoom(): boolean {
+    const { maxOutboxBytes = MAX_OUTBOX_BYTES } = this.#settings
+    return this.#outbox.bytes < Math.min(this.#pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
+  }
+  /** Smoothed round trip in milliseconds; 0 until measured. */
+  get rttMs(): number {
+    return this.#watch.rttMs
+  }
+  /** The current link. */
+  get link(): Link | undefined {
+    return this.#current?.link
+  }
+  /** Whether something was heard since the last ack. */
+  get owesAck(): boolean {
+    return this.#inbox.owedPackets > 0
+  }
+  get ended(): boolean {
+    return this.#current === null
+  }
+  /** Since when the current link has carried nothing, either way. */
+  get idleSince(): number {
+    return Math.max(this.#watch.heardAt, this.#watch.spokeAt)
+  }
+
+  /**
+   * Says a numbered packet; it leaves at the end of the tick, or with the next link. `list` and `place`: where a log that
+   * many share has it.
+   *
+   * @throws EverwireError `buffer-full` when the outbox cannot hold it: it was not taken.
+   */
+  say(packet: Packet, list?: SharedPackets, place?: number): void {
+    if (this.ended) return
+    const { bytes } = this.#outbox
+    if (bytes > 0 && bytes + sizeOf(packet) > (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES)) {
+      throw new EverwireError("buffer-full", `${bytes} bytes wait to be acknowledged`, {
+        retryable: true,
+      })
+    }
+    this.#outbox.push(packet, list, place)
+    this.#flushSoon()
+  }
+
+  /**
+   * What may ride with a hello, before anything is known of the other side: as much of the outbox as is small, behind a
+   * position. `sent` is the number of the last packet that rides, for the `attach` that follows.
+   */
+  ride(): { packets: Packet[]; sent: number } {
+    const packets: Packet[] = []
+    let room = RIDE_BYTES
+    let sent = this.#outbox.acked
+    for (const packet of this.#outbox.unacknowledged()) {
+      if (typeof packet !== "string" || 3 * packet.length > room) break
+      room -= 3 * packet.length
+      packets.push(packet)
+      sent++
+    }
+    return { packets: packets.length > 0 ? [`n${this.#outbox.acked + 1}`, ...packets] : [], sent }
+  }
+
+  /** Takes back what no link was handed and `isRefused`. The other side is told nothing of it but its number. */
+  withdraw(isRefused: (packet: Packet, number: number) => boolean): void {
+    this.#outbox.withdraw?.(isRefused)
+  }
+
+  /** What rode with a hello, up to this number, may have been heard. (A hello that was refused was not.) */
+  rode(sent: number): void {
+    if (sent > this.#everSent) this.#everSent = sent
+  }
+
+  /**
+   * Makes this link the current one. The other side has heard so far; what follows is replayed, unless it rode with the
+   * hello (up to `sent`). `opening` leads the first batch.
+   *
+   * @throws EverwireError `protocol-error` when the other side claims to have heard what was never said.
+   */
+  attach(link: Link, { heard, part }: Heard, sent = heard, opening?: string): void {
+    if (this.ended) return
+    if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
+    const isNews = this.#progress(heard)
+    if (isNews) this.#watch.progressed(this.#outbox.said > heard)
+    this.rode(sent)
+    const cursor = Math.max(sent, this.#outbox.acked)
+    this.#outbox.seek(cursor, cursor === heard ? part : 0)
+    // Taken once more, a link still brings what was sent on it before the take.
+    const before = this.#current?.link === link ? this.#current : undefined
+    const now = this.#clockwork.now()
+    this.#current = {
+      link,
+      ackAsked: 0,
+      positioned: false,
+      expected: before?.expected,
+      part: before?.part ?? 0,
+      leastMs: before?.leastMs ?? this.#leastMs ?? Infinity,
+      probedAt: before?.probedAt ?? now,
+    }
+    this.#leastMs = undefined
+    this.#pace?.linked()
+    this.#leading = opening === undefined ? undefined : [opening]
+    const isFirst = this.#settings.prober === Boolean(link.exchanges)
+    this.#watch.start(now, this.#outbox.said > this.#outbox.acked, isFirst)
+    this.#flush()
+    if (isNews) this.#host.answered(true)
+  }
+
+  /**
+   * What the welcome of the next link tells: that the other side has said so much, which must come; what its clock showed; and
+   * that a round trip takes no longer than the dial, which is believed until one was measured.
+   */
+  welcomed({ said = 0, clock }: Promised, dialedAt: number, at: number): void {
+    this.#promised = said
+    this.clocked(clock, at)
+    // What took longer than that was most likely held up, and is no round trip.
+    this.#watch.dialed(Math.min(at - dialedAt, UNACKNOWLEDGED_MS))
+    this.#expect()
+  }
+
+  /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
+  clocked(clock: number | undefined, at: number): void {
+    this.#leastMs = clock === undefined ? undefined : at - clock
+  }
+
+  /** New figures, from a welcome. */
+  configure(settings: Partial<SessionSettings>): void {
+    this.#settings = { ...this.#settings, ...settings }
+    this.#watch.configure(this.#settings)
+  }
+
+  /**
+   * Hears the packets of one batch. On a link that is not the current one only probes are answered: a late batch of an old
+   * link is no news, because the take told the other side where to replay from.
+   *
+   * @throws EverwireError `protocol-error`; the caller closes the link.
+   */
+  hear(link: Link, packets: readonly Packet[], now = this.#clockwork.now()): void {
+    if (this.link === link) this.#watch.heard(now)
+    for (const packet of packets) {
+      const kind = kindOf(packet)
+      if (isNumbered(kind)) this.#hearNumbered(link, packet)
+      else if (kind === "f" || kind === "e") this.#hearNumbered(link, packet, kind)
+      else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
+      else if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))
+      else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
+      else if (this.link !== link) continue
+      else if (kind === "a") this.#hearAck(packet)
+      else this.#hearPosition(packet)
+    }
+    if (this.link !== link) return
+    this.#expect(now)
+    if (this.#inbox.owedPackets > 0) this.#owe(now)
+  }
+
+  /** Something came on this link that is no batch yet. */
+  moved(link: Link): void {
+    if (this.link !== link) return
+    const now = this.#clockwork.now()
+    this.#watch.heard(now)
+    this.#watch.movedAt = now
+  }
+
+  /** What has been heard, for an answer that goes on this link anyway. Undefined when it is not the current one. */
+  acknowledgement(link: Link): string | undefined {
+    if (this.link !== link) return undefined
+    this.#settleAck()
+    return `a${this.#inbox.heard}`
+  }
+
+  /**
+   * Hears an ack that came beside the link, in the answer to something that went up. It makes room, and nothing more: the
+   * link is judged by what it brings.
+   *
+   * @throws EverwireError `protocol-error`; the caller closes the link.
+   */
+  acknowledged(link: Link, packets: readonly Packet[]): void {
+    for (const packet of packets) {
+      if (typeof packet !== "string" || kindOf(packet) !== "a") throw protocolError("an unknown kind of packet")
+      const heard = this.#readHeard(packet.slice(1))
+      if (this.link !== link || !this.#progress(heard)) continue
+      this.#ackedBeside = heard
+      this.#host.answered(true)
+    }
+  }
+
+  /** The current link has room again. */
+  writable(link: Link): void {
+    if (this.link === link && this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
+  }
+
+  /** The link is gone. Nothing is lost: what was not acknowledged waits for the next one. */
+  linkLost(link: Link): void {
+    if (this.link !== link) return
+    this.#current = undefined
+    this.#leading = undefined
+    this.#watch.stop()
+  }
+
+  /** Has everything said so far acknowledged soon: the question goes right behind it, on this link or the next one. */
+  ask(): void {
+    this.#wanted = this.#outbox.said
+    this.#flushSoon()
+  }
+
+  /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
+  probe(limitMs = NUDGE_MS): void {
+    if (!this.link || this.#watch.probing) return
+    // A body is heard when all of it has come. Until the first was, nothing tells how far those ahead of the probe have got.
+    const aheadMs = this.link.exchanges && !this.#watch.isMeasured ? this.#outbox.bytes * SLOWEST : 0
+    this.#watch.probed(this.#clockwork.now(), limitMs + aheadMs)
+    this.#isNews = false
+    this.#probe = ++this.#token
+    this.#lead(`p${this.#token}`)
+    this.#flush()
+  }
+
+  /**
+   * Hands what was said so far to the link now instead of at the end of the tick. `isLast`: even if the other end has not asked
+   * for it, because nothing will be handed on later.
+   */
+  flushNow(isLast = false): void {
+    this.#flushing = false
+    this.#flush(isLast)
+  }
+
+  /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
+  end(): { unacknowledged: Packet[]; unsent: number } {
+    const unacknowledged = [...this.#outbox.unacknowledged()]
+    const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
+    this.#current = null
+    this.#watch.stop()
+    return { unacknowledged, unsent }
+  }
+
+  /** For the watch: a deadline has passed. */
+  due(due: Due): void {
+    const { link } = this
+    if (link === undefined) return
+    switch (due) {
+      case "speak":
+        this.#acking = true
+        // A beat asks for an answer: that is the other side's beat, and a wire which only carries one way is noticed.
+        if (this.#settings.prober || this.#inbox.owedPackets === 0) this.probe(this.#watch.probePatienceMs)
+        this.#flush()
+        return
+      case "probe":
+        return this.probe(this.#watch.probePatienceMs)
+      case "doubt":
+        return this.#host.doubted(link)
+      case "hang-up":
+        this.linkLost(link)
+        this.#host.silent(link)
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || !this.#current) return
+    this.#flushing = true
+    this.#clockwork.flushSoon(this)
+  }
+
+  #flush(isLast = false): void {
+    const current = this.#current
+    if (!current) return
+    const now = this.#clockwork.now()
+    this.#rideAck(now)
+    const { link } = current
+    const outbox = this.#outbox
+    if (outbox.bytes > PACE_BYTES) this.#pace ??= new Pace()
+    const pace = this.#pace
+    pace?.begin(link, now)
+    this.#mark(now)
+    while (outbox.cursor < outbox.said && mayHand(link, isLast) && !pace?.isFull(outbox.bytes)) {
+      this.#send(link, this.#nextBatch(current, now), now)
+      this.#mark(now)
+      this.#watch.waits(now)
+    }
+    this.#mark(now, true)
+    const wanted = this.#wanted
+    if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
+      current.ackAsked = wanted
+      this.#lead(`p${++this.#token}`)
+    }
+    const leading = this.#takeLeading()
+    if (leading !== undefined) this.#send(current.link, leading, now)
+  }
+
+  /**
+   * What leads, then as much of what the link has not been handed as makes a batch. What is first on a link goes in one
+   * piece: a wire that carries but one batch makes progress with each link. Later, a large batch is not copied to take an
+   * ack along.
+   */
+  #nextBatch(current: Current, now: number): Batch {
+    const outbox = this.#outbox
+    const position = current.positioned ? undefined : `n${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
+    const leading = this.#takeLeading(position)
+    current.positioned = true
+    const pace = this.#pace
+    const batch = outbox.next(pace?.partBytes ?? FIRST_BATCH_BYTES, pace?.batchBytes ?? FIRST_BATCH_BYTES)
+    this.#pace?.handed(sizeOf(batch), now)
+    this.rode(outbox.cursor)
+    if (leading === undefined) return batch
+    if (position || sizeOf(batch) < BATCH_BYTES) return joinBatches([leading, batch])
+    this.#send(current.link, leading, now)
+    return batch
+  }
+
+  /** Has the link measured by what is handed on next, when that is due. */
+  #mark(now: number, isLast = false): void {
+    if (this.link?.asked === 0) return
+    if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now, isLast))
+      this.#lead(`p${++this.#token},${Math.floor(now)}`)
+  }
+
+  #send(link: Link, batch: Batch, now: number): void {
+    this.#watch.spokeAt = now
+    link.send(batch)
+  }
+
+  #lead(packet: string): void {
+    this.#leading ??= []
+    this.#leading.push(packet)
+  }
+
+  /** The unnumbered packets that lead a batch, if there are any, with the position last. */
+  #takeLeading(position?: string): Batch | undefined {
+    if (this.#acking) {
+      this.#lead(`a${this.#inbox.heard}`)
+      this.#settleAck()
+    }
+    if (position !== undefined) this.#lead(position)
+    const leading = this.#leading
+    this.#leading = undefined
+    return leading && encodeBatch(leading)
+  }
+
+  /** An ack rides on what goes anyway once it is half due, so that a quick exchange is not an ack per message. */
+  #rideAck(now: number): void {
+    if (this.#inbox.owedPackets === 0) return
+    if (this.#owesPart(1 / 2) || now - this.#watch.owedSince >= this.#settings.ackMs / 2) this.#acking = true
+  }
+
+  #settleAck(): void {
+    this.#acking = false
+    this.#inbox.settle()
+    this.#watch.settled()
+  }
+
+  #owe(now: number): void {
+    if (this.#owesPart(1)) {
+      this.#acking = true
+      this.#flushSoon()
+    } else this.#watch.owes()
+    // What only comes down may be acknowledged by count or in answers; whether that goes up is asked as often as otherwise.
+    const { prober, ackMs } = this.#settings
+    if (prober && now - this.#watch.probedLastAt >= (now < this.#bulkUntil ? BULK_PROBE_MS : ackMs))
+      this.probe(UNACKNOWLEDGED_MS + this.#watch.probePatienceMs / 2)
+  }
+
+  /** Whether so large a part of what makes an ack due has been heard. */
+  #owesPart(part: number): boolean {
+    const { owedPackets, owedBytes } = this.#inbox
+    const { ackPackets, ackBytes } = this.#settings
+    const least = this.link?.exchanges ? part * EXCHANGE_ACKS : part
+    return owedPackets >= least * ackPackets || owedBytes >= least * ackBytes
+  }
+
+  #answerProbe(link: Link, [token = "", clock]: readonly string[]): void {
+    const current = this.#current
+    let ack = `a${this.#inbox.heard},${readCount(token)}`
+    if (current?.link === link) {
+      if (clock !== undefined) ack += `,${this.#queueOf(current, readCount(clock))}`
+      this.#lead(ack)
+      this.#settleAck()
+      this.#flushSoon()
+    } else {
+      link.send(ack)
+    }
+  }
+
+  /** Whether something must come: what was promised, the rest of a packet, or more of a bulk. */
+  #expect(now = this.#bulkUntil): void {
+    const { heard, part } = this.#inbox
+    // A bulk of which nothing came between a probe and its answer is over.
+    this.#watch.expect(part > 0 || heard < this.#promised || (this.#isNews && now < this.#bulkUntil))
+  }
+
+  /** For how long a probe stood in line that left when the other side's clock showed this: longer than the quickest took. */
+  #queueOf(current: Current, clock: number): number {
+    const now = this.#clockwork.now()
+    // The two clocks may drift apart by so much.
+    current.leastMs = Math.min(now - clock, current.leastMs + (now - current.probedAt) / DRIFT)
+    current.probedAt = now
+    const queueMs = Math.floor(now - clock - current.leastMs)
+    this.#watch.lineAt = now
+    this.#watch.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
+    this.#bulkUntil = now + BULK_MS
+    return queueMs
+  }
+
+  /** Hears a numbered packet, or a part of one. */
+  #hearNumbered(link: Link, packet: Packet, part?: "e" | "f"): void {
+    const current = this.#current
+    if (current?.link !== link) return
+    const { expected } = current
+    const inbox = this.#inbox
+    if (expected === undefined) throw protocolError("a packet before its position")
+    this.#isNews = true
+    let whole: Packet | undefined = packet
+    if (part !== undefined) {
+      whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)
+      current.part += sizeOf(packet) - 1
+      if (part === "f") return
+    } else if (current.part > 0) throw protocolError("a packet in another")
+    current.part = 0
+    current.expected = expected + 1
+    if (!inbox.accept(expected, sizeOf(packet)) || whole === undefined) return
+    try {
+      if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("an unknown kind of packet")
+      this.#host.deliver(whole)
+    } catch (error) {
+      // It could not be read, so no handler was called: it was not heard, and the next link brings it again.
+      inbox.heard--
+      throw error
+    }
+  }
+
+  #hearAck(packet: string): void {
+    const comma = packet.indexOf(",")
+    const heard = this.#readHeard(packet.slice(1, comma < 0 ? undefined : comma))
+    const answered = comma >= 0 && this.#hearAnswer(packet.slice(comma + 1), this.#outbox.said > heard)
+    // What was acknowledged beside the link already is progress all the same when the link says it.
+    const isNews = this.#progress(heard) || heard === this.#ackedBeside
+    if (isNews) {
+      this.#ackedBeside = undefined
+      this.#watch.progressed(this.#outbox.said > heard)
+    }
+    if (isNews || answered) this.#host.answered(false)
+    if (this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
+  }
+
+  /** The token of a probe, and for how long that stood in line. Answers whether it tells that the link works. */
+  #hearAnswer(answer: string, waits: boolean): boolean {
+    const [token = 0, stoodMs = 0] = answer.split(",").map(readCount)
+    if (token > 0 && token === this.#probe) {
+      this.#watch.answered(waits)
+      return true
+    }
+    const now = this.#clockwork.now()
+    const rttMs = this.#pace?.answered(token, stoodMs, now)
+    if (rttMs !== undefined) this.#watch.took(rttMs, waits)
+    return rttMs !== undefined
+  }
+
+  #readHeard(digits: string): number {
+    const heard = readCount(digits)
+    if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
+    return heard
+  }
+
+  #hearPosition(packet: string): void {
+    const [number = 0, part = 0] = packet.slice(1).split("+").map(readCount)
+    const { heard, part: heardPart } = this.#inbox
+    if (number === 0 || number > heard + 1 || (number > heard && part > heardPart)) {
+      throw protocolError("a gap before a position")
+    }
+    if (this.#current) Object.assign(this.#current, { expected: number, part })
+  }
+
+  #progress(heard: number): boolean {
+    if (heard <= this.#outbox.acked) return false
+    // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
+    if (this.#current && this.#outbox.cursor < heard) this.#current.positioned = false
+    this.#outbox.ack(heard)
+    if (this.#outbox.bytes === 0) this.#pace?.settled()
+    return true
+  }
+}
+
+function mayHand(link: Link, isLast: boolean): boolean {
+  return link.bufferedBytes < LINK_BUFFER_BYTES && (isLast || link.asked !== 0)
+}

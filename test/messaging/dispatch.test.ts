@@ -1,0 +1,263 @@
+import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { Dispatch, encodeMessage, Handlers, readMessage } from "../../src/messaging/dispatch.ts"
+import type { Packet } from "../../src/wire/batch.ts"
+import { closing, EverwireError } from "../../src/wire/errors.ts"
+
+interface End {
+  readonly runtime: VirtualRuntime
+  readonly dispatch: Dispatch<string>
+  readonly handlers: Handlers<string>
+  readonly outer: Handlers<string>
+  /** What this end has said. */
+  readonly said: Packet[]
+  /** What its handlers threw. */
+  readonly failed: unknown[]
+  /** Set when the outbox takes no more. */
+  full: boolean
+}
+
+function end(runtime = createVirtualRuntime()): End {
+  const handlers = new Handlers<string>()
+  const outer = new Handlers<string>()
+  const said: Packet[] = []
+  const failed: unknown[] = []
+  const dispatch: Dispatch<string> = new Dispatch<string>(runtime, {
+    say(packet) {
+      if (it.full) throw new EverwireError("buffer-full", "full")
+      said.push(packet)
+    },
+    handlers: [handlers, outer],
+    maxPayloadBytes: () => 1_000,
+    context: () => "context",
+    failed: (error, stage) => failed.push([stage, error]),
+    createAbort: () => new AbortController(),
+  })
+  const it: End = { runtime, dispatch, handlers, outer, said, failed, full: false }
+  return it
+}
+
+/** Brings what each said to the other until both are quiet. */
+async function talk(one: End, other: End): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet++) {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      for (const packet of from.said.splice(0)) to.dispatch.deliver(packet)
+    }
+    await Promise.resolve()
+  }
+}
+
+describe("messages", () => {
+  it("reach every handler of their name, those of the outer set too, with the context", () => {
+    const { dispatch, handlers, outer } = end()
+    const heard: unknown[] = []
+    handlers.on("x", (data, context) => heard.push(["one", data, context]))
+    handlers.on("x", (data) => heard.push(["two", data]))
+    outer.on("x", (data) => heard.push(["outer", data]))
+    handlers.on("y", () => heard.push("never"))
+    dispatch.deliver(encodeMessage("x", { a: 1 }))
+    expect(heard).toEqual([
+      ["one", { a: 1 }, "context"],
+      ["two", { a: 1 }],
+      ["outer", { a: 1 }],
+    ])
+  })
+
+  it("may be called what they like, also what objects have already", () => {
+    const { dispatch, handlers } = end()
+    const heard: unknown[] = []
+    for (const name of ["constructor", "__proto__", "error"]) {
+      handlers.on(name, () => heard.push(name))
+      dispatch.deliver(encodeMessage(name, null))
+    }
+    expect(heard).toEqual(["constructor", "__proto__", "error"])
+  })
+
+  it("are not held up by a handler that throws, nor by one that leaves meanwhile", () => {
+    const { dispatch, handlers, failed } = end()
+    const heard: unknown[] = []
+    const boom = new Error("boom")
+    const off = handlers.on("x", () => {
+      off()
+      throw boom
+    })
+    handlers.on("x", () => heard.push("second"))
+    dispatch.deliver(encodeMessage("x", 1))
+    dispatch.deliver(encodeMessage("x", 2))
+    expect([heard, failed]).toEqual([["second", "second"], [["message", boom]]])
+  })
+
+  it("are read back as name and data, and nothing else is a message", () => {
+    expect(readMessage(encodeMessage("x", [1]))).toEqual({ name: "x", data: [1] })
+    expect(readMessage("q1\tx\t1")).toBeUndefined()
+  })
+
+  it("have their own names, however much of one the one before had", () => {
+    for (const name of ["chat", "chat", "chatter", "cha", "c", "chat", "heat"]) {
+      expect(readMessage(`m${name}\t1`)).toEqual({ name, data: 1 })
+    }
+  })
+
+  it("that cannot be read are a protocol error", () => {
+    expect(() => end().dispatch.deliver("mx\t{")).not.toThrow(TypeError)
+    expect(() => end().dispatch.deliver("mx\t{")).toThrow(expect.objectContaining({ code: "protocol-error" }))
+  })
+
+  it("larger than the limit are refused by bytes, not by characters", () => {
+    expect(() => encodeMessage("x", "✓".repeat(333), 1_000)).toThrow(
+      expect.objectContaining({ code: "payload-too-large" }),
+    )
+    expect(() => encodeMessage("x", "y".repeat(998), 1_000)).not.toThrow()
+    expect(() => encodeMessage("x", new Uint8Array(1_001), 1_000)).toThrow(
+      expect.objectContaining({ code: "payload-too-large" }),
+    )
+  })
+})
+
+describe("a request", () => {
+  it.each<[string, () => unknown]>([
+    ["at once", () => ({ answer: 42 })],
+    ["by a promise", () => Promise.resolve({ answer: 42 })],
+  ])("is answered %s, and leaves no timer", async (_, answer) => {
+    const [one, other] = [end(), end()]
+    other.handlers.handle("x", answer)
+    const reply = one.dispatch.request("x", 1)
+    await talk(one, other)
+    expect(await reply).toEqual({ answer: 42 })
+    expect(one.runtime.pending()).toBe(0)
+  })
+
+  it("fails with the code and words of an EverwireError, and with nothing of any other", async () => {
+    const [one, other] = [end(), end()]
+    const secret = new Error("the password is 1234")
+    other.handlers.handle("known", () => {
+      throw new EverwireError("unauthorized", "not you")
+    })
+    other.handlers.handle("unknown", () => Promise.reject(secret))
+    const replies = [one.dispatch.request("known", 1), one.dispatch.request("unknown", 1)]
+    const settled = Promise.allSettled(replies)
+    await talk(one, other)
+    expect(await settled).toMatchObject([
+      { reason: { code: "unauthorized", message: "not you" } },
+      { reason: { code: "request-failed", message: "the handler failed" } },
+    ])
+    expect(other.failed).toEqual([["request", secret]])
+  })
+
+  it("fails when nothing handles it, and when the answer cannot cross", async () => {
+    const [one, other] = [end(), end()]
+    other.handlers.handle("bad", () => ({ bytes: new Uint8Array(1) }))
+    const settled = Promise.allSettled([one.dispatch.request("none", 1), one.dispatch.request("bad", 1)])
+    await talk(one, other)
+    expect(await settled).toMatchObject([
+      { reason: { code: "request-unhandled" } },
+      { reason: { code: "payload-unsupported" } },
+    ])
+  })
+
+  it("gives up after its time, tells the other side, and takes a late answer for nothing", async () => {
+    const [one, other] = [end(), end()]
+    let aborted = false
+    let answer = (_: unknown): void => {}
+    other.handlers.handle("x", (_, __, { signal }) => {
+      signal.addEventListener("abort", () => {
+        aborted = true
+      })
+      return new Promise((resolve) => {
+        answer = resolve
+      })
+    })
+    const settled = Promise.allSettled([one.dispatch.request("x", 1, { timeoutMs: 100 })])
+    await talk(one, other)
+    one.runtime.advance(100)
+    await talk(one, other)
+    answer("late")
+    await talk(one, other)
+    expect(await settled).toMatchObject([{ reason: { code: "request-timeout", retryable: true } }])
+    expect([aborted, other.said, one.runtime.pending()]).toEqual([true, [], 0])
+  })
+
+  it("is aborted by its signal, with its reason", async () => {
+    const one = end()
+    const abort = new AbortController()
+    const settled = Promise.allSettled([one.dispatch.request("x", 1, { signal: abort.signal })])
+    abort.abort("changed my mind")
+    expect(await settled).toMatchObject([{ reason: { code: "request-aborted", cause: "changed my mind" } }])
+    expect([one.said, one.runtime.pending()]).toEqual([["q1\tx\t1", "c1\t"], 0])
+  })
+
+  it("is not even sent when its signal has fired already", async () => {
+    const one = end()
+    await expect(one.dispatch.request("x", 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "request-aborted",
+    })
+    expect(one.said).toEqual([])
+  })
+
+  it("waits for ever when told to", () => {
+    const one = end()
+    void one.dispatch.request("x", 1, { timeoutMs: Number.POSITIVE_INFINITY })
+    expect(one.runtime.pending()).toBe(0)
+  })
+
+  it("is rejected when it cannot be said, and leaves no timer", async () => {
+    const one = end()
+    one.full = true
+    await expect(one.dispatch.request("x", 1)).rejects.toMatchObject({ code: "buffer-full" })
+    await expect(one.dispatch.request("", 1)).rejects.toMatchObject({ code: "misuse" })
+    await expect(one.dispatch.request("x", "y".repeat(1_000))).rejects.toMatchObject({ code: "payload-too-large" })
+    expect(one.runtime.pending()).toBe(0)
+  })
+
+  it("is rejected when the session ends, and what is being answered is aborted", async () => {
+    const [one, other] = [end(), end()]
+    let aborted = false
+    other.handlers.handle("x", (_, __, { signal }) => {
+      signal.addEventListener("abort", () => {
+        aborted = true
+      })
+      return new Promise(() => {})
+    })
+    const settled = Promise.allSettled([one.dispatch.request("x", 1)])
+    await talk(one, other)
+    const why = closing("closed-by-peer", "bye", false)
+    one.dispatch.end(why)
+    other.dispatch.end(why)
+    expect(await settled).toMatchObject([{ reason: { code: "closed-by-peer" } }])
+    expect([aborted, one.runtime.pending()]).toEqual([true, 0])
+  })
+
+  it("is matched to its own answer, whatever the order", async () => {
+    const one = end()
+    const replies = Promise.all([one.dispatch.request("x", 1), one.dispatch.request("x", 2)])
+    one.dispatch.deliver('r2\t"two"')
+    one.dispatch.deliver("r9\tnobody asked")
+    one.dispatch.deliver('r1\t"one"')
+    expect(await replies).toEqual(["one", "two"])
+  })
+})
+
+describe("handlers of requests", () => {
+  it("are one for each name", () => {
+    const handlers = new Handlers<string>()
+    const off = handlers.handle("x", () => 1)
+    expect(() => handlers.handle("x", () => 2)).toThrow(expect.objectContaining({ code: "misuse" }))
+    off()
+    const second = (): number => 2
+    handlers.handle("x", second)
+    off()
+    expect(handlers.request("x")).toBe(second)
+  })
+
+  it("of the inner set answer before those of the outer", async () => {
+    const [one, other] = [end(), end()]
+    other.handlers.handle("x", () => "inner")
+    other.outer.handle("x", () => "outer")
+    const reply = one.dispatch.request("x", 1)
+    await talk(one, other)
+    expect(await reply).toBe("inner")
+  })
+})

@@ -1,0 +1,117 @@
+import { Duplex } from "node:stream"
+import { setImmediate as turn } from "node:timers/promises"
+import { describe, expect, it } from "vitest"
+import { Intake } from "../../../src/runtimes/node/intake.ts"
+import { Clockwork } from "../../../src/session/clockwork.ts"
+import { createRuntime } from "../../support/hub-server.ts"
+
+/** A stream whose listener takes so many milliseconds for each piece that it is handed. */
+async function start(pieceMs: number) {
+  let now = 0
+  const clockwork = new Clockwork({ ...createRuntime(), now: () => now })
+  const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+  const heard: Buffer[] = []
+  let counted = 0
+  let held = 0
+  const sink = {
+    came(bytes: number) {
+      counted += bytes
+    },
+    held(bytes: number) {
+      held += bytes
+    },
+  }
+  const intake = new Intake(stream, clockwork, sink)
+  let isEnded = false
+  stream.on("data", (piece: Buffer) => {
+    heard.push(piece)
+    now += pieceMs
+  })
+  stream.on("end", () => {
+    isEnded = true
+  })
+  await turn() // now it flows
+  return {
+    stream,
+    intake,
+    bytes: () => heard.reduce((sum, piece) => sum + piece.length, 0),
+    all: () => Buffer.concat(heard),
+    counted: () => counted,
+    held: () => held,
+    isEnded: () => isEnded,
+  }
+}
+
+/** Bytes of which no two pieces are the same. */
+const chunk = (bytes: number): Buffer =>
+  Buffer.from(Array.from({ length: bytes }, (_, at) => (at + (at >> 8) + (at >> 12)) % 251))
+
+async function turns(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await turn()
+}
+
+describe("what one socket brings at once", () => {
+  it("is handed on without a turn when it takes no time", async () => {
+    const { stream, bytes, held } = await start(0)
+    expect(stream.push(chunk(65_536))).toBe(true)
+    expect([bytes(), held()]).toEqual([65_536, 0])
+  })
+
+  it("is handed on a slice of 2 ms in a turn, whole and in order, with the end last", async () => {
+    const { stream, intake, bytes, all, counted, held, isEnded } = await start(1)
+    const sent = chunk(65_536)
+    expect(stream.push(sent)).toBe(false)
+    expect([bytes(), counted(), held(), intake.heldBytes]).toEqual([8_192, 8_192, 57_344, 57_344])
+    stream.push(sent)
+    stream.push(null)
+    expect(bytes()).toBe(8_192)
+    await turn()
+    expect(bytes()).toBe(16_384)
+    await turns(20)
+    expect(isEnded()).toBe(true)
+    expect(all().equals(Buffer.concat([sent, sent]))).toBe(true)
+    expect(intake.heldBytes).toBe(0)
+  })
+
+  it("waits for a turn also when it comes in small chunks", async () => {
+    const { stream, bytes } = await start(1)
+    for (let n = 0; n < 10; n++) stream.push(chunk(10))
+    expect(bytes()).toBe(20)
+    await turns(6)
+    expect(bytes()).toBe(100)
+  })
+
+  it("waits behind that of other sockets that have waited for longer", async () => {
+    const seats = await Promise.all(Array.from({ length: 10 }, () => start(2)))
+    for (const { stream } of seats) stream.push(chunk(8_192))
+    const slices = (): number[] => seats.map(({ bytes }) => bytes() / 4_096)
+    expect(slices()).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+    await turn()
+    expect(slices()).toEqual([2, 2, 2, 2, 1, 1, 1, 1, 1, 1])
+    await turn()
+    expect(slices()).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 1, 1])
+    await turn()
+    expect(slices()).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
+  })
+
+  it("waits while it is paused, and goes on behind that", async () => {
+    const { stream, intake, bytes, all } = await start(0)
+    intake.isPaused = true
+    const sent = chunk(10_000)
+    stream.push(sent)
+    await turns(3)
+    expect(bytes()).toBe(0)
+    intake.resume()
+    await turns(2)
+    expect(all().equals(sent)).toBe(true)
+  })
+
+  it("is let go when the stream is destroyed", async () => {
+    const { stream, intake, bytes } = await start(1)
+    stream.push(chunk(65_536))
+    stream.destroy()
+    await turns(3)
+    expect(bytes()).toBe(8_192)
+    expect(intake.heldBytes).toBe(0)
+  })
+})

@@ -1,0 +1,115 @@
+import { once } from "node:events"
+import type { IncomingMessage } from "node:http"
+import { afterEach, describe, expect, it } from "vitest"
+import { WebSocket, WebSocketServer } from "ws"
+import { HeardSocket, NodeSocket, SocketWriter } from "../../../src/runtimes/node/socket.ts"
+import { Clockwork, type Flushable } from "../../../src/session/clockwork.ts"
+import { createRuntime, disposeAll, onDispose, startServer } from "../../support/hub-server.ts"
+
+afterEach(disposeAll)
+
+/** A clockwork whose tick ends when it is told to. */
+class Ticks extends Clockwork {
+  readonly #asked: Flushable[] = []
+
+  override flushSoon(flushable: Flushable): void {
+    this.#asked.push(flushable)
+  }
+
+  end(): void {
+    for (const flushable of this.#asked) flushable.flushNow()
+    this.#asked.length = 0
+  }
+}
+
+/** Sockets of one writer, each with the client at its other end, and the order in which their streams are written to. */
+async function start(count: number) {
+  const { server, port } = await startServer()
+  const sockets = new WebSocketServer({ server, WebSocket: HeardSocket })
+  onDispose(() => sockets.close())
+  const runtime = createRuntime()
+  const ticks = new Ticks(runtime)
+  const writer = new SocketWriter(ticks)
+  const written: string[] = []
+  const seats = []
+  for (let n = 0; n < count; n++) {
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const [opened, { socket: stream }] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage] // what ws emits
+    await once(client, "open")
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean // whichever of its overloads is called
+    stream.write = (...args: unknown[]) => {
+      written.push(`socket ${n}`)
+      return write(...args)
+    }
+    seats.push({ socket: new NodeSocket(opened, stream, writer), client, opened, stream })
+  }
+  return { seats, ticks, written, reported: runtime.reported }
+}
+
+describe("sockets that are sent text", () => {
+  it("are written to when the tick ends, one after another and some at a time", async () => {
+    const { seats, ticks, written } = await start(34)
+    // As sessions do: each sends when the end of the tick comes to it.
+    for (const [n, { socket }] of seats.entries()) {
+      ticks.flushSoon({
+        flushNow() {
+          written.push(`session ${n}`)
+          socket.send("a")
+        },
+      })
+    }
+    ticks.end()
+    const rows = (what: string, from: number, to: number): string[] =>
+      Array.from({ length: to - from }, (_, n) => `${what} ${from + n}`)
+    const expected = [rows("session", 0, 32), rows("socket", 0, 32), rows("session", 32, 34), rows("socket", 32, 34)]
+    expect(written).toEqual(expected.flat())
+  })
+
+  it("do not suffer from one that cannot be written to", async () => {
+    const { seats, ticks, reported } = await start(2)
+    const broken = new Error("broken")
+    const [one, other] = seats as [(typeof seats)[number], (typeof seats)[number]]
+    one.stream.write = () => {
+      throw broken
+    }
+    const heard = once(other.client, "message")
+    for (const { socket } of seats) socket.send("a")
+    ticks.end()
+    expect(String((await heard)[0])).toBe("a")
+    expect(reported).toEqual([broken])
+  })
+
+  it("say nothing behind the closing frame that answers one", async () => {
+    const { seats, ticks, written } = await start(1)
+    const { socket, client, opened } = seats[0] as (typeof seats)[number]
+    socket.send("late")
+    client.close()
+    await once(opened, "close")
+    const before = written.length
+    ticks.end()
+    expect(written.length).toBe(before)
+  })
+
+  it("count it as buffered until then", async () => {
+    const { seats, ticks } = await start(1)
+    const { socket } = seats[0] as (typeof seats)[number]
+    socket.send("four")
+    expect(socket.bufferedAmount).toBe(6)
+    ticks.end()
+    expect(socket.bufferedAmount).toBe(0)
+  })
+
+  it("keep it in order with bytes, with more text, and with their end", async () => {
+    const { seats } = await start(1)
+    const { socket, client } = seats[0] as (typeof seats)[number]
+    const heard: string[] = []
+    client.on("message", (data, isBinary) => heard.push(`${isBinary ? "bytes" : "text"} ${data}`))
+    socket.send("1")
+    socket.send(Buffer.from("2"))
+    socket.send("3")
+    socket.send("4")
+    socket.close(1000, "")
+    await once(client, "close")
+    expect(heard).toEqual(["text 1", "bytes 2", "text 3", "text 4"])
+  })
+})

@@ -1,0 +1,401 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
+import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../src/wire/batch.ts"
+import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../src/wire/defaults.ts"
+
+function filled(count: number): SharedOutbox {
+  const outbox = new SharedOutbox()
+  for (let n = 1; n <= count; n++) outbox.push(`m${n}`)
+  return outbox
+}
+
+/** Everything behind the cursor, as it is handed on. */
+function handedOn(outbox: Outbox): Batch[] {
+  const batches: Batch[] = []
+  while (outbox.cursor < outbox.said) batches.push(outbox.next(BATCH_BYTES))
+  return batches
+}
+
+describe("an outbox", () => {
+  it("numbers what is pushed from 1, and hands it on as one batch", () => {
+    const outbox = filled(3)
+    expect([outbox.said, outbox.cursor, handedOn(outbox), outbox.cursor]).toEqual([3, 0, ["m1\nm2\nm3"], 3])
+  })
+
+  it("keeps what is not acknowledged, handed on or not", () => {
+    const outbox = filled(2)
+    outbox.next(BATCH_BYTES)
+    outbox.push("m3")
+    expect([...outbox.unacknowledged()]).toEqual(["m1", "m2", "m3"])
+    outbox.ack(2)
+    expect([outbox.acked, outbox.said, ...outbox.unacknowledged()]).toEqual([2, 3, "m3"])
+  })
+
+  it("takes an older ack than the last for no news", () => {
+    const outbox = filled(5)
+    outbox.ack(4)
+    outbox.ack(2)
+    expect([outbox.acked, ...outbox.unacknowledged()]).toEqual([4, "m5"])
+  })
+
+  it("counts what it holds with an overhead for each packet, joined or not", () => {
+    const outbox = filled(2)
+    outbox.next(BATCH_BYTES)
+    outbox.push(new Uint8Array(100))
+    expect(outbox.bytes).toBe(2 + 2 + 100 + 2 * PACKET_OVERHEAD_BYTES + 256)
+    outbox.ack(2)
+    expect(outbox.bytes).toBe(100 + 256)
+  })
+
+  it("counts a text in two bytes per unit where it has a unit above U+00FF, and what is kept with it", () => {
+    const outbox = new SharedOutbox()
+    const texts = ["mé", "m€", "mx"].map((text) => text.padEnd(2_000, "."))
+    for (const text of texts) outbox.push(text)
+    const costs = [2_000, 4_000, 4_000].map((bytes) => bytes + PACKET_OVERHEAD_BYTES)
+    const sum = (from: number): number => costs.slice(from).reduce((one, other) => one + other, 0)
+    expect(outbox.bytes).toBe(sum(0))
+    outbox.next(BATCH_BYTES)
+    const left = [1, 2, 3].map((number) => {
+      outbox.ack(number)
+      return outbox.bytes
+    })
+    expect(left).toEqual([sum(1), sum(2), 0])
+  })
+
+  it("counts many short texts so too, from the first of them that it looks at", () => {
+    const outbox = new SharedOutbox()
+    for (let n = 0; n < 1_000; n++) outbox.push("m".padEnd(100, "€"))
+    expect(outbox.bytes).toBeGreaterThan(0.97 * 1_000 * (200 + PACKET_OVERHEAD_BYTES))
+    outbox.next(BATCH_BYTES)
+    outbox.ack(500)
+    outbox.ack(1_000)
+    expect(outbox.bytes).toBe(0)
+  })
+
+  it("lets go of all that it holds when it is cleared, and keeps its numbers", () => {
+    const outbox = filled(3)
+    outbox.next(BATCH_BYTES)
+    outbox.clear()
+    expect([outbox.said, outbox.bytes, [...outbox.lists()]]).toEqual([3, 0, []])
+  })
+
+  it("counts a batch that is acknowledged in part for what is left of it", () => {
+    const outbox = filled(3)
+    outbox.next(BATCH_BYTES)
+    outbox.ack(2)
+    expect([outbox.bytes, ...outbox.unacknowledged()]).toEqual([2 + PACKET_OVERHEAD_BYTES, "m3"])
+    outbox.ack(3)
+    expect(outbox.bytes).toBe(0)
+  })
+
+  it("holds the very packet it was given, so that a broadcast costs one payload", () => {
+    const packet = new Uint8Array(8)
+    const outbox = new SharedOutbox()
+    outbox.push(packet)
+    outbox.next(BATCH_BYTES)
+    const [held] = outbox.unacknowledged()
+    expect(held).toBe(packet)
+  })
+
+  it("keeps its numbers over thousands of acks in the midst of batches", () => {
+    const outbox = new SharedOutbox()
+    for (let n = 1; n <= 5_000; n++) {
+      outbox.push(`m${n}`)
+      if (n % 7 === 0) outbox.next(BATCH_BYTES)
+      if (n % 3 === 0) outbox.ack(n - 2)
+    }
+    const expected = [4_997, 4_998, 4_999, 5_000].map((n) => `m${n}`)
+    expect([outbox.acked, ...outbox.unacknowledged()]).toEqual([4_996, ...expected])
+    expect(handedOn(outbox)).toEqual([expected.slice(2).join("\n")])
+  })
+})
+
+describe("what an outbox hands on", () => {
+  it("is at most as long as is asked for; of a longer packet it is a part, alone", () => {
+    const half = `m${"x".repeat(BATCH_BYTES / 2)}`
+    const longer = `m${"x".repeat(BATCH_BYTES)}yz`
+    const outbox = new SharedOutbox()
+    for (const packet of [half, "m2", half, longer, "m5"]) outbox.push(packet)
+    expect(handedOn(outbox)).toEqual([`${half}\nm2`, half, `fm${"x".repeat(BATCH_BYTES - 1)}`, "exyz", "m5"])
+  })
+
+  it("is handed on again from the cursor on, in as few batches as that makes", () => {
+    const outbox = filled(4)
+    outbox.next(BATCH_BYTES)
+    outbox.push("m5")
+    outbox.push("m6")
+    outbox.next(BATCH_BYTES)
+    outbox.seek(0)
+    expect(handedOn(outbox)).toEqual(["m1\nm2\nm3\nm4\nm5\nm6"])
+    outbox.seek(4)
+    expect(handedOn(outbox)).toEqual(["m5\nm6"])
+  })
+
+  it("is the rest of a batch where the cursor stands in its midst", () => {
+    const bytes = new Uint8Array([109, 10, 1])
+    const outbox = new SharedOutbox()
+    for (const packet of ["m1", bytes, "m3"]) outbox.push(packet)
+    outbox.next(BATCH_BYTES)
+    outbox.seek(1)
+    expect(decodeBatch(outbox.next(BATCH_BYTES))).toEqual([bytes, "m3"])
+    outbox.seek(2)
+    expect(handedOn(outbox)).toEqual(["m3"])
+    outbox.seek(3)
+    expect(handedOn(outbox)).toEqual([])
+  })
+
+  it("starts behind an ack that overtakes the cursor", () => {
+    const outbox = filled(4)
+    outbox.next(BATCH_BYTES)
+    outbox.seek(0)
+    outbox.ack(3)
+    expect([outbox.cursor, handedOn(outbox)]).toEqual([3, ["m4"]])
+  })
+
+  it("is joined once for all who said the same in a row, and for nobody else", () => {
+    const joined = (...packets: Packet[]): Batch => {
+      const outbox = new SharedOutbox()
+      for (const packet of packets) outbox.push(packet)
+      return outbox.next(BATCH_BYTES)
+    }
+    const bytes = new Uint8Array([109, 97, 10])
+    const one = joined("ma\t1", bytes)
+    expect(joined("ma\t1", bytes)).toBe(one)
+    for (const others of [["ma\t1", "mb\t2"], ["ma\t1"], ["ma\t1", "mb\t3"], ["ma\t1", bytes, "mb\t2"]]) {
+      expect(joined(...others)).toEqual(encodeBatch(others))
+    }
+  })
+})
+
+describe("an outbox whose packets are larger than a batch may be", () => {
+  const LETTERS = `m${"abcdefghijklmnopqrstuvwxyz".repeat(4)}`
+
+  it("hands on one part after the other, and counts the packet as handed on with the last", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("mabcdefg")
+    const handed = [3, 3, 3].map((maxBytes) => [outbox.next(maxBytes), outbox.cursor, outbox.part])
+    expect(handed).toEqual([
+      ["fmab", 0, 3],
+      ["fcde", 0, 6],
+      ["efg", 1, 0],
+    ])
+  })
+
+  it("goes on in parts of another size when it is asked for more or less", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("mabcdefg")
+    expect([outbox.next(2), outbox.next(4), outbox.next(100)]).toEqual(["fma", "fbcde", "efg"])
+  })
+
+  it.each([new SharedOutbox(), new ListOutbox()])(
+    "puts more packets into a batch than a part is large, where that is asked for",
+    (outbox) => {
+      for (const packet of ["m1", "m2", "m3", "mabcdefg"]) outbox.push(packet)
+      expect([outbox.next(3, 8), outbox.next(3, 8)]).toEqual(["m1\nm2\nm3", "fmab"])
+    },
+  )
+
+  it("begins the next packet in a batch of its own, whole where it fits", () => {
+    const outbox = new SharedOutbox()
+    for (const packet of ["mabcdefg", "m2", "m3"]) outbox.push(packet)
+    expect([outbox.next(5), outbox.next(5), outbox.next(5)]).toEqual(["fmabcd", "eefg", "m2\nm3"])
+  })
+
+  it("holds the packet whole meanwhile, and counts it whole", () => {
+    const outbox = new SharedOutbox()
+    outbox.push(LETTERS)
+    outbox.next(10)
+    expect([...outbox.unacknowledged()]).toEqual([LETTERS])
+    expect(outbox.bytes).toBe(LETTERS.length + PACKET_OVERHEAD_BYTES)
+  })
+
+  it("goes on in the midst of the packet where it is told to", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("m1")
+    outbox.push("mabcdefg")
+    outbox.seek(1, 4)
+    expect([outbox.part, outbox.next(2), outbox.next(9)]).toEqual([4, "fde", "efg"])
+  })
+
+  it.each([
+    ["there is no packet behind", 2, 3],
+    ["the packet is not as long", 1, 8],
+    ["the packet is no longer than that", 1, 9],
+  ])("goes on at the beginning of a packet where %s", (_, number, part) => {
+    const outbox = new SharedOutbox()
+    outbox.push("m1")
+    outbox.push("mabcdefg")
+    outbox.seek(number, part)
+    expect(outbox.part).toBe(0)
+  })
+
+  it("stays in the midst of a packet when the ones before it are acknowledged", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("m1")
+    outbox.push("mabcdefg")
+    outbox.next(3)
+    outbox.next(3)
+    outbox.ack(1)
+    expect([outbox.cursor, outbox.part, outbox.next(9)]).toEqual([1, 3, "ecdefg"])
+  })
+
+  it("leaves a packet in its midst when that is acknowledged: it was heard on another link", () => {
+    const outbox = new SharedOutbox()
+    outbox.push("mabcdefg")
+    outbox.push("m2")
+    outbox.next(3)
+    outbox.ack(1)
+    expect([outbox.cursor, outbox.part, outbox.next(9)]).toEqual([1, 0, "m2"])
+  })
+})
+
+describe("a log", () => {
+  it("answers the list whose last the packet is, and begins another before one gets long", () => {
+    const log = new Log()
+    const fit = Math.floor(BATCH_BYTES / (2 + PACKET_OVERHEAD_BYTES))
+    const lists = Array.from({ length: fit + 1 }, () => log.append("m1"))
+    expect(new Set(lists.slice(0, fit)).size).toBe(1)
+    expect([lists[0]?.held.length, lists.at(-1)?.held]).toEqual([fit, ["m1"]])
+  })
+
+  it("gives a large packet a list to itself, so that whoever keeps another does not keep it", () => {
+    const log = new Log()
+    const half = BATCH_BYTES / 2
+    const lists = [half, half - 200, half, BATCH_BYTES + 1, 1].map((size) => log.append("m".repeat(size)))
+    const sizes = lists.map(({ held }) => [...held].map(({ length }) => length))
+    expect(sizes).toEqual([[half, half - 200], [half, half - 200], [half], [BATCH_BYTES + 1], [1]])
+  })
+})
+
+describe("outboxes that share a log", () => {
+  it("keep what a plain list would keep, and hand it on in order, in parts where it is large, whatever is said to whom", () => {
+    const size = fc.constantFrom(1, 10, 1_000, BATCH_BYTES / 2, BATCH_BYTES)
+    const who = fc.nat(2)
+    const move = fc.oneof(
+      fc.record({ kind: fc.constant("all" as const), size, times: fc.integer({ min: 1, max: 300 }) }),
+      fc.record({ kind: fc.constant("one" as const), who, size, times: fc.integer({ min: 1, max: 20 }) }),
+      fc.record({
+        kind: fc.constant("next" as const),
+        who,
+        maxBytes: fc.constantFrom(1_024, 16_384, BATCH_BYTES),
+        times: fc.integer({ min: 1, max: 20 }),
+      }),
+      fc.record({ kind: fc.constant("ack" as const), who, part: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      fc.record({
+        kind: fc.constant("seek" as const),
+        who,
+        part: fc.double({ min: 0, max: 1, noNaN: true }),
+        into: fc.constantFrom(0, 1, 700, 20_000),
+      }),
+    )
+    let parts = 0
+    fc.assert(
+      fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
+        const log = new Log()
+        const seats = Array.from({ length: 3 }, () => ({
+          outbox: new SharedOutbox(),
+          said: [] as string[],
+          cursor: 0,
+          part: 0,
+        }))
+        let count = 0
+        const packetOf = (size: number): string => `m${++count}`.padEnd(size, ".")
+        /** Not the packet itself, which would be too long to read where something fails. */
+        const markOf = (packet: Packet): string => `${packet.slice(0, 8)} ${packet.length}`
+        for (const move of moves) {
+          if (move.kind === "all") {
+            for (let n = 0; n < move.times; n++) {
+              const packet = packetOf(move.size)
+              const list = log.append(packet)
+              for (const { outbox, said } of seats) {
+                said.push(packet)
+                outbox.push(packet, list)
+              }
+            }
+            continue
+          }
+          const seat = seats[move.who] as (typeof seats)[number]
+          const { outbox, said } = seat
+          const between = (part: number): number => outbox.acked + Math.round(part * (outbox.said - outbox.acked))
+          if (move.kind === "one") {
+            for (let n = 0; n < move.times; n++) {
+              const packet = packetOf(move.size)
+              said.push(packet)
+              outbox.push(packet)
+            }
+          } else if (move.kind === "ack") {
+            outbox.ack(between(move.part))
+            if (outbox.acked > seat.cursor) seat.part = 0
+            seat.cursor = Math.max(seat.cursor, outbox.acked)
+          } else if (move.kind === "seek") {
+            seat.cursor = between(move.part)
+            outbox.seek(seat.cursor, move.into)
+            seat.part = move.into < (said[seat.cursor]?.length ?? 0) ? move.into : 0
+          } else {
+            for (let n = 0; n < move.times && outbox.cursor < outbox.said; n++) {
+              const batch = outbox.next(move.maxBytes)
+              const whole = said[seat.cursor] ?? ""
+              if (seat.part > 0 || whole.length > move.maxBytes) {
+                const end = Math.min(whole.length, seat.part + move.maxBytes)
+                const isLast = end === whole.length
+                expect(batch === (isLast ? "e" : "f") + whole.slice(seat.part, end)).toBe(true)
+                seat.part = isLast ? 0 : end
+                seat.cursor += Number(isLast)
+                parts++
+              } else {
+                const packets = decodeBatch(batch)
+                expect(batch.length).toBeLessThanOrEqual(move.maxBytes)
+                expect(packets.map(markOf)).toEqual(said.slice(seat.cursor, seat.cursor + packets.length).map(markOf))
+                seat.cursor += packets.length
+              }
+            }
+          }
+          const left = said.slice(outbox.acked)
+          expect([outbox.said, outbox.cursor, outbox.part]).toEqual([said.length, seat.cursor, seat.part])
+          expect([...outbox.unacknowledged()].map(markOf)).toEqual(left.map(markOf))
+          expect(outbox.bytes).toBe(left.reduce((sum, { length }) => sum + length + PACKET_OVERHEAD_BYTES, 0))
+        }
+      }),
+      { numRuns: 300 },
+    )
+    expect(parts).toBeGreaterThan(100)
+  })
+})
+
+describe("the outbox of a channel", () => {
+  it("does as that of a hub does, whatever is pushed, handed on, acknowledged and sought", () => {
+    const size = fc.nat({ max: 400 })
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("push" as const), size }),
+      fc.record({ do: fc.constant("next" as const), size }),
+      fc.record({ do: fc.constant("ack" as const), size }),
+      fc.record({ do: fc.constant("seek" as const), size }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const outboxes: readonly Outbox[] = [new ListOutbox(), new SharedOutbox()]
+        for (const { do: what, size } of steps) {
+          const [one, other] = outboxes.map((outbox) => {
+            const { said, acked, cursor } = outbox
+            if (what === "push") outbox.push(`m${"x".repeat(size)}${said}`)
+            if (what === "next") return cursor < said ? decodeBatch(outbox.next(20 + size)) : []
+            if (what === "ack") outbox.ack(acked + (size % (said - acked + 1)))
+            if (what === "seek") outbox.seek(acked + (size % (said - acked + 1)), size)
+            return [...outbox.unacknowledged()]
+          })
+          expect(one).toEqual(other)
+          const [list, shared] = outboxes.map(({ said, acked, cursor, part, bytes }) => [
+            said,
+            acked,
+            cursor,
+            part,
+            bytes,
+          ])
+          expect(list).toEqual(shared)
+        }
+      }),
+    )
+  })
+})

@@ -1,0 +1,243 @@
+import { createVirtualRuntime } from "everwire/testing"
+import { describe, expect, it } from "vitest"
+import { Clockwork } from "../../src/session/clockwork.ts"
+import type { Due } from "../../src/session/pulse.ts"
+import { Watch } from "../../src/session/watch.ts"
+import { CHANNEL_ACK, HUB_ACK } from "../../src/wire/defaults.ts"
+
+const FIGURES = { speakMs: 20_000, patienceMs: 30_000 }
+
+function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
+  watch: Watch
+  due: Due[]
+  runtime: ReturnType<typeof createVirtualRuntime>
+} {
+  const runtime = createVirtualRuntime()
+  const due: Due[] = []
+  const watch = new Watch(
+    new Clockwork(runtime),
+    { ...seat, ...FIGURES },
+    {
+      due: (what) => {
+        due.push(what)
+        if (what === "speak") {
+          watch.settled()
+          watch.spokeAt = runtime.now()
+        }
+        if (what === "probe") watch.probed(runtime.now(), watch.probePatienceMs)
+        if (what === "hang-up") watch.stop()
+      },
+    },
+  )
+  watch.start(runtime.now(), false, false)
+  return { watch, due, runtime }
+}
+
+describe("a watch over a link", () => {
+  it("has the hub speak in time and hang up after its patience", () => {
+    const { due, runtime } = start(HUB_ACK)
+    runtime.advance(29_999)
+    expect(due).toEqual(["speak"])
+    runtime.advance(1)
+    expect(due).toEqual(["speak", "hang-up"])
+  })
+
+  it("never hangs up on a link that is heard", () => {
+    const { watch, due, runtime } = start(HUB_ACK)
+    for (let seconds = 0; seconds < 300; seconds += 10) {
+      runtime.advance(10_000)
+      watch.heardAt = runtime.now()
+    }
+    expect(due).not.toContain("hang-up")
+  })
+
+  it("concludes on the first tick after a sleep, by the clock", () => {
+    const { due, runtime } = start(HUB_ACK)
+    runtime.jump(3_600_000)
+    runtime.advance(1)
+    expect(due).toContain("hang-up")
+  })
+
+  it("asks once more before it doubts a link, when its alarm rings late", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    expect(due).toEqual(["probe"])
+    runtime.jump(60_000)
+    runtime.advance(0)
+    expect(due.filter((what) => what !== "speak")).toEqual(["probe", "probe"])
+    watch.answered(false) // it had come in the meantime
+    watch.heard(runtime.now())
+    runtime.advance(15_000)
+    expect(due).not.toContain("doubt")
+  })
+
+  it("doubts a dead link although every alarm rings a minute late", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    for (let minutes = 0; minutes < 3; minutes++) {
+      runtime.jump(60_000)
+      runtime.advance(0)
+    }
+    expect(due).toContain("doubt")
+  })
+
+  it("sets its alarm anew from what is heard, so that it is no chain of timers", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    for (let rings = 0; rings < 4; rings++) {
+      runtime.advance(19_000)
+      const before = watch.slot
+      watch.heard(runtime.now())
+      const after = watch.slot
+      watch.heard(runtime.now())
+      expect([after === before, watch.slot === after]).toEqual([rings === 0, true])
+      watch.spokeAt = runtime.now()
+      runtime.advance(1_001)
+    }
+  })
+
+  it("has an owed ack sent within its time", () => {
+    const { watch, due, runtime } = start(HUB_ACK)
+    watch.owes()
+    runtime.advance(249)
+    expect(due).toEqual([])
+    runtime.advance(1)
+    expect(due).toEqual(["speak"])
+  })
+
+  it("has the channel probe what is unacknowledged for two seconds, and doubt what does not answer", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    expect(due).toEqual(["probe"])
+    runtime.advance(400)
+    expect(due).toEqual(["probe", "doubt"])
+  })
+
+  it("doubles its patience with every doubt, until an ack makes progress", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_400)
+    runtime.advance(3_999)
+    expect(due).toEqual(["probe", "doubt"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "doubt", "probe"])
+    expect(watch.probePatienceMs).toBe(800)
+    watch.progressed(true)
+    expect(watch.probePatienceMs).toBe(400)
+  })
+
+  it("asks a link that replaces a doubted one soon, and once, although nothing waits", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.probed(runtime.now(), 400)
+    runtime.advance(400)
+    expect(due).toEqual(["doubt"])
+    watch.start(runtime.now(), false, false)
+    runtime.advance(3_999)
+    expect(due).toEqual(["doubt"])
+    runtime.advance(1)
+    expect(due).toEqual(["doubt", "probe"])
+    watch.answered(false)
+    runtime.advance(10_000)
+    expect(due).toEqual(["doubt", "probe"])
+  })
+
+  it("measures the round trip by the answer to a probe: the mean of what it was and what it is, where that is longer", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    watch.probed(runtime.now(), 10_000)
+    runtime.advance(80)
+    watch.answered(false)
+    expect(watch.rttMs).toBe(80)
+    watch.probed(runtime.now(), 10_000)
+    runtime.advance(160)
+    watch.answered(false)
+    expect(watch.rttMs).toBe(120)
+  })
+
+  it("forgets round trips that were held up once one is quick again", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    for (const rttMs of [7_000, 80]) {
+      watch.probed(runtime.now(), 10_000)
+      runtime.advance(rttMs)
+      watch.answered(false)
+    }
+    expect(watch.rttMs).toBe(80)
+  })
+
+  it("takes an ack that makes progress for the answer to a probe in flight", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    watch.progressed(true)
+    runtime.advance(1_999)
+    expect(due).toEqual(["probe"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "probe"])
+  })
+
+  it("has the channel probe when what must come does not, counted from the last word", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.expect(true)
+    runtime.advance(1_000)
+    watch.heardAt = runtime.now()
+    runtime.advance(1_999)
+    expect(due).toEqual([])
+    runtime.advance(1)
+    expect(due).toEqual(["probe"])
+  })
+
+  it("has nothing probed when what had to come has come", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.expect(true)
+    runtime.advance(1_000)
+    watch.expect(false)
+    runtime.advance(10_000)
+    expect(due).toEqual([])
+  })
+
+  it("has no link doubted while the line may hold the answer back: three times as long as the other side's probe stood", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    watch.lineUntil = runtime.now() + 1_000
+    runtime.advance(2_999)
+    expect(due).toEqual(["probe"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "doubt"])
+  })
+
+  it("has no link doubted while a batch is coming in pieces, and two seconds longer", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    runtime.advance(2_000)
+    runtime.advance(300)
+    watch.movedAt = runtime.now()
+    runtime.advance(1_999)
+    expect(due).toEqual(["probe"])
+    runtime.advance(1)
+    expect(due).toEqual(["probe", "doubt"])
+  })
+
+  it("begins each link with one doubling at most, however often the ones before were doubted", () => {
+    const { watch, due, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    while (due.filter((what) => what === "doubt").length < 3) runtime.advance(100)
+    expect(watch.probePatienceMs).toBe(3_200)
+    watch.start(runtime.now(), true, false)
+    expect(watch.probePatienceMs).toBe(800)
+  })
+
+  it("begins each link without the line of the one before", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    watch.lineUntil = runtime.now() + 2_000
+    watch.start(runtime.now(), true, false)
+    expect(watch.lineUntil).toBeLessThanOrEqual(runtime.now())
+  })
+
+  it("leaves no alarm behind when the link goes", () => {
+    const { watch, runtime } = start(CHANNEL_ACK)
+    watch.waits(runtime.now())
+    watch.stop()
+    expect(runtime.pending()).toBe(0)
+  })
+})
