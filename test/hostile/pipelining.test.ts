@@ -1,47 +1,14 @@
 // Requests that are sent before the one ahead of them is answered, on connections that break. Node tells of such a
 // connection only the answer whose turn it is, and ends the process where one behind a broken connection is ended.
 
-import type { Socket } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, it } from "vitest"
-import { frontOf, type NodeServer } from "../../src/runtimes/node/front.ts"
 import { arrival, disposeAll } from "../support/hub-server.ts"
-import { type Arena, startArena } from "./arena.ts"
+import { startArena } from "./arena.ts"
 import { ask, bodyOf, envelopeOf, hello, openTcp } from "./attack.ts"
+import { breakOff, holdsOf, moments, raw } from "./broken-connections.ts"
 
 afterEach(disposeAll)
-
-/** A request with a body, as it goes over the wire. */
-function raw(method: string, path: string, body = "xx", ...headers: string[]): string {
-  const lines = ["Host: x", `Content-Length: ${body.length}`, ...headers].join("\r\n")
-  return `${method} /everwire/${path} HTTP/1.1\r\n${lines}\r\n\r\n${body}`
-}
-
-/** How many exchanges and sockets the hub holds open on its server. */
-const holdsOf = ({ server }: Arena): number => frontOf(server as unknown as NodeServer).holds.size
-
-/** When a client breaks its connection off: at once, in the next turns, or when the first answer comes. */
-const moments: readonly ((socket: Socket) => Promise<unknown>)[] = [
-  async () => {},
-  () => turn(),
-  async () => {
-    for (let turns = 0; turns < 3; turns++) await turn()
-  },
-  (socket) => new Promise((resolve) => socket.once("data", resolve).once("close", resolve)),
-]
-
-/** Sends these requests on many connections, and breaks each off. */
-async function breakOff(arena: Arena, requests: () => string | Promise<string>, times = moments): Promise<void> {
-  for (let n = 0; n < 48; n++) {
-    const { socket, received } = await openTcp(arena.port)
-    socket.write(await requests())
-    await times[n % times.length]?.(socket)
-    socket.resetAndDestroy()
-    await received
-  }
-  // All of them have come when another request has.
-  await ask(`${arena.url}/pigeon`, { body: "" })
-}
 
 const evil = "Origin: https://evil.example"
 const upgrade = ["Connection: Upgrade", "Upgrade: websocket"]
