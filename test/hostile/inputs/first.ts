@@ -1,5 +1,6 @@
 // What a stranger says in place of a hello: as the first message of a WebSocket, and as the first body of a request.
 
+import { gzipSync } from "node:zlib"
 import { bodyOf, hello } from "../attack.ts"
 import { bytesBody, type Frame, GOES_ON, type Input, LINKS, POSTS, post, sayFirst } from "./input.ts"
 import type { Lesson } from "./lessons.ts"
@@ -151,6 +152,18 @@ const envelopes: readonly BodyRow[] = [
   ["a text that is none", "that is no UTF-8", Buffer.from([0x40, 0xff, 0xfe])],
   ["a text that is none", "of bytes without a header", Buffer.from([1, 2]), BYTES],
   ["a text that is none", "of bytes as an envelope", Buffer.from([0x80, 0, 0, 1, 64]), BYTES],
+  [
+    "a promise of more to come",
+    "that is compressed",
+    gzipSync(bodyOf({ up: 1, poll: 1 }, hello())),
+    { "content-encoding": "gzip" },
+  ],
+  [
+    "a promise of more to come",
+    "that is compressed, with a hello of a megabyte in it",
+    gzipSync(bodyOf({ up: 1, poll: 1 }, hello({ auth: "x".repeat(1_000_000) }))),
+    { ...BYTES, "content-encoding": "gzip" },
+  ],
   ["a promise of more to come", "of bytes that claim too much", Buffer.from([0x7f, 255, 255, 255, 1]), BYTES],
   ["no content type, no check", "of an HTML form", "a=b&c=d", { "content-type": "application/x-www-form-urlencoded" }],
   ["no content type, no check", "of JSON without the mark", "{}", { "content-type": "application/json" }],
