@@ -25,6 +25,14 @@ describe("after the welcome", () => {
     await arena.settled()
   })
 
+  it("a bye with a code and a reason of wide characters closes the socket: its reason takes 123 bytes", async () => {
+    const arena = await startArena()
+    const { socket, closed } = await openWelcomed(arena.url)
+    socket.send(`b${JSON.stringify({ code: "é€😀".repeat(8), reason: "€".repeat(150) })}`)
+    expect(await closed).toMatchObject({ status: 4000, code: "?".repeat(32) })
+    await arena.settled()
+  })
+
   it("names and data that objects could stumble over do no harm", async () => {
     const arena = await startArena()
     const { socket, next } = await openWelcomed(arena.url)

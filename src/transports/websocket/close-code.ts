@@ -4,9 +4,9 @@ import { type Closing, type Code, closing } from "../../wire/errors.ts"
 const RETRYABLE = 4000
 const FINAL = 4001
 
-/** The code and reason of a closing frame. A reason takes at most 123 bytes of UTF-8. */
+/** The code and reason of a closing frame. A reason takes at most 123 bytes of UTF-8, and the code may be the other side's. */
 export function writeClose(why: Closing): [code: number, reason: string] {
-  return [why.retryable ? RETRYABLE : FINAL, `${why.code}: ${why.reason.replace(/[^ -~]/g, "?")}`.slice(0, 120)]
+  return [why.retryable ? RETRYABLE : FINAL, `${why.code}: ${why.reason}`.replace(/[^ -~]/g, "?").slice(0, 120)]
 }
 
 /** What a closing frame, or its absence (1006), means. */
