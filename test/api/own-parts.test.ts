@@ -840,7 +840,7 @@ describe("a platform of one's own", () => {
     const told: unknown[] = []
     const openSocket = (): never => {
       const socket = { binaryType: "", bufferedAmount: 0, send: raise, close: raise } as Record<string, unknown>
-      setTimeout(() => (socket["onopen"] as () => void)(), 5) // a WebSocket opens so
+      setImmediate(() => (socket["onopen"] as () => void)()) // a WebSocket opens so
       return socket as never
     }
     const channel = createCoreChannel(url, {
