@@ -7,7 +7,7 @@
 export type { AnyContract, Contract } from "./messaging/contract.ts"
 export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./messaging/dispatch.ts"
 export { createHub, NodeHub, type NodeHubOptions, type NodeTransportName } from "./runtimes/node/hub.ts"
-export type { Authenticate, Credentials } from "./server/admission/admission.ts"
+export type { Authenticate, Credentials } from "./server/admission/hub-link.ts"
 export type { Refusal } from "./server/admission/refusals.ts"
 export type { TrustProxy } from "./server/admission/trust-proxy.ts"
 export { type Audience, Hub, type HubErrorContext } from "./server/hub.ts"

@@ -6,7 +6,7 @@
 
 export type { AnyContract, Contract } from "./messaging/contract.ts"
 export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./messaging/dispatch.ts"
-export type { Authenticate, Credentials } from "./server/admission/admission.ts"
+export type { Authenticate, Credentials } from "./server/admission/hub-link.ts"
 export type { Refusal } from "./server/admission/refusals.ts"
 export type { TrustProxy } from "./server/admission/trust-proxy.ts"
 export { createHub, type WebHubOptions } from "./server/create-hub.ts"

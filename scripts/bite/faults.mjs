@@ -80,8 +80,8 @@ export const faults = [
   {
     id: "a broadcast in the midst of another takes its place",
     file: "src/server/hub.ts",
-    find: "entry.tell(packet, list, place)",
-    plant: "entry.tell(packet, list)",
+    find: "hubSession.tell(packet, list, place)",
+    plant: "hubSession.tell(packet, list)",
   },
   {
     id: "an ack beside the link counts as the link's word",
@@ -127,19 +127,19 @@ export const faults = [
   },
   {
     id: "stale hellos are obeyed",
-    file: "src/server/admission/admission.ts",
-    find: "const attached = hello.turn > entry.turn",
+    file: "src/server/admission/hub-link.ts",
+    find: "const attached = hello.turn > hubSession.turn",
     plant: "const attached = hello.turn > 0",
   },
   {
     id: "any hub begins a session that another one has",
-    file: "src/server/admission/admission.ts",
+    file: "src/server/admission/hub-link.ts",
     find: "if (hello.hub !== undefined && hello.hub !== this.#host.hub) {",
     plant: "if (hello.hub === 'none') {",
   },
   {
     id: "a forgotten session is begun again from zero",
-    file: "src/server/admission/admission.ts",
+    file: "src/server/admission/hub-link.ts",
     find: "hello.acked > 0 || hello.hub !== undefined",
     plant: "hello.acked > 0",
   },
@@ -175,13 +175,13 @@ export const faults = [
   },
   {
     id: "keys are not compared",
-    file: "src/server/admission/admission.ts",
+    file: "src/server/admission/hub-link.ts",
     find: "!sameKey(known.key, hello.key)",
     plant: "known.key === undefined",
   },
   {
     id: "principals are not compared",
-    file: "src/server/admission/admission.ts",
+    file: "src/server/admission/hub-link.ts",
     find: "known.principal.id !== principal.id",
     plant: "known.principal.id === undefined",
   },
@@ -284,7 +284,7 @@ export const faults = [
     id: "a server that is away is taken for broken transports",
     file: "src/client/connect/connector.ts",
     find: "    dropAll(lastClosing)\n",
-    plant: "    for (const { name } of dialers) standing.condemn(name, runtime.now())\n    dropAll(lastClosing)\n",
+    plant: "    for (const { name } of dialers) health.condemn(name, runtime.now())\n    dropAll(lastClosing)\n",
   },
   {
     id: "a session that has ended is begun again",
@@ -348,21 +348,21 @@ export const faults = [
   },
   {
     id: "the welcome goes in one batch with what is said behind it",
-    file: "src/server/admission/admission.ts",
+    file: "src/server/admission/hub-link.ts",
     find: [
       "    this.#link.send(welcome)",
       "    if (attached) {",
-      "      entry.session.clocked(hello.clock, heardAt)",
-      "      entry.attach(this.#link, hello, hello.turn)\n",
+      "      hubSession.session.clocked(hello.clock, heardAt)",
+      "      hubSession.attach(this.#link, hello, hello.turn)\n",
     ].join("\n"),
     plant: [
       "    if (!attached) this.#link.send(welcome)",
       "    if (attached) {",
-      "      const before = entry.session.link",
-      "      entry.session.attach(this.#link, hello, hello.heard, welcome)",
-      "      entry.turn = hello.turn",
-      "      this.#host.clockwork.clear(entry)",
-      "      if (before !== undefined && before !== this.#link) entry.spare(before)\n",
+      "      const before = hubSession.session.link",
+      "      hubSession.session.attach(this.#link, hello, hello.heard, welcome)",
+      "      hubSession.turn = hello.turn",
+      "      this.#host.clockwork.clear(hubSession)",
+      "      if (before !== undefined && before !== this.#link) hubSession.spare(before)\n",
     ].join("\n"),
   },
   {
@@ -475,8 +475,8 @@ export const faults = [
   },
   {
     id: "a session that nobody takes is kept for ever",
-    file: "src/server/admission/admission.ts",
-    find: "      if (known === undefined) entry.detached()\n",
+    file: "src/server/admission/hub-link.ts",
+    find: "      if (known === undefined) hubSession.detached()\n",
     plant: "",
   },
   {

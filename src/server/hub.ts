@@ -20,7 +20,7 @@ import { isWide, type Packet } from "../wire/batch.ts"
 import * as defaults from "../wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
 import { isPrivate } from "./admission/address.ts"
-import { type AdmissionHost, Gate, hearLeave, Unwelcomed } from "./admission/admission.ts"
+import { type AdmissionHost, HubLink, hearLeave, Unwelcomed } from "./admission/hub-link.ts"
 import { Judges } from "./admission/judges.ts"
 import { checkOrigin, type OriginPolicy, readPolicy } from "./admission/origin-check.ts"
 import { type Refusal, RefusalReport } from "./admission/refusals.ts"
@@ -38,7 +38,7 @@ import { Peer, type Principal } from "./peer.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { CountedHandlers } from "./sessions/counted-handlers.ts"
 import { Drain } from "./sessions/drain.ts"
-import { createEnded, type Entry } from "./sessions/hub-session.ts"
+import { createEnded, type HubSession } from "./sessions/hub-session.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { type Limits, Registry } from "./sessions/registry.ts"
@@ -181,14 +181,14 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       ended: createEnded(clockwork, settings),
       closing: () => this.#closing,
       refused: (refusal) => this.#refused(refusal),
-      began: (entry) => this.#began(entry),
-      progressed: (entry) => this.#drain?.progressed(entry),
-      windowMs: (entry, mayReturn) => this.#windowMs(entry, mayReturn, resumeMs),
-      forget: (entry, why) => {
+      began: (hubSession) => this.#began(hubSession),
+      progressed: (hubSession) => this.#drain?.progressed(hubSession),
+      windowMs: (hubSession, mayReturn) => this.#windowMs(hubSession, mayReturn, resumeMs),
+      forget: (hubSession, why) => {
         this.#endedCounts.add(why.code)
-        this.#registry.remove(entry)
-        if (this.#closing === undefined) this.#registry.remember(entry, why, resumeMs)
-        this.#drain?.progressed(entry)
+        this.#registry.remove(hubSession)
+        if (this.#closing === undefined) this.#registry.remember(hubSession, why, resumeMs)
+        this.#drain?.progressed(hubSession)
       },
       failed: (error, stage, peer) => this.#failed(error, { stage, peer }),
       missed: this.#missed,
@@ -202,7 +202,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       holdMs: options.holdMs ?? defaults.HOLD_MS,
       admit: (link, origin) => {
         this.#lookForProxy(origin)
-        return new Gate(this.#admission, this.#unwelcomed, link, origin)
+        return new HubLink(this.#admission, this.#unwelcomed, link, origin)
       },
       leave: (bye) => hearLeave(this.#admission, bye),
     }
@@ -292,7 +292,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#kept.grow(list.costOf(packet))
     const place = list.held.length - 1 // whoever is told that a session ends in here may send more
     // No copy is needed: sessions end in here at most, and none begins.
-    for (const entry of this.#registry.all()) entry.tell(packet, list, place)
+    for (const hubSession of this.#registry.all()) hubSession.tell(packet, list, place)
   }
 
   /** The peers in any of these rooms; each once. @throws EverwireError `misuse` on a room that is no string. */
@@ -408,8 +408,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const why = this.#closing
     if (this.#drain === undefined) {
       // Not all at one time: those that have to be told at once, at the end of the time, do not dial at once.
-      const release = (entry: Entry): void =>
-        entry.end({ ...why, retryAfterMs: Math.ceil(this.#runtime.random() * RETRY_AFTER_MS) })
+      const release = (hubSession: HubSession): void =>
+        hubSession.end({ ...why, retryAfterMs: Math.ceil(this.#runtime.random() * RETRY_AFTER_MS) })
       this.#drain = new Drain(this.#runtime, this.#registry.all(), drainMs, release)
     } else this.#drain.hasten(drainMs)
     if (!this.#drain.isOver) await this.#drain.done
@@ -419,7 +419,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#errors.close()
   }
 
-  #began({ peer }: Entry): void {
+  #began({ peer }: HubSession): void {
     this.#lifecycle.emit("peer", (error) => this.#failed(error, { stage: "listener", peer }), peer)
   }
 
@@ -433,11 +433,11 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       this.#runtime.soon(() => {
         const why = closing("network", "the link threw")
         guarded.close(why)
-        gate.closed(why)
+        hubLink.closed(why)
       })
     })
-    const gate = new Gate(this.#admission, this.#unwelcomed, guarded, origin)
-    return gate
+    const hubLink = new HubLink(this.#admission, this.#unwelcomed, guarded, origin)
+    return hubLink
   }
 
   /** Counts a request or an upgrade. Returns why it is refused, if its address has made too many. */
@@ -451,8 +451,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return undefined
   }
 
-  #windowMs(entry: Entry, mayReturn: boolean, resumeMs: number): number {
-    const used = entry.session.heard > 0 || (entry.session.said > 0 && entry.isMet)
+  #windowMs(hubSession: HubSession, mayReturn: boolean, resumeMs: number): number {
+    const used = hubSession.session.heard > 0 || (hubSession.session.said > 0 && hubSession.isMet)
     if (used) return resumeMs
     return mayReturn ? Math.min(resumeMs, defaults.UNUSED_WINDOW_MS) : 0
   }

@@ -27,8 +27,8 @@ import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { MissedNames } from "./missed-names.ts"
 import { type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
 
-/** What an entry needs of its hub. */
-export interface EntryHost {
+/** What a session needs of its hub. */
+export interface HubSessionHost {
   readonly runtime: Runtime
   readonly clockwork: Clockwork
   readonly hub: string
@@ -51,11 +51,11 @@ export interface EntryHost {
   /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
   refused(refusal: Refusal): void
   /** The channel acknowledged more, or something that was open with it may be over. */
-  progressed(entry: Entry): void
-  /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link Entry.detached}. */
-  windowMs(entry: Entry, mayReturn: boolean): number
+  progressed(hubSession: HubSession): void
+  /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link HubSession.detached}. */
+  windowMs(hubSession: HubSession, mayReturn: boolean): number
   /** The session has ended and is to be forgotten. */
-  forget(entry: Entry, why: Closing): void
+  forget(hubSession: HubSession, why: Closing): void
 }
 
 /** So many names that nothing handles are remembered of a peer. */
@@ -110,13 +110,13 @@ export function saidByPeer({ code, reason, retryable }: Closing): Closing {
 }
 
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
-export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper, Alarm {
+export class HubSession implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper, Alarm {
   readonly id: string
   readonly key: string
   readonly principal: Principal
   /** Remote address of the link that began the session: the one that its cap counts. */
   readonly address: string
-  /** When it has ended, the hub's {@link EntryHost.ended}, so that an application that keeps the peer keeps nothing of it. */
+  /** When it has ended, the hub's {@link HubSessionHost.ended}, so that an application that keeps the peer keeps nothing of it. */
   session: Session
   handlers: readonly Handlers<Peer>[]
   readonly peer: Peer
@@ -126,7 +126,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   isMet = false
   /** The channel that presented the key last. */
   #holder: string | undefined
-  readonly #host: EntryHost
+  readonly #host: HubSessionHost
   readonly #outbox = new SharedOutbox()
   /** What the channel had acknowledged when the hub last counted what it keeps. */
   #taken = 0
@@ -157,7 +157,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   /** What its requests cost together that are being answered. */
   #heldBytes = 0
 
-  constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
+  constructor(host: HubSessionHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
     this.#host = host
     this.id = id
     this.key = key

@@ -12,7 +12,7 @@ import { Backlog, isOnePacket } from "../limits/backlog.ts"
 import type { Slices, Worker } from "../limits/slices.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
-import { Entry, type EntryHost, saidByPeer } from "../sessions/hub-session.ts"
+import { HubSession, type HubSessionHost, saidByPeer } from "../sessions/hub-session.ts"
 import type { Registry } from "../sessions/registry.ts"
 import type { Judges } from "./judges.ts"
 import type { Sites } from "./sites.ts"
@@ -34,7 +34,7 @@ export type Authenticate<P extends Principal = Principal> = (
 ) => P | null | PromiseLike<P | null>
 
 /** What admission needs of its hub. */
-export interface AdmissionHost extends EntryHost {
+export interface AdmissionHost extends HubSessionHost {
   /** When this hub began, by its own clock. */
   readonly startedAt: number
   readonly registry: Registry
@@ -49,14 +49,14 @@ export interface AdmissionHost extends EntryHost {
   /** Why nobody is let in now. */
   closing(): Closing | undefined
   /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
-  began(entry: Entry): void
+  began(hubSession: HubSession): void
   report(error: unknown): void
 }
 
 type State =
   | { readonly stage: "waiting"; readonly origin: LinkOrigin }
   | { readonly stage: "judging"; readonly origin: LinkOrigin; readonly later: Packet[]; bytes: number }
-  | { readonly stage: "admitted"; readonly entry: Entry }
+  | { readonly stage: "admitted"; readonly hubSession: HubSession }
   | { readonly stage: "closed" }
 
 const ANONYMOUS: Principal = { id: "" }
@@ -78,7 +78,7 @@ const OVER_SHARE = closing("over-capacity", "too many links of this address are 
 
 /** The links of a hub that have not been welcomed. */
 export class Unwelcomed {
-  readonly #gates = new Set<Gate>()
+  readonly #links = new Set<HubLink>()
   readonly #perSite = new Map<string, number>()
   readonly #most: number
   readonly #mostPerSite: number
@@ -94,33 +94,33 @@ export class Unwelcomed {
   }
 
   get size(): number {
-    return this.#gates.size + (this.disowned?.size ?? 0)
+    return this.#links.size + (this.disowned?.size ?? 0)
   }
   /** `site` is what the link is counted by beside all others; empty where it is not. */
-  add(gate: Gate, site: string): void {
-    this.#gates.add(gate)
+  add(hubLink: HubLink, site: string): void {
+    this.#links.add(hubLink)
     if (site !== "") this.#perSite.set(site, (this.#perSite.get(site) ?? 0) + 1)
   }
-  delete(gate: Gate, site: string): void {
-    if (!this.#gates.delete(gate) || site === "") return
+  delete(hubLink: HubLink, site: string): void {
+    if (!this.#links.delete(hubLink) || site === "") return
     const left = (this.#perSite.get(site) ?? 1) - 1
     if (left > 0) this.#perSite.set(site, left)
     else this.#perSite.delete(site)
   }
   /** Why one that is among them has to go. */
   refusal(site: string): Closing | undefined {
-    if (this.#gates.size > this.#most) return OVER_CAPACITY
+    if (this.#links.size > this.#most) return OVER_CAPACITY
     return (this.#perSite.get(site) ?? 0) > this.#mostPerSite ? OVER_SHARE : undefined
   }
   /** Nobody is let in any more. */
   refuseAll(why: Closing): void {
-    for (const gate of [...this.#gates]) gate.refuse(why)
+    for (const hubLink of [...this.#links]) hubLink.refuse(why)
     this.disowned?.refuseAll(why)
   }
 }
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
-export class Gate implements LinkSink, Alarm, Flushable, Worker {
+export class HubLink implements LinkSink, Alarm, Flushable, Worker {
   readonly #host: AdmissionHost
   /** Those that it is counted among until it is welcomed. */
   #unwelcomed: Unwelcomed
@@ -178,8 +178,8 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
           state.later.push(...decodeBatch(batch))
           return
         case "admitted":
-          this.#checkListens(state.entry)
-          return this.#hear(state.entry, batch)
+          this.#checkListens(state.hubSession)
+          return this.#hear(state.hubSession, batch)
         case "closed":
       }
     } catch (error) {
@@ -188,7 +188,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   }
 
   /** @throws EverwireError `buffer-full` */
-  #checkListens({ session }: Entry): void {
+  #checkListens({ session }: HubSession): void {
     const link = this.#link
     // A spare link is sent nothing but answers to probes.
     if (link.bufferedBytes > (session.link === link ? this.#host.maxLinkBytes : LINK_BUFFER_BYTES)) {
@@ -197,12 +197,12 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   }
 
   /** Hears it now, if it is little and nothing of the link waits; else it waits with the rest. */
-  #hear(entry: Entry, batch: Batch): void {
+  #hear(hubSession: HubSession, batch: Batch): void {
     const { slices, clockwork } = this.#host
     const now = clockwork.now()
     if (this.#backlog !== undefined) {
       this.#backlog.add(batch)
-      this.#count(entry)
+      this.#count(hubSession)
       // A transport that cannot be stopped.
       if (this.#backlog.bytes > 2 * this.#host.maxLinkBytes) {
         throw new EverwireError("rate-limited", "more was sent than can be worked on")
@@ -210,16 +210,16 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       return
     }
     const isLittle = sizeOf(batch) <= SMALL_BATCH || isOnePacket(batch)
-    if (isLittle && slices.mayGoOn(entry, now) && entry.mayDo(now)) {
+    if (isLittle && slices.mayGoOn(hubSession, now) && hubSession.mayDo(now)) {
       const packets = decodeBatch(batch)
-      this.#pass(entry, packets, sizeOf(batch), now)
+      this.#pass(hubSession, packets, sizeOf(batch), now)
       return slices.used(packets.length, now, clockwork.now())
     }
     this.#backlog = new Backlog()
-    entry.backlogs++
+    hubSession.backlogs++
     this.#backlog.add(batch)
-    this.#count(entry)
-    if (this.#work(entry)) slices.add(this)
+    this.#count(hubSession)
+    if (this.#work(hubSession)) slices.add(this)
   }
 
   /** For the slices: works on what waits. */
@@ -227,39 +227,39 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     const state = this.#state
     if (state.stage !== "admitted") return false
     try {
-      return this.#work(state.entry)
+      return this.#work(state.hubSession)
     } catch (error) {
       this.#broke(error)
       return false
     }
   }
 
-  #work(entry: Entry): boolean {
+  #work(hubSession: HubSession): boolean {
     const { slices, clockwork } = this.#host
     let now = clockwork.now()
     while (this.#backlog !== undefined) {
-      if (!entry.has(this.#link)) {
+      if (!hubSession.has(this.#link)) {
         // The hub has closed the link.
-        this.#idle(entry)
+        this.#idle(hubSession)
         break
       }
-      if (!entry.mayDo(now)) {
-        this.#wait(entry, now)
+      if (!hubSession.mayDo(now)) {
+        this.#wait(hubSession, now)
         return false
       }
-      if (!slices.mayGoOn(entry, now)) return true
-      this.#checkListens(entry)
+      if (!slices.mayGoOn(hubSession, now)) return true
+      this.#checkListens(hubSession)
       const packets = this.#backlog.take()
-      this.#count(entry)
+      this.#count(hubSession)
       if (packets === undefined) {
-        this.#idle(entry)
+        this.#idle(hubSession)
         break
       }
       const from = now
       ownParts(packets)
       let bytes = 0
       for (const packet of packets) bytes += sizeOf(packet)
-      this.#pass(entry, packets, bytes, now)
+      this.#pass(hubSession, packets, bytes, now)
       now = clockwork.now()
       slices.used(packets.length, from, now)
     }
@@ -267,9 +267,9 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   }
 
   /** The peer, or its address, does too much: the rest goes on when that may be. */
-  #wait(entry: Entry, now: number): void {
+  #wait(hubSession: HubSession, now: number): void {
     const { clockwork } = this.#host
-    const until = now + Math.max(LEAST_WAIT_MS, entry.waitMs(now))
+    const until = now + Math.max(LEAST_WAIT_MS, hubSession.waitMs(now))
     const { since, until: before } = this.#over ?? { since: now, until: now }
     const isPaused = now - before > PAUSE_MS
     this.#over = { since: isPaused ? now : since, until }
@@ -280,11 +280,11 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   }
 
   /** Nothing waits any more. */
-  #idle(entry: Entry): void {
+  #idle(hubSession: HubSession): void {
     const backlog = this.#backlog
     this.#backlog = undefined
-    this.#count(entry)
-    entry.backlogs--
+    this.#count(hubSession)
+    hubSession.backlogs--
     if (backlog?.ended !== undefined) this.closed(backlog.ended)
     for (const run of backlog?.whenIdle ?? []) this.#host.runtime.soon(run)
   }
@@ -302,7 +302,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     const state = this.#state
     if (state.stage !== "admitted") return 0
     const isFull = (this.#backlog?.bytes ?? 0) > this.#host.maxLinkBytes / 2
-    const ms = isFull ? FULL_WAIT_MS : state.entry.exchanged()
+    const ms = isFull ? FULL_WAIT_MS : state.hubSession.exchanged()
     if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
     return ms
   }
@@ -314,33 +314,33 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       return
     }
     const state = this.#leave()
-    if (state.stage === "admitted") state.entry.linkClosed(this.#link, why)
+    if (state.stage === "admitted") state.hubSession.linkClosed(this.#link, why)
     // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
     if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
   }
 
   writable(): void {
-    if (this.#state.stage === "admitted") this.#state.entry.linkWritable(this.#link)
+    if (this.#state.stage === "admitted") this.#state.hubSession.linkWritable(this.#link)
   }
 
   acknowledgement(): Batch | undefined {
-    return this.#state.stage === "admitted" ? this.#state.entry.session.acknowledgement(this.#link) : undefined
+    return this.#state.stage === "admitted" ? this.#state.hubSession.session.acknowledgement(this.#link) : undefined
   }
 
   /** For the session. What it may keep of it is counted. */
-  #pass(entry: Entry, packets: Packet[], bytes: number, now: number): void {
-    const { session } = entry
-    entry.did(packets.length, bytes, now)
+  #pass(hubSession: HubSession, packets: Packet[], bytes: number, now: number): void {
+    const { session } = hubSession
+    hubSession.did(packets.length, bytes, now)
     session.hear(this.#link, packets, now)
     if (session.part !== undefined) this.keeps(2 * bytes)
     if (session.link !== this.#link) this.keeps(this.#link.bufferedBytes)
   }
 
   /** What waits is counted among what is kept for the peer. */
-  #count(entry: Entry): void {
+  #count(hubSession: HubSession): void {
     const bytes = this.#backlog?.bytes ?? 0
     const grown = bytes - this.#waitingBytes
-    entry.waitingBytes += grown
+    hubSession.waitingBytes += grown
     this.#waitingBytes = bytes
     if (grown > 0) this.keeps(grown)
   }
@@ -437,20 +437,20 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     if (known !== undefined && (!sameKey(known.key, hello.key) || known.principal.id !== principal.id)) {
       return this.refuse(closing("session-forbidden", "this session belongs to somebody else", false))
     }
-    const entry = known ?? this.#begin(hello, address, principal)
-    if (entry === undefined) return
+    const hubSession = known ?? this.#begin(hello, address, principal)
+    if (hubSession === undefined) return
     this.#leave()
-    this.#state = { stage: "admitted", entry }
-    if (hello.turn > 0 || known === undefined) entry.heldBy(hello.holder)
-    const attached = hello.turn > entry.turn
+    this.#state = { stage: "admitted", hubSession }
+    if (hello.turn > 0 || known === undefined) hubSession.heldBy(hello.holder)
+    const attached = hello.turn > hubSession.turn
     const speakMs = Math.min(this.#host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
     const welcome = writeWelcome({
       v: PROTOCOL_VERSION,
-      peer: entry.peer.id,
+      peer: hubSession.peer.id,
       hub: this.#host.hub,
-      heard: entry.session.heard,
-      part: entry.session.part,
-      said: entry.session.said > hello.heard ? entry.session.said : undefined,
+      heard: hubSession.session.heard,
+      part: hubSession.session.part,
+      said: hubSession.session.said > hello.heard ? hubSession.session.said : undefined,
       clock: Math.floor(this.#host.clockwork.now()),
       attached,
       resumed: known !== undefined,
@@ -462,16 +462,16 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
     this.#link.send(welcome)
     if (attached) {
-      entry.session.clocked(hello.clock, heardAt)
-      entry.attach(this.#link, hello, hello.turn)
-      if (speakMs < this.#host.settings.speakMs) entry.session.configure({ speakMs })
+      hubSession.session.clocked(hello.clock, heardAt)
+      hubSession.attach(this.#link, hello, hello.turn)
+      if (speakMs < this.#host.settings.speakMs) hubSession.session.configure({ speakMs })
     } else {
-      entry.spare(this.#link, hello.holder)
-      if (known === undefined) entry.detached()
+      hubSession.spare(this.#link, hello.holder)
+      if (known === undefined) hubSession.detached()
     }
     if (later.length > 0) {
-      entry.did(later.length, 0, heardAt)
-      entry.session.hear(this.#link, later)
+      hubSession.did(later.length, 0, heardAt)
+      hubSession.session.hear(this.#link, later)
     }
   }
 
@@ -480,7 +480,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     return this.#host.registry.find(id) === undefined ? this.#host.closing() : undefined
   }
 
-  #begin(hello: Hello, address: string, principal: Principal): Entry | undefined {
+  #begin(hello: Hello, address: string, principal: Principal): HubSession | undefined {
     const { registry } = this.#host
     const ended = registry.endedWhy(hello.id, hello.key)
     if (ended !== undefined) {
@@ -496,15 +496,15 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       this.refuse(full)
       return undefined
     }
-    const entry = new Entry(this.#host, hello.id, hello.key, principal, address, this.#host.sites.at(address))
-    registry.add(entry)
-    this.#host.began(entry)
-    if (entry.session.ended) {
+    const hubSession = new HubSession(this.#host, hello.id, hello.key, principal, address, this.#host.sites.at(address))
+    registry.add(hubSession)
+    this.#host.began(hubSession)
+    if (hubSession.session.ended) {
       // `onPeer` closed it: its channel is told as any other that comes too late.
       this.refuse(registry.endedWhy(hello.id, hello.key) ?? closing("closed-by-peer", "closed by the hub", false))
       return undefined
     }
-    return entry
+    return hubSession
   }
 
   /** Something that the protocol does not allow, or a bug: either way only this link ends. */
@@ -518,7 +518,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     // The next link would bring the same again.
     if (code === "too-large" && state.stage === "admitted") {
       const why = closing(code, message, false)
-      state.entry.end(why)
+      state.hubSession.end(why)
       this.#leave() // an upload that waits for what it brought is answered now
       return this.#tell(state, why)
     }
@@ -557,7 +557,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     const state = this.#leave()
     this.#sayBye(why)
     this.#link.close(why)
-    if (state.stage === "admitted") state.entry.linkClosed(this.#link)
+    if (state.stage === "admitted") state.hubSession.linkClosed(this.#link)
     this.#tell(state, why)
   }
 
@@ -566,7 +566,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     const transport = this.#link.name
     if (state.stage === "closed") return
     if (state.stage === "admitted") {
-      const address = state.entry.address || undefined
+      const address = state.hubSession.address || undefined
       return this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
     }
     const { address, header } = state.origin
@@ -586,7 +586,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       this.#host.clockwork.clear(this)
       this.#host.slices.delete(this)
       this.#backlog.ended = undefined
-      this.#idle(state.entry)
+      this.#idle(state.hubSession)
     }
     return state
   }
@@ -613,11 +613,11 @@ export function hearLeave({ hub, registry }: AdmissionHost, packet: string): Clo
   const leave = readLeave(packet)
   if (leave.hub !== undefined && leave.hub !== hub) return closing("session-unknown", "another hub has the session")
   const why = saidByPeer(leave.why)
-  const entry = registry.find(leave.id)
-  if (entry === undefined) {
+  const hubSession = registry.find(leave.id)
+  if (hubSession === undefined) {
     // What a hub has welcomed and does not know any more has ended there.
     if (leave.hub === undefined) registry.left(leave.id, leave.key, why)
-  } else if (sameKey(entry.key, leave.key)) entry.leave(why, leave.said)
+  } else if (sameKey(hubSession.key, leave.key)) hubSession.leave(why, leave.said)
   else return closing("session-forbidden", "this session belongs to somebody else", false)
   return undefined
 }
