@@ -5,33 +5,20 @@ import type { LinkOrigin } from "../../transports/transport.ts"
 import { type Batch, decodeBatch, isLarger, type Packet, sizeOf } from "../../wire/batch.ts"
 import { HELLO_DEADLINE_MS, LINK_BUFFER_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
-import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../../wire/handshake.ts"
+import { type Hello, readHello, writeBye, writeWelcome } from "../../wire/handshake.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
 import { Backlog, isOnePacket } from "../limits/backlog.ts"
 import type { Slices, Worker } from "../limits/slices.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
-import { HubSession, type HubSessionHost, saidByPeer } from "../sessions/hub-session.ts"
+import { HubSession, type HubSessionHost } from "../sessions/hub-session.ts"
 import type { Registry } from "../sessions/registry.ts"
+import { type Authenticate, describe, isPrincipal } from "./authenticate.ts"
 import type { Judges } from "./judges.ts"
+import { sameKey } from "./key.ts"
 import type { Sites } from "./sites.ts"
-
-/** What is judged when a link says hello. */
-export interface Credentials {
-  /** What the channel's `auth` gave; `undefined` when it has none. */
-  readonly auth: unknown
-  /** The request that opened the link. */
-  readonly origin: LinkOrigin
-}
-
-/**
- * Says who it is, `null` to refuse. A promise may be given; a throw refuses, with the message of an EverwireError. It has
- * five seconds from when the link opened: then `onError` hears a `timeout`, and the channel tries again.
- */
-export type Authenticate<P extends Principal = Principal> = (
-  credentials: Credentials,
-) => P | null | PromiseLike<P | null>
+import type { Unwelcomed } from "./unwelcomed.ts"
 
 /** What admission needs of its hub. */
 export interface AdmissionHost extends HubSessionHost {
@@ -71,53 +58,6 @@ const PAUSE_MS = 1_000
 const FULL_WAIT_MS = 1_000
 /** Whoever has to wait waits so long at least: then some packets go on together. */
 const LEAST_WAIT_MS = 20
-
-const OVER_CAPACITY = closing("over-capacity", "too many links are waiting to be welcomed")
-
-const OVER_SHARE = closing("over-capacity", "too many links of this address are waiting to be welcomed")
-
-/** The links of a hub that have not been welcomed. */
-export class Unwelcomed {
-  readonly #links = new Set<HubLink>()
-  readonly #perSite = new Map<string, number>()
-  readonly #most: number
-  readonly #mostPerSite: number
-
-  /** Those whose session is not known, and which may bring another hello. Counted apart: a herd of them keeps nobody out. */
-  readonly disowned: Unwelcomed | undefined
-
-  /** So many at most, and of one address or network; and as many that are disowned. */
-  constructor(most: number, mostPerSite: number, isDisowned = false) {
-    this.#most = most
-    this.#mostPerSite = mostPerSite
-    this.disowned = isDisowned ? undefined : new Unwelcomed(most, mostPerSite, true)
-  }
-
-  get size(): number {
-    return this.#links.size + (this.disowned?.size ?? 0)
-  }
-  /** `site` is what the link is counted by beside all others; empty where it is not. */
-  add(hubLink: HubLink, site: string): void {
-    this.#links.add(hubLink)
-    if (site !== "") this.#perSite.set(site, (this.#perSite.get(site) ?? 0) + 1)
-  }
-  delete(hubLink: HubLink, site: string): void {
-    if (!this.#links.delete(hubLink) || site === "") return
-    const left = (this.#perSite.get(site) ?? 1) - 1
-    if (left > 0) this.#perSite.set(site, left)
-    else this.#perSite.delete(site)
-  }
-  /** Why one that is among them has to go. */
-  refusal(site: string): Closing | undefined {
-    if (this.#links.size > this.#most) return OVER_CAPACITY
-    return (this.#perSite.get(site) ?? 0) > this.#mostPerSite ? OVER_SHARE : undefined
-  }
-  /** Nobody is let in any more. */
-  refuseAll(why: Closing): void {
-    for (const hubLink of [...this.#links]) hubLink.refuse(why)
-    this.disowned?.refuseAll(why)
-  }
-}
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
 export class HubLink implements LinkSink, Alarm, Flushable, Worker {
@@ -601,41 +541,4 @@ function ownParts(packets: Packet[]): void {
     const kind = kindOf(packet)
     if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
   }
-}
-
-/**
- * Hears the bye of a channel that had no link on which it would arrive. The key is the proof, as in a hello; credentials are
- * not judged again. Returns why it is refused, if it is.
- *
- * @throws EverwireError `protocol-error` when it is no such bye.
- */
-export function hearLeave({ hub, registry }: AdmissionHost, packet: string): Closing | undefined {
-  const leave = readLeave(packet)
-  if (leave.hub !== undefined && leave.hub !== hub) return closing("session-unknown", "another hub has the session")
-  const why = saidByPeer(leave.why)
-  const hubSession = registry.find(leave.id)
-  if (hubSession === undefined) {
-    // What a hub has welcomed and does not know any more has ended there.
-    if (leave.hub === undefined) registry.left(leave.id, leave.key, why)
-  } else if (sameKey(hubSession.key, leave.key)) hubSession.leave(why, leave.said)
-  else return closing("session-forbidden", "this session belongs to somebody else", false)
-  return undefined
-}
-
-/** What `authenticate` gave in place of a principal. Its values may be secrets. */
-function describe(given: unknown): string {
-  if (typeof given !== "object") return typeof given
-  return "id" in Object(given) ? `an id that is a ${typeof (given as Principal).id}` : "an object without id"
-}
-
-/** Whether `authenticate` said who it is. What an untyped one may give instead (`undefined`, `false`) lets nobody in. */
-function isPrincipal(given: unknown): given is Principal {
-  return typeof (given as Principal | null | undefined)?.id === "string"
-}
-
-/** Compares in constant time for keys of one length: how long it takes tells nothing about where they differ. */
-function sameKey(one: string, other: string): boolean {
-  let difference = one.length ^ other.length
-  for (let i = 0; i < one.length; i++) difference |= one.charCodeAt(i) ^ other.charCodeAt(i % other.length)
-  return difference === 0
 }
