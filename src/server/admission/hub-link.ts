@@ -1,44 +1,19 @@
-import { callSafely } from "../../session/call-safely.ts"
 import type { Alarm, Flushable, Slot } from "../../session/clockwork.ts"
 import type { Link, LinkSink } from "../../session/link.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
 import { type Batch, decodeBatch, isLarger, type Packet, sizeOf } from "../../wire/batch.ts"
-import { HELLO_DEADLINE_MS, LINK_BUFFER_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
-import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
+import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
+import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
 import { type Hello, readHello, writeBye, writeWelcome } from "../../wire/handshake.ts"
-import { kindOf } from "../../wire/packet.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
-import { Backlog, isOnePacket } from "../limits/backlog.ts"
-import type { Slices, Worker } from "../limits/slices.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
-import { HubSession, type HubSessionHost } from "../sessions/hub-session.ts"
-import type { Registry } from "../sessions/registry.ts"
-import { type Authenticate, describe, isPrincipal } from "./authenticate.ts"
-import type { Judges } from "./judges.ts"
-import { sameKey } from "./key.ts"
-import type { Sites } from "./sites.ts"
+import type { HubSession } from "../sessions/hub-session.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+import { claimSession } from "./claim.ts"
+import { judge } from "./judgement.ts"
+import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
-
-/** What admission needs of its hub. */
-export interface AdmissionHost extends HubSessionHost {
-  /** When this hub began, by its own clock. */
-  readonly startedAt: number
-  readonly registry: Registry
-  readonly authenticate: Authenticate | undefined
-  readonly resumeMs: number
-  /** What an honest session never lets wait on a link, in bytes: whoever lets more pile up asks and does not listen. */
-  readonly maxLinkBytes: number
-  /** Divides the time among peers. */
-  readonly slices: Slices
-  readonly sites: Sites
-  readonly judges: Judges
-  /** Why nobody is let in now. */
-  closing(): Closing | undefined
-  /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
-  began(hubSession: HubSession): void
-  report(error: unknown): void
-}
 
 type State =
   | { readonly stage: "waiting"; readonly origin: LinkOrigin }
@@ -48,19 +23,11 @@ type State =
 
 const ANONYMOUS: Principal = { id: "" }
 
-/** Packets of so few bytes together are heard in one go; more of them one by one, as far as the time of the peer goes. */
-const SMALL_BATCH = 128
-/** A link whose peer does too much, and goes on whenever it may, for so long is closed. */
-const OVER_MS = 3_000
-/** Whoever then does nothing for so long has made a pause. */
-const PAUSE_MS = 1_000
 /** A link over HTTP on which more waits than a batch is to bring no more for so long. */
 const FULL_WAIT_MS = 1_000
-/** Whoever has to wait waits so long at least: then some packets go on together. */
-const LEAST_WAIT_MS = 20
 
 /** Judges a link's hello, then passes everything on to the session that it belongs to. */
-export class HubLink implements LinkSink, Alarm, Flushable, Worker {
+export class HubLink implements LinkSink, Alarm, Flushable {
   readonly #host: AdmissionHost
   /** Those that it is counted among until it is welcomed. */
   #unwelcomed: Unwelcomed
@@ -68,14 +35,10 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
   #state: State
   /** What it is counted by until it is welcomed. */
   readonly #site: string
-  /** The hello must have been judged by then; or what waits may go on then. */
+  /** The hello must have been judged by then. */
   slot: Slot | undefined
-  /** What has come on the link and waits for its turn. */
-  #backlog: Backlog | undefined
-  /** The bytes of that, as they were counted last. */
-  #waitingBytes = 0
-  /** Since when, and until when, the peer has done too much without a pause. */
-  #over: { readonly since: number; readonly until: number } | undefined
+  /** What has come on it and had to wait. */
+  #work: LinkWork | undefined
 
   constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
     this.#host = host
@@ -97,7 +60,6 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
   }
 
   ring(): void {
-    if (this.#state.stage === "admitted") return this.#host.slices.add(this)
     const isJudging = this.#state.stage === "judging"
     const what = isJudging ? "authenticate did not answer" : "no hello came"
     const reason = `${what} within ${HELLO_DEADLINE_MS} ms`
@@ -118,141 +80,43 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
           state.later.push(...decodeBatch(batch))
           return
         case "admitted":
-          this.#checkListens(state.hubSession)
           return this.#hear(state.hubSession, batch)
         case "closed":
       }
     } catch (error) {
-      this.#broke(error)
-    }
-  }
-
-  /** @throws EverwireError `buffer-full` */
-  #checkListens({ session }: HubSession): void {
-    const link = this.#link
-    // A spare link is sent nothing but answers to probes.
-    if (link.bufferedBytes > (session.link === link ? this.#host.maxLinkBytes : LINK_BUFFER_BYTES)) {
-      throw new EverwireError("buffer-full", "more was asked than is listened to")
+      this.broke(error)
     }
   }
 
   /** Hears it now, if it is little and nothing of the link waits; else it waits with the rest. */
   #hear(hubSession: HubSession, batch: Batch): void {
-    const { slices, clockwork } = this.#host
-    const now = clockwork.now()
-    if (this.#backlog !== undefined) {
-      this.#backlog.add(batch)
-      this.#count(hubSession)
-      // A transport that cannot be stopped.
-      if (this.#backlog.bytes > 2 * this.#host.maxLinkBytes) {
-        throw new EverwireError("rate-limited", "more was sent than can be worked on")
-      }
-      return
-    }
-    const isLittle = sizeOf(batch) <= SMALL_BATCH || isOnePacket(batch)
-    if (isLittle && slices.mayGoOn(hubSession, now) && hubSession.mayDo(now)) {
-      const packets = decodeBatch(batch)
-      this.#pass(hubSession, packets, sizeOf(batch), now)
-      return slices.used(packets.length, now, clockwork.now())
-    }
-    this.#backlog = new Backlog()
-    hubSession.backlogs++
-    this.#backlog.add(batch)
-    this.#count(hubSession)
-    if (this.#work(hubSession)) slices.add(this)
-  }
-
-  /** For the slices: works on what waits. */
-  work(): boolean {
-    const state = this.#state
-    if (state.stage !== "admitted") return false
-    try {
-      return this.#work(state.hubSession)
-    } catch (error) {
-      this.#broke(error)
-      return false
-    }
-  }
-
-  #work(hubSession: HubSession): boolean {
-    const { slices, clockwork } = this.#host
-    let now = clockwork.now()
-    while (this.#backlog !== undefined) {
-      if (!hubSession.has(this.#link)) {
-        // The hub has closed the link.
-        this.#idle(hubSession)
-        break
-      }
-      if (!hubSession.mayDo(now)) {
-        this.#wait(hubSession, now)
-        return false
-      }
-      if (!slices.mayGoOn(hubSession, now)) return true
-      this.#checkListens(hubSession)
-      const packets = this.#backlog.take()
-      this.#count(hubSession)
-      if (packets === undefined) {
-        this.#idle(hubSession)
-        break
-      }
-      const from = now
-      ownParts(packets)
-      let bytes = 0
-      for (const packet of packets) bytes += sizeOf(packet)
-      this.#pass(hubSession, packets, bytes, now)
-      now = clockwork.now()
-      slices.used(packets.length, from, now)
-    }
-    return false
-  }
-
-  /** The peer, or its address, does too much: the rest goes on when that may be. */
-  #wait(hubSession: HubSession, now: number): void {
-    const { clockwork } = this.#host
-    const until = now + Math.max(LEAST_WAIT_MS, hubSession.waitMs(now))
-    const { since, until: before } = this.#over ?? { since: now, until: now }
-    const isPaused = now - before > PAUSE_MS
-    this.#over = { since: isPaused ? now : since, until }
-    if (!isPaused && now - since >= OVER_MS) {
-      return this.refuse(rateLimited("too much was sent for too long", OVER_MS))
-    }
-    clockwork.set(this, until)
-  }
-
-  /** Nothing waits any more. */
-  #idle(hubSession: HubSession): void {
-    const backlog = this.#backlog
-    this.#backlog = undefined
-    this.#count(hubSession)
-    hubSession.backlogs--
-    if (backlog?.ended !== undefined) this.closed(backlog.ended)
-    for (const run of backlog?.whenIdle ?? []) this.#host.runtime.soon(run)
+    const host = this.#host
+    checkListens(host, hubSession, this.#link)
+    if (!this.isBusy && hearAtOnce(host, hubSession, this.#link, batch)) return
+    this.#work ??= new LinkWork(host, hubSession, this.#link, this)
+    this.#work.add(batch)
   }
 
   get isBusy(): boolean {
-    return this.#backlog !== undefined
+    return this.#work?.isBusy === true
   }
 
   whenIdle(run: () => void): void {
-    if (this.#backlog === undefined) this.#host.runtime.soon(run)
-    else this.#backlog.whenIdle.push(run)
+    if (this.#work === undefined) this.#host.runtime.soon(run)
+    else this.#work.whenIdle(run)
   }
 
   exchanged(): number {
     const state = this.#state
     if (state.stage !== "admitted") return 0
-    const isFull = (this.#backlog?.bytes ?? 0) > this.#host.maxLinkBytes / 2
+    const isFull = (this.#work?.bytes ?? 0) > this.#host.maxLinkBytes / 2
     const ms = isFull ? FULL_WAIT_MS : state.hubSession.exchanged()
     if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
     return ms
   }
 
   closed(why: Closing): void {
-    if (this.#backlog !== undefined) {
-      // What came before the end is heard before the end.
-      this.#backlog.ended = why
-      return
-    }
+    if (this.isBusy) return this.#work?.endsWith(why)
     const state = this.#leave()
     if (state.stage === "admitted") state.hubSession.linkClosed(this.#link, why)
     // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
@@ -267,30 +131,12 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
     return this.#state.stage === "admitted" ? this.#state.hubSession.session.acknowledgement(this.#link) : undefined
   }
 
-  /** For the session. What it may keep of it is counted. */
-  #pass(hubSession: HubSession, packets: Packet[], bytes: number, now: number): void {
-    const { session } = hubSession
-    hubSession.did(packets.length, bytes, now)
-    session.hear(this.#link, packets, now)
-    if (session.part !== undefined) this.keeps(2 * bytes)
-    if (session.link !== this.#link) this.keeps(this.#link.bufferedBytes)
-  }
-
-  /** What waits is counted among what is kept for the peer. */
-  #count(hubSession: HubSession): void {
-    const bytes = this.#backlog?.bytes ?? 0
-    const grown = bytes - this.#waitingBytes
-    hubSession.waitingBytes += grown
-    this.#waitingBytes = bytes
-    if (grown > 0) this.keeps(grown)
-  }
-
   refused(why: Closing): void {
     this.#tell(this.#state, why)
   }
 
   overflowed(): void {
-    this.#broke(new EverwireError("too-large", "the hello is too large"))
+    this.broke(new EverwireError("too-large", "the hello is too large"))
   }
 
   keeps(bytes: number): void {
@@ -316,49 +162,16 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
     this.#state = judging
     const { authenticate } = this.#host
     if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
-    const busyMs = this.#host.judges.count()
-    if (busyMs > 0) return this.refuse(rateLimited("too many hellos for the hub to judge", busyMs))
-    const judge = (principal: unknown): void => {
-      const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `refuse`
-      if (this.#state !== judging) return // it has been closed, or its deadline has passed
-      // Neither somebody nor a refusal, as where a database's ids are numbers: nobody else would tell.
-      if (!isKnown && principal) {
-        const wanted = 'authenticate gives a principal, { id: "a text" }, or null to refuse'
-        this.#host.report(new EverwireError("misuse", `${wanted}; given: ${describe(principal)}`))
-      }
-      if (!isKnown) return this.refuse(closing("unauthorized", "the credentials were refused", false))
-      try {
-        this.#admit(hello, heardAt, origin, principal, later)
-      } catch (error) {
-        this.#broke(error)
-      }
-    }
-    const refuse = (error: unknown): void => {
-      const isOurs = wordsOf(error).startsWith("EverwireError")
-      if (!isOurs) this.#host.report(error)
-      if (this.#state !== judging) return
-      if (isOurs) {
-        const { message, retryable } = error as EverwireError // of whichever copy of the class
-        return this.refuse(closing("unauthorized", message, retryable))
-      }
-      // Not the credentials failed but whoever judges them, and that may pass.
-      this.refuse(closing("unauthorized", "the credentials could not be judged"))
-    }
-    this.#host.judges.take({
-      site,
+    judge(this.#host, authenticate, hello.auth, origin, site, {
       isOpen: () => this.#state === judging,
-      judge: (settled) =>
-        callSafely(
-          () => authenticate({ auth: hello.auth, origin }),
-          (error) => {
-            settled()
-            refuse(error)
-          },
-          (principal) => {
-            settled()
-            judge(principal)
-          },
-        ),
+      refuse: (why) => this.refuse(why),
+      admit: (principal) => {
+        try {
+          this.#admit(hello, heardAt, origin, principal, later)
+        } catch (error) {
+          this.broke(error)
+        }
+      },
     })
   }
 
@@ -369,19 +182,14 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
     principal: Principal,
     later: readonly Packet[],
   ): void {
-    if (hello.hub !== undefined && hello.hub !== this.#host.hub) {
-      // Even if a stray hello has begun a session of this id here: what it carried is another hub's to know.
-      return this.#disown("another hub has the session")
-    }
     const known = this.#host.registry.find(hello.id)
-    if (known !== undefined && (!sameKey(known.key, hello.key) || known.principal.id !== principal.id)) {
-      return this.refuse(closing("session-forbidden", "this session belongs to somebody else", false))
-    }
-    const hubSession = known ?? this.#begin(hello, address, principal)
-    if (hubSession === undefined) return
+    const claim = claimSession(this.#host, known, hello, address, principal)
+    if ("disowned" in claim) return this.#disown(claim.disowned)
+    if ("refusal" in claim) return this.refuse(claim.refusal)
+    const { hubSession, isNew } = claim
     this.#leave()
     this.#state = { stage: "admitted", hubSession }
-    if (hello.turn > 0 || known === undefined) hubSession.heldBy(hello.holder)
+    if (hello.turn > 0 || isNew) hubSession.heldBy(hello.holder)
     const attached = hello.turn > hubSession.turn
     const speakMs = Math.min(this.#host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
     const welcome = writeWelcome({
@@ -393,7 +201,7 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
       said: hubSession.session.said > hello.heard ? hubSession.session.said : undefined,
       clock: Math.floor(this.#host.clockwork.now()),
       attached,
-      resumed: known !== undefined,
+      resumed: !isNew,
       speakMs,
       patienceMs: this.#host.settings.patienceMs,
       resumeMs: this.#host.resumeMs,
@@ -407,7 +215,7 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
       if (speakMs < this.#host.settings.speakMs) hubSession.session.configure({ speakMs })
     } else {
       hubSession.spare(this.#link, hello.holder)
-      if (known === undefined) hubSession.detached()
+      if (isNew) hubSession.detached()
     }
     if (later.length > 0) {
       hubSession.did(later.length, 0, heardAt)
@@ -420,35 +228,8 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
     return this.#host.registry.find(id) === undefined ? this.#host.closing() : undefined
   }
 
-  #begin(hello: Hello, address: string, principal: Principal): HubSession | undefined {
-    const { registry } = this.#host
-    const ended = registry.endedWhy(hello.id, hello.key)
-    if (ended !== undefined) {
-      this.refuse(ended)
-      return undefined
-    }
-    if (hello.heard > 0 || hello.acked > 0 || hello.hub !== undefined) {
-      this.#disown("this hub does not know the session")
-      return undefined
-    }
-    const full = this.#host.closing() ?? registry.refusal(address)
-    if (full !== undefined) {
-      this.refuse(full)
-      return undefined
-    }
-    const hubSession = new HubSession(this.#host, hello.id, hello.key, principal, address, this.#host.sites.at(address))
-    registry.add(hubSession)
-    this.#host.began(hubSession)
-    if (hubSession.session.ended) {
-      // `onPeer` closed it: its channel is told as any other that comes too late.
-      this.refuse(registry.endedWhy(hello.id, hello.key) ?? closing("closed-by-peer", "closed by the hub", false))
-      return undefined
-    }
-    return hubSession
-  }
-
   /** Something that the protocol does not allow, or a bug: either way only this link ends. */
-  #broke(error: unknown): void {
+  broke(error: unknown): void {
     if (!(error instanceof EverwireError)) this.#host.report(error)
     const { code, message } =
       error instanceof EverwireError
@@ -522,23 +303,7 @@ export class HubLink implements LinkSink, Alarm, Flushable, Worker {
       this.#unwelcomed.delete(this, this.#site)
     }
     this.#state = { stage: "closed" }
-    if (state.stage === "admitted" && this.#backlog !== undefined) {
-      this.#host.clockwork.clear(this)
-      this.#host.slices.delete(this)
-      this.#backlog.ended = undefined
-      this.#idle(state.hubSession)
-    }
+    this.#work?.drop()
     return state
-  }
-}
-
-/**
- * Makes parts of packets texts of their own: they are kept, and a slice of a text keeps all of the text, which here is a batch.
- * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
- */
-function ownParts(packets: Packet[]): void {
-  for (const [at, packet] of packets.entries()) {
-    const kind = kindOf(packet)
-    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
   }
 }

@@ -1,7 +1,7 @@
 import { type Closing, closing } from "../../wire/errors.ts"
 import { readLeave } from "../../wire/handshake.ts"
 import { saidByPeer } from "../sessions/hub-session.ts"
-import type { AdmissionHost } from "./hub-link.ts"
+import type { AdmissionHost } from "./admission-host.ts"
 import { sameKey } from "./key.ts"
 
 /**
