@@ -127,19 +127,19 @@ export const faults = [
   },
   {
     id: "stale hellos are obeyed",
-    file: "src/server/admission/hub-link.ts",
+    file: "src/server/admission/welcome.ts",
     find: "const attached = hello.turn > hubSession.turn",
     plant: "const attached = hello.turn > 0",
   },
   {
     id: "any hub begins a session that another one has",
-    file: "src/server/admission/hub-link.ts",
-    find: "if (hello.hub !== undefined && hello.hub !== this.#host.hub) {",
+    file: "src/server/admission/claim.ts",
+    find: "if (hello.hub !== undefined && hello.hub !== host.hub) {",
     plant: "if (hello.hub === 'none') {",
   },
   {
     id: "a forgotten session is begun again from zero",
-    file: "src/server/admission/hub-link.ts",
+    file: "src/server/admission/claim.ts",
     find: "hello.acked > 0 || hello.hub !== undefined",
     plant: "hello.acked > 0",
   },
@@ -175,13 +175,13 @@ export const faults = [
   },
   {
     id: "keys are not compared",
-    file: "src/server/admission/hub-link.ts",
+    file: "src/server/admission/claim.ts",
     find: "!sameKey(known.key, hello.key)",
     plant: "known.key === undefined",
   },
   {
     id: "principals are not compared",
-    file: "src/server/admission/hub-link.ts",
+    file: "src/server/admission/claim.ts",
     find: "known.principal.id !== principal.id",
     plant: "known.principal.id === undefined",
   },
@@ -348,22 +348,9 @@ export const faults = [
   },
   {
     id: "the welcome goes in one batch with what is said behind it",
-    file: "src/server/admission/hub-link.ts",
-    find: [
-      "    this.#link.send(welcome)",
-      "    if (attached) {",
-      "      hubSession.session.clocked(hello.clock, heardAt)",
-      "      hubSession.attach(this.#link, hello, hello.turn)\n",
-    ].join("\n"),
-    plant: [
-      "    if (!attached) this.#link.send(welcome)",
-      "    if (attached) {",
-      "      const before = hubSession.session.link",
-      "      hubSession.session.attach(this.#link, hello)",
-      "      hubSession.turn = hello.turn",
-      "      this.#host.clockwork.clear(hubSession)",
-      "      if (before !== undefined && before !== this.#link) hubSession.spare(before)\n",
-    ].join("\n"),
+    file: "src/server/admission/welcome.ts",
+    find: "  link.send(packet)\n  if (attached) {\n",
+    plant: "  if (!attached) link.send(packet)\n  if (attached) {\n",
   },
   {
     id: "a link is handed everything at once",
@@ -475,8 +462,8 @@ export const faults = [
   },
   {
     id: "a session that nobody takes is kept for ever",
-    file: "src/server/admission/hub-link.ts",
-    find: "      if (known === undefined) hubSession.detached()\n",
+    file: "src/server/admission/welcome.ts",
+    find: "    if (isNew) hubSession.detached()\n",
     plant: "",
   },
   {

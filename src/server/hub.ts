@@ -10,7 +10,6 @@ import { checkNames, type Known } from "../messaging/option-names.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
-import { UNUSED_WINDOW_MS } from "../wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
 import type { AdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
@@ -28,7 +27,7 @@ import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { CountedHandlers } from "./sessions/counted-handlers.ts"
 import { Drain } from "./sessions/drain.ts"
-import { createEnded, type HubSession, type HubSessionHost } from "./sessions/hub-session.ts"
+import { createEnded, type HubSession, type HubSessionHost, windowMs } from "./sessions/hub-session.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
@@ -289,6 +288,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return {
       startedAt: this.#clockwork.now(),
       registry: this.#registry,
+      directory: this.#registry,
       authenticate,
       resumeMs,
       maxLinkBytes: 2 * maxBatchBytes,
@@ -300,11 +300,4 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       report: reports.hubFailed,
     }
   }
-}
-
-/** For how long a session may stay without a link. */
-function windowMs({ session, isMet }: HubSession, mayReturn: boolean, resumeMs: number): number {
-  const used = session.heard > 0 || (session.said > 0 && isMet)
-  if (used) return resumeMs
-  return mayReturn ? Math.min(resumeMs, UNUSED_WINDOW_MS) : 0
 }

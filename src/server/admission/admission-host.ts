@@ -1,5 +1,6 @@
 import type { Closing } from "../../wire/errors.ts"
 import type { Slices } from "../limits/slices.ts"
+import type { Directory } from "../sessions/directory.ts"
 import type { HubSession, HubSessionHost } from "../sessions/hub-session.ts"
 import type { Registry } from "../sessions/registry.ts"
 import type { Authenticate } from "./authenticate.ts"
@@ -11,6 +12,8 @@ export interface AdmissionHost extends HubSessionHost {
   /** When this hub began, by its own clock. */
   readonly startedAt: number
   readonly registry: Registry
+  /** Where the session of a hello is found. */
+  readonly directory: Directory
   readonly authenticate: Authenticate | undefined
   readonly resumeMs: number
   /** What an honest session never lets wait on a link, in bytes: whoever lets more pile up asks and does not listen. */

@@ -1,23 +1,25 @@
 import type { Alarm, Flushable, Slot } from "../../session/clockwork.ts"
 import type { Link, LinkSink } from "../../session/link.ts"
+import { isThenable } from "../../session/thenable.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
-import { type Batch, decodeBatch, isLarger, type Packet, sizeOf } from "../../wire/batch.ts"
+import { type Batch, decodeBatch, isLarger, sizeOf } from "../../wire/batch.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
-import { type Hello, readHello, writeBye, writeWelcome } from "../../wire/handshake.ts"
+import { readHello, writeBye } from "../../wire/handshake.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { claimSession } from "./claim.ts"
-import { judge } from "./judgement.ts"
+import { type Judging, judge } from "./judgement.ts"
 import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
+import { welcome } from "./welcome.ts"
 
 type State =
   | { readonly stage: "waiting"; readonly origin: LinkOrigin }
-  | { readonly stage: "judging"; readonly origin: LinkOrigin; readonly later: Packet[]; bytes: number }
+  | Judging
   | { readonly stage: "admitted"; readonly hubSession: HubSession }
   | { readonly stage: "closed" }
 
@@ -60,10 +62,9 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   }
 
   ring(): void {
-    const isJudging = this.#state.stage === "judging"
-    const what = isJudging ? "authenticate did not answer" : "no hello came"
-    const reason = `${what} within ${HELLO_DEADLINE_MS} ms`
-    if (isJudging) this.#host.report(new EverwireError("timeout", reason, { retryable: true }))
+    const asked = this.#state.stage === "judging" ? this.#state.asked : undefined
+    const reason = `${asked === undefined ? "no hello came" : `${asked} did not answer`} within ${HELLO_DEADLINE_MS} ms`
+    if (asked !== undefined) this.#host.report(new EverwireError("timeout", reason, { retryable: true }))
     this.refuse(closing("hello-timeout", reason))
   }
 
@@ -151,23 +152,49 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     if (hello.v !== PROTOCOL_VERSION) {
       return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
     }
-    const heardAt = this.#host.clockwork.now()
-    const why = this.#unwelcomed.refusal(this.#site) ?? this.#leaving(hello)
+    const why = this.#unwelcomed.refusal(this.#site)
     if (why !== undefined) return this.refuse(why)
-    const site = this.#host.sites.at(origin.address)
+    const heardAt = this.#host.clockwork.now()
+    const judging: Judging = { stage: "judging", origin, hello, heardAt, later, bytes: sizeOf(batch), asked: undefined }
+    this.#state = judging
+    const leaving = this.#host.closing()
+    if (leaving === undefined) return this.#judge(judging)
+    // While the hub drains, the sessions that it has may still be resumed.
+    this.#find(judging, (known) => (known === undefined ? this.refuse(leaving) : this.#judge(judging)))
+  }
+
+  /** Calls back with the session of this id: at once where the directory answers at once, and only while the hello is judged. */
+  #find(judging: Judging, then: (known: HubSession | undefined) => void): void {
+    const { directory, registry } = this.#host
+    const { id } = judging.hello
+    const found = directory.find(id)
+    if (!isThenable(found)) return then(found)
+    judging.asked = "the directory of sessions"
+    const answered = (later: HubSession | undefined): void => {
+      if (this.#state !== judging) return
+      // Another link may have begun the session meanwhile, and the one that was found may have ended.
+      then(registry.get(id) ?? (later?.session.ended === false ? later : undefined))
+    }
+    Promise.resolve(found)
+      .then(answered)
+      .catch((error: unknown) => this.broke(error))
+  }
+
+  #judge(judging: Judging): void {
+    const { hello, heardAt, origin } = judging
+    const { sites, costs, authenticate } = this.#host
+    const site = sites.at(origin.address)
     const tooSoonMs = site === undefined ? 0 : waitMs(site.hellosUntil, heardAt)
     if (tooSoonMs > 0) return this.refuse(rateLimited("too many hellos from this address", tooSoonMs))
-    if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, this.#host.costs.hello, heardAt)
-    const judging: State = { stage: "judging", origin, later, bytes: sizeOf(batch) }
-    this.#state = judging
-    const { authenticate } = this.#host
-    if (authenticate === undefined) return this.#admit(hello, heardAt, origin, ANONYMOUS, later)
+    if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, costs.hello, heardAt)
+    if (authenticate === undefined) return this.#find(judging, (known) => this.#admit(judging, known, ANONYMOUS))
+    judging.asked = "authenticate"
     judge(this.#host, authenticate, hello.auth, origin, site, {
       isOpen: () => this.#state === judging,
       refuse: (why) => this.refuse(why),
       admit: (principal) => {
         try {
-          this.#admit(hello, heardAt, origin, principal, later)
+          this.#find(judging, (known) => this.#admit(judging, known, principal))
         } catch (error) {
           this.broke(error)
         }
@@ -175,57 +202,15 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     })
   }
 
-  #admit(
-    hello: Hello,
-    heardAt: number,
-    { address = "" }: LinkOrigin,
-    principal: Principal,
-    later: readonly Packet[],
-  ): void {
-    const known = this.#host.registry.find(hello.id)
-    const claim = claimSession(this.#host, known, hello, address, principal)
+  #admit(judging: Judging, known: HubSession | undefined, principal: Principal): void {
+    const { hello, origin } = judging
+    const claim = claimSession(this.#host, known, hello, origin.address ?? "", principal)
     if ("disowned" in claim) return this.#disown(claim.disowned)
     if ("refusal" in claim) return this.refuse(claim.refusal)
     const { hubSession, isNew } = claim
     this.#leave()
     this.#state = { stage: "admitted", hubSession }
-    if (hello.turn > 0 || isNew) hubSession.heldBy(hello.holder)
-    const attached = hello.turn > hubSession.turn
-    const speakMs = Math.min(this.#host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
-    const welcome = writeWelcome({
-      v: PROTOCOL_VERSION,
-      peer: hubSession.peer.id,
-      hub: this.#host.hub,
-      heard: hubSession.session.heard,
-      part: hubSession.session.part,
-      said: hubSession.session.said > hello.heard ? hubSession.session.said : undefined,
-      clock: Math.floor(this.#host.clockwork.now()),
-      attached,
-      resumed: !isNew,
-      speakMs,
-      patienceMs: this.#host.settings.patienceMs,
-      resumeMs: this.#host.resumeMs,
-      maxPayloadBytes: this.#host.maxPayloadBytes,
-    })
-    // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
-    this.#link.send(welcome)
-    if (attached) {
-      hubSession.session.clocked(hello.clock, heardAt)
-      hubSession.attach(this.#link, hello, hello.turn)
-      if (speakMs < this.#host.settings.speakMs) hubSession.session.configure({ speakMs })
-    } else {
-      hubSession.spare(this.#link, hello.holder)
-      if (isNew) hubSession.detached()
-    }
-    if (later.length > 0) {
-      hubSession.did(later.length, 0, heardAt)
-      hubSession.session.hear(this.#link, later)
-    }
-  }
-
-  /** Why the hub lets this channel in no more: while it drains, the sessions that it has may still be resumed. */
-  #leaving({ id }: Hello): Closing | undefined {
-    return this.#host.registry.find(id) === undefined ? this.#host.closing() : undefined
+    welcome(this.#host, this.#link, hubSession, isNew, judging)
   }
 
   /** Something that the protocol does not allow, or a bug: either way only this link ends. */
@@ -291,7 +276,10 @@ export class HubLink implements LinkSink, Alarm, Flushable {
       return this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
     }
     const { address, header } = state.origin
-    const isJudgement = state.stage === "judging" && (code === "unauthorized" || code === "hello-timeout")
+    const isJudgement =
+      state.stage === "judging" &&
+      state.asked === "authenticate" &&
+      (code === "unauthorized" || code === "hello-timeout")
     const stage = isJudgement ? "authenticate" : "hello"
     this.#host.refused({ code, reason, stage, transport, address, origin: header("origin") })
   }

@@ -6,6 +6,17 @@ import type { Principal } from "../peer.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { type Authenticate, describe, isPrincipal } from "./authenticate.ts"
 import type { Site } from "./sites.ts"
+import type { Greeting } from "./welcome.ts"
+
+/** The hello has come, and it is not decided yet whether it is welcomed. */
+export interface Judging extends Greeting {
+  readonly stage: "judging"
+  readonly origin: LinkOrigin
+  /** Bytes that came so far. */
+  bytes: number
+  /** Who has to answer. */
+  asked: "authenticate" | "the directory of sessions" | undefined
+}
 
 /** Who waits for a judgement. */
 interface Accused {

@@ -12,6 +12,7 @@ import {
   MAX_SPARE_LINKS,
   PACKET_OVERHEAD_BYTES,
   SPARE_LINK_MS,
+  UNUSED_WINDOW_MS,
 } from "../../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
@@ -94,6 +95,13 @@ const NO_SPARES: readonly Spare[] = []
 /** What a link keeps on this side. */
 function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
   return bufferedBytes + keptBytes
+}
+
+/** For how long a session may stay without a link. */
+export function windowMs({ session, isMet }: HubSession, mayReturn: boolean, resumeMs: number): number {
+  const used = session.heard > 0 || (session.said > 0 && isMet)
+  if (used) return resumeMs
+  return mayReturn ? Math.min(resumeMs, UNUSED_WINDOW_MS) : 0
 }
 
 /** A session that has ended: it holds nothing, and hears nothing. */

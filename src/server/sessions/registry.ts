@@ -3,6 +3,7 @@ import { DIAL_DEADLINE_MS } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
 import { isPrivate, siteOf } from "../admission/address.ts"
 import type { WorkLimits } from "../limits/work-limits.ts"
+import type { Directory } from "./directory.ts"
 import type { HubSession } from "./hub-session.ts"
 
 /** The caps of one hub: on what it keeps, and on what it does. */
@@ -29,7 +30,7 @@ export interface Limits extends WorkLimits {
 const ENDED_HERE = closing("session-unknown", "the session has ended here")
 
 /** The sessions of a hub by id, how many an address has, and why the last ones ended. */
-export class Registry {
+export class Registry implements Directory {
   readonly #sessions = new Map<string, HubSession>()
   readonly #perAddress = new Map<string, number>()
   /** Why sessions have ended of which a hello may still come. */
@@ -53,7 +54,11 @@ export class Registry {
     return this.#sessions.size
   }
 
-  find(id: string): HubSession | undefined {
+  find(id: string): ReturnType<Directory["find"]> {
+    return this.#sessions.get(id)
+  }
+
+  get(id: string): HubSession | undefined {
     return this.#sessions.get(id)
   }
 
