@@ -193,9 +193,9 @@ export const faults = [
   },
   {
     id: "spare links are kept for ever",
-    file: "src/server/sessions/hub-session.ts",
-    find: "const cancel = this.#host.runtime.after(SPARE_LINK_MS, () => {",
-    plant: "const cancel = this.#host.runtime.after(SPARE_LINK_MS * 1e6, () => {",
+    file: "src/server/sessions/spare-links.ts",
+    find: "const cancel = this.#runtime.after(SPARE_LINK_MS, () => {",
+    plant: "const cancel = this.#runtime.after(SPARE_LINK_MS * 1e6, () => {",
   },
   {
     id: "a poll's answer is not kept",
@@ -469,12 +469,12 @@ export const faults = [
   {
     id: "a session expires although a welcomed link waits to be taken",
     file: "src/server/sessions/hub-session.ts",
-    find: "if (this.#spares !== undefined && this.#spares.length > 0) {",
+    find: "if (this.#spares?.isEmpty === false) {",
     plant: "if (this.#spares === undefined && this.turn < 0) {",
   },
   {
     id: "who waits for room is not told of it",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/sessions/ack-waits.ts",
     find: "if (one.isDone()) one.resolve()",
     plant: ";",
   },

@@ -1,7 +1,8 @@
 import { isThenable } from "../../session/thenable.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
 import { type Leave, readLeave } from "../../wire/handshake.ts"
-import { type HubSession, saidByPeer } from "../sessions/hub-session.ts"
+import type { HubSession } from "../sessions/hub-session.ts"
+import { saidByPeer } from "../sessions/said-by-peer.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { sameKey } from "./key.ts"
 
