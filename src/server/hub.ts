@@ -28,6 +28,7 @@ import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { CountedHandlers } from "./sessions/counted-handlers.ts"
 import { Drain } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
+import type { HubPeer } from "./sessions/hub-peer.ts"
 import type { HubSession, HubSessionHost } from "./sessions/hub-session.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
@@ -63,7 +64,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #kept: KeptBytes
   /** What was said to all. */
   readonly #log = new Log()
-  readonly #rooms = new Rooms<Peer>()
+  readonly #rooms = new Rooms<HubPeer>()
   readonly #handlers = new CountedHandlers()
   readonly #unwelcomed: Unwelcomed
   readonly #judges: Judges
@@ -111,8 +112,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /** Peers by id of every session, with or without a link at this moment. */
   get peers(): ReadonlyMap<string, Peer<C, P>> {
-    // Peer<C, P> is Peer at run time: the contract is the application's word.
-    return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer as unknown as Peer<C, P>]))
+    return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer]))
   }
 
   /**
@@ -135,7 +135,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * here, before the first `await` of an async listener, hear everything.
    */
   onPeer(listener: (peer: Peer<C, P>) => void): Unsubscribe {
-    return this.#reports.on("peer", listener as unknown as (peer: Peer) => void) // as in `peers`
+    return this.#reports.on("peer", listener as (peer: Peer) => void) // the contract is the application's word
   }
 
   /**
@@ -157,7 +157,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C, "up">>(name: N, handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void): Unsubscribe {
-    const off = this.#handlers.on(name, handler as unknown as MessageHandler<Peer>) // as in `peers`
+    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>) // the contract is the application's word
     const error = this.#missed.late(name)
     if (error !== undefined) this.#reports.failed(error, { stage: "message" })
     return off
@@ -168,7 +168,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     name: N,
     handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as unknown as RequestHandler<Peer>) // as in `peers`
+    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>) // the contract is the application's word
   }
 
   /** Sends to every peer. Encoded once for all. */

@@ -1,7 +1,8 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
 import { encodeMessage } from "../../messaging/dispatch.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
-import { Peer, type Principal } from "../peer.ts"
+import type { Peer, Principal } from "../peer.ts"
+import { HubPeer } from "../sessions/hub-peer.ts"
 import type { KeptBytes } from "../sessions/kept-bytes.ts"
 import { PacketList } from "../sessions/shared-outbox.ts"
 import { checkRoom, type Rooms } from "./rooms.ts"
@@ -16,7 +17,7 @@ export interface Audience<C extends Contract<C> = AnyContract, P extends Princip
 
 /** What an audience needs of its hub. */
 export interface AudienceHost {
-  readonly rooms: Rooms<Peer>
+  readonly rooms: Rooms<HubPeer>
   readonly kept: KeptBytes
   readonly maxPayloadBytes: number
 }
@@ -29,7 +30,7 @@ export function audienceOf<C extends Contract<C>, P extends Principal>(
 ): Audience<C, P> {
   return {
     except: (...who) => {
-      for (const one of who) if (!(one instanceof Peer)) checkRoom(one)
+      for (const one of who) if (!(one instanceof HubPeer)) checkRoom(one)
       return audienceOf(host, rooms, [...without, ...who])
     },
     send: (name: string, data?: unknown) =>

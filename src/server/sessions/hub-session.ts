@@ -19,10 +19,11 @@ import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
 import { type Costs, isAllowed, spent, waitMs } from "../limits/allowance.ts"
 import { isNestedDeeper } from "../limits/depth.ts"
-import { Peer, type PeerHost, type Principal } from "../peer.ts"
+import type { Principal } from "../peer.ts"
 import type { Rooms } from "../rooms/rooms.ts"
 import { AckWaits } from "./ack-waits.ts"
 import { CountedHandlers } from "./counted-handlers.ts"
+import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { MissedNames } from "./missed-names.ts"
@@ -36,16 +37,16 @@ export interface HubSessionHost {
   readonly runtime: Runtime
   readonly clockwork: Clockwork
   readonly hub: string
-  readonly rooms: Rooms<Peer>
+  readonly rooms: Rooms<HubPeer>
   /** Those of the hub: the same list for every session that has none of its own. */
-  readonly handlers: readonly Handlers<Peer>[]
+  readonly handlers: readonly Handlers<HubPeer>[]
   readonly maxPayloadBytes: number
   readonly costs: Costs
   readonly maxRequestBytes: number
   readonly maxDepth: number
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
-  failed(error: unknown, stage: Stage, peer: Peer): void
+  failed(error: unknown, stage: Stage, peer: HubPeer): void
   /** Names of messages that nothing handles. */
   readonly missed: MissedNames
   /** What stands in the place of every session that has ended. */
@@ -73,7 +74,7 @@ function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
 }
 
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
-export class HubSession implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper, Alarm {
+export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost, Keeper, Alarm {
   readonly id: string
   readonly key: string
   readonly principal: Principal
@@ -81,8 +82,8 @@ export class HubSession implements SessionHost, DispatchHost<Peer>, PeerHost, Ke
   readonly address: string
   /** When it has ended, the hub's {@link HubSessionHost.ended}, so that an application that keeps the peer keeps nothing of it. */
   session: Session
-  handlers: readonly Handlers<Peer>[]
-  readonly peer: Peer
+  handlers: readonly Handlers<HubPeer>[]
+  readonly peer: HubPeer
   /** The last turn that was obeyed. */
   turn = 0
   /** Whether the channel had heard the hub on a link that it has left: it may come back for what it has missed. */
@@ -94,9 +95,9 @@ export class HubSession implements SessionHost, DispatchHost<Peer>, PeerHost, Ke
   /** What the channel had acknowledged when the hub last counted what it keeps. */
   #taken = 0
   /** Made when there is something to dispatch: most peers of most hubs are told things and say nothing. */
-  #dispatch: Dispatch<Peer> | undefined
+  #dispatch: Dispatch<HubPeer> | undefined
   /** The peer's own handlers, once it has any; they stand before the hub's. */
-  #own: Handlers<Peer> | undefined
+  #own: Handlers<HubPeer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: SpareLinks | undefined
   /** Names of this peer's messages that nothing handled. */
@@ -129,17 +130,17 @@ export class HubSession implements SessionHost, DispatchHost<Peer>, PeerHost, Ke
     this.#site = site
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
     this.handlers = host.handlers
-    this.peer = new Peer(host.runtime.id(), this)
+    this.peer = new HubPeer(host.runtime.id(), this)
   }
 
-  get dispatch(): Dispatch<Peer> {
+  get dispatch(): Dispatch<HubPeer> {
     this.#dispatch ??= new Dispatch(this.#host.runtime, this)
     return this.#dispatch
   }
-  get rooms(): Rooms<Peer> {
+  get rooms(): Rooms<HubPeer> {
     return this.#host.rooms
   }
-  get own(): Handlers<Peer> {
+  get own(): Handlers<HubPeer> {
     if (this.#own === undefined) {
       this.#own = new CountedHandlers()
       this.handlers = [this.#own, ...this.#host.handlers]
@@ -216,7 +217,7 @@ export class HubSession implements SessionHost, DispatchHost<Peer>, PeerHost, Ke
     const [asked = 0, answering = 0] = this.#dispatch?.open ?? []
     return [asked, answering]
   }
-  context(): Peer {
+  context(): HubPeer {
     return this.peer
   }
   failed(error: unknown, stage: Stage): void {
