@@ -36,7 +36,7 @@ import { type Closing, closing, closingError, EverwireError } from "../wire/erro
 import type { Identity } from "./connect/attempts.ts"
 import { type Connector, createConnector } from "./connect/connector.ts"
 import { inTime } from "./connect/in-time.ts"
-import { Standing } from "./connect/transport-health.ts"
+import { TransportHealth } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
 import {
   CHANNEL_OPTIONS,
@@ -112,7 +112,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
         runtime,
         url: target.href,
         dialers,
-        standing: new Standing(store, target.origin),
+        health: new TransportHealth(store, target.origin),
         withCredentials: options.withCredentials ?? false,
         reprobeMs: options.reprobeMs ?? REPROBE_MS,
         platform: () => ({ ...ownPlatform(), ...options.platform }),

@@ -58,7 +58,7 @@ const SAYINGS: Partial<Record<RungReport["standing"], string>> = {
  * `isCrowded`: whether other tabs hold the connections that a stream or a long poll would need.
  */
 export function explain(
-  { dialers, standing: health, platform, runtime }: DialHost,
+  { dialers, health, platform, runtime }: DialHost,
   incidents: readonly Incident[],
   current: Attempt | undefined,
   lastClosing: Closing,

@@ -4,7 +4,7 @@ import { createChannel, type Runtime } from "everwire"
 import { createHub } from "everwire/server"
 import { createDuo, createNetwork, createVirtualRuntime } from "everwire/testing"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { Standing } from "../../src/client/connect/transport-health.ts"
+import { TransportHealth } from "../../src/client/connect/transport-health.ts"
 import { systemRuntime } from "../../src/runtimes/system-runtime.ts"
 import { VERDICT_MS } from "../../src/wire/defaults.ts"
 
@@ -37,12 +37,12 @@ describe("a verdict that was remembered while the clock was wrong", () => {
   const now = Date.UTC(2026, 0, 1)
 
   it("is not believed for hours", () => {
-    expect(new Standing(store(now + 5 * HOUR_MS), "http://hub").brokenUntil("websocket", now)).toBe(0)
+    expect(new TransportHealth(store(now + 5 * HOUR_MS), "http://hub").brokenUntil("websocket", now)).toBe(0)
   })
 
   it("is believed otherwise", () => {
     const until = now + VERDICT_MS
-    expect(new Standing(store(until), "http://hub").brokenUntil("websocket", now)).toBe(until)
+    expect(new TransportHealth(store(until), "http://hub").brokenUntil("websocket", now)).toBe(until)
   })
 })
 

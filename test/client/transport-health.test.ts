@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { Standing } from "../../src/client/connect/transport-health.ts"
+import { TransportHealth } from "../../src/client/connect/transport-health.ts"
 
 function memoryStore(): {
   getItem(key: string): string | null
@@ -13,73 +13,73 @@ function memoryStore(): {
 const ORIGIN = "https://hub.example"
 const NOW = 1_000_000
 
-describe("the standing of transports", () => {
+describe("the health of transports", () => {
   it("believes a condemned transport broken for ten minutes and no longer", () => {
-    const standing = new Standing(undefined, ORIGIN)
-    standing.condemn("websocket", NOW)
-    expect(standing.brokenUntil("websocket", NOW + 599_999)).toBe(NOW + 600_000)
-    expect(standing.brokenUntil("websocket", NOW + 600_000)).toBe(0)
+    const health = new TransportHealth(undefined, ORIGIN)
+    health.condemn("websocket", NOW)
+    expect(health.brokenUntil("websocket", NOW + 599_999)).toBe(NOW + 600_000)
+    expect(health.brokenUntil("websocket", NOW + 600_000)).toBe(0)
   })
 
   it("is remembered for the next page, by origin", () => {
     const store = memoryStore()
-    new Standing(store, ORIGIN).condemn("websocket", NOW)
-    expect(new Standing(store, ORIGIN).brokenUntil("websocket", NOW)).toBeGreaterThan(NOW)
-    expect(new Standing(store, "https://other.example").brokenUntil("websocket", NOW)).toBe(0)
+    new TransportHealth(store, ORIGIN).condemn("websocket", NOW)
+    expect(new TransportHealth(store, ORIGIN).brokenUntil("websocket", NOW)).toBeGreaterThan(NOW)
+    expect(new TransportHealth(store, "https://other.example").brokenUntil("websocket", NOW)).toBe(0)
   })
 
   it("takes a verdict back when the transport works after all", () => {
     const store = memoryStore()
-    const standing = new Standing(store, ORIGIN)
-    standing.condemn("sse", NOW)
-    standing.acquit("sse")
-    expect(new Standing(store, ORIGIN).brokenUntil("sse", NOW)).toBe(0)
+    const health = new TransportHealth(store, ORIGIN)
+    health.condemn("sse", NOW)
+    health.acquit("sse")
+    expect(new TransportHealth(store, ORIGIN).brokenUntil("sse", NOW)).toBe(0)
   })
 
   it("demotes a transport whose links died young twice in a row", () => {
-    const standing = new Standing(undefined, ORIGIN)
-    standing.died("websocket", 300, NOW)
-    expect(standing.flaps("websocket")).toBe(false)
-    standing.died("websocket", 300, NOW)
-    expect(standing.flaps("websocket")).toBe(true)
-    expect(standing.brokenUntil("websocket", NOW)).toBeGreaterThan(NOW)
+    const health = new TransportHealth(undefined, ORIGIN)
+    health.died("websocket", 300, NOW)
+    expect(health.flaps("websocket")).toBe(false)
+    health.died("websocket", 300, NOW)
+    expect(health.flaps("websocket")).toBe(true)
+    expect(health.brokenUntil("websocket", NOW)).toBeGreaterThan(NOW)
   })
 
   it("forgets young deaths after a link that lived", () => {
-    const standing = new Standing(undefined, ORIGIN)
-    standing.died("websocket", 300, NOW)
-    standing.died("websocket", 60_000, NOW)
-    standing.died("websocket", 300, NOW)
-    expect(standing.flaps("websocket")).toBe(false)
+    const health = new TransportHealth(undefined, ORIGIN)
+    health.died("websocket", 300, NOW)
+    health.died("websocket", 60_000, NOW)
+    health.died("websocket", 300, NOW)
+    expect(health.flaps("websocket")).toBe(false)
   })
 
   it("learns a shorter pulse from two links that broke after the same silence", () => {
     const store = memoryStore()
-    const standing = new Standing(store, ORIGIN)
-    standing.diedIdle(8_000)
-    expect(standing.speakMs).toBeUndefined()
-    standing.diedIdle(8_100)
-    expect(standing.speakMs).toBe(6_075)
-    expect(new Standing(store, ORIGIN).speakMs).toBe(6_075)
+    const health = new TransportHealth(store, ORIGIN)
+    health.diedIdle(8_000)
+    expect(health.speakMs).toBeUndefined()
+    health.diedIdle(8_100)
+    expect(health.speakMs).toBe(6_075)
+    expect(new TransportHealth(store, ORIGIN).speakMs).toBe(6_075)
   })
 
   it("never learns a pulse below the floor, and nothing from deaths of different ages", () => {
-    const standing = new Standing(undefined, ORIGIN)
-    standing.diedIdle(5_000)
-    standing.diedIdle(20_000)
-    expect(standing.speakMs).toBeUndefined()
-    standing.diedIdle(4_500)
-    standing.diedIdle(4_600)
-    expect(standing.speakMs).toBe(4_000)
+    const health = new TransportHealth(undefined, ORIGIN)
+    health.diedIdle(5_000)
+    health.diedIdle(20_000)
+    expect(health.speakMs).toBeUndefined()
+    health.diedIdle(4_500)
+    health.diedIdle(4_600)
+    expect(health.speakMs).toBe(4_000)
   })
 
   it("forgives everything when the network is another one", () => {
-    const standing = new Standing(undefined, ORIGIN)
-    standing.condemn("sse", NOW)
-    standing.died("websocket", 1, NOW)
-    standing.died("websocket", 1, NOW)
-    standing.forgive()
-    expect([standing.brokenUntil("sse", NOW), standing.strikes("websocket")]).toEqual([0, 0])
+    const health = new TransportHealth(undefined, ORIGIN)
+    health.condemn("sse", NOW)
+    health.died("websocket", 1, NOW)
+    health.died("websocket", 1, NOW)
+    health.forgive()
+    expect([health.brokenUntil("sse", NOW), health.strikes("websocket")]).toEqual([0, 0])
   })
 
   it.each(["", "nonsense", "null", '{"broken":3}', '{"broken":{"sse":"soon"},"speakMs":-1,"holdMs":"x"}'])(
@@ -87,8 +87,8 @@ describe("the standing of transports", () => {
     (held) => {
       const store = memoryStore()
       store.all.set(`everwire:${ORIGIN}`, held)
-      const standing = new Standing(store, ORIGIN)
-      expect([standing.brokenUntil("sse", 0), standing.speakMs, standing.holdMs]).toEqual([0, undefined, undefined])
+      const health = new TransportHealth(store, ORIGIN)
+      expect([health.brokenUntil("sse", 0), health.speakMs, health.holdMs]).toEqual([0, undefined, undefined])
     },
   )
 
@@ -101,8 +101,8 @@ describe("the standing of transports", () => {
         throw new Error("forbidden")
       },
     }
-    const standing = new Standing(forbidden, ORIGIN)
-    standing.condemn("sse", NOW)
-    expect(standing.brokenUntil("sse", NOW)).toBeGreaterThan(NOW)
+    const health = new TransportHealth(forbidden, ORIGIN)
+    health.condemn("sse", NOW)
+    expect(health.brokenUntil("sse", NOW)).toBeGreaterThan(NOW)
   })
 })

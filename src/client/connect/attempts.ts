@@ -10,7 +10,7 @@ import { writeBye, writeHello } from "../../wire/handshake.ts"
 import type { Attempt } from "./attempt.ts"
 import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
-import type { Standing } from "./transport-health.ts"
+import type { TransportHealth } from "./transport-health.ts"
 
 /** The session that is to be kept linked, with the secret that opens it. */
 export interface Identity {
@@ -25,7 +25,7 @@ export interface DialHost {
   readonly url: string
   /** The ladder, best first. */
   readonly dialers: readonly Dialer[]
-  readonly standing: Standing
+  readonly health: TransportHealth
   readonly withCredentials: boolean
   readonly platform: () => Platform
   readonly report: (error: unknown) => void
@@ -67,7 +67,7 @@ export class Attempts {
    */
   dial(rank: number, auth: unknown, takes: boolean, again?: Attempt): Attempt {
     const { id, key, session } = this.identity
-    const { runtime, standing, dialers, report } = this.#host
+    const { runtime, health, dialers, report } = this.#host
     const dialer = dialers[rank] as Dialer // ranks are the ladder's own indices
     if (!this.hub) this.#dialer = dialer
     const now = runtime.now()
@@ -114,7 +114,7 @@ export class Attempts {
       turn: attempt.turn,
       holder: this.#holder,
       hub: this.hub,
-      speakMs: standing.speakMs,
+      speakMs: health.speakMs,
       clock: Math.floor(now),
       auth,
     })
@@ -148,14 +148,14 @@ export class Attempts {
   }
 
   #target(): Target {
-    const { url, runtime, withCredentials, standing, platform } = this.#host
+    const { url, runtime, withCredentials, health, platform } = this.#host
     return {
       url,
       runtime,
       platform: platform(),
       withCredentials,
-      holdMs: standing.holdMs ?? defaults.HOLD_MS,
-      learnHold: (holdMs) => standing.learnHold(holdMs),
+      holdMs: health.holdMs ?? defaults.HOLD_MS,
+      learnHold: (holdMs) => health.learnHold(holdMs),
     }
   }
 

@@ -92,7 +92,7 @@ export interface Connector {
  * welcome carries the talk; a better rung that proves itself takes over; the rest are let go.
  */
 export function createConnector(host: ConnectorHost, identity: Identity): Connector {
-  const { runtime, dialers, standing } = host
+  const { runtime, dialers, health } = host
   /** The session of this moment. */
   let { session } = identity
   let state: State = { phase: "idle" }
@@ -124,7 +124,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     ?.holds?.({
       runtime,
       url: host.url,
-      verdicts: standing,
+      verdicts: health,
       changed() {
         if (connections?.isCrowded() && current?.dialer.holds) doubted()
         else if (state.phase === "settled") ask()
@@ -221,7 +221,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       dialer.supported(platform) &&
       (!healthy || rank < healthy.rank) &&
       !newcomers().some((attempt) => attempt.rank === rank)
-        ? { rank, brokenUntil: healthy ? 0 : standing.brokenUntil(dialer.name, now) }
+        ? { rank, brokenUntil: healthy ? 0 : health.brokenUntil(dialer.name, now) }
         : [],
     )
     if (candidates.length === 0 && attempts.live.size === 0) {
@@ -245,7 +245,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     // What is better than a link that has proved itself, and failed, is broken here: the server is not away.
     if (healthy?.proved) {
       for (const { dialer, rank } of climbing.failed.splice(0))
-        if (rank < healthy.rank) standing.condemn(dialer.name, now)
+        if (rank < healthy.rank) health.condemn(dialer.name, now)
     }
     const isLate = now - rungAt > defaults.LATE_MS
     let nextAt = Infinity
@@ -356,7 +356,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempts.welcomed(attempt, welcome.hub)
     const healthy = healthyOne()
     const { proved, rank, turn } = attempt
-    const flaps = standing.flaps(attempt.dialer.name)
+    const flaps = health.flaps(attempt.dialer.name)
     if (!turn || !proved) {
       attempt.link.send("p0")
       yieldAfter(attempt, UNANSWERED_MS)
@@ -447,7 +447,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     host.welcomed(welcome)
     if (welcome.attached && turn === attempts.turn) session.attach(link, welcome, attempt.sent)
     else take(attempt, welcome)
-    standing.acquit(dialer.name)
+    health.acquit(dialer.name)
     if (before) {
       if (before.doubted) judge(before)
       attempts.letGo(before, before.doubted)
@@ -500,14 +500,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
 
   /** The link that carried the talk is gone. */
   function lost(attempt: Attempt, why: Closing): void {
-    if (why.code === "network") standing.diedIdle(runtime.now() - session.idleSince)
+    if (why.code === "network") health.diedIdle(runtime.now() - session.idleSince)
     if (why.code !== "superseded" && why.code !== "hub-closing") judge(attempt)
     // Over HTTP an end is noticed late, by repeated exchanges or from the next hub.
     if (!attempt.doubted && !attempt.link.exchanges) aliveAt = runtime.now()
     session.linkLost(attempt.link)
     current = undefined
     for (const other of attempts.live) if (other.heardAt) return adopt(other)
-    const strikes = standing.strikes(attempt.dialer.name) - defaults.STRIKES
+    const strikes = health.strikes(attempt.dialer.name) - defaults.STRIKES
     // The first redial is at once; a wire that keeps dying young, or a hub that asks for it, is given time.
     const waitMs = wishOf(why) + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
     if (waitMs > 0 && attempts.live.size === 0) return wait(waitMs)
@@ -524,7 +524,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** How the death of a link that was in use counts against its rung. */
   function judge({ dialer, doubted, welcomedAt, heardAt = welcomedAt }: Attempt): void {
     const now = runtime.now()
-    standing.died(dialer.name, (doubted ? heardAt : now) - welcomedAt, now)
+    health.died(dialer.name, (doubted ? heardAt : now) - welcomedAt, now)
   }
 
   function dropAll(why: Closing): void {
@@ -573,7 +573,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     },
     nudge(forgive) {
       if (forgive) {
-        standing.forgive()
+        health.forgive()
         known = undefined
       }
       const wasClimbing = state.phase === "climbing"

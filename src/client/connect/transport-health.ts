@@ -8,7 +8,7 @@ export interface Store {
 }
 
 /** How the rungs of one hub stand here: which are broken, which flap, which pulse the network allows. */
-export class Standing {
+export class TransportHealth {
   readonly #store: Store | null | undefined
   readonly #key: string
   /** What failed here while something else worked, and until when that is believed (milliseconds since the epoch). */

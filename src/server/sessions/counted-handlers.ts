@@ -1,11 +1,11 @@
 import { Handlers, type RequestHandler, type Unsubscribe } from "../../messaging/dispatch.ts"
 import { isThenable } from "../../session/thenable.ts"
 import { checkFunction } from "../../wire/packet.ts"
-import type { Peer } from "../peer.ts"
+import type { HubPeer } from "./hub-peer.ts"
 
 /** Handlers of a hub. What their requests hold is counted at the peer until they have answered, also when nobody waits. */
-export class CountedHandlers extends Handlers<Peer> {
-  override handle(name: string, handler: RequestHandler<Peer>): Unsubscribe {
+export class CountedHandlers extends Handlers<HubPeer> {
+  override handle(name: string, handler: RequestHandler<HubPeer>): Unsubscribe {
     checkFunction(handler)
     return super.handle(name, (data, peer, request) => {
       const answer = handler(data, peer, request)

@@ -1,5 +1,5 @@
 import type { Runtime } from "../../session/runtime.ts"
-import type { Entry } from "./hub-session.ts"
+import type { HubSession } from "./hub-session.ts"
 
 /** One peer after the other is told to move, so long apart at most: their channels do not dial in one moment. */
 const APART_MS = 1
@@ -18,18 +18,18 @@ export class Drain {
   /** Whether all were let go at once. */
   isOver = false
   readonly #runtime: Runtime
-  readonly #release: (entry: Entry) => void
+  readonly #release: (hubSession: HubSession) => void
   /** Those that have not been let go. */
-  readonly #left: Set<Entry>
+  readonly #left: Set<HubSession>
   /** Those whose moment has not come, in the order in which it comes. */
-  readonly #untold: Entry[]
+  readonly #untold: HubSession[]
   /** How long after one moment the next one comes, in milliseconds. */
   readonly #apartMs: number
   /** When the first moment came. */
   readonly #startedAt: number
   #told = 0
   /** Of which something was heard in this tick. */
-  #news: Set<Entry> | undefined
+  #news: Set<HubSession> | undefined
   #deadline = Infinity
   /** Whether there was any time. */
   readonly #isWaitedFor: boolean
@@ -39,11 +39,16 @@ export class Drain {
   #resolve = (): void => {}
   #isEnded = false
 
-  constructor(runtime: Runtime, entries: Iterable<Entry>, drainMs: number, release: (entry: Entry) => void) {
+  constructor(
+    runtime: Runtime,
+    sessions: Iterable<HubSession>,
+    drainMs: number,
+    release: (hubSession: HubSession) => void,
+  ) {
     this.#runtime = runtime
     this.#release = release
     this.#isWaitedFor = drainMs > 0
-    this.#untold = [...entries]
+    this.#untold = [...sessions]
     this.#left = new Set(this.#untold)
     this.#apartMs = Math.min(APART_MS, (TELL_PART * drainMs) / this.#untold.length)
     this.#startedAt = runtime.now()
@@ -66,7 +71,7 @@ export class Drain {
   }
 
   /** Something of this session is over, or the session itself. Looked at when the batch that brought it has been heard. */
-  progressed(entry: Entry): void {
+  progressed(hubSession: HubSession): void {
     if (this.#news === undefined) {
       this.#news = new Set()
       this.#runtime.soon(() => {
@@ -75,21 +80,21 @@ export class Drain {
         for (const one of news) this.look(one)
       })
     }
-    this.#news.add(entry)
+    this.#news.add(hubSession)
   }
 
   /** Lets the peer go, if nothing holds it. */
-  look(entry: Entry): void {
-    if (!this.#left.has(entry) || !entry.isFree) return
-    this.#left.delete(entry)
-    this.#release(entry)
+  look(hubSession: HubSession): void {
+    if (!this.#left.has(hubSession) || !hubSession.isFree) return
+    this.#left.delete(hubSession)
+    this.#release(hubSession)
     if (this.#left.size === 0) this.#end()
   }
 
   /** Tells those whose moment has come. */
   #tell(): void {
     const now = this.#runtime.now()
-    for (const entry of this.#untold.slice(this.#told)) {
+    for (const hubSession of this.#untold.slice(this.#told)) {
       if (this.#isEnded) return
       const at = this.#startedAt + this.#told * this.#apartMs
       if (at > now) {
@@ -97,8 +102,8 @@ export class Drain {
         return
       }
       this.#told++
-      entry.lastCall()
-      this.look(entry)
+      hubSession.lastCall()
+      this.look(hubSession)
     }
     if (this.#left.size === 0) this.#end()
   }
@@ -106,7 +111,7 @@ export class Drain {
   /** A stream that its channel opens tells nobody: who has not been let go is looked at again. */
   #lookLater(): void {
     this.#cancelLook = this.#runtime.after(LOOK_MS, () => {
-      for (const entry of this.#left) this.look(entry)
+      for (const hubSession of this.#left) this.look(hubSession)
       if (!this.#isEnded) this.#lookLater()
     })
   }
@@ -117,9 +122,9 @@ export class Drain {
     this.#cancelDeadline()
     this.#cancelNext()
     this.#cancelLook()
-    for (const entry of this.#left) {
-      this.#left.delete(entry)
-      this.#release(entry)
+    for (const hubSession of this.#left) {
+      this.#left.delete(hubSession)
+      this.#release(hubSession)
     }
     // Over HTTP what was said last goes at the end of the tick: whoever awaits this may close its sockets.
     if (this.#isWaitedFor) this.#runtime.after(0, this.#resolve)

@@ -9,7 +9,6 @@ import {
   LEAVE_MS,
   MAX_HEADER_BYTES,
   MAX_HELLO_BYTES,
-  MAX_SPARE_LINKS,
   PACKET_OVERHEAD_BYTES,
   SPARE_LINK_MS,
 } from "../../wire/defaults.ts"
@@ -20,28 +19,34 @@ import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
 import { type Costs, isAllowed, spent, waitMs } from "../limits/allowance.ts"
 import { isNestedDeeper } from "../limits/depth.ts"
-import { Peer, type PeerHost, type Principal } from "../peer.ts"
+import type { Principal } from "../peer.ts"
 import type { Rooms } from "../rooms/rooms.ts"
+import { AckWaits } from "./ack-waits.ts"
 import { CountedHandlers } from "./counted-handlers.ts"
+import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
+import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { MissedNames } from "./missed-names.ts"
+import { OpenRequests } from "./open-requests.ts"
+import { saidByPeer } from "./said-by-peer.ts"
 import { type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
+import { SpareLinks } from "./spare-links.ts"
 
-/** What an entry needs of its hub. */
-export interface EntryHost {
+/** What a session needs of its hub. */
+export interface HubSessionHost {
   readonly runtime: Runtime
   readonly clockwork: Clockwork
   readonly hub: string
-  readonly rooms: Rooms<Peer>
+  readonly rooms: Rooms<HubPeer>
   /** Those of the hub: the same list for every session that has none of its own. */
-  readonly handlers: readonly Handlers<Peer>[]
+  readonly handlers: readonly Handlers<HubPeer>[]
   readonly maxPayloadBytes: number
   readonly costs: Costs
   readonly maxRequestBytes: number
   readonly maxDepth: number
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
-  failed(error: unknown, stage: Stage, peer: Peer): void
+  failed(error: unknown, stage: Stage, peer: HubPeer): void
   /** Names of messages that nothing handles. */
   readonly missed: MissedNames
   /** What stands in the place of every session that has ended. */
@@ -51,99 +56,60 @@ export interface EntryHost {
   /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
   refused(refusal: Refusal): void
   /** The channel acknowledged more, or something that was open with it may be over. */
-  progressed(entry: Entry): void
-  /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link Entry.detached}. */
-  windowMs(entry: Entry, mayReturn: boolean): number
+  progressed(hubSession: HubSession): void
+  /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link HubSession.detached}. */
+  windowMs(hubSession: HubSession, mayReturn: boolean): number
   /** The session has ended and is to be forgotten. */
-  forget(entry: Entry, why: Closing): void
+  forget(hubSession: HubSession, why: Closing): void
 }
 
 /** So many names that nothing handles are remembered of a peer. */
 const MAX_MISSED_NAMES = 16
 
-/** What a request costs while it is being answered, beside its payload. */
-const REQUEST_BYTES = 512
-
-/** What the request costs that is being delivered, to any peer: its handler is called before another one is delivered. */
-let deliveredBytes = 0
-/** While the hub drains, a channel without a link is not waited for any longer after it was last heard. */
-const AWAY_MS = 5_000
-
-/** What a request is told that comes after the last call. */
-const NOT_BEGUN = new EverwireError("hub-closing", "the hub is shutting down: the request was not begun")
-
-/** Somebody waits for an ack. */
-interface Waiting {
-  /** Whether that is what was waited for. */
-  isDone(): boolean
-  resolve(): void
-  reject(error: EverwireError): void
-}
-
-/** A link that was welcomed, and the moment it will be closed unless it is taken. */
-interface Spare {
-  readonly link: Link
-  /** The channel that said hello on it. */
-  readonly holder: string | undefined
-  readonly cancel: () => void
-}
-
-const TOO_MANY_LINKS = closing("superseded", "this session has too many links beside the one in use")
-const NO_SPARES: readonly Spare[] = []
+const NO_LINKS: readonly Link[] = []
 
 /** What a link keeps on this side. */
 function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
   return bufferedBytes + keptBytes
 }
 
-/** A session that has ended: it holds nothing, and hears nothing. */
-export function createEnded(clockwork: Clockwork, settings: SessionSettings): Session {
-  const deaf = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
-  const session = new Session(clockwork, deaf, settings)
-  session.end()
-  return session
-}
-
-/** A closing that the channel told, as the hub's application is told of it. */
-export function saidByPeer({ code, reason, retryable }: Closing): Closing {
-  return closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
-}
-
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
-export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper, Alarm {
+export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost, Keeper, Alarm {
   readonly id: string
   readonly key: string
   readonly principal: Principal
   /** Remote address of the link that began the session: the one that its cap counts. */
   readonly address: string
-  /** When it has ended, the hub's {@link EntryHost.ended}, so that an application that keeps the peer keeps nothing of it. */
+  /** When it has ended, the hub's {@link HubSessionHost.ended}, so that an application that keeps the peer keeps nothing of it. */
   session: Session
-  handlers: readonly Handlers<Peer>[]
-  readonly peer: Peer
+  handlers: readonly Handlers<HubPeer>[]
+  readonly peer: HubPeer
   /** The last turn that was obeyed. */
   turn = 0
   /** Whether the channel had heard the hub on a link that it has left: it may come back for what it has missed. */
   isMet = false
   /** The channel that presented the key last. */
   #holder: string | undefined
-  readonly #host: EntryHost
+  readonly #host: HubSessionHost
   readonly #outbox = new SharedOutbox()
   /** What the channel had acknowledged when the hub last counted what it keeps. */
   #taken = 0
   /** Made when there is something to dispatch: most peers of most hubs are told things and say nothing. */
-  #dispatch: Dispatch<Peer> | undefined
+  #dispatch: Dispatch<HubPeer> | undefined
   /** The peer's own handlers, once it has any; they stand before the hub's. */
-  #own: Handlers<Peer> | undefined
+  #own: Handlers<HubPeer> | undefined
   /** Welcomed links that are not the current one. */
-  #spares: Spare[] | undefined
+  #spares: SpareLinks | undefined
   /** Names of this peer's messages that nothing handled. */
   #missed: MissedNames | undefined
   /** Why the channel has left, while what it said before may still be on its way. */
   #left: Closing | undefined
-  /** Who waits for an ack that makes room, or tells that all has arrived. */
-  #waiting: Waiting[] | undefined
-  /** Once nothing new is begun with the channel: the number of what must be acknowledged before it is let go. */
-  #lastSaid: number | undefined
+  /** What waits for acks, once something has. */
+  #waits: AckWaits | undefined
+  /** Set once nothing new is begun with the channel. */
+  #lastCall: LastCall | undefined
+  /** Requests of the channel that are being answered, once it has asked. */
+  #requests: OpenRequests | undefined
   /** When the resume window has passed. */
   slot: Slot | undefined
   /** How many of its links have brought what still waits to be heard. */
@@ -154,10 +120,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   #workUntil = 0
   #exchangesUntil = 0
   readonly #site: Site | undefined
-  /** What its requests cost together that are being answered. */
-  #heldBytes = 0
 
-  constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
+  constructor(host: HubSessionHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
     this.#host = host
     this.id = id
     this.key = key
@@ -166,17 +130,17 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     this.#site = site
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
     this.handlers = host.handlers
-    this.peer = new Peer(host.runtime.id(), this)
+    this.peer = new HubPeer(host.runtime.id(), this)
   }
 
-  get dispatch(): Dispatch<Peer> {
+  get dispatch(): Dispatch<HubPeer> {
     this.#dispatch ??= new Dispatch(this.#host.runtime, this)
     return this.#dispatch
   }
-  get rooms(): Rooms<Peer> {
+  get rooms(): Rooms<HubPeer> {
     return this.#host.rooms
   }
-  get own(): Handlers<Peer> {
+  get own(): Handlers<HubPeer> {
     if (this.#own === undefined) {
       this.#own = new CountedHandlers()
       this.handlers = [this.#own, ...this.#host.handlers]
@@ -190,7 +154,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   say(packet: Packet, list?: PacketList, place?: number): void {
     this.#say(packet, list, place)
     // What belongs to a request that is open still arrives; a message is sent before the bye, and not waited for.
-    if (this.#lastSaid !== undefined && kindOf(packet) !== "m") this.#awaitSaid()
+    if (this.#lastCall !== undefined && kindOf(packet) !== "m") this.#lastCall.awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number): void {
     // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
@@ -221,7 +185,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   get ownBytes(): number {
     const { link } = this.session
     let bytes = 2 * (this.session.part ?? 0) + this.waitingBytes + (link ? keptBy(link) : 0)
-    for (const spare of this.#spares ?? NO_SPARES) bytes += keptBy(spare.link)
+    for (const spare of this.#spares?.links() ?? NO_LINKS) bytes += keptBy(spare)
     return bytes
   }
   lists(): Iterable<PacketList> {
@@ -235,48 +199,25 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
   /** The hub is leaving: what is open is brought to its end, and no request is begun any more. */
   lastCall(): void {
-    // Each batch is acknowledged at once from here on: the bye, which acknowledges too, may not arrive.
-    this.session.configure({ ackPackets: 0 })
-    this.#awaitSaid()
-    if (this.session.link === undefined) this.#awaitReturn()
+    this.#lastCall = new LastCall(this, this.#host.clockwork)
+    this.#lastCall.begin()
   }
   /**
    * Whether nothing holds the session, after its last call: no request of either side is open, what was said has arrived,
    * what was heard can be acknowledged, and the bye is taken at once.
    */
   get isFree(): boolean {
-    const { session } = this
-    if (session.ended) return true
-    const [asked, answering] = this.#open
-    if (this.#lastSaid === undefined || asked + answering > 0 || session.acked < this.#lastSaid) return false
-    const { link } = session
-    if (link === undefined) return !session.owesAck && this.#awayMs >= AWAY_MS
-    return link.asked !== 0 && link.reached !== false
+    return this.session.ended || this.#lastCall?.isFree === true
   }
   /** Why a request of the hub is not begun any more; one that an open request of the channel needs still is. */
   get askRefusal(): EverwireError | undefined {
-    if (this.#lastSaid === undefined || this.#open[1] > 0) return undefined
-    return new EverwireError("hub-closing", "the hub is shutting down: nothing new is asked", { retryable: true })
+    return this.#lastCall?.askRefusal
   }
-  get #open(): readonly [asked: number, answering: number] {
+  get openRequests(): readonly [asked: number, answering: number] {
     const [asked = 0, answering = 0] = this.#dispatch?.open ?? []
     return [asked, answering]
   }
-  /** For how long nothing was heard of a channel that is away. */
-  get #awayMs(): number {
-    return this.#host.clockwork.now() - this.session.idleSince
-  }
-  /** A channel that has just lost its link may miss an ack that was on its way: it dials again soon, or not in time. */
-  #awaitReturn(): void {
-    const { clockwork } = this.#host
-    clockwork.set(this, Math.min(this.slot?.at ?? Infinity, clockwork.now() + Math.max(0, AWAY_MS - this.#awayMs)))
-  }
-  #awaitSaid(): void {
-    const { session } = this
-    this.#lastSaid = session.said
-    if (session.acked < session.said) session.ask()
-  }
-  context(): Peer {
+  context(): HubPeer {
     return this.peer
   }
   failed(error: unknown, stage: Stage): void {
@@ -323,7 +264,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
   /** Whether the link is one of its own, and was not closed. */
   has(link: Link): boolean {
-    return this.session.link === link || this.#spares?.some((spare) => spare.link === link) === true
+    return this.session.link === link || this.#spares?.has(link) === true
   }
 
   /** Somebody presents the key. If it is another than before, the one before is told and loses all its links. */
@@ -334,10 +275,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const taken = closing("session-taken", "another channel has presented the key of this session", false)
     const { link } = this.session
     if (link !== undefined) this.session.linkLost(link)
-    const spares = this.#spares?.filter((spare) => spare.holder !== holder) ?? []
-    for (const old of [...spares.map((spare) => spare.link), link]) {
+    for (const old of [...(this.#spares?.linksOfOthers(holder) ?? NO_LINKS), link]) {
       if (old === undefined) continue
-      this.#unspare(old)
+      this.#spares?.delete(old)
       old.send(writeBye(taken, { hub: this.#host.hub }))
       old.close(taken)
     }
@@ -346,17 +286,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
 
   /** Keeps a welcomed link that is not the current one, until it is taken or its time is over. */
   spare(link: Link, holder = this.#holder): void {
-    const cancel = this.#host.runtime.after(SPARE_LINK_MS, () => {
-      this.#unspare(link)
-      link.close(closing("superseded", "another link of this session is in use"))
-    })
-    this.#spares ??= []
-    this.#spares.push({ link, holder, cancel })
-    const [oldest] = this.#spares
-    if (oldest === undefined || this.#spares.length <= MAX_SPARE_LINKS) return
-    this.#unspare(oldest.link)
-    oldest.link.close(TOO_MANY_LINKS)
-    this.#refused(TOO_MANY_LINKS, oldest.link)
+    this.#spares ??= new SpareLinks(this.#host.runtime, (why, refused) => this.#refused(why, refused))
+    this.#spares.add(link, holder)
   }
 
   /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
@@ -366,13 +297,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     this.session.attach(link, heard)
     this.turn = turn
     this.#host.clockwork.clear(this)
-    this.#unspare(link)
+    this.#spares?.delete(link)
     if (before !== undefined && before !== link) this.spare(before)
   }
 
   /** A welcomed link is gone. */
   linkClosed(link: Link, why?: Closing): void {
-    this.#unspare(link)
+    this.#spares?.delete(link)
     this.#leftBy(link)
     if (this.session.link !== link) return
     this.session.linkLost(link)
@@ -404,13 +335,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     if (this.#left !== undefined) return this.end(this.#left)
     const { clockwork } = this.#host
     clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn))
-    if (this.#lastSaid !== undefined) this.#awaitReturn()
+    this.#lastCall?.awaitReturn()
     this.#host.progressed(this)
   }
 
   /** No link came back in the resume window; one that was welcomed may still be taken. */
   ring(): void {
-    if (this.#spares !== undefined && this.#spares.length > 0) {
+    if (this.#spares?.isEmpty === false) {
       const { clockwork } = this.#host
       return clockwork.set(this, clockwork.now() + SPARE_LINK_MS)
     }
@@ -430,16 +361,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const { unacknowledged } = this.session.end()
     this.#host.clockwork.clear(this)
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
-    for (const spare of this.#spares ?? []) {
-      spare.cancel()
-      spare.link.close(told)
-    }
+    this.#spares?.close(told)
     this.#spares = undefined
     link?.send(writeBye(told, { hub: this.#host.hub }))
     link?.close(told)
     this.#dispatch?.end(why)
-    for (const waiting of this.#waiting ?? []) waiting.reject(closingError(why))
-    this.#waiting = undefined
+    this.#waits?.end(() => closingError(why))
+    this.#waits = undefined
     this.#host.forget(this, told)
     this.session = this.#host.ended
     this.#outbox.clear()
@@ -456,7 +384,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
       throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
     }
     if (kindOf(packet) === "q") {
-      const refusal = this.#refusalOf(sizeOf(packet) + REQUEST_BYTES, maxRequestBytes)
+      const refusal = this.#refusalOf(sizeOf(packet), maxRequestBytes)
       if (refusal !== undefined) {
         const failure = failureOf(openPacket(packet).id, refusal)
         callSafely(() => this.#say(failure)) // a session without room has ended by this
@@ -465,30 +393,22 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
       }
     }
     this.dispatch.deliver(packet)
-    if (this.#lastSaid !== undefined) this.#host.progressed(this)
+    if (this.#lastCall !== undefined) this.#host.progressed(this)
   }
 
-  /** Why a request is not begun, if it is not; else what it costs is kept in mind for `holdUntil`. */
-  #refusalOf(bytes: number, maxRequestBytes: number): EverwireError | undefined {
-    // After the last call none is begun, and its code says so; unless an open one of the hub needs it.
-    if (this.#lastSaid !== undefined && this.#open[0] === 0) {
+  /** Why a request is not begun, if it is not. */
+  #refusalOf(size: number, maxRequestBytes: number): EverwireError | undefined {
+    // After the last call its code says that it was not begun.
+    if (this.#lastCall?.refusesRequests === true) {
       this.#host.progressed(this)
       return NOT_BEGUN
     }
-    if (this.#heldBytes > 0 && this.#heldBytes + bytes > maxRequestBytes) {
-      return new EverwireError("rate-limited", "too many requests of this peer are being answered")
-    }
-    deliveredBytes = bytes
-    return undefined
+    this.#requests ??= new OpenRequests()
+    return this.#requests.refusal(size, maxRequestBytes)
   }
 
   holdUntil(answering: Promise<unknown>): void {
-    const bytes = deliveredBytes
-    const release = (): void => {
-      this.#heldBytes -= bytes
-    }
-    this.#heldBytes += bytes
-    answering.then(release, release)
+    this.#requests?.holdUntil(answering)
   }
 
   control(link: Link, packet: string): void {
@@ -496,8 +416,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     switch (kindOf(packet)) {
       case "t": {
         const take = readTake(packet)
-        const spare = this.#spares?.find((spare) => spare.link === link)
-        if (spare?.holder !== undefined) this.heldBy(spare.holder)
+        const holder = this.#spares?.holderOf(link)
+        if (holder !== undefined) this.heldBy(holder)
         if (take.turn > this.turn) this.attach(link, take, take.turn)
         return
       }
@@ -529,7 +449,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const { link } = this.session
     this.#refused(why, link)
     if (link !== undefined) this.session.linkLost(link)
-    for (const each of [link, ...(this.#spares ?? NO_SPARES).map((spare) => spare.link)]) {
+    for (const each of [link, ...(this.#spares?.links() ?? NO_LINKS)]) {
       if (each === undefined) continue
       if (keptBy(each) > 0) each.abandon?.()
       else each.send(writeBye(why, { hub: this.#host.hub }))
@@ -555,12 +475,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   }
 
   answered(): void {
-    const waiting = this.#waiting
-    if (waiting !== undefined) {
-      for (const one of waiting) if (one.isDone()) one.resolve()
-      const left = waiting.filter((one) => !one.isDone())
-      this.#waiting = left.length > 0 ? left : undefined
-    }
+    this.#waits?.acknowledged()
     this.#host.progressed(this)
   }
 
@@ -580,18 +495,11 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   #when(isDone: () => boolean): Promise<void> {
     if (this.session.ended) return Promise.reject(new EverwireError("closed", "the peer is closed"))
     if (isDone()) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#waiting ??= []
-      this.#waiting.push({ isDone, resolve, reject })
-    })
+    this.#waits ??= new AckWaits()
+    return this.#waits.wait(isDone)
   }
 
   #leftBy({ reached = true }: Link): void {
     this.isMet ||= reached
-  }
-
-  #unspare(link: Link): void {
-    const index = this.#spares?.findIndex((spare) => spare.link === link) ?? -1
-    if (index >= 0) this.#spares?.splice(index, 1)[0]?.cancel()
   }
 }

@@ -3,7 +3,8 @@ import { DIAL_DEADLINE_MS } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
 import { isPrivate, siteOf } from "../admission/address.ts"
 import type { WorkLimits } from "../limits/work-limits.ts"
-import type { Entry } from "./hub-session.ts"
+import type { Directory } from "./directory.ts"
+import type { HubSession } from "./hub-session.ts"
 
 /** The caps of one hub: on what it keeps, and on what it does. */
 export interface Limits extends WorkLimits {
@@ -29,8 +30,8 @@ export interface Limits extends WorkLimits {
 const ENDED_HERE = closing("session-unknown", "the session has ended here")
 
 /** The sessions of a hub by id, how many an address has, and why the last ones ended. */
-export class Registry {
-  readonly #entries = new Map<string, Entry>()
+export class Registry implements Directory {
+  readonly #sessions = new Map<string, HubSession>()
   readonly #perAddress = new Map<string, number>()
   /** Why sessions have ended of which a hello may still come. */
   readonly #ended = new Map<string, Ended>()
@@ -50,15 +51,19 @@ export class Registry {
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#sessions.size
   }
 
-  find(id: string): Entry | undefined {
-    return this.#entries.get(id)
+  find(id: string): ReturnType<Directory["find"]> {
+    return this.#sessions.get(id)
   }
 
-  all(): IterableIterator<Entry> {
-    return this.#entries.values()
+  get(id: string): HubSession | undefined {
+    return this.#sessions.get(id)
+  }
+
+  all(): IterableIterator<HubSession> {
+    return this.#sessions.values()
   }
 
   /** Why this session must not begin, if it has ended or was left not long ago. */
@@ -78,7 +83,7 @@ export class Registry {
   /** Why one more session of this address cannot be kept. */
   refusal(address: string): Closing | undefined {
     const { maxSessions, maxSessionsPerAddress } = this.#limits
-    if (this.#entries.size >= maxSessions) return closing("over-capacity", "the hub is full")
+    if (this.#sessions.size >= maxSessions) return closing("over-capacity", "the hub is full")
     if (this.#ended.size >= maxSessions && !this.#forgetOldest()) {
       return closing("over-capacity", "too many sessions have ended a moment ago")
     }
@@ -89,16 +94,16 @@ export class Registry {
     return undefined
   }
 
-  add(entry: Entry): void {
-    this.#entries.set(entry.id, entry)
-    const site = this.siteOf(entry.address)
+  add(hubSession: HubSession): void {
+    this.#sessions.set(hubSession.id, hubSession)
+    const site = this.siteOf(hubSession.address)
     if (site !== "") this.#perAddress.set(site, (this.#perAddress.get(site) ?? 0) + 1)
   }
 
-  remove(entry: Entry): void {
-    if (this.#entries.get(entry.id) !== entry) return
-    this.#entries.delete(entry.id)
-    const site = this.siteOf(entry.address)
+  remove(hubSession: HubSession): void {
+    if (this.#sessions.get(hubSession.id) !== hubSession) return
+    this.#sessions.delete(hubSession.id)
+    const site = this.siteOf(hubSession.address)
     const left = (this.#perAddress.get(site) ?? 1) - 1
     if (left > 0) this.#perAddress.set(site, left)
     else this.#perAddress.delete(site)
@@ -118,7 +123,7 @@ export class Registry {
    * must not begin it again: its numbers would start again too. A final end is remembered for `finalMs` at least, for the
    * channel that was away when it came.
    */
-  remember({ id, session }: Entry, why: Closing, finalMs: number): void {
+  remember({ id, session }: HubSession, why: Closing, finalMs: number): void {
     const used = session.said > 0 || session.heard > 0
     if (why.retryable && !used) return
     const told = why.retryable ? ENDED_HERE : why

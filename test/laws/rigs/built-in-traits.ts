@@ -1,4 +1,4 @@
-import { maxBatchBytes } from "../../../src/server/hub.ts"
+import { maxBatchBytes } from "../../../src/server/settings.ts"
 import type { TransportTraits } from "../../../src/testing/laws.ts"
 
 const common: TransportTraits = {

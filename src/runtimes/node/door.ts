@@ -1,0 +1,196 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
+import type { Duplex } from "node:stream"
+import { type Server as SocketServer, WebSocketServer } from "ws"
+import type { Entrance } from "../../server/http/entrance.ts"
+import type { LinkOrigin } from "../../transports/transport.ts"
+import { SUBPROTOCOL } from "../../transports/websocket/offer.ts"
+import { closing, EverwireError } from "../../wire/errors.ts"
+import { headerReader, isSecure, NodeExchange, pathOf } from "./exchange.ts"
+import { type Front, type FrontHub, frontOf, frontOfSocket, refuseUpgrade, serverOf } from "./front.ts"
+import { SERVER_CLOSING } from "./hold.ts"
+import { type AttachableServer, checkServer } from "./server.ts"
+import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
+import { Takings } from "./takings.ts"
+
+/** A socket whose other end does not answer a closing frame is cut after this. The types of `ws` do not know the option yet. */
+const CLOSE_OPTIONS = { closeTimeout: 2_000 }
+
+const UPGRADE_TAKEN =
+  "another listener of this server's upgrades took a WebSocket of the hub's before hub.handleUpgrade was called: write " +
+  "hub.attach(server), whose upgrades reach no other listener, or give each of two hubs a path of its own"
+
+/** The ways into a hub from Node's servers: see {@link NodeHub}, which has its three functions. */
+export class NodeDoor {
+  readonly #entrance: Entrance
+  readonly #sockets: SocketServer<typeof HeardSocket>
+  readonly #takings: Takings
+  readonly #writer: SocketWriter
+  /** The servers that the hub is attached to, and how often. */
+  readonly #attached = new Map<Front, number>()
+  /** What the fronts of servers know of this hub. */
+  readonly #guest: FrontHub
+
+  constructor(entrance: Entrance, perMessageDeflate: boolean) {
+    const { clockwork, settings } = entrance
+    this.#entrance = entrance
+    this.#takings = new Takings(clockwork, settings.takeMs)
+    this.#writer = new SocketWriter(clockwork, this.#takings)
+    this.#sockets = new WebSocketServer({
+      ...CLOSE_OPTIONS,
+      noServer: true,
+      WebSocket: HeardSocket,
+      clientTracking: false,
+      handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
+      perMessageDeflate,
+      maxPayload: settings.maxBatchBytes,
+    })
+    this.#guest = {
+      path: settings.path,
+      isClosing: () => entrance.isClosing,
+      request: (request, response, front) => void this.#answer(request, response, front, false),
+      upgrade: (request, socket, head, front) => void this.#upgrade(request, socket, head, front, false),
+      strayed: (request) =>
+        entrance.strayed(pathOf(request), { header: headerReader(request), address: request.socket.remoteAddress }),
+    }
+    entrance.whileClosing(() => {
+      // What is waited for then has to keep the process alive; the hub's own timers do not.
+      const stay = setInterval(() => {}, 0x7fff_ffff)
+      return () => {
+        clearInterval(stay)
+        this.#detach()
+      }
+    })
+  }
+
+  readonly attach = (server: AttachableServer): (() => void) => {
+    const front = frontOf(checkServer(server))
+    if (this.#entrance.isClosing)
+      throw new EverwireError("misuse", "this hub is closed: attach a new one, of createHub()")
+    if (!front.mount(this.#guest)) {
+      throw new EverwireError(
+        "misuse",
+        `another hub is attached to this server at ${this.#guest.path}: close that one first, or give one of them a path, ` +
+          'as in createHub({ path: "/other" })',
+      )
+    }
+    this.#attached.set(front, (this.#attached.get(front) ?? 0) + 1)
+    let isAttached = true
+    return () => {
+      if (!isAttached) return
+      isAttached = false
+      const times = this.#attached.get(front) ?? 0
+      if (times > 1) this.#attached.set(front, times - 1)
+      else if (this.#attached.delete(front)) front.unmount(this.#guest)
+    }
+  }
+
+  readonly listener = (
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    next?: () => unknown,
+  ): unknown => {
+    // The compatibility API of node:http2 is of the same shape, as far as is used here.
+    const asked = request as IncomingMessage
+    const answer = response as ServerResponse
+    if (!this.#answer(asked, answer, frontOfSocket(asked.socket), true)) {
+      // As it is: a framework may take a promise for more than a call of `next`.
+      if (next !== undefined) return next()
+      answer.writeHead(404).end()
+    }
+    return endOf(answer)
+  }
+
+  readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+    const front = frontOfSocket(request.socket)
+    if (this.#upgrade(request, socket, head, front, true)) return true
+    const listeners = serverOf(request.socket)?.listeners("upgrade") ?? []
+    return (
+      listeners.length === 1 && listeners[0] === this.handleUpgrade && front?.replay(request, socket, head) === true
+    )
+  }
+
+  #detach(): void {
+    for (const front of this.#attached.keys()) front.unmount(this.#guest)
+    this.#attached.clear()
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, front: Front | undefined, mounted: boolean): boolean {
+    const flooded = front?.isFlooded(request) ?? false
+    if (flooded === "again") {
+      // Nothing is answered behind the last answer of the connection, so nothing is heard either.
+      request.on("error", ignore).resume()
+      return true
+    }
+    const exchange = new NodeExchange(request, response, this.#takings)
+    const refusal = front?.isClosing ? SERVER_CLOSING : flooded ? PIPELINED : undefined
+    if (!this.#entrance.exchange(exchange, mounted, refusal)) return false
+    exchange.outliveErrors()
+    front?.hold(exchange, request, response)
+    // No more is read until those ahead have been answered.
+    if (flooded) request.socket.pause()
+    return true
+  }
+
+  #upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    front: Front | undefined,
+    mounted: boolean,
+  ): boolean {
+    const header = headerReader(request)
+    const address = request.socket.remoteAddress
+    const verdict = this.#entrance.upgrade(pathOf(request), { header, address, isSecure: isSecure(request) }, mounted)
+    if (verdict === undefined) return false
+    // A socket that breaks during the handshake must not end the process.
+    socket.on("error", ignore)
+    if ("refusal" in verdict) {
+      const { code, retryAfterMs } = verdict.refusal
+      refuseUpgrade(socket, verdict.status, code, retryAfterMs)
+      return true
+    }
+    if (front?.isClosing) {
+      refuseUpgrade(socket, 503, SERVER_CLOSING.code)
+      return true
+    }
+    const origin: LinkOrigin = { transport: "websocket", address, header, request }
+    // The answer to a hello that came with the upgrade goes out with the handshake.
+    socket.cork()
+    try {
+      this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+        socket.off("error", ignore) // ws has its own now
+        if (front !== undefined) {
+          opened.holds = front.holds
+          front.holds.add(opened)
+        }
+        const accepted = new NodeSocket(opened, socket, this.#writer)
+        verdict.take(accepted, origin)
+        if (head.length > 0) accepted.came(head.length)
+        accepted.flush()
+      })
+    } catch {
+      // What `ws` throws on a socket that it has handed out. The socket is not ours to end.
+      this.#entrance.misused(UPGRADE_TAKEN)
+    } finally {
+      socket.uncork()
+    }
+    return true
+  }
+}
+
+const PIPELINED = closing("rate-limited", "too many requests were sent on a connection before the first was answered")
+
+/** The promise that was made last is resolved by this. Kept here, so that a request needs no closure for it: 96 B. */
+let resolveLast = (): void => {}
+const takeResolve = (resolve: () => void): void => {
+  resolveLast = resolve
+}
+
+/** Resolves when this answer has ended. */
+function endOf(response: ServerResponse): Promise<void> {
+  const end = new Promise<void>(takeResolve)
+  if (response.closed) resolveLast()
+  else response.on("close", resolveLast)
+  return end
+}

@@ -1,0 +1,297 @@
+import type { Alarm, Flushable, Slot } from "../../session/clockwork.ts"
+import type { Link, LinkSink } from "../../session/link.ts"
+import { isThenable } from "../../session/thenable.ts"
+import type { LinkOrigin } from "../../transports/transport.ts"
+import { type Batch, decodeBatch, isLarger, sizeOf } from "../../wire/batch.ts"
+import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
+import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
+import { readHello, writeBye } from "../../wire/handshake.ts"
+import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
+import { isNotTaken } from "../limits/taking.ts"
+import type { Principal } from "../peer.ts"
+import type { HubSession } from "../sessions/hub-session.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+import { claimSession } from "./claim.ts"
+import { type Judging, judge } from "./judgement.ts"
+import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
+import type { Unwelcomed } from "./unwelcomed.ts"
+import { welcome } from "./welcome.ts"
+
+type State =
+  | { readonly stage: "waiting"; readonly origin: LinkOrigin }
+  | Judging
+  | { readonly stage: "admitted"; readonly hubSession: HubSession }
+  | { readonly stage: "closed" }
+
+const ANONYMOUS: Principal = { id: "" }
+
+/** A link over HTTP on which more waits than a batch is to bring no more for so long. */
+const FULL_WAIT_MS = 1_000
+
+/** Judges a link's hello, then passes everything on to the session that it belongs to. */
+export class HubLink implements LinkSink, Alarm, Flushable {
+  readonly #host: AdmissionHost
+  /** Those that it is counted among until it is welcomed. */
+  #unwelcomed: Unwelcomed
+  readonly #link: Link
+  #state: State
+  /** What it is counted by until it is welcomed. */
+  readonly #site: string
+  /** The hello must have been judged by then. */
+  slot: Slot | undefined
+  /** What has come on it and had to wait. */
+  #work: LinkWork | undefined
+
+  constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
+    this.#host = host
+    this.#unwelcomed = unwelcomed
+    this.#link = link
+    this.#state = { stage: "waiting", origin }
+    this.#site = host.registry.siteOf(origin.address ?? "")
+    unwelcomed.add(this, this.#site)
+    host.clockwork.flushSoon(this)
+  }
+
+  /** The tick in which the link opened is over: a hello that came with it has been heard, and the acceptor has its sink. */
+  flushNow(): void {
+    const { stage } = this.#state
+    const why = stage === "waiting" ? this.#unwelcomed.refusal(this.#site) : undefined
+    if (why !== undefined) return this.refuse(why)
+    const { clockwork } = this.#host
+    if (stage === "waiting" || stage === "judging") clockwork.set(this, clockwork.now() + HELLO_DEADLINE_MS)
+  }
+
+  ring(): void {
+    const asked = this.#state.stage === "judging" ? this.#state.asked : undefined
+    const reason = `${asked === undefined ? "no hello came" : `${asked} did not answer`} within ${HELLO_DEADLINE_MS} ms`
+    if (asked !== undefined) this.#host.report(new EverwireError("timeout", reason, { retryable: true }))
+    this.refuse(closing("hello-timeout", reason))
+  }
+
+  batch(batch: Batch): void {
+    const state = this.#state
+    try {
+      switch (state.stage) {
+        case "waiting":
+          return this.#hello(batch, state)
+        case "judging":
+          if (isLarger(batch, MAX_HELLO_BYTES - state.bytes))
+            throw new EverwireError("too-large", "too much before the welcome")
+          state.bytes += sizeOf(batch)
+          state.later.push(...decodeBatch(batch))
+          return
+        case "admitted":
+          return this.#hear(state.hubSession, batch)
+        case "closed":
+      }
+    } catch (error) {
+      this.broke(error)
+    }
+  }
+
+  /** Hears it now, if it is little and nothing of the link waits; else it waits with the rest. */
+  #hear(hubSession: HubSession, batch: Batch): void {
+    const host = this.#host
+    checkListens(host, hubSession, this.#link)
+    if (!this.isBusy && hearAtOnce(host, hubSession, this.#link, batch)) return
+    this.#work ??= new LinkWork(host, hubSession, this.#link, this)
+    this.#work.add(batch)
+  }
+
+  get isBusy(): boolean {
+    return this.#work?.isBusy === true
+  }
+
+  whenIdle(run: () => void): void {
+    if (this.#work === undefined) this.#host.runtime.soon(run)
+    else this.#work.whenIdle(run)
+  }
+
+  exchanged(): number {
+    const state = this.#state
+    if (state.stage !== "admitted") return 0
+    const isFull = (this.#work?.bytes ?? 0) > this.#host.maxLinkBytes / 2
+    const ms = isFull ? FULL_WAIT_MS : state.hubSession.exchanged()
+    if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
+    return ms
+  }
+
+  closed(why: Closing): void {
+    if (this.isBusy) return this.#work?.endsWith(why)
+    const state = this.#leave()
+    if (state.stage === "admitted") state.hubSession.linkClosed(this.#link, why)
+    // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
+    if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
+  }
+
+  writable(): void {
+    if (this.#state.stage === "admitted") this.#state.hubSession.linkWritable(this.#link)
+  }
+
+  acknowledgement(): Batch | undefined {
+    return this.#state.stage === "admitted" ? this.#state.hubSession.session.acknowledgement(this.#link) : undefined
+  }
+
+  refused(why: Closing): void {
+    this.#tell(this.#state, why)
+  }
+
+  overflowed(): void {
+    this.broke(new EverwireError("too-large", "the hello is too large"))
+  }
+
+  keeps(bytes: number): void {
+    this.#host.kept.grow(bytes)
+  }
+
+  #hello(batch: Batch, { origin }: Extract<State, { stage: "waiting" }>): void {
+    if (isLarger(batch, MAX_HELLO_BYTES)) throw new EverwireError("too-large", "the hello is too large")
+    const [first, ...later] = decodeBatch(batch)
+    if (typeof first !== "string") throw protocolError("the first packet is no hello")
+    const hello = readHello(first)
+    if (hello.v !== PROTOCOL_VERSION) {
+      return this.refuse(closing("version-unsupported", `this hub speaks version ${PROTOCOL_VERSION}`, false))
+    }
+    const why = this.#unwelcomed.refusal(this.#site)
+    if (why !== undefined) return this.refuse(why)
+    const heardAt = this.#host.clockwork.now()
+    const judging: Judging = { stage: "judging", origin, hello, heardAt, later, bytes: sizeOf(batch), asked: undefined }
+    this.#state = judging
+    const leaving = this.#host.closing()
+    if (leaving === undefined) return this.#judge(judging)
+    // While the hub drains, the sessions that it has may still be resumed.
+    this.#find(judging, (known) => (known === undefined ? this.refuse(leaving) : this.#judge(judging)))
+  }
+
+  /** Calls back with the session of this id: at once where the directory answers at once, and only while the hello is judged. */
+  #find(judging: Judging, then: (known: HubSession | undefined) => void): void {
+    const { directory, registry } = this.#host
+    const { id } = judging.hello
+    const found = directory.find(id)
+    if (!isThenable(found)) return then(found)
+    judging.asked = "the directory of sessions"
+    const answered = (later: HubSession | undefined): void => {
+      if (this.#state !== judging) return
+      // Another link may have begun the session meanwhile, and the one that was found may have ended.
+      then(registry.get(id) ?? (later?.session.ended === false ? later : undefined))
+    }
+    Promise.resolve(found)
+      .then(answered)
+      .catch((error: unknown) => this.broke(error))
+  }
+
+  #judge(judging: Judging): void {
+    const { hello, heardAt, origin } = judging
+    const { sites, costs, authenticate } = this.#host
+    const site = sites.at(origin.address)
+    const tooSoonMs = site === undefined ? 0 : waitMs(site.hellosUntil, heardAt)
+    if (tooSoonMs > 0) return this.refuse(rateLimited("too many hellos from this address", tooSoonMs))
+    if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, costs.hello, heardAt)
+    if (authenticate === undefined) return this.#find(judging, (known) => this.#admit(judging, known, ANONYMOUS))
+    judging.asked = "authenticate"
+    judge(this.#host, authenticate, hello.auth, origin, site, {
+      isOpen: () => this.#state === judging,
+      refuse: (why) => this.refuse(why),
+      admit: (principal) => {
+        try {
+          this.#find(judging, (known) => this.#admit(judging, known, principal))
+        } catch (error) {
+          this.broke(error)
+        }
+      },
+    })
+  }
+
+  #admit(judging: Judging, known: HubSession | undefined, principal: Principal): void {
+    const { hello, origin } = judging
+    const claim = claimSession(this.#host, known, hello, origin.address ?? "", principal)
+    if ("disowned" in claim) return this.#disown(claim.disowned)
+    if ("refusal" in claim) return this.refuse(claim.refusal)
+    const { hubSession, isNew } = claim
+    this.#leave()
+    this.#state = { stage: "admitted", hubSession }
+    welcome(this.#host, this.#link, hubSession, isNew, judging)
+  }
+
+  /** Something that the protocol does not allow, or a bug: either way only this link ends. */
+  broke(error: unknown): void {
+    if (!(error instanceof EverwireError)) this.#host.report(error)
+    const { code, message } =
+      error instanceof EverwireError
+        ? error
+        : { code: "protocol-error" as const, message: "the hub could not take this" }
+    const state = this.#state
+    // The next link would bring the same again.
+    if (code === "too-large" && state.stage === "admitted") {
+      const why = closing(code, message, false)
+      state.hubSession.end(why)
+      this.#leave() // an upload that waits for what it brought is answered now
+      return this.#tell(state, why)
+    }
+    this.refuse(closing(code, message))
+  }
+
+  /**
+   * The session is not known here. The same link may bring the hello of another, so that whoever comes back to a hub that has
+   * begun anew needs one connection; but only once, and not over HTTP, where it would save nothing.
+   */
+  #disown(reason: string): void {
+    const why = closing("session-unknown", reason)
+    const state = this.#state
+    const { disowned } = this.#unwelcomed
+    if (state.stage !== "judging" || disowned === undefined || this.#link.exchanges === true) return this.refuse(why)
+    this.#unwelcomed.delete(this, this.#site)
+    this.#unwelcomed = disowned
+    disowned.add(this, this.#site)
+    if (disowned.refusal(this.#site) !== undefined) return this.refuse(why)
+    this.#state = { stage: "waiting", origin: state.origin }
+    this.#host.clockwork.set(this, this.#host.clockwork.now() + HELLO_DEADLINE_MS)
+    this.#sayBye(why)
+    this.#tell(state, why)
+  }
+
+  #sayBye(why: Closing): void {
+    const { hub, clockwork, startedAt } = this.#host
+    // A hub that has begun since the channel last heard from its own is most likely that one, restarted.
+    const tellsAge = why.code === "session-unknown"
+    this.#link.send(writeBye(why, { hub, ageMs: tellsAge ? Math.max(0, clockwork.now() - startedAt) : undefined }))
+  }
+
+  /** Ends the link with a last word. */
+  refuse(why: Closing): void {
+    if (this.#state.stage === "closed") return
+    const state = this.#leave()
+    this.#sayBye(why)
+    this.#link.close(why)
+    if (state.stage === "admitted") state.hubSession.linkClosed(this.#link)
+    this.#tell(state, why)
+  }
+
+  /** Tells the hub's owner who was refused, when all is done: a listener may close the hub. */
+  #tell(state: State, { code, reason }: Closing): void {
+    const transport = this.#link.name
+    if (state.stage === "closed") return
+    if (state.stage === "admitted") {
+      const address = state.hubSession.address || undefined
+      return this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+    }
+    const { address, header } = state.origin
+    const isJudgement =
+      state.stage === "judging" &&
+      state.asked === "authenticate" &&
+      (code === "unauthorized" || code === "hello-timeout")
+    const stage = isJudgement ? "authenticate" : "hello"
+    this.#host.refused({ code, reason, stage, transport, address, origin: header("origin") })
+  }
+
+  #leave(): State {
+    const state = this.#state
+    if (state.stage === "waiting" || state.stage === "judging") {
+      this.#host.clockwork.clear(this)
+      this.#unwelcomed.delete(this, this.#site)
+    }
+    this.#state = { stage: "closed" }
+    this.#work?.drop()
+    return state
+  }
+}

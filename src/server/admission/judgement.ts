@@ -1,0 +1,79 @@
+import { callSafely } from "../../session/call-safely.ts"
+import type { LinkOrigin } from "../../transports/transport.ts"
+import { type Closing, closing, EverwireError, wordsOf } from "../../wire/errors.ts"
+import { rateLimited } from "../limits/allowance.ts"
+import type { Principal } from "../peer.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+import { type Authenticate, describe, isPrincipal } from "./authenticate.ts"
+import type { Site } from "./sites.ts"
+import type { Greeting } from "./welcome.ts"
+
+/** The hello has come, and it is not decided yet whether it is welcomed. */
+export interface Judging extends Greeting {
+  readonly stage: "judging"
+  readonly origin: LinkOrigin
+  /** Bytes that came so far. */
+  bytes: number
+  /** Who has to answer. */
+  asked: "authenticate" | "the directory of sessions" | undefined
+}
+
+/** Who waits for a judgement. */
+interface Accused {
+  /** Whether it still waits: it may have been closed, or its deadline has passed. */
+  isOpen(): boolean
+  /** `authenticate` has said who it is. */
+  admit(principal: Principal): void
+  refuse(why: Closing): void
+}
+
+/** Has `authenticate` judge the credentials of a hello, when it is the turn of its address. */
+export function judge(
+  { judges, report }: AdmissionHost,
+  authenticate: Authenticate,
+  auth: unknown,
+  origin: LinkOrigin,
+  site: Site | undefined,
+  { isOpen, admit, refuse }: Accused,
+): void {
+  const busyMs = judges.count()
+  if (busyMs > 0) return refuse(rateLimited("too many hellos for the hub to judge", busyMs))
+  const answered = (principal: unknown): void => {
+    const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `failed`
+    if (!isOpen()) return
+    // Neither somebody nor a refusal, as where a database's ids are numbers: nobody else would tell.
+    if (!isKnown && principal) {
+      const wanted = 'authenticate gives a principal, { id: "a text" }, or null to refuse'
+      report(new EverwireError("misuse", `${wanted}; given: ${describe(principal)}`))
+    }
+    if (isKnown) admit(principal)
+    else refuse(closing("unauthorized", "the credentials were refused", false))
+  }
+  const failed = (error: unknown): void => {
+    const isOurs = wordsOf(error).startsWith("EverwireError")
+    if (!isOurs) report(error)
+    if (!isOpen()) return
+    if (isOurs) {
+      const { message, retryable } = error as EverwireError // of whichever copy of the class
+      return refuse(closing("unauthorized", message, retryable))
+    }
+    // Not the credentials failed but what judges them, and that may pass.
+    refuse(closing("unauthorized", "the credentials could not be judged"))
+  }
+  judges.take({
+    site,
+    isOpen,
+    judge: (settled) =>
+      callSafely(
+        () => authenticate({ auth, origin }),
+        (error) => {
+          settled()
+          failed(error)
+        },
+        (principal) => {
+          settled()
+          answered(principal)
+        },
+      ),
+  })
+}

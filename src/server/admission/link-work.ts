@@ -1,0 +1,228 @@
+import type { Alarm, Slot } from "../../session/clockwork.ts"
+import type { Link } from "../../session/link.ts"
+import { type Batch, decodeBatch, type Packet, sizeOf } from "../../wire/batch.ts"
+import { LINK_BUFFER_BYTES } from "../../wire/defaults.ts"
+import { type Closing, EverwireError } from "../../wire/errors.ts"
+import { kindOf } from "../../wire/packet.ts"
+import { rateLimited } from "../limits/allowance.ts"
+import { Backlog, isOnePacket } from "../limits/backlog.ts"
+import type { Worker } from "../limits/slices.ts"
+import type { HubSession } from "../sessions/hub-session.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+
+/** Packets of so few bytes together are heard in one go; more of them one by one, as far as the time of the peer goes. */
+const SMALL_BATCH = 128
+/** A link whose peer does too much, and goes on whenever it may, for so long is closed. */
+const OVER_MS = 3_000
+/** A peer that then does nothing for so long has made a pause. */
+const PAUSE_MS = 1_000
+/** A peer that has to wait waits so long at least: then some packets go on together. */
+const LEAST_WAIT_MS = 20
+
+/**
+ * Hears a batch of a welcomed link at once, if it is little and its peer may go on. Answers false where it has to wait.
+ *
+ * @throws EverwireError of the protocol, and what the session throws
+ */
+export function hearAtOnce(host: AdmissionHost, hubSession: HubSession, link: Link, batch: Batch): boolean {
+  const { slices, clockwork } = host
+  const now = clockwork.now()
+  const isLittle = sizeOf(batch) <= SMALL_BATCH || isOnePacket(batch)
+  if (!isLittle || !slices.mayGoOn(hubSession, now) || !hubSession.mayDo(now)) return false
+  const packets = decodeBatch(batch)
+  pass(host, hubSession, link, packets, sizeOf(batch), now)
+  slices.used(packets.length, now, clockwork.now())
+  return true
+}
+
+/**
+ * A client that asks and does not read the answers would fill the link's buffer.
+ *
+ * @throws EverwireError `buffer-full`
+ */
+export function checkListens({ maxLinkBytes }: AdmissionHost, { session }: HubSession, link: Link): void {
+  // A spare link is sent nothing but answers to probes.
+  if (link.bufferedBytes > (session.link === link ? maxLinkBytes : LINK_BUFFER_BYTES)) {
+    throw new EverwireError("buffer-full", "more was asked than is listened to")
+  }
+}
+
+/** Passes packets on to the session. What it may keep of them is counted. */
+function pass(
+  { kept }: AdmissionHost,
+  hubSession: HubSession,
+  link: Link,
+  packets: Packet[],
+  bytes: number,
+  now: number,
+): void {
+  const { session } = hubSession
+  hubSession.did(packets.length, bytes, now)
+  session.hear(link, packets, now)
+  if (session.part !== undefined) kept.grow(2 * bytes)
+  if (session.link !== link) kept.grow(link.bufferedBytes)
+}
+
+/** Whose link is worked on. */
+interface WorkOwner {
+  /** The end of the link, which came behind what had to wait. */
+  closed(why: Closing): void
+  refuse(why: Closing): void
+  /** What came cannot be heard. */
+  broke(error: unknown): void
+}
+
+/** What has come on a welcomed link and waits for its turn. Made when something has to wait for the first time. */
+export class LinkWork implements Alarm, Worker {
+  /** When what waits may go on. */
+  slot: Slot | undefined
+  readonly #host: AdmissionHost
+  readonly #hubSession: HubSession
+  readonly #link: Link
+  readonly #owner: WorkOwner
+  #backlog: Backlog | undefined
+  /** The bytes of that, as they were counted last. */
+  #waitingBytes = 0
+  /** Since when, and until when, the peer has done too much without a pause. */
+  #over: { readonly since: number; readonly until: number } | undefined
+
+  constructor(host: AdmissionHost, hubSession: HubSession, link: Link, owner: WorkOwner) {
+    this.#host = host
+    this.#hubSession = hubSession
+    this.#link = link
+    this.#owner = owner
+  }
+
+  get isBusy(): boolean {
+    return this.#backlog !== undefined
+  }
+
+  get bytes(): number {
+    return this.#backlog?.bytes ?? 0
+  }
+
+  /** @throws EverwireError `rate-limited` when a transport that cannot be stopped has brought too much */
+  add(batch: Batch): void {
+    const { maxLinkBytes, slices } = this.#host
+    if (this.#backlog !== undefined) {
+      this.#backlog.add(batch)
+      this.#count()
+      if (this.#backlog.bytes <= 2 * maxLinkBytes) return
+      throw new EverwireError("rate-limited", "more was sent than can be worked on")
+    }
+    this.#backlog = new Backlog()
+    this.#hubSession.backlogs++
+    this.#backlog.add(batch)
+    this.#count()
+    if (this.#work()) slices.add(this)
+  }
+
+  /** Calls back when nothing waits. */
+  whenIdle(run: () => void): void {
+    if (this.#backlog === undefined) this.#host.runtime.soon(run)
+    else this.#backlog.whenIdle.push(run)
+  }
+
+  /** The link has ended. What came before the end is heard before the end. */
+  endsWith(why: Closing): void {
+    if (this.#backlog !== undefined) this.#backlog.ended = why
+  }
+
+  /** The link is not heard any more: what waits is dropped. */
+  drop(): void {
+    if (this.#backlog === undefined) return
+    this.#host.clockwork.clear(this)
+    this.#host.slices.delete(this)
+    this.#backlog.ended = undefined
+    this.#idle()
+  }
+
+  ring(): void {
+    this.#host.slices.add(this)
+  }
+
+  work(): boolean {
+    try {
+      return this.#work()
+    } catch (error) {
+      this.#owner.broke(error)
+      return false
+    }
+  }
+
+  #work(): boolean {
+    const { slices, clockwork } = this.#host
+    const hubSession = this.#hubSession
+    const link = this.#link
+    let now = clockwork.now()
+    while (this.#backlog !== undefined) {
+      if (!hubSession.has(link)) {
+        // The hub has closed the link.
+        this.#idle()
+        break
+      }
+      if (!hubSession.mayDo(now)) {
+        this.#wait(now)
+        return false
+      }
+      if (!slices.mayGoOn(hubSession, now)) return true
+      checkListens(this.#host, hubSession, link)
+      const packets = this.#backlog.take()
+      this.#count()
+      if (packets === undefined) {
+        this.#idle()
+        break
+      }
+      const from = now
+      ownParts(packets)
+      let bytes = 0
+      for (const packet of packets) bytes += sizeOf(packet)
+      pass(this.#host, hubSession, link, packets, bytes, now)
+      now = clockwork.now()
+      slices.used(packets.length, from, now)
+    }
+    return false
+  }
+
+  /** The peer, or its address, does too much: the rest goes on when that may be. */
+  #wait(now: number): void {
+    const until = now + Math.max(LEAST_WAIT_MS, this.#hubSession.waitMs(now))
+    const { since, until: before } = this.#over ?? { since: now, until: now }
+    const isPaused = now - before > PAUSE_MS
+    this.#over = { since: isPaused ? now : since, until }
+    if (!isPaused && now - since >= OVER_MS) {
+      return this.#owner.refuse(rateLimited("too much was sent for too long", OVER_MS))
+    }
+    this.#host.clockwork.set(this, until)
+  }
+
+  /** Nothing waits any more. */
+  #idle(): void {
+    const backlog = this.#backlog
+    this.#backlog = undefined
+    this.#count()
+    this.#hubSession.backlogs--
+    if (backlog?.ended !== undefined) this.#owner.closed(backlog.ended)
+    for (const run of backlog?.whenIdle ?? []) this.#host.runtime.soon(run)
+  }
+
+  /** What waits is counted among what is kept for the peer. */
+  #count(): void {
+    const { bytes } = this
+    const grown = bytes - this.#waitingBytes
+    this.#hubSession.waitingBytes += grown
+    this.#waitingBytes = bytes
+    if (grown > 0) this.#host.kept.grow(grown)
+  }
+}
+
+/**
+ * Makes parts of packets texts of their own: they are kept, and a slice of a text keeps all of the text, which here is a batch.
+ * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
+ */
+function ownParts(packets: Packet[]): void {
+  for (const [at, packet] of packets.entries()) {
+    const kind = kindOf(packet)
+    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
+  }
+}

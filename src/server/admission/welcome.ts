@@ -1,0 +1,58 @@
+import type { Link } from "../../session/link.ts"
+import type { Packet } from "../../wire/batch.ts"
+import { PROTOCOL_VERSION } from "../../wire/defaults.ts"
+import { type Hello, writeWelcome } from "../../wire/handshake.ts"
+import type { HubSession } from "../sessions/hub-session.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+
+/** A hello as it came. */
+export interface Greeting {
+  readonly hello: Hello
+  /** By the hub's clock. */
+  readonly heardAt: number
+  /** What came behind it, until it is welcomed. */
+  readonly later: Packet[]
+}
+
+/** Welcomes a link to its session, and has the session hear what came behind the hello. */
+export function welcome(
+  host: AdmissionHost,
+  link: Link,
+  hubSession: HubSession,
+  isNew: boolean,
+  { hello, heardAt, later }: Greeting,
+): void {
+  if (hello.turn > 0 || isNew) hubSession.heldBy(hello.holder)
+  const { session } = hubSession
+  const attached = hello.turn > hubSession.turn
+  const speakMs = Math.min(host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
+  const packet = writeWelcome({
+    v: PROTOCOL_VERSION,
+    peer: hubSession.peer.id,
+    hub: host.hub,
+    heard: session.heard,
+    part: session.part,
+    said: session.said > hello.heard ? session.said : undefined,
+    clock: Math.floor(host.clockwork.now()),
+    attached,
+    resumed: !isNew,
+    speakMs,
+    patienceMs: host.settings.patienceMs,
+    resumeMs: host.resumeMs,
+    maxPayloadBytes: host.maxPayloadBytes,
+  })
+  // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
+  link.send(packet)
+  if (attached) {
+    session.clocked(hello.clock, heardAt)
+    hubSession.attach(link, hello, hello.turn)
+    if (speakMs < host.settings.speakMs) session.configure({ speakMs })
+  } else {
+    hubSession.spare(link, hello.holder)
+    if (isNew) hubSession.detached()
+  }
+  if (later.length > 0) {
+    hubSession.did(later.length, 0, heardAt)
+    hubSession.session.hear(link, later)
+  }
+}

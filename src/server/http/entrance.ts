@@ -1,0 +1,159 @@
+import { callSafely } from "../../session/call-safely.ts"
+import type { Clockwork } from "../../session/clockwork.ts"
+import type { HttpExchange, LinkOrigin, OpenAcceptor, ServerSocket } from "../../transports/transport.ts"
+import { type Closing, closing } from "../../wire/errors.ts"
+import { checkOrigin } from "../admission/origin-check.ts"
+import type { Sites } from "../admission/sites.ts"
+import { type Arrival, askedOf, readTrust, type Trust } from "../admission/trust-proxy.ts"
+import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
+import type { Reports } from "../reports.ts"
+import type { HubSettings } from "../settings.ts"
+import { answerExchange, type Routes, routeOf, tellOnce } from "./router.ts"
+import { createWebExchange } from "./web-exchange.ts"
+
+/** What an upgrade is answered with: why it is refused, or who takes the socket over. */
+export type UpgradeVerdict =
+  | { refusal: Closing; status: number }
+  | { take(socket: ServerSocket, origin: LinkOrigin): void }
+
+/** What an entrance needs of its hub. */
+export interface EntranceHost {
+  readonly hub: string
+  readonly settings: HubSettings
+  readonly clockwork: Clockwork
+  readonly sites: Sites
+  readonly reports: Reports
+  readonly acceptors: ReadonlyMap<string, OpenAcceptor>
+  /** Set when the hub is closing: what everybody who says hello is told. */
+  closing(): Closing | undefined
+  /** How many sessions are left. */
+  sessions(): number
+}
+
+/** Where requests and upgrades reach the hub, whichever server of a runtime brings them. */
+export class Entrance {
+  readonly #host: EntranceHost
+  readonly #trust: Trust | undefined
+  readonly #routes: Routes
+  readonly #whileClosing: (() => () => void)[] = []
+
+  constructor(host: EntranceHost) {
+    this.#host = host
+    const { hub, reports, acceptors, settings } = host
+    this.#trust = readTrust(settings.trustProxy ?? false, reports.hubFailed)
+    this.#routes = {
+      hub,
+      policy: settings.policy,
+      trust: this.#trust,
+      refused: (refusal) => reports.refused(refusal),
+      acceptors,
+      exchanged: (address) => this.#exchanged(address),
+      told: new Set(),
+      report: reports.hubFailed,
+    }
+  }
+
+  get settings(): HubSettings {
+    return this.#host.settings
+  }
+
+  /** Rings the deadlines of a server's exchanges. */
+  get clockwork(): Clockwork {
+    return this.#host.clockwork
+  }
+
+  /** Whether the hub's `close` was called. */
+  get isClosing(): boolean {
+    return this.#host.closing() !== undefined
+  }
+
+  /** See `Hub.fetch`. */
+  async fetch(request: Request, address: unknown): Promise<Response> {
+    const from = typeof address === "string" ? address : undefined
+    const { exchange, response } = createWebExchange(request, from, this.clockwork, this.settings.takeMs)
+    if (!this.exchange(exchange, true)) exchange.respond(404, {}, "")
+    return await response
+  }
+
+  /** See `Hub.exchange`. */
+  exchange(exchange: HttpExchange, mounted: boolean, why?: Closing): boolean {
+    const name = routeOf(exchange.path, this.settings.path, mounted, this.#host.acceptors)
+    if (name === undefined) return false
+    answerExchange(exchange, name, this.#routes, why)
+    return true
+  }
+
+  /** See `Hub.upgrade`. */
+  upgrade(pathname: string, request: Arrival, mounted: boolean): UpgradeVerdict | undefined {
+    const { acceptors, reports, settings } = this.#host
+    const name = routeOf(pathname, settings.path, mounted, acceptors)
+    if (name === undefined) return undefined
+    const asked = askedOf(request, this.#trust)
+    const refuse = (refusal: Closing, status: number): UpgradeVerdict => {
+      const { code, reason } = refusal
+      const origin = request.header("origin")
+      reports.refused({ code, reason, stage: "upgrade", transport: name, address: asked.address, origin })
+      return { refusal, status }
+    }
+    // While sessions are left, the hello tells whether it is for one of them.
+    const leaving = this.#host.sessions() === 0 ? this.#host.closing() : undefined
+    const refusal = checkOrigin(request, settings.policy, this.#trust) ?? leaving
+    if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
+    const tooMany = this.#exchanged(asked.address)
+    if (tooMany !== undefined) return refuse(tooMany, 429)
+    const acceptor = acceptors.get(name)
+    if (acceptor?.socket === undefined) return refuse(closing("refused", "no WebSocket here"), 404)
+    const take = (socket: ServerSocket, origin: LinkOrigin): void => {
+      const failed = (error: unknown): void => {
+        reports.hubFailed(error)
+        callSafely(() => socket.terminate(), reports.hubFailed)
+      }
+      // Behind a proxy the address is the one that the proxy tells.
+      const asking = this.#trust === undefined ? origin : { ...origin, address: asked.address }
+      callSafely(() => acceptor.socket?.(socket, asking), failed)
+    }
+    return { take }
+  }
+
+  /** Reports that the hub is used in a way that cannot work, the first time. */
+  misused(message: string): void {
+    tellOnce(this.#routes, message)
+  }
+
+  /** Tells of a channel that asked for a WebSocket where no hub is. Over HTTP nothing shows that it is one. */
+  strayed(pathname: string, request: Arrival): void {
+    this.#host.reports.refused({
+      code: "refused",
+      reason: `a channel asked for ${pathname.replace(/\/websocket$/, "")}, and this hub is at ${this.settings.path}`,
+      stage: "path",
+      transport: "websocket",
+      address: askedOf(request, this.#trust).address,
+      origin: request.header("origin"),
+    })
+  }
+
+  /** Calls back when the hub begins to close. What that returns is called when it has closed. */
+  whileClosing(begin: () => () => void): void {
+    this.#whileClosing.push(begin)
+  }
+
+  /** The hub begins to close. Returns what is to be called when it has. */
+  close(): () => void {
+    const ends = this.#whileClosing.map((begin) => begin())
+    return () => {
+      for (const end of ends) end()
+    }
+  }
+
+  /** Counts a request or an upgrade. Returns why it is refused, if its address has made too many. */
+  #exchanged(address: string | undefined): Closing | undefined {
+    const site = this.#host.sites.at(address)
+    if (site === undefined) return undefined
+    const { exchange, share } = this.settings.costs
+    const now = this.clockwork.now()
+    const ms = waitMs(site.exchangesUntil, now)
+    if (ms > 0) return rateLimited("too many requests from this address", ms)
+    site.exchangesUntil = spent(site.exchangesUntil, exchange / share, now)
+    return undefined
+  }
+}

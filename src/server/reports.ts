@@ -1,0 +1,85 @@
+import type { Stage, Unsubscribe } from "../messaging/dispatch.ts"
+import { hubRuntime } from "../runtimes/hub-runtime.ts"
+import { callSafely } from "../session/call-safely.ts"
+import type { Clockwork } from "../session/clockwork.ts"
+import type { Runtime } from "../session/runtime.ts"
+import { type Refusal, RefusalReport } from "./admission/refusals.ts"
+import { Lifecycle } from "./lifecycle.ts"
+import { ErrorReport } from "./limits/error-report.ts"
+import type { Peer } from "./peer.ts"
+import { Counts, type Tally } from "./stats.ts"
+
+/** Where an error came from, for `onError`. */
+export interface HubErrorContext {
+  readonly stage: Stage | "hub"
+  readonly peer?: Peer
+}
+
+interface HubEvents {
+  peer: [peer: Peer]
+  error: [error: unknown, context: HubErrorContext]
+  refused: [refusal: Refusal]
+}
+
+/** What the hub tells its owner: listeners of peers, errors and refusals, and the log where nobody listens. */
+export class Reports {
+  readonly #runtime: Runtime
+  readonly #lifecycle = new Lifecycle<HubEvents>()
+  readonly #errors: ErrorReport
+  readonly #refusals: RefusalReport
+  /** Refusals by code. */
+  readonly #refused = new Counts()
+
+  constructor(clockwork: Clockwork) {
+    this.#runtime = clockwork.runtime
+    this.#errors = new ErrorReport(clockwork, this.#reportNow, (message) => this.warn(message))
+    this.#refusals = new RefusalReport((message) => this.warn(message))
+  }
+
+  /** How often each code was refused. */
+  get refusedTally(): Tally {
+    return this.#refused.tally
+  }
+
+  on<Name extends keyof HubEvents>(event: Name, listener: (...args: HubEvents[Name]) => unknown): Unsubscribe {
+    return this.#lifecycle.on(event, listener)
+  }
+
+  /** A session has begun. */
+  began(peer: Peer): void {
+    this.#lifecycle.emit("peer", (error) => this.failed(error, { stage: "listener", peer }), peer)
+  }
+
+  refused(refusal: Refusal): void {
+    this.#refused.add(refusal.code)
+    const failed = (error: unknown): void => this.failed(error, { stage: "listener" })
+    if (!this.#lifecycle.emit("refused", failed, refusal)) this.#refusals.report(refusal)
+  }
+
+  warn(message: string): void {
+    const { warn } = this.#runtime
+    callSafely(() => (warn === undefined ? hubRuntime.warn(message) : warn(message)), this.hubFailed)
+  }
+
+  failed(error: unknown, context: HubErrorContext): void {
+    if (!this.#lifecycle.emit("error", this.#report, error, context)) this.#report(error)
+  }
+
+  /** The hub itself has a fault, or what it was lent has. */
+  readonly hubFailed = (error: unknown): void => this.failed(error, { stage: "hub" })
+
+  /** Tells what was left out so far. */
+  close(): void {
+    this.#errors.close()
+  }
+
+  readonly #report = (error: unknown): void => this.#errors.report(error)
+
+  /** The last resort. Where that fails too, nobody is left to tell. */
+  readonly #reportNow = (error: unknown): void => {
+    callSafely(
+      () => this.#runtime.report(error),
+      () => {},
+    )
+  }
+}

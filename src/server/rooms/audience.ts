@@ -1,0 +1,59 @@
+import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
+import { encodeMessage } from "../../messaging/dispatch.ts"
+import { isWide, type Packet } from "../../wire/batch.ts"
+import type { Peer, Principal } from "../peer.ts"
+import { HubPeer } from "../sessions/hub-peer.ts"
+import type { KeptBytes } from "../sessions/kept-bytes.ts"
+import { PacketList } from "../sessions/shared-outbox.ts"
+import { checkRoom, type Rooms } from "./rooms.ts"
+
+/** Some of the hub's peers, chosen by room. */
+export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
+  /** Leaves out a peer, or everybody in a room. */
+  except(...who: readonly (Peer<C, P> | string)[]): Audience<C, P>
+  /** Sends to each of them once. Encoded once for all. */
+  send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
+}
+
+/** What an audience needs of its hub. */
+export interface AudienceHost {
+  readonly rooms: Rooms<HubPeer>
+  readonly kept: KeptBytes
+  readonly maxPayloadBytes: number
+}
+
+/** The peers in any of these rooms. */
+export function audienceOf<C extends Contract<C>, P extends Principal>(
+  host: AudienceHost,
+  rooms: readonly string[],
+  without: readonly (Peer<C, P> | string)[] = [],
+): Audience<C, P> {
+  return {
+    except: (...who) => {
+      for (const one of who) if (!(one instanceof HubPeer)) checkRoom(one)
+      return audienceOf(host, rooms, [...without, ...who])
+    },
+    send: (name: string, data?: unknown) =>
+      sendTo(host, rooms, without, encodeMessage(name, data, host.maxPayloadBytes)),
+  }
+}
+
+function sendTo(
+  { rooms: all, kept }: AudienceHost,
+  rooms: readonly string[],
+  without: readonly unknown[],
+  packet: Packet,
+): void {
+  const left = new Set<unknown>(
+    without.flatMap((who): unknown[] => (typeof who === "string" ? [...all.members(who)] : [who])),
+  )
+  const list = new PacketList(packet, isWide(packet))
+  kept.grow(list.bytes)
+  for (const room of rooms) {
+    for (const peer of [...all.members(room)]) {
+      if (left.has(peer)) continue
+      if (rooms.length > 1) left.add(peer)
+      peer.sendEncoded(packet, list)
+    }
+  }
+}

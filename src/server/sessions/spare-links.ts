@@ -1,0 +1,74 @@
+import type { Link } from "../../session/link.ts"
+import type { Runtime } from "../../session/runtime.ts"
+import { MAX_SPARE_LINKS, SPARE_LINK_MS } from "../../wire/defaults.ts"
+import { type Closing, closing } from "../../wire/errors.ts"
+
+/** A link that was welcomed, and the moment it will be closed unless it is taken. */
+interface Spare {
+  readonly link: Link
+  /** The channel that said hello on it. */
+  readonly holder: string | undefined
+  readonly cancel: () => void
+}
+
+const TOO_MANY_LINKS = closing("superseded", "this session has too many links beside the one in use")
+
+/** The welcomed links of a session that are not the current one. Made when there is one. */
+export class SpareLinks {
+  readonly #runtime: Runtime
+  readonly #refused: (why: Closing, link: Link) => void
+  readonly #spares: Spare[] = []
+
+  constructor(runtime: Runtime, refused: (why: Closing, link: Link) => void) {
+    this.#runtime = runtime
+    this.#refused = refused
+  }
+
+  get isEmpty(): boolean {
+    return this.#spares.length === 0
+  }
+
+  /** In a list of its own: links may be deleted meanwhile. */
+  links(): Link[] {
+    return this.#spares.map(({ link }) => link)
+  }
+
+  /** Those of other channels than this one. */
+  linksOfOthers(holder: string): Link[] {
+    return this.#spares.filter((spare) => spare.holder !== holder).map(({ link }) => link)
+  }
+
+  has(link: Link): boolean {
+    return this.#spares.some((spare) => spare.link === link)
+  }
+
+  holderOf(link: Link): string | undefined {
+    return this.#spares.find((spare) => spare.link === link)?.holder
+  }
+
+  /** Keeps a link until it is taken or its time is over. */
+  add(link: Link, holder: string | undefined): void {
+    const cancel = this.#runtime.after(SPARE_LINK_MS, () => {
+      this.delete(link)
+      link.close(closing("superseded", "another link of this session is in use"))
+    })
+    this.#spares.push({ link, holder, cancel })
+    const [oldest] = this.#spares
+    if (oldest === undefined || this.#spares.length <= MAX_SPARE_LINKS) return
+    this.delete(oldest.link)
+    oldest.link.close(TOO_MANY_LINKS)
+    this.#refused(TOO_MANY_LINKS, oldest.link)
+  }
+
+  delete(link: Link): void {
+    const index = this.#spares.findIndex((spare) => spare.link === link)
+    if (index >= 0) this.#spares.splice(index, 1)[0]?.cancel()
+  }
+
+  close(why: Closing): void {
+    for (const { link, cancel } of this.#spares) {
+      cancel()
+      link.close(why)
+    }
+  }
+}
