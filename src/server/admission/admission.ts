@@ -56,7 +56,7 @@ export interface AdmissionHost extends EntryHost {
 type State =
   | { readonly stage: "waiting"; readonly origin: LinkOrigin }
   | { readonly stage: "judging"; readonly origin: LinkOrigin; readonly later: Packet[]; bytes: number }
-  | { readonly stage: "admitted"; readonly entry: Entry }
+  | Entry
   | { readonly stage: "closed" }
 
 const ANONYMOUS: Principal = { id: "" }
@@ -125,6 +125,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   /** Those that it is counted among until it is welcomed. */
   #unwelcomed: Unwelcomed
   readonly #link: Link
+  /** Of a link that was welcomed, the session: many links have nothing else that would make it worth an object. */
   #state: State
   /** What it is counted by until it is welcomed. */
   readonly #site: string
@@ -132,8 +133,6 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   slot: Slot | undefined
   /** What has come on the link and waits for its turn. */
   #backlog: Backlog | undefined
-  /** The bytes of that, as they were counted last. */
-  #waitingBytes = 0
   /** Since when, and until when, the peer has done too much without a pause. */
   #over: { readonly since: number; readonly until: number } | undefined
 
@@ -202,7 +201,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     const now = clockwork.now()
     if (this.#backlog !== undefined) {
       this.#backlog.add(batch)
-      this.#count(entry)
+      this.#count(entry, this.#backlog)
       // A transport that cannot be stopped.
       if (this.#backlog.bytes > 2 * this.#host.maxLinkBytes) {
         throw new EverwireError("rate-limited", "more was sent than can be worked on")
@@ -218,7 +217,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     this.#backlog = new Backlog()
     entry.backlogs++
     this.#backlog.add(batch)
-    this.#count(entry)
+    this.#count(entry, this.#backlog)
     if (this.#work(entry)) slices.add(this)
   }
 
@@ -249,8 +248,9 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       }
       if (!slices.mayGoOn(entry, now)) return true
       this.#checkListens(entry)
-      const packets = this.#backlog.take()
-      this.#count(entry)
+      const backlog = this.#backlog
+      const packets = backlog.take()
+      this.#count(entry, backlog)
       if (packets === undefined) {
         this.#idle(entry)
         break
@@ -282,11 +282,12 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   /** Nothing waits any more. */
   #idle(entry: Entry): void {
     const backlog = this.#backlog
+    if (backlog === undefined) return
     this.#backlog = undefined
-    this.#count(entry)
+    entry.waitingBytes -= backlog.counted
     entry.backlogs--
-    if (backlog?.ended !== undefined) this.closed(backlog.ended)
-    for (const run of backlog?.whenIdle ?? []) this.#host.runtime.soon(run)
+    if (backlog.ended !== undefined) this.closed(backlog.ended)
+    for (const run of backlog.whenIdle) this.#host.runtime.soon(run)
   }
 
   get isBusy(): boolean {
@@ -337,11 +338,10 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
   }
 
   /** What waits is counted among what is kept for the peer. */
-  #count(entry: Entry): void {
-    const bytes = this.#backlog?.bytes ?? 0
-    const grown = bytes - this.#waitingBytes
+  #count(entry: Entry, backlog: Backlog): void {
+    const grown = backlog.bytes - backlog.counted
     entry.waitingBytes += grown
-    this.#waitingBytes = bytes
+    backlog.counted = backlog.bytes
     if (grown > 0) this.keeps(grown)
   }
 
@@ -440,7 +440,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
     const entry = known ?? this.#begin(hello, address, principal)
     if (entry === undefined) return
     this.#leave()
-    this.#state = { stage: "admitted", entry }
+    this.#state = entry
     if (hello.turn > 0 || known === undefined) entry.heldBy(hello.holder)
     const attached = hello.turn > entry.turn
     const speakMs = Math.min(this.#host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
@@ -496,7 +496,8 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       this.refuse(full)
       return undefined
     }
-    const entry = new Entry(this.#host, hello.id, hello.key, principal, address, this.#host.sites.at(address))
+    const site = this.#host.sites.at(address)
+    const entry = new Entry(this.#host, hello.id, hello.key, principal, registry.textOf(address), site)
     registry.add(entry)
     this.#host.began(entry)
     if (entry.session.ended) {

@@ -21,6 +21,8 @@ export class Backlog {
   readonly whenIdle: (() => void)[] = []
   /** Bytes that wait; those of the batch that is being taken apart count as a whole. */
   bytes = 0
+  /** As many as were counted among what is kept for the peer. */
+  counted = 0
 
   add(batch: Batch): void {
     this.#batches.push(batch)

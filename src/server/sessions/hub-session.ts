@@ -96,6 +96,15 @@ function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
   return bufferedBytes + keptBytes
 }
 
+/** What a channel has used up of what it may do. */
+class Used {
+  /** Its messages and bytes, and its exchanges: see `allowance.ts`. */
+  workUntil = 0
+  exchangesUntil = 0
+  /** What its requests cost together that are being answered. */
+  heldBytes = 0
+}
+
 /** A session that has ended: it holds nothing, and hears nothing. */
 export function createEnded(clockwork: Clockwork, settings: SessionSettings): Session {
   const deaf = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
@@ -118,6 +127,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   readonly address: string
   /** When it has ended, the hub's {@link EntryHost.ended}, so that an application that keeps the peer keeps nothing of it. */
   session: Session
+  /** The hub's; before them the peer's own, once it has any. */
   handlers: readonly Handlers<Peer>[]
   readonly peer: Peer
   /** The last turn that was obeyed. */
@@ -132,8 +142,6 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   #taken = 0
   /** Made when there is something to dispatch: most peers of most hubs are told things and say nothing. */
   #dispatch: Dispatch<Peer> | undefined
-  /** The peer's own handlers, once it has any; they stand before the hub's. */
-  #own: Handlers<Peer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: Spare[] | undefined
   /** Names of this peer's messages that nothing handled. */
@@ -150,12 +158,9 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   backlogs = 0
   /** Bytes of what waits in them. */
   waitingBytes = 0
-  /** What its messages and bytes, and its exchanges, have used up: see `allowance.ts`. */
-  #workUntil = 0
-  #exchangesUntil = 0
+  /** Made when there is first something to count: many sessions of strangers never bring anything. */
+  #used: Used | undefined
   readonly #site: Site | undefined
-  /** What its requests cost together that are being answered. */
-  #heldBytes = 0
 
   constructor(host: EntryHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
     this.#host = host
@@ -169,6 +174,13 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     this.peer = new Peer(host.runtime.id(), this)
   }
 
+  /** Where a link stands that has been welcomed to it: see `Gate`. */
+  get stage(): "admitted" {
+    return "admitted"
+  }
+  get entry(): Entry {
+    return this
+  }
   get dispatch(): Dispatch<Peer> {
     this.#dispatch ??= new Dispatch(this.#host.runtime, this)
     return this.#dispatch
@@ -177,11 +189,11 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     return this.#host.rooms
   }
   get own(): Handlers<Peer> {
-    if (this.#own === undefined) {
-      this.#own = new CountedHandlers()
-      this.handlers = [this.#own, ...this.#host.handlers]
-    }
-    return this.#own
+    const [own] = this.handlers
+    if (own !== undefined && this.handlers !== this.#host.handlers) return own
+    const first = new CountedHandlers()
+    this.handlers = [first, ...this.#host.handlers]
+    return first
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
@@ -301,24 +313,29 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
 
   /** Whether a packet of it may be heard: neither it nor its address has done too much. */
   mayDo(now: number): boolean {
-    return isAllowed(this.#workUntil, now) && (this.#site === undefined || isAllowed(this.#site.workUntil, now))
+    return (
+      isAllowed(this.#used?.workUntil ?? 0, now) && (this.#site === undefined || isAllowed(this.#site.workUntil, now))
+    )
   }
   waitMs(now: number): number {
-    const ms = waitMs(this.#workUntil, now)
+    const ms = waitMs(this.#used?.workUntil ?? 0, now)
     return this.#site === undefined ? ms : Math.max(ms, waitMs(this.#site.workUntil, now))
   }
   /** So much is heard now. */
   did(packets: number, bytes: number, now: number): void {
     const { message, byte, share } = this.#host.costs
     const ms = Math.max(packets * message, bytes * byte)
-    this.#workUntil = spent(this.#workUntil, ms, now)
+    this.#used ??= new Used()
+    this.#used.workUntil = spent(this.#used.workUntil, ms, now)
     if (this.#site !== undefined) this.#site.workUntil = spent(this.#site.workUntil, ms / share, now)
   }
   /** One of its links was brought a request. Answers how long to wait before the next, in milliseconds, if it was one too many. */
   exchanged(): number {
     const now = this.#host.clockwork.now()
-    const ms = waitMs(this.#exchangesUntil, now)
-    if (ms === 0) this.#exchangesUntil = spent(this.#exchangesUntil, this.#host.costs.exchange, now)
+    this.#used ??= new Used()
+    const used = this.#used
+    const ms = waitMs(used.exchangesUntil, now)
+    if (ms === 0) used.exchangesUntil = spent(used.exchangesUntil, this.#host.costs.exchange, now)
     return ms
   }
   /** Whether the link is one of its own, and was not closed. */
@@ -475,7 +492,8 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
       this.#host.progressed(this)
       return NOT_BEGUN
     }
-    if (this.#heldBytes > 0 && this.#heldBytes + bytes > maxRequestBytes) {
+    const { heldBytes = 0 } = this.#used ?? {}
+    if (heldBytes > 0 && heldBytes + bytes > maxRequestBytes) {
       return new EverwireError("rate-limited", "too many requests of this peer are being answered")
     }
     deliveredBytes = bytes
@@ -484,10 +502,12 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
 
   holdUntil(answering: Promise<unknown>): void {
     const bytes = deliveredBytes
+    this.#used ??= new Used()
+    const used = this.#used
     const release = (): void => {
-      this.#heldBytes -= bytes
+      used.heldBytes -= bytes
     }
-    this.#heldBytes += bytes
+    used.heldBytes += bytes
     answering.then(release, release)
   }
 
