@@ -8,7 +8,7 @@ import { type Closing, closing, EverwireError, protocolError, wordsOf } from "..
 import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../../wire/handshake.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
-import { Backlog, isOnePacket } from "../limits/backlog.ts"
+import { Backlog, isOneRun } from "../limits/backlog.ts"
 import type { Slices, Worker } from "../limits/slices.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
@@ -61,8 +61,6 @@ type State =
 
 const ANONYMOUS: Principal = { id: "" }
 
-/** Packets of so few bytes together are heard in one go; more of them one by one, as far as the time of the peer goes. */
-const SMALL_BATCH = 128
 /** A link whose peer does too much, and goes on whenever it may, for so long is closed. */
 const OVER_MS = 3_000
 /** Whoever then does nothing for so long has made a pause. */
@@ -208,9 +206,9 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       }
       return
     }
-    const isLittle = sizeOf(batch) <= SMALL_BATCH || isOnePacket(batch)
-    if (isLittle && slices.mayGoOn(entry, now) && entry.mayDo(now)) {
+    if (isOneRun(batch) && slices.mayGoOn(entry, now) && entry.mayDo(now)) {
       const packets = decodeBatch(batch)
+      if (packets.length > 1) ownParts(packets)
       this.#pass(entry, packets, sizeOf(batch), now)
       return slices.used(packets.length, now, clockwork.now())
     }
