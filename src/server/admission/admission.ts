@@ -6,7 +6,6 @@ import { type Batch, decodeBatch, isLarger, type Packet, sizeOf } from "../../wi
 import { HELLO_DEADLINE_MS, LINK_BUFFER_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
 import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../../wire/handshake.ts"
-import { kindOf } from "../../wire/packet.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
 import { Backlog, isOneRun } from "../limits/backlog.ts"
 import type { Slices, Worker } from "../limits/slices.ts"
@@ -596,9 +595,10 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
  * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
  */
 function ownParts(packets: Packet[]): void {
-  for (const [at, packet] of packets.entries()) {
-    const kind = kindOf(packet)
-    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
+  for (let at = 0; at < packets.length; at++) {
+    const packet = packets[at]
+    if (typeof packet !== "string") continue
+    if (packet.startsWith("f") || packet.startsWith("e")) packets[at] = ` ${packet}`.slice(1)
   }
 }
 

@@ -334,9 +334,10 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     const now = this.#host.clockwork.now()
     this.#used ??= new Used()
     const used = this.#used
-    const ms = waitMs(used.exchangesUntil, now)
-    if (ms === 0) used.exchangesUntil = spent(used.exchangesUntil, this.#host.costs.exchange, now)
-    return ms
+    const until = used.exchangesUntil
+    if (!isAllowed(until, now)) return waitMs(until, now)
+    used.exchangesUntil = spent(until, this.#host.costs.exchange, now)
+    return 0
   }
   /** Whether the link is one of its own, and was not closed. */
   has(link: Link): boolean {
