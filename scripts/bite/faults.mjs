@@ -188,8 +188,8 @@ export const faults = [
   {
     id: "the resume window never closes",
     file: "src/server/sessions/hub-session.ts",
-    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, wasReached))",
-    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, wasReached) + 1e9)",
+    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn))",
+    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn) + 1e9)",
   },
   {
     id: "spare links are kept for ever",
