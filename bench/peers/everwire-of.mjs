@@ -1,15 +1,18 @@
 import { openEverwire } from "../wire/everwire.mjs"
 import { BEAT_MS } from "./settings.mjs"
 
-/** A build of everwire as a peer: what its entry points for the client and for Node export. */
-export const everwireOf = ({ createChannel }, { createHub }) => ({
+/**
+ * A build of everwire as a peer: what its entry points for the client and for Node export. `limits`: those that stand in the
+ * way of a load of thousands from one address, as far as this build has them.
+ */
+export const everwireOf = ({ createChannel }, { createHub }, limits = {}) => ({
   transports: ["websocket", "sse", "long-poll"],
 
   serve({ server, application }) {
     const hub = createHub({
       speakMs: BEAT_MS,
       patienceMs: 2 * BEAT_MS,
-      limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000 },
+      limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000, ...limits },
     })
     hub.onPeer((peer) => {
       peer.onClose(() => application.left(peer))

@@ -35,6 +35,10 @@ class Seat {
     this.#carry = carry
     this.#hear = hear
     this.#least = least
+  }
+
+  /** There is a link: what is due by the clock goes on it from now on. */
+  begin() {
     seats.add(this)
   }
 
@@ -130,6 +134,7 @@ async function openSocket({ port, hear }) {
     },
   })
   await welcome
+  seat.begin()
   return {
     say: (name, payloads) => seat.say(name, payloads),
     sockets: [socket.socket],
@@ -205,6 +210,7 @@ async function openPolls({ port, hear }) {
 }
 
 function httpWire(seat, uploads, up, down) {
+  seat.begin()
   return {
     say: (name, payloads) => seat.say(name, payloads),
     sockets: [up.socket, down.socket],

@@ -62,8 +62,8 @@ export const faults = [
   {
     id: "the alarm is left when the link goes",
     file: "src/session/watch.ts",
-    find: "    this.#watching = false\n    this.probedAt = NEVER\n    this.#clockwork.clear(this)",
-    plant: "    this.#watching = false\n    this.probedAt = NEVER",
+    find: "    this.#watching = false\n    this.probing = false\n    this.#clockwork.clear(this)",
+    plant: "    this.#watching = false\n    this.probing = false",
   },
   {
     id: "acks forget one packet too many",
@@ -397,7 +397,7 @@ export const faults = [
   {
     id: "a probe must be answered although acks make progress",
     file: "src/session/watch.ts",
-    find: "    this.doubts = 0\n    this.probedAt = NEVER\n",
+    find: "    this.doubts = 0\n    this.probing = false\n",
     plant: "    this.doubts = 0\n",
   },
   {

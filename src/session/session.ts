@@ -70,9 +70,8 @@ interface Current {
   expected: number | undefined
   /** How much of that packet came on this link, or was skipped because it was heard before. */
   part: number
-  /** How far this clock was ahead of the other side's when a probe was quickest, and when the last one came. */
-  leastMs: number
-  probedAt: number
+  /** How far this clock is ahead of the other side's when a probe is quickest: see `#aheadMs`. */
+  aheadMs: number | undefined
 }
 
 /** Two clocks drift apart by less than a part in so many. */
@@ -114,8 +113,11 @@ export class Session implements WatchHost, Flushable {
   /** Token of the last probe of any kind, and of the last one by which the link is judged. */
   #token = 0
   #probe = 0
-  /** How far this clock was ahead of the other side's in the handshake of the next link. */
-  #leastMs: number | undefined
+  /**
+   * How far this clock was ahead of the other side's in the handshake of the next link, less by what the two may have drifted
+   * apart since the epoch. So at any moment they are apart by no more than this and the drift until that moment.
+   */
+  #aheadMs: number | undefined
   /** Number of the last packet that the other side is known to have said. */
   #promised = 0
   /** Made when there is first much to say. */
@@ -247,10 +249,9 @@ export class Session implements WatchHost, Flushable {
       positioned: false,
       expected: before?.expected,
       part: before?.part ?? 0,
-      leastMs: before?.leastMs ?? this.#leastMs ?? Infinity,
-      probedAt: before?.probedAt ?? now,
+      aheadMs: before?.aheadMs ?? this.#aheadMs,
     }
-    this.#leastMs = undefined
+    this.#aheadMs = undefined
     this.#pace?.linked()
     this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
@@ -273,7 +274,7 @@ export class Session implements WatchHost, Flushable {
 
   /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
   clocked(clock: number | undefined, at: number): void {
-    this.#leastMs = clock === undefined ? undefined : at - clock
+    this.#aheadMs = clock === undefined ? undefined : at - clock - at / DRIFT
   }
 
   /** New figures, from a welcome. */
@@ -542,10 +543,11 @@ export class Session implements WatchHost, Flushable {
   /** For how long a probe stood in line that left when the other side's clock showed this: longer than the quickest took. */
   #queueOf(current: Current, clock: number): number {
     const now = this.#clockwork.now()
-    // The two clocks may drift apart by so much.
-    current.leastMs = Math.min(now - clock, current.leastMs + (now - current.probedAt) / DRIFT)
-    current.probedAt = now
-    const queueMs = Math.floor(now - clock - current.leastMs)
+    const driftMs = now / DRIFT
+    const aheadMs = now - clock - driftMs
+    const leastMs = Math.min(aheadMs, current.aheadMs ?? aheadMs)
+    current.aheadMs = leastMs
+    const queueMs = Math.floor(aheadMs - leastMs)
     this.#watch.lineAt = now
     this.#watch.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
     this.#bulkUntil = now + BULK_MS

@@ -26,7 +26,8 @@ export class Watch implements Alarm, Moments {
   lineUntil = 0
   lineAt = 0
   movedAt = 0
-  probedAt = NEVER
+  /** Whether a probe is in flight. */
+  probing = false
   probeMs = 0
   rttMs = 0
   doubts = 0
@@ -48,9 +49,8 @@ export class Watch implements Alarm, Moments {
     this.#host = host
   }
 
-  /** Whether a probe is in flight. */
-  get probing(): boolean {
-    return this.probedAt < NEVER
+  get probedAt(): number {
+    return this.probing ? this.probedLastAt : NEVER
   }
   /** Whether a probe was ever answered. */
   get isMeasured(): boolean {
@@ -74,7 +74,7 @@ export class Watch implements Alarm, Moments {
     this.isFirst = isFirst
     this.spokeAt = now
     this.heardAt = now
-    this.probedAt = NEVER
+    this.probing = false
     this.waitingSince = waiting || this.doubts > 0 ? now : NEVER
     this.lineUntil = 0
     this.doubts = Math.min(this.doubts, 1)
@@ -87,7 +87,7 @@ export class Watch implements Alarm, Moments {
   /** There is no link any more. */
   stop(): void {
     this.#watching = false
-    this.probedAt = NEVER
+    this.probing = false
     this.#clockwork.clear(this)
   }
 
@@ -133,12 +133,12 @@ export class Watch implements Alarm, Moments {
   /** An ack told something new, so a probe in flight need not. `waiting`: there is more that is not acknowledged. */
   progressed(waiting: boolean): void {
     this.doubts = 0
-    this.probedAt = NEVER
+    this.probing = false
     this.waitingSince = waiting ? this.#clockwork.now() : NEVER
   }
 
   probed(now: number, limitMs: number): void {
-    this.probedAt = now
+    this.probing = true
     this.probeMs = limitMs
     this.probedLastAt = now
     this.#arm()
@@ -155,7 +155,7 @@ export class Watch implements Alarm, Moments {
    */
   took(rttMs: number, waiting: boolean): void {
     this.rttMs = this.#measuredMs = Math.min(rttMs, ((this.rttMs || rttMs) + rttMs) / 2)
-    this.probedAt = NEVER
+    this.probing = false
     this.waitingSince = waiting ? this.#clockwork.now() : NEVER
   }
 
@@ -169,7 +169,7 @@ export class Watch implements Alarm, Moments {
     if (at <= now) {
       if (due === "doubt") {
         this.heardAt = now
-        this.probedAt = NEVER
+        this.probing = false
         if (now - at > LATE_MS && !this.#isSpared) {
           this.#isSpared = true
           due = "probe"

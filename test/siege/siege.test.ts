@@ -22,7 +22,7 @@ describe("a share of `npm run siege`", () => {
   it("unused sessions are gone in 10 s, and refused above the cap of their address", async () => {
     const { runtime, advance } = createClock()
     const pass = async (ms: number): Promise<void> => advance(ms)
-    counted(await unused({ sessions: 60, pass, options: { runtime } }))
+    counted(await unused({ sessions: 15, pass, options: { runtime } }))
   })
 
   it("bodies and messages that are too large are told so and closed", async () => {

@@ -40,7 +40,14 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
   }
   const full = host.closing() ?? registry.refusal(address)
   if (full !== undefined) return { refusal: full }
-  const hubSession = new HubSession(host, hello.id, hello.key, principal, address, host.sites.at(address))
+  const hubSession = new HubSession(
+    host,
+    hello.id,
+    hello.key,
+    principal,
+    registry.textOf(address),
+    host.sites.at(address),
+  )
   registry.add(hubSession)
   host.began(hubSession)
   if (!hubSession.session.ended) return { hubSession, isNew: true }

@@ -20,7 +20,7 @@ import { welcome } from "./welcome.ts"
 type State =
   | { readonly stage: "waiting"; readonly origin: LinkOrigin }
   | Judging
-  | { readonly stage: "admitted"; readonly hubSession: HubSession }
+  | HubSession
   | { readonly stage: "closed" }
 
 const ANONYMOUS: Principal = { id: "" }
@@ -34,6 +34,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   /** Those that it is counted among until it is welcomed. */
   #unwelcomed: Unwelcomed
   readonly #link: Link
+  /** Of a link that was welcomed, the session itself: many links have nothing else that would make it worth an object. */
   #state: State
   /** What it is counted by until it is welcomed. */
   readonly #site: string
@@ -81,7 +82,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
           state.later.push(...decodeBatch(batch))
           return
         case "admitted":
-          return this.#hear(state.hubSession, batch)
+          return this.#hear(state, batch)
         case "closed":
       }
     } catch (error) {
@@ -111,7 +112,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const state = this.#state
     if (state.stage !== "admitted") return 0
     const isFull = (this.#work?.bytes ?? 0) > this.#host.maxLinkBytes / 2
-    const ms = isFull ? FULL_WAIT_MS : state.hubSession.exchanged()
+    const ms = isFull ? FULL_WAIT_MS : state.exchanged()
     if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
     return ms
   }
@@ -119,17 +120,17 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   closed(why: Closing): void {
     if (this.isBusy) return this.#work?.endsWith(why)
     const state = this.#leave()
-    if (state.stage === "admitted") state.hubSession.linkClosed(this.#link, why)
+    if (state.stage === "admitted") state.linkClosed(this.#link, why)
     // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
     if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
   }
 
   writable(): void {
-    if (this.#state.stage === "admitted") this.#state.hubSession.linkWritable(this.#link)
+    if (this.#state.stage === "admitted") this.#state.linkWritable(this.#link)
   }
 
   acknowledgement(): Batch | undefined {
-    return this.#state.stage === "admitted" ? this.#state.hubSession.session.acknowledgement(this.#link) : undefined
+    return this.#state.stage === "admitted" ? this.#state.session.acknowledgement(this.#link) : undefined
   }
 
   refused(why: Closing): void {
@@ -209,7 +210,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     if ("refusal" in claim) return this.refuse(claim.refusal)
     const { hubSession, isNew } = claim
     this.#leave()
-    this.#state = { stage: "admitted", hubSession }
+    this.#state = hubSession
     welcome(this.#host, this.#link, hubSession, isNew, judging)
   }
 
@@ -224,7 +225,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     // The next link would bring the same again.
     if (code === "too-large" && state.stage === "admitted") {
       const why = closing(code, message, false)
-      state.hubSession.end(why)
+      state.end(why)
       this.#leave() // an upload that waits for what it brought is answered now
       return this.#tell(state, why)
     }
@@ -263,7 +264,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const state = this.#leave()
     this.#sayBye(why)
     this.#link.close(why)
-    if (state.stage === "admitted") state.hubSession.linkClosed(this.#link)
+    if (state.stage === "admitted") state.linkClosed(this.#link)
     this.#tell(state, why)
   }
 
@@ -272,7 +273,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const transport = this.#link.name
     if (state.stage === "closed") return
     if (state.stage === "admitted") {
-      const address = state.hubSession.address || undefined
+      const address = state.address || undefined
       return this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
     }
     const { address, header } = state.origin

@@ -3,15 +3,12 @@ import type { Link } from "../../session/link.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../../wire/batch.ts"
 import { LINK_BUFFER_BYTES } from "../../wire/defaults.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
-import { kindOf } from "../../wire/packet.ts"
 import { rateLimited } from "../limits/allowance.ts"
-import { Backlog, isOnePacket } from "../limits/backlog.ts"
+import { Backlog, isOneRun } from "../limits/backlog.ts"
 import type { Worker } from "../limits/slices.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 
-/** Packets of so few bytes together are heard in one go; more of them one by one, as far as the time of the peer goes. */
-const SMALL_BATCH = 128
 /** A link whose peer does too much, and goes on whenever it may, for so long is closed. */
 const OVER_MS = 3_000
 /** A peer that then does nothing for so long has made a pause. */
@@ -27,9 +24,9 @@ const LEAST_WAIT_MS = 20
 export function hearAtOnce(host: AdmissionHost, hubSession: HubSession, link: Link, batch: Batch): boolean {
   const { slices, clockwork } = host
   const now = clockwork.now()
-  const isLittle = sizeOf(batch) <= SMALL_BATCH || isOnePacket(batch)
-  if (!isLittle || !slices.mayGoOn(hubSession, now) || !hubSession.mayDo(now)) return false
+  if (!isOneRun(batch) || !slices.mayGoOn(hubSession, now) || !hubSession.mayDo(now)) return false
   const packets = decodeBatch(batch)
+  if (packets.length > 1) ownParts(packets)
   pass(host, hubSession, link, packets, sizeOf(batch), now)
   slices.used(packets.length, now, clockwork.now())
   return true
@@ -81,8 +78,6 @@ export class LinkWork implements Alarm, Worker {
   readonly #link: Link
   readonly #owner: WorkOwner
   #backlog: Backlog | undefined
-  /** The bytes of that, as they were counted last. */
-  #waitingBytes = 0
   /** Since when, and until when, the peer has done too much without a pause. */
   #over: { readonly since: number; readonly until: number } | undefined
 
@@ -106,14 +101,14 @@ export class LinkWork implements Alarm, Worker {
     const { maxLinkBytes, slices } = this.#host
     if (this.#backlog !== undefined) {
       this.#backlog.add(batch)
-      this.#count()
+      this.#count(this.#backlog)
       if (this.#backlog.bytes <= 2 * maxLinkBytes) return
       throw new EverwireError("rate-limited", "more was sent than can be worked on")
     }
     this.#backlog = new Backlog()
     this.#hubSession.backlogs++
     this.#backlog.add(batch)
-    this.#count()
+    this.#count(this.#backlog)
     if (this.#work()) slices.add(this)
   }
 
@@ -167,8 +162,9 @@ export class LinkWork implements Alarm, Worker {
       }
       if (!slices.mayGoOn(hubSession, now)) return true
       checkListens(this.#host, hubSession, link)
-      const packets = this.#backlog.take()
-      this.#count()
+      const backlog = this.#backlog
+      const packets = backlog.take()
+      this.#count(backlog)
       if (packets === undefined) {
         this.#idle()
         break
@@ -199,19 +195,19 @@ export class LinkWork implements Alarm, Worker {
   /** Nothing waits any more. */
   #idle(): void {
     const backlog = this.#backlog
+    if (backlog === undefined) return
     this.#backlog = undefined
-    this.#count()
+    this.#hubSession.waitingBytes -= backlog.counted
     this.#hubSession.backlogs--
-    if (backlog?.ended !== undefined) this.#owner.closed(backlog.ended)
-    for (const run of backlog?.whenIdle ?? []) this.#host.runtime.soon(run)
+    if (backlog.ended !== undefined) this.#owner.closed(backlog.ended)
+    for (const run of backlog.whenIdle) this.#host.runtime.soon(run)
   }
 
   /** What waits is counted among what is kept for the peer. */
-  #count(): void {
-    const { bytes } = this
-    const grown = bytes - this.#waitingBytes
+  #count(backlog: Backlog): void {
+    const grown = backlog.bytes - backlog.counted
     this.#hubSession.waitingBytes += grown
-    this.#waitingBytes = bytes
+    backlog.counted = backlog.bytes
     if (grown > 0) this.#host.kept.grow(grown)
   }
 }
@@ -221,8 +217,9 @@ export class LinkWork implements Alarm, Worker {
  * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
  */
 function ownParts(packets: Packet[]): void {
-  for (const [at, packet] of packets.entries()) {
-    const kind = kindOf(packet)
-    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
+  for (let at = 0; at < packets.length; at++) {
+    const packet = packets[at]
+    if (typeof packet !== "string") continue
+    if (packet.startsWith("f") || packet.startsWith("e")) packets[at] = ` ${packet}`.slice(1)
   }
 }

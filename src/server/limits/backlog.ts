@@ -5,8 +5,8 @@ import { type Closing, protocolError } from "../../wire/errors.ts"
 export const MAX_BATCH_PACKETS = 65_536
 
 /** So many packets, of so many bytes together, are taken at once: then it costs little to look at the time between. */
-const RUN_PACKETS = 16
-const RUN_BYTES = 1_024
+const RUN_PACKETS = 32
+const RUN_BYTES = 8_192
 
 /** Batches that have come and wait, to be taken apart piece by piece: a large one as a whole takes too long. */
 export class Backlog {
@@ -21,6 +21,8 @@ export class Backlog {
   readonly whenIdle: (() => void)[] = []
   /** Bytes that wait; those of the batch that is being taken apart count as a whole. */
   bytes = 0
+  /** As many as were counted among what is kept for the peer. */
+  counted = 0
 
   add(batch: Batch): void {
     this.#batches.push(batch)
@@ -37,18 +39,13 @@ export class Backlog {
     if (batch === undefined) return undefined
     const from = this.#at
     const isText = typeof batch === "string"
-    let end = endOfPacket(batch, from)
-    let count = 1
-    for (; count < RUN_PACKETS && end < batch.length; count++) {
-      const next = endOfPacket(batch, isText ? end + 1 : end)
-      if (next - from > RUN_BYTES) break
-      end = next
-    }
-    this.#packets += count
+    const end = endOfRun(batch, from)
+    const packets = decodeBatch(isText ? batch.slice(from, end) : batch.subarray(from, end))
+    this.#packets += packets.length
     if (this.#packets > MAX_BATCH_PACKETS) throw protocolError("too many packets in a batch")
     this.#at = isText ? end + 1 : end
     if (this.#at >= batch.length + (isText ? 1 : 0)) this.#taken(sizeOf(batch))
-    return decodeBatch(isText ? batch.slice(from, end) : batch.subarray(from, end))
+    return packets
   }
 
   #taken(bytes: number): void {
@@ -62,9 +59,21 @@ export class Backlog {
   }
 }
 
-/** Whether a batch that holds anything holds one packet. */
-export function isOnePacket(batch: Batch): boolean {
-  return endOfPacket(batch, 0) === batch.length
+/** Whether all of a batch is taken at once. */
+export function isOneRun(batch: Batch): boolean {
+  return endOfRun(batch, 0) === batch.length
+}
+
+/** Where those packets end that are taken at once: the one that begins here, and those that follow while they are small. */
+function endOfRun(batch: Batch, from: number): number {
+  const between = typeof batch === "string" ? 1 : 0
+  let end = endOfPacket(batch, from)
+  for (let count = 1; count < RUN_PACKETS && end < batch.length; count++) {
+    const next = endOfPacket(batch, end + between)
+    if (next - from > RUN_BYTES) break
+    end = next
+  }
+  return end
 }
 
 /** Where the packet ends that begins here. Of bytes that are cut short, at their end: decoding them tells what is wrong. */

@@ -73,6 +73,14 @@ function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
   return bufferedBytes + keptBytes
 }
 
+/** What a channel has used up of what it may do: see `limits/allowance.ts`. */
+class Used {
+  /** Its messages and bytes. */
+  workUntil = 0
+  /** Its exchanges. */
+  exchangesUntil = 0
+}
+
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
 export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost, Keeper, Alarm {
   readonly id: string
@@ -82,6 +90,7 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   readonly address: string
   /** When it has ended, the hub's {@link HubSessionHost.ended}, so that an application that keeps the peer keeps nothing of it. */
   session: Session
+  /** The hub's; before them the peer's own, once it has any. */
   handlers: readonly Handlers<HubPeer>[]
   readonly peer: HubPeer
   /** The last turn that was obeyed. */
@@ -96,8 +105,6 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   #taken = 0
   /** Made when there is something to dispatch: most peers of most hubs are told things and say nothing. */
   #dispatch: Dispatch<HubPeer> | undefined
-  /** The peer's own handlers, once it has any; they stand before the hub's. */
-  #own: Handlers<HubPeer> | undefined
   /** Welcomed links that are not the current one. */
   #spares: SpareLinks | undefined
   /** Names of this peer's messages that nothing handled. */
@@ -116,9 +123,8 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   backlogs = 0
   /** Bytes of what waits in them. */
   waitingBytes = 0
-  /** What its messages and bytes, and its exchanges, have used up: see `allowance.ts`. */
-  #workUntil = 0
-  #exchangesUntil = 0
+  /** Made when there is first something to count: many sessions of strangers never bring anything. */
+  #used: Used | undefined
   readonly #site: Site | undefined
 
   constructor(host: HubSessionHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
@@ -133,6 +139,10 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     this.peer = new HubPeer(host.runtime.id(), this)
   }
 
+  /** Where a link stands that has been welcomed to it: see `HubLink`. */
+  get stage(): "admitted" {
+    return "admitted"
+  }
   get dispatch(): Dispatch<HubPeer> {
     this.#dispatch ??= new Dispatch(this.#host.runtime, this)
     return this.#dispatch
@@ -141,11 +151,11 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     return this.#host.rooms
   }
   get own(): Handlers<HubPeer> {
-    if (this.#own === undefined) {
-      this.#own = new CountedHandlers()
-      this.handlers = [this.#own, ...this.#host.handlers]
-    }
-    return this.#own
+    const [own] = this.handlers
+    if (own !== undefined && this.handlers !== this.#host.handlers) return own
+    const first = new CountedHandlers()
+    this.handlers = [first, ...this.#host.handlers]
+    return first
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
@@ -242,25 +252,31 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
 
   /** Whether a packet of it may be heard: neither it nor its address has done too much. */
   mayDo(now: number): boolean {
-    return isAllowed(this.#workUntil, now) && (this.#site === undefined || isAllowed(this.#site.workUntil, now))
+    return (
+      isAllowed(this.#used?.workUntil ?? 0, now) && (this.#site === undefined || isAllowed(this.#site.workUntil, now))
+    )
   }
   waitMs(now: number): number {
-    const ms = waitMs(this.#workUntil, now)
+    const ms = waitMs(this.#used?.workUntil ?? 0, now)
     return this.#site === undefined ? ms : Math.max(ms, waitMs(this.#site.workUntil, now))
   }
   /** So much is heard now. */
   did(packets: number, bytes: number, now: number): void {
     const { message, byte, share } = this.#host.costs
     const ms = Math.max(packets * message, bytes * byte)
-    this.#workUntil = spent(this.#workUntil, ms, now)
+    this.#used ??= new Used()
+    this.#used.workUntil = spent(this.#used.workUntil, ms, now)
     if (this.#site !== undefined) this.#site.workUntil = spent(this.#site.workUntil, ms / share, now)
   }
   /** One of its links was brought a request. Answers how long to wait before the next, in milliseconds, if it was one too many. */
   exchanged(): number {
     const now = this.#host.clockwork.now()
-    const ms = waitMs(this.#exchangesUntil, now)
-    if (ms === 0) this.#exchangesUntil = spent(this.#exchangesUntil, this.#host.costs.exchange, now)
-    return ms
+    this.#used ??= new Used()
+    const used = this.#used
+    const until = used.exchangesUntil
+    if (!isAllowed(until, now)) return waitMs(until, now)
+    used.exchangesUntil = spent(until, this.#host.costs.exchange, now)
+    return 0
   }
   /** Whether the link is one of its own, and was not closed. */
   has(link: Link): boolean {

@@ -109,6 +109,12 @@ export class Registry implements Directory {
     else this.#perAddress.delete(site)
   }
 
+  /** The address as the one before was kept, where it is the same: most of those that come at once are. */
+  textOf(address: string): string {
+    this.siteOf(address)
+    return this.#lastAddress
+  }
+
   /** What the sessions of this address are counted by; empty where they are not counted. */
   siteOf(address: string): string {
     if (address !== this.#lastAddress) {

@@ -23,10 +23,11 @@ const STREAM_HEADERS = {
 /** The server half of SSE: the hello is answered with a ticket, the ticket opens the stream, the stream drains the mail. */
 export function sseAcceptor(): Acceptor {
   return createHttpAcceptor("sse", (door) => {
-    /** Links whose stream has not been opened, by ticket. Each ticket opens one stream, once. */
+    /**
+     * Links whose stream has not been opened, by ticket. Each ticket opens one stream, once. A link that closes before its
+     * stream has come keeps its ticket for the last word.
+     */
     const tickets = new Map<string, Mailbox>()
-    /** The same the other way round. A link that closes before its stream has come keeps its ticket for the last word. */
-    const unused = new Map<Mailbox, string>()
     return {
       drain(mailbox, exchange, envelope, _door, first) {
         // What the upload caused goes down the stream first: somebody may be waiting for it. With polls it is quicker the
@@ -34,24 +35,23 @@ export function sseAcceptor(): Acceptor {
         if (!first) return door.runtime.soon(() => mailbox.confirm(exchange, envelope))
         const ticket = door.runtime.id()
         tickets.set(ticket, mailbox)
-        unused.set(mailbox, ticket)
+        mailbox.ticket = ticket
         respond(exchange, 200, { ticket, ...mailbox.stamp(envelope) })
         mailbox.expect()
       },
       forgotten(mailbox) {
-        tickets.delete(unused.get(mailbox) ?? "")
-        unused.delete(mailbox)
+        if (mailbox.ticket !== undefined) tickets.delete(mailbox.ticket)
       },
       stream(exchange) {
         const ticket = exchange.query("ticket") ?? ""
         const mailbox = tickets.get(ticket)
         tickets.delete(ticket)
-        if (mailbox !== undefined) unused.delete(mailbox)
         if (mailbox === undefined) {
           // 204 tells an EventSource to stop dialing (HTML standard, section 9.2.3). The ticket may be another hub's: where a
           // balancer goes by connection, the next stream reaches that one by another connection only.
           return exchange.respond(204, { ...NO_STORE, connection: "close" })
         }
+        mailbox.ticket = undefined
         mailbox.met()
         pour(mailbox, exchange.stream(200, STREAM_HEADERS))
         exchange.onAbort(() => mailbox.lost(closing("network", "the stream was left")))

@@ -12,7 +12,7 @@ import {
   readEnvelope,
 } from "../envelope.ts"
 import { answerLeave, respond } from "./answer.ts"
-import { Mailbox } from "./mailbox.ts"
+import { Mailbox, type MailboxHost } from "./mailbox.ts"
 
 /** What tells the three HTTP acceptors apart. */
 export interface Drain {
@@ -76,8 +76,10 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     if (forgetting.slot === undefined && ended.size > 0) clockwork.set(forgetting, until)
   }
 
+  const host: MailboxHost = { name, hub: door.hub, clockwork, forget: forgetLater }
+
   const create = (exchange: HttpExchange): Mailbox => {
-    const mailbox = new Mailbox(name, door.runtime.id(), door.hub, door.clockwork, forgetLater)
+    const mailbox = new Mailbox(host, door.runtime.id())
     mailbox.sink = door.admit(mailbox, originOf(name, exchange))
     return mailbox
   }
@@ -130,7 +132,8 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       if (mailbox.closing !== undefined) {
         // Refused: the one answer says everything, and nobody is kept in mind.
         const stamp = { ...mailbox.stamp(envelope), close: mailbox.closing }
-        return respond(exchange, 200, stamp, encodeBody(stamp, mailbox.take()))
+        const batch = mailbox.take()
+        return respond(exchange, 200, stamp, encodeBody(stamp, batch === undefined ? [] : [batch]))
       }
       mailboxes.set(mailbox.id, mailbox)
     }

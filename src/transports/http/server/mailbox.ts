@@ -36,15 +36,31 @@ interface Answer {
   readonly batch: Batch | undefined
 }
 
+/** What a link has of bodies and answers that are large, while it has any. */
+interface Large {
+  /** Bodies that are being read, and what they are going to hold together. */
+  bodies: number
+  bytes: number
+  /** Exchanges whose answers have not been taken by the network. */
+  unread: HttpExchange[]
+}
+
+/** What all mailboxes of an acceptor have in common. */
+export interface MailboxHost {
+  /** The transport's name. */
+  readonly name: string
+  readonly hub: string
+  readonly clockwork: Clockwork
+  /** The link has ended. */
+  forget(mailbox: Mailbox): void
+}
+
 /**
  * The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. An answer is kept until a later
  * poll shows that it arrived, because a lost one is asked for again.
  */
 export class Mailbox implements Link, Alarm, Flushable {
-  readonly name: string
-  readonly exchanges = true
   readonly id: string
-  readonly hub: string
   bufferedBytes = 0
   /** Where batches and the end of the link are told; set right after construction, by `admit`. */
   sink: LinkSink | undefined
@@ -52,11 +68,14 @@ export class Mailbox implements Link, Alarm, Flushable {
   stream: HttpStream | undefined
   /** Something was put in, or the link closed: for a stream. */
   onMail: (() => void) | undefined
+  /** What opens the stream of a link that has none yet. */
+  ticket: string | undefined
   /** Set when either side has closed the link. */
   closing: Closing | undefined
   /** Whether mail cannot tell the channel of the end: it said so itself, or is not reached any more. */
   #isLost = false
-  #batches: Batch[] = NOTHING
+  /** The mail. Mostly it is one batch, which needs no list. */
+  #mail: Batch | Batch[] | undefined
   /** Whether the channel has come again since its hello was answered, so that the answer has arrived. */
   reached = false
   /** Whether it was waited for in vain after that. */
@@ -73,38 +92,38 @@ export class Mailbox implements Link, Alarm, Flushable {
   #poll = 0
   /**
    * Answers that a repeated poll may ask for, and polls without one, each in the place of its number's rest by
-   * `EXCHANGES_AT_ONCE`. A stream has neither.
+   * `EXCHANGES_AT_ONCE`. A link whose channel has not come again has no answers, and one that holds no poll has none of these.
    */
-  readonly #answers: (Answer | undefined)[] | undefined
-  readonly #held: (Held | undefined)[] | undefined
+  #answers: (Answer | undefined)[] | undefined
+  #held: (Held | undefined)[] | undefined
   #heldCount = 0
-  /** Exchanges whose large answers have not been taken by the network. */
-  #unread: HttpExchange[] | undefined
-  /** Large bodies that are being read, and what they are going to hold together. */
-  #bodies = 0
-  #bodyBytes = 0
+  #large: Large | undefined
   /** Set once for many polls: when it rings too soon it looks again. */
   slot: Slot | undefined
-  readonly #forget: (mailbox: Mailbox) => void
-  readonly #clockwork: Clockwork
+  readonly #host: MailboxHost
 
-  constructor(name: string, id: string, hub: string, clockwork: Clockwork, forget: (mailbox: Mailbox) => void) {
-    this.name = name
-    if (name !== "sse") {
-      // Of this length at once: an array that grows has room for many more.
-      this.#answers = [undefined, undefined, undefined]
-      this.#held = [undefined, undefined, undefined]
-    }
+  constructor(host: MailboxHost, id: string) {
+    this.#host = host
     this.id = id
-    this.hub = hub
-    this.#clockwork = clockwork
-    this.#forget = forget
+  }
+
+  get name(): string {
+    return this.#host.name
+  }
+
+  get exchanges(): boolean {
+    return true
+  }
+
+  get #clockwork(): Clockwork {
+    return this.#host.clockwork
   }
 
   send(batch: Batch): void {
     if (this.closing !== undefined) return
-    if (this.#batches.length > 0) this.#batches.push(batch)
-    else this.#batches = [batch] // a list that has been pushed to has room for more, and most answers hold one
+    const mail = this.#mail
+    if (Array.isArray(mail)) mail.push(batch)
+    else this.#mail = mail === undefined ? batch : [mail, batch]
     this.bufferedBytes += costOf(batch)
     this.#hasNews()
   }
@@ -114,14 +133,14 @@ export class Mailbox implements Link, Alarm, Flushable {
     this.closing = why
     this.#early = undefined
     this.#clockwork.clear(this)
-    this.#forget(this)
+    this.#host.forget(this)
     this.#hasNews()
   }
 
   /** What is kept beside the mail: bodies, uploads before their turn, and answers until they are known to have arrived. */
   get keptBytes(): number {
-    let bytes = this.#bodyBytes + (this.stream?.bufferedBytes ?? 0)
-    for (const { unsentBytes = 0 } of this.#unread ?? []) bytes += unsentBytes
+    let bytes = (this.#large?.bytes ?? 0) + (this.stream?.bufferedBytes ?? 0)
+    for (const { unsentBytes = 0 } of this.#large?.unread ?? []) bytes += unsentBytes
     for (const early of this.#early?.values() ?? NOTHING) bytes += early === undefined ? 0 : costOf(early)
     for (const answer of this.#answers ?? []) bytes += answer?.batch === undefined ? 0 : costOf(answer.batch)
     return bytes
@@ -129,12 +148,12 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   /** Lets go of everything, and of whom takes the mail. */
   abandon(): void {
-    this.#batches = NOTHING
+    this.#mail = undefined
     this.bufferedBytes = 0
     this.#answers?.fill(undefined)
     this.#early = undefined
     this.stream?.cut?.()
-    for (const exchange of this.#unread ?? []) exchange.cut?.()
+    for (const exchange of this.#large?.unread ?? []) exchange.cut?.()
   }
 
   /**
@@ -143,15 +162,18 @@ export class Mailbox implements Link, Alarm, Flushable {
    * @throws EverwireError `over-capacity` when there are more than a channel sends
    */
   beginBody(bytes: number): void {
-    if (this.#bodies >= BODIES_AT_ONCE) throw new EverwireError("over-capacity", "too many bodies are sent at once")
-    this.#bodies++
-    this.#bodyBytes += bytes
+    this.#large ??= { bodies: 0, bytes: 0, unread: [] }
+    const large = this.#large
+    if (large.bodies >= BODIES_AT_ONCE) throw new EverwireError("over-capacity", "too many bodies are sent at once")
+    large.bodies++
+    large.bytes += bytes
     this.sink?.keeps?.(bytes)
   }
 
   endBody(bytes: number): void {
-    this.#bodies--
-    this.#bodyBytes -= bytes
+    if (this.#large === undefined) return
+    this.#large.bodies--
+    this.#large.bytes -= bytes
   }
 
   /** The other end closed the link, or is known to have gone. */
@@ -159,7 +181,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (this.closing !== undefined) return
     this.#isLost = true
     // What it has not taken is brought by the session's next link.
-    this.#batches = NOTHING
+    this.#mail = undefined
     this.bufferedBytes = 0
     this.#answers?.splice(0)
     this.close(why)
@@ -202,29 +224,31 @@ export class Mailbox implements Link, Alarm, Flushable {
 
   /** How many polls are held. None while the welcome waits, which goes alone; a stream does not ask. */
   get asked(): number | undefined {
-    return this.#held && (!this.#isOpened && this.#batches.length > 0 ? 0 : this.#heldCount)
+    if (!this.#isPolled) return undefined
+    return !this.#isOpened && this.#mail !== undefined ? 0 : this.#heldCount
   }
 
   /** Whether there is something to bring down. */
   get hasMail(): boolean {
-    return this.#batches.length > 0 || this.closing !== undefined
+    return this.#mail !== undefined || this.closing !== undefined
   }
 
   /** Takes what waits, as one batch; but the first batch of an open link alone. */
-  take(): Batch[] {
-    if (this.#batches.length === 0) return NOTHING
-    const batches = this.#batches
-    if (!this.#isOpened && batches.length > 1 && this.closing === undefined) return [this.takeOne() ?? ""]
+  take(): Batch | undefined {
+    const mail = this.#mail
+    if (mail === undefined || (!this.#isOpened && this.closing === undefined)) return this.takeOne()
     this.#isOpened = true
-    this.#batches = NOTHING
+    this.#mail = undefined
     this.#took(this.bufferedBytes)
-    return [joinBatches(batches)]
+    return Array.isArray(mail) ? joinBatches(mail) : mail
   }
 
   /** Takes the batch that has waited longest. */
   takeOne(): Batch | undefined {
-    const batch = this.#batches.shift()
+    const mail = this.#mail
+    const batch = Array.isArray(mail) ? mail.shift() : mail
     if (batch === undefined) return undefined
+    if (!Array.isArray(mail) || mail.length === 0) this.#mail = undefined
     this.#isOpened = true
     this.#took(costOf(batch))
     return batch
@@ -247,14 +271,18 @@ export class Mailbox implements Link, Alarm, Flushable {
    */
   poll(exchange: HttpExchange, envelope: Envelope, holdMs: number): void {
     const { poll = 0 } = envelope
-    if (this.#answers === undefined || this.#held === undefined) return
+    if (!this.#isPolled) return
     const place = poll % EXCHANGES_AT_ONCE
-    const answer = this.#answers[place]
+    const answer = this.#answers?.[place]
     if (poll > 1) this.met()
     if (answer?.envelope.poll === poll) return this.#respond(exchange, answer)
     if (poll <= this.#poll || poll > this.#poll + EXCHANGES_AT_ONCE) {
-      return respond(exchange, 409, { hub: this.hub, close: closing("refused", `poll ${poll} after ${this.#poll}`) })
+      return respond(exchange, 409, {
+        hub: this.#host.hub,
+        close: closing("refused", `poll ${poll} after ${this.#poll}`),
+      })
     }
+    this.#held ??= places<Held>()
     const before = this.#held[place]
     if (before === undefined) this.#heldCount++
     // Repeated: whoever asked first has given up.
@@ -316,8 +344,11 @@ export class Mailbox implements Link, Alarm, Flushable {
       this.#held[place] = undefined
       this.#heldCount--
       this.#poll++
-      const answer = { envelope: this.stamp(next.envelope), batch: this.take()[0] }
-      if (this.#answers !== undefined) this.#answers[place] = answer
+      const answer = { envelope: this.stamp(next.envelope), batch: this.take() }
+      if (this.#poll > 1) {
+        this.#answers ??= places<Answer>()
+        this.#answers[place] = answer
+      } else if (isLast) this.#held = undefined // a first poll is not repeated, and may be all that ever comes
       this.#respond(next.exchange, answer)
       if (this.#poll === 1) this.expect()
       if (!isLast) this.#writable()
@@ -343,7 +374,7 @@ export class Mailbox implements Link, Alarm, Flushable {
     const isMail = poll !== undefined || this.#isLost || isRefused
     const close = isMail ? this.closing : undefined
     // The channel keeps the hub's id from the first answer.
-    const hub = up === 1 || close !== undefined ? this.hub : undefined
+    const hub = up === 1 || close !== undefined ? this.#host.hub : undefined
     return { link: this.id, hub, up, poll, close }
   }
 
@@ -373,9 +404,14 @@ export class Mailbox implements Link, Alarm, Flushable {
     if (this.closing === undefined && at < (this.slot?.at ?? NEVER)) this.#clockwork.set(this, at)
   }
 
+  /** Whether its channel polls: a stream has no polls. */
+  get #isPolled(): boolean {
+    return this.name !== "sse"
+  }
+
   /** The welcome, or a bye, has been sent. */
   get isWelcomed(): boolean {
-    return this.#isOpened || this.#batches.length > 0
+    return this.#isOpened || this.#mail !== undefined
   }
 
   #hearNext(batch: Batch | undefined): void {
@@ -399,12 +435,17 @@ export class Mailbox implements Link, Alarm, Flushable {
     const body = encodeBody(envelope, batch === undefined ? NOTHING : [batch])
     respond(exchange, 200, envelope, body)
     if (body.length < LARGE_BYTES || exchange.unsentBytes === undefined) return
-    this.#unread = this.#unread?.filter(({ unsentBytes }) => unsentBytes)
-    this.#unread ??= []
-    this.#unread.push(exchange)
+    this.#large ??= { bodies: 0, bytes: 0, unread: [] }
+    this.#large.unread = this.#large.unread.filter(({ unsentBytes }) => unsentBytes)
+    this.#large.unread.push(exchange)
     // The answer itself may be asked for again, and the session's own copy may be acknowledged while nobody reads this one.
     this.sink?.keeps?.(body.length + exchange.unsentBytes)
   }
+}
+
+/** Of this length at once: an array that grows has room for many more. */
+function places<Kind>(): (Kind | undefined)[] {
+  return [undefined, undefined, undefined]
 }
 
 /** What a batch costs that waits here. A short one is mostly its overhead, whatever its characters are. */
