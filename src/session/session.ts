@@ -12,7 +12,8 @@ import {
   UNACKNOWLEDGED_MS,
 } from "../wire/defaults.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
-import { isNumbered, kindOf, readCount } from "../wire/packet.ts"
+import { ACK, isNumbered, isPart, PART, POSITION, PROBE } from "../wire/kinds.ts"
+import { kindOf, readCount } from "../wire/packet.ts"
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -211,7 +212,7 @@ export class Session implements WatchHost, Flushable {
       packets.push(packet)
       sent++
     }
-    return { packets: packets.length > 0 ? [`n${this.#outbox.acked + 1}`, ...packets] : [], sent }
+    return { packets: packets.length > 0 ? [POSITION + (this.#outbox.acked + 1), ...packets] : [], sent }
   }
 
   /** Takes back what no link was handed and `isRefused`. The other side is told nothing of it but its number. */
@@ -293,12 +294,12 @@ export class Session implements WatchHost, Flushable {
     for (const packet of packets) {
       const kind = kindOf(packet)
       if (isNumbered(kind)) this.#hearNumbered(link, packet)
-      else if (kind === "f" || kind === "e") this.#hearNumbered(link, packet, kind)
+      else if (isPart(kind)) this.#hearNumbered(link, packet, kind)
       else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
-      else if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))
-      else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
+      else if (kind === PROBE) this.#answerProbe(link, packet.slice(1).split(","))
+      else if (kind !== ACK && kind !== POSITION) this.#host.control(link, packet)
       else if (this.link !== link) continue
-      else if (kind === "a") this.#hearAck(packet)
+      else if (kind === ACK) this.#hearAck(packet)
       else this.#hearPosition(packet)
     }
     if (this.link !== link) return
@@ -318,7 +319,7 @@ export class Session implements WatchHost, Flushable {
   acknowledgement(link: Link): string | undefined {
     if (this.link !== link) return undefined
     this.#settleAck()
-    return `a${this.#inbox.heard}`
+    return ACK + this.#inbox.heard
   }
 
   /**
@@ -329,7 +330,7 @@ export class Session implements WatchHost, Flushable {
    */
   acknowledged(link: Link, packets: readonly Packet[]): void {
     for (const packet of packets) {
-      if (typeof packet !== "string" || kindOf(packet) !== "a") throw protocolError("an unknown kind of packet")
+      if (typeof packet !== "string" || kindOf(packet) !== ACK) throw protocolError("an unknown kind of packet")
       const heard = this.#readHeard(packet.slice(1))
       if (this.link !== link || !this.#progress(heard)) continue
       this.#ackedBeside = heard
@@ -364,7 +365,7 @@ export class Session implements WatchHost, Flushable {
     this.#watch.probed(this.#clockwork.now(), limitMs + aheadMs)
     this.#isNews = false
     this.#probe = ++this.#token
-    this.#lead(`p${this.#token}`)
+    this.#lead(PROBE + this.#token)
     this.#flush()
   }
 
@@ -433,7 +434,7 @@ export class Session implements WatchHost, Flushable {
     const wanted = this.#wanted
     if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
       current.ackAsked = wanted
-      this.#lead(`p${++this.#token}`)
+      this.#lead(PROBE + ++this.#token)
     }
     const leading = this.#takeLeading()
     if (leading !== undefined) this.#send(current.link, leading, now)
@@ -446,7 +447,9 @@ export class Session implements WatchHost, Flushable {
    */
   #nextBatch(current: Current, now: number): Batch {
     const outbox = this.#outbox
-    const position = current.positioned ? undefined : `n${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
+    const position = current.positioned
+      ? undefined
+      : `${POSITION}${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
     const leading = this.#takeLeading(position)
     current.positioned = true
     const pace = this.#pace
@@ -463,7 +466,7 @@ export class Session implements WatchHost, Flushable {
   #mark(now: number, isLast = false): void {
     if (this.link?.asked === 0) return
     if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now, isLast))
-      this.#lead(`p${++this.#token},${Math.floor(now)}`)
+      this.#lead(`${PROBE}${++this.#token},${Math.floor(now)}`)
   }
 
   #send(link: Link, batch: Batch, now: number): void {
@@ -479,7 +482,7 @@ export class Session implements WatchHost, Flushable {
   /** The unnumbered packets that lead a batch, if there are any, with the position last. */
   #takeLeading(position?: string): Batch | undefined {
     if (this.#acking) {
-      this.#lead(`a${this.#inbox.heard}`)
+      this.#lead(ACK + this.#inbox.heard)
       this.#settleAck()
     }
     if (position !== undefined) this.#lead(position)
@@ -521,7 +524,7 @@ export class Session implements WatchHost, Flushable {
 
   #answerProbe(link: Link, [token = "", clock]: readonly string[]): void {
     const current = this.#current
-    let ack = `a${this.#inbox.heard},${readCount(token)}`
+    let ack = `${ACK}${this.#inbox.heard},${readCount(token)}`
     if (current?.link === link) {
       if (clock !== undefined) ack += `,${this.#queueOf(current, readCount(clock))}`
       this.#lead(ack)
@@ -553,7 +556,7 @@ export class Session implements WatchHost, Flushable {
   }
 
   /** Hears a numbered packet, or a part of one. */
-  #hearNumbered(link: Link, packet: Packet, part?: "e" | "f"): void {
+  #hearNumbered(link: Link, packet: Packet, part?: string): void {
     const current = this.#current
     if (current?.link !== link) return
     const { expected } = current
@@ -564,7 +567,7 @@ export class Session implements WatchHost, Flushable {
     if (part !== undefined) {
       whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)
       current.part += sizeOf(packet) - 1
-      if (part === "f") return
+      if (part === PART) return
     } else if (current.part > 0) throw protocolError("a packet in another")
     current.part = 0
     current.expected = expected + 1

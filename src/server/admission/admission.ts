@@ -6,6 +6,7 @@ import { type Batch, decodeBatch, isLarger, type Packet, sizeOf } from "../../wi
 import { HELLO_DEADLINE_MS, LINK_BUFFER_BYTES, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
 import { type Hello, readHello, readLeave, writeBye, writeWelcome } from "../../wire/handshake.ts"
+import { isPart } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
 import { Backlog, isOnePacket } from "../limits/backlog.ts"
@@ -599,7 +600,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
 function ownParts(packets: Packet[]): void {
   for (const [at, packet] of packets.entries()) {
     const kind = kindOf(packet)
-    if (typeof packet === "string" && (kind === "f" || kind === "e")) packets[at] = ` ${packet}`.slice(1)
+    if (typeof packet === "string" && isPart(kind)) packets[at] = ` ${packet}`.slice(1)
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from "../../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
+import { BYE, MESSAGE, REQUEST, TAKE } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
@@ -190,7 +191,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   say(packet: Packet, list?: PacketList, place?: number): void {
     this.#say(packet, list, place)
     // What belongs to a request that is open still arrives; a message is sent before the bye, and not waited for.
-    if (this.#lastSaid !== undefined && kindOf(packet) !== "m") this.#awaitSaid()
+    if (this.#lastSaid !== undefined && kindOf(packet) !== MESSAGE) this.#awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number): void {
     // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
@@ -443,7 +444,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     this.#host.forget(this, told)
     this.session = this.#host.ended
     this.#outbox.clear()
-    const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
+    const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
     this.peer.ended({ undelivered, ...why })
   }
 
@@ -455,7 +456,7 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
     if (isNestedDeeper(packet, maxDepth)) {
       throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
     }
-    if (kindOf(packet) === "q") {
+    if (kindOf(packet) === REQUEST) {
       const refusal = this.#refusalOf(sizeOf(packet) + REQUEST_BYTES, maxRequestBytes)
       if (refusal !== undefined) {
         const failure = failureOf(openPacket(packet).id, refusal)
@@ -494,14 +495,14 @@ export class Entry implements SessionHost, DispatchHost<Peer>, PeerHost, Keeper,
   control(link: Link, packet: string): void {
     if (packet.length > MAX_HELLO_BYTES) throw protocolError("a packet of the handshake that is too large")
     switch (kindOf(packet)) {
-      case "t": {
+      case TAKE: {
         const take = readTake(packet)
         const spare = this.#spares?.find((spare) => spare.link === link)
         if (spare?.holder !== undefined) this.heldBy(spare.holder)
         if (take.turn > this.turn) this.attach(link, take, take.turn)
         return
       }
-      case "b": {
+      case BYE: {
         const why = saidByPeer(readBye(packet).why)
         // Only the current link speaks for the session; a spare one that says bye is merely closed by its channel.
         if (this.session.link !== link) return
