@@ -157,6 +157,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
       maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
       maxPacketBytes: this.#maxPayloadBytes + defaults.MAX_HEADER_BYTES,
+      features: options.features,
     }
     this.#admission = {
       runtime,

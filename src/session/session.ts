@@ -46,6 +46,8 @@ export interface SessionSettings extends PulseSettings {
   readonly maxOutboxBytes?: number | undefined
   /** A packet that comes in parts may be so large. */
   readonly maxPacketBytes?: number | undefined
+  /** Sorted names of what this side can do beyond version 1 of the protocol. */
+  readonly features?: readonly string[] | undefined
 }
 
 /** How far a side has heard: the number of the last packet, and how much of the one behind it. */
@@ -58,6 +60,7 @@ export interface Heard {
 export interface Promised {
   readonly said?: number | undefined
   readonly clock?: number | undefined
+  readonly features?: unknown
 }
 
 /** The link that is current, and how far the two sides have told each other where they are on it. */
@@ -175,6 +178,10 @@ export class Session implements WatchHost, Flushable {
   get ended(): boolean {
     return this.#current === null
   }
+  /** What both sides can do beyond version 1 of the protocol; until the other side has said, what this side can do. */
+  get features(): readonly string[] | undefined {
+    return this.#settings.features
+  }
   /** Since when the current link has carried nothing, either way. */
   get idleSince(): number {
     return Math.max(this.#watch.heardAt, this.#watch.spokeAt)
@@ -264,8 +271,9 @@ export class Session implements WatchHost, Flushable {
    * What the welcome of the next link tells: that the other side has said so much, which must come; what its clock showed; and
    * that a round trip takes no longer than the dial, which is believed until one was measured.
    */
-  welcomed({ said = 0, clock }: Promised, dialedAt: number, at: number): void {
+  welcomed({ said = 0, clock, features }: Promised, dialedAt: number, at: number): void {
     this.#promised = said
+    this.agree(features)
     this.clocked(clock, at)
     // What took longer than that was most likely held up, and is no round trip.
     this.#watch.dialed(Math.min(at - dialedAt, UNACKNOWLEDGED_MS))
@@ -275,6 +283,12 @@ export class Session implements WatchHost, Flushable {
   /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
   clocked(clock: number | undefined, at: number): void {
     this.#leastMs = clock === undefined ? undefined : at - clock
+  }
+
+  /** Keeps those of this side's features that the other side names too. What else it names is ignored, whatever it is. */
+  agree(named: unknown): void {
+    const features = this.features?.filter((feature) => Array.isArray(named) && named.includes(feature))
+    if (features) this.#settings = { ...this.#settings, features: features.length > 0 ? features : undefined }
   }
 
   /** New figures, from a welcome. */

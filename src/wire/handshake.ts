@@ -28,6 +28,8 @@ export interface Hello {
   readonly clock?: number | undefined
   /** Whatever `authenticate` is to judge. */
   readonly auth?: unknown
+  /** Names of what the channel can do beyond this version, as they came: see `Session.agree`. */
+  readonly features?: unknown
 }
 
 /** The hub's first packet on a link: the only proof that the link works. */
@@ -57,6 +59,8 @@ export interface Welcome {
   readonly resumeMs: number
   /** Largest encoded payload the hub takes. */
   readonly maxPayloadBytes: number
+  /** Those features of the hello that the hub has too, as they came. */
+  readonly features?: unknown
 }
 
 /** Makes a spare link the current one. */
@@ -104,7 +108,7 @@ export function writeBye(
 /** @throws EverwireError `protocol-error` on any other shape. The version is the caller's to judge, before the rest. */
 export function readHello(packet: string): Hello {
   const fields = readFields(packet, HELLO)
-  const { v, id, key, auth, speakMs, hub, holder } = fields
+  const { v, id, key, auth, speakMs, hub, holder, features } = fields
   if (v !== PROTOCOL_VERSION)
     return { v: typeof v === "number" ? v : 0, id: "", key: "", heard: 0, acked: 0, turn: 0, holder: "" }
   if (!isToken(id) || !isToken(key)) throw protocolError("a hello without a proper id and key")
@@ -118,6 +122,7 @@ export function readHello(packet: string): Hello {
     turn: count(fields, "turn"),
     clock: fields["clock"] === undefined ? undefined : count(fields, "clock"),
     auth,
+    features,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
     speakMs: Number.isSafeInteger(speakMs) && (speakMs as number) >= SPEAK_FLOOR_MS ? (speakMs as number) : undefined,

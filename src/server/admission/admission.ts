@@ -459,6 +459,7 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       patienceMs: this.#host.settings.patienceMs,
       resumeMs: this.#host.resumeMs,
       maxPayloadBytes: this.#host.maxPayloadBytes,
+      features: entry.session.features,
     })
     // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
     this.#link.send(welcome)
@@ -498,6 +499,8 @@ export class Gate implements LinkSink, Alarm, Flushable, Worker {
       return undefined
     }
     const entry = new Entry(this.#host, hello.id, hello.key, principal, address, this.#host.sites.at(address))
+    // For as long as the session lives: what is said on one link may be repeated on another.
+    entry.session.agree(hello.features)
     registry.add(entry)
     this.#host.began(entry)
     if (entry.session.ended) {
