@@ -104,8 +104,8 @@ export const faults = [
   {
     id: "probes are not answered",
     file: "src/session/session.ts",
-    find: 'if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))',
-    plant: 'if (kind === "p") void link',
+    find: 'if (kind === PROBE) this.#answerProbe(link, packet.slice(1).split(","))',
+    plant: "if (kind === PROBE) void link",
   },
   {
     id: "nobody ever probes",
@@ -319,8 +319,8 @@ export const faults = [
   {
     id: "a peer counts one too few as undelivered",
     file: "src/server/sessions/hub-session.ts",
-    find: 'kindOf(packet) === "m").length',
-    plant: 'kindOf(packet) === "m").slice(1).length',
+    find: "kindOf(packet) === MESSAGE).length",
+    plant: "kindOf(packet) === MESSAGE).slice(1).length",
   },
   {
     id: "a time-out is left when the answer has come",

@@ -358,6 +358,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
       speakMs: SPEAK_MS,
       patienceMs: PATIENCE_MS,
       maxOutboxBytes: this.#options.maxOutboxBytes,
+      features: this.#options.features,
     })
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }

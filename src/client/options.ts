@@ -32,6 +32,8 @@ export interface ChannelOptions {
   readonly platform?: Platform | undefined
   /** Time and chance. Default: the system's. */
   readonly runtime?: Runtime | undefined
+  /** @internal Names of what the channel can do beyond version 1 of the protocol, sorted. None so far. */
+  readonly features?: readonly string[] | undefined
 }
 
 /** The options, as `checkNames` wants them. */
@@ -45,6 +47,7 @@ export const CHANNEL_OPTIONS = {
   maxOutboxBytes: "number",
   platform: "object",
   runtime: "after",
+  features: "entries",
   transports: "entries",
 } satisfies Record<keyof ChannelOptions | "transports", string>
 

@@ -5,6 +5,7 @@ import { isThenable } from "../session/thenable.ts"
 import { type Packet, utf8 } from "../wire/batch.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
 import { type Closing, type Code, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
+import { CANCEL, FAILURE, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
 import { checkFunction, checkName, encodePacket, openPacket } from "../wire/packet.ts"
 import { type Body, decodePayload, encodePayload } from "../wire/payload.ts"
 import { checkNames } from "./option-names.ts"
@@ -141,15 +142,15 @@ export class Dispatch<Context> {
   deliver(packet: Packet): void {
     const { kind, id, name, body } = openPacket(packet)
     switch (kind) {
-      case "m":
+      case MESSAGE:
         return this.#deliverMessage(name, body)
-      case "q":
+      case REQUEST:
         return this.#answer(id, name, body)
-      case "r":
+      case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, read(body))
-      case "x":
+      case FAILURE:
         return this.#waiting?.get(id)?.(readFailure(body))
-      case "c":
+      case CANCEL:
         this.#answering?.get(id)?.()
     }
   }
@@ -166,7 +167,7 @@ export class Dispatch<Context> {
       checkNames(options, REQUEST_OPTIONS, "request")
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
-      const packet = encodePacket("q", [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
+      const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
       // A getter of the data may have closed it.
       if (this.#ended !== undefined) throw closingError(this.#ended)
       let cancelTimeout = (): void => {}
@@ -183,7 +184,7 @@ export class Dispatch<Context> {
       }
       const giveUp = (error: EverwireError): void => {
         settle(error)
-        this.#say(encodePacket("c", [id], ""))
+        this.#say(encodePacket(CANCEL, [id], ""))
       }
       const abort = (): void => giveUp(aborted(name, signal))
       signal?.addEventListener("abort", abort)
@@ -212,7 +213,7 @@ export class Dispatch<Context> {
       return undefined
     } catch (thrown) {
       const error = thrown as EverwireError // checkSize throws no other
-      if (kind === "m") {
+      if (kind === MESSAGE) {
         error.cause = readMessage(packet)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
       } else this.#waiting?.get(id)?.(error)
@@ -286,7 +287,7 @@ export class Dispatch<Context> {
       if (!answering.has(id)) return
       let packet: Packet
       try {
-        packet = encodePacket("r", [id], checkedPayload(value, host.maxPayloadBytes()))
+        packet = encodePacket(RESPONSE, [id], checkedPayload(value, host.maxPayloadBytes()))
       } catch (error) {
         // The handler's author has to know. The other side learns the code, and nothing of what a getter threw.
         host.failed(error, "request")
@@ -321,21 +322,21 @@ export function encodeMessage(name: string, data: unknown, maxBytes?: number): P
   if (name !== lastName) {
     checkName(name)
     lastName = name
-    lastHeader = `m${name}\t`
+    lastHeader = `${MESSAGE}${name}\t`
   }
   const header = lastHeader // a `toJSON` or a getter of the data may send something else meanwhile
   const body = checkedPayload(data, maxBytes)
-  return typeof body === "string" ? header + body : encodePacket("m", [name], body)
+  return typeof body === "string" ? header + body : encodePacket(MESSAGE, [name], body)
 }
 
 /** The name that was said last, and what it leads a text with: most are said many times in a row. */
-let lastName = "m"
-let lastHeader = "mm\t"
+let lastName: string | undefined
+let lastHeader = ""
 
 /** What an application would have heard as this packet; `undefined` for what is no message. */
 export function readMessage(packet: Packet): { name: string; data: unknown } | undefined {
   const { kind, name, body } = openPacket(packet)
-  return kind === "m" ? { name, data: read(body) } : undefined
+  return kind === MESSAGE ? { name, data: read(body) } : undefined
 }
 
 function checkedPayload(data: unknown, maxBytes?: number): Body {
@@ -365,7 +366,7 @@ function read(body: Body): unknown {
 
 /** The answer to a request that failed. */
 export function failureOf(id: string, { code, message }: Pick<EverwireError, "code" | "message">): Packet {
-  return encodePacket("x", [id], JSON.stringify({ code, message }))
+  return encodePacket(FAILURE, [id], JSON.stringify({ code, message }))
 }
 
 function readFailure(body: Body): EverwireError {

@@ -60,6 +60,8 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly limits?: Partial<Limits> | undefined
   /** Time and chance. Default: the system's. */
   readonly runtime?: Runtime | undefined
+  /** @internal Names of what the hub can do beyond version 1 of the protocol, sorted. None so far. */
+  readonly features?: readonly string[] | undefined
 }
 
 /** Of what more is to be said, below. */
@@ -82,6 +84,7 @@ const HUB_OPTIONS = {
   holdMs: APART,
   limits: APART,
   runtime: "after",
+  features: "entries",
 } satisfies Record<keyof HubOptions, string>
 const LIMITS = {
   maxSessions: APART,

@@ -64,6 +64,7 @@ export function readSettings(options: HubOptions): HubSettings {
       patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
       maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
       maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES,
+      features: options.features,
     },
   }
 }

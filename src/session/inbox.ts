@@ -1,5 +1,6 @@
 import { allocatePacket, type Packet, sizeOf } from "../wire/batch.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
+import { LAST_PART } from "../wire/kinds.ts"
 import { kindOf } from "../wire/packet.ts"
 
 /** Where there are more parts than this, they are so large on average: honest ones are, but for those that were cut again. */
@@ -43,7 +44,7 @@ export class Inbox {
    * @throws EverwireError `protocol-error` on a gap, `too-large` when the parts are more than `maxBytes` together
    */
   join(number: number, from: number, part: Packet, maxBytes = Infinity): Packet | undefined {
-    const isLast = kindOf(part) === "e"
+    const isLast = kindOf(part) === LAST_PART
     if (!isLast) {
       this.owedPackets++
       this.owedBytes += sizeOf(part)

@@ -1,6 +1,7 @@
 import { type Batch, encodeBatch, type Packet, sizeOf } from "../wire/batch.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../wire/defaults.ts"
 import { cutPacket } from "../wire/fragment.ts"
+import { CANCEL } from "../wire/kinds.ts"
 
 /** Packets that several outboxes keep together, because the same was said to many. */
 export interface SharedPackets {
@@ -41,7 +42,7 @@ export interface Outbox {
 }
 
 /** Cancels a request that is never made: ids begin with 1. */
-const WITHDRAWN = "c0\t"
+const WITHDRAWN = `${CANCEL}0\t`
 
 /** The next part of a packet behind a cursor; undefined when the packet fits whole and none of it has been handed on. */
 export function nextPart(packet: Packet, from: number, maxBytes: number): [batch: Batch, end: number] | undefined {

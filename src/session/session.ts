@@ -12,7 +12,8 @@ import {
   UNACKNOWLEDGED_MS,
 } from "../wire/defaults.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
-import { isNumbered, kindOf, readCount } from "../wire/packet.ts"
+import { ACK, isNumbered, isPart, PART, POSITION, PROBE } from "../wire/kinds.ts"
+import { kindOf, readCount } from "../wire/packet.ts"
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
@@ -45,6 +46,8 @@ export interface SessionSettings extends PulseSettings {
   readonly maxOutboxBytes?: number | undefined
   /** A packet that comes in parts may be so large. */
   readonly maxPacketBytes?: number | undefined
+  /** Sorted names of what this side can do beyond version 1 of the protocol. */
+  readonly features?: readonly string[] | undefined
 }
 
 /** How far a side has heard: the number of the last packet, and how much of the one behind it. */
@@ -57,6 +60,7 @@ export interface Heard {
 export interface Promised {
   readonly said?: number | undefined
   readonly clock?: number | undefined
+  readonly features?: unknown
 }
 
 /** The link that is current, and how far the two sides have told each other where they are on it. */
@@ -176,6 +180,10 @@ export class Session implements WatchHost, Flushable {
   get ended(): boolean {
     return this.#current === null
   }
+  /** What both sides can do beyond version 1 of the protocol; until the other side has said, what this side can do. */
+  get features(): readonly string[] | undefined {
+    return this.#settings.features
+  }
   /** Since when the current link has carried nothing, either way. */
   get idleSince(): number {
     return Math.max(this.#watch.heardAt, this.#watch.spokeAt)
@@ -213,7 +221,7 @@ export class Session implements WatchHost, Flushable {
       packets.push(packet)
       sent++
     }
-    return { packets: packets.length > 0 ? [`n${this.#outbox.acked + 1}`, ...packets] : [], sent }
+    return { packets: packets.length > 0 ? [POSITION + (this.#outbox.acked + 1), ...packets] : [], sent }
   }
 
   /** Takes back what no link was handed and `isRefused`. The other side is told nothing of it but its number. */
@@ -264,8 +272,9 @@ export class Session implements WatchHost, Flushable {
    * What the welcome of the next link tells: that the other side has said so much, which must come; what its clock showed; and
    * that a round trip takes no longer than the dial, which is believed until one was measured.
    */
-  welcomed({ said = 0, clock }: Promised, dialedAt: number, at: number): void {
+  welcomed({ said = 0, clock, features }: Promised, dialedAt: number, at: number): void {
     this.#promised = said
+    this.agree(features)
     this.clocked(clock, at)
     // What took longer than that was most likely held up, and is no round trip.
     this.#watch.dialed(Math.min(at - dialedAt, UNACKNOWLEDGED_MS))
@@ -275,6 +284,12 @@ export class Session implements WatchHost, Flushable {
   /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
   clocked(clock: number | undefined, at: number): void {
     this.#aheadMs = clock === undefined ? undefined : at - clock - at / DRIFT
+  }
+
+  /** Keeps those of this side's features that the other side names too. What else it names is ignored, whatever it is. */
+  agree(named: unknown): void {
+    const features = this.features?.filter((feature) => Array.isArray(named) && named.includes(feature))
+    if (features) this.#settings = { ...this.#settings, features: features.length > 0 ? features : undefined }
   }
 
   /** New figures, from a welcome. */
@@ -294,12 +309,12 @@ export class Session implements WatchHost, Flushable {
     for (const packet of packets) {
       const kind = kindOf(packet)
       if (isNumbered(kind)) this.#hearNumbered(link, packet)
-      else if (kind === "f" || kind === "e") this.#hearNumbered(link, packet, kind)
+      else if (isPart(kind)) this.#hearNumbered(link, packet, kind)
       else if (typeof packet !== "string") throw protocolError("an unknown kind of packet")
-      else if (kind === "p") this.#answerProbe(link, packet.slice(1).split(","))
-      else if (kind !== "a" && kind !== "n") this.#host.control(link, packet)
+      else if (kind === PROBE) this.#answerProbe(link, packet.slice(1).split(","))
+      else if (kind !== ACK && kind !== POSITION) this.#host.control(link, packet)
       else if (this.link !== link) continue
-      else if (kind === "a") this.#hearAck(packet)
+      else if (kind === ACK) this.#hearAck(packet)
       else this.#hearPosition(packet)
     }
     if (this.link !== link) return
@@ -319,7 +334,7 @@ export class Session implements WatchHost, Flushable {
   acknowledgement(link: Link): string | undefined {
     if (this.link !== link) return undefined
     this.#settleAck()
-    return `a${this.#inbox.heard}`
+    return ACK + this.#inbox.heard
   }
 
   /**
@@ -330,7 +345,7 @@ export class Session implements WatchHost, Flushable {
    */
   acknowledged(link: Link, packets: readonly Packet[]): void {
     for (const packet of packets) {
-      if (typeof packet !== "string" || kindOf(packet) !== "a") throw protocolError("an unknown kind of packet")
+      if (typeof packet !== "string" || kindOf(packet) !== ACK) throw protocolError("an unknown kind of packet")
       const heard = this.#readHeard(packet.slice(1))
       if (this.link !== link || !this.#progress(heard)) continue
       this.#ackedBeside = heard
@@ -365,7 +380,7 @@ export class Session implements WatchHost, Flushable {
     this.#watch.probed(this.#clockwork.now(), limitMs + aheadMs)
     this.#isNews = false
     this.#probe = ++this.#token
-    this.#lead(`p${this.#token}`)
+    this.#lead(PROBE + this.#token)
     this.#flush()
   }
 
@@ -434,7 +449,7 @@ export class Session implements WatchHost, Flushable {
     const wanted = this.#wanted
     if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
       current.ackAsked = wanted
-      this.#lead(`p${++this.#token}`)
+      this.#lead(PROBE + ++this.#token)
     }
     const leading = this.#takeLeading()
     if (leading !== undefined) this.#send(current.link, leading, now)
@@ -447,7 +462,9 @@ export class Session implements WatchHost, Flushable {
    */
   #nextBatch(current: Current, now: number): Batch {
     const outbox = this.#outbox
-    const position = current.positioned ? undefined : `n${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
+    const position = current.positioned
+      ? undefined
+      : `${POSITION}${outbox.cursor + 1}${outbox.part > 0 ? `+${outbox.part}` : ""}`
     const leading = this.#takeLeading(position)
     current.positioned = true
     const pace = this.#pace
@@ -464,7 +481,7 @@ export class Session implements WatchHost, Flushable {
   #mark(now: number, isLast = false): void {
     if (this.link?.asked === 0) return
     if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now, isLast))
-      this.#lead(`p${++this.#token},${Math.floor(now)}`)
+      this.#lead(`${PROBE}${++this.#token},${Math.floor(now)}`)
   }
 
   #send(link: Link, batch: Batch, now: number): void {
@@ -480,7 +497,7 @@ export class Session implements WatchHost, Flushable {
   /** The unnumbered packets that lead a batch, if there are any, with the position last. */
   #takeLeading(position?: string): Batch | undefined {
     if (this.#acking) {
-      this.#lead(`a${this.#inbox.heard}`)
+      this.#lead(ACK + this.#inbox.heard)
       this.#settleAck()
     }
     if (position !== undefined) this.#lead(position)
@@ -522,7 +539,7 @@ export class Session implements WatchHost, Flushable {
 
   #answerProbe(link: Link, [token = "", clock]: readonly string[]): void {
     const current = this.#current
-    let ack = `a${this.#inbox.heard},${readCount(token)}`
+    let ack = `${ACK}${this.#inbox.heard},${readCount(token)}`
     if (current?.link === link) {
       if (clock !== undefined) ack += `,${this.#queueOf(current, readCount(clock))}`
       this.#lead(ack)
@@ -555,7 +572,7 @@ export class Session implements WatchHost, Flushable {
   }
 
   /** Hears a numbered packet, or a part of one. */
-  #hearNumbered(link: Link, packet: Packet, part?: "e" | "f"): void {
+  #hearNumbered(link: Link, packet: Packet, part?: string): void {
     const current = this.#current
     if (current?.link !== link) return
     const { expected } = current
@@ -566,7 +583,7 @@ export class Session implements WatchHost, Flushable {
     if (part !== undefined) {
       whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)
       current.part += sizeOf(packet) - 1
-      if (part === "f") return
+      if (part === PART) return
     } else if (current.part > 0) throw protocolError("a packet in another")
     current.part = 0
     current.expected = expected + 1

@@ -1,8 +1,9 @@
 import { allocatePacket, type Packet, sizeOf } from "./batch.ts"
-import { isNumbered, kindOf } from "./packet.ts"
+import { isNumbered, isPart, LAST_PART, PART } from "./kinds.ts"
+import { kindOf } from "./packet.ts"
 
 /**
- * A part of a large packet, as a packet of its own: `f` when more follows, `e` when it ends the packet. The parts of a
+ * A part of a large packet, as a packet of its own: a part when more follows, a last part when it ends the packet. The parts of a
  * packet, each without its first character, joined are the packet.
  *
  * `from` and `to` count UTF-16 units of a text packet and bytes of a packet of bytes. A part of text never ends between
@@ -12,10 +13,10 @@ import { isNumbered, kindOf } from "./packet.ts"
 export function cutPacket(packet: Packet, from: number, to: number, isOpen = false): Packet {
   if (typeof packet === "string") {
     const end = to < packet.length && isHighSurrogate(packet.charCodeAt(to - 1)) ? to - 1 : to
-    return (isOpen || end < packet.length ? "f" : "e") + packet.slice(from, end)
+    return (isOpen || end < packet.length ? PART : LAST_PART) + packet.slice(from, end)
   }
   const part = allocatePacket(1 + Math.min(to, packet.length) - from)
-  part[0] = isOpen || to < packet.length ? FRAGMENT : END
+  part[0] = (isOpen || to < packet.length ? PART : LAST_PART).charCodeAt(0)
   part.set(packet.subarray(from, to), 1)
   return part
 }
@@ -26,15 +27,12 @@ export function cutPacket(packet: Packet, from: number, to: number, isOpen = fal
  */
 export function splitPacket(packet: Packet, bytes: number): [Packet, Packet] | undefined {
   const kind = kindOf(packet)
-  const isPart = kind === "f" || kind === "e"
-  if (sizeOf(packet) <= bytes || !(isPart || isNumbered(kind))) return undefined
-  const whole = isPart ? packet.slice(1) : packet
+  const isCut = isPart(kind)
+  if (sizeOf(packet) <= bytes || !(isCut || isNumbered(kind))) return undefined
+  const whole = isCut ? packet.slice(1) : packet
   const first = cutPacket(whole, 0, bytes - 1)
-  return [first, cutPacket(whole, sizeOf(first) - 1, sizeOf(whole), kind === "f")]
+  return [first, cutPacket(whole, sizeOf(first) - 1, sizeOf(whole), kind === PART)]
 }
-
-const FRAGMENT = 0x66
-const END = 0x65
 
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00

@@ -1,5 +1,6 @@
 import { PROTOCOL_VERSION, SPEAK_FLOOR_MS } from "./defaults.ts"
 import { type Closing, type Code, closing, protocolError } from "./errors.ts"
+import { BYE, HELLO, TAKE, WELCOME } from "./kinds.ts"
 
 /** The channel's first packet on every link. */
 export interface Hello {
@@ -27,6 +28,8 @@ export interface Hello {
   readonly clock?: number | undefined
   /** Whatever `authenticate` is to judge. */
   readonly auth?: unknown
+  /** Names of what the channel can do beyond this version, as they came: see `Session.agree`. */
+  readonly features?: unknown
 }
 
 /** The hub's first packet on a link: the only proof that the link works. */
@@ -56,6 +59,8 @@ export interface Welcome {
   readonly resumeMs: number
   /** Largest encoded payload the hub takes. */
   readonly maxPayloadBytes: number
+  /** Those features of the hello that the hub has too, as they came. */
+  readonly features?: unknown
 }
 
 /** Makes a spare link the current one. */
@@ -81,13 +86,13 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** Writes a packet of the handshake: its kind and JSON. */
 export function writeHello(hello: Hello): string {
-  return `h${JSON.stringify(hello)}`
+  return HELLO + JSON.stringify(hello)
 }
 export function writeWelcome(welcome: Welcome): string {
-  return `w${JSON.stringify(welcome)}`
+  return WELCOME + JSON.stringify(welcome)
 }
 export function writeTake(take: Take): string {
-  return `t${JSON.stringify(take)}`
+  return TAKE + JSON.stringify(take)
 }
 /**
  * The last word on a link. A hub says who it is with it, and its age where it does not know a session; a channel whose links
@@ -97,13 +102,13 @@ export function writeBye(
   why: Closing,
   more?: { readonly ageMs?: number | undefined } & Partial<Omit<Leave, "why">>,
 ): string {
-  return `b${JSON.stringify({ ...why, ...more })}`
+  return BYE + JSON.stringify({ ...why, ...more })
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. The version is the caller's to judge, before the rest. */
 export function readHello(packet: string): Hello {
-  const fields = readFields(packet, "h")
-  const { v, id, key, auth, speakMs, hub, holder } = fields
+  const fields = readFields(packet, HELLO)
+  const { v, id, key, auth, speakMs, hub, holder, features } = fields
   if (v !== PROTOCOL_VERSION)
     return { v: typeof v === "number" ? v : 0, id: "", key: "", heard: 0, acked: 0, turn: 0, holder: "" }
   if (!isToken(id) || !isToken(key)) throw protocolError("a hello without a proper id and key")
@@ -117,6 +122,7 @@ export function readHello(packet: string): Hello {
     turn: count(fields, "turn"),
     clock: fields["clock"] === undefined ? undefined : count(fields, "clock"),
     auth,
+    features,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
     speakMs: Number.isSafeInteger(speakMs) && (speakMs as number) >= SPEAK_FLOOR_MS ? (speakMs as number) : undefined,
@@ -125,7 +131,7 @@ export function readHello(packet: string): Hello {
 
 /** @throws EverwireError `protocol-error` on any other shape. */
 export function readWelcome(packet: string): Welcome {
-  const fields = readFields(packet, "w")
+  const fields = readFields(packet, WELCOME)
   for (const name of ["heard", "speakMs", "patienceMs", "maxPayloadBytes"]) count(fields, name)
   for (const name of ["part", "said", "clock"]) if (name in fields) count(fields, name)
   return fields as unknown as Welcome // the figures are checked, the rest is for people or read as a flag
@@ -133,20 +139,20 @@ export function readWelcome(packet: string): Welcome {
 
 /** @throws EverwireError `protocol-error` on any other shape. */
 export function readTake(packet: string): Take {
-  const fields = readFields(packet, "t")
+  const fields = readFields(packet, TAKE)
   return { turn: count(fields, "turn"), heard: count(fields, "heard"), part: partOf(fields) }
 }
 
 /** Why it ends, which hub says so, and its age: `NaN` where it tells none. @throws EverwireError `protocol-error` on any other shape. */
 export function readBye(packet: string): { why: Closing; hub: string | undefined; ageMs: number } {
-  const fields = readFields(packet, "b")
+  const fields = readFields(packet, BYE)
   const { hub, ageMs } = fields
   return { why: readClosing(fields), hub: typeof hub === "string" ? hub : undefined, ageMs: Number(ageMs) }
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. */
 export function readLeave(packet: string): Leave {
-  const fields = readFields(packet, "b")
+  const fields = readFields(packet, BYE)
   const { id, key } = fields
   if (!isToken(id) || !isToken(key)) throw protocolError("a bye beside the links without a proper id and key")
   return { ...readBye(packet), id, key, said: count(fields, "said") }

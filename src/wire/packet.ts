@@ -1,36 +1,8 @@
 import { allocatePacket, type Packet, text, utf8 } from "./batch.ts"
 import { MAX_HEADER_BYTES, MAX_NAME_LENGTH } from "./defaults.ts"
 import { EverwireError, protocolError, wordsOf } from "./errors.ts"
+import { MESSAGE, type NumberedKind, REQUEST } from "./kinds.ts"
 import type { Body } from "./payload.ts"
-
-/**
- * The kinds of packets, by their first character. Those in the first group are numbered: they count one each, on both
- * sides, and are delivered exactly once and in order.
- */
-export const KINDS = {
-  m: { title: "message", numbered: true },
-  q: { title: "request", numbered: true },
-  r: { title: "response", numbered: true },
-  x: { title: "failure", numbered: true },
-  c: { title: "cancel", numbered: true },
-  e: { title: "last part", numbered: true },
-  f: { title: "part", numbered: false },
-  n: { title: "position", numbered: false },
-  a: { title: "ack", numbered: false },
-  p: { title: "probe", numbered: false },
-  h: { title: "hello", numbered: false },
-  w: { title: "welcome", numbered: false },
-  t: { title: "take", numbered: false },
-  b: { title: "bye", numbered: false },
-} as const
-
-/** First character of a packet that counts. */
-export type NumberedKind = "m" | "q" | "r" | "x" | "c"
-
-/** Whether packets of this kind count, and stand for themselves. (The last part of a packet counts for the packet.) */
-export function isNumbered(kind: string): kind is NumberedKind {
-  return kind.length === 1 && "mqrxc".includes(kind)
-}
 
 /** A numbered packet, taken apart. `id` names a request among those of its sender; `name` is the application's. */
 export interface Opened {
@@ -59,12 +31,12 @@ export function encodePacket(kind: NumberedKind, fields: readonly string[], body
 /** Takes a numbered packet apart. @throws EverwireError `protocol-error` when a field is missing. */
 export function openPacket(packet: Packet): Opened {
   const kind = kindOf(packet) as NumberedKind // callers have seen isNumbered(kind)
-  if (kind === "m" && typeof packet === "string") return openMessage(packet)
+  if (kind === MESSAGE && typeof packet === "string") return openMessage(packet)
   const [header, body] = typeof packet === "string" ? cutText(packet, kind) : cutBytes(packet)
   const fields = header.split("\t")
   // Only a request has two fields.
-  if (fields.length !== (kind === "q" ? 2 : 1)) throw protocolError("a packet without its fields")
-  const [id = "", name = ""] = kind === "m" ? ["", header] : fields
+  if (fields.length !== (kind === REQUEST ? 2 : 1)) throw protocolError("a packet without its fields")
+  const [id = "", name = ""] = kind === MESSAGE ? ["", header] : fields
   return { kind, id, name, body }
 }
 
@@ -74,14 +46,14 @@ function openMessage(packet: string): Opened {
   if (end < 0) throw protocolError("a packet without its fields")
   // The name is mostly the one that was heard last: then it is no new text, to be hashed before a handler is found by it.
   if (end !== lastName.length + 1 || !packet.startsWith(lastName, 1)) lastName = packet.slice(1, end)
-  return { kind: "m", id: "", name: lastName, body: packet.slice(end + 1) }
+  return { kind: MESSAGE, id: "", name: lastName, body: packet.slice(end + 1) }
 }
 
 let lastName = ""
 
 function cutText(packet: string, kind: NumberedKind): [header: string, body: string] {
   let end = packet.indexOf("\t")
-  if (kind === "q") end = packet.indexOf("\t", end + 1)
+  if (kind === REQUEST) end = packet.indexOf("\t", end + 1)
   if (end < 0) throw protocolError("a packet without its fields")
   return [packet.slice(1, end), packet.slice(end + 1)]
 }

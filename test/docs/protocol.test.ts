@@ -16,7 +16,8 @@ import * as defaults from "../../src/wire/defaults.ts"
 import { type Closing, closing } from "../../src/wire/errors.ts"
 import { cutPacket } from "../../src/wire/fragment.ts"
 import { writeHello } from "../../src/wire/handshake.ts"
-import { encodePacket, KINDS, type NumberedKind, openPacket } from "../../src/wire/packet.ts"
+import { KINDS, type NumberedKind } from "../../src/wire/kinds.ts"
+import { encodePacket, openPacket } from "../../src/wire/packet.ts"
 import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 import { type Story, stories } from "./stories.ts"
 
@@ -92,17 +93,20 @@ describe("the test vectors of docs/protocol.md", () => {
 })
 
 describe("the tables of docs/protocol.md", () => {
-  it("name every kind of packet, and which are numbered", () => {
-    const { rows } = tableUnder(document, "Kinds of packets", "kind", "title", "numbered")
-    const written = rows.map((row) => [
-      cell(row, "kind"),
-      { title: cell(row, "title"), numbered: cell(row, "numbered") === "yes" },
-    ])
-    expect(Object.fromEntries(written)).toEqual(KINDS)
+  it("name every kind of packet, which are numbered, who says them, and which may be bytes", () => {
+    const { rows } = tableUnder(document, "Kinds of packets", "kind", "title", "numbered", "direction", "bytes")
+    const written = rows.map((row) => ({
+      letter: cell(row, "kind"),
+      title: cell(row, "title"),
+      numbered: cell(row, "numbered") === "yes",
+      direction: cell(row, "direction"),
+      bytes: cell(row, "bytes") === "yes",
+    }))
+    expect(written).toEqual(KINDS)
   })
 
   it("give every kind a heading of its own", () => {
-    for (const [kind, { title }] of Object.entries(KINDS)) expect(document.prose).toContain(`${title} \`${kind}\``)
+    for (const { letter, title } of KINDS) expect(document.prose).toContain(`${title} \`${letter}\``)
   })
 
   it("hold every figure of defaults.ts, and no other", () => {
@@ -148,7 +152,7 @@ describe("the tables of docs/protocol.md", () => {
   })
 
   it.each(["hello", "welcome", "take", "bye"])("name every field of a %s that crosses", (title) => {
-    const kind = Object.entries(KINDS).find(([, known]) => known.title === title)?.[0] ?? ""
+    const kind = KINDS.find((known) => known.title === title)?.letter ?? ""
     const packets = Object.values(stories).flatMap((play) => play().packets)
     const fields = packets
       .filter((packet): packet is string => typeof packet === "string" && packet.startsWith(kind))

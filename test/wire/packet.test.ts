@@ -1,25 +1,11 @@
 import { describe, expect, it } from "vitest"
-import { checkName, encodePacket, isNumbered, KINDS, kindOf, openPacket, readCount } from "../../src/wire/packet.ts"
+import { checkName, encodePacket, kindOf, openPacket, readCount } from "../../src/wire/packet.ts"
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 const PROTOCOL_ERROR: unknown = expect.objectContaining({ code: "protocol-error" })
 
-describe("the kinds of packets", () => {
-  it("count where the table says so: each numbered packet one, and of one in parts the last part", () => {
-    const counting = Object.entries(KINDS).flatMap(([kind, { numbered }]) => (numbered ? kind : []))
-    expect(counting).toEqual(["m", "q", "r", "x", "c", "e"])
-  })
-
-  it("stand for themselves where they count, but for the last part, which stands for the packet that it ends", () => {
-    const standing = Object.keys(KINDS).filter(isNumbered)
-    expect(standing).toEqual(["m", "q", "r", "x", "c"])
-  })
-
-  it.each(["", "z", "mq", "M"])("do not include %j", (kind) => {
-    expect(isNumbered(kind)).toBe(false)
-  })
-
-  it("are told by the first character, of text and of bytes", () => {
+describe("the kind of a packet", () => {
+  it("is told by the first character, of text and of bytes", () => {
     expect([kindOf("mx\t1"), kindOf(bytes(109, 120)), kindOf(""), kindOf(bytes())]).toEqual(["m", "m", "", "\0"])
   })
 })

@@ -117,6 +117,7 @@ export class Attempts {
       speakMs: health.speakMs,
       clock: Math.floor(now),
       auth,
+      features: session.features,
     })
     attempt.link.send([hello, ...packets].join("\n"))
     return attempt

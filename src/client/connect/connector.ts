@@ -5,6 +5,7 @@ import { type Batch, decodeBatch, type Packet } from "../../wire/batch.ts"
 import * as defaults from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
 import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../../wire/handshake.ts"
+import { ACK, BYE, PROBE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { encodePayload } from "../../wire/payload.ts"
 import { explain } from "../explain.ts"
@@ -342,7 +343,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** The first batch of a link: its welcome, or a bye. */
   function answered(attempt: Attempt, [first = "", ...rest]: readonly Packet[]): void {
     if (typeof first !== "string") throw protocolError("not text")
-    if (kindOf(first) === "b") return refused(attempt, readBye(first))
+    if (kindOf(first) === BYE) return refused(attempt, readBye(first))
     const welcome = readWelcome(first)
     if (attempts.hub && attempts.hub !== welcome.hub) {
       // Two hubs behind one address were dialed at once, and the other one has the session.
@@ -358,7 +359,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const { proved, rank, turn } = attempt
     const flaps = health.flaps(attempt.dialer.name)
     if (!turn || !proved) {
-      attempt.link.send("p0")
+      attempt.link.send(`${PROBE}0`)
       yieldAfter(attempt, UNANSWERED_MS)
     }
     const isBetter = healthy?.proved === proved ? rank < healthy.rank : proved
@@ -374,7 +375,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempt.proved = true
     aliveAt = attempt.heardAt = runtime.now()
     // An answer to what went up. What comes down by itself tells nothing of that.
-    if (!attempt.doubted && packets.some((packet) => kindOf(packet) === "a")) attempt.cancelYield?.()
+    if (!attempt.doubted && packets.some((packet) => kindOf(packet) === ACK)) attempt.cancelYield?.()
     if (first) attempts.note(attempt, "proved")
     session.hear(attempt.link, packets)
     if (attempt.over) return

@@ -5,6 +5,7 @@ import type { Clockwork, Flushable } from "../../session/clockwork.ts"
 import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
 import { writeClose } from "../../transports/websocket/close-code.ts"
 import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
+import { BYE } from "../../wire/kinds.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
 import { Intake, type IntakeSink } from "./intake.ts"
 import { type Taker, Takings } from "./takings.ts"
@@ -21,9 +22,6 @@ let lastFrame: Frame = ""
 
 /** What the headers of the frames may take that come before the welcome, a closing frame among them. */
 const MAX_FRAMES_BYTES = 1_024
-
-/** With what a bye begins, which is no welcome. */
-const BYE = "b"
 
 /** A finished frame: characters of one byte each, or bytes. */
 type Frame = string | Buffer

@@ -48,6 +48,8 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
     registry.textOf(address),
     host.sites.at(address),
   )
+  // For as long as the session lives: what is said on one link may be repeated on another.
+  hubSession.session.agree(hello.features)
   registry.add(hubSession)
   host.began(hubSession)
   if (!hubSession.session.ended) return { hubSession, isNew: true }

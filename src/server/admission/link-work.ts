@@ -3,6 +3,8 @@ import type { Link } from "../../session/link.ts"
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../../wire/batch.ts"
 import { LINK_BUFFER_BYTES } from "../../wire/defaults.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
+import { isPart } from "../../wire/kinds.ts"
+import { kindOf } from "../../wire/packet.ts"
 import { rateLimited } from "../limits/allowance.ts"
 import { Backlog, isOneRun } from "../limits/backlog.ts"
 import type { Worker } from "../limits/slices.ts"
@@ -220,6 +222,6 @@ function ownParts(packets: Packet[]): void {
   for (let at = 0; at < packets.length; at++) {
     const packet = packets[at]
     if (typeof packet !== "string") continue
-    if (packet.startsWith("f") || packet.startsWith("e")) packets[at] = ` ${packet}`.slice(1)
+    if (isPart(kindOf(packet))) packets[at] = ` ${packet}`.slice(1)
   }
 }

@@ -40,6 +40,7 @@ export function welcome(
     patienceMs: host.settings.patienceMs,
     resumeMs: host.resumeMs,
     maxPayloadBytes: host.maxPayloadBytes,
+    features: session.features,
   })
   // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
   link.send(packet)

@@ -1,4 +1,5 @@
 import type { Packet } from "../../wire/batch.ts"
+import { REQUEST } from "../../wire/kinds.ts"
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -11,7 +12,7 @@ export function isNestedDeeper(packet: Packet, most: number): boolean {
   // Two characters for each level.
   if (typeof packet !== "string" || packet.length <= 2 * most) return false
   let at = packet.indexOf("\t")
-  if (packet.startsWith("q")) at = packet.indexOf("\t", at + 1)
+  if (packet.startsWith(REQUEST)) at = packet.indexOf("\t", at + 1)
   let depth = 0
   for (at++; at < packet.length; at++) {
     const unit = packet.charCodeAt(at)

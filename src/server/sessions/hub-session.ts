@@ -14,6 +14,7 @@ import {
 } from "../../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
+import { BYE, MESSAGE, REQUEST, TAKE } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
@@ -164,7 +165,7 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   say(packet: Packet, list?: PacketList, place?: number): void {
     this.#say(packet, list, place)
     // What belongs to a request that is open still arrives; a message is sent before the bye, and not waited for.
-    if (this.#lastCall !== undefined && kindOf(packet) !== "m") this.#lastCall.awaitSaid()
+    if (this.#lastCall !== undefined && kindOf(packet) !== MESSAGE) this.#lastCall.awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number): void {
     // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
@@ -387,7 +388,7 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     this.#host.forget(this, told)
     this.session = this.#host.ended
     this.#outbox.clear()
-    const undelivered = unacknowledged.filter((packet) => kindOf(packet) === "m").length
+    const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
     this.peer.ended({ undelivered, ...why })
   }
 
@@ -399,7 +400,7 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     if (isNestedDeeper(packet, maxDepth)) {
       throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
     }
-    if (kindOf(packet) === "q") {
+    if (kindOf(packet) === REQUEST) {
       const refusal = this.#refusalOf(sizeOf(packet), maxRequestBytes)
       if (refusal !== undefined) {
         const failure = failureOf(openPacket(packet).id, refusal)
@@ -430,14 +431,14 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   control(link: Link, packet: string): void {
     if (packet.length > MAX_HELLO_BYTES) throw protocolError("a packet of the handshake that is too large")
     switch (kindOf(packet)) {
-      case "t": {
+      case TAKE: {
         const take = readTake(packet)
         const holder = this.#spares?.holderOf(link)
         if (holder !== undefined) this.heldBy(holder)
         if (take.turn > this.turn) this.attach(link, take, take.turn)
         return
       }
-      case "b": {
+      case BYE: {
         const why = saidByPeer(readBye(packet).why)
         // Only the current link speaks for the session; a spare one that says bye is merely closed by its channel.
         if (this.session.link !== link) return

@@ -10,6 +10,7 @@ import {
 } from "../../../wire/defaults.ts"
 import type { Closing } from "../../../wire/errors.ts"
 import { splitPacket } from "../../../wire/fragment.ts"
+import { ACK, TAKE } from "../../../wire/kinds.ts"
 import { kindOf } from "../../../wire/packet.ts"
 import type { Batch, Link, LinkSink, Target } from "../../transport.ts"
 import type { Envelope } from "../envelope.ts"
@@ -167,9 +168,9 @@ export class Uplink implements Link {
 
   /** Acks may come twice and in any order, but not before a take: on a link that is not current they would be lost. */
   #takeAcks(): Packet[] {
-    if (this.#inFlight.has(this.#takenBy) || this.#queue.some((packet) => kindOf(packet) === "t")) return []
-    const acks = this.#queue.filter((packet) => kindOf(packet) === "a")
-    if (acks.length > 0) this.#queue = this.#queue.filter((packet) => kindOf(packet) !== "a")
+    if (this.#inFlight.has(this.#takenBy) || this.#queue.some((packet) => kindOf(packet) === TAKE)) return []
+    const acks = this.#queue.filter((packet) => kindOf(packet) === ACK)
+    if (acks.length > 0) this.#queue = this.#queue.filter((packet) => kindOf(packet) !== ACK)
     return acks
   }
 
@@ -224,7 +225,7 @@ export class Uplink implements Link {
     if (bytes > 0) {
       this.#up = number
       this.#inFlight.add(number)
-      if (packets.some((packet) => kindOf(packet) === "t")) this.#takenBy = number
+      if (packets.some((packet) => kindOf(packet) === TAKE)) this.#takenBy = number
       if (isLargest) this.#slots = 1
     }
     const answering = polls

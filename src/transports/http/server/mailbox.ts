@@ -8,6 +8,7 @@ import {
   UNREACHED_MS,
 } from "../../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../../wire/errors.ts"
+import { ACK } from "../../../wire/kinds.ts"
 import { kindOf } from "../../../wire/packet.ts"
 import type { Batch, HttpExchange, HttpStream, Link, LinkSink } from "../../transport.ts"
 import { type Envelope, encodeBody } from "../envelope.ts"
@@ -260,7 +261,7 @@ export class Mailbox implements Link, Alarm, Flushable {
    * @throws EverwireError `protocol-error` unless it is acks, which may come twice and in any order.
    */
   hearBeside(batch: Batch): void {
-    if (decodeBatch(batch).some((packet) => kindOf(packet) !== "a"))
+    if (decodeBatch(batch).some((packet) => kindOf(packet) !== ACK))
       throw protocolError("a poll that brings more than acks")
     if (this.closing === undefined) this.sink?.batch(batch)
   }

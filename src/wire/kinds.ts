@@ -1,0 +1,64 @@
+/**
+ * The kinds of packets: the first character of each, here and nowhere else in the sources. `docs/protocol.md` shows the same
+ * table, and a test holds the two together.
+ */
+export const MESSAGE = "m"
+export const REQUEST = "q"
+export const RESPONSE = "r"
+export const FAILURE = "x"
+export const CANCEL = "c"
+export const LAST_PART = "e"
+export const PART = "f"
+export const POSITION = "n"
+export const ACK = "a"
+export const PROBE = "p"
+export const HELLO = "h"
+export const WELCOME = "w"
+export const TAKE = "t"
+export const BYE = "b"
+
+/** What is to be known of a kind. */
+export interface Kind {
+  /** First character of its packets. */
+  readonly letter: string
+  readonly title: string
+  /** Whether each counts one, on both sides, and is delivered exactly once and in order. */
+  readonly numbered: boolean
+  /** Which side says it: the channel, the hub, or both. */
+  readonly direction: "up" | "down" | "both"
+  /** Whether it may be bytes instead of text. */
+  readonly bytes: boolean
+}
+
+/** One row for each kind. A new kind is a constant above and a row here. */
+export const KINDS: readonly Kind[] = [
+  { letter: MESSAGE, title: "message", numbered: true, direction: "both", bytes: true },
+  { letter: REQUEST, title: "request", numbered: true, direction: "both", bytes: true },
+  { letter: RESPONSE, title: "response", numbered: true, direction: "both", bytes: true },
+  { letter: FAILURE, title: "failure", numbered: true, direction: "both", bytes: false },
+  { letter: CANCEL, title: "cancel", numbered: true, direction: "both", bytes: false },
+  { letter: LAST_PART, title: "last part", numbered: true, direction: "both", bytes: true },
+  { letter: PART, title: "part", numbered: false, direction: "both", bytes: true },
+  { letter: POSITION, title: "position", numbered: false, direction: "both", bytes: false },
+  { letter: ACK, title: "ack", numbered: false, direction: "both", bytes: false },
+  { letter: PROBE, title: "probe", numbered: false, direction: "both", bytes: false },
+  { letter: HELLO, title: "hello", numbered: false, direction: "up", bytes: false },
+  { letter: WELCOME, title: "welcome", numbered: false, direction: "down", bytes: false },
+  { letter: TAKE, title: "take", numbered: false, direction: "up", bytes: false },
+  { letter: BYE, title: "bye", numbered: false, direction: "both", bytes: false },
+]
+
+/** Kinds that stand for themselves and count. (The last part of a packet counts too, for the packet that it ends.) */
+export type NumberedKind = typeof MESSAGE | typeof REQUEST | typeof RESPONSE | typeof FAILURE | typeof CANCEL
+
+const NUMBERED = MESSAGE + REQUEST + RESPONSE + FAILURE + CANCEL
+
+/** Whether packets of this kind are numbered and are no parts of others. */
+export function isNumbered(kind: string): kind is NumberedKind {
+  return kind.length === 1 && NUMBERED.includes(kind)
+}
+
+/** Whether packets of this kind are parts of larger ones. */
+export function isPart(kind: string): kind is typeof PART | typeof LAST_PART {
+  return kind === PART || kind === LAST_PART
+}
