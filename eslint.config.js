@@ -3,7 +3,17 @@ import tseslint from "typescript-eslint"
 
 /** Only the rules that need types; everything else is Biome's. */
 export default defineConfig(
-  { ignores: ["bench/**", "dist/**", "coverage/**", "docs/**", "everywhere/**", ".nodes/**", "src/wire/text-encoding.d.ts"] },
+  {
+    ignores: [
+      "bench/**",
+      "dist/**",
+      "coverage/**",
+      "docs/**",
+      "everywhere/**",
+      ".nodes/**",
+      "src/wire/text-encoding.d.ts",
+    ],
+  },
   {
     files: ["**/*.ts", "**/*.js", "**/*.mjs"],
     plugins: { "@typescript-eslint": tseslint.plugin },

@@ -62,12 +62,14 @@ export function readDocument(path: string): Document {
   return { path, text, blocks, tables, prose: prose.join("\n") }
 }
 
-/** README, CHANGELOG and everything in `docs`. */
+const TOP = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+
+/** The pages at the top, the index of the tests, and everything in `docs`. */
 export function readDocuments(): Document[] {
   const docs = readdirSync(`${root}docs`, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`)
-  return ["README.md", "CHANGELOG.md", ...docs.sort()].map(readDocument)
+  return [...TOP, "test/README.md", ...docs.sort()].map(readDocument)
 }
 
 /** The table with these first columns under this heading. */
