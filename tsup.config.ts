@@ -28,6 +28,9 @@ export const base = {
 export default defineConfig({
   ...base,
   define: { NUMBERED: "false" },
+  esbuildOptions: (given, { format }) => {
+    given.minifySyntax = format === "esm"
+  },
   // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
   dts: { entry: publicEntries, compilerOptions: { ignoreDeprecations: "6.0", stripInternal: true } },
 })
