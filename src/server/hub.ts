@@ -232,7 +232,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     }
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
     const closed = this.#entrance.close()
-    await this.#drained(drainMs, this.#closing)
+    const drain = this.#drainIn(drainMs, this.#closing)
+    // Without time to wait, all is closed when this call returns.
+    if (!drain.isOver) await drain.done
     this.#unwelcomed.refuseAll(this.#closing)
     const { hubFailed } = this.#reports
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
@@ -241,7 +243,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     closed()
   }
 
-  async #drained(drainMs: number, why: Closing): Promise<void> {
+  #drainIn(drainMs: number, why: Closing): Drain {
     const { runtime } = this.#settings
     if (this.#drain === undefined) {
       // Not all at one time: those that have to be told at once, at the end of the time, do not dial at once.
@@ -249,7 +251,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
         hubSession.end({ ...why, retryAfterMs: Math.ceil(runtime.random() * RETRY_AFTER_MS) })
       this.#drain = new Drain(runtime, this.#registry.all(), drainMs, release)
     } else this.#drain.hasten(drainMs)
-    if (!this.#drain.isOver) await this.#drain.done
+    return this.#drain
   }
 
   /** What its sessions are lent. */
