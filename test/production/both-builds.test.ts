@@ -97,7 +97,7 @@ describe("a misuse", () => {
   it("says in the development build what to do", () => {
     expect(thrown(builds.development)).toMatchObject({
       code: "misuse",
-      message: expect.stringContaining("a hub's URL is http or https"),
+      message: expect.stringContaining("a hub's URL has a scheme"),
     })
   })
 
@@ -107,7 +107,7 @@ describe("a misuse", () => {
     const [, number] = /^misuse (\d+): see everwire\/dist\/sentences\.md$/.exec(message) ?? []
     const page = readFileSync(new URL("sentences.md", dist), "utf8")
     const row = page.split("\n").find((line) => line.startsWith(`| ${number} |`))
-    expect(row).toContain("`misuse` | a hub's URL is http or https")
+    expect(row).toContain("`misuse` | a hub's URL has a scheme")
   })
 
   it("leaves the facts of a network in its closings, behind the number", async () => {
