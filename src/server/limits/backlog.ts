@@ -5,7 +5,7 @@ import { type Closing, protocolError } from "../../wire/errors.ts"
 export const MAX_BATCH_PACKETS = 65_536
 
 /** So many packets, of so many bytes together, are taken at once: then it costs little to look at the time between. */
-const RUN_PACKETS = 32
+const RUN_PACKETS = 8
 const RUN_BYTES = 8_192
 
 /** Batches that have come and wait, to be taken apart piece by piece: a large one as a whole takes too long. */
