@@ -19,13 +19,13 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limits: { development: 21_620, production: 20_540 },
+    limits: { development: 21_655, production: 20_540 },
     targetBytes: 13_900,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limits: { development: 17_910, production: 16_905 },
+    limits: { development: 17_950, production: 16_905 },
     targetBytes: 11_600,
   },
 ]

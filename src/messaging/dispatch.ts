@@ -83,7 +83,8 @@ export class Handlers<Context> {
     checkName(name)
     checkFunction(handler)
     this.#requests ??= new Map()
-    if (this.#requests.has(name)) throw new EverwireError("misuse", `"${name}" has a handler: remove it`)
+    if (this.#requests.has(name))
+      throw new EverwireError("misuse", `"${name}" has a handler already: remove that first`)
     // The same function may be set again later: then this one's unsubscribe, called once more, must not take that off.
     const subscription = { handler }
     this.#requests.set(name, subscription)

@@ -56,10 +56,10 @@ export class Inbox {
     // Of bytes a copy, so that a small part does not keep all that came with it.
     this.#parts.push(part.slice(at))
     this.part += Math.max(0, sizeOf(part) - at)
-    if (this.part > maxBytes) throw new EverwireError("too-large", "a packet larger than allowed")
+    if (this.part > maxBytes) throw new EverwireError("too-large", "a packet that is larger than the welcome allowed")
     // Each part is kept as an object of its own, which costs more than a few bytes do.
     if (this.#parts.length > MANY_PARTS && this.part < MEAN_PART_BYTES * this.#parts.length) {
-      throw protocolError("too small parts")
+      throw protocolError("a packet in parts that are too small")
     }
     return isLast ? joinParts(this.#parts, this.part) : undefined
   }

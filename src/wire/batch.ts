@@ -36,7 +36,7 @@ export function text(bytes: Uint8Array): string {
     try {
       return decodeURIComponent(escape(toBinary(bytes)))
     } catch {
-      throw protocolError("bytes that are no UTF-8")
+      throw protocolError("bytes that are not UTF-8")
     }
   }
 }
@@ -93,11 +93,11 @@ export function decodeBatch(batch: Batch): Packet[] {
   const packets: Packet[] = []
   let at = 0
   while (at < batch.length) {
-    if (at + 4 > batch.length) throw protocolError("a batch that is cut")
+    if (at + 4 > batch.length) throw protocolError("a batch that is cut short")
     const header = view.getUint32(at)
     const length = header % BYTES_FLAG
     at += 4
-    if (at + length > batch.length) throw protocolError("a batch that is cut")
+    if (at + length > batch.length) throw protocolError("a batch that is cut short")
     const part = bytes.subarray(at, at + length)
     packets.push(header >= BYTES_FLAG ? part : text(part))
     at += length

@@ -178,7 +178,7 @@ export function readFields(packet: string, kind: string): Fields {
   } catch {
     // refused below
   }
-  if (packet.charAt(0) !== kind || Object(fields) !== fields) throw protocolError(`no "${kind}" of an object`)
+  if (packet.charAt(0) !== kind || Object(fields) !== fields) throw protocolError(`not a "${kind}" with a JSON object`)
   return fields as Fields // an object; each field is narrowed where it is read
 }
 

@@ -100,7 +100,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** When it was entered. */
   let enteredAt = 0
   let current: Attempt | undefined
-  let lastClosing = closing("network", "not yet")
+  let lastClosing = closing("network", "not connected yet")
   /** Climbs in a row that led nowhere, for the back-off. */
   let failures = 0
   /** Background climbs since the current rung took over. */
@@ -208,7 +208,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     // Most answer at once, and a timer costs as much as all of the asking.
     if (state !== asking) return
     alarm(host.authTimeoutMs, () =>
-      fail(new EverwireError("timeout", "auth(): nothing came in time", { retryable: true })),
+      fail(new EverwireError("timeout", "auth() did not answer in time", { retryable: true })),
     )
   }
 
@@ -226,7 +226,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
         : [],
     )
     if (candidates.length === 0 && attempts.live.size === 0) {
-      return fatal(closing("unsupported", "no transport works here", false))
+      return fatal(closing("unsupported", "no transport is supported here", false))
     }
     retryAfterMs = 0
     portalMs = undefined
@@ -421,7 +421,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempts.reset()
     host.unlinked(why, 0)
     // The hub hears another hello on the link, so that a return takes one connection.
-    const goesOn = state === climbing && !link.exchanges
+    const goesOn = state === climbing && !link.exchanges && !attempt.welcome
     if (!goesOn) link.close(why)
     if (state.phase === "closed") return // by what was told of it
     attempts.identity = host.reset(why)
