@@ -13,7 +13,7 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
       return undefined
     }
   }
-  const { name, exchanges } = link as Required<Link>
+  const { name, exchanges = false } = link
   // Every member is named here, so that the compiler tells of one that is new in `Link`. What a link of the application's own
   // keeps beside `bufferedBytes` is the application's to bound.
   const guarded: { readonly [Member in keyof Omit<Required<Link>, "keptBytes">]: Link[Member] } = {

@@ -43,11 +43,9 @@ export const WORK_LIMITS: WorkLimits = {
 
 /** The limits that were given, and the defaults of the others. */
 export function readWorkLimits(given: Partial<WorkLimits> = {}): WorkLimits {
-  const limits: Record<string, number> = {}
-  for (const [name, value] of Object.entries(WORK_LIMITS)) {
-    limits[name] = given[name as keyof WorkLimits] ?? value // a key of it
-  }
-  return limits as unknown as WorkLimits // it has the same keys
+  const limits: { -readonly [Name in keyof WorkLimits]: number } = { ...WORK_LIMITS }
+  for (const name of Object.keys(limits) as (keyof WorkLimits)[]) limits[name] = given[name] ?? limits[name] // its own keys
+  return limits
 }
 
 /** @throws EverwireError `misuse` on what is no number above 0 */
