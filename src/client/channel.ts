@@ -31,7 +31,7 @@ import type { Runtime } from "../session/runtime.ts"
 import { Session, type SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
 import type { Packet } from "../wire/batch.ts"
-import { CHANNEL_ACK, PATIENCE_MS, REPROBE_MS, SPEAK_MS } from "../wire/defaults.ts"
+import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError } from "../wire/errors.ts"
 import type { Identity } from "./connect/attempts.ts"
 import { type Connector, createConnector } from "./connect/connector.ts"
@@ -355,8 +355,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     }
     const session = new Session(new Clockwork(this.#runtime), host, {
       ...CHANNEL_ACK,
-      speakMs: SPEAK_MS,
-      patienceMs: PATIENCE_MS,
+      heartbeatMs: HEARTBEAT_MS,
+      heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: this.#options.maxOutboxBytes,
       features: this.#options.features,
     })

@@ -1,6 +1,6 @@
 import { checkNames, type Known } from "../messaging/option-names.ts"
 import type { Runtime } from "../session/runtime.ts"
-import { PATIENCE_MS, SPEAK_MS } from "../wire/defaults.ts"
+import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS } from "../wire/defaults.ts"
 import { EverwireError } from "../wire/errors.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
 import { readPolicy } from "./admission/origin-check.ts"
@@ -45,9 +45,9 @@ export interface HubOptions<P extends Principal = Principal> {
   /** What one peer's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it the peer is closed. */
   readonly maxOutboxBytes?: number | undefined
   /** Each end speaks at least so often, in milliseconds. Default 20 000. */
-  readonly speakMs?: number | undefined
+  readonly heartbeatMs?: number | undefined
   /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
-  readonly patienceMs?: number | undefined
+  readonly heartbeatTimeoutMs?: number | undefined
   /**
    * What was sent must be taken: 1 KiB of it, or all, in so many milliseconds. A client that takes less, because it does
    * not read, is cut off, and its session waits for another link. Default 45 000, more than the slowest link needs; 5 000 at
@@ -78,8 +78,8 @@ const HUB_OPTIONS = {
   resumeMs: APART,
   maxPayloadBytes: APART,
   maxOutboxBytes: APART,
-  speakMs: APART,
-  patienceMs: APART,
+  heartbeatMs: APART,
+  heartbeatTimeoutMs: APART,
   takeMs: APART,
   holdMs: APART,
   limits: APART,
@@ -99,7 +99,7 @@ const LIMITS = {
 const MIN_TAKE_MS = 5_000
 
 /** Most of these are told in a welcome, of which channels refuse anything but counts. */
-const COUNTS = ["resumeMs", "maxPayloadBytes", "speakMs", "patienceMs", "takeMs", "holdMs"] as const
+const COUNTS = ["resumeMs", "maxPayloadBytes", "heartbeatMs", "heartbeatTimeoutMs", "takeMs", "holdMs"] as const
 
 /**
  * @param own Options that this kind of hub has beside those of all hubs.
@@ -120,14 +120,14 @@ export function checkOptions(options: HubOptions, own: Known): void {
     if (given === undefined || (typeof given === "number" && given >= 0)) continue
     throw new EverwireError("misuse", `${name} is a number, 0 or more; given: ${given}`)
   }
-  const { speakMs = SPEAK_MS, patienceMs = PATIENCE_MS, takeMs = MIN_TAKE_MS, path } = options
+  const { heartbeatMs = HEARTBEAT_MS, heartbeatTimeoutMs = HEARTBEAT_TIMEOUT_MS, takeMs = MIN_TAKE_MS, path } = options
   if (takeMs < MIN_TAKE_MS) {
     throw new EverwireError("misuse", `takeMs (${takeMs}) is ${MIN_TAKE_MS} at least, or slow links would be cut off`)
   }
-  if (patienceMs <= speakMs) {
+  if (heartbeatTimeoutMs <= heartbeatMs) {
     throw new EverwireError(
       "misuse",
-      `patienceMs (${patienceMs}) has to be longer than speakMs (${speakMs}), or every idle link would be hung up on`,
+      `heartbeatTimeoutMs (${heartbeatTimeoutMs}) has to be longer than heartbeatMs (${heartbeatMs}), or every idle link would be hung up on`,
     )
   }
   readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)

@@ -60,8 +60,8 @@ export function readSettings(options: HubOptions): HubSettings {
     countsPrivate: options.limits?.maxSessionsPerAddress !== undefined,
     session: {
       ...defaults.HUB_ACK,
-      speakMs: options.speakMs ?? defaults.SPEAK_MS,
-      patienceMs: options.patienceMs ?? defaults.PATIENCE_MS,
+      heartbeatMs: options.heartbeatMs ?? defaults.HEARTBEAT_MS,
+      heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? defaults.HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
       maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES,
       features: options.features,

@@ -32,8 +32,8 @@ export interface Moments {
 
 /** The figures that the welcome fixes, and this seat's way of acknowledging. */
 export interface PulseSettings {
-  readonly speakMs: number
-  readonly patienceMs: number
+  readonly heartbeatMs: number
+  readonly heartbeatTimeoutMs: number
   readonly ackMs: number
   /** Whether this seat judges its link by probes (the channel does, the hub does not). */
   readonly prober: boolean
@@ -44,7 +44,7 @@ export type Due = "speak" | "probe" | "doubt" | "hang-up"
 
 /** Pure: the nearest deadline and what it asks for. */
 export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } {
-  let at = Math.min(m.spokeAt + s.speakMs * (m.isFirst ? FIRST_BEAT : 1), m.owedSince + s.ackMs)
+  let at = Math.min(m.spokeAt + s.heartbeatMs * (m.isFirst ? FIRST_BEAT : 1), m.owedSince + s.ackMs)
   let due: Due = "speak"
   const consider = (when: number, what: Due): void => {
     if (when < at) {
@@ -52,7 +52,7 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
       due = what
     }
   }
-  consider(m.heardAt + s.patienceMs, s.prober ? "doubt" : "hang-up")
+  consider(m.heardAt + s.heartbeatTimeoutMs, s.prober ? "doubt" : "hang-up")
   if (s.prober) {
     const quietMs = UNACKNOWLEDGED_MS * doubling(m)
     if (m.probedAt === Infinity) {

@@ -31,7 +31,7 @@ export const PACKET_OVERHEAD_BYTES = 64
 export const LINK_BUFFER_BYTES = 262_144
 
 /** Each end speaks at least so often: under the 25 to 30 s after which common proxies cut. */
-export const SPEAK_MS = 20_000
+export const HEARTBEAT_MS = 20_000
 /**
  * The part of it after which one side, the first, speaks on an idle link and asks for an answer, which is the other side's
  * beat. It is the hub's, whose beats to many peers go out in one sweep, so that their answers come in together; over HTTP,
@@ -39,9 +39,9 @@ export const SPEAK_MS = 20_000
  */
 export const FIRST_BEAT = 0.9
 /** Each end may hang up after so long a silence: one missed beat and a half. */
-export const PATIENCE_MS = 30_000
+export const HEARTBEAT_TIMEOUT_MS = 30_000
 /** The shortest pulse that is learned or granted: proxies that cut at 5 s exist. */
-export const SPEAK_FLOOR_MS = 4_000
+export const HEARTBEAT_FLOOR_MS = 4_000
 /** What was said and is unacknowledged for so long makes the channel probe. */
 export const UNACKNOWLEDGED_MS = 2_000
 /** A probe unanswered for so long (or 4 round trips) makes the channel dial again. */

@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION, SPEAK_FLOOR_MS } from "./defaults.ts"
+import { HEARTBEAT_FLOOR_MS, PROTOCOL_VERSION } from "./defaults.ts"
 import { type Closing, type Code, closing, protocolError } from "./errors.ts"
 import { BYE, HELLO, TAKE, WELCOME } from "./kinds.ts"
 
@@ -125,7 +125,8 @@ export function readHello(packet: string): Hello {
     features,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
-    speakMs: Number.isSafeInteger(speakMs) && (speakMs as number) >= SPEAK_FLOOR_MS ? (speakMs as number) : undefined,
+    speakMs:
+      Number.isSafeInteger(speakMs) && (speakMs as number) >= HEARTBEAT_FLOOR_MS ? (speakMs as number) : undefined,
   }
 }
 

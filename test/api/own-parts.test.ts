@@ -868,7 +868,7 @@ describe("a store of one's own", () => {
     ["throws", { getItem: raise, setItem: raise }],
     ["rejects, as stores of React Native may", { getItem: async () => raise(), setItem: async () => raise() }],
     ["gives nonsense", { getItem: () => 5, setItem: () => 5 }],
-    ["holds nonsense", { getItem: () => '{"broken":5,"speakMs":4000.5,"holdMs":1e300}', setItem() {} }],
+    ["holds nonsense", { getItem: () => '{"broken":5,"heartbeatMs":4000.5,"holdMs":1e300}', setItem() {} }],
     ["holds null", { getItem: () => "null", setItem() {} }],
     ["lacks its functions", {}],
   ])("that %s: the network is learned anew", async (_, store) => {

@@ -57,20 +57,20 @@ describe("the health of transports", () => {
     const store = memoryStore()
     const health = new TransportHealth(store, ORIGIN)
     health.diedIdle(8_000)
-    expect(health.speakMs).toBeUndefined()
+    expect(health.heartbeatMs).toBeUndefined()
     health.diedIdle(8_100)
-    expect(health.speakMs).toBe(6_075)
-    expect(new TransportHealth(store, ORIGIN).speakMs).toBe(6_075)
+    expect(health.heartbeatMs).toBe(6_075)
+    expect(new TransportHealth(store, ORIGIN).heartbeatMs).toBe(6_075)
   })
 
   it("never learns a pulse below the floor, and nothing from deaths of different ages", () => {
     const health = new TransportHealth(undefined, ORIGIN)
     health.diedIdle(5_000)
     health.diedIdle(20_000)
-    expect(health.speakMs).toBeUndefined()
+    expect(health.heartbeatMs).toBeUndefined()
     health.diedIdle(4_500)
     health.diedIdle(4_600)
-    expect(health.speakMs).toBe(4_000)
+    expect(health.heartbeatMs).toBe(4_000)
   })
 
   it("forgives everything when the network is another one", () => {
@@ -82,13 +82,13 @@ describe("the health of transports", () => {
     expect([health.brokenUntil("sse", NOW), health.strikes("websocket")]).toEqual([0, 0])
   })
 
-  it.each(["", "nonsense", "null", '{"broken":3}', '{"broken":{"sse":"soon"},"speakMs":-1,"holdMs":"x"}'])(
+  it.each(["", "nonsense", "null", '{"broken":3}', '{"broken":{"sse":"soon"},"heartbeatMs":-1,"holdMs":"x"}'])(
     "starts afresh from a store that holds %j",
     (held) => {
       const store = memoryStore()
       store.all.set(`everwire:${ORIGIN}`, held)
       const health = new TransportHealth(store, ORIGIN)
-      expect([health.brokenUntil("sse", 0), health.speakMs, health.holdMs]).toEqual([0, undefined, undefined])
+      expect([health.brokenUntil("sse", 0), health.heartbeatMs, health.holdMs]).toEqual([0, undefined, undefined])
     },
   )
 

@@ -182,7 +182,7 @@ describe("the state tables of docs/protocol.md", () => {
       else if (event === "hear a batch") session.hear(link, ["n1", "mx\t"])
       else if (event === "the link is lost") session.linkLost(link)
       else if (event === "end") session.end()
-      else runtime.advance(defaults.PATIENCE_MS)
+      else runtime.advance(defaults.HEARTBEAT_TIMEOUT_MS)
       expect([event, stateOf(session)]).toEqual([event, cell(row, event)])
     }
   })
@@ -351,7 +351,7 @@ function createSession(runtime: VirtualRuntime, seat: typeof defaults.HUB_ACK | 
   return new Session(
     new Clockwork(runtime),
     { deliver: ignore, control: ignore, doubted: ignore, silent: ignore, answered: ignore },
-    { ...seat, speakMs: defaults.SPEAK_MS, patienceMs: defaults.PATIENCE_MS },
+    { ...seat, heartbeatMs: defaults.HEARTBEAT_MS, heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS },
   )
 }
 

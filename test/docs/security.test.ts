@@ -70,7 +70,7 @@ describe("docs/security.md", () => {
     "a request body, for each KiB of it": defaults.BODY_DEADLINE_MS,
     "what was sent to a client, for each KiB that it takes": defaults.TAKE_DEADLINE_MS,
     "a spare link that is not taken": defaults.SPARE_LINK_MS,
-    "a link that says nothing": defaults.PATIENCE_MS,
+    "a link that says nothing": defaults.HEARTBEAT_TIMEOUT_MS,
     "a session that never said anything, without a link": defaults.UNUSED_WINDOW_MS,
     "a session without a link": defaults.RESUME_WINDOW_MS,
   }

@@ -4,12 +4,12 @@ import type { Link, LinkSink } from "../../src/session/link.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../../src/session/session.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
-import { CHANNEL_ACK, HUB_ACK, PATIENCE_MS, PROTOCOL_VERSION, SPEAK_MS } from "../../src/wire/defaults.ts"
+import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, HUB_ACK, PROTOCOL_VERSION } from "../../src/wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../../src/wire/errors.ts"
 import { readHello, readTake, readWelcome, writeHello, writeTake, writeWelcome } from "../../src/wire/handshake.ts"
 import { encodePacket, kindOf, openPacket } from "../../src/wire/packet.ts"
 
-const GRANTED = { speakMs: SPEAK_MS, patienceMs: PATIENCE_MS }
+const PULSE = { heartbeatMs: HEARTBEAT_MS, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS }
 const ID = "a-session-of-the-model-"
 const DONE: Closing = closing("superseded", "not needed")
 
@@ -217,7 +217,8 @@ class AcceptingSeat extends Seat {
           resumed: true,
           resumeMs: 0,
           maxPayloadBytes: 0,
-          ...GRANTED,
+          speakMs: HEARTBEAT_MS,
+          patienceMs: HEARTBEAT_TIMEOUT_MS,
         })
         link.send(welcome)
         if (attached) this.#obey(link, hello, hello.turn)
@@ -252,8 +253,8 @@ export function createPair(seed: number, swapped: boolean, sights = createSights
   const runtime = createVirtualRuntime({ seed })
   const network = createNetwork({ runtime, latencyMs: 5, jitterMs: 40 })
   const [far, near] = [runtime.machine(), runtime.machine()]
-  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...GRANTED }, sights)
-  const settings = { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...GRANTED }
+  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...PULSE }, sights)
+  const settings = { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...PULSE }
   const dialing = new DialingSeat(near, settings, sights, network.dialer("any"))
   network.acceptor("any").open({
     runtime: far,

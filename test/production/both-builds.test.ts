@@ -145,7 +145,12 @@ async function namesOf({ client, core, testing }: Build): Promise<Record<string,
           if (!String(batch).startsWith("h")) return
           const hello = JSON.parse(String(batch).slice(1).split("\n", 1)[0] ?? "") as object // a packet is a kind and JSON
           shown["hello"] = Object.keys(hello)
-          const figures = { speakMs: 20_000, patienceMs: 30_000, resumeMs: 120_000, maxPayloadBytes: 1_000_000 }
+          const figures = {
+            heartbeatMs: 20_000,
+            heartbeatTimeoutMs: 30_000,
+            resumeMs: 120_000,
+            maxPayloadBytes: 1_000_000,
+          }
           const welcome = { v: 1, peer: "p", hub: "h", heard: 0, attached: true, resumed: false, ...figures }
           sink.batch(`w${JSON.stringify(welcome)}`)
           target.learnHold(5_000)

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 
 describe("the options of a hub", () => {
   it.each<[string, WebHubOptions]>([
-    ["a figure that is no whole number", { patienceMs: 30_000.5 }],
+    ["a figure that is no whole number", { heartbeatTimeoutMs: 30_000.5 }],
     ["a figure below 0", { resumeMs: -1 }],
     ["a window without an end, which a welcome cannot say", { resumeMs: Number.POSITIVE_INFINITY }],
     ["a figure that is none", { maxPayloadBytes: Number.NaN }],
@@ -11,7 +11,7 @@ describe("the options of a hub", () => {
     ["a cap that is a text, as of a setting", { limits: { maxSessions: "100" as unknown as number } }],
     ["a cap below 0", { limits: { maxUnwelcomedLinks: -1 } }],
     ["credentials in the place of what judges them", { authenticate: "secret" as never }],
-    ["a patience that no beat comes within", { speakMs: 40_000 }],
+    ["a heartbeat timeout that no beat comes within", { heartbeatMs: 40_000 }],
     ["a time to take what was sent that no slow link keeps", { takeMs: 4_999 }],
     ["a path without a slash", { path: "live" }],
     ["a path that ends in a slash", { path: "/live/" }],
@@ -20,7 +20,7 @@ describe("the options of a hub", () => {
   })
 
   it("may forget sessions without a link at once, and be told to wait long", async () => {
-    await createHub({ resumeMs: 0, speakMs: 60_000, patienceMs: 90_000, path: "/live" }).close()
+    await createHub({ resumeMs: 0, heartbeatMs: 60_000, heartbeatTimeoutMs: 90_000, path: "/live" }).close()
   })
 
   it("may take away the caps", async () => {

@@ -18,8 +18,8 @@ const QUIET: Moments = {
   lineAt: 0,
   movedAt: 0,
 }
-const HUB: PulseSettings = { speakMs: 20_000, patienceMs: 30_000, ackMs: 250, prober: false }
-const CHANNEL: PulseSettings = { speakMs: 20_000, patienceMs: 30_000, ackMs: 5_000, prober: true }
+const HUB: PulseSettings = { heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000, ackMs: 250, prober: false }
+const CHANNEL: PulseSettings = { heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000, ackMs: 5_000, prober: true }
 
 describe("what is due next on a link", () => {
   it.each<[string, PulseSettings, Partial<Moments>, { at: number; due: string }]>([

@@ -16,8 +16,8 @@ import {
 import { protocolError } from "../../src/wire/errors.ts"
 import { kindOf } from "../../src/wire/packet.ts"
 
-const HUB: SessionSettings = { ...HUB_ACK, speakMs: 20_000, patienceMs: 30_000 }
-const CHANNEL: SessionSettings = { ...CHANNEL_ACK, speakMs: 20_000, patienceMs: 30_000 }
+const HUB: SessionSettings = { ...HUB_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
+const CHANNEL: SessionSettings = { ...CHANNEL_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
 const PROTOCOL_ERROR: unknown = expect.objectContaining({ code: "protocol-error" })
 
 /** A link that keeps what it is sent. */

@@ -5,7 +5,7 @@ import type { Due } from "../../src/session/pulse.ts"
 import { Watch } from "../../src/session/watch.ts"
 import { CHANNEL_ACK, HUB_ACK } from "../../src/wire/defaults.ts"
 
-const FIGURES = { speakMs: 20_000, patienceMs: 30_000 }
+const FIGURES = { heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
 
 function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
   watch: Watch

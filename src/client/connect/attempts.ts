@@ -114,7 +114,7 @@ export class Attempts {
       turn: attempt.turn,
       holder: this.#holder,
       hub: this.hub,
-      speakMs: health.speakMs,
+      speakMs: health.heartbeatMs,
       clock: Math.floor(now),
       auth,
       features: session.features,

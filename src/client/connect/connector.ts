@@ -442,8 +442,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
     attempts.note(attempt, "took-over")
-    const { speakMs, patienceMs, maxPayloadBytes } = welcome
-    session.configure({ speakMs, patienceMs, maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES })
+    session.configure({
+      heartbeatMs: welcome.speakMs,
+      heartbeatTimeoutMs: welcome.patienceMs,
+      maxPacketBytes: welcome.maxPayloadBytes + defaults.MAX_HEADER_BYTES,
+    })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
     host.welcomed(welcome)
     if (welcome.attached && turn === attempts.turn) session.attach(link, welcome, attempt.sent)

@@ -1,5 +1,5 @@
 import { callSafely } from "../../session/call-safely.ts"
-import { FLAP_MS, SPEAK_FLOOR_MS, STRIKES, VERDICT_MS } from "../../wire/defaults.ts"
+import { FLAP_MS, HEARTBEAT_FLOOR_MS, STRIKES, VERDICT_MS } from "../../wire/defaults.ts"
 
 /** Where a channel remembers what works here. `localStorage` is one. */
 export interface Store {
@@ -14,7 +14,7 @@ export class TransportHealth {
   /** What failed here while something else worked, and until when that is believed (milliseconds since the epoch). */
   #broken: Record<string, number> = {}
   /** The pulse that this network allows, where it was learned; in milliseconds. */
-  declare speakMs: number | undefined
+  declare heartbeatMs: number | undefined
   /** The hold that this network allows a long-poll, where it was learned; in milliseconds. */
   declare holdMs: number | undefined
   /** Links of a transport, in a row, that died young. */
@@ -30,10 +30,10 @@ export class TransportHealth {
       () => store?.getItem(this.#key),
       undefined,
       (text) => {
-        const { broken, speakMs, holdMs } = Object(JSON.parse(text as string)) as Record<string, unknown> // narrowed below
+        const { broken, heartbeatMs, holdMs } = Object(JSON.parse(text as string)) as Record<string, unknown> // narrowed below
         for (const [name, until] of Object.entries(Object(broken)))
           if (typeof until === "number") this.#broken[name] = until
-        this.speakMs = pulseOf(speakMs)
+        this.heartbeatMs = pulseOf(heartbeatMs)
         this.holdMs = pulseOf(holdMs)
       },
     )
@@ -85,9 +85,9 @@ export class TransportHealth {
   /** A link broke after both ends had been silent for `idleMs`. The second time in a row at about the same age teaches. */
   diedIdle(idleMs: number): void {
     const before = this.#idleDeathMs
-    this.#idleDeathMs = idleMs >= SPEAK_FLOOR_MS ? idleMs : 0
+    this.#idleDeathMs = idleMs >= HEARTBEAT_FLOOR_MS ? idleMs : 0
     if (before === 0 || Math.abs(before - idleMs) > idleMs / 4) return
-    this.speakMs = Math.max(SPEAK_FLOOR_MS, Math.floor(idleMs * 0.75))
+    this.heartbeatMs = Math.max(HEARTBEAT_FLOOR_MS, Math.floor(idleMs * 0.75))
     this.#save()
   }
 
@@ -98,12 +98,12 @@ export class TransportHealth {
 
   /** Remembers, as far as the store lets. */
   #save(): void {
-    const { speakMs, holdMs } = this
+    const { heartbeatMs, holdMs } = this
     // Full or forbidden: the next page learns anew.
-    callSafely(() => this.#store?.setItem(this.#key, JSON.stringify({ broken: this.#broken, speakMs, holdMs })))
+    callSafely(() => this.#store?.setItem(this.#key, JSON.stringify({ broken: this.#broken, heartbeatMs, holdMs })))
   }
 }
 
 function pulseOf(ms: unknown): number | undefined {
-  return Number(ms) >= SPEAK_FLOOR_MS && Number.isSafeInteger(ms) ? (ms as number) : undefined // just seen
+  return Number(ms) >= HEARTBEAT_FLOOR_MS && Number.isSafeInteger(ms) ? (ms as number) : undefined // just seen
 }

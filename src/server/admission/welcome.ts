@@ -25,7 +25,7 @@ export function welcome(
   if (hello.turn > 0 || isNew) hubSession.heldBy(hello.holder)
   const { session } = hubSession
   const attached = hello.turn > hubSession.turn
-  const speakMs = Math.min(host.settings.speakMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
+  const heartbeatMs = Math.min(host.settings.heartbeatMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
   const packet = writeWelcome({
     v: PROTOCOL_VERSION,
     peer: hubSession.peer.id,
@@ -36,18 +36,19 @@ export function welcome(
     clock: Math.floor(host.clockwork.now()),
     attached,
     resumed: !isNew,
-    speakMs,
-    patienceMs: host.settings.patienceMs,
+    speakMs: heartbeatMs,
+    patienceMs: host.settings.heartbeatTimeoutMs,
     resumeMs: host.resumeMs,
     maxPayloadBytes: host.maxPayloadBytes,
     features: session.features,
   })
   // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
   link.send(packet)
+  // Of a link that only probes too: it may take over later, and was told of this.
+  if (heartbeatMs < host.settings.heartbeatMs) session.configure({ heartbeatMs })
   if (attached) {
     session.clocked(hello.clock, heardAt)
     hubSession.attach(link, hello, hello.turn)
-    if (speakMs < host.settings.speakMs) session.configure({ speakMs })
   } else {
     hubSession.spare(link, hello.holder)
     if (isNew) hubSession.detached()

@@ -28,7 +28,7 @@ export class Speaker implements SessionHost {
   constructor(bench: Bench, seat: Seat, settings: Partial<SessionSettings>) {
     this.#bench = bench
     this.#seat = seat
-    const pulse = { speakMs: defaults.SPEAK_MS, patienceMs: defaults.PATIENCE_MS }
+    const pulse = { heartbeatMs: defaults.HEARTBEAT_MS, heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS }
     const acks = seat === "hub" ? defaults.HUB_ACK : defaults.CHANNEL_ACK
     this.session = new Session(new Clockwork(bench.timers[seat]), this, { ...pulse, ...acks, ...settings })
   }

@@ -6,7 +6,7 @@ import { notes } from "./packets.ts"
 import { eachSeat } from "./ways.ts"
 
 /** The pulse of sessions that are to give up soon, in milliseconds. */
-const PULSE = { speakMs: 100, patienceMs: 300 }
+const PULSE = { heartbeatMs: 100, heartbeatTimeoutMs: 300 }
 
 /** The other end is gone without a word. */
 export const silence: readonly LawDefinition[] = [

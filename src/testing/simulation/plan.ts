@@ -1,4 +1,4 @@
-import { MAX_OUTBOX_BYTES, PATIENCE_MS, SPEAK_MS } from "../../wire/defaults.ts"
+import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, MAX_OUTBOX_BYTES } from "../../wire/defaults.ts"
 import type { Limits } from "../line.ts"
 import { Dice } from "./dice.ts"
 import { drawFault, drawFaults, type Faults, type Move } from "./moves.ts"
@@ -22,8 +22,8 @@ export interface Plan {
   /** As of the options of hubs and channels. */
   readonly onReset: "report" | "resend"
   readonly resumeMs: number
-  readonly speakMs: number
-  readonly patienceMs: number
+  readonly heartbeatMs: number
+  readonly heartbeatTimeoutMs: number
   readonly maxOutboxBytes: number
   /** How much the built-in talk says at once: the largest word, how often words are large, and how often binary. */
   readonly wordBytes: number
@@ -51,7 +51,7 @@ const LADDER = ["websocket", "sse", "long-poll", "short-poll"] as const
 export function drawPlan(seed: number, acts: readonly string[], given: Partial<Plan> = {}): Plan {
   const dice = new Dice(seed)
   const hubs = dice.chance(0.75) ? 1 : dice.between(2, 3)
-  const speakMs = dice.pick(SPEAK_MS, SPEAK_MS, dice.between(4_000, SPEAK_MS))
+  const heartbeatMs = dice.pick(HEARTBEAT_MS, HEARTBEAT_MS, dice.between(4_000, HEARTBEAT_MS))
   const [best = LADDER[0], ...rest] = dice.shuffle(LADDER)
   const transports = dice.chance(0.5) ? LADDER : ([best, ...rest.slice(0, dice.between(0, 3))] as const)
   const drawn: Plan = {
@@ -64,8 +64,8 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
     windowBytes: dice.pick(65_536, 65_536, 4_096, 1_048_576),
     onReset: dice.pick("report", "resend"),
     resumeMs: dice.pick(120_000, 120_000, 30_000, 1_000, 200),
-    speakMs,
-    patienceMs: Math.round((speakMs * PATIENCE_MS) / SPEAK_MS),
+    heartbeatMs,
+    heartbeatTimeoutMs: Math.round((heartbeatMs * HEARTBEAT_TIMEOUT_MS) / HEARTBEAT_MS),
     maxOutboxBytes: dice.chance(0.7) ? MAX_OUTBOX_BYTES : dice.magnitude(1_000, 1_048_576),
     wordBytes: dice.magnitude(100, 300_000),
     largeShare: dice.chance(0.5) ? 0 : dice.random() * 0.3,

@@ -177,10 +177,10 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
 
   startHub(): void {
     const { plan, application } = this
-    const { resumeMs, speakMs, patienceMs, maxOutboxBytes } = plan
+    const { resumeMs, heartbeatMs, heartbeatTimeoutMs, maxOutboxBytes } = plan
     const machine = this.runtime.machine()
     const hub = new Hub<C>(
-      { resumeMs, speakMs, patienceMs, maxOutboxBytes, ...application.hubOptions, runtime: machine },
+      { resumeMs, heartbeatMs, heartbeatTimeoutMs, maxOutboxBytes, ...application.hubOptions, runtime: machine },
       plan.transports.map((name) => this.network.acceptor(name)),
     )
     const own = this.runtime.machine()

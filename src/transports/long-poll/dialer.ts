@@ -1,4 +1,4 @@
-import { SPEAK_FLOOR_MS } from "../../wire/defaults.ts"
+import { HEARTBEAT_FLOOR_MS } from "../../wire/defaults.ts"
 import { shareConnections } from "../http/client/connections.ts"
 import { leave } from "../http/client/leave.ts"
 import { type Down, Uplink } from "../http/client/uplink.ts"
@@ -23,8 +23,8 @@ export const longPoll: Dialer = {
         },
         // A proxy that cuts a silent answer after T is stayed under from now on.
         cut(heldMs) {
-          if (heldMs < SPEAK_FLOOR_MS || heldMs >= holdMs) return
-          holdMs = Math.max(SPEAK_FLOOR_MS, Math.floor(heldMs * 0.8))
+          if (heldMs < HEARTBEAT_FLOOR_MS || heldMs >= holdMs) return
+          holdMs = Math.max(HEARTBEAT_FLOOR_MS, Math.floor(heldMs * 0.8))
           target.learnHold(holdMs)
         },
       }
