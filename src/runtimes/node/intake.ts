@@ -18,9 +18,18 @@ export interface IntakeSink {
 /** Those that have used up their time, the first that came first. */
 const waiting: Intake[] = []
 
+let isSet = false
+
+const setTurn = (): void => {
+  if (isSet || waiting.length === 0) return
+  isSet = true
+  setImmediate(nextTurn)
+}
+
 const nextTurn = (): void => {
   for (const intake of waiting.splice(0, TURN_SOCKETS)) intake.goOn()
-  if (waiting.length > 0) setImmediate(nextTurn)
+  isSet = false
+  setTurn()
 }
 
 /**
@@ -104,7 +113,8 @@ export class Intake {
   #wait(): void {
     if (this.#isWaiting) return
     this.#isWaiting = true
-    if (waiting.push(this) === 1) setImmediate(nextTurn)
+    waiting.push(this)
+    setTurn()
   }
 }
 

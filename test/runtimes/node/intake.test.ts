@@ -73,6 +73,17 @@ describe("what one socket brings at once", () => {
     expect(intake.heldBytes).toBe(0)
   })
 
+  it("has no more than a slice in each turn, however many turns it takes", async () => {
+    const { stream, bytes } = await start(1)
+    stream.push(chunk(131_072))
+    const slices: number[] = []
+    for (let n = 0; n < 10; n++) {
+      await turn()
+      slices.push(bytes() / 8_192)
+    }
+    expect(slices).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+  })
+
   it("waits for a turn also when it comes in small chunks", async () => {
     const { stream, bytes } = await start(1)
     for (let n = 0; n < 10; n++) stream.push(chunk(10))
