@@ -19,6 +19,7 @@ import { Sites } from "./admission/sites.ts"
 import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
+import { FanOut } from "./limits/fan-out.ts"
 import { Slices } from "./limits/slices.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
@@ -265,6 +266,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       rooms: this.#rooms,
       handlers: [this.#handlers],
       kept: this.#kept,
+      fanOut: new FanOut(limits.maxFanOutPerSecond),
       missed: this.#missed,
       maxPayloadBytes,
       costs,

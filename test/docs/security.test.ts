@@ -43,6 +43,7 @@ describe("docs/security.md", () => {
     "bytes of a peer per second": WORK_LIMITS.maxBytesPerSecond,
     "HTTP requests on a link per second": WORK_LIMITS.maxExchangesPerSecond,
     "the same three, for all peers and strangers of an address": WORK_LIMITS.maxShareOfAddress,
+    "messages per second that what one peer sends makes the hub say": WORK_LIMITS.maxFanOutPerSecond,
     "hellos of one address per second": WORK_LIMITS.maxHellosPerSecond,
     "calls of `authenticate` at once": WORK_LIMITS.maxAuthentications,
     "calls of `authenticate` per second, of all addresses": WORK_LIMITS.maxAuthenticationsPerSecond,

@@ -335,6 +335,61 @@ describe("how much a peer may send", () => {
   })
 })
 
+describe("how much a peer may make the hub say", () => {
+  /** A hub with ten peers, where all hear what one of them sends. */
+  function startRoom(limits: object): World & { readonly sender: Opened } {
+    const world = start({ limits })
+    world.hub.on("m", () => world.hub.send("to all"))
+    for (let n = 0; n < 9; n++) open(world, `listener-${n}`)
+    return { ...world, sender: open(world, "sender") }
+  }
+
+  it("is paced: what is more waits, and nothing is saved up", async () => {
+    const { runtime, heard, sender } = startRoom({ maxFanOutPerSecond: 1_000 })
+    await runtime.pass(10_000)
+    sender.sink.batch(messages(200))
+    expect(heard.length).toBeLessThanOrEqual(8)
+    await runtime.pass(1_000)
+    expect(heard.length).toBeGreaterThan(95)
+    expect(heard.length).toBeLessThan(115)
+    await runtime.pass(1_000)
+    expect(heard).toEqual(upTo(200))
+  })
+
+  it("ends with rate-limited for who never pauses; what waits is not lost", async () => {
+    const world = startRoom({ maxFanOutPerSecond: 1_000 })
+    world.sender.sink.batch(messages(1_000))
+    await world.runtime.pass(4_000)
+    expect(world.sender.closed).toMatchObject({ code: "rate-limited", retryable: true, retryAfterMs: 3_000 })
+    const heard = world.heard.length
+    const next = open(world, "sender", { turn: 2 })
+    expect(next.down[0]).toContain(`"heard":${heard}`)
+    next.sink.batch(messages(100, heard + 1))
+    await world.runtime.pass(2_000)
+    expect(world.heard).toEqual(upTo(heard + 100))
+  })
+
+  it("counts 3,000 for a packet at most", async () => {
+    const { hub, runtime, heard, door, refused } = start({ limits: { maxFanOutPerSecond: 30_000 } })
+    hub.on("m", (_data, peer) => {
+      for (let n = 0; n < 10_000; n++) peer.send("more")
+    })
+    const { sink } = open({ hub, runtime, heard, door, refused }, "sender")
+    sink.batch(messages(10))
+    await runtime.pass(1_000)
+    expect(heard).toEqual(upTo(10))
+  })
+
+  it("is of no account where the application says it by itself", async () => {
+    const { hub, runtime, heard, sender } = startRoom({ maxFanOutPerSecond: 1_000 })
+    for (let n = 0; n < 1_000; n++) hub.send("news")
+    sender.sink.batch(messages(1))
+    sender.sink.batch("mm\t2")
+    expect(heard).toEqual(upTo(2))
+    await runtime.pass(0)
+  })
+})
+
 describe("requests of a peer that are being answered", () => {
   /** Requests of so many bytes. */
   const requests = (count: number, bytes: number, from = 1): string =>

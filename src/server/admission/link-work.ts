@@ -48,7 +48,7 @@ export function checkListens({ maxLinkBytes }: AdmissionHost, { session }: HubSe
 
 /** Passes packets on to the session. What it may keep of them is counted. */
 function pass(
-  { kept }: AdmissionHost,
+  { kept, fanOut }: AdmissionHost,
   hubSession: HubSession,
   link: Link,
   packets: Packet[],
@@ -57,7 +57,9 @@ function pass(
 ): void {
   const { session } = hubSession
   hubSession.did(packets.length, bytes, now)
+  const { said } = fanOut
   session.hear(link, packets, now)
+  hubSession.caused(said, packets.length, now)
   if (session.part !== undefined) kept.grow(2 * bytes)
   if (session.link !== link) kept.grow(link.bufferedBytes)
 }

@@ -2,7 +2,7 @@ import { EverwireError } from "../../wire/errors.ts"
 
 /**
  * Caps on what peers and strangers can make the hub do. `Infinity` switches one off. Those per second may be exceeded for a
- * moment, by what is allowed in four seconds.
+ * moment, by what is allowed in four seconds, unless it is said otherwise.
  */
 export interface WorkLimits {
   /** Packets of one peer per second: messages, requests, acks. Default 3 000. What is more waits. */
@@ -17,6 +17,12 @@ export interface WorkLimits {
    * `maxSessionsPerAddress`, unless that was given.
    */
   readonly maxShareOfAddress: number
+  /**
+   * Messages per second, to all peers together, that the hub says because of what one peer sent: a broadcast to a thousand
+   * peers counts a thousand. What handlers say behind their first `await` is not counted, and of one packet 3 000 at most.
+   * Default 300 000. What is more waits; of this nothing can be saved up.
+   */
+  readonly maxFanOutPerSecond: number
   /** Hellos of one address per second, counted like the above. Default 500. One more is refused. */
   readonly maxHellosPerSecond: number
   /** Calls of `authenticate` under way at once. Default 1 000; a quarter of them may be for one address. One more waits. */
@@ -34,6 +40,7 @@ export const WORK_LIMITS: WorkLimits = {
   maxBytesPerSecond: 16_777_216,
   maxExchangesPerSecond: 1_000,
   maxShareOfAddress: 50,
+  maxFanOutPerSecond: 300_000,
   maxHellosPerSecond: 500,
   maxAuthentications: 1_000,
   maxAuthenticationsPerSecond: 5_000,

@@ -20,6 +20,7 @@ import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
 import { type Costs, isAllowed, spent, waitMs } from "../limits/allowance.ts"
 import { isNestedDeeper } from "../limits/depth.ts"
+import { AHEAD_MS, type FanOut } from "../limits/fan-out.ts"
 import type { Principal } from "../peer.ts"
 import type { Rooms } from "../rooms/rooms.ts"
 import { AckWaits } from "./ack-waits.ts"
@@ -54,6 +55,7 @@ export interface HubSessionHost {
   readonly ended: Session
   /** What is kept for all sessions. */
   readonly kept: KeptBytes
+  readonly fanOut: FanOut
   /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
   refused(refusal: Refusal): void
   /** The channel acknowledged more, or something that was open with it may be over. */
@@ -80,7 +82,11 @@ class Used {
   workUntil = 0
   /** Its exchanges. */
   exchangesUntil = 0
+  /** What it made the hub say. */
+  fanOutUntil = 0
 }
+
+const NOTHING_USED: Readonly<Used> = new Used()
 
 /** One session of the hub, with what the hub alone knows of it: the key, the principal, the turn, the spare links. */
 export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost, Keeper, Alarm {
@@ -168,6 +174,7 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     if (this.#lastCall !== undefined && kindOf(packet) !== MESSAGE) this.#lastCall.awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number): void {
+    this.#host.fanOut.said++
     // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
     const size = sizeOf(packet)
     const wide = size < SHORT_LENGTH || isWide(packet)
@@ -251,14 +258,18 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     return new AbortController()
   }
 
-  /** Whether a packet of it may be heard: neither it nor its address has done too much. */
+  /** Whether a packet of it may be heard: neither it nor its address has done too much, nor has it made the hub say too much. */
   mayDo(now: number): boolean {
+    const { workUntil, fanOutUntil } = this.#used ?? NOTHING_USED
     return (
-      isAllowed(this.#used?.workUntil ?? 0, now) && (this.#site === undefined || isAllowed(this.#site.workUntil, now))
+      isAllowed(workUntil, now) &&
+      fanOutUntil <= now + AHEAD_MS &&
+      (this.#site === undefined || isAllowed(this.#site.workUntil, now))
     )
   }
   waitMs(now: number): number {
-    const ms = waitMs(this.#used?.workUntil ?? 0, now)
+    const { workUntil, fanOutUntil } = this.#used ?? NOTHING_USED
+    const ms = Math.max(waitMs(workUntil, now), fanOutUntil - now - AHEAD_MS)
     return this.#site === undefined ? ms : Math.max(ms, waitMs(this.#site.workUntil, now))
   }
   /** So much is heard now. */
@@ -268,6 +279,13 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     this.#used ??= new Used()
     this.#used.workUntil = spent(this.#used.workUntil, ms, now)
     if (this.#site !== undefined) this.#site.workUntil = spent(this.#site.workUntil, ms / share, now)
+  }
+  /** So many packets were heard, and made the hub say what it said since `before`. */
+  caused(before: number, packets: number, now: number): void {
+    const { fanOut } = this.#host
+    if (fanOut.said === before) return
+    this.#used ??= new Used()
+    this.#used.fanOutUntil = fanOut.spent(this.#used.fanOutUntil, before, packets, now)
   }
   /** One of its links was brought a request. Answers how long to wait before the next, in milliseconds, if it was one too many. */
   exchanged(): number {
