@@ -172,7 +172,7 @@ module.exports = {
     {
       name: "node-only-in-node",
       severity: "error",
-      comment: "Node is named only under src/node and in src/runtimes/node/platform.ts.",
+      comment: "Node is named only under src/runtimes/node (and src/node.ts).",
       from: { path: "^src/", pathNot: NODE_SIDE },
       to: { dependencyTypes: ["core"] },
     },

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
  * The names that may be shortened, sorted: members that the sources of `client` declare, unless the name stands anywhere in
  * - the public types (`declarations`): applications use it, or write objects that have it;
  * - the types of the platform and of the dependencies: other code uses it;
- * - the members that `src/node` and `src/platform` declare: they read objects of other programs by types of their own;
+ * - the members that `src/runtimes` declares: it reads objects of other programs, and makes some, by types of its own;
  * - a string in the sources: `"failed" in answer` and `fields["part"]` find a property by its text;
  * - the type of what is given to `JSON.stringify`, or is read from what has no declared type: it crosses a wire, or is stored.
  *
@@ -41,7 +41,7 @@ export function shortenedNames(client, entries, declarations) {
   }
   for (const file of own ?? []) {
     const path = pathOf(file)
-    const members = /^src\/(node|platform)\//.test(path) ? kept : client.includes(path) ? declared : undefined
+    const members = /^src\/runtimes\//.test(path) ? kept : client.includes(path) ? declared : undefined
     walk(file, (node) => {
       const name = isMember(node) ? nameOf(node) : undefined
       if (name !== undefined) members?.add(name)

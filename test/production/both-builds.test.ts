@@ -45,6 +45,12 @@ describe("the two builds", () => {
     expect(seen[1]).toEqual(seen[0])
   })
 
+  it("leave the names that other packages know: an option of ws, for a client and for a server", () => {
+    for (const file of ["platform/node.js", "node.js", "production/platform/node.js", "production/node.js"]) {
+      expect(readFileSync(new URL(file, dist), "utf8")).toMatch(/closeTimeout: ?2e3/)
+    }
+  })
+
   it.each([
     { of: "production", hub: "development" },
     { of: "development", hub: "production" },
@@ -146,8 +152,8 @@ async function namesOf({ client, core, testing }: Build): Promise<Record<string,
           const hello = JSON.parse(String(batch).slice(1).split("\n", 1)[0] ?? "") as object // a packet is a kind and JSON
           shown["hello"] = Object.keys(hello)
           const figures = {
-            heartbeatMs: 20_000,
-            heartbeatTimeoutMs: 30_000,
+            speakMs: 20_000,
+            patienceMs: 30_000,
             resumeMs: 120_000,
             maxPayloadBytes: 1_000_000,
           }
