@@ -65,8 +65,8 @@ function startSession() {
   const runtime = { now: () => 0, after: () => () => {}, soon: (run) => void later.push(run), random: () => 0 }
   const host = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
   const settings = {
-    speakMs: 20_000,
-    patienceMs: 30_000,
+    heartbeatMs: 20_000,
+    heartbeatTimeoutMs: 30_000,
     ackMs: 250,
     ackPackets: 64,
     ackBytes: 65_536,

@@ -1,19 +1,30 @@
 import { openEverwire } from "../wire/everwire.mjs"
 import { BEAT_MS } from "./settings.mjs"
 
-/**
- * A build of everwire as a peer: what its entry points for the client and for Node export. `limits`: those that stand in the
- * way of a load of thousands from one address, as far as this build has them.
- */
-export const everwireOf = ({ createChannel }, { createHub }, limits = {}) => ({
+/** Limits that stand in the way of a load of thousands from one address. */
+const ofConnections = { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000 }
+const limits = {
+  ...ofConnections,
+  maxUnwelcomedLinksPerAddress: Infinity,
+  maxMessagesPerSecond: Infinity,
+  maxBytesPerSecond: Infinity,
+  maxExchangesPerSecond: Infinity,
+  maxHellosPerSecond: Infinity,
+}
+
+/** The options of the hub, first as this build calls them, then as earlier ones did. */
+const named = [
+  { heartbeatMs: BEAT_MS, heartbeatTimeoutMs: 2 * BEAT_MS, limits },
+  { speakMs: BEAT_MS, patienceMs: 2 * BEAT_MS, limits },
+  { speakMs: BEAT_MS, patienceMs: 2 * BEAT_MS, limits: ofConnections },
+]
+
+/** A build of everwire as a peer: what its entry points for the client and for Node export. */
+export const everwireOf = ({ createChannel }, { createHub }) => ({
   transports: ["websocket", "sse", "long-poll"],
 
   serve({ server, application }) {
-    const hub = createHub({
-      speakMs: BEAT_MS,
-      patienceMs: 2 * BEAT_MS,
-      limits: { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000, ...limits },
-    })
+    const hub = firstOf(createHub)
     hub.onPeer((peer) => {
       peer.onClose(() => application.left(peer))
       application.connected(peer)
@@ -39,3 +50,16 @@ export const everwireOf = ({ createChannel }, { createHub }, limits = {}) => ({
 
   openWire: openEverwire,
 })
+
+/** A hub with the first of these options that this build knows. */
+function firstOf(createHub) {
+  const refusals = []
+  for (const options of named) {
+    try {
+      return createHub(options)
+    } catch (error) {
+      refusals.push(error)
+    }
+  }
+  throw new AggregateError(refusals, "this build takes none of the options")
+}
