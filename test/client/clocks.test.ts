@@ -1,4 +1,4 @@
-// Clocks that are set, and timers that ring late.
+// Clocks that are set, and timers that fire late.
 
 import { createChannel, type Runtime } from "everwire"
 import { createHub } from "everwire/server"
@@ -29,7 +29,7 @@ describe("the system's clock", () => {
   })
 })
 
-describe("a verdict that was remembered while the clock was wrong", () => {
+describe("a verdict that was stored while the clock was wrong", () => {
   const store = (until: number) => ({
     getItem: () => JSON.stringify({ broken: { websocket: until } }),
     setItem: () => {},
@@ -40,13 +40,13 @@ describe("a verdict that was remembered while the clock was wrong", () => {
     expect(new TransportHealth(store(now + 5 * HOUR_MS), "http://hub").brokenUntil("websocket", now)).toBe(0)
   })
 
-  it("is believed otherwise", () => {
+  it("is believed where its time is plausible", () => {
     const until = now + VERDICT_MS
     expect(new TransportHealth(store(until), "http://hub").brokenUntil("websocket", now)).toBe(until)
   })
 })
 
-/** A hidden tab: its timers ring when a minute begins. */
+/** A hidden tab, whose timers the browser fires only when a minute begins. */
 function throttled(machine: Runtime): Runtime {
   return {
     now: machine.now,
@@ -61,8 +61,8 @@ function throttled(machine: Runtime): Runtime {
   }
 }
 
-describe("a tab whose timers ring once a minute", () => {
-  it("falls to the rung that works in one of them, not in one for each rung", () => {
+describe("a tab whose timers fire once a minute", () => {
+  it("falls back to a working transport within one such minute, not within one for each transport", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     const hub = createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
@@ -76,7 +76,7 @@ describe("a tab whose timers ring once a minute", () => {
     expect([channel.status, channel.transport, hub.peers.size]).toEqual(["open", "short-poll", 1])
   })
 
-  it("stays on a link that works, for hours, and says nothing twice", () => {
+  it("stays on a working link for hours, and sends nothing twice", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     const hub = createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
@@ -99,7 +99,7 @@ describe("a tab whose timers ring once a minute", () => {
     expect(network.dials).toBe(1)
   })
 
-  it("redials at once when it is looked at again, although its alarms are late", () => {
+  it("dials again at once when its tab is shown again, although its timers are late", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     createHub({ runtime, transports: LADDER.map((name) => network.acceptor(name)) })
@@ -120,7 +120,7 @@ describe("a tab whose timers ring once a minute", () => {
 })
 
 describe("a machine that slept", () => {
-  it("tries a better rung again in time, however long the welcome of a worse one was asleep", () => {
+  it("reprobes a better transport in time, although the machine slept while a worse one waited for its welcome", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     const names = ["websocket", "long-poll"]
@@ -142,7 +142,7 @@ describe("a machine that slept", () => {
     expect(channel.transport).toBe("websocket")
   })
 
-  it("hears the response that has come meanwhile before it gives the request up", async () => {
+  it("takes a response that came during the sleep before it times the request out", async () => {
     const duo = await createDuo({ serve: (hub) => void hub.handle("double", (n) => 2 * Number(n)) })
     const answer = duo.channel.request("double", 21)
     await duo.runtime.pass(15)
@@ -154,7 +154,7 @@ describe("a machine that slept", () => {
     expect(await answer).toBe(42)
   })
 
-  it("gives a request up whose response does not come, a moment later", async () => {
+  it("times a request out a moment after the sleep when its response does not come", async () => {
     const duo = await createDuo({ serve: (hub) => void hub.handle("never", () => new Promise(() => {})) })
     let code = ""
     duo.channel.request("never").catch((error: { code: string }) => {
@@ -165,7 +165,7 @@ describe("a machine that slept", () => {
     expect(code).toBe("request-timeout")
   })
 
-  it("hears the welcome that has come meanwhile before it gives the dial up", () => {
+  it("takes a welcome that came during the sleep before it gives the dial up", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     createHub({ runtime, transports: [network.acceptor("websocket")] })

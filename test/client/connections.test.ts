@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
 const HOLDING = ["sse", "long-poll"]
 
-/** Web Locks, as far as they are used: exclusive ones, granted in the order in which they were asked for. */
+/** The part of Web Locks that the channel uses: exclusive locks, granted in the order of the requests. */
 class Locks {
   readonly #queues = new Map<string, (() => void)[]>()
 
@@ -35,7 +35,7 @@ class Locks {
   }
 }
 
-/** What a page of a browser sees; over HTTP/1.1 where not said otherwise. */
+/** Defines the globals of a browser's page; its connections are HTTP/1.1 unless the caller says otherwise. */
 function openBrowser(locks: unknown, nextHopProtocol = "http/1.1"): void {
   vi.stubGlobal("location", { href: "http://hub/page", origin: "http://hub" })
   vi.stubGlobal("navigator", { locks })
@@ -79,10 +79,10 @@ describe("tabs of one origin, where a WebSocket is refused", () => {
     openBrowser(locks)
   })
 
-  it("hold four connections together, and the others poll without holding one", async () => {
+  it("hold four connections together, and the other tabs poll without holding one", async () => {
     const { runtime, network, open } = start()
     network.block("websocket")
-    // Whatever the path: the connections are those of the host.
+    // The path does not matter: a browser counts connections by host.
     const channels = Array.from({ length: 8 }, (_, n) => open(undefined, `/${n % 2}`))
     await runtime.pass(1_000)
     expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
@@ -93,7 +93,7 @@ describe("tabs of one origin, where a WebSocket is refused", () => {
     expect(polling?.why).toContain("sse waits for one of the connections that other tabs hold")
   })
 
-  it("take over what another gives back when it is closed, at once", async () => {
+  it("take over a connection at once when another tab closes and gives it back", async () => {
     const { runtime, network, open } = start()
     network.block("websocket")
     const channels = Array.from({ length: 7 }, () => open())
@@ -103,7 +103,7 @@ describe("tabs of one origin, where a WebSocket is refused", () => {
     expect(transportsOf(channels.filter(({ status }) => status === "open"))).toEqual(["short-poll", ...times(4, "sse")])
   })
 
-  it("hold nothing, and wait for nothing, while the WebSocket works", async () => {
+  it("take no lock and wait for none while the WebSocket works", async () => {
     const { runtime, open } = start()
     const channels = Array.from({ length: 6 }, () => open())
     await runtime.pass(10_000)
@@ -111,7 +111,7 @@ describe("tabs of one origin, where a WebSocket is refused", () => {
     expect(locks.held).toBe(0)
   })
 
-  it("give everything back when they have closed", async () => {
+  it("give all locks back when they have closed", async () => {
     const { runtime, network, open } = start()
     network.block("websocket")
     const channels = Array.from({ length: 6 }, () => open())
@@ -122,7 +122,7 @@ describe("tabs of one origin, where a WebSocket is refused", () => {
     expect(locks.held).toBe(0)
   })
 
-  it("hold a connection all the same where nothing else works", async () => {
+  it("hold a connection without a lock where no other transport works", async () => {
     const { runtime, network, open } = start()
     for (const name of ["websocket", "short-poll"]) network.block(name)
     const channels = Array.from({ length: 5 }, () => open())
@@ -131,7 +131,7 @@ describe("tabs of one origin, where a WebSocket is refused", () => {
   })
 })
 
-describe("nobody counts connections", () => {
+describe("connections are not counted", () => {
   it.each<[string, () => void]>([
     ["over HTTP/2, where one carries everything", () => openBrowser(new Locks(), "h2")],
     ["outside of browsers", () => vi.stubGlobal("navigator", { locks: new Locks() })],
@@ -156,7 +156,7 @@ describe("nobody counts connections", () => {
   })
 })
 
-/** Tabs that can talk to each other, each of which hears it so much later. */
+/** Defines a BroadcastChannel, by which tabs hear each other after `latenessMs`. */
 function openTabs(runtime: VirtualRuntime, latenessMs: () => number): { readonly open: number } {
   const tabs = new Set<Tab>()
   class Tab {
@@ -185,7 +185,7 @@ function openTabs(runtime: VirtualRuntime, latenessMs: () => number): { readonly
 }
 
 describe("tabs of one origin without Web Locks, where a WebSocket is refused", () => {
-  it("hold four connections together, and the others poll without holding one", async () => {
+  it("hold four connections together, and the other tabs poll without holding one", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     openTabs(runtime, () => 10)
@@ -199,7 +199,7 @@ describe("tabs of one origin without Web Locks, where a WebSocket is refused", (
     expect(polling?.rungs[1]).toMatchObject({ transport: "sse", standing: "crowded" })
   })
 
-  it("come to the same when they answer late, and nothing is lost", async () => {
+  it("reach the same division when they answer each other late, and lose nothing", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     openTabs(runtime, () => 400)
@@ -213,7 +213,7 @@ describe("tabs of one origin without Web Locks, where a WebSocket is refused", (
     expect(transportsOf(channels)).toEqual([...times(4, "short-poll"), ...times(4, "sse")])
   })
 
-  it("take over what another gives back when it is closed, at the next look", async () => {
+  it("take over a connection at their next check when another tab closes and gives it back", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     openTabs(runtime, () => 10)
@@ -225,7 +225,7 @@ describe("tabs of one origin without Web Locks, where a WebSocket is refused", (
     expect(transportsOf(channels.filter(({ status }) => status === "open"))).toEqual(["short-poll", ...times(4, "sse")])
   })
 
-  it("do not ask while the WebSocket works, nor when they have closed", async () => {
+  it("do not ask each other while the WebSocket works, nor after they have closed", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     const tabs = openTabs(runtime, () => 10)
@@ -242,7 +242,7 @@ describe("tabs of one origin without Web Locks, where a WebSocket is refused", (
   })
 })
 
-/** A browser's connections: what is sent waits while all of them are held by links that were welcomed. */
+/** A browser's connection pool: requests wait while all connections are held by links that were welcomed. */
 class Pool {
   readonly #size: number
   readonly #held = new Set<Link>()
@@ -291,7 +291,7 @@ class Pool {
 }
 
 describe("without Web Locks, where all connections are held", () => {
-  it("a link that is not answered lets go of its own, and everybody talks within five seconds", async () => {
+  it("a link whose uploads get no answer gives up its connection, and all tabs are served within 5 s", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     network.block("websocket")
@@ -308,7 +308,7 @@ describe("without Web Locks, where all connections are held", () => {
     expect(transportsOf(channels)).toContain("short-poll")
   })
 
-  it("what comes down by itself does not hide that nothing goes up", async () => {
+  it("packets that come down on their own do not hide that nothing goes up", async () => {
     openBrowser(undefined)
     const { runtime, network, hub, open } = start()
     network.block("websocket")
@@ -324,7 +324,7 @@ describe("without Web Locks, where all connections are held", () => {
     expect(channel.transport).toBe("short-poll")
   })
 
-  it("it is not held again for two minutes", async () => {
+  it("the transport is not held again for two minutes", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     network.block("websocket")
@@ -341,7 +341,7 @@ describe("without Web Locks, where all connections are held", () => {
     expect(channel.explain().rungs[1]).toMatchObject({ transport: "sse", standing: "crowded" })
   })
 
-  it("a wire that is dead is no reason to poll: what held is dialed again", async () => {
+  it("a dead network is no reason to poll: the transport that held a connection is dialed again", async () => {
     openBrowser(undefined)
     const { runtime, network, open } = start()
     network.block("websocket")

@@ -23,7 +23,7 @@ describe("the plan of a climb", () => {
     expect(planClimb(candidates)).toEqual(plan)
   })
 
-  it("leaves what it was given as it was", () => {
+  it("does not change the list that it was given", () => {
     const candidates = fine(1, 0)
     planClimb(candidates)
     expect(candidates).toEqual(fine(1, 0))
@@ -47,7 +47,7 @@ describe("the next rung of a climb", () => {
     expect(nextStartAt(started, before, rttMs)).toBe(at)
   })
 
-  it("is due 4 s later where a link that was well has broken, but at once when the one before it has failed", () => {
+  it("is due 4 s later where a link that worked has broken, but at once when the transport before it has failed", () => {
     expect(nextStartAt(1, last, 0, 4_000)).toBe(5_000)
     expect(nextStartAt(2, last, 0, 4_000)).toBe(5_000)
     expect(nextStartAt(1, { ...last, over: true }, 0, 4_000)).toBe(0)

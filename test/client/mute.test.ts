@@ -1,10 +1,10 @@
 import { createDuo, type Duo, expectDelivered } from "everwire/testing"
 import { expect, it } from "vitest"
 
-/** A duo whose WebSocket brings the welcome of each link and nothing after it. */
+/** Creates a duo whose WebSocket delivers the welcome of each link and nothing after it. */
 async function behindAMuteWebSocket(): Promise<Duo> {
   const duo = await createDuo({ transports: ["websocket", "long-poll"], channel: { reprobeMs: [3_000] } })
-  await duo.runtime.pass(3_000) // until then it was fine
+  await duo.runtime.pass(3_000) // The WebSocket worked for these 3 s.
   duo.network.holdBack("websocket", 1)
   duo.network.cut()
   return duo
@@ -19,7 +19,7 @@ it("a wire that goes mute behind each welcome is left for the next rung when it 
   expect(channel.explain().rungs[0]).toMatchObject({ transport: "websocket", strikes: 3 })
 })
 
-it("a rung that is known to go mute must answer before it is taken again", async () => {
+it("a transport that is known to fall silent must answer a probe before it carries the session again", async () => {
   const duo = await behindAMuteWebSocket()
   const { channel, runtime, network } = duo
   channel.send("word")
@@ -34,16 +34,16 @@ it("a rung that is known to go mute must answer before it is taken again", async
   await expectDelivered(duo)
 })
 
-it("a wire that goes mute again is asked soon, also when only the hub has something to say", async () => {
+it("a transport that falls silent again is probed soon, also when only the hub has something to send", async () => {
   const duo = await behindAMuteWebSocket()
   const { channel, peer, runtime } = duo
-  await runtime.pass(30_000) // the first link of that kind is asked when its pulse is due
+  await runtime.pass(30_000) // The first silent link is probed when its heartbeat is due.
   peer.send("word", 1)
   expect(await runtime.passUntil(() => channel.transport === "long-poll", 10_000)).toBe(true)
   await expectDelivered(duo)
 })
 
-it("a wire that is mute behind its first welcome is asked in 2 s where that welcome tells of something that must come", async () => {
+it("a transport that is silent after its first welcome is probed in 2 s where the welcome announced packets", async () => {
   const { channel, peer, runtime, network } = await behindAMuteWebSocket()
   peer.send("word", 1)
   await runtime.pass(100)
@@ -52,7 +52,7 @@ it("a wire that is mute behind its first welcome is asked in 2 s where that welc
   expect(await runtime.passUntil(() => network.dials > dials, 3_000)).toBe(true)
 })
 
-it("a wire that is mute behind its first welcome is left in peace where nothing has to come", async () => {
+it("a transport that is silent after its first welcome is not doubted where no packet has to come", async () => {
   const { runtime, network } = await behindAMuteWebSocket()
   await runtime.pass(100)
   const { dials } = network
@@ -61,7 +61,7 @@ it("a wire that is mute behind its first welcome is left in peace where nothing 
 })
 
 it.each(["sse", "websocket"])(
-  "a %s that is held back behind its welcome does not take over from what works",
+  "%s whose packets are held back after its welcome does not take over from a link that works",
   async (name) => {
     const duo = await createDuo({ transports: [name, "long-poll"], channel: { reprobeMs: [3_000] } })
     const { channel, peer, runtime, network } = duo

@@ -4,7 +4,7 @@ import { createHub } from "everwire/server"
 import { createDuo } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 
-/** What JavaScript may write, where no compiler looks. */
+/** Values that untyped JavaScript may pass, where no compiler checks. */
 const untyped = (options: object): never => options as never
 
 const misuse = (message: string): unknown =>
@@ -19,7 +19,7 @@ function caught(run: () => unknown): Error {
   return expect.fail("nothing was thrown")
 }
 
-describe("an option that does not exist, or is of a wrong kind, is misuse that says what is wanted", () => {
+describe("an option that does not exist or has a wrong type throws an error that says what is wanted", () => {
   it.each<[given: string, wanted: string, call: (options: never) => unknown]>([
     ["transport", "transports", (options) => createChannel("http://host", options)],
     ["withCredential", "withCredentials", (options) => createChannel("http://host", options)],
@@ -36,7 +36,7 @@ describe("an option that does not exist, or is of a wrong kind, is misuse that s
     expect(misspelt).toThrow(misuse(wanted))
   })
 
-  it("also of request and close, of either side", async () => {
+  it("is checked in request() and close() of either side too", async () => {
     const { channel, peer, hub } = await createDuo()
     const timeout = misuse('request has no option "timeout"; there are timeoutMs, signal')
     await expect(channel.request("x", 1, untyped({ timeout: 5 }))).rejects.toEqual(timeout)
@@ -69,7 +69,7 @@ describe("an option that does not exist, or is of a wrong kind, is misuse that s
     )
   })
 
-  it("a value is not shown, because it may be a secret", () => {
+  it("the error does not show the value, because that may be a secret", () => {
     const { message } = caught(() => createChannel("http://host", untyped({ auth: "secret" })))
     expect(message).not.toContain("secret")
   })
@@ -97,21 +97,21 @@ describe("an option that does not exist, or is of a wrong kind, is misuse that s
     expect(channel.explain().said).toBe(0)
   })
 
-  it("an option that is null is as good as none", () => {
+  it("an option that is null counts as not given", () => {
     const names = ["auth", "authTimeoutMs", "reprobeMs", "store", "runtime", "platform", "transports", "resend"]
     const channel = createChannel("http://host", untyped(Object.fromEntries(names.map((name) => [name, null]))))
     expect(channel.status).toBe("connecting")
     void channel.close()
   })
 
-  it("an option that is undefined is as good as none", () => {
+  it("an option that is undefined counts as not given", () => {
     const none = { path: undefined, limits: { maxSessions: undefined }, transports: undefined }
     expect(createHub(untyped(none)).path).toBe("/everwire")
   })
 })
 
 it.each<[transports: unknown[]]>([[[]], [[5]], [[null]], [[{}]], [["sse", "sse"]]])(
-  "a ladder of %o is misuse",
+  "a list of transports of %o is misuse",
   (transports) => {
     expect(() => createChannel("http://host", { transports: transports as never })).toThrow(
       misuse("transports are dialers, each once"),
@@ -119,7 +119,7 @@ it.each<[transports: unknown[]]>([[[]], [[5]], [[null]], [[{}]], [["sse", "sse"]
   },
 )
 
-it("a transport that nothing is called like is answered with those that there are", () => {
+it("a transport name that does not exist is answered with the names that do", () => {
   const names = "there are websocket, sse, long-poll, short-poll"
   const transports = untyped(["websockets"])
   expect(() => createChannel("http://host", { transports })).toThrow(misuse(names))
@@ -127,7 +127,7 @@ it("a transport that nothing is called like is answered with those that there ar
   expect(() => createHub({ transports })).toThrow(misuse("there are sse, long-poll, short-poll"))
 })
 
-it("explain says in a sentence why a better transport does not carry the talk", async () => {
+it("explain() says in a sentence why a better transport does not carry the session", async () => {
   const { channel, runtime, network } = await createDuo({ transports: ["websocket", "sse"] })
   await runtime.pass(5_000)
   network.block("websocket")

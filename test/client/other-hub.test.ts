@@ -1,7 +1,7 @@
 import { createDuo } from "everwire/testing"
 import { expect, it } from "vitest"
 
-it("a session whose link works is not given up because better rungs reach other hubs only", async () => {
+it("a session with a working link is kept when better transports only reach hubs that do not know it", async () => {
   const duo = await createDuo({ transports: ["websocket", "sse"], channel: { reprobeMs: [1_000] } })
   const { channel, runtime, network } = duo
   network.block("websocket")
@@ -10,7 +10,7 @@ it("a session whose link works is not given up because better rungs reach other 
   const seen: unknown[] = []
   channel.onReset(({ closing }) => seen.push(closing))
   channel.onStatus((status) => seen.push(status))
-  duo.startHub() // the one before goes on; every new dial finds this one
+  duo.startHub() // The first hub keeps running; every new dial reaches this one.
   network.unblock("websocket")
   await runtime.pass(20_000)
   const refused = channel.explain().incidents.filter(({ closing }) => closing?.code === "session-unknown")

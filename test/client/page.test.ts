@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { watchPage } from "../../src/client/page.ts"
 import { callSafely } from "../../src/session/call-safely.ts"
 
-/** A window and a document that exist for one test. */
+/** Defines a window and a document for one test. */
 function openPage(): { window: EventTarget; document: EventTarget & { visibilityState: string } } {
   const window = new EventTarget()
   const document = Object.assign(new EventTarget(), { visibilityState: "visible" })
@@ -29,21 +29,21 @@ afterEach(() => {
 })
 
 describe("the life of a page", () => {
-  it("nudges and forgives when the network comes back", () => {
+  it("makes the channel look at its link and forget its verdicts when the network comes back", () => {
     const { window } = openPage()
     const { calls } = listen()
     window.dispatchEvent(new Event("online"))
     expect(calls).toEqual(["nudge true"])
   })
 
-  it("takes offline as a reason to ask the wire, not to drop it", () => {
+  it("probes the link when the page goes offline, and does not drop it", () => {
     const { window } = openPage()
     const { calls } = listen()
     window.dispatchEvent(new Event("offline"))
     expect(calls).toEqual(["nudge false"])
   })
 
-  it("lets go of the wire when the page is put away and comes back with it", () => {
+  it("parks the link when the page is put away, and resumes when the page comes back", () => {
     const { window } = openPage()
     const { calls } = listen()
     window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }))
@@ -51,14 +51,14 @@ describe("the life of a page", () => {
     expect(calls).toEqual(["park false", "nudge false"])
   })
 
-  it("leaves with a page that cannot come back", () => {
+  it("closes the channel with a page that cannot come back", () => {
     const { window } = openPage()
     const { calls } = listen()
     window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }))
     expect(calls).toEqual(["park true"])
   })
 
-  it("leaves although Firefox breaks off the listener in which it began to, and only once", () => {
+  it("closes only once, although Firefox removes the listener while it runs", () => {
     const listeners: ((event: Event) => void)[] = []
     vi.stubGlobal("addEventListener", (type: string, run: (event: Event) => void) => {
       if (type === "pagehide") listeners.push(run)
@@ -82,7 +82,7 @@ describe("the life of a page", () => {
     expect(calls).toEqual([true, true, true])
   })
 
-  it("says goodbye beside the links before anything else, because there may be no time for more", async () => {
+  it("sends the bye beside the links before anything else, because there may be no time for more", async () => {
     const { window } = openPage()
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
@@ -123,7 +123,7 @@ describe("the life of a page", () => {
     expect(done).toEqual(["leave", "send", "close", "closed"])
   })
 
-  it("does not take the first showing of a page for a return", () => {
+  it("does not take the first time that a page is shown for a return", () => {
     const { window } = openPage()
     const { calls } = listen()
     window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: false }))
@@ -138,7 +138,7 @@ describe("the life of a page", () => {
     expect(calls).toEqual(["park false", "nudge false"])
   })
 
-  it("nudges when the page becomes visible and not when it is hidden", () => {
+  it("makes the channel look at its link when the page becomes visible, and not when it is hidden", () => {
     const { document } = openPage()
     const { calls } = listen()
     document.visibilityState = "hidden"
@@ -149,7 +149,7 @@ describe("the life of a page", () => {
     expect(calls).toEqual(["nudge false"])
   })
 
-  it("hears nothing more once stopped", () => {
+  it("calls nothing after it was stopped", () => {
     const { window, document } = openPage()
     const { calls, stop } = listen()
     stop()
@@ -158,7 +158,7 @@ describe("the life of a page", () => {
     expect(calls).toEqual([])
   })
 
-  it("is content where there is no page", () => {
+  it("does nothing where there is no page", () => {
     vi.stubGlobal("addEventListener", undefined)
     vi.stubGlobal("removeEventListener", undefined)
     vi.stubGlobal("document", undefined)

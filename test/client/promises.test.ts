@@ -7,14 +7,14 @@ interface Pair {
   readonly runtime: VirtualRuntime
   readonly hub: Hub
   readonly channel: Channel
-  /** What `onError` of the channel was told. */
+  /** The errors that the channel gave to `onError`. */
   readonly errors: EverwireError[]
   readonly resets: Reset[]
-  /** What the hub heard under "n". */
+  /** The data of the messages named "n" that the hub heard. */
   readonly heard: unknown[]
 }
 
-/** A hub and a channel that has not begun to dial. */
+/** Creates a hub and a channel that has not begun to dial. */
 function createPair(hubOptions: HubOptions, channelOptions: ChannelOptions = {}): Pair {
   const runtime = createVirtualRuntime()
   const network = createNetwork({ runtime, latencyMs: 10 })
@@ -23,13 +23,14 @@ function createPair(hubOptions: HubOptions, channelOptions: ChannelOptions = {})
     network.dialer("websocket"),
   ])
   const pair: Pair = { runtime, hub, channel, errors: [], resets: [], heard: [] }
-  channel.onError((error) => pair.errors.push(error as EverwireError)) // nothing else is thrown here
+  // These tests cause no other errors than those of everwire.
+  channel.onError((error) => pair.errors.push(error as EverwireError))
   channel.onReset((reset) => pair.resets.push(reset))
   hub.on("n", (data) => pair.heard.push(data))
   return pair
 }
 
-/** What became of a promise: that it resolved, or the code with which it rejected. */
+/** How a promise settled: "resolved", or the code with which it rejected. */
 async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
   return await promise.then(
     () => "resolved",
@@ -40,10 +41,10 @@ async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
 const numbersOf = (resets: readonly Reset[]): unknown[] =>
   resets.map(({ closing, messages }) => [closing.code, messages.map(({ data }) => data)])
 
-describe("what is said before the hub has told its limit, and is larger", () => {
+describe("a message that is sent before the hub has told its size limit, and is larger than that limit", () => {
   const LARGE = "x".repeat(50_000)
 
-  it("is not sent, its sender is told, and all else arrives in order", async () => {
+  it("is not sent; onError hears of it, and all other messages arrive in order", async () => {
     const { runtime, channel, errors, resets, heard } = createPair({ maxPayloadBytes: 10_000 })
     channel.send("n", 1)
     const before = outcomeOf(channel.flush())
@@ -58,7 +59,7 @@ describe("what is said before the hub has told its limit, and is larger", () => 
     expect(await outcomeOf(channel.flush())).toBe("resolved")
   })
 
-  it("rejects when it is a request, whose handler is not called", async () => {
+  it("rejects when it is a request, and the hub's handler is not called", async () => {
     const { runtime, hub, channel, errors } = createPair({ maxPayloadBytes: 10_000 })
     hub.handle("echo", (data) => data)
     const large = outcomeOf(channel.request("echo", LARGE))
@@ -69,7 +70,7 @@ describe("what is said before the hub has told its limit, and is larger", () => 
     expect(errors).toEqual([])
   })
 
-  it("is told of, too, when the hub that comes after a deploy takes less", async () => {
+  it("is reported, too, when the hub that follows after a deploy has a lower limit", async () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime, latencyMs: 10 })
     const first = runtime.machine()
@@ -78,7 +79,8 @@ describe("what is said before the hub has told its limit, and is larger", () => 
       network.dialer("websocket"),
     ])
     const errors: unknown[] = []
-    channel.onError((error) => errors.push((error as EverwireError).code)) // nothing else is thrown here
+    // These tests cause no other errors than those of everwire.
+    channel.onError((error) => errors.push((error as EverwireError).code))
     channel.send("n", 0)
     await runtime.pass(1_000)
     first.halt()
@@ -92,7 +94,7 @@ describe("what is said before the hub has told its limit, and is larger", () => 
     expect([channel.status, heard, errors]).toEqual(["open", [1, 3], ["payload-too-large"]])
   })
 
-  it("lets the channel be closed by whom it tells", async () => {
+  it("lets the listener that hears of it close the channel", async () => {
     const { runtime, channel } = createPair({ maxPayloadBytes: 10_000 })
     channel.send("n", LARGE)
     channel.onError(() => void channel.close())
@@ -101,8 +103,8 @@ describe("what is said before the hub has told its limit, and is larger", () => 
   })
 })
 
-describe("whatever ends a session tells its messages of unknown fate", () => {
-  /** Ends of a session, by the code with which the channel closes. */
+describe("each end of a session reports the messages that may be lost", () => {
+  /** Ways to end a session, by the code with which the channel closes. */
   const ends: readonly [code: string, hub: HubOptions, end: (pair: Pair, peer: Peer) => unknown][] = [
     ["closed-by-peer", {}, (_pair, peer) => peer.close("enough")],
     ["closed", {}, ({ channel }) => channel.close({ flushMs: 0 })],
@@ -128,7 +130,7 @@ describe("whatever ends a session tells its messages of unknown fate", () => {
     expect(await Promise.all(waits)).toEqual([code, code, theirs])
   })
 
-  it("unauthorized: five sends that answered true are told before the status is", async () => {
+  it("unauthorized: five sends that returned true are reported before the status changes", async () => {
     const { runtime, channel, resets } = createPair({ authenticate: () => null })
     const told: unknown[] = []
     channel.onReset(() => told.push("reset"))
@@ -142,7 +144,7 @@ describe("whatever ends a session tells its messages of unknown fate", () => {
     expect(() => channel.send("n", 5)).toThrow(expect.objectContaining({ code: "closed" }))
   })
 
-  it("what the other side has heard is not among them, however lazily it acknowledges", async () => {
+  it("messages that the other side has heard are not among them, even if their ack was still owed", async () => {
     const { runtime, hub, channel, resets } = createPair({})
     const undelivered: number[] = []
     hub.onPeer((peer) => peer.onClose((closing) => undelivered.push(closing.undelivered)))
@@ -165,7 +167,7 @@ describe("whatever ends a session tells its messages of unknown fate", () => {
     expect(undelivered).toEqual([1, 0])
   })
 
-  it("close gives what was said before the channel was open the time to arrive", async () => {
+  it("close() gives messages that were sent before the channel was open the time to arrive", async () => {
     const { runtime, channel, resets, heard } = createPair({})
     channel.send("n", 1)
     const closed = outcomeOf(channel.close())
@@ -174,7 +176,7 @@ describe("whatever ends a session tells its messages of unknown fate", () => {
   })
 })
 
-it("what auth gives is refused like a payload where JSON would change it", async () => {
+it("the value of the `auth` option is refused like a payload where JSON would change it", async () => {
   const { runtime, channel, errors } = createPair({}, { auth: async () => ({ token: new Map() }) })
   await runtime.pass(1_000)
   expect(errors[0]).toMatchObject({ code: "payload-unsupported", message: expect.stringContaining("data.auth.token") })

@@ -4,7 +4,7 @@ import * as handshake from "../../src/wire/handshake.ts"
 
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
 
-/** What the channel did since then: `dialed` or `closed`, by rung, and with which code. */
+/** The incidents of the channel since `since` that are `dialed` or `closed`, with transport and code. */
 function done({ channel }: Duo, since: number): string[] {
   return channel
     .explain()
@@ -12,7 +12,7 @@ function done({ channel }: Duo, since: number): string[] {
     .map(({ transport, what, closing }) => `${transport} ${what} ${closing?.code ?? ""}`.trim())
 }
 
-/** What it did from the moment when a hub was there again, until it was open. */
+/** The incidents from the moment when a new hub was started until the channel was open and 10 s had passed. */
 async function comeBack(duo: Duo, crash: () => void): Promise<string[]> {
   const { channel, runtime } = duo
   await runtime.pass(5_000)
@@ -27,7 +27,7 @@ async function comeBack(duo: Duo, crash: () => void): Promise<string[]> {
 }
 
 describe("a hub that was restarted", () => {
-  it.each(LADDER)("costs one answer and one new session over %s", async (name) => {
+  it.each(LADDER)("costs one refused hello and one new session over %s", async (name) => {
     const duo = await createDuo({ transports: [name] })
     const resets: unknown[] = []
     duo.channel.onReset(({ closing }) => resets.push(closing.code))
@@ -37,14 +37,14 @@ describe("a hub that was restarted", () => {
     expect(resets).toEqual(["session-unknown"])
   })
 
-  it("is not looked for on other rungs, although it takes 700 ms to answer", async () => {
+  it("is not dialed over other transports, although it takes 700 ms to answer", async () => {
     const duo = await createDuo({ latencyMs: 350 })
     const what = await comeBack(duo, () => duo.crashHub())
     expect(new Set(what.map((each) => each.split(" ")[0]))).toEqual(new Set(["websocket"]))
     expect(what.slice(-3)).toEqual(["websocket dialed", "websocket closed session-unknown", "websocket dialed"])
   })
 
-  it("does not answer at all: the other rungs are dialed soon", async () => {
+  it("that does not answer makes the channel dial the other transports soon", async () => {
     const duo = await createDuo()
     const { channel, runtime, network } = duo
     await runtime.pass(5_000)
@@ -54,11 +54,11 @@ describe("a hub that was restarted", () => {
   })
 })
 
-describe("a hub that was there before", () => {
-  it("is asked again, one dial at a time and on one rung, before the session is given up", async () => {
+describe("a hub that is older than the session", () => {
+  it("is asked again, one dial at a time over one transport, before the channel gives the session up", async () => {
     const duo = await createDuo()
     const { channel, runtime, network } = duo
-    duo.startHub() // the one before goes on; every new dial finds this one
+    duo.startHub() // The first hub keeps running; every new dial reaches this one.
     await runtime.pass(5_000)
     const since = runtime.now()
     network.cut()
@@ -71,7 +71,7 @@ describe("a hub that was there before", () => {
     ])
   })
 
-  it("is taken for one when it does not tell its age", async () => {
+  it("is assumed where the hub does not tell its age", async () => {
     const { writeBye } = handshake
     const spy = vi
       .spyOn(handshake, "writeBye")

@@ -10,12 +10,15 @@ interface Place {
   readonly runtime: VirtualRuntime
   readonly network: Network
   readonly channel: Channel
-  /** The turn of each hello, by transport. */
+  /** The turn in each hello, by transport. */
   readonly turns: Record<string, number[]>
   readonly heard: unknown[]
 }
 
-/** A hub that says a bulk to each peer, and a channel far away, all of whose rungs are dialed before the first answers. */
+/**
+ * A hub that sends a large message to each peer, and a channel so far away that it dials all transports before the
+ * first answer.
+ */
 function start(prepare: (network: Network) => void = () => {}): Place {
   const runtime = createVirtualRuntime()
   const network = createNetwork({ runtime, latencyMs: 1_500 })
@@ -46,14 +49,14 @@ function start(prepare: (network: Network) => void = () => {}): Place {
   return { runtime, network, channel, turns, heard }
 }
 
-describe("the rivals of a first climb", () => {
-  it("take nothing: only the hello that was alone does", async () => {
+describe("the parallel dials of a first climb", () => {
+  it("take no turn: only the hello that was sent alone does", async () => {
     const { runtime, turns } = start()
     await runtime.pass(2_900)
     expect(turns).toEqual({ websocket: [1], sse: [0], "long-poll": [0], "short-poll": [0] })
   })
 
-  it("are not told what the hub says: that goes over one link", async () => {
+  it("do not each receive the hub's messages: these go over one link", async () => {
     const { runtime, network, heard } = start()
     await runtime.pass(20_000)
     expect(heard).toEqual([BULK])
@@ -61,7 +64,7 @@ describe("the rivals of a first climb", () => {
     expect(network.carried.down.bytes).toBeLessThan(BULK.length * 1.1)
   })
 
-  it("begin the session where the first is not answered, and the one that is chosen is told what the hub says", async () => {
+  it("begin the session where the first dial is not answered, and the chosen link has the hub's messages", async () => {
     const { runtime, network, channel, heard } = start((network) => network.blackHole("websocket"))
     await runtime.pass(20_000)
     expect([channel.transport, heard]).toEqual(["sse", [BULK]])
@@ -69,8 +72,8 @@ describe("the rivals of a first climb", () => {
   })
 })
 
-describe("the dials of a climb while nothing works", () => {
-  it("take again as soon as they are alone: a link that replaces a lost one costs no round trip more", async () => {
+describe("the dials of later climbs while nothing works", () => {
+  it("take a turn again once they are sent alone, so that replacing a lost link costs no round trip more", async () => {
     const { runtime, network, turns } = start((network) => network.delay(10))
     await runtime.pass(5_000)
     network.cut()

@@ -13,22 +13,22 @@ function memoryStore(): {
 const ORIGIN = "https://hub.example"
 const NOW = 1_000_000
 
-describe("the health of transports", () => {
-  it("believes a condemned transport broken for ten minutes and no longer", () => {
+describe("what a channel remembers of its transports", () => {
+  it("keeps a verdict for ten minutes and no longer", () => {
     const health = new TransportHealth(undefined, ORIGIN)
     health.condemn("websocket", NOW)
     expect(health.brokenUntil("websocket", NOW + 599_999)).toBe(NOW + 600_000)
     expect(health.brokenUntil("websocket", NOW + 600_000)).toBe(0)
   })
 
-  it("is remembered for the next page, by origin", () => {
+  it("is stored for the next page, by origin", () => {
     const store = memoryStore()
     new TransportHealth(store, ORIGIN).condemn("websocket", NOW)
     expect(new TransportHealth(store, ORIGIN).brokenUntil("websocket", NOW)).toBeGreaterThan(NOW)
     expect(new TransportHealth(store, "https://other.example").brokenUntil("websocket", NOW)).toBe(0)
   })
 
-  it("takes a verdict back when the transport works after all", () => {
+  it("withdraws a verdict when the transport works after all", () => {
     const store = memoryStore()
     const health = new TransportHealth(store, ORIGIN)
     health.condemn("sse", NOW)
@@ -36,7 +36,7 @@ describe("the health of transports", () => {
     expect(new TransportHealth(store, ORIGIN).brokenUntil("sse", NOW)).toBe(0)
   })
 
-  it("demotes a transport whose links died young twice in a row", () => {
+  it("gives a verdict on a transport whose links died young twice in a row", () => {
     const health = new TransportHealth(undefined, ORIGIN)
     health.died("websocket", 300, NOW)
     expect(health.flaps("websocket")).toBe(false)
@@ -45,7 +45,7 @@ describe("the health of transports", () => {
     expect(health.brokenUntil("websocket", NOW)).toBeGreaterThan(NOW)
   })
 
-  it("forgets young deaths after a link that lived", () => {
+  it("forgets the strikes after a link that lived long enough", () => {
     const health = new TransportHealth(undefined, ORIGIN)
     health.died("websocket", 300, NOW)
     health.died("websocket", 60_000, NOW)
@@ -53,7 +53,7 @@ describe("the health of transports", () => {
     expect(health.flaps("websocket")).toBe(false)
   })
 
-  it("learns a shorter pulse from two links that broke after the same silence", () => {
+  it("learns a shorter heartbeat from two links that broke after the same idle time", () => {
     const store = memoryStore()
     const health = new TransportHealth(store, ORIGIN)
     health.diedIdle(8_000)
@@ -63,7 +63,7 @@ describe("the health of transports", () => {
     expect(new TransportHealth(store, ORIGIN).heartbeatMs).toBe(6_075)
   })
 
-  it("never learns a pulse below the floor, and nothing from deaths of different ages", () => {
+  it("never learns a heartbeat below the minimum, nor anything from links that broke at different ages", () => {
     const health = new TransportHealth(undefined, ORIGIN)
     health.diedIdle(5_000)
     health.diedIdle(20_000)
@@ -73,7 +73,7 @@ describe("the health of transports", () => {
     expect(health.heartbeatMs).toBe(4_000)
   })
 
-  it("forgives everything when the network is another one", () => {
+  it("forgets all verdicts when the network is another one", () => {
     const health = new TransportHealth(undefined, ORIGIN)
     health.condemn("sse", NOW)
     health.died("websocket", 1, NOW)
@@ -83,7 +83,7 @@ describe("the health of transports", () => {
   })
 
   it.each(["", "nonsense", "null", '{"broken":3}', '{"broken":{"sse":"soon"},"heartbeatMs":-1,"holdMs":"x"}'])(
-    "starts afresh from a store that holds %j",
+    "starts empty from a store that holds %j",
     (held) => {
       const store = memoryStore()
       store.all.set(`everwire:${ORIGIN}`, held)
@@ -92,7 +92,7 @@ describe("the health of transports", () => {
     },
   )
 
-  it("goes on without a store that throws", () => {
+  it("works without a store that throws", () => {
     const forbidden = {
       getItem(): never {
         throw new Error("forbidden")

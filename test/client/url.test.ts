@@ -17,7 +17,7 @@ describe("the URL of a hub", () => {
   })
 
   it.each(["127.0.0.1:1234", "localhost:3000", "example.com/rt", "//host", "", "ftp://host", "http://host/#room"])(
-    "%j is answered with what was given, and what is missing",
+    "the error for %j says what was given and what is missing",
     (url) => {
       expect(() => createChannel(url)).toThrow(
         expect.objectContaining({
@@ -27,7 +27,7 @@ describe("the URL of a hub", () => {
     },
   )
 
-  it("may be a URL object, and its path may hold what a path may", async () => {
+  it("may be a URL object, and its path may have any character that a path may have", async () => {
     for (const url of [new URL("https://hub.example"), "ws://hub.example:8080/@me/a%20b", "https://hub.example/a//"]) {
       const channel = createChannel(url, { platform: {}, store: null })
       await channel.close()

@@ -1,4 +1,4 @@
-// How long a channel waits that cannot reach its hub.
+// How long a channel waits between dials while it cannot reach its hub.
 
 import { createChannel, type Dialer } from "everwire/core"
 import { createVirtualRuntime } from "everwire/testing"
@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 
 const MINUTE_MS = 60_000
 
-/** Every dial fails with this code after 20 ms. Gives the times between those of the last minute of two. */
+/** Fails every dial with this code after 20 ms. Returns the times between the dials in the second of two minutes. */
 function gapsAfterAMinute(code: "captive-portal" | "redirected" | "refused", seed: number): number[] {
   const runtime = createVirtualRuntime({ seed })
   const dials: number[] = []
@@ -28,12 +28,12 @@ function gapsAfterAMinute(code: "captive-portal" | "redirected" | "refused", see
 
 const SEEDS = Array.from({ length: 20 }, (_, seed) => seed)
 
-describe("a channel that meets somebody else in the place of its hub", () => {
-  it.each(["captive-portal", "redirected"] as const)("(%s) looks again within 5 s, however long that takes", (code) => {
+describe("a channel that reaches something else in place of its hub", () => {
+  it.each(["captive-portal", "redirected"] as const)("(%s) dials again within 5 s, however long that lasts", (code) => {
     expect(Math.max(...SEEDS.flatMap((seed) => gapsAfterAMinute(code, seed)))).toBeLessThan(5_000)
   })
 
-  it("(refused) waits longer and longer", () => {
+  it("(refused) waits longer each time", () => {
     expect(Math.max(...SEEDS.flatMap((seed) => gapsAfterAMinute("refused", seed)))).toBeGreaterThan(10_000)
   })
 })

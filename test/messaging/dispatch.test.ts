@@ -9,11 +9,11 @@ interface End {
   readonly dispatch: Dispatch<string>
   readonly handlers: Handlers<string>
   readonly outer: Handlers<string>
-  /** What this end has said. */
+  /** The packets that this end has sent and that were not delivered yet. */
   readonly said: Packet[]
-  /** What its handlers threw. */
+  /** The errors that its handlers threw. */
   readonly failed: unknown[]
-  /** Set when the outbox takes no more. */
+  /** Set to true to simulate an outbox that takes no more. */
   full: boolean
 }
 
@@ -37,7 +37,7 @@ function end(runtime = createVirtualRuntime()): End {
   return it
 }
 
-/** Brings what each said to the other until both are quiet. */
+/** Delivers the packets of each end to the other until neither sends any more. */
 async function talk(one: End, other: End): Promise<void> {
   for (let quiet = 0; quiet < 5; quiet++) {
     for (const [from, to] of [
@@ -51,7 +51,7 @@ async function talk(one: End, other: End): Promise<void> {
 }
 
 describe("messages", () => {
-  it("reach every handler of their name, those of the outer set too, with the context", () => {
+  it("reach every handler of their name, in the peer's set and in the hub's, with the context", () => {
     const { dispatch, handlers, outer } = end()
     const heard: unknown[] = []
     handlers.on("x", (data, context) => heard.push(["one", data, context]))
@@ -66,7 +66,7 @@ describe("messages", () => {
     ])
   })
 
-  it("may be called what they like, also what objects have already", () => {
+  it("may have any name, also that of a property that every object has", () => {
     const { dispatch, handlers } = end()
     const heard: unknown[] = []
     for (const name of ["constructor", "__proto__", "error"]) {
@@ -76,7 +76,7 @@ describe("messages", () => {
     expect(heard).toEqual(["constructor", "__proto__", "error"])
   })
 
-  it("are not held up by a handler that throws, nor by one that leaves meanwhile", () => {
+  it("still reach the next handlers when one throws or unsubscribes meanwhile", () => {
     const { dispatch, handlers, failed } = end()
     const heard: unknown[] = []
     const boom = new Error("boom")
@@ -90,12 +90,12 @@ describe("messages", () => {
     expect([heard, failed]).toEqual([["second", "second"], [["message", boom]]])
   })
 
-  it("are read back as name and data, and nothing else is a message", () => {
+  it("are read as name and data, and no other packet is read as a message", () => {
     expect(readMessage(encodeMessage("x", [1]))).toEqual({ name: "x", data: [1] })
     expect(readMessage("q1\tx\t1")).toBeUndefined()
   })
 
-  it("have their own names, however much of one the one before had", () => {
+  it("keep their own names, even when the name before has the same beginning", () => {
     for (const name of ["chat", "chat", "chatter", "cha", "c", "chat", "heat"]) {
       expect(readMessage(`m${name}\t1`)).toEqual({ name, data: 1 })
     }
@@ -130,7 +130,7 @@ describe("a request", () => {
     expect(one.runtime.pending()).toBe(0)
   })
 
-  it("fails with the code and words of an EverwireError, and with nothing of any other", async () => {
+  it("fails with the code and the sentence of an EverwireError, and hides those of any other error", async () => {
     const [one, other] = [end(), end()]
     const secret = new Error("the password is 1234")
     other.handlers.handle("known", () => {
@@ -147,7 +147,7 @@ describe("a request", () => {
     expect(other.failed).toEqual([["request", secret]])
   })
 
-  it("fails when nothing handles it, and when the answer cannot cross", async () => {
+  it("fails when nothing handles it, and when its answer cannot be encoded", async () => {
     const [one, other] = [end(), end()]
     other.handlers.handle("bad", () => ({ bytes: new Uint8Array(1) }))
     const settled = Promise.allSettled([one.dispatch.request("none", 1), one.dispatch.request("bad", 1)])
@@ -158,7 +158,7 @@ describe("a request", () => {
     ])
   })
 
-  it("gives up after its time, tells the other side, and takes a late answer for nothing", async () => {
+  it("times out, tells the other side, and ignores a late answer", async () => {
     const [one, other] = [end(), end()]
     let aborted = false
     let answer = (_: unknown): void => {}
@@ -180,7 +180,7 @@ describe("a request", () => {
     expect([aborted, other.said, one.runtime.pending()]).toEqual([true, [], 0])
   })
 
-  it("is aborted by its signal, with its reason", async () => {
+  it("is aborted by its signal, with the signal's reason", async () => {
     const one = end()
     const abort = new AbortController()
     const settled = Promise.allSettled([one.dispatch.request("x", 1, { signal: abort.signal })])
@@ -189,7 +189,7 @@ describe("a request", () => {
     expect([one.said, one.runtime.pending()]).toEqual([["q1\tx\t1", "c1\t"], 0])
   })
 
-  it("is not even sent when its signal has fired already", async () => {
+  it("is not sent when its signal has fired already", async () => {
     const one = end()
     await expect(one.dispatch.request("x", 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: "request-aborted",
@@ -197,13 +197,13 @@ describe("a request", () => {
     expect(one.said).toEqual([])
   })
 
-  it("waits for ever when told to", () => {
+  it("has no timeout when timeoutMs is Infinity", () => {
     const one = end()
     void one.dispatch.request("x", 1, { timeoutMs: Number.POSITIVE_INFINITY })
     expect(one.runtime.pending()).toBe(0)
   })
 
-  it("is rejected when it cannot be said, and leaves no timer", async () => {
+  it("is rejected when the outbox refuses it, and leaves no timer", async () => {
     const one = end()
     one.full = true
     await expect(one.dispatch.request("x", 1)).rejects.toMatchObject({ code: "buffer-full" })
@@ -212,7 +212,7 @@ describe("a request", () => {
     expect(one.runtime.pending()).toBe(0)
   })
 
-  it("is rejected when the session ends, and what is being answered is aborted", async () => {
+  it("is rejected when the session ends, and handlers that still answer are aborted", async () => {
     const [one, other] = [end(), end()]
     let aborted = false
     other.handlers.handle("x", (_, __, { signal }) => {
@@ -230,7 +230,7 @@ describe("a request", () => {
     expect([aborted, one.runtime.pending()]).toEqual([true, 0])
   })
 
-  it("is matched to its own answer, whatever the order", async () => {
+  it("is matched to its own answer, in whatever order the answers come", async () => {
     const one = end()
     const replies = Promise.all([one.dispatch.request("x", 1), one.dispatch.request("x", 2)])
     one.dispatch.deliver('r2\t"two"')
@@ -252,7 +252,7 @@ describe("handlers of requests", () => {
     expect(handlers.request("x")).toBe(second)
   })
 
-  it("of the inner set answer before those of the outer", async () => {
+  it("of a peer's own set answer before those of the hub's set", async () => {
     const [one, other] = [end(), end()]
     other.handlers.handle("x", () => "inner")
     other.outer.handle("x", () => "outer")

@@ -6,7 +6,7 @@ import { decodeBatch, type Packet } from "../../src/wire/batch.ts"
 import { kindOf } from "../../src/wire/packet.ts"
 
 describe("an inbox", () => {
-  it("takes the next number for news and a repeated one not", () => {
+  it("takes the next number as new and a repeated one as known", () => {
     const inbox = new Inbox()
     expect([
       inbox.accept(1, 5),
@@ -26,7 +26,7 @@ describe("an inbox", () => {
     expect(inbox.accept(2, 5)).toBe(true)
   })
 
-  it("owes an ack for what was repeated too: whoever repeats has not heard ours", () => {
+  it("owes an ack for a repeated packet too, because its sender has not heard the last ack", () => {
     const inbox = new Inbox()
     inbox.accept(1, 5)
     inbox.settle()
@@ -43,7 +43,7 @@ describe("an inbox", () => {
 })
 
 describe("an inbox that hears a packet in parts", () => {
-  /** Has heard two parts of packet 1: seven characters. */
+  /** An inbox that has heard two parts of packet 1: seven characters. */
   function begun(): Inbox {
     const inbox = new Inbox()
     inbox.join(1, 0, "fmx\tab")
@@ -51,13 +51,13 @@ describe("an inbox that hears a packet in parts", () => {
     return inbox
   }
 
-  it("gives the packet with its last part, and tells how much of it has come before", () => {
+  it("gives the packet with its last part, and tells meanwhile how much of it has come", () => {
     const inbox = begun()
     expect([inbox.heard, inbox.part]).toEqual([0, 7])
     expect(inbox.join(1, 7, "eef")).toBe("mx\tabcdef")
   })
 
-  it("has heard the packet, and nothing of the next, when it is accepted", () => {
+  it("counts the packet as heard when it is accepted, and starts the next one from zero", () => {
     const inbox = begun()
     inbox.join(1, 7, "eef")
     inbox.accept(1, 3)
@@ -77,21 +77,21 @@ describe("an inbox that hears a packet in parts", () => {
     ["a part that is repeated", 5, "fcd"],
     ["a part that begins earlier and ends where the last one did", 2, "f\tabcd"],
     ["a part that ends before the last one did", 0, "fmx\t"],
-  ])("is as far as before after %s", (_, from, part) => {
+  ])("is unchanged after %s", (_, from, part) => {
     const inbox = begun()
     expect(inbox.join(1, from, part)).toBeUndefined()
     expect(inbox.part).toBe(7)
     expect(inbox.join(1, 7, "eef")).toBe("mx\tabcdef")
   })
 
-  it("takes of a part that begins earlier what is news", () => {
+  it("takes only the new bytes of a part that begins earlier", () => {
     const inbox = begun()
     inbox.join(1, 3, "fabcdef")
     expect(inbox.part).toBe(9)
     expect(inbox.join(1, 9, "egh")).toBe("mx\tabcdefgh")
   })
 
-  it("takes of a last part that begins earlier what is news", () => {
+  it("takes only the new bytes of a last part that begins earlier", () => {
     expect(begun().join(1, 0, "emx\tabcdef")).toBe("mx\tabcdef")
   })
 
@@ -102,7 +102,7 @@ describe("an inbox that hears a packet in parts", () => {
     expect(inbox.join(2, 1, "ey\t")).toBe("my\t")
   })
 
-  it("takes parts of a packet that was heard for no news, and owes an ack for them", () => {
+  it("ignores parts of a packet that was heard, and owes an ack for them", () => {
     const inbox = new Inbox()
     inbox.accept(1, 9)
     inbox.settle()
@@ -115,29 +115,29 @@ describe("an inbox that hears a packet in parts", () => {
     expect(() => begun().join(1, 8, "fe")).toThrow(expect.objectContaining({ code: "protocol-error" }))
   })
 
-  it("refuses a part of a packet behind the one that comes next", () => {
+  it("refuses a part of a packet that is not the next one", () => {
     expect(() => begun().join(2, 0, "fmx")).toThrow(expect.objectContaining({ code: "protocol-error" }))
   })
 
-  it("takes parts of as much as is allowed, and refuses one character more", () => {
+  it("takes parts up to the maximum size of a packet, and refuses one character more", () => {
     const inbox = begun()
     expect(() => inbox.join(1, 7, "fef", 9)).not.toThrow()
     expect(() => inbox.join(1, 9, "fg", 9)).toThrow(expect.objectContaining({ code: "too-large" }))
   })
 
-  it("counts only what is news against what is allowed", () => {
+  it("counts only new bytes towards that maximum", () => {
     expect(begun().join(1, 0, "emx\tabcdef", 9)).toBe("mx\tabcdef")
   })
 })
 
 describe("an inbox and the outbox of the other side", () => {
-  it("make the packets out of parts of any sizes, over links that are cut anywhere", () => {
+  it("rebuild the packets from parts of any sizes, over links that are cut anywhere", () => {
     const link = fc.record({
-      /** How large the batches are. */
+      /** The maximum size of a batch on this link. */
       maxBytes: fc.integer({ min: 2, max: 60 }),
-      /** How many of them come before it is cut. */
+      /** How many batches pass before the link is cut. */
       batches: fc.nat({ max: 12 }),
-      /** How much of them has been heard of in vain: the other side claims less than it knows. */
+      /** How many of the heard bytes the inbox does not report: the next link repeats them. */
       forgotten: fc.constantFrom(0, 1, 7),
     })
     const packet = fc.oneof(
@@ -152,7 +152,8 @@ describe("an inbox and the outbox of the other side", () => {
         for (const packet of said) outbox.push(packet)
         const last = { maxBytes: 50, batches: Number.POSITIVE_INFINITY, forgotten: 0 }
         for (const { maxBytes, batches, forgotten } of [...links, last]) {
-          // Text is not told of from the midst of a surrogate pair: an honest side tells what it has, or nothing.
+          // In text, a position inside a surrogate pair is never reported: an honest side reports what it has, or
+          // nothing.
           const isText = typeof said[inbox.heard] === "string"
           const told = isText && forgotten > 0 ? 0 : Math.max(0, inbox.part - forgotten)
           if (told < inbox.part) repeated++

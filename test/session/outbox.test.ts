@@ -11,7 +11,7 @@ function filled(count: number): SharedOutbox {
   return outbox
 }
 
-/** Everything behind the cursor, as it is handed on. */
+/** All batches that the outbox gives, from its cursor to its end. */
 function handedOn(outbox: Outbox): Batch[] {
   const batches: Batch[] = []
   while (outbox.cursor < outbox.said) batches.push(outbox.next(BATCH_BYTES))
@@ -19,12 +19,12 @@ function handedOn(outbox: Outbox): Batch[] {
 }
 
 describe("an outbox", () => {
-  it("numbers what is pushed from 1, and hands it on as one batch", () => {
+  it("numbers pushed packets from 1, and gives them as one batch", () => {
     const outbox = filled(3)
     expect([outbox.said, outbox.cursor, handedOn(outbox), outbox.cursor]).toEqual([3, 0, ["m1\nm2\nm3"], 3])
   })
 
-  it("keeps what is not acknowledged, handed on or not", () => {
+  it("keeps packets that are not acknowledged, whether they were given to the link or not", () => {
     const outbox = filled(2)
     outbox.next(BATCH_BYTES)
     outbox.push("m3")
@@ -33,14 +33,14 @@ describe("an outbox", () => {
     expect([outbox.acked, outbox.said, ...outbox.unacknowledged()]).toEqual([2, 3, "m3"])
   })
 
-  it("takes an older ack than the last for no news", () => {
+  it("ignores an ack that is older than the last one", () => {
     const outbox = filled(5)
     outbox.ack(4)
     outbox.ack(2)
     expect([outbox.acked, ...outbox.unacknowledged()]).toEqual([4, "m5"])
   })
 
-  it("counts what it holds with an overhead for each packet, joined or not", () => {
+  it("counts an overhead for each packet that it holds, whether packets are joined or not", () => {
     const outbox = filled(2)
     outbox.next(BATCH_BYTES)
     outbox.push(new Uint8Array(100))
@@ -49,7 +49,7 @@ describe("an outbox", () => {
     expect(outbox.bytes).toBe(100 + 256)
   })
 
-  it("counts a text in two bytes per unit where it has a unit above U+00FF, and what is kept with it", () => {
+  it("counts a text that has a unit above U+00FF, and the texts joined with it, in two bytes per unit", () => {
     const outbox = new SharedOutbox()
     const texts = ["mé", "m€", "mx"].map((text) => text.padEnd(2_000, "."))
     for (const text of texts) outbox.push(text)
@@ -64,7 +64,7 @@ describe("an outbox", () => {
     expect(left).toEqual([sum(1), sum(2), 0])
   })
 
-  it("counts many short texts so too, from the first of them that it looks at", () => {
+  it("counts many short texts in two bytes per unit, from the first checked one with a unit above U+00FF", () => {
     const outbox = new SharedOutbox()
     for (let n = 0; n < 1_000; n++) outbox.push("m".padEnd(100, "€"))
     expect(outbox.bytes).toBeGreaterThan(0.97 * 1_000 * (200 + PACKET_OVERHEAD_BYTES))
@@ -74,14 +74,14 @@ describe("an outbox", () => {
     expect(outbox.bytes).toBe(0)
   })
 
-  it("lets go of all that it holds when it is cleared, and keeps its numbers", () => {
+  it("releases all packets when it is cleared, and keeps its numbers", () => {
     const outbox = filled(3)
     outbox.next(BATCH_BYTES)
     outbox.clear()
     expect([outbox.said, outbox.bytes, [...outbox.lists()]]).toEqual([3, 0, []])
   })
 
-  it("counts a batch that is acknowledged in part for what is left of it", () => {
+  it("counts only the remainder of a batch that is acknowledged in part", () => {
     const outbox = filled(3)
     outbox.next(BATCH_BYTES)
     outbox.ack(2)
@@ -90,7 +90,7 @@ describe("an outbox", () => {
     expect(outbox.bytes).toBe(0)
   })
 
-  it("holds the very packet it was given, so that a broadcast costs one payload", () => {
+  it("holds the same packet object that it was given, so that a broadcast keeps its payload once", () => {
     const packet = new Uint8Array(8)
     const outbox = new SharedOutbox()
     outbox.push(packet)
@@ -99,7 +99,7 @@ describe("an outbox", () => {
     expect(held).toBe(packet)
   })
 
-  it("keeps its numbers over thousands of acks in the midst of batches", () => {
+  it("keeps its numbers over thousands of acks that end in the middle of a batch", () => {
     const outbox = new SharedOutbox()
     for (let n = 1; n <= 5_000; n++) {
       outbox.push(`m${n}`)
@@ -112,8 +112,8 @@ describe("an outbox", () => {
   })
 })
 
-describe("what an outbox hands on", () => {
-  it("is at most as long as is asked for; of a longer packet it is a part, alone", () => {
+describe("the batch that an outbox gives", () => {
+  it("is no longer than requested, and is a single part of a packet that is longer", () => {
     const half = `m${"x".repeat(BATCH_BYTES / 2)}`
     const longer = `m${"x".repeat(BATCH_BYTES)}yz`
     const outbox = new SharedOutbox()
@@ -121,7 +121,7 @@ describe("what an outbox hands on", () => {
     expect(handedOn(outbox)).toEqual([`${half}\nm2`, half, `fm${"x".repeat(BATCH_BYTES - 1)}`, "exyz", "m5"])
   })
 
-  it("is handed on again from the cursor on, in as few batches as that makes", () => {
+  it("is given again from the cursor on, in as few batches as possible", () => {
     const outbox = filled(4)
     outbox.next(BATCH_BYTES)
     outbox.push("m5")
@@ -133,7 +133,7 @@ describe("what an outbox hands on", () => {
     expect(handedOn(outbox)).toEqual(["m5\nm6"])
   })
 
-  it("is the rest of a batch where the cursor stands in its midst", () => {
+  it("is the rest of a batch when the cursor is in the middle of that batch", () => {
     const bytes = new Uint8Array([109, 10, 1])
     const outbox = new SharedOutbox()
     for (const packet of ["m1", bytes, "m3"]) outbox.push(packet)
@@ -146,7 +146,7 @@ describe("what an outbox hands on", () => {
     expect(handedOn(outbox)).toEqual([])
   })
 
-  it("starts behind an ack that overtakes the cursor", () => {
+  it("starts after an ack that is ahead of the cursor", () => {
     const outbox = filled(4)
     outbox.next(BATCH_BYTES)
     outbox.seek(0)
@@ -154,7 +154,7 @@ describe("what an outbox hands on", () => {
     expect([outbox.cursor, handedOn(outbox)]).toEqual([3, ["m4"]])
   })
 
-  it("is joined once for all who said the same in a row, and for nobody else", () => {
+  it("is joined once for all outboxes that hold the same run of packets, and for no others", () => {
     const joined = (...packets: Packet[]): Batch => {
       const outbox = new SharedOutbox()
       for (const packet of packets) outbox.push(packet)
@@ -169,10 +169,10 @@ describe("what an outbox hands on", () => {
   })
 })
 
-describe("an outbox whose packets are larger than a batch may be", () => {
+describe("an outbox whose packets are larger than the maximum of a batch", () => {
   const LETTERS = `m${"abcdefghijklmnopqrstuvwxyz".repeat(4)}`
 
-  it("hands on one part after the other, and counts the packet as handed on with the last", () => {
+  it("gives one part after the other, and counts the packet as given only with its last part", () => {
     const outbox = new SharedOutbox()
     outbox.push("mabcdefg")
     const handed = [3, 3, 3].map((maxBytes) => [outbox.next(maxBytes), outbox.cursor, outbox.part])
@@ -183,27 +183,27 @@ describe("an outbox whose packets are larger than a batch may be", () => {
     ])
   })
 
-  it("goes on in parts of another size when it is asked for more or less", () => {
+  it("continues with parts of another size when more or less is requested", () => {
     const outbox = new SharedOutbox()
     outbox.push("mabcdefg")
     expect([outbox.next(2), outbox.next(4), outbox.next(100)]).toEqual(["fma", "fbcde", "efg"])
   })
 
   it.each([new SharedOutbox(), new ListOutbox()])(
-    "puts more packets into a batch than a part is large, where that is asked for",
+    "puts more packets into a batch than the size of a part, where the caller allows it",
     (outbox) => {
       for (const packet of ["m1", "m2", "m3", "mabcdefg"]) outbox.push(packet)
       expect([outbox.next(3, 8), outbox.next(3, 8)]).toEqual(["m1\nm2\nm3", "fmab"])
     },
   )
 
-  it("begins the next packet in a batch of its own, whole where it fits", () => {
+  it("begins the next packet in its own batch, uncut where it fits", () => {
     const outbox = new SharedOutbox()
     for (const packet of ["mabcdefg", "m2", "m3"]) outbox.push(packet)
     expect([outbox.next(5), outbox.next(5), outbox.next(5)]).toEqual(["fmabcd", "eefg", "m2\nm3"])
   })
 
-  it("holds the packet whole meanwhile, and counts it whole", () => {
+  it("holds the uncut packet meanwhile, and counts all of it", () => {
     const outbox = new SharedOutbox()
     outbox.push(LETTERS)
     outbox.next(10)
@@ -211,7 +211,7 @@ describe("an outbox whose packets are larger than a batch may be", () => {
     expect(outbox.bytes).toBe(LETTERS.length + PACKET_OVERHEAD_BYTES)
   })
 
-  it("goes on in the midst of the packet where it is told to", () => {
+  it("continues in the middle of a packet, at the position that the other side tells", () => {
     const outbox = new SharedOutbox()
     outbox.push("m1")
     outbox.push("mabcdefg")
@@ -223,7 +223,7 @@ describe("an outbox whose packets are larger than a batch may be", () => {
     ["there is no packet behind", 2, 3],
     ["the packet is not as long", 1, 8],
     ["the packet is no longer than that", 1, 9],
-  ])("goes on at the beginning of a packet where %s", (_, number, part) => {
+  ])("restarts at the beginning of a packet where %s", (_, number, part) => {
     const outbox = new SharedOutbox()
     outbox.push("m1")
     outbox.push("mabcdefg")
@@ -231,7 +231,7 @@ describe("an outbox whose packets are larger than a batch may be", () => {
     expect(outbox.part).toBe(0)
   })
 
-  it("stays in the midst of a packet when the ones before it are acknowledged", () => {
+  it("stays in the middle of a packet when the packets before it are acknowledged", () => {
     const outbox = new SharedOutbox()
     outbox.push("m1")
     outbox.push("mabcdefg")
@@ -241,7 +241,7 @@ describe("an outbox whose packets are larger than a batch may be", () => {
     expect([outbox.cursor, outbox.part, outbox.next(9)]).toEqual([1, 3, "ecdefg"])
   })
 
-  it("leaves a packet in its midst when that is acknowledged: it was heard on another link", () => {
+  it("leaves the middle of a packet when that packet is acknowledged, because it was heard on another link", () => {
     const outbox = new SharedOutbox()
     outbox.push("mabcdefg")
     outbox.push("m2")
@@ -252,7 +252,7 @@ describe("an outbox whose packets are larger than a batch may be", () => {
 })
 
 describe("a log", () => {
-  it("answers the list whose last the packet is, and begins another before one gets long", () => {
+  it("answers the list whose last packet it is, and begins another list before one gets long", () => {
     const log = new Log()
     const fit = Math.floor(BATCH_BYTES / (2 + PACKET_OVERHEAD_BYTES))
     const lists = Array.from({ length: fit + 1 }, () => log.append("m1"))
@@ -260,7 +260,7 @@ describe("a log", () => {
     expect([lists[0]?.held.length, lists.at(-1)?.held]).toEqual([fit, ["m1"]])
   })
 
-  it("gives a large packet a list to itself, so that whoever keeps another does not keep it", () => {
+  it("puts a large packet into a list of its own, so that an outbox that keeps another does not keep it", () => {
     const log = new Log()
     const half = BATCH_BYTES / 2
     const lists = [half, half - 200, half, BATCH_BYTES + 1, 1].map((size) => log.append("m".repeat(size)))
@@ -270,7 +270,7 @@ describe("a log", () => {
 })
 
 describe("outboxes that share a log", () => {
-  it("keep what a plain list would keep, and hand it on in order, in parts where it is large, whatever is said to whom", () => {
+  it("keep what outboxes with their own lists keep, and give it in order, and large packets in parts", () => {
     const size = fc.constantFrom(1, 10, 1_000, BATCH_BYTES / 2, BATCH_BYTES)
     const who = fc.nat(2)
     const move = fc.oneof(
@@ -302,7 +302,7 @@ describe("outboxes that share a log", () => {
         }))
         let count = 0
         const packetOf = (size: number): string => `m${++count}`.padEnd(size, ".")
-        /** Not the packet itself, which would be too long to read where something fails. */
+        /** The first 8 characters and the length: the whole packet would be too long to read in a failure message. */
         const markOf = (packet: Packet): string => `${packet.slice(0, 8)} ${packet.length}`
         for (const move of moves) {
           if (move.kind === "all") {
@@ -365,7 +365,7 @@ describe("outboxes that share a log", () => {
 })
 
 describe("the outbox of a channel", () => {
-  it("does as that of a hub does, whatever is pushed, handed on, acknowledged and sought", () => {
+  it("behaves like the outbox of a hub under any mix of push, give, acknowledge and seek", () => {
     const size = fc.nat({ max: 400 })
     const step = fc.oneof(
       fc.record({ do: fc.constant("push" as const), size }),

@@ -6,27 +6,27 @@ import { createPair, type Pair } from "../model/pair.ts"
 
 const WIRE: Link = { name: "wire", bufferedBytes: 0, send() {}, close() {} }
 const HTTP: Link = { ...WIRE, exchanges: true }
-/** Such a link while one poll is held, and while two are. */
+/** An HTTP link of which the hub holds one poll, and (below) two polls. */
 const ASKED: Link = { ...HTTP, asked: 1 }
 const ASKED_TWICE: Link = { ...HTTP, asked: 2 }
 const PLENTY = 1e9
-/** A round trip so long that nothing proves more than the eightfold. */
+/** A round trip so long that the window grows by its fixed factor of eight: the rate that was seen allows no more. */
 const FAR_MS = 200
 const KIB = 1_024
 const MIB = 1_048_576
 
-/** A pace whose sender has always more to say, with the marks that it has on the way. */
+/** A pace whose sender always has more to send, with the marks that are in flight. */
 class Sender {
   readonly pace = new Pace()
   now = 1_000_000
   link = WIRE
   readonly marks: number[] = []
-  /** What had been handed to this link when the last mark left. */
+  /** How many bytes had been given to this link when the last mark was sent. */
   markedBytes = 0
   #handed = 0
   #token = 0
 
-  /** Hands on as much as is allowed, and answers how much that was. */
+  /** Sends as much as the pace allows, and returns the number of bytes. */
   fill(bytes = PLENTY): number {
     const { pace } = this
     pace.begin(this.link, this.now)
@@ -43,7 +43,7 @@ class Sender {
     return handed
   }
 
-  /** The window as it is now: what is handed to a link that has been handed nothing. */
+  /** The current window in bytes: how much an idle link may be given. */
   window(): number {
     this.pace.linked()
     this.marks.length = 0
@@ -51,7 +51,9 @@ class Sender {
     return this.fill()
   }
 
-  /** A window is handed to another link, and only its last mark is answered. Returns how much was handed on before that. */
+  /**
+   * Sends one window on a fresh link and answers only its last mark. Returns how many bytes were sent before that mark.
+   */
   answerLast(rttMs: number, lineMs: number): number {
     this.window()
     const bytes = this.markedBytes
@@ -60,13 +62,13 @@ class Sender {
     return bytes
   }
 
-  /** All marks are answered after so long, of which they stood so long in line. */
+  /** Answers all marks after `rttMs`, of which they spent `lineMs` in a queue. */
   answerAll(rttMs: number, lineMs = 0): void {
     this.now += rttMs
     for (const token of this.marks.splice(0)) this.pace.answered(token, lineMs, this.now)
   }
 
-  /** So many round trips. */
+  /** Runs `many` round trips, each of which sends a window and answers its marks. */
   rounds(many: number, rttMs: number, lineMs = 0): this {
     for (let n = 0; n < many; n++) {
       this.fill()
@@ -82,14 +84,14 @@ class Sender {
   }
 }
 
-/** What was handed on is a window, and less than a part of a packet more. */
+/** Asserts that a window was sent, or up to one part more: the part that crosses the limit is sent whole. */
 function expectAbout(bytes: number, windowBytes: number, partBytes: number): void {
   expect(bytes).toBeGreaterThanOrEqual(windowBytes)
   expect(bytes).toBeLessThan(windowBytes + partBytes)
 }
 
 describe("the pace of a link of which nothing is known", () => {
-  it("is 16 KiB in parts of one, until something is answered", () => {
+  it("allows 16 KiB in parts of 1 KiB, until a mark is answered", () => {
     const sender = new Sender()
     expect([sender.pace.partBytes, sender.fill(), sender.fill()]).toEqual([KIB, WINDOW_BYTES, 0])
   })
@@ -98,7 +100,7 @@ describe("the pace of a link of which nothing is known", () => {
     expect(new Pace().highWaterBytes).toBe(HIGH_WATER_BYTES)
   })
 
-  it("is not full while little waits, however much was handed on and acknowledged", () => {
+  it("is not full while little waits, however much was sent and acknowledged before", () => {
     const { pace } = new Sender()
     pace.begin(WIRE, 0)
     pace.handed(MIB, 0)
@@ -113,21 +115,21 @@ describe("the marks of a pace", () => {
     expect(sender.marks.length).toBe(1 + Math.floor(WINDOW_BYTES / (2 * KIB)))
   })
 
-  it("are one for each half of it where an ack is an exchange", () => {
+  it("are one for each half of the limit over HTTP, where an ack is a request of its own", () => {
     const sender = new Sender()
     sender.link = HTTP
     sender.fill()
     expect(sender.marks.length).toBe(1 + Math.floor(WINDOW_BYTES / (2 * KIB)))
   })
 
-  it("are one before it and one behind all of it where the other end asks, because it goes in one piece", () => {
+  it("are one before and one after a poll's whole answer, because that goes in one piece", () => {
     const sender = new Sender()
     sender.link = ASKED
     sender.fill()
     expect([sender.marks.length, sender.markedBytes]).toEqual([2, WINDOW_BYTES])
   })
 
-  it("are none while less waits than a quarter of it", () => {
+  it("are none while less than a quarter of the limit waits", () => {
     const { pace } = new Sender()
     pace.begin(WIRE, 1_000_000)
     expect([
@@ -136,7 +138,7 @@ describe("the marks of a pace", () => {
     ]).toEqual([false, true])
   })
 
-  it("are at most 16 that are not answered, however long that takes", () => {
+  it("are at most 16 unanswered ones, however long the answers take", () => {
     const sender = new Sender().rounds(4, 20)
     for (let n = 0; n < 100; n++) {
       sender.fill()
@@ -145,7 +147,7 @@ describe("the marks of a pace", () => {
     expect(sender.marks.length).toBeLessThanOrEqual(16)
   })
 
-  it("are no more than one in 100 ms where the window is not used", () => {
+  it("are at most one in 100 ms where the window is not used", () => {
     const sender = new Sender().rounds(3, 20)
     let marks = 0
     for (let n = 0; n < 100; n++) {
@@ -156,7 +158,7 @@ describe("the marks of a pace", () => {
     expect(marks).toBeLessThanOrEqual(10)
   })
 
-  it("tell the round trip when they are answered, and other probes tell nothing", () => {
+  it("measure the round trip when they are answered; other probes measure nothing", () => {
     const sender = new Sender()
     sender.fill()
     expect([sender.pace.answered(99, 0, sender.now + 70), sender.pace.answered(1, 0, sender.now + 70)]).toEqual([
@@ -165,7 +167,7 @@ describe("the marks of a pace", () => {
     ])
   })
 
-  it("are each answered once: an answer makes those before it of no use", () => {
+  it("are answered once each, and an answer makes all earlier marks useless", () => {
     const sender = new Sender()
     sender.fill()
     const { pace, now } = sender
@@ -176,7 +178,7 @@ describe("the marks of a pace", () => {
     ])
   })
 
-  it("of a link are forgotten when another one is in use", () => {
+  it("of one link are forgotten when another link is in use", () => {
     const sender = new Sender()
     sender.fill()
     sender.pace.linked()
@@ -185,7 +187,7 @@ describe("the marks of a pace", () => {
 })
 
 describe("the window of a pace", () => {
-  it("has room again for what was answered, before it is acknowledged", () => {
+  it("has room again for bytes whose mark was answered, before they are acknowledged", () => {
     const sender = new Sender()
     sender.fill()
     sender.now += 20
@@ -193,24 +195,24 @@ describe("the window of a pace", () => {
     expect(sender.fill()).toBeGreaterThanOrEqual(3 * KIB)
   })
 
-  it("grows eight times with each round trip until a line is met", () => {
+  it("grows eightfold with each round trip until a queue forms", () => {
     const windows = [0, 1, 2, 3].map((rounds) => new Sender().rounds(rounds, FAR_MS).window())
     for (const [n, bytes] of windows.entries()) expectAbout(bytes, WINDOW_BYTES * 8 ** n, 65_536)
   })
 
-  it("grows by more where a short round trip proves more: to what makes a line of 850 ms at the rate that was seen", () => {
+  it("grows by more where a short round trip proves a higher rate: to a queue of 850 ms at that rate", () => {
     const sender = new Sender()
     const flight = sender.answerLast(10, 0)
     expectAbout(sender.window(), flight * (1 + 850 / 10), 65_536)
   })
 
-  it("grows no further than to what makes a line of 850 ms, once a line is met", () => {
+  it("grows no further than to what makes a queue of 850 ms, once a queue was seen", () => {
     const sender = new Sender().rounds(1, FAR_MS)
     const flight = sender.answerLast(400, 300)
     expectAbout(sender.window(), (flight / 300) * (100 + 850), 65_536)
   })
 
-  it("does not grow where the sender has little to say: that is no slow link, and no fast one", () => {
+  it("does not grow while the sender has little to send, because that proves nothing about the rate", () => {
     const sender = new Sender()
     for (let n = 0; n < 10; n++) {
       sender.fill(HIGH_WATER_BYTES / 4 - 1)
@@ -219,7 +221,7 @@ describe("the window of a pace", () => {
     expectAbout(sender.window(), WINDOW_BYTES, KIB)
   })
 
-  it("shrinks to what makes a line of 850 ms where the line is longer", () => {
+  it("shrinks to what makes a queue of 850 ms where the queue is longer", () => {
     const sender = new Sender().rounds(2, FAR_MS)
     const before = sender.window()
     sender.answerAll(2_800, 2_700)
@@ -228,7 +230,7 @@ describe("the window of a pace", () => {
     expect(after).toBeGreaterThan(before / 5)
   })
 
-  it("shrinks once for what one window has told, not for each mark in it", () => {
+  it("shrinks once for all marks of one window, not once for each mark", () => {
     const sender = new Sender().rounds(2, FAR_MS)
     sender.fill()
     const marks = sender.marks.splice(0)
@@ -238,17 +240,17 @@ describe("the window of a pace", () => {
     expect(shrunk).toBeGreaterThan((WINDOW_BYTES * 64) / 5)
   })
 
-  it("does not shrink to the little that a sender had to say, however long the line is", () => {
+  it("does not shrink to the few bytes that an almost idle sender sent, however long the queue is", () => {
     const sender = new Sender().rounds(2, FAR_MS)
     sender.now += 1_000
     sender.fill(sender.pace.highWaterBytes / 2)
     expect(sender.marks.length).toBeGreaterThan(0)
     sender.answerAll(1_000, 900)
-    // 100 ms without the line, and 850 ms of line, where there was a second in all.
+    // 100 ms of round trip without the queue and 850 ms of queue, where the mark took one second in all.
     expectAbout(sender.window(), 0.95 * 64 * WINDOW_BYTES, 65_536)
   })
 
-  it("does not grow for one answer that comes quickly after a line, and grows for two one after the other", () => {
+  it("does not grow for one quick answer after a queue, and grows for two in a row", () => {
     const [before = 0, once = 0, twice = 0] = [0, 1, 2].map((quick) => {
       const sender = new Sender()
       sender.link = ASKED
@@ -263,7 +265,7 @@ describe("the window of a pace", () => {
   it.each([
     ["a wire", WIRE, 2 * KIB],
     ["HTTP, where an ack has to be worth an exchange", HTTP, 8 * KIB],
-  ])("is never less than is worth an answer, over %s", (_, link, leastBytes) => {
+  ])("is never less than what is worth a round trip, over %s", (_, link, leastBytes) => {
     const sender = new Sender()
     sender.link = link
     sender.rounds(20, 60_000, 59_000)
@@ -274,7 +276,7 @@ describe("the window of a pace", () => {
     ["a wire", WIRE],
     ["HTTP", HTTP],
     ["HTTP where the other end asks", ASKED],
-  ])("allows a line of 850 ms over %s", (_, link) => {
+  ])("allows a queue of 850 ms over %s", (_, link) => {
     const sender = new Sender().rounds(1, FAR_MS)
     sender.link = link
     const flight = sender.answerLast(500, 400)
@@ -295,13 +297,13 @@ describe("the window of a pace", () => {
     expectAbout(sender.window(), (flight / 300) * (waitedMs + 850), 65_536)
   })
 
-  it("has the application wait above a second of it", () => {
+  it("makes the application wait above one second's worth of it", () => {
     const sender = new Sender().rounds(1, FAR_MS)
     const flight = sender.answerLast(500, 400)
     expect(sender.pace.highWaterBytes).toBe(Math.floor((flight / 400) * (100 + 1_000)))
   })
 
-  it("is believed for 5 s, and half of it for each 5 s more, down to 16 KiB", () => {
+  it("is kept for 5 s without news, then halved for each further 5 s, down to 16 KiB", () => {
     const windows = [0, 4_999, 5_000, 10_000, 15_000, 60_000].map((idleMs) => {
       const sender = new Sender().rounds(2, FAR_MS)
       sender.now += idleMs
@@ -314,20 +316,20 @@ describe("the window of a pace", () => {
     expectAbout(others[4] ?? 0, WINDOW_BYTES, KIB)
   })
 
-  it("that is smaller than 16 KiB stays so, however long ago that was", () => {
+  it("that is smaller than 16 KiB stays so, however old it is", () => {
     const sender = new Sender().rounds(20, 60_000, 59_000)
     sender.now += 600_000
     expectAbout(sender.window(), 2 * KIB, KIB)
   })
 
-  it("of the link before is where that of the next one begins", () => {
+  it("of the last link is where that of the next link begins", () => {
     const sender = new Sender().rounds(2, FAR_MS)
     sender.pace.linked()
     expectAbout(sender.fill(), 64 * WINDOW_BYTES, 65_536)
   })
 })
 
-describe("what answers one poll", () => {
+describe("the limit for what answers one poll", () => {
   it.each([
     ["all of the window until a line is met", ASKED, 0, 1],
     ["half of it from then on, because the other half is on its way meanwhile", ASKED, 300, 1 / 2],
@@ -339,7 +341,7 @@ describe("what answers one poll", () => {
     expect(sender.window() / window).toBeCloseTo(share, 1)
   })
 
-  it("leaves the other half to the next, and nothing to the one behind that", () => {
+  it("leaves the other half of the window to the second poll, and nothing to a third", () => {
     const sender = new Sender().rounds(3, 400, 300)
     const window = sender.window()
     sender.link = ASKED
@@ -348,23 +350,20 @@ describe("what answers one poll", () => {
   })
 })
 
-describe("the parts of packets", () => {
+describe("the size of the parts of packets", () => {
   it.each([
     [0, KIB],
     [1, 2 * KIB],
     [2, 16 * KIB],
     [3, 128 * KIB],
     [5, 2 * MIB],
-  ])(
-    "after %i round trips without a line are %i bytes: a share of the window, and not above 2 MiB",
-    (rounds, bytes) => {
-      const { pace } = new Sender().rounds(rounds, FAR_MS)
-      pace.begin(WIRE, 1_001_000)
-      expect(pace.partBytes).toBe(bytes)
-    },
-  )
+  ])("after %i round trips without a queue is %i bytes: a share of the window, and at most 2 MiB", (rounds, bytes) => {
+    const { pace } = new Sender().rounds(rounds, FAR_MS)
+    pace.begin(WIRE, 1_001_000)
+    expect(pace.partBytes).toBe(bytes)
+  })
 
-  it("are a kilobyte on the slowest link", () => {
+  it("is a kilobyte on the slowest link", () => {
     const sender = new Sender().rounds(20, 60_000, 59_000)
     sender.fill()
     expect(sender.pace.partBytes).toBe(KIB)
@@ -372,11 +371,11 @@ describe("the parts of packets", () => {
 })
 
 describe("the high water of a pace", () => {
-  it("follows what the link carries, where no line is met", () => {
+  it("follows the rate of the link, where no queue forms", () => {
     expect(new Sender().rounds(3, 20).pace.highWaterBytes).toBeGreaterThanOrEqual(8 * HIGH_WATER_BYTES)
   })
 
-  it("falls to what makes a line of a second where the line is longer", () => {
+  it("falls to what makes a queue of one second where the queue is longer", () => {
     const sender = new Sender().rounds(3, 20)
     const { highWaterBytes } = sender.pace
     sender.rounds(1, 4_000, 3_900)
@@ -388,7 +387,7 @@ describe("the high water of a pace", () => {
   })
 })
 
-/** Two sessions over one link of a network, one of which has always more to say than the link carries. */
+/** Two sessions over one link, one of which always has more to send than the link carries. */
 class Busy {
   readonly pair: Pair
   readonly bytesPerSecond: number
@@ -400,11 +399,14 @@ class Busy {
     network.delay(roundTripMs / 2)
     network.limit({ upBytesPerSecond: bytesPerSecond, downBytesPerSecond: bytesPerSecond })
     dialing.dial(true)
-    // What is not measured yet stands in the line first.
+    // Before the rate is measured, the first window stands in the queue. This lets it pass.
     this.pass(Math.ceil((1_000 * 2 * WINDOW_BYTES) / bytesPerSecond) + 10 * roundTripMs)
   }
 
-  /** Lets time pass; answers for how long a probe would have stood in line at worst, and which share of the rate was used. */
+  /**
+   * Lets time pass. Returns the longest queuing delay that a probe would have had, and the used share of the link's
+   * rate.
+   */
   pass(ms: number): { longestMs: number; share: number } {
     const { network, runtime, dialing } = this.pair
     const before = network.carried.up.bytes
@@ -418,7 +420,10 @@ class Busy {
   }
 }
 
-/** For how long a probe may stand in line: a second, and as long as some of the smallest parts take, in which data comes and goes. */
+/**
+ * The longest queuing delay allowed for a probe: one second, and the time of four of the smallest parts, because data
+ * moves in whole parts.
+ */
 function limitMs(bytesPerSecond: number): number {
   return 1_000 + (4 * KIB * 1_000) / bytesPerSecond
 }
@@ -429,7 +434,7 @@ const ROUND_TRIPS_MS = [20, 200, 600]
 describe.each(
   RATES.flatMap((bytesPerSecond) => ROUND_TRIPS_MS.map((roundTripMs) => ({ bytesPerSecond, roundTripMs }))),
 )("a session at $bytesPerSecond bytes/s and $roundTripMs ms", ({ bytesPerSecond, roundTripMs }) => {
-  it("keeps its link busy, and the line before a probe under about a second", () => {
+  it("keeps its link busy, and the queue before a probe under about a second", () => {
     const { longestMs, share } = new Busy(bytesPerSecond, roundTripMs).pass(10_000)
     expect(longestMs).toBeLessThanOrEqual(limitMs(bytesPerSecond))
     expect(share).toBeGreaterThan(0.95)
@@ -437,7 +442,7 @@ describe.each(
 })
 
 describe("a session whose link becomes", () => {
-  it("eight times slower has a line of a second again in 15 s", () => {
+  it("eight times slower has a queue of one second again within 15 s", () => {
     const busy = new Busy(250_000, 200)
     Object.assign(busy, { bytesPerSecond: 31_250 })
     busy.pair.network.limit({ upBytesPerSecond: 31_250 })
@@ -447,7 +452,7 @@ describe("a session whose link becomes", () => {
     expect(share).toBeGreaterThan(0.95)
   })
 
-  it("eight times faster is kept busy again in 15 s", () => {
+  it("eight times faster is kept busy again within 15 s", () => {
     const busy = new Busy(31_250, 200)
     Object.assign(busy, { bytesPerSecond: 250_000 })
     busy.pair.network.limit({ upBytesPerSecond: 250_000 })

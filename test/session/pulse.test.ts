@@ -130,7 +130,7 @@ describe("the patience of a probe", () => {
     [{ rttMs: 300, doubts: 2 }, 4_800],
     [{ doubts: 5 }, 32 * PROBE_MS],
     [{ doubts: 50 }, 32 * PROBE_MS],
-  ])("after %j is %i ms: four round trips, doubled by each doubt, within bounds", (moments, ms) => {
+  ])("after %j is %i ms: four round trips, doubled with each doubt, within bounds", (moments, ms) => {
     expect(probePatience({ ...QUIET, ...moments })).toBe(ms)
   })
 })

@@ -20,18 +20,18 @@ const HUB: SessionSettings = { ...HUB_ACK, heartbeatMs: 20_000, heartbeatTimeout
 const CHANNEL: SessionSettings = { ...CHANNEL_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
 const PROTOCOL_ERROR: unknown = expect.objectContaining({ code: "protocol-error" })
 
-/** A link that keeps what it is sent. */
+/** A link that records what is sent on it. */
 class TestLink implements Link {
   readonly name = "test"
   bufferedBytes = 0
-  /** How often the other end has asked for more, where it does that. */
+  /** How often the other end has asked for more. Undefined on a link whose other end does not ask. */
   asked: number | undefined
   readonly sent: Batch[] = []
   send(batch: Batch): void {
     this.sent.push(batch)
   }
   close(): void {}
-  /** Takes out what was sent, packet by packet. */
+  /** Removes and returns the packets that were sent. */
   take(): Packet[] {
     return this.sent.splice(0).flatMap(decodeBatch)
   }
@@ -41,7 +41,7 @@ interface Desk {
   readonly runtime: VirtualRuntime
   readonly session: Session
   readonly link: TestLink
-  /** What the session told its seat. */
+  /** The calls that the session made to its host, in order. */
   readonly told: string[]
 }
 
@@ -62,33 +62,33 @@ function desk(settings: SessionSettings = HUB): Desk {
   return { runtime, session, link: new TestLink(), told }
 }
 
-/** A session whose link is up and has said nothing yet. */
+/** A session whose link is up and has carried nothing yet. */
 function linked(settings?: SessionSettings): Desk {
   const it = desk(settings)
   it.session.attach(it.link, { heard: 0 })
   return it
 }
 
-/** Those that carry what was said: neither marks nor acks nor positions. */
+/** The packets of the application: without marks, acks and positions. */
 function sayings(packets: readonly Packet[]): Packet[] {
   return packets.filter((packet) => !"pan".includes(kindOf(packet)))
 }
 
-/** The marks among them. */
+/** The marks among the packets. */
 function marksOf(packets: readonly Packet[]): string[] {
   return packets.filter((packet) => kindOf(packet) === "p").map(String)
 }
 
-/** The answer to a mark that stood in no line. */
+/** The answer to a mark that was not queued on its way. */
 function answerTo(mark: string, heard: number): string {
   return `a${heard},${mark.slice(1).split(",")[0]},0`
 }
 
-/** Four times as much as a link of unknown rate is handed at once. */
+/** A message four times as large as the window of a link of unknown rate. */
 const LARGE = `mx\t${"x".repeat(BATCH_BYTES)}`
 
 describe("saying", () => {
-  it("sends what was said in one tick as one batch, behind its position on the link", () => {
+  it("sends all packets of one tick as one batch, after its position on the link", () => {
     const { runtime, session, link } = linked()
     session.say("mx\t1")
     session.say("mx\t2")
@@ -100,7 +100,7 @@ describe("saying", () => {
     expect(link.sent.at(-1)).toBe("mx\t3")
   })
 
-  it("waits for a link, and then sends everything that was not acknowledged", () => {
+  it("waits for a link, and then sends all packets that are not acknowledged", () => {
     const { session, link } = desk()
     session.say("mx\t1")
     session.say("mx\t2")
@@ -108,20 +108,20 @@ describe("saying", () => {
     expect(link.take()).toEqual(["n1", "mx\t1", "mx\t2"])
   })
 
-  it("refuses what the outbox cannot hold, and has not taken it", () => {
+  it("refuses a packet that the outbox has no room for, and does not take it", () => {
     const { session } = desk({ ...HUB, maxOutboxBytes: 200 })
     session.say(`m${"x".repeat(100)}`)
     expect(() => session.say(`m${"x".repeat(100)}`)).toThrow(expect.objectContaining({ code: "buffer-full" }))
     expect(session.said).toBe(1)
   })
 
-  it("takes a single packet above the bound: it could never be said otherwise", () => {
+  it("takes a single packet above the outbox's bound, because it could never be sent otherwise", () => {
     const { session } = desk({ ...HUB, maxOutboxBytes: 10 })
     session.say(`m${"x".repeat(100)}`)
     expect(session.said).toBe(1)
   })
 
-  it("hands a full link no more until it is writable", () => {
+  it("gives a full link nothing more until the link is writable", () => {
     const { runtime, session, link } = linked()
     link.bufferedBytes = LINK_BUFFER_BYTES
     session.say("mx\t1")
@@ -133,7 +133,7 @@ describe("saying", () => {
     expect(link.take()).toEqual(["n1", "mx\t1"])
   })
 
-  it("hands a link nothing while the other end has not asked, and all of it when that asks", () => {
+  it("gives a link nothing while the other end has not asked, and everything when it asks", () => {
     const { runtime, session, link } = linked()
     link.asked = 0
     for (const packet of ["mx\t1", "mx\t2"]) {
@@ -149,7 +149,7 @@ describe("saying", () => {
     expect(link.sent).toEqual(["n1\nmx\t1\nmx\t2"])
   })
 
-  it("acknowledges and answers probes although the other end has not asked", () => {
+  it("sends acks and answers probes although the other end has not asked", () => {
     const { runtime, session, link } = linked()
     link.asked = 0
     session.say("mx\t1")
@@ -158,7 +158,7 @@ describe("saying", () => {
     expect(link.take()).toEqual(["a1,7"])
   })
 
-  it("fills batches while little waits, of whatever size the packets are", () => {
+  it("fills batches while little waits, whatever the size of the packets", () => {
     const { runtime, session, link } = linked()
     const packet = `mx\t${"x".repeat(400)}`
     for (let n = 0; n < 8; n++) session.say(packet)
@@ -166,7 +166,7 @@ describe("saying", () => {
     expect(link.sent).toEqual([["n1", ...Array(8).fill(packet)].join("\n")])
   })
 
-  it("sends a large packet in parts, and lets what was said behind it wait for the last of them", () => {
+  it("sends a large packet in parts, and packets queued after it wait for its last part", () => {
     const { runtime, session, link } = linked()
     for (const packet of ["mx\t1", `mx\t${"x".repeat(5_000)}`, "mx\t2", "mx\t3"]) session.say(packet)
     runtime.drain()
@@ -180,7 +180,7 @@ describe("saying", () => {
     ).toBe(`mx\t${"x".repeat(5_000)}`)
   })
 
-  it("takes a link whose rate is not known 16 KiB, in parts, and no more before it answers", () => {
+  it("gives a link of unknown rate 16 KiB, in parts, and no more before the link answers", () => {
     const { runtime, session, link } = linked()
     session.say(LARGE)
     runtime.drain()
@@ -194,7 +194,7 @@ describe("saying", () => {
     expect(sayings(link.take()).length).toBeGreaterThan(0)
   })
 
-  it("marks a burst with probes that tell the time, the first before it", () => {
+  it("marks a burst with probes that carry the time, the first before the burst", () => {
     const { runtime, session, link } = linked()
     session.say(LARGE)
     runtime.drain()
@@ -205,7 +205,7 @@ describe("saying", () => {
     expect(marksOf(packets).length).toBeGreaterThan(1)
   })
 
-  it("marks what the other end asks for at the moment when it goes, before all of it and behind it", () => {
+  it("marks what a poll asks for at the moment when it is sent: one mark before all of it and one after", () => {
     const { runtime, session, link } = linked()
     Object.assign(link, { exchanges: true, asked: 0 })
     session.say(LARGE)
@@ -220,7 +220,7 @@ describe("saying", () => {
     expect([packets[0], packets.at(-1)]).toEqual(marksOf(packets))
   })
 
-  it("marks nothing while little waits", () => {
+  it("sends no marks while little waits", () => {
     const { runtime, session, link } = linked()
     for (let n = 0; n < 50; n++) {
       session.say(`mx\t${"x".repeat(1_000)}`)
@@ -231,7 +231,7 @@ describe("saying", () => {
     expect(marksOf(link.take())).toEqual([])
   })
 
-  it("has room below 4 KiB while the rate of its link is not known, and none above", () => {
+  it("has room below 4 KiB while the rate of its link is unknown, and none above", () => {
     const { session } = linked()
     session.say(`mx\t${"x".repeat(HIGH_WATER_BYTES - PACKET_OVERHEAD_BYTES - 4)}`)
     expect(session.hasRoom).toBe(true)
@@ -253,7 +253,7 @@ describe("saying", () => {
     expect(session.hasRoom).toBe(true)
   })
 
-  it("has no room above half of what its outbox takes, however fast its link is", () => {
+  it("has no room above half of its outbox, however fast its link is", () => {
     const { session } = linked({ ...HUB, maxOutboxBytes: 1_000 })
     session.say(`mx\t${"x".repeat(400)}`)
     expect(session.hasRoom).toBe(true)
@@ -262,8 +262,10 @@ describe("saying", () => {
   })
 })
 
-describe("a packet that is cut in its midst", () => {
-  /** Has said a large packet, and a small one behind it, of which the first window has gone. */
+describe("a packet whose link is lost in the middle of it", () => {
+  /**
+   * A session that was given a large packet and a small one after it, and has sent the first window of the large one.
+   */
   function cut(): Desk {
     const it = linked()
     it.session.say(LARGE)
@@ -272,7 +274,7 @@ describe("a packet that is cut in its midst", () => {
     return it
   }
 
-  it("goes on on the next link where the other side has heard it, which the position tells", () => {
+  it("continues on the next link where the other side stopped hearing it, as the position tells", () => {
     const { runtime, session, link } = cut()
     session.linkLost(link)
     const next = new TestLink()
@@ -284,7 +286,7 @@ describe("a packet that is cut in its midst", () => {
     expect(first).toBe(`f${LARGE.slice(10_000, 11_024)}`)
   })
 
-  it("goes again from its beginning where the other side has heard nothing of it", () => {
+  it("restarts from its beginning where the other side has heard nothing of it", () => {
     const { runtime, session } = cut()
     const next = new TestLink()
     session.attach(next, { heard: 0 })
@@ -294,7 +296,7 @@ describe("a packet that is cut in its midst", () => {
     expect(sayings(packets)[0]).toBe(`f${LARGE.slice(0, 1_024)}`)
   })
 
-  it("goes again from its beginning where the other side claims to have heard more of it than there is", () => {
+  it("restarts from its beginning where the other side claims to have heard more of it than there is", () => {
     const { runtime, session } = cut()
     const next = new TestLink()
     session.attach(next, { heard: 0, part: LARGE.length })
@@ -302,7 +304,7 @@ describe("a packet that is cut in its midst", () => {
     expect(next.take()).toContain("n1")
   })
 
-  it("is over when the other side has heard all of it, and what follows is whole", () => {
+  it("is finished when the other side has heard all of it, and the next packet goes whole", () => {
     const { runtime, session } = cut()
     const next = new TestLink()
     session.attach(next, { heard: 1 })
@@ -310,19 +312,19 @@ describe("a packet that is cut in its midst", () => {
     expect(next.take()).toEqual(["n2", "mx\tlast"])
   })
 
-  it("counts as unsent when the session ends: no part of it can be heard as a message", () => {
+  it("counts as unsent when the session ends, because no part of it can be delivered as a message", () => {
     const { session } = cut()
     expect(session.end()).toEqual({ unacknowledged: [LARGE, "mx\tlast"], unsent: 2 })
   })
 
-  it("counts as sent when its last part was handed on", () => {
+  it("counts as sent once its last part was given to the link", () => {
     const { runtime, session } = linked()
     session.say(`mx\t${"x".repeat(5_000)}`)
     runtime.drain()
     expect(session.end().unsent).toBe(0)
   })
 
-  it("is heard from the parts of both links, once, and how much of it has come is told meanwhile", () => {
+  it("is heard once from parts on both links, and meanwhile the session tells how much of it has come", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "fmx\tab", "fcd"])
     expect([session.heard, session.part]).toEqual([0, 7])
@@ -332,7 +334,7 @@ describe("a packet that is cut in its midst", () => {
     expect([told, session.heard, session.part]).toEqual([["deliver mx\tabcdef"], 1, undefined])
   })
 
-  it("is heard once where the next link repeats parts of another size", () => {
+  it("is heard once where the next link repeats it in parts of another size", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "fmx\tab", "fcd"])
     const next = new TestLink()
@@ -341,7 +343,7 @@ describe("a packet that is cut in its midst", () => {
     expect(told).toEqual(["deliver mx\tabcdef", "deliver mx\t2"])
   })
 
-  it("is heard once where the next link says it whole", () => {
+  it("is heard once where the next link repeats it whole", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "fmx\tab"])
     const next = new TestLink()
@@ -350,7 +352,7 @@ describe("a packet that is cut in its midst", () => {
     expect([told, session.part]).toEqual([["deliver mx\tabcdef", "deliver mx\t2"], undefined])
   })
 
-  it("that was heard is skipped in parts as well", () => {
+  it("that was heard already is skipped when it comes again in parts", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "mx\tabcdef"])
     const next = new TestLink()
@@ -359,7 +361,7 @@ describe("a packet that is cut in its midst", () => {
     expect(told).toEqual(["deliver mx\tabcdef", "deliver mx\t2"])
   })
 
-  it("keeps its place when it is the same link once more", () => {
+  it("keeps its place when the same link is attached again", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "fmx\tab"])
     session.attach(link, { heard: 0 })
@@ -378,14 +380,14 @@ describe("parts of a packet", () => {
     expect(told).toEqual([])
   })
 
-  it("end the link when they are so small that keeping them costs more than what they hold", () => {
+  it("end the link when they are so small that keeping them costs more than their content", () => {
     const { session, link } = linked()
     expect(() => session.hear(link, ["n1", "fmx\t", ...Array.from({ length: 2_000 }, () => "f1")])).toThrow(
       PROTOCOL_ERROR,
     )
   })
 
-  it("end the link when they hold nothing at all", () => {
+  it("end the link when they are empty", () => {
     const { session, link } = linked()
     expect(() => session.hear(link, ["n1", "fmx\t", ...Array.from({ length: 2_000 }, () => "f")])).toThrow(
       PROTOCOL_ERROR,
@@ -394,7 +396,7 @@ describe("parts of a packet", () => {
 })
 
 describe("attaching another link", () => {
-  it("tells the seat of what the other side has acknowledged with it: somebody may wait for room", () => {
+  it("tells the session's host what the other side acknowledged with it, because a caller may wait for room", () => {
     const { session, link, told } = linked()
     session.say("mx\t1")
     session.flushNow()
@@ -404,7 +406,7 @@ describe("attaching another link", () => {
     expect(told).toEqual(["answered"])
   })
 
-  it("replays from where the other side has heard, and forgets what it has", () => {
+  it("replays from the first packet that the other side has not heard, and forgets those before", () => {
     const { runtime, session, link } = linked()
     for (const n of [1, 2, 3]) session.say(`mx\t${n}`)
     runtime.drain()
@@ -418,7 +420,7 @@ describe("attaching another link", () => {
     expect(next.take()).toEqual(["mx\t4"])
   })
 
-  it("does not repeat what rode with the hello", () => {
+  it("does not repeat packets that rode with the hello", () => {
     const { session, link } = desk()
     for (const n of [1, 2, 3]) session.say(`mx\t${n}`)
     const { packets, sent } = session.ride()
@@ -428,13 +430,13 @@ describe("attaching another link", () => {
     expect(link.take()).toEqual(["n4", "mx\t4"])
   })
 
-  it("refuses an other side that has heard more than was said", () => {
+  it("refuses another side that claims to have heard more than was sent", () => {
     const { session, link } = desk()
     session.say("mx\t1")
     expect(() => session.attach(link, { heard: 2 })).toThrow(PROTOCOL_ERROR)
   })
 
-  it("leads with the opening, once", () => {
+  it("sends the opening packets first, once", () => {
     const { runtime, session, link } = desk()
     session.attach(link, { heard: 0 }, 0, "w{}")
     session.say("mx\t1")
@@ -442,7 +444,7 @@ describe("attaching another link", () => {
     expect(link.take()).toEqual(["w{}", "n1", "mx\t1"])
   })
 
-  it("goes on behind an ack that is ahead of the replay, and says where", () => {
+  it("continues after an ack that is ahead of the replay, and sends its new position", () => {
     const { runtime, session, link } = linked()
     for (const n of [1, 2, 3, 4]) session.say(`mx\t${n}`)
     runtime.drain()
@@ -456,7 +458,7 @@ describe("attaching another link", () => {
     expect(link.take()).toHaveLength(5)
   })
 
-  it("keeps the other side's position when it is the same link once more", () => {
+  it("keeps the other side's position when the same link is attached again", () => {
     const { session, link, told } = linked()
     session.hear(link, ["n1", "mx\t1"])
     session.attach(link, { heard: 0 })
@@ -464,7 +466,7 @@ describe("attaching another link", () => {
     expect(told).toEqual(["deliver mx\t1", "deliver mx\t2"])
   })
 
-  it("lets only small text ride, in order, as far as it has room", () => {
+  it("lets only small text packets ride with a hello, in order, while there is room", () => {
     const { session } = desk()
     session.say(`mx\t${"x".repeat(2_000)}`)
     session.say(`mx\t${"x".repeat(2_000)}`)
@@ -474,7 +476,7 @@ describe("attaching another link", () => {
 })
 
 describe("hearing", () => {
-  it("does not count as heard what cannot be read, alone or in parts: the next link brings it again", () => {
+  it("does not count an unreadable packet as heard, whole or in parts, so that the next link brings it again", () => {
     const runtime = createVirtualRuntime()
     const delivered: Packet[] = []
     const session = new Session(
@@ -519,7 +521,7 @@ describe("hearing", () => {
     expect(session.heard).toBe(3)
   })
 
-  it("takes late batches of an old link for no news, but answers its probes", () => {
+  it("ignores late packets of an old link, but answers its probes", () => {
     const { session, link, told } = linked()
     session.attach(new TestLink(), { heard: 0 })
     session.hear(link, ["n1", "mx\t1", "a0", "p7"])
@@ -547,26 +549,26 @@ describe("hearing", () => {
     expect(() => session.hear(link, packets)).toThrow(PROTOCOL_ERROR)
   })
 
-  it("refuses the answer to a mark whose line is no count", () => {
+  it("refuses the answer to a mark whose queuing delay is not a count", () => {
     const { runtime, session, link } = linked()
     session.say(LARGE)
     runtime.drain()
     expect(() => session.hear(link, ["a0,1,x"])).toThrow(PROTOCOL_ERROR)
   })
 
-  it("refuses parts that are larger together than a packet may be", () => {
+  it("refuses parts that together are larger than a packet may be", () => {
     const { session, link } = linked({ ...HUB, maxPacketBytes: 10 })
     session.hear(link, ["n1", "fmx\t12", "f34567"])
     expect(() => session.hear(link, ["f8"])).toThrow(expect.objectContaining({ code: "too-large" }))
   })
 
-  it("leaves packets of the handshake, and unknown kinds of text, to its seat", () => {
+  it("passes packets of the handshake, and text packets of unknown kinds, to its host", () => {
     const { session, link, told } = linked()
     session.hear(link, ["t{}", "?"])
     expect(told).toEqual(["control t{}", "control ?"])
   })
 
-  it("hears no more of a batch once its seat has ended it", () => {
+  it("hears no more of a batch once its host has ended it", () => {
     const runtime = createVirtualRuntime()
     const link = new TestLink()
     let delivered = 0
@@ -591,7 +593,7 @@ describe("hearing", () => {
 })
 
 describe("acknowledging", () => {
-  it("goes out when it is due, for everything heard by then", () => {
+  it("sends an owed ack when it is due, for everything heard by then", () => {
     const { runtime, session, link } = linked()
     session.hear(link, ["n1", "mx\t1"])
     runtime.advance(100)
@@ -602,21 +604,21 @@ describe("acknowledging", () => {
     expect(link.take()).toEqual(["a2"])
   })
 
-  it("goes out at once after so many packets", () => {
+  it("sends an ack at once after the agreed number of packets", () => {
     const { runtime, session, link } = linked()
     session.hear(link, ["n1", ...Array.from({ length: HUB.ackPackets }, (_, n) => `mx\t${n}`)])
     runtime.drain()
     expect(link.take()).toEqual([`a${HUB.ackPackets}`])
   })
 
-  it("goes out at once after so many bytes", () => {
+  it("sends an ack at once after the agreed number of bytes", () => {
     const { runtime, session, link } = linked()
     session.hear(link, ["n1", `mx\t${"x".repeat(HUB.ackBytes)}`])
     runtime.drain()
     expect(link.take()).toEqual(["a1"])
   })
 
-  it("goes out at once after so many bytes in parts of one packet, and not for each of them", () => {
+  it("sends an ack at once after the agreed number of bytes in parts of one packet, and not for each part", () => {
     const { runtime, session, link } = linked()
     session.hear(link, ["n1"])
     const part = `f${"m".repeat(1_023)}`
@@ -628,7 +630,7 @@ describe("acknowledging", () => {
     expect(link.take()).toEqual(["a0"])
   })
 
-  it("rides on what goes anyway once it is half due, and not before", () => {
+  it("adds an ack to an outgoing batch once half of its time has passed, and not before", () => {
     const { runtime, session, link } = linked()
     session.hear(link, ["n1", "mx\t1"])
     runtime.advance(100)
@@ -643,9 +645,9 @@ describe("acknowledging", () => {
     expect(link.take()).toEqual([])
   })
 
-  it("goes before a large batch, which is not copied to take it along", () => {
+  it("sends an ack before a large batch, so that the batch is not copied to add it", () => {
     const { runtime, session, link } = linked()
-    // Parts become as large as a batch once the link has shown that it carries megabytes.
+    // Parts become as large as a batch once the link has shown that it carries megabytes per second.
     const large = allocatePacket(BATCH_BYTES)
     for (let round = 0; round < 5; round++) {
       while (session.bufferedBytes < 12_000_000) session.say(large)
@@ -677,7 +679,7 @@ describe("acknowledging", () => {
     expect(link.take()).toEqual(["a1,42"])
   })
 
-  it("answers a mark with the time that it stood in line: longer than the quickest took, whatever the clocks show", () => {
+  it("answers a mark with its queuing delay: its time above the quickest mark's, whatever the clocks show", () => {
     const { runtime, session, link } = linked()
     const skewMs = 777
     const answerToOneFrom = (agoMs: number): Packet[] => {
@@ -688,7 +690,7 @@ describe("acknowledging", () => {
     expect([500, 300, 450, 300].map(answerToOneFrom)).toEqual([["a0,42,0"], ["a0,42,0"], ["a0,42,150"], ["a0,42,0"]])
   })
 
-  it("measures the line of each link anew", () => {
+  it("measures the queuing delay of each link anew", () => {
     const { runtime, session, link } = linked()
     session.hear(link, [`p1,${runtime.now() - 20}`])
     runtime.drain()
@@ -699,11 +701,11 @@ describe("acknowledging", () => {
     expect(next.take()).toEqual(["a0,2,0"])
   })
 
-  it("answers the first mark of a link by what the other side's clock showed in the welcome, which stood in no line", () => {
+  it("compares the first mark of a link with the welcome's clock, because the welcome was not queued", () => {
     const { runtime, session } = linked(CHANNEL)
     const skewMs = 777_000
     const welcomed = new TestLink()
-    // The welcome took 50 ms, the mark 351. In the second between them the clocks may drift apart by a quarter of one.
+    // The welcome took 50 ms and the mark 351 ms. In the second between them the clocks may drift apart by 0.25 ms.
     session.welcomed({ clock: runtime.now() - 50 + skewMs }, runtime.now() - 100, runtime.now())
     session.attach(welcomed, { heard: 0 })
     runtime.advance(1_000)
@@ -715,7 +717,7 @@ describe("acknowledging", () => {
   it.each<[title: string, follow: (session: Session, now: number) => void]>([
     ["that was welcomed without one", (session, now) => session.welcomed({}, now - 100, now)],
     ["behind the one that was welcomed", (session) => session.attach(new TestLink(), { heard: 0 })],
-  ])("takes the clock of a welcome for no measure of a link %s", (_, follow) => {
+  ])("does not use the clock of a welcome for a link %s", (_, follow) => {
     const { runtime, session } = linked(CHANNEL)
     const now = runtime.now()
     session.welcomed({ clock: now - 50 }, now - 100, now)
@@ -727,7 +729,7 @@ describe("acknowledging", () => {
     expect(next.take()).toEqual(["a0,7,0"])
   })
 
-  it("lets two clocks drift apart by half a second in an hour without taking that for a line", () => {
+  it("lets two clocks drift apart by half a second in an hour without taking that for a queue", () => {
     const { runtime, session, link } = linked()
     const queues: unknown[] = []
     for (let step = 0; step < 360; step++) {
@@ -739,14 +741,14 @@ describe("acknowledging", () => {
     expect(new Set(queues)).toEqual(new Set(["a0,1,0"]))
   })
 
-  it("answers a mark on a link that is not the current one without a line", () => {
+  it("answers a mark on a link that is not the current one with no queuing delay", () => {
     const { session, link } = linked()
     session.attach(new TestLink(), { heard: 0 })
     session.hear(link, ["p7,1000"])
     expect(link.take()).toEqual(["a0,7"])
   })
 
-  it("makes room, and says so", () => {
+  it("makes room in the outbox, and tells the host", () => {
     const { runtime, session, link, told } = linked()
     session.say("mx\t1")
     runtime.drain()
@@ -767,7 +769,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     return { ...it, link }
   }
 
-  it("an ack goes alone for four times as many packets", () => {
+  it("an ack is sent alone only after four times as many packets", () => {
     const { runtime, session, link } = overHttp()
     for (let n = 1; n < 4 * HUB_ACK.ackPackets; n++) session.hear(link, ["mx\t1"])
     runtime.drain()
@@ -777,7 +779,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     expect(link.take()).toEqual(["a1024"])
   })
 
-  it("an ack that an answer takes along is owed no more", () => {
+  it("an ack that an HTTP answer carries is no longer owed", () => {
     const { runtime, session, link } = overHttp()
     session.hear(link, ["mx\t1", "mx\t2"])
     expect(session.acknowledgement(link)).toBe("a2")
@@ -788,7 +790,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     expect(link.take()).toEqual(["a3"])
   })
 
-  it("an answer is told again what it was told before, because it may have been lost", () => {
+  it("each HTTP answer repeats the ack of the answer before, because that may have been lost", () => {
     const { session, link } = overHttp()
     session.hear(link, ["mx\t1"])
     expect([session.acknowledgement(link), session.acknowledgement(link)]).toEqual(["a1", "a1"])
@@ -807,7 +809,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     expect(told).toEqual(["answered", "doubted"])
   })
 
-  it("an ack beside the link that the link repeats is progress, so that nothing is asked again", () => {
+  it("an ack beside the link that the link repeats counts as progress, so that no further probe is sent", () => {
     const { runtime, session, link } = linked(CHANNEL)
     session.say("mx\t1")
     runtime.drain()
@@ -820,7 +822,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     expect(link.take()).toEqual([])
   })
 
-  it("an ack beside a link that is not the current one, or what is no ack, does nothing or ends the link", () => {
+  it("an ack beside an old link is ignored, and another packet in place of an ack ends the link", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.say("mx\t1")
     runtime.drain()
@@ -831,7 +833,7 @@ describe("over HTTP, where what goes alone is an exchange", () => {
     }
   })
 
-  it("the answer on a link that is not the current one says nothing", () => {
+  it("an HTTP answer on a link that is not the current one carries no ack", () => {
     const { session, link } = overHttp()
     session.hear(link, ["mx\t1"])
     expect(session.acknowledgement(new TestLink())).toBeUndefined()
@@ -857,7 +859,7 @@ describe("a link that does not answer", () => {
     expect(link.take()).toEqual(["p1"])
   })
 
-  it("has a probe on its way while a bulk comes down, and is doubted when neither comes on", () => {
+  it("has a probe in flight while a large message comes down, and is doubted when neither continues", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.hear(link, ["n1"])
     runtime.advance(500)
@@ -875,7 +877,7 @@ describe("a link that does not answer", () => {
     expect(told).toContain("doubted")
   })
 
-  it("is probed when a bulk does not go on, but not behind its last answer", () => {
+  it("is probed when a large message stops, but not after its last answer", () => {
     const { runtime, session, link } = linked(CHANNEL)
     runtime.advance(100)
     session.hear(link, ["n1", `p1,${runtime.now() - 20}`, "mx\t1"])
@@ -888,7 +890,7 @@ describe("a link that does not answer", () => {
     expect(link.take()).toEqual([])
   })
 
-  it("is probed when what the welcome said there was does not come, until all of it has", () => {
+  it("is probed when packets that the welcome announced do not come, until all of them have come", () => {
     const { runtime, session, link } = linked(CHANNEL)
     session.welcomed({ said: 2 }, runtime.now() - 20, runtime.now())
     session.hear(link, ["n1", "mx\t1"])
@@ -899,7 +901,7 @@ describe("a link that does not answer", () => {
     expect(link.take()).toEqual([])
   })
 
-  it("is not doubted while a batch is coming in pieces", () => {
+  it("is not doubted while a batch arrives in pieces", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.say("mx\t1")
     for (let n = 0; n < 10; n++) {
@@ -911,7 +913,7 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["doubted"])
   })
 
-  it("is doubted although a batch is coming in pieces on another link", () => {
+  it("is doubted although a batch arrives in pieces on another link", () => {
     const { runtime, session, told } = linked(CHANNEL)
     session.say("mx\t1")
     for (let n = 0; n < 3; n++) {
@@ -921,12 +923,12 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["doubted"])
   })
 
-  it("is not doubted while the answer may stand in the line that the other side's marks stood in", () => {
+  it("is not doubted while the answer may be in the queue that delayed the other side's marks", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.hear(link, [`p1,${runtime.now() - 20}`])
     session.say("mx\t1")
     runtime.advance(2_000)
-    // It stood 799 ms: in two seconds the clocks may have drifted apart by one.
+    // It was queued for 799 ms: in two seconds the clocks may have drifted apart by 1 ms.
     session.hear(link, [`p2,${runtime.now() - 820}`])
     runtime.advance(3 * 799 - 1)
     expect(told).toEqual([])
@@ -934,7 +936,7 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["doubted"])
   })
 
-  it("is not spared for longer than 7.5 s by a mark that was late: that was more likely a sleep", () => {
+  it("is not spared for longer than 7.5 s by a late mark, because a sleep of the machine is more likely", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.hear(link, [`p1,${runtime.now() - 20}`])
     session.say("mx\t1")
@@ -944,7 +946,7 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["doubted"])
   })
 
-  it("is given as long for its first probe as its dial took, four times", () => {
+  it("gives its first probe four times as long as its dial took", () => {
     const { runtime, session, link, told } = linked(CHANNEL)
     session.welcomed({}, runtime.now() - 600, runtime.now())
     expect(session.rttMs).toBe(600)
@@ -957,7 +959,7 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["doubted"])
   })
 
-  it("forgets a dial that was held up when the next one was not", () => {
+  it("forgets a delayed dial when the next dial was quick", () => {
     const { runtime, session, link } = linked(CHANNEL)
     session.probe(60_000)
     runtime.advance(80)
@@ -968,7 +970,7 @@ describe("a link that does not answer", () => {
     expect(session.rttMs).toBe(100)
   })
 
-  it("takes the dial for no round trip where it was quicker than what was measured", () => {
+  it("does not take the dial as its round trip where the dial was quicker than what was measured", () => {
     const { runtime, session, link } = linked(CHANNEL)
     session.probe(60_000)
     runtime.advance(80)
@@ -987,7 +989,7 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["answered"])
   })
 
-  it("is probed every 5 s while it only brings something and acks go in answers, to see whether anything goes up", () => {
+  it("is probed every 5 s while it only receives and acks go in answers, to see whether anything goes up", () => {
     const { runtime, session, link } = linked(CHANNEL)
     session.hear(link, ["n1"])
     const probedAt: number[] = []
@@ -1012,7 +1014,7 @@ describe("a link that does not answer", () => {
     expect([told, session.rttMs]).toEqual([["answered"], 80])
   })
 
-  it("is hung up on by a hub after its patience, and not before", () => {
+  it("is ended by a hub after the heartbeat timeout, and not before", () => {
     const { runtime, session, told } = linked()
     runtime.advance(29_999)
     expect(told).toEqual([])
@@ -1020,7 +1022,7 @@ describe("a link that does not answer", () => {
     expect([told, session.link, runtime.pending()]).toEqual([["silent"], undefined, 0])
   })
 
-  it("is kept alive by beats", () => {
+  it("is kept alive by heartbeats", () => {
     const { runtime, session, link, told } = linked()
     for (let n = 0; n < 10; n++) {
       runtime.advance(25_000)
@@ -1030,7 +1032,7 @@ describe("a link that does not answer", () => {
     expect(link.take().length).toBeGreaterThanOrEqual(10)
   })
 
-  it("is asked only once while a probe is in flight", () => {
+  it("is probed only once while a probe is in flight", () => {
     const { session, link } = linked(CHANNEL)
     session.probe()
     session.probe()
@@ -1038,8 +1040,8 @@ describe("a link that does not answer", () => {
   })
 })
 
-describe("what was acknowledged without a mark", () => {
-  it("is not taken for what is under way: a large message behind small ones leaves at once", () => {
+describe("packets that were acknowledged before a mark was answered", () => {
+  it("no longer count as in flight: a large message after small ones leaves at once", () => {
     const { runtime, session, link } = linked()
     session.say(`mx\t${"x".repeat(4_500)}`)
     runtime.drain()
@@ -1056,8 +1058,8 @@ describe("what was acknowledged without a mark", () => {
   })
 })
 
-describe("the end", () => {
-  it("tells what was not acknowledged, and how much of that never left", () => {
+describe("the end of a session", () => {
+  it("tells which packets were not acknowledged, and how many of them were never sent", () => {
     const { runtime, session, link } = linked()
     for (const n of [1, 2]) session.say(`mx\t${n}`)
     runtime.drain()
@@ -1068,7 +1070,7 @@ describe("the end", () => {
     expect(session.end()).toEqual({ unacknowledged: ["mx\t2", "mx\t3"], unsent: 1 })
   })
 
-  it("counts what rode with a hello as sent once that hello may have been heard", () => {
+  it("counts packets that rode with a hello as sent once that hello may have been heard", () => {
     const { session } = desk()
     session.say("mx\t1")
     session.rode(session.ride().sent)

@@ -10,6 +10,6 @@ it.each<[unknown, boolean]>([
   [null, false],
   [undefined, false],
   ["then", false],
-])("a promise of whatever make is told from other answers: %o", (value, thenable) => {
+])("a promise of any library is told from other answers: %o", (value, thenable) => {
   expect(isThenable(value)).toBe(thenable)
 })

@@ -34,7 +34,7 @@ function start(seat: typeof HUB_ACK | typeof CHANNEL_ACK): {
 }
 
 describe("a watch over a link", () => {
-  it("has the hub speak in time and hang up after its patience", () => {
+  it("makes the hub send a heartbeat in time, and end the link after its heartbeat timeout", () => {
     const { due, runtime } = start(HUB_ACK)
     runtime.advance(29_999)
     expect(due).toEqual(["speak"])
@@ -42,7 +42,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["speak", "hang-up"])
   })
 
-  it("never hangs up on a link that is heard", () => {
+  it("never ends a link on which packets arrive", () => {
     const { watch, due, runtime } = start(HUB_ACK)
     for (let seconds = 0; seconds < 300; seconds += 10) {
       runtime.advance(10_000)
@@ -51,14 +51,14 @@ describe("a watch over a link", () => {
     expect(due).not.toContain("hang-up")
   })
 
-  it("concludes on the first tick after a sleep, by the clock", () => {
+  it("ends the link on the first tick after a sleep, judged by the clock", () => {
     const { due, runtime } = start(HUB_ACK)
     runtime.jump(3_600_000)
     runtime.advance(1)
     expect(due).toContain("hang-up")
   })
 
-  it("asks once more before it doubts a link, when its alarm rings late", () => {
+  it("sends a second probe before it doubts a link when its alarm rings late", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     runtime.advance(2_000)
@@ -66,7 +66,7 @@ describe("a watch over a link", () => {
     runtime.jump(60_000)
     runtime.advance(0)
     expect(due.filter((what) => what !== "speak")).toEqual(["probe", "probe"])
-    watch.answered(false) // it had come in the meantime
+    watch.answered(false) // The answer had arrived while the alarm was late.
     watch.heard(runtime.now())
     runtime.advance(15_000)
     expect(due).not.toContain("doubt")
@@ -82,7 +82,7 @@ describe("a watch over a link", () => {
     expect(due).toContain("doubt")
   })
 
-  it("sets its alarm anew from what is heard, so that it is no chain of timers", () => {
+  it("sets its alarm again from what it heard last, instead of a timer for each packet", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     for (let rings = 0; rings < 4; rings++) {
       runtime.advance(19_000)
@@ -96,7 +96,7 @@ describe("a watch over a link", () => {
     }
   })
 
-  it("has an owed ack sent within its time", () => {
+  it("sends an owed ack within its time", () => {
     const { watch, due, runtime } = start(HUB_ACK)
     watch.owes()
     runtime.advance(249)
@@ -105,7 +105,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["speak"])
   })
 
-  it("has the channel probe what is unacknowledged for two seconds, and doubt what does not answer", () => {
+  it("makes the channel probe a link after two seconds without an ack, and doubt it when no answer comes", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     runtime.advance(2_000)
@@ -114,7 +114,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["probe", "doubt"])
   })
 
-  it("doubles its patience with every doubt, until an ack makes progress", () => {
+  it("doubles its probe timeout with each doubt, until an ack makes progress", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     runtime.advance(2_400)
@@ -127,7 +127,7 @@ describe("a watch over a link", () => {
     expect(watch.probePatienceMs).toBe(400)
   })
 
-  it("asks a link that replaces a doubted one soon, and once, although nothing waits", () => {
+  it("probes a link that replaces a doubted one soon, and once, although no packet waits for an ack", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.probed(runtime.now(), 400)
     runtime.advance(400)
@@ -142,7 +142,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["doubt", "probe"])
   })
 
-  it("measures the round trip by the answer to a probe: the mean of what it was and what it is, where that is longer", () => {
+  it("measures the round trip by the answer to a probe: the new figure if longer, else the mean of old and new", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(80)
@@ -154,7 +154,7 @@ describe("a watch over a link", () => {
     expect(watch.rttMs).toBe(120)
   })
 
-  it("forgets round trips that were held up once one is quick again", () => {
+  it("forgets delayed round trips once a round trip is quick again", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     for (const rttMs of [7_000, 80]) {
       watch.probed(runtime.now(), 10_000)
@@ -164,7 +164,7 @@ describe("a watch over a link", () => {
     expect(watch.rttMs).toBe(80)
   })
 
-  it("takes an ack that makes progress for the answer to a probe in flight", () => {
+  it("takes an ack that makes progress as the answer to a probe in flight", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     runtime.advance(2_000)
@@ -175,7 +175,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["probe", "probe"])
   })
 
-  it("has the channel probe when what must come does not, counted from the last word", () => {
+  it("makes the channel probe when an expected packet does not come, counted from the last packet heard", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.expect(true)
     runtime.advance(1_000)
@@ -186,7 +186,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["probe"])
   })
 
-  it("has nothing probed when what had to come has come", () => {
+  it("does not probe when all expected packets have come", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.expect(true)
     runtime.advance(1_000)
@@ -195,7 +195,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual([])
   })
 
-  it("has no link doubted while the line may hold the answer back: three times as long as the other side's probe stood", () => {
+  it("does not doubt a link while a queue may delay the answer: three times the other probe's queuing delay", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     runtime.advance(2_000)
@@ -206,7 +206,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["probe", "doubt"])
   })
 
-  it("has no link doubted while a batch is coming in pieces, and two seconds longer", () => {
+  it("does not doubt a link while a batch arrives in pieces, and for two seconds after", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     runtime.advance(2_000)
@@ -218,7 +218,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["probe", "doubt"])
   })
 
-  it("begins each link with one doubling at most, however often the ones before were doubted", () => {
+  it("begins each link with at most one doubling, however often earlier links were doubted", () => {
     const { watch, due, runtime } = start(CHANNEL_ACK)
     watch.waits(runtime.now())
     while (due.filter((what) => what === "doubt").length < 3) runtime.advance(100)
@@ -227,7 +227,7 @@ describe("a watch over a link", () => {
     expect(watch.probePatienceMs).toBe(800)
   })
 
-  it("begins each link without the line of the one before", () => {
+  it("begins each link without the queuing delay of the link before", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     watch.lineUntil = runtime.now() + 2_000
     watch.start(runtime.now(), true, false)

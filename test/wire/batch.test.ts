@@ -25,7 +25,7 @@ describe("a batch", () => {
     expect(encodeBatch(["a1", bytes(7)])).toEqual(bytes(0, 0, 0, 2, 97, 49, 0x80, 0, 0, 1, 7))
   })
 
-  it("hands over plain views, whatever subclass the platform brought", () => {
+  it("gives plain Uint8Arrays, whatever subclass the platform delivered", () => {
     const batch = Buffer.from(encodeBatch([bytes(1, 2, 3)]) as Uint8Array)
     const [packet] = decodeBatch(batch)
     expect(Buffer.isBuffer(packet)).toBe(false)
@@ -66,7 +66,7 @@ describe("text and bytes", () => {
     expect(text(utf8("\ufeffx"))).toBe("\ufeffx")
   })
 
-  it("are measured by their length", () => {
+  it("are measured by their length: characters for text, bytes for bytes", () => {
     expect([sizeOf("abc"), sizeOf(bytes(1, 2))]).toEqual([3, 2])
   })
 })

@@ -9,7 +9,7 @@ import { type Hello, readBye, readHello, readWelcome, type Welcome, writeHello }
 const TOKEN = "a".repeat(22)
 const HELLO: Hello = { v: 1, id: TOKEN, key: TOKEN, heard: 0, acked: 0, turn: 1, holder: TOKEN }
 
-/** A list as no feature would be named by, but each name that the other side knows is in it. */
+/** A list with entries that no feature would have as a name, and the known names "haste" and "streams" among them. */
 const STRANGE = [7, null, "", "x".repeat(999), { length: 1 }, "haste", ["streams"], "haste"]
 
 afterEach(() => vi.restoreAllMocks())
@@ -40,7 +40,7 @@ describe("a hub", () => {
     expect(welcome.features).toEqual(answered)
   })
 
-  it("lets its session ask for what is on, and keeps to it for the life of the session", () => {
+  it("lets its session ask whether a feature is on, and keeps that answer for the life of the session", () => {
     const agree = vi.spyOn(Session.prototype, "agree")
     const said = greet(["haste", "streams"], { features: ["streams"] }, (again) =>
       again({ features: ["haste"], turn: 2 }),
@@ -52,7 +52,7 @@ describe("a hub", () => {
     expect((agree.mock.contexts[0] as Session).features).toEqual(["streams"])
   })
 
-  it("ends a link that brings a packet of a feature that is not on", () => {
+  it("ends a link on which a packet of a feature arrives that is not on", () => {
     const said = greet(["haste"], {}, (_, send) => send("zhaste"))
     expect(readBye(said.at(-1) ?? "").why.code).toBe("protocol-error")
   })
@@ -63,7 +63,7 @@ describe("a channel", () => {
     expect(dial(undefined).hellos[0]).not.toContain("features")
   })
 
-  it("names what it can do in its hello", () => {
+  it("names its features in its hello", () => {
     expect(readHello(dial(["haste", "streams"]).hellos[0] ?? "").features).toEqual(["haste", "streams"])
   })
 
@@ -74,7 +74,7 @@ describe("a channel", () => {
     ["nothing, where the welcome names none", undefined, undefined],
     ["nothing, where the welcome names no list", "streams", undefined],
     ["nothing, where the welcome names null", null, undefined],
-  ])("takes for on %s, and names that in its next hello", (_, named, on) => {
+  ])("turns on %s, and names that in its next hello", (_, named, on) => {
     const { hellos, session, cut } = dial(["haste", "streams"], { features: named })
     expect(session()?.features).toEqual(on)
     cut()
@@ -83,7 +83,7 @@ describe("a channel", () => {
     expect(hellos[1]?.includes("features")).toBe(on !== undefined)
   })
 
-  it("ends a link that brings a packet of a feature that is not on, and dials again", () => {
+  it("ends a link on which a packet of a feature arrives that is not on, and dials again", () => {
     const { hellos, send, closings } = dial(["haste"])
     send("zhaste")
     expect(closings).toEqual(["protocol-error"])
@@ -91,7 +91,7 @@ describe("a channel", () => {
   })
 })
 
-/** What a hub with these features says on the links of one channel, packet by packet. */
+/** Returns the packets that a hub with these features sends on the links of one channel. */
 function greet(
   features: readonly string[] | undefined,
   fields: object,
@@ -124,7 +124,7 @@ function targetOf(runtime: VirtualRuntime): Parameters<Dialer["dial"]>[0] {
   return { url: "http://hub", runtime, platform: {}, withCredentials: false, holdMs: 25_000, learnHold() {} }
 }
 
-/** A channel with these features, whose first link was answered with a welcome of these fields. */
+/** Dials with a channel that has these features; its first link is answered with a welcome of these fields. */
 function dial(
   features: readonly string[] | undefined,
   fields: object = {},

@@ -6,7 +6,7 @@ import { kindOf } from "../../src/wire/packet.ts"
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 
-/** All parts of a packet: each of the next size, the last of them again and again. */
+/** Cuts a packet into parts of the given sizes; the last size is repeated until the packet ends. */
 function cutAll(packet: Packet, sizes: readonly number[]): Packet[] {
   const parts: Packet[] = []
   for (let from = 0; from < packet.length; ) {
@@ -17,22 +17,22 @@ function cutAll(packet: Packet, sizes: readonly number[]): Packet[] {
   return parts
 }
 
-/** What their receiver makes of them, when each has crossed a wire as UTF-8 or as bytes. */
+/** Joins parts as their receiver does, after each has crossed the wire as UTF-8 or as bytes. */
 function joinAll(parts: readonly Packet[]): Packet {
   if (parts.every((part) => typeof part === "string")) return parts.map((part) => text(utf8(part)).slice(1)).join("")
   return Uint8Array.from(parts.flatMap((part) => (typeof part === "string" ? [] : [...part.subarray(1)])))
 }
 
 describe("a part of a packet", () => {
-  it("of text is an f and what is asked for, while more follows", () => {
+  it("of text is an f and the requested characters, while more follows", () => {
     expect(cutPacket("mchat\t12345", 2, 6)).toBe("fhat\t")
   })
 
-  it("is an e when it ends the packet, and no longer than that", () => {
+  it("is an e when it ends the packet, and holds no more than the rest", () => {
     expect([cutPacket("mchat\t12345", 6, 11), cutPacket("mchat\t12345", 6, 1_000)]).toEqual(["e12345", "e12345"])
   })
 
-  it("is an f even then, when more follows behind what is cut here", () => {
+  it("is an f although it reaches the end, when more of the packet follows after this piece", () => {
     expect([cutPacket("m\t1", 1, 3, true), cutPacket(bytes(109, 10), 1, 2, true)]).toEqual(["f\t1", bytes(0x66, 10)])
   })
 
@@ -41,24 +41,24 @@ describe("a part of a packet", () => {
     expect([cutPacket(packet, 0, 3), cutPacket(packet, 3, 9)]).toEqual([bytes(0x66, 109, 98, 10), bytes(0x65, 1, 2)])
   })
 
-  it("of bytes is a copy: what its packet becomes later does not change it", () => {
+  it("of bytes is a copy: later changes of its packet do not change it", () => {
     const packet = bytes(109, 98, 10, 1, 2)
     const part = cutPacket(packet, 3, 5)
     packet.fill(0)
     expect(part).toEqual(bytes(0x65, 1, 2))
   })
 
-  it("of bytes goes alone in a batch without being copied once more", () => {
+  it("of bytes goes alone in a batch without another copy", () => {
     const part = cutPacket(bytes(109, 98, 10, 1, 2), 0, 3) as Uint8Array
     expect((encodeBatch([part]) as Uint8Array).buffer).toBe(part.buffer)
   })
 
-  it("ends before a surrogate pair rather than in its midst, and the next one begins with the pair", () => {
+  it("ends before a surrogate pair rather than inside it, and the next part begins with the pair", () => {
     const packet = "m\t\u{1f600}\u{1f600}"
     expect([cutPacket(packet, 0, 3), cutPacket(packet, 2, 5)]).toEqual(["fm\t", "f\u{1f600}"])
   })
 
-  it("keeps half a pair that stands alone: only JSON's own escapes bring such halves, and they stay as they are", () => {
+  it("keeps half a surrogate pair that stands alone unchanged: such halves come only from JSON's own escapes", () => {
     expect(cutPacket("m\t\ud83d", 0, 3)).toBe("em\t\ud83d")
   })
 })
@@ -67,7 +67,7 @@ describe("the parts of a packet", () => {
   const sizes = fc.array(fc.integer({ min: 2, max: 40 }), { minLength: 1, maxLength: 20 })
   const body = fc.string({ unit: "binary", maxLength: 200 })
 
-  it("of text are the packet when they have crossed a wire, whatever their sizes", () => {
+  it("of text join to the packet after they have crossed a wire, whatever their sizes", () => {
     fc.assert(
       fc.property(body, sizes, (body, sizes) => {
         const packet = `m\t${body}`
@@ -76,7 +76,7 @@ describe("the parts of a packet", () => {
     )
   })
 
-  it("of bytes are the packet, whatever their sizes", () => {
+  it("of bytes join to the packet, whatever their sizes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 200 }), sizes, (packet, sizes) => {
         expect(joinAll(cutAll(packet, sizes))).toEqual(Uint8Array.from(packet))
@@ -84,7 +84,7 @@ describe("the parts of a packet", () => {
     )
   })
 
-  it("are all an f but for the last, which is an e, and none is larger than asked for", () => {
+  it("are all an f except the last, which is an e, and none is larger than requested", () => {
     fc.assert(
       fc.property(body, fc.integer({ min: 2, max: 40 }), (body, size) => {
         const parts = cutAll(`m\t${body}`, [size])

@@ -41,7 +41,7 @@ const WELCOME: Welcome = {
 }
 const PROTOCOL_ERROR: unknown = expect.objectContaining({ code: "protocol-error" })
 
-/** A hello with something else in it. */
+/** A hello with one field changed, written as text. */
 const helloWith = (fields: object): string => `h${JSON.stringify({ ...HELLO, ...fields })}`
 
 describe("a hello", () => {
@@ -49,17 +49,17 @@ describe("a hello", () => {
     expect(readHello(writeHello(HELLO))).toEqual(HELLO)
   })
 
-  it("tells how much was heard of the packet that comes next, where anything was", () => {
+  it("tells how much of the next packet was heard, where any of it was", () => {
     expect(readHello(writeHello({ ...HELLO, part: 70_000 })).part).toBe(70_000)
     expect(writeHello(HELLO)).not.toContain("part")
   })
 
-  it("tells what the clock of the channel showed, where it does", () => {
+  it("tells the time of the channel's clock, where it has that field", () => {
     expect(readHello(writeHello({ ...HELLO, clock: 1_767_225_600_000 })).clock).toBe(1_767_225_600_000)
     expect(writeHello(HELLO)).not.toContain("clock")
   })
 
-  it("of another version is read no further, so that the version can be refused by its own code", () => {
+  it("of another version is not read any further, so that the version can be refused by its own code", () => {
     expect(readHello('h{"v":99}')).toMatchObject({ v: 99, id: "" })
     expect(readHello("h{}").v).not.toBe(PROTOCOL_VERSION)
   })
@@ -82,7 +82,7 @@ describe("a hello", () => {
   })
 
   it.each([0, 3_999, "5000", null, 4_000.5, 2 ** 53, 1e308, [5_000], {}])(
-    "may ask for a pulse no faster than the floor, in whole milliseconds: %j is not heeded",
+    "may ask for a heartbeat no faster than the minimum, in whole milliseconds: %j is ignored",
     (speakMs) => {
       expect(readHello(helloWith({ speakMs })).speakMs).toBeUndefined()
     },
@@ -98,18 +98,18 @@ describe("a welcome", () => {
     expect(readWelcome(writeWelcome(WELCOME))).toEqual(WELCOME)
   })
 
-  it("tells how much was heard of the packet that comes next, what must come, and the hub's clock, where it does", () => {
+  it("tells how much of the next packet was heard, what must come, and the hub's clock, where it has them", () => {
     const more = { ...WELCOME, part: 70_000, said: 9, clock: 1_767_225_600_000 }
     expect(readWelcome(writeWelcome(more))).toEqual(more)
   })
 
-  it.each(["part", "said", "clock"])("is refused when its %s is there and no count", (name) => {
+  it.each(["part", "said", "clock"])("is refused when its %s is present and is not a count", (name) => {
     for (const value of [-1, "1", null, 0.5]) {
       expect(() => readWelcome(`w${JSON.stringify({ ...WELCOME, [name]: value })}`)).toThrow(PROTOCOL_ERROR)
     }
   })
 
-  it.each(["heard", "speakMs", "patienceMs", "maxPayloadBytes"])("is refused when its %s is no count", (name) => {
+  it.each(["heard", "speakMs", "patienceMs", "maxPayloadBytes"])("is refused when its %s is not a count", (name) => {
     for (const value of [undefined, -1, "1", null]) {
       expect(() => readWelcome(`w${JSON.stringify({ ...WELCOME, [name]: value })}`)).toThrow(PROTOCOL_ERROR)
     }
@@ -121,7 +121,7 @@ describe("a take", () => {
     expect(readTake(writeTake({ turn: 2, heard: 7 }))).toEqual({ turn: 2, heard: 7 })
   })
 
-  it("tells how much was heard of the packet that comes next", () => {
+  it("tells how much of the next packet was heard", () => {
     const take = { turn: 2, heard: 7, part: 70_000 }
     expect(readTake(writeTake(take))).toEqual(take)
   })
@@ -134,19 +134,19 @@ describe("a take", () => {
 })
 
 describe("a bye", () => {
-  it("is read as it was written, with the hub that says it", () => {
+  it("is read as it was written, with the hub that sends it", () => {
     const why = closing("hub-closing", "bye", true, 250)
     expect(readBye(writeBye(why, { hub: "h1", ageMs: 17 }))).toEqual({ why, hub: "h1", ageMs: 17 })
     const final = closing("closed", "", false)
     expect(readBye(writeBye(final))).toEqual({ why: final, hub: undefined, ageMs: Number.NaN })
   })
 
-  it("keeps a code that only a newer side knows, at a length for people", () => {
+  it("keeps a code that only a newer side knows, and shortens it for people to read", () => {
     const { code, reason } = readBye(`b${JSON.stringify({ code: "y".repeat(99), reason: "z".repeat(999) })}`).why
     expect([code.length, reason.length]).toEqual([40, 200])
   })
 
-  it("of any other shape is the other side's end, and dialing again may help", () => {
+  it("of any other shape counts as a close by the other side, after which a dial may help", () => {
     expect(readBye('b{"code":7,"reason":{},"retryAfterMs":-1}')).toEqual({
       why: closing("closed-by-peer", ""),
       hub: undefined,

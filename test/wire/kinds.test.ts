@@ -14,7 +14,7 @@ describe("the kinds of packets", () => {
     expect(new Set(KINDS.map(({ title }) => title)).size).toBe(KINDS.length)
   })
 
-  it("count where the table says so: each numbered packet one, and of one in parts the last part", () => {
+  it("advance the numbers as the table says: a numbered packet by one, and one in parts with its last part", () => {
     const counting = KINDS.filter(({ letter, numbered }) => numbered && !isPart(letter))
     expect(letters.filter(isNumbered)).toEqual(counting.map(({ letter }) => letter))
     expect(KINDS.filter(({ letter }) => isPart(letter)).map(({ title, numbered }) => [title, numbered])).toEqual([
@@ -27,11 +27,12 @@ describe("the kinds of packets", () => {
     expect([isNumbered(kind), isPart(kind)]).toEqual([false, false])
   })
 
-  it("are written by their letter in src/wire/kinds.ts alone", () => {
+  it("are written as letters in src/wire/kinds.ts only", () => {
     const source = fileURLToPath(new URL("../../src/", import.meta.url))
     const files = readdirSync(source, { recursive: true, encoding: "utf8" })
       .map((file) => file.replaceAll("\\", "/"))
-      // The laws of transports send and name whatever they like: a transport does not look into a packet.
+      // The laws of transports may send any text and name links at will, because a transport does not look into
+      // packets.
       .filter((file) => file.endsWith(".ts") && file !== "wire/kinds.ts" && !file.startsWith("testing/"))
     expect(files.length).toBeGreaterThan(80)
     expect(files.flatMap((file) => lettersIn(file, readFileSync(source + file, "utf8")))).toEqual([])
@@ -47,12 +48,12 @@ describe("the kinds of packets", () => {
     'const bye = \'b{"code":"closed"}\'',
     "packet[0] = 0x66",
     "case 'q':",
-  ])("are found where a line of code writes one: %s", (line) => {
+  ])("are found by this check where a line of code writes one: %s", (line) => {
     expect(lettersIn("a.ts", line)).toHaveLength(1)
   })
 })
 
-/** What looks like the letter of a kind, alone or at the head of a packet, in the literals of a file. */
+/** Literals of a file that look like the letter of a kind, alone or at the start of a packet. */
 function lettersIn(file: string, code: string): string[] {
   const found: string[] = []
   const kinds = letters.join("")

@@ -17,11 +17,14 @@ describe("a numbered packet", () => {
     ["r", ["7"], { id: "7", name: "" }],
     ["x", ["7"], { id: "7", name: "" }],
     ["c", ["7"], { id: "7", name: "" }],
-  ] as const)("of kind %s opens to what it was made of, with text and with bytes", (kind, fields, opened) => {
-    for (const body of ['{"a":"tab\\t"}\t', "", bytes(10, 9, 0)]) {
-      expect(openPacket(encodePacket(kind, fields, body))).toEqual({ kind, body, ...opened })
-    }
-  })
+  ] as const)(
+    "of kind %s opens to the fields that it was made of, with text and with bytes",
+    (kind, fields, opened) => {
+      for (const body of ['{"a":"tab\\t"}\t', "", bytes(10, 9, 0)]) {
+        expect(openPacket(encodePacket(kind, fields, body))).toEqual({ kind, body, ...opened })
+      }
+    },
+  )
 
   it("copies bytes, so that the caller may reuse its buffer", () => {
     const body = bytes(1, 2)

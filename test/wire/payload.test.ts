@@ -60,7 +60,7 @@ describe("a payload", () => {
     expect(encodePayload(new Uint8Array([1, 2]).buffer)).toEqual(new Uint8Array([1, 2]))
   })
 
-  it("lets what says toJSON speak for itself", () => {
+  it("is what toJSON returns where a value has a toJSON method", () => {
     expect(decodePayload(encodePayload({ at: new Date(0) }))).toEqual({ at: "1970-01-01T00:00:00.000Z" })
   })
 
@@ -70,12 +70,12 @@ describe("a payload", () => {
     expect(encodePayload(runInNewContext("({ a: [{ b: null }] })"))).toBe('{"a":[{"b":null}]}')
   })
 
-  it("leaves out a property that is undefined, carries -0 as 0, and a class by its own fields", () => {
+  it("omits properties that are undefined, carries -0 as 0, and carries a class instance by its own fields", () => {
     expect(encodePayload({ a: undefined, b: [-0] })).toBe('{"b":[0]}')
     expect(encodePayload({ point: new Point() })).toBe('{"point":{"x":1,"y":2}}')
   })
 
-  it("takes the word of a toJSON that answers with its own object, and may hold an object twice", () => {
+  it("takes the result of a toJSON that returns an object of its own, and may hold one object twice", () => {
     const own = { a: 1, toJSON: () => own }
     expect(() => encodePayload(own)).toThrow("data.toJSON is an instance of Function")
     expect(encodePayload(new Spoken())).toBe('{"said":1}')
@@ -83,7 +83,7 @@ describe("a payload", () => {
     expect(encodePayload([twice, twice])).toBe('[{"x":1},{"x":1}]')
   })
 
-  it("is not asked for more than JSON asks: a polluted Object.prototype is no part of it", () => {
+  it("reads only the properties that JSON reads: a polluted Object.prototype is no part of it", () => {
     const object = Object.assign(Object.create(inherited), { own: 1 })
     expect(encodePayload(object)).toBe('{"own":1}')
   })
@@ -137,7 +137,7 @@ describe("a payload", () => {
     ["data is unreadable (Error: no)", Object.defineProperty({}, Symbol.toStringTag, { get: fail })],
     ["data is an instance of Uint8Array", detached(new Uint8Array(8))],
     ["data is an instance of ArrayBuffer", detached(new Uint8Array(8)).buffer],
-  ])("is refused, never mangled, and its path named: %s", (path, value) => {
+  ])("that JSON would change is refused, and the error names the path: %s", (path, value) => {
     expect(() => encodePayload(value)).toThrow(
       expect.objectContaining({ code: "payload-unsupported", message: expect.stringContaining(`${path}: send `) }),
     )
@@ -150,7 +150,7 @@ function revoked(): object {
   return proxy
 }
 
-/** Bytes that were given away to another thread. */
+/** Bytes whose buffer was transferred to another thread, so that it is detached. */
 function detached(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
   return bytes

@@ -3,11 +3,11 @@ import { cutPacket, splitPacket } from "../../src/wire/fragment.ts"
 import { encodePacket } from "../../src/wire/packet.ts"
 
 describe("splitPacket", () => {
-  it("gives two parts, the first no larger than asked for, the second with the rest", () => {
+  it("gives two parts: the first at most the requested size, the second the rest", () => {
     expect(splitPacket("mchat\t12345", 6)).toEqual(["fmchat", "e\t12345"])
   })
 
-  it("cuts a part again, and the last of an unfinished one stays unfinished", () => {
+  it("cuts a part again; both pieces of an unfinished part are unfinished", () => {
     expect(splitPacket("e\t12345", 3)).toEqual(["f\t1", "e2345"])
     expect(splitPacket("f\t12345", 3)).toEqual(["f\t1", "f2345"])
   })
@@ -20,7 +20,7 @@ describe("splitPacket", () => {
     expect(splitPacket(fragment, 5)?.[1]).toEqual(Uint8Array.of(0x66, 2, 3))
   })
 
-  it("never parts the halves of a surrogate pair", () => {
+  it("never separates the halves of a surrogate pair", () => {
     expect(splitPacket("m\t\u{1f600}\u{1f600}", 4)).toEqual(["fm\t", "e\u{1f600}\u{1f600}"])
   })
 
@@ -28,7 +28,7 @@ describe("splitPacket", () => {
     expect(splitPacket(packet.padEnd(100, " "), 10)).toBeUndefined()
   })
 
-  it("leaves what is small enough whole", () => {
+  it("leaves a packet whole that is small enough", () => {
     expect(splitPacket("m\t12345", 7)).toBeUndefined()
   })
 })

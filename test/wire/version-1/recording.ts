@@ -1,16 +1,22 @@
 import { type Batch, decodeBatch, type Packet } from "../../../src/wire/batch.ts"
 
-/** One thing that happened at the channel's end of a link, or of a request. */
+/** One event at the channel's end of a link or of a request. */
 export interface Entry {
   readonly atMs: number
-  /** The wire, and a number: links are counted as they are dialed, requests as they are made. */
+  /**
+   * The transport and a number: links are numbered in the order of their dials, requests in the order in which they are
+   * made.
+   */
   readonly on: string
   readonly from: "channel" | "hub"
   /** A batch or a body, or the code with which the link or the request ended. */
   readonly what: Batch | { readonly closed: string }
 }
 
-/** A line for each entry. Bytes are hexadecimal digits; of what is repeated for long, how often. */
+/**
+ * One line of text for each entry. Bytes are written as hexadecimal digits, and a long run of repeated characters as
+ * its length.
+ */
 export function write(entries: readonly Entry[]): string {
   return entries
     .map(({ atMs, on, from, what }) => {
@@ -35,7 +41,9 @@ export function read(text: string): Entry[] {
   })
 }
 
-/** The letters of version 1, not those of the sources: they are what is held against it. */
+/**
+ * The letters of version 1, written out here: taken from the sources, they could not detect a change of the sources.
+ */
 const NUMBERED = "mqrxc"
 const HANDSHAKE = "hwt"
 
@@ -43,8 +51,8 @@ const letterOf = (packet: Packet): string =>
   typeof packet === "string" ? packet.charAt(0) : String.fromCharCode(packet[0] ?? 0)
 
 /**
- * What a side has said, without what it may do otherwise another time (acks, probes, and how packets are cut): the numbered
- * packets, whole; the letter of each packet of the handshake; and the code of a bye.
+ * The packets of a side that must be the same in each run: the numbered packets, whole; the letter of each handshake
+ * packet; and the code of a bye. Acks, probes, and the places where packets are cut may differ between runs.
  */
 export function landmarks(batches: readonly Batch[]): string[] {
   const passed: string[] = []
@@ -66,7 +74,9 @@ function written(packet: Packet): string {
   return typeof packet === "string" ? packet : Buffer.from(packet).toString("latin1")
 }
 
-/** The same batch or body from an end that knows more: fields that version 1 has not, in each packet that is an object. */
+/**
+ * The same batch or body as sent by a newer end: with fields unknown to version 1 in each packet that is a JSON object.
+ */
 export function withUnknownFields(batch: Batch): Batch {
   if (typeof batch !== "string") return batch
   return batch

@@ -2,16 +2,16 @@ import { type Channel, createChannel, type Dialer } from "everwire"
 import { type Acceptor, createHub, type Hub } from "everwire/server"
 import type { VirtualRuntime } from "everwire/testing"
 
-/** The applications of both seats in the recorded conversation, and what each has heard when it is over. */
+/** The application of one side of the recorded conversation, and what it had heard at the end. */
 export interface Seat<Application> {
   readonly application: Application
-  /** What handlers and requests were given, in order. */
+  /** The data that handlers and requests of this side were given, in order. */
   readonly heard: string[]
 }
 
 const LARGE = "x".repeat(40_000)
 
-/** Ids that depend on nothing but the seat, so that one seat can be played without the other. */
+/** Ids that depend on the side only, so that one side can be replayed without the other. */
 function withIds(runtime: VirtualRuntime, seat: string): VirtualRuntime {
   let count = 0
   return Object.assign(Object.create(runtime) as VirtualRuntime, {
@@ -19,7 +19,7 @@ function withIds(runtime: VirtualRuntime, seat: string): VirtualRuntime {
   })
 }
 
-/** The hub: greets, answers, asks, and says back what it hears. */
+/** The hub's application: greets each peer, answers and asks requests, and sends each chat message back. */
 export function startHub(runtime: VirtualRuntime, transports: readonly Acceptor[]): Seat<Hub> {
   const heard: string[] = []
   const hub = createHub({ runtime: withIds(runtime, "hub"), transports, holdMs: 25_000 })
@@ -40,7 +40,7 @@ export function startHub(runtime: VirtualRuntime, transports: readonly Acceptor[
   return { application: hub, heard }
 }
 
-/** The channel: everything that version 1 can say, each at its moment. */
+/** The channel's application: uses everything that version 1 can say, each at a fixed time. */
 export function startChannel(runtime: VirtualRuntime, transports: readonly Dialer[]): Seat<Channel> {
   const heard: string[] = []
   const channel = createChannel("http://hub/everwire", {

@@ -46,7 +46,7 @@ for (const [name, create] of Object.entries(wires)) {
   const recorded = read(text)
 
   describe(`the recording of version 1 over ${name}`, () => {
-    it("has every kind of packet that goes over this wire, and is written as it is read", () => {
+    it("has every kind of packet that this transport carries, and is written back exactly as it is read", () => {
       expect(write(recorded)).toBe(text)
       const lines = recorded.flatMap(({ what }) => (typeof what === "string" ? what.split("\n") : []))
       const kinds = [...new Set(lines.map((packet) => packet.charAt(0)))].sort().join("")
@@ -61,7 +61,7 @@ for (const [name, create] of Object.entries(wires)) {
   ])(`version 1 over ${name}, %s:`, (_, change) => {
     const changed = recorded.map((entry) => (isBatch(entry.what) ? { ...entry, what: change(entry.what) } : entry))
 
-    it("the recorded channel is heard and answered by the hub of the sources", async () => {
+    it("the recorded channel is heard and answered by today's hub", async () => {
       const wire = create()
       const said: Batch[] = []
       const hub = startHub(wire.runtime, wire.acceptors)
@@ -74,7 +74,7 @@ for (const [name, create] of Object.entries(wires)) {
       expect(landmarks(said)).toEqual(landmarks(saidBy(recorded, "hub")))
     })
 
-    it("the recorded hub is heard and answered by the channel of the sources", async () => {
+    it("the recorded hub is heard and answered by today's channel", async () => {
       const wire = create()
       const said: Batch[] = []
       const { dialers, act } = wire.played((what) => said.push(what))
@@ -86,7 +86,7 @@ for (const [name, create] of Object.entries(wires)) {
   })
 }
 
-/** The conversation as the sources hold it, overheard at the channel's end. */
+/** Runs the conversation with today's hub and channel, and records it at the channel's end. */
 async function converse(wire: Wire): Promise<Entry[]> {
   const { runtime } = wire
   const startedAt = runtime.now()
@@ -101,8 +101,9 @@ async function converse(wire: Wire): Promise<Entry[]> {
 }
 
 /**
- * Does what one side did in the recording: each thing at its time, but not before the live side has said as much (`said`) as
- * it had said by then in the recording. `act` answers whether there was a link, or a request, for it.
+ * Replays one side of the recording. Each entry is played at its time, but not before the live side (`said`) has sent
+ * as many landmarks as it had sent at that point of the recording. `act` returns whether a live link or request existed
+ * for the entry.
  */
 async function play(
   runtime: VirtualRuntime,

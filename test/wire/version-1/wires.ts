@@ -7,15 +7,21 @@ import type { Batch } from "../../../src/wire/batch.ts"
 import { closing } from "../../../src/wire/errors.ts"
 import type { Entry } from "./recording.ts"
 
-/** A wire that can be listened to at the channel's end, and on which either seat can be played from a recording. */
+/**
+ * A simulated transport that records what passes at the channel's end, and on which either side can be replayed from a
+ * recording.
+ */
 export interface Wire {
   readonly runtime: VirtualRuntime
   readonly acceptors: readonly Acceptor[]
-  /** The dialers of a channel that talks to the hub with these acceptors. `note` hears what passes. */
+  /**
+   * The dialers of a channel that talks to the hub with these acceptors. `note` is called with each batch or end that
+   * passes.
+   */
   dialers(note: (entry: Omit<Entry, "atMs">) => void): readonly Dialer[]
-  /** Does what the channel did, to the hub with these acceptors. `said` hears what the hub says. */
+  /** Replays the channel's entries to the hub with these acceptors. `said` is called with what the hub sends. */
   playChannel(said: (what: Batch) => void): (entry: Entry) => void
-  /** The dialers of a channel whose hub is played. `said` hears what the channel says. */
+  /** The dialers of a channel whose hub is replayed. `said` is called with what the channel sends. */
   played(said: (what: Batch) => void): { dialers: readonly Dialer[]; act(entry: Entry): boolean }
 }
 
@@ -25,7 +31,10 @@ const BETTER_MS = 2_000
 const CUT_MS = 9_000
 const LATENCY_MS = 10
 
-/** One message is one batch, as on a WebSocket. A better wire comes back after a while; later everything is cut. */
+/**
+ * One message is one batch, as on a WebSocket. A better transport becomes reachable after 2 s; all links are cut after
+ * 9 s.
+ */
 export function websocketWire(): Wire {
   const runtime = createVirtualRuntime()
   const network = createNetwork({ runtime })
@@ -107,12 +116,12 @@ export function websocketWire(): Wire {
   }
 }
 
-/** Long-poll, recorded by its bodies. Later every request that waits breaks off once. */
+/** Long-poll, recorded by the bodies of its requests and answers. After 9 s every open request breaks off once. */
 export function longPollWire(): Wire {
   const runtime = createVirtualRuntime()
   let exchange: ((exchange: HttpExchange) => unknown) | undefined
   const acceptor = longPollAcceptor()
-  /** What breaks off the requests that wait. */
+  /** Functions that break off the open requests. */
   const breaks = new Set<() => void>()
   runtime.after(CUT_MS, () => {
     for (const each of breaks) each()
@@ -131,7 +140,7 @@ export function longPollWire(): Wire {
       aborted()
     }
     breaks.add(cut)
-    // What brings nothing up has no body, and its envelope in a header.
+    // A request that carries no packets has no body; its envelope is in a header.
     const isEmpty = typeof body === "string" && !body.includes("\n")
     const type = typeof body === "string" ? TEXT_TYPE : BYTES_TYPE
     const headers: Record<string, string> = isEmpty ? { [ENVELOPE_HEADER]: body } : { "content-type": type }
@@ -156,7 +165,7 @@ export function longPollWire(): Wire {
       })
     })
   }
-  /** A dialer that hands each body to `carry`, and is given its answer. */
+  /** A dialer that gives each body to `carry` and resolves its fetch with the answer that `carry` reports. */
   const dialer = (carry: (body: Batch, answered: (what: Entry["what"]) => void) => void): Dialer => {
     const fetch = (_url: string, { headers, body, signal }: FetchInit): Promise<FetchAnswer> =>
       new Promise((resolve, reject) => {
