@@ -4,7 +4,7 @@ import { createHub, type Hub, type Peer } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 
-/** What would have ended the process. */
+/** Unhandled rejections and uncaught exceptions, which would have ended the process. */
 const fatal: unknown[] = []
 const noteFatal = (error: unknown): void => void fatal.push(error)
 
@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  await new Promise((resolve) => setImmediate(resolve)) // Node looks for rejections that nobody handles behind the tick
+  await new Promise((resolve) => setImmediate(resolve)) // Node looks for unhandled rejections only after the tick.
   process.off("unhandledRejection", noteFatal)
   process.off("uncaughtException", noteFatal)
   expect(fatal).toEqual([])
@@ -24,7 +24,7 @@ afterEach(async () => {
 const failure = new Error("of the application")
 
 // biome-ignore-start lint/suspicious/noThenProperty: promises of odd makes are the point
-/** Ways to fail, each of which must be heard by `onError` once. */
+/** Ways for a callback to fail. `onError` must hear of each, once. */
 const failures: Record<string, (world: World) => unknown> = {
   throws: () => {
     throw failure
@@ -59,7 +59,7 @@ const failures: Record<string, (world: World) => unknown> = {
   }),
 }
 
-/** Ways to answer that are no failure of a listener, whatever they are. */
+/** Return values and behaviour that are no failure of a listener. */
 const nonsense: Record<string, (world: World) => unknown> = {
   "gives null": () => null,
   "gives a symbol": () => Symbol("nonsense"),
@@ -82,7 +82,7 @@ const nonsense: Record<string, (world: World) => unknown> = {
 }
 // biome-ignore-end lint/suspicious/noThenProperty: as above
 
-/** What a callback may close from inside. */
+/** What a callback may close while it runs. */
 const closings: Record<string, (world: World) => unknown> = {
   "closes the channel": ({ channel }) => channel.close(),
   "closes the channel without waiting": ({ channel }) => channel.close({ flushMs: 0 }),
@@ -96,14 +96,14 @@ const closings: Record<string, (world: World) => unknown> = {
 interface World {
   readonly runtime: VirtualRuntime
   readonly network: Network
-  /** The machine of the channel. */
+  /** The machine that the channel runs on. */
   readonly tab: Machine
   readonly channel: Channel
   /** The hub that was started last. */
   readonly hub: Hub
-  /** The first peer that there was. */
+  /** The first peer that connected. */
   readonly peer: Peer
-  /** What nobody listened for. */
+  /** Errors that no listener took, as the runtimes reported them. */
   readonly reported: readonly unknown[]
   crashHub(): void
   startHub(): void
@@ -145,7 +145,7 @@ function createWorld(serve: (hub: Hub) => void, channelOptions = {}, hubOptions 
     tab,
     channel,
     get hub() {
-      return hub as Hub // started above
+      return hub as Hub // `startHub()` has run above.
     },
     get peer() {
       if (peer === undefined) throw new Error("there was no peer yet")
@@ -165,17 +165,20 @@ function createWorld(serve: (hub: Hub) => void, channelOptions = {}, hubOptions 
 
 type Act = () => unknown
 
-/** A place where the library calls the application. */
+/** One kind of callback by which the library calls the application. */
 interface Place {
-  /** Subscribes on a hub, before there is a channel; or on both ends, once they are linked. `call` is what the library is to call. */
+  /**
+   * Sets `call` as the callback: on a hub before a channel exists (`onHub`), or on both ends once they are linked
+   * (`onPair`).
+   */
   readonly onHub?: (hub: Hub, call: Act) => void
   readonly onPair?: (world: World, call: Act) => void
-  /** Makes the library call it. */
+  /** Makes the library call the callback. */
   readonly cause?: (world: World) => unknown
-  /** The stage that `onError` is told, and which seat's. */
+  /** The stage that `onError` is given when the callback fails, and the end whose `onError` is called. */
   readonly stage: string
   readonly seat: "hub" | "channel"
-  /** Only one may be set. */
+  /** True where only one callback may be set. */
   readonly single?: boolean
 }
 
@@ -279,7 +282,7 @@ const places: Record<string, Place> = {
   },
 }
 
-/** The first time that the channel comes to this status. */
+/** The callback for the first time that the channel reaches this status. */
 function statusPlace(wanted: Status, cause: (world: World) => void): Record<string, Place> {
   const onPair = ({ channel }: World, call: Act): void => {
     let isFirst = true
@@ -294,13 +297,15 @@ function statusPlace(wanted: Status, cause: (world: World) => void): Record<stri
 
 interface Scene {
   readonly world: World
-  /** What `onError` of each seat heard. */
+  /** The errors and stages that `onError` of each end was given. */
   readonly heard: { readonly hub: [unknown, string][]; readonly channel: [unknown, string][] }
-  /** How often the misbehaving callback was called, and the well-behaved one that was set after it. */
+  /** How often the misbehaving callback was called, and the good one that was set after it. */
   readonly called: { bad: number; good: number }
 }
 
-/** Sets up a place with one callback that does this the first time it is called, and a good one, and has them called. */
+/**
+ * Sets two callbacks at a place, one that runs `act` on its first call and a good one, and makes the library call both.
+ */
 async function play(place: Place, act: (world: World) => unknown): Promise<Scene> {
   const heard: Scene["heard"] = { hub: [], channel: [] }
   const called = { bad: 0, good: 0 }
@@ -323,7 +328,7 @@ async function play(place: Place, act: (world: World) => unknown): Promise<Scene
   return { world, heard, called }
 }
 
-/** Whether the two ends still talk, unless the channel is closed. */
+/** Asserts that the two ends still answer each other, unless the channel is closed. */
 async function goesOn({ world }: Scene): Promise<void> {
   const { tab, channel, runtime } = world
   tab.wake()
@@ -337,7 +342,7 @@ async function goesOn({ world }: Scene): Promise<void> {
 
 describe.each(Object.entries(places))("%s", (_, place) => {
   it.each(Object.entries(failures))(
-    "that %s: onError hears it once, the next one is called, the talk goes on",
+    "that %s: onError hears it once, the next callback is called, the session continues",
     async (_, act) => {
       const scene = await play(place, act)
       const { heard, called, world } = scene
@@ -350,10 +355,10 @@ describe.each(Object.entries(places))("%s", (_, place) => {
     },
   )
 
-  it.each(Object.entries(nonsense))("that %s: nobody is bothered", async (what, act) => {
+  it.each(Object.entries(nonsense))("that %s: no error is reported", async (what, act) => {
     const scene = await play(place, act)
     const { heard, called } = scene
-    // A symbol is no answer to a request: then the handler's author is told.
+    // A symbol cannot be the answer to a request, so onError hears of it there.
     const isTold = place.single && what === "gives a symbol"
     const told = [[expect.objectContaining({ code: "payload-unsupported" }), "request"]]
     expect(heard[place.seat]).toEqual(isTold ? told : [])
@@ -363,7 +368,7 @@ describe.each(Object.entries(places))("%s", (_, place) => {
   })
 
   it.each(Object.entries(closings))(
-    "that %s: the next one is called all the same, and nothing is left running",
+    "that %s: the next callback is called all the same, and nothing is left running",
     async (what, act) => {
       const scene = await play(place, act)
       const { heard, called, world } = scene

@@ -5,7 +5,7 @@ import { connect, createRuntime, disposeAll, nextOf, onDispose, startHub, transp
 
 afterEach(disposeAll)
 
-/** The principal that a hub with this `authenticate` gives a channel with these options. */
+/** Returns the principal that a hub with this `authenticate` gives to a channel with these options. */
 async function admitted(authenticate: Authenticate, options: CreateChannelOptions = {}): Promise<unknown> {
   const { hub, url } = await startHub({ authenticate })
   const peer = nextOf<Peer>((listener) => hub.onPeer(listener))
@@ -13,9 +13,10 @@ async function admitted(authenticate: Authenticate, options: CreateChannelOption
   return (await peer).principal
 }
 
-/** Why a hub with this `authenticate` did not let a channel in. */
+/** Returns the error with which a hub with this `authenticate` refuses a channel. */
 async function refused(authenticate: unknown, options: CreateChannelOptions = {}): Promise<unknown> {
-  const { hub, url } = await startHub({ authenticate: authenticate as Authenticate }) // JavaScript may give anything
+  // Untyped JavaScript can return anything.
+  const { hub, url } = await startHub({ authenticate: authenticate as Authenticate })
   hub.onPeer(() => expect.unreachable())
   hub.onError(() => {})
   const channel = createChannel(url, options)
@@ -24,7 +25,7 @@ async function refused(authenticate: unknown, options: CreateChannelOptions = {}
   return await channel.opened.catch((error: unknown) => error)
 }
 
-/** What is no Promise and can be awaited all the same. */
+/** An object that is not a Promise but can be awaited. */
 function thenable<T>(value: T): PromiseLike<T> {
   const promise = Promise.resolve(value)
   // biome-ignore lint/suspicious/noThenProperty: that is what it is for
@@ -36,7 +37,7 @@ const unauthorized = expect.objectContaining({ code: "unauthorized" })
 describe.each(transports)("authenticate over %s", (transport) => {
   const only = { transports: [transport] }
 
-  it("is given what the channel's auth gave, and the request that opened the link", async () => {
+  it("is given the result of the channel's auth, and the request that opened the link", async () => {
     let given: Credentials | undefined
     const principal = await admitted(
       (credentials) => {
@@ -51,18 +52,18 @@ describe.each(transports)("authenticate over %s", (transport) => {
     expect(given?.origin.header("host")).toMatch(/^127\.0\.0\.1:\d+$/)
   })
 
-  it("refuses with null: the channel is over, and says why", async () => {
+  it("refuses with null: the channel is closed, and says why", async () => {
     expect(await refused(() => null, only)).toEqual(unauthorized)
   })
 
-  it("may take its time to refuse: the channel hears the reason all the same", async () => {
+  it("may take time to refuse: the channel hears the reason all the same", async () => {
     const later = (): Promise<null> => new Promise((resolve) => setImmediate(resolve, null))
     expect(await refused(later, only)).toEqual(unauthorized)
   })
 })
 
 describe("authenticate", () => {
-  it("may be asynchronous, with a promise of any make", async () => {
+  it("may be asynchronous, with a promise of any implementation", async () => {
     expect(await admitted(async () => ({ id: "ann" }))).toEqual({ id: "ann" })
     expect(await admitted(() => thenable({ id: "bob" }))).toEqual({ id: "bob" })
   })
@@ -74,7 +75,7 @@ describe("authenticate", () => {
     ["a principal without an id", () => ({})],
     ["a promise of undefined", async () => undefined],
     ["a thenable of null", () => thenable(null)],
-  ])("that gives %s lets nobody in", async (_, authenticate) => {
+  ])("that returns %s admits no channel", async (_, authenticate) => {
     expect(await refused(authenticate, { transports: ["websocket"] })).toEqual(unauthorized)
   })
 
@@ -87,7 +88,7 @@ describe("authenticate", () => {
   })
 
   it.each(["throws", "rejects"])(
-    "that %s for a reason of its own tells the owner everything, the channel nothing, and may work the next time",
+    "that %s with an error of its own is reported to the hub in full, tells the channel nothing, and is called again",
     async (how) => {
       const failure = new Error("connect ECONNREFUSED db-7.internal")
       let calls = 0
@@ -106,7 +107,7 @@ describe("authenticate", () => {
     },
   )
 
-  it("runs on every hello, with credentials that are fresh each time", async () => {
+  it("runs on every hello, with credentials that the channel fetches anew each time", async () => {
     const seen: unknown[] = []
     const { url, sockets } = await startHub({
       authenticate: ({ auth }) => {
@@ -125,7 +126,7 @@ describe("authenticate", () => {
     expect(seen).toEqual([1, 2])
   })
 
-  it("ends a channel whose credentials are refused when it comes back", async () => {
+  it("ends a channel whose credentials are refused when it reconnects", async () => {
     let allowed = true
     const { hub, url, sockets } = await startHub({ authenticate: () => (allowed ? { id: "ann" } : null) })
     const channel = await connect(url, { transports: ["websocket"] })
@@ -139,8 +140,8 @@ describe("authenticate", () => {
   })
 })
 
-describe("auth of the channel", () => {
-  it.each(["throws", "rejects"])("that %s is told to onError, and asked again", async (how) => {
+describe("the auth option of a channel", () => {
+  it.each(["throws", "rejects"])("that %s is reported to onError, and called again", async (how) => {
     const { url } = await startHub()
     const failure = new Error("no token today")
     let calls = 0
@@ -161,7 +162,7 @@ describe("auth of the channel", () => {
 })
 
 describe("a session", () => {
-  it("answers only to the principal that began it, whoever knows its id and key", async () => {
+  it("answers only to the principal that began it, although another knows its id and key", async () => {
     const { hub, url } = await startHub({ authenticate: ({ auth }) => ({ id: String(auth) }) })
     hub.handle("whoami", (_, peer) => peer.principal.id)
     const ids = (): (() => string) => {

@@ -8,7 +8,7 @@ afterEach(disposeAll)
 const MIB = 1_048_576
 
 describe("flush", () => {
-  it("resolves when the hub has heard everything said so far", async () => {
+  it("resolves when the hub has heard every message sent so far", async () => {
     const { hub, channel } = await startDuo()
     const heard: unknown[] = []
     hub.on("n", (data) => heard.push(data))
@@ -19,7 +19,7 @@ describe("flush", () => {
     expect(channel.explain()).toMatchObject({ said: 10, acknowledged: 10 })
   })
 
-  it("resolves at once when nothing waits", async () => {
+  it("resolves at once when no message waits", async () => {
     const { url } = await startHub()
     const channel = createChannel(url)
     await channel.flush()
@@ -27,7 +27,7 @@ describe("flush", () => {
     await channel.close()
   })
 
-  it("waits for the wire to come back", async () => {
+  it("waits for the link to come back", async () => {
     const { hub, channel, sockets } = await startDuo()
     const heard = nextOf<unknown>((listener) => hub.on("n", listener))
     for (const socket of sockets) socket.resetAndDestroy()
@@ -45,7 +45,7 @@ describe("flush", () => {
 })
 
 describe("back-pressure", () => {
-  it("shows as false from send above 4 KiB while the speed of the link is not known, until writable resolves", async () => {
+  it("makes send() return false above 4 KiB while the link's speed is unknown, until writable() resolves", async () => {
     const { channel } = await startDuo()
     expect(channel.send("n", "x".repeat(3_000))).toBe(true)
     expect(channel.send("n", "x".repeat(3_000))).toBe(false)
@@ -57,7 +57,7 @@ describe("back-pressure", () => {
     await channel.writable()
   })
 
-  it("shows on the peer too", async () => {
+  it("makes send() return false on the peer too", async () => {
     const { peer } = await startDuo()
     expect(peer.send("n", "x".repeat(3_000))).toBe(true)
     expect(peer.send("n", "x".repeat(3_000))).toBe(false)
@@ -68,7 +68,7 @@ describe("back-pressure", () => {
     await peer.writable()
   })
 
-  it("shows later on a link that was seen to carry much", async () => {
+  it("begins at a higher level on a link that was seen to carry much", async () => {
     const { channel, peer, runtime } = await createDuo()
     for (const side of [channel, peer]) {
       expect(side.send("n", "x".repeat(MIB / 2))).toBe(false)
@@ -77,7 +77,7 @@ describe("back-pressure", () => {
     }
   })
 
-  it("shows above what the link carries in about a second", async () => {
+  it("begins above what the link carries in about a second", async () => {
     const limits = { upBytesPerSecond: 125_000, downBytesPerSecond: 125_000 }
     const { channel, peer, runtime } = await createDuo({ transports: ["websocket"], latencyMs: 50, limits })
     for (const side of [channel, peer]) {
@@ -90,7 +90,7 @@ describe("back-pressure", () => {
     }
   })
 
-  it("shows above half of what the outbox takes, however much the link carries", async () => {
+  it("begins above half of the outbox, however much the link carries", async () => {
     const { channel, runtime } = await createDuo({ channel: { maxOutboxBytes: 100_000 } })
     for (const bytes of [90_000, 90_000, 90_000]) {
       channel.send("n", "x".repeat(bytes))
@@ -125,7 +125,7 @@ describe("back-pressure", () => {
     await expect(peer.writable()).rejects.toMatchObject({ code: "closed" })
   })
 
-  it("on the peer's writable resolves for all who wait, once there is room", async () => {
+  it("on the peer's writable resolves for all callers, once there is room", async () => {
     const { peer, runtime } = await createDuo()
     peer.send("n", "x".repeat(MIB / 2))
     let resolved = 0
@@ -137,7 +137,7 @@ describe("back-pressure", () => {
     expect(resolved).toBe(3)
   })
 
-  it("ends on the channel with a throw: the message was not taken, everything before it was", async () => {
+  it("ends on the channel with a throw: the message was refused, all earlier messages were taken", async () => {
     const { hub, url } = await startHub()
     const heard: unknown[] = []
     hub.on("n", (data) => heard.push((data as string).length))
@@ -185,7 +185,7 @@ describe("back-pressure", () => {
     ])
   })
 
-  it("does not spare a peer whose answers pile up: its session ends with buffer-full, and the process goes on", async () => {
+  it("also ends a peer whose answers pile up: its session ends with buffer-full, the process continues", async () => {
     const { hub, channel, peer } = await startDuo({ maxOutboxBytes: 10_000 })
     hub.handle("page", () => "x".repeat(4_000))
     hub.handle("later", async () => "x".repeat(4_000))
@@ -209,7 +209,7 @@ describe("back-pressure", () => {
 })
 
 describe("messages", () => {
-  it("gives the messages of a name one by one, those that came meanwhile included", async () => {
+  it("gives the messages of a name one by one, including those that came between two reads", async () => {
     const { channel, peer } = await startDuo()
     for (let n = 0; n < 3; n++) peer.send("n", n)
     const heard: unknown[] = []
@@ -221,7 +221,7 @@ describe("messages", () => {
     expect(heard).toEqual([0, 1, 2, 3, 4, 5])
   })
 
-  it("ends with the channel, after what has come before", async () => {
+  it("ends with the channel, after the messages that came before", async () => {
     const { channel, peer } = await startDuo()
     peer.send("n", 1)
     peer.send("n", 2)

@@ -6,7 +6,7 @@ import { connect, disposeAll, nextOf, onDispose, startDuo, startHub, startServer
 
 afterEach(disposeAll)
 
-/** What the peer of a duo is told when its session ends. */
+/** The closing that the peer of a duo is told when its session ends. */
 function ending(peer: { onClose(listener: (closing: PeerClosing) => void): () => void }): Promise<PeerClosing> {
   return nextOf<PeerClosing>((listener) => peer.onClose(listener))
 }
@@ -38,7 +38,7 @@ describe("the status of a channel", () => {
     ])
   })
 
-  it("stays connecting while nobody answers, and says when it will try again", async () => {
+  it("stays connecting while no hub answers, and says when it will try again", async () => {
     const { server, port } = await startServer()
     server.on("request", (_, response) => response.writeHead(404).end())
     const channel = createChannel(`http://127.0.0.1:${port}`, { transports: ["long-poll"] })
@@ -63,7 +63,7 @@ describe("opened", () => {
     expect(channel.status).toBe("closed")
   })
 
-  it("rejects when the application closes the channel first, and bothers nobody who did not wait", async () => {
+  it("rejects when the application closes the channel first, but not as an unhandled rejection", async () => {
     const { url } = await startHub()
     await createChannel(url).close()
     const channel = createChannel(url)
@@ -88,7 +88,7 @@ describe("closing the channel", () => {
     expect(peer.send("chat")).toBe(false)
   })
 
-  it("delivers what was said before", async () => {
+  it("delivers the messages that were sent before", async () => {
     const { hub, channel } = await startDuo()
     const heard: unknown[] = []
     hub.on("n", (data) => heard.push(data))
@@ -127,7 +127,7 @@ describe("closing a peer", () => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("says how many messages were never acknowledged; what was said before still arrives", async () => {
+  it("says how many messages were never acknowledged; messages sent before still arrive", async () => {
     const { channel, peer } = await startDuo()
     const heard: unknown[] = []
     channel.on("n", (data) => heard.push(data))
@@ -142,7 +142,7 @@ describe("closing a peer", () => {
     expect(heard).toEqual([1, 2])
   })
 
-  it("calls each listener once, and none that was taken back", async () => {
+  it("calls each listener once, and no listener that was removed", async () => {
     const { channel, peer } = await startDuo()
     let calls = 0
     peer.onClose(() => calls++)
@@ -160,7 +160,7 @@ describe("closing a peer", () => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("reaches a channel whose wire was down at that moment", async () => {
+  it("reaches a channel whose link was down at that moment", async () => {
     const { url, hub, sockets } = await startHub()
     const peers = nextOf<Peer>((listener) => hub.onPeer(listener))
     const channel = await connect(url, { transports: ["websocket"] })
@@ -178,7 +178,7 @@ describe("closing a peer", () => {
 })
 
 describe("closing the hub", () => {
-  it("tells channels to dial again, and peers that it was the hub", async () => {
+  it("tells channels to dial again, and peers that the hub closed", async () => {
     const { hub, channel, peer } = await startDuo()
     const ended = ending(peer)
     const status = new Promise((resolve) => channel.onStatus((given, detail) => resolve([given, detail])))
@@ -201,7 +201,7 @@ describe("closing the hub", () => {
     expect((await ended).undelivered).toBe(0)
   })
 
-  it("does not wait for peers that have gone meanwhile", async () => {
+  it("does not wait for peers that have left meanwhile", async () => {
     const { hub, peer } = await startDuo()
     peer.send("n", 1)
     const closed = hub.close({ drainMs: 60_000 })
@@ -209,7 +209,7 @@ describe("closing the hub", () => {
     await closed
   })
 
-  it("may be done twice, and leaves the server to whatever it did before", async () => {
+  it("may be done twice, and leaves the application's own server running", async () => {
     const { hub, url } = await startHub({}, (_, response) => void response.writeHead(418).end())
     await Promise.all([hub.close(), hub.close()])
     expect((await fetch(`${url}/sse`)).status).toBe(418)
@@ -219,7 +219,7 @@ describe("closing the hub", () => {
     expect(detail.closing).toMatchObject({ code: "refused", retryable: true })
   })
 
-  it("ends links that have not said hello yet", async () => {
+  it("ends links that have not sent a hello yet", async () => {
     const { hub, url, sockets } = await startHub()
     const socket = new WebSocket(url.replace("http", "ws").concat("/websocket"))
     await new Promise((resolve) => socket.once("open", resolve))

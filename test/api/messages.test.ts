@@ -6,7 +6,7 @@ import { connect, createRuntime, disposeAll, nextOf, startDuo, startHub } from "
 
 afterEach(disposeAll)
 
-/** The next message of this name, as the channel hears it. */
+/** Resolves with the next message of this name that the channel hears. */
 function next(channel: Channel, name: string): Promise<unknown> {
   return nextOf((listener) => channel.on(name, listener))
 }
@@ -36,7 +36,7 @@ describe("messages by name", () => {
     expect(heard).toEqual(["the peer's own", "first of the hub", "second of the hub"])
   })
 
-  it("stop at an unsubscribe, which may be called again", async () => {
+  it("stop at an unsubscribe, which may be called twice", async () => {
     const { channel, peer } = await startDuo()
     const heard: unknown[] = []
     const off = channel.on("chat", (data) => heard.push(data))
@@ -88,14 +88,14 @@ describe("messages by name", () => {
     expect(await heard).toEqual({ name })
   })
 
-  it("that nobody handles are dropped, even when objects have a member of that name", async () => {
+  it("without a handler are dropped, also when every object has a property of that name", async () => {
     const { hub, channel } = await startDuo()
     hub.handle("echo", (data) => data)
     for (const name of ["constructor", "__proto__", "hasOwnProperty", "nobody"]) channel.send(name, 1)
     expect(await channel.request("echo", "still here")).toBe("still here")
   })
 
-  it("sent before the channel is open arrive in order, before anything later", async () => {
+  it("sent before the channel is open arrive in order, before any later message", async () => {
     const { hub, url } = await startHub()
     const heard: unknown[] = []
     const done = new Promise<void>((resolve) => {
@@ -114,7 +114,7 @@ describe("messages by name", () => {
     expect(heard).toEqual([1, 2, 3])
   })
 
-  it("said in onPeer are the first that the channel hears", async () => {
+  it("sent in onPeer are the first that the channel hears", async () => {
     const { hub, url } = await startHub()
     hub.onPeer((peer) => peer.send("greeting", peer.id))
     const channel = createChannel(url)
@@ -125,7 +125,7 @@ describe("messages by name", () => {
 })
 
 describe("a handler that throws", () => {
-  it("on the hub is told to onError with its peer, and neither the other handlers nor the wire notice", async () => {
+  it("on the hub is reported to onError with its peer; the other handlers and the link are not affected", async () => {
     const { hub, channel, peer } = await startDuo()
     const failure = new Error("of the application")
     const failed = new Promise((resolve) => hub.onError((error, context) => resolve([error, context])))
@@ -140,7 +140,7 @@ describe("a handler that throws", () => {
     expect(channel.explain().incidents.filter(({ what }) => what === "closed")).toEqual([])
   })
 
-  it("on the channel is told to onError, and neither the other handlers nor the wire notice", async () => {
+  it("on the channel is reported to onError; the other handlers and the link are not affected", async () => {
     const { channel, peer } = await startDuo()
     const failure = new Error("of the application")
     const failed = new Promise((resolve) => channel.onError((error, stage) => resolve([error, stage])))
@@ -154,7 +154,7 @@ describe("a handler that throws", () => {
     expect(channel.status).toBe("open")
   })
 
-  it("is reported to the runtime when nobody listens for errors", async () => {
+  it("is reported to the runtime when no onError listener is set", async () => {
     const runtime = createRuntime()
     const { hub, channel } = await startDuo({ runtime })
     hub.handle("echo", (data) => data)
@@ -168,7 +168,7 @@ describe("a handler that throws", () => {
   })
 
   it.each(["onPeer", "onStatus", "onClose"] as const)(
-    "as a listener of %s is told to onError too",
+    "as a listener of %s is reported to onError too",
     async (listener) => {
       const failure = new Error("of a listener")
       const { hub, url } = await startHub()
@@ -197,7 +197,7 @@ describe("misuse throws at the call", () => {
     expect(() => createChannel(url)).toThrow(misuse)
   })
 
-  it("a channel with no transports, with one twice, or with one that nobody knows", () => {
+  it("a channel with no transports, with one twice, or with an unknown one", () => {
     const url = "http://127.0.0.1:9/everwire"
     expect(() => createChannel(url, { transports: [] })).toThrow(misuse)
     expect(() => createChannel(url, { transports: ["sse", "sse"] })).toThrow(misuse)
@@ -206,7 +206,7 @@ describe("misuse throws at the call", () => {
     expect(() => createCoreChannel(url, { transports: [] })).toThrow(misuse)
   })
 
-  it("a hub with a path that is none, or with transports that are none", () => {
+  it("a hub with an invalid path, or with invalid transports", () => {
     expect(() => createHub({ path: "everwire" })).toThrow(misuse)
     expect(() => createHub({ path: "/everwire/" })).toThrow(misuse)
     expect(() => createHub({ transports: [] })).toThrow(misuse)
@@ -214,7 +214,7 @@ describe("misuse throws at the call", () => {
     expect(() => createHub({ transports: ["toString" as "sse"] })).toThrow(misuse)
   })
 
-  it("a hub that would let cookies in from anywhere", () => {
+  it("a hub that would allow cookies from every origin", () => {
     expect(() => createHub({ origins: "*", allowCookiesWithoutOrigin: true })).toThrow(misuse)
   })
 
@@ -222,7 +222,7 @@ describe("misuse throws at the call", () => {
     "a message or a request called %j",
     async (name) => {
       const { hub, channel, peer } = await startDuo()
-      const bad = name as string // what JavaScript callers may give
+      const bad = name as string // Values that untyped JavaScript can pass.
       for (const call of [
         () => channel.send(bad),
         () => peer.send(bad),

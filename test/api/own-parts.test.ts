@@ -5,7 +5,7 @@ import { createDuo, createNetwork, createVirtualRuntime, type Duo, type Machine 
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { createRuntime, disposeAll, onDispose, startHub } from "../support/hub-server.ts"
 
-/** What would have ended the process. */
+/** Unhandled rejections and uncaught exceptions, which would have ended the process. */
 const fatal: unknown[] = []
 const noteFatal = (error: unknown): void => void fatal.push(error)
 
@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await disposeAll()
-  await new Promise((resolve) => setImmediate(resolve)) // Node looks for rejections that nobody handles behind the tick
+  await new Promise((resolve) => setImmediate(resolve)) // Node looks for unhandled rejections only after the tick.
   process.off("unhandledRejection", noteFatal)
   process.off("uncaughtException", noteFatal)
   expect(fatal).toEqual([])
@@ -37,7 +37,7 @@ function startDuo(options: { channel?: Omit<ChannelOptions, "runtime">; authenti
 }
 
 describe("an auth() that never settles", () => {
-  it("has ten seconds: then onError hears of it, and it is asked again", async () => {
+  it("times out after ten seconds: onError hears of it, and auth() is called again", async () => {
     let asked = 0
     const duo = await startDuo({ channel: { auth: () => (++asked > 1 ? "token" : never()) } })
     const { channel, runtime } = duo
@@ -46,7 +46,7 @@ describe("an auth() that never settles", () => {
     expect(runtime.now() - Date.UTC(2026, 0, 1)).toBeLessThan(11_000)
   })
 
-  it("when the channel comes back, keeps it reconnecting no longer than that, and retry() asks at once", async () => {
+  it("keeps a returning channel reconnecting for at most ten seconds, and retry() calls it again at once", async () => {
     let answers = true
     let asked = 0
     const { channel, runtime, network } = await startDuo({
@@ -77,7 +77,7 @@ describe("an auth() that never settles", () => {
     expect(channel.status).toBe("open")
   })
 
-  it("may be given longer, or for ever", async () => {
+  it("has a longer timeout or none where the application says so", async () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     createHub({ runtime, transports: [network.acceptor("websocket")] })
@@ -101,7 +101,7 @@ describe("an auth() that never settles", () => {
     }
   })
 
-  it("and rejects when it was asked again already, is told, and disturbs nothing", async () => {
+  it("and rejects after it was called again is reported, and has no other effect", async () => {
     let reject = (_: unknown): void => {}
     let asked = 0
     const duo = await startDuo({
@@ -141,13 +141,13 @@ describe("an auth()", () => {
         },
       }),
     ],
-  ])("that gives %s is told to onError, and asked again", async (_, give) => {
+  ])("that returns %s is reported to onError, and called again", async (_, give) => {
     let asked = 0
     const { channel, errors } = await startDuo({ channel: { auth: () => (++asked > 1 ? "token" : give()) } })
     expect([channel.status, errors.length, asked]).toEqual(["open", 1, 2])
   })
 
-  it("may be async, and its result is what authenticate is given", async () => {
+  it("may be async, and authenticate is given its result", async () => {
     const { peer } = await startDuo({
       channel: { auth: async () => ({ token: 7 }) },
       authenticate: ({ auth }) => ({ id: JSON.stringify(auth) }),
@@ -155,7 +155,7 @@ describe("an auth()", () => {
     expect(peer.principal.id).toBe('{"token":7}')
   })
 
-  it("may close the channel, retry or send, and time goes on", async () => {
+  it("may close the channel, call retry() or send, and time continues", async () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     createHub({ runtime, transports: [network.acceptor("websocket")] }).on("x", () => {})
@@ -175,7 +175,7 @@ describe("an auth()", () => {
     expect([closing.status, retrying.status, asked]).toEqual(["closed", "open", 1])
   })
 
-  it("that throws, with an onStatus that retries each time, does not stop time", async () => {
+  it("that throws, with an onStatus that calls retry() each time, does not loop within one moment", async () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
     createHub({ runtime, transports: [network.acceptor("websocket")] })
@@ -197,9 +197,9 @@ describe("an auth()", () => {
 })
 
 describe("an authenticate()", () => {
-  it("that never settles is told to the hub's onError, and the channel tries again", async () => {
+  it("that never settles is reported to the hub's onError, and the channel tries again", async () => {
     let judged = 0
-    // The channel says hello once more beside the first, which hangs as well.
+    // The channel sends a second hello (a hedge) beside the first, and authenticate hangs for both.
     const duo = await startDuo({ authenticate: () => (++judged > 2 ? { id: "ann" } : never()) })
     const timeout = expect.objectContaining({ code: "timeout", message: expect.stringContaining("authenticate") })
     expect([duo.channel.status, duo.errors]).toEqual(["open", [timeout, timeout]])
@@ -230,10 +230,11 @@ describe("an authenticate()", () => {
         },
       }),
     ],
-  ])("that %s is told to onError once, and the channel tries again", async (_, judge) => {
+  ])("that %s is reported to onError once, and the channel tries again", async (_, judge) => {
     let judged = 0
     const { errors, channel } = await startDuo({
-      authenticate: (() => (++judged > 1 ? { id: "ann" } : judge())) as Authenticate, // as JavaScript may
+      // Untyped JavaScript can return this.
+      authenticate: (() => (++judged > 1 ? { id: "ann" } : judge())) as Authenticate,
     })
     expect([channel.status, errors]).toEqual(["open", [failure]])
   })
@@ -243,8 +244,9 @@ describe("an authenticate()", () => {
     ["an object without id", { name: "ann" }],
     ["boolean", true],
     ["string", "ann"],
-  ])("that gives %s lets nobody in, and is told to onError as misuse", async (what, given) => {
-    const { url, hub } = await startHub({ authenticate: (() => given) as Authenticate }) // as JavaScript may
+  ])("that returns %s admits no channel, and is reported to onError as misuse", async (what, given) => {
+    // Untyped JavaScript can return this.
+    const { url, hub } = await startHub({ authenticate: (() => given) as Authenticate })
     const errors: unknown[] = []
     hub.onError((error, { stage }) => errors.push([error, stage]))
     const channel = createChannel(url, { transports: ["websocket"] })
@@ -254,7 +256,7 @@ describe("an authenticate()", () => {
     ])
   })
 
-  it("that resolves, then throws, has let the channel in", async () => {
+  it("whose thenable resolves and then throws has admitted the channel", async () => {
     const twice = {
       // biome-ignore lint/suspicious/noThenProperty: that is what it is for
       then(resolve: (principal: { id: string }) => void) {
@@ -263,7 +265,8 @@ describe("an authenticate()", () => {
         throw failure
       },
     }
-    const { errors, peer } = await startDuo({ authenticate: (() => twice) as unknown as Authenticate }) // as JavaScript may
+    // Untyped JavaScript can return this.
+    const { errors, peer } = await startDuo({ authenticate: (() => twice) as unknown as Authenticate })
     expect([peer.principal.id, errors]).toEqual(["ann", []])
   })
 
@@ -305,7 +308,7 @@ describe.each(["hub", "channel"] as const)("onError of a %s", (seat) => {
         throw second
       },
     ],
-  ])("that %s: that goes to the runtime, and the other listeners hear the first error", async (_, act) => {
+  ])("that %s: the runtime reports its error, and the other listeners hear the first error", async (_, act) => {
     const duo = await startDuo({})
     const { hub, channel, peer, runtime } = duo
     const heard: unknown[] = []
@@ -319,7 +322,7 @@ describe.each(["hub", "channel"] as const)("onError of a %s", (seat) => {
     expect([heard, duo.errors]).toEqual([[failure], [second]])
   })
 
-  it("and a report that fails too: nobody is left to tell, and the talk goes on", async () => {
+  it("and a runtime's report that fails too: both errors are lost, and the session continues", async () => {
     for (const report of [raise, async () => raise()]) {
       const runtime = createVirtualRuntime()
       const network = createNetwork({ runtime })
@@ -342,7 +345,7 @@ describe.each(["hub", "channel"] as const)("onError of a %s", (seat) => {
   })
 })
 
-it("a warn that throws is told to the hub's onError, and whoever was refused is answered", async () => {
+it("a warn() that throws is reported to the hub's onError, and the refused client is still answered", async () => {
   const hub = createHub({ runtime: createRuntime({ warn: raise }) })
   onDispose(() => hub.close())
   const errors: unknown[] = []
@@ -354,18 +357,18 @@ it("a warn that throws is told to the hub's onError, and whoever was refused is 
   expect([answer.status, errors, verdict]).toEqual([403, [[failure, "hub"]], expect.objectContaining({ status: 403 })])
 })
 
-describe("an AbortSignal of another make", () => {
+describe("an AbortSignal of a foreign implementation", () => {
   const like = { aborted: false, addEventListener() {}, removeEventListener() {} }
 
   it.each<[string, object]>([
     ["that throws when it is let go", { ...like, removeEventListener: raise }],
     ["that cannot be let go", { ...like, removeEventListener: undefined }],
-  ])("%s: onError is told, the request is settled, the talk goes on", async (_, signal) => {
+  ])("%s: onError hears of it, the request settles, the session continues", async (_, signal) => {
     const duo = await startDuo({})
     const { hub, channel, peer, runtime } = duo
     hub.handle("hangs", never)
     channel.handle("echo", (data) => data)
-    const options = { timeoutMs: 1_000, signal: signal as AbortSignal } // as JavaScript may give it
+    const options = { timeoutMs: 1_000, signal: signal as AbortSignal } // Untyped JavaScript can pass this.
     const outcomes = Promise.allSettled([
       channel.request("echo", 1, options),
       channel.request("hangs", 1, options),
@@ -387,8 +390,8 @@ describe("an AbortSignal of another make", () => {
   })
 })
 
-describe("an answer that finds no room", () => {
-  it("is reported on the channel; the hub hears of it as far as there is room for that", async () => {
+describe("an answer for which the outbox has no room", () => {
+  it("is reported on the channel; the hub gets an error answer where there is room for that", async () => {
     const { channel, peer, network, runtime } = await startDuo({ channel: { maxOutboxBytes: 4_000 } })
     const told: unknown[] = []
     channel.onError((error, stage) => told.push([(error as EverwireError).code, stage]))
@@ -402,7 +405,7 @@ describe("an answer that finds no room", () => {
     expect(await outcome).toMatchObject({ code: "buffer-full" })
   })
 
-  it("is reported on the channel also where a failure finds none, whichever way the handler ended", async () => {
+  it("is reported on the channel also where an error answer has no room, however the handler ended", async () => {
     const { channel, peer, runtime } = await startDuo({ channel: { maxOutboxBytes: 100 } })
     const told: unknown[] = []
     channel.onError((error, stage) => told.push([Object(error).code ?? error, stage]))
@@ -419,7 +422,7 @@ describe("an answer that finds no room", () => {
     expect(told).toEqual([full, [failure, "request"], full, full, [failure, "request"], full])
   })
 
-  it("closes the peer at the hub, which onClose is told, and nobody twice", async () => {
+  it("ends the peer at the hub: onClose is called once, and onError is not", async () => {
     const duo = await createDuo({
       transports: ["websocket"],
       hub: { maxOutboxBytes: 4_000 },
@@ -439,8 +442,8 @@ describe("an answer that finds no room", () => {
   })
 })
 
-describe("data whose own code runs while it is made JSON", () => {
-  it("may send something else meanwhile: each goes under its own name", async () => {
+describe("data with code of its own that runs while it is encoded as JSON", () => {
+  it("may send another message meanwhile: each message arrives under its own name", async () => {
     const { channel, hub, peer, runtime } = await startDuo({})
     const heard: unknown[] = []
     for (const name of ["outer", "inner"]) {
@@ -448,7 +451,7 @@ describe("data whose own code runs while it is made JSON", () => {
       channel.on(name, (data) => heard.push([name, data]))
     }
     for (const end of [channel, peer, hub]) {
-      let isFirst = true // a payload is looked at before it is written, so a `toJSON` is asked twice
+      let isFirst = true // A payload is checked before it is encoded, so `toJSON` is called twice.
       end.send("outer", {
         toJSON() {
           if (isFirst) end.send("inner", 1)
@@ -465,7 +468,7 @@ describe("data whose own code runs while it is made JSON", () => {
     expect(heard.toSorted()).toEqual([...pair, ...pair, ...pair].toSorted())
   })
 
-  it("may close the channel: then nothing is said to be sent, and no request waits", async () => {
+  it("may close the channel: then the call fails with `closed`, and no request waits", async () => {
     for (const call of ["send", "request"] as const) {
       const { channel, runtime } = await startDuo({})
       const data = {
@@ -480,7 +483,7 @@ describe("data whose own code runs while it is made JSON", () => {
     }
   })
 
-  it("of an answer: what it throws reaches onError here, and no word of it the other side", async () => {
+  it("in an answer may throw: this side's onError hears the error, and the other side sees nothing of it", async () => {
     const { channel, hub, peer, runtime } = await startDuo({})
     const told: unknown[] = []
     hub.onError((error, { stage }) => told.push([error, stage]))
@@ -506,7 +509,7 @@ describe("data whose own code runs while it is made JSON", () => {
 })
 
 describe("a request handler", () => {
-  it("that fails when nobody waits any more is told to onError, unless it was told to stop", async () => {
+  it("that fails after the request was given up is reported to onError, unless its signal was aborted", async () => {
     const { hub, channel, runtime } = await startDuo({})
     const told: unknown[] = []
     hub.onError((error) => told.push(error))
@@ -533,28 +536,31 @@ describe("a request handler", () => {
         return proxy
       },
     ],
-  ])("that throws %s has failed, and is told, whether somebody waits or not", async (_, create) => {
-    const { hub, channel, runtime } = await startDuo({})
-    const told: unknown[] = []
-    hub.onError((error) => told.push(error))
-    const thrown = create()
-    hub.handle("late", async () => {
-      await new Promise<void>((resolve) => runtime.after(2_000, resolve))
-      throw thrown as Error // it is none
-    })
-    const outcomes = Promise.allSettled([
-      channel.request("late", 1, { timeoutMs: 5_000 }),
-      channel.request("late", 1, { timeoutMs: 1_000 }),
-    ])
-    await runtime.pass(6_000)
-    expect(await outcomes).toMatchObject([
-      { reason: { code: "request-failed" } },
-      { reason: { code: "request-timeout" } },
-    ])
-    expect(told.map((error) => error === thrown)).toEqual([true, true])
-  })
+  ])(
+    "that throws %s fails the request and is reported, whether the other side still waits or not",
+    async (_, create) => {
+      const { hub, channel, runtime } = await startDuo({})
+      const told: unknown[] = []
+      hub.onError((error) => told.push(error))
+      const thrown = create()
+      hub.handle("late", async () => {
+        await new Promise<void>((resolve) => runtime.after(2_000, resolve))
+        throw thrown as Error // The thrown value is not an Error.
+      })
+      const outcomes = Promise.allSettled([
+        channel.request("late", 1, { timeoutMs: 5_000 }),
+        channel.request("late", 1, { timeoutMs: 1_000 }),
+      ])
+      await runtime.pass(6_000)
+      expect(await outcomes).toMatchObject([
+        { reason: { code: "request-failed" } },
+        { reason: { code: "request-timeout" } },
+      ])
+      expect(told.map((error) => error === thrown)).toEqual([true, true])
+    },
+  )
 
-  it("speaks for itself with an EverwireError of another copy of the class", async () => {
+  it("may throw an EverwireError of another copy of the class, and its code reaches the other side", async () => {
     const { hub, channel, runtime } = await startDuo({})
     hub.handle("x", () => {
       throw Object.assign(new Error("no such page"), { name: "EverwireError", code: "misuse" })
@@ -564,7 +570,7 @@ describe("a request handler", () => {
     expect(await outcome).toMatchObject([{ reason: { code: "misuse", message: "no such page" } }])
   })
 
-  it("that looks at its signal too late finds it aborted", async () => {
+  it("that looks at its signal only after the abort finds it aborted", async () => {
     const { hub, channel, runtime } = await startDuo({})
     const seen: boolean[] = []
     hub.handle("x", async (_, __, request) => {
@@ -577,8 +583,8 @@ describe("a request handler", () => {
   })
 })
 
-describe("a transport of one's own", () => {
-  /** A world whose channel prefers this dialer, and has one that works below it. */
+describe("an application's own transport", () => {
+  /** Connects a channel that prefers this dialer and has a working one as its second transport. */
   async function dialed(
     spoil: (dialer: Dialer) => Dialer,
   ): Promise<{ status: string; transport: string | undefined; told: unknown[]; reply: unknown }> {
@@ -587,7 +593,7 @@ describe("a transport of one's own", () => {
     const names = ["own", "short-poll"]
     const hub = createHub({ runtime, transports: names.map((name) => network.acceptor(name)) })
     hub.handle("echo", (data) => data)
-    const [own, other] = names.map((name) => network.dialer(name)) as [Dialer, Dialer] // of two names
+    const [own, other] = names.map((name) => network.dialer(name)) as [Dialer, Dialer] // The list above has two names.
     const channel = createCoreChannel("http://hub", { runtime, store: null, transports: [spoil(own), other] })
     const told: unknown[] = []
     channel.onError((error, stage) => told.push([error, stage]))
@@ -598,7 +604,7 @@ describe("a transport of one's own", () => {
 
   const told = [[failure, "connection"]]
 
-  it("whose dial throws is a rung that failed", async () => {
+  it("whose dial() throws counts as a failed transport", async () => {
     let dials = 0
     const scene = await dialed((dialer) => ({
       ...dialer,
@@ -608,12 +614,13 @@ describe("a transport of one's own", () => {
     expect(scene).toMatchObject({ status: "open", told, reply: 7 })
   })
 
-  it("whose dial gives nothing is a rung that failed", async () => {
+  it("whose dial() returns nothing counts as a failed transport", async () => {
     let dials = 0
     const scene = await dialed((dialer) => ({
       ...dialer,
       supported: () => true,
-      dial: (...given) => (++dials > 1 ? dialer.dial(...given) : (undefined as never)), // as JavaScript may
+      // Untyped JavaScript can return this.
+      dial: (...given) => (++dials > 1 ? dialer.dial(...given) : (undefined as never)),
     }))
     expect(scene).toMatchObject({ status: "open", reply: 7, told: [[expect.any(TypeError), "connection"]] })
   })
@@ -621,10 +628,11 @@ describe("a transport of one's own", () => {
   it.each<[string, Dialer["leave"]]>([
     ["throws", raise],
     ["rejects", async () => raise()],
-  ])("whose `leave` %s is told, and the channel is closed", async (_, leave) => {
+  ])("whose `leave` %s is reported, and the channel is closed", async (_, leave) => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime })
-    const own = { ...network.dialer("own"), supported: () => true, leave } as Dialer // as JavaScript may
+    // Untyped JavaScript can define this.
+    const own = { ...network.dialer("own"), supported: () => true, leave } as Dialer
     const channel = createCoreChannel("http://hub", { runtime, store: null, transports: [own] })
     const told: unknown[] = []
     channel.onError((error, stage) => told.push([error, stage]))
@@ -635,7 +643,7 @@ describe("a transport of one's own", () => {
     expect([channel.status, told]).toEqual(["closed", [[failure, "connection"]]])
   })
 
-  it("whose link is frozen carries the talk", async () => {
+  it("whose link is a frozen object carries the session", async () => {
     const scene = await dialed((dialer) => ({
       ...dialer,
       supported: () => true,
@@ -649,45 +657,48 @@ describe("a transport of one's own", () => {
     expect(scene).toMatchObject({ status: "open", transport: "own", reply: 7, told: [] })
   })
 
-  it.each(["send", "close", "bufferedBytes"] as const)("whose link throws at `%s` is let go of", async (member) => {
-    let dials = 0
-    const scene = await dialed((dialer) => ({
-      ...dialer,
-      supported: () => true,
-      dial(...given) {
-        const link = dialer.dial(...given)
-        if (++dials > 1) return link
-        let calls = 0
-        // The hello still goes.
-        const spoilt = (): never | undefined => (++calls > (member === "send" ? 1 : 0) ? raise() : undefined)
-        return {
-          name: link.name,
-          send(batch) {
-            if (member === "send") spoilt()
-            link.send(batch)
-          },
-          close(why) {
-            link.close(why)
-            if (member === "close") spoilt()
-          },
-          get bufferedBytes() {
-            if (member === "bufferedBytes") spoilt()
-            return link.bufferedBytes
-          },
-        }
-      },
-    }))
-    expect(scene).toMatchObject({ status: "open", reply: 7, told: member === "close" ? [] : told })
-  })
+  it.each(["send", "close", "bufferedBytes"] as const)(
+    "whose link throws at `%s` loses that link, and the channel dials again",
+    async (member) => {
+      let dials = 0
+      const scene = await dialed((dialer) => ({
+        ...dialer,
+        supported: () => true,
+        dial(...given) {
+          const link = dialer.dial(...given)
+          if (++dials > 1) return link
+          let calls = 0
+          // The hello is still sent; the second call of `send` throws.
+          const spoilt = (): never | undefined => (++calls > (member === "send" ? 1 : 0) ? raise() : undefined)
+          return {
+            name: link.name,
+            send(batch) {
+              if (member === "send") spoilt()
+              link.send(batch)
+            },
+            close(why) {
+              link.close(why)
+              if (member === "close") spoilt()
+            },
+            get bufferedBytes() {
+              if (member === "bufferedBytes") spoilt()
+              return link.bufferedBytes
+            },
+          }
+        },
+      }))
+      expect(scene).toMatchObject({ status: "open", reply: 7, told: member === "close" ? [] : told })
+    },
+  )
 
-  it("whose `supported` throws is told, and the channel tries again", async () => {
+  it("whose `supported` throws is reported, and the channel tries again", async () => {
     let asked = 0
     const scene = await dialed((dialer) => ({ ...dialer, supported: () => ++asked > 1 || raise() }))
     expect(scene).toMatchObject({ status: "open", told, reply: 7 })
   })
 
   it.each(["send", "close", "bufferedBytes"] as const)(
-    "whose link throws at `%s` at the hub is let go of",
+    "whose link throws at `%s` at the hub loses that link, and the channel dials again",
     async (member) => {
       const runtime = createVirtualRuntime()
       const machine: Machine = runtime.machine()
@@ -740,7 +751,7 @@ describe("a transport of one's own", () => {
     },
   )
 
-  it("at the hub: one whose close throws keeps no other from being closed", async () => {
+  it("at the hub: a close() that throws does not prevent the close of the other transports", async () => {
     const runtime = createVirtualRuntime()
     const closed: string[] = []
     const told: unknown[] = []
@@ -761,9 +772,9 @@ describe("a transport of one's own", () => {
     expect([closed, told]).toEqual([["a", "b"], [failure]])
   })
 
-  it("at the hub: one that fails to take a WebSocket has it ended", async () => {
+  it("at the hub: a WebSocket that it fails to accept is ended", async () => {
     const runtime = createVirtualRuntime()
-    const async = (async () => raise()) as () => unknown // JavaScript may give an async one
+    const async = (async () => raise()) as () => unknown // Untyped JavaScript can pass an async function.
     for (const socket of [raise, async]) {
       const told: unknown[] = []
       const hub = createHub({
@@ -794,8 +805,8 @@ describe("a transport of one's own", () => {
   })
 })
 
-describe("a platform of one's own", () => {
-  const wordless = Object.create(null) as Error // has no words, so a text cannot be made of it
+describe("an application's own platform", () => {
+  const wordless = Object.create(null) as Error // This error has no message and cannot be converted to a string.
 
   it.each<[string, Platform, "websocket" | "sse" | "long-poll"]>([
     ["openSocket throws", { openSocket: raise }, "websocket"],
@@ -819,7 +830,7 @@ describe("a platform of one's own", () => {
     ["fetch gives nothing", { fetch: async () => undefined as never }, "long-poll"],
     ["fetch never answers", { fetch: never }, "long-poll"],
     ["a getter throws", Object.defineProperty({}, "openSocket", { get: raise, enumerable: true }), "websocket"],
-  ])("whose %s: the channel goes on trying, and can be closed", async (_, platform, transport) => {
+  ])("whose %s: the channel keeps trying, and can be closed", async (_, platform, transport) => {
     const { url } = await startHub()
     const runtime = createRuntime()
     const dialer = { websocket, sse, "long-poll": longPoll }[transport]
@@ -834,13 +845,13 @@ describe("a platform of one's own", () => {
     expect(channel.status).toBe("closed")
   })
 
-  it("whose socket throws when something is sent is a wire that broke", async () => {
+  it("whose socket throws in send() loses that link with the code `network`", async () => {
     const { url } = await startHub()
     const runtime = createRuntime()
     const told: unknown[] = []
     const openSocket = (): never => {
       const socket = { binaryType: "", bufferedAmount: 0, send: raise, close: raise } as Record<string, unknown>
-      setImmediate(() => (socket["onopen"] as () => void)()) // a WebSocket opens so
+      setImmediate(() => (socket["onopen"] as () => void)()) // A WebSocket calls `onopen` in a later task.
       return socket as never
     }
     const channel = createCoreChannel(url, {
@@ -863,7 +874,7 @@ describe("a platform of one's own", () => {
   }
 })
 
-describe("a store of one's own", () => {
+describe("an application's own store", () => {
   it.each<[string, unknown]>([
     ["throws", { getItem: raise, setItem: raise }],
     ["rejects, as stores of React Native may", { getItem: async () => raise(), setItem: async () => raise() }],
@@ -871,9 +882,10 @@ describe("a store of one's own", () => {
     ["holds nonsense", { getItem: () => '{"broken":5,"heartbeatMs":4000.5,"holdMs":1e300}', setItem() {} }],
     ["holds null", { getItem: () => "null", setItem() {} }],
     ["lacks its functions", {}],
-  ])("that %s: the network is learned anew", async (_, store) => {
+  ])("that %s: the channel starts with no memory of the network", async (_, store) => {
     const { url } = await startHub()
-    const channel = createChannel(url, { transports: ["long-poll"], store: store as never }) // as JavaScript may
+    // Untyped JavaScript can pass this.
+    const channel = createChannel(url, { transports: ["long-poll"], store: store as never })
     onDispose(() => channel.close({ flushMs: 0 }))
     channel.onError(() => expect.unreachable())
     await channel.opened

@@ -8,7 +8,7 @@ const failing = (code: string, message?: string): Error =>
   expect.objectContaining({ name: "EverwireError", code, ...(message !== undefined && { message }) })
 
 describe("requests", () => {
-  it("are answered by the hub, with the value or what its promise resolves to", async () => {
+  it("are answered by the hub, with the value that the handler returns or that its promise resolves to", async () => {
     const { hub, channel, peer } = await startDuo()
     hub.handle("sum", (data) => (data as number[]).reduce((sum, n) => sum + n, 0))
     hub.handle("whose", async (_, from) => from.id)
@@ -33,7 +33,7 @@ describe("requests", () => {
     expect(await channel.request("who")).toBe("hub")
   })
 
-  it("many at once get each its own answer, in whatever order they come", async () => {
+  it("at the same time each get their own answer, in whatever order the answers come", async () => {
     const { hub, channel } = await startDuo()
     const waiting: (() => void)[] = []
     hub.handle("echo", (data) => {
@@ -53,13 +53,13 @@ describe("requests", () => {
     expect(await channel.request(name)).toBe(name)
   })
 
-  it("that nobody handles fail with request-unhandled, both ways", async () => {
+  it("without a handler fail with request-unhandled, in both directions", async () => {
     const { channel, peer } = await startDuo()
     await expect(channel.request("nothing")).rejects.toThrow(failing("request-unhandled"))
     await expect(peer.request("nothing")).rejects.toThrow(failing("request-unhandled"))
   })
 
-  it("no longer handled after an unsubscribe fail with request-unhandled", async () => {
+  it("whose handler was removed fail with request-unhandled", async () => {
     const { hub, channel } = await startDuo()
     const off = hub.handle("page", () => 1)
     expect(await channel.request("page")).toBe(1)
@@ -79,7 +79,7 @@ describe("requests", () => {
     await aborted
   })
 
-  it("wait for ever when timeoutMs is Infinity: no timer is armed", async () => {
+  it("never time out when timeoutMs is Infinity: no timer is set", async () => {
     let armed = 0
     const runtime = createRuntime()
     const counting = {
@@ -97,7 +97,7 @@ describe("requests", () => {
     expect(armed).toBe(1)
   })
 
-  it("do not wait for ever when timeoutMs is no number, as of a setting that is missing", async () => {
+  it("have the default timeout when timeoutMs is not a number, as from a missing setting", async () => {
     const { channel, hub } = await startDuo()
     hub.handle("slow", () => new Promise(() => {}))
     const answer = channel.request("slow", null, { timeoutMs: Number.NaN })
@@ -120,7 +120,7 @@ describe("requests", () => {
     await aborted
   })
 
-  it("are not even sent when their AbortSignal has fired before", async () => {
+  it("are not sent when their AbortSignal has fired before", async () => {
     const { hub, channel } = await startDuo()
     hub.handle("slow", () => expect.unreachable())
     hub.handle("echo", (data) => data)
@@ -172,7 +172,7 @@ describe("requests", () => {
     await Promise.all([...ends, ...signals])
   })
 
-  it("of what cannot be sent are refused at the call", async () => {
+  it("with data that cannot be sent throw at the call", async () => {
     const { channel, peer } = await startDuo()
     await expect(channel.request("x", new Map())).rejects.toThrow(failing("payload-unsupported"))
     await expect(peer.request("x", 1n)).rejects.toThrow(failing("payload-unsupported"))
@@ -194,7 +194,7 @@ describe("a handler of requests that fails", () => {
       () => Promise.reject("SELECT password FROM users"),
     ],
   ])(
-    "(it %s) lets nothing of its insides cross: the asker hears request-failed, the owner everything",
+    "(it %s) does not reveal its error: the other side hears request-failed, the hub's onError all of it",
     async (_, fail) => {
       const { hub, channel, peer } = await startDuo()
       hub.handle("history", fail)
@@ -210,7 +210,7 @@ describe("a handler of requests that fails", () => {
     },
   )
 
-  it("speaks for itself with an EverwireError, which is not told to onError", async () => {
+  it("passes on the code and message of an EverwireError, and onError does not hear of it", async () => {
     const { hub, channel } = await startDuo()
     hub.onError(() => expect.unreachable())
     hub.handle("history", () => {
@@ -219,7 +219,7 @@ describe("a handler of requests that fails", () => {
     await expect(channel.request("history")).rejects.toThrow(failing("unauthorized", "members only"))
   })
 
-  it("with an answer that cannot cross is told to its owner, and the asker hears the code", async () => {
+  it("with an answer that cannot be sent is reported to onError, and the other side hears the code", async () => {
     const { hub, channel } = await startDuo()
     hub.handle("map", () => new Map())
     hub.handle("large", () => "x".repeat(2_000_000))
@@ -237,7 +237,7 @@ describe("a handler of requests that fails", () => {
     expect(await failed).toEqual(["Error: of the page", "request"])
   })
 
-  it("answers nobody when it fails after the asker has given up", async () => {
+  it("sends no answer when it fails after the other side has given up", async () => {
     const { hub, channel } = await startDuo()
     let fail = (_error: Error): void => {}
     const told: unknown[] = []

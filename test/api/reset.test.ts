@@ -15,8 +15,8 @@ function statusOf(channel: Channel, wanted: Status): Promise<unknown> {
   )
 }
 
-describe("a session that the hub does not know any more", () => {
-  it("is reported with the messages whose fate is unknown; they are not sent again", async () => {
+describe("a session that the hub no longer knows", () => {
+  it("is reported with the messages that may be lost; they are not sent again", async () => {
     const { hub, channel, restart } = await startDuo()
     const reset = resetOf(channel)
     const first = nextOf<unknown>((listener) => hub.on("n", listener))
@@ -39,7 +39,7 @@ describe("a session that the hub does not know any more", () => {
     expect(channel.status).toBe("open")
   })
 
-  it("is begun again with those messages where the application asked for resend, in their order and first", async () => {
+  it("begins again with those messages where the application asked for resend, in their order and first", async () => {
     const { hub, channel, restart } = await startDuo({}, { transports: ["websocket"], resend: true })
     const reset = resetOf(channel)
     const first = nextOf<unknown>((listener) => hub.on("n", listener))
@@ -56,9 +56,9 @@ describe("a session that the hub does not know any more", () => {
     expect(heard).toEqual([1, 2, "said in onReset", 3])
   })
 
-  it("loses nothing that was said while there was no wire, and does not report it", async () => {
+  it("loses no message that was sent without a link, and does not report it", async () => {
     const { channel, restart } = await startDuo()
-    // The hub has heard something of this session, so that it is not simply begun again.
+    // The hub must have heard something in this session: otherwise the session would begin again without a reset.
     channel.send("n", 0)
     await channel.flush()
     const reset = resetOf(channel)
@@ -90,7 +90,7 @@ describe("a session that the hub does not know any more", () => {
     expect(await channel.request("slow")).toBe("fast")
   })
 
-  it("rejects flush, because nobody will ever acknowledge that", async () => {
+  it("rejects flush, because no ack can come any more", async () => {
     const { hub, channel, restart } = await startDuo()
     const first = nextOf<unknown>((listener) => hub.on("n", listener))
     channel.send("n", 1)
@@ -103,7 +103,7 @@ describe("a session that the hub does not know any more", () => {
     await lost
   })
 
-  it("is a new peer at the hub, and what that one says is heard from its first message", async () => {
+  it("is a new peer at the hub, whose messages the channel hears from the first on", async () => {
     const { channel, peer, restart } = await startDuo()
     peer.send("greeting", "one")
     expect(await nextOf<unknown>((listener) => channel.on("greeting", listener))).toBe("one")
@@ -116,7 +116,7 @@ describe("a session that the hub does not know any more", () => {
 })
 
 describe("a session that the hub still knows", () => {
-  it("is resumed after its connection was cut: nothing is reported, lost or doubled", async () => {
+  it("is resumed after its connection was cut: no message is reported, lost or doubled", async () => {
     const { hub, channel, peer, sockets } = await startDuo()
     const up: unknown[] = []
     const down: unknown[] = []

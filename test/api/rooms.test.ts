@@ -6,7 +6,7 @@ import { connect, disposeAll, nextOf, startHub } from "../support/hub-server.ts"
 let hub: NodeHub
 let members: { channel: Channel; peer: Peer; heard: string[] }[]
 
-/** Three peers, each with a list of what it has heard. */
+/** Connects three channels; each member has its channel, its peer, and a list of the words that it heard. */
 beforeEach(async () => {
   const started = await startHub()
   hub = started.hub
@@ -21,7 +21,10 @@ beforeEach(async () => {
 })
 afterEach(disposeAll)
 
-/** What each has heard by now: a last message to everybody shows that nothing is on its way. */
+/**
+ * Sends a last message to every open channel and waits for it, so that no message is still on its way. Returns all
+ * lists.
+ */
 async function everythingHeard(): Promise<string[][]> {
   const ends = members.map(({ channel }) => nextOf((listener) => channel.on("end", listener)))
   for (const { peer, channel } of members) if (!peer.closed) channel.status === "open" && peer.send("end")
@@ -29,7 +32,7 @@ async function everythingHeard(): Promise<string[][]> {
   return members.map(({ heard }) => heard)
 }
 
-/** The nth peer. */
+/** The peer at this index. */
 function peer(n: number): Peer {
   const member = members[n]
   if (member === undefined) throw new RangeError(`there is no peer ${n}`)
@@ -37,7 +40,7 @@ function peer(n: number): Peer {
 }
 
 describe("rooms", () => {
-  it("send to their members alone", async () => {
+  it("send to their members only", async () => {
     peer(0).join("lobby")
     peer(1).join("lobby")
     hub.to("lobby").send("word", "hello")
@@ -45,7 +48,7 @@ describe("rooms", () => {
     expect(await everythingHeard()).toEqual([["hello"], ["hello"], []])
   })
 
-  it("leave out a peer, peers, or everybody in another room", async () => {
+  it("leave out one peer, several peers, or all peers in another room", async () => {
     for (let n = 0; n < 3; n++) peer(n).join("lobby")
     peer(1).join("muted")
     peer(2).join("muted")
@@ -56,7 +59,7 @@ describe("rooms", () => {
     expect(await everythingHeard()).toEqual([["not muted"], ["not 0"], ["not 0", "not 0, 1"]])
   })
 
-  it("named together reach each of their members once", async () => {
+  it("in one call reach each of their members once", async () => {
     peer(0).join("a")
     peer(0).join("b")
     peer(1).join("b")
@@ -65,7 +68,7 @@ describe("rooms", () => {
     expect(await everythingHeard()).toEqual([["once", "again"], ["once"], []])
   })
 
-  it("are left by leave, and by the end of the peer's session", async () => {
+  it("lose a member when it calls leave, and when its session ends", async () => {
     for (let n = 0; n < 3; n++) peer(n).join("lobby")
     peer(0).join("lobby")
     peer(0).leave("lobby")
@@ -94,20 +97,20 @@ describe("rooms", () => {
 })
 
 describe("a broadcast", () => {
-  it("reaches every peer once, in rooms or not", async () => {
+  it("reaches every peer once, whether it is in a room or not", async () => {
     peer(0).join("lobby")
     hub.send("word", "all")
     expect(await everythingHeard()).toEqual([["all"], ["all"], ["all"]])
   })
 
-  it("keeps its place among what is said to one peer", async () => {
+  it("keeps its order with the messages that are sent to one peer", async () => {
     peer(0).send("word", 1)
     hub.send("word", 2)
     peer(0).send("word", 3)
     expect(await everythingHeard()).toEqual([["1", "2", "3"], ["2"], ["2"]])
   })
 
-  it("of bytes reaches every peer as bytes of its own", async () => {
+  it("of bytes gives each peer a copy of its own", async () => {
     const bytes = Uint8Array.of(1, 2, 3)
     const arrived = members.map(({ channel }) => nextOf<unknown>((listener) => channel.on("bytes", listener)))
     hub.send("bytes", bytes)
@@ -117,14 +120,14 @@ describe("a broadcast", () => {
 })
 
 describe("the hub's peers", () => {
-  it("are known by their public id, which the channel knows too, until their session ends", async () => {
+  it("are listed by their public id, which the channel knows too, until their session ends", async () => {
     expect([...hub.peers.keys()]).toEqual(members.map(({ peer }) => peer.id))
     expect(members.map(({ channel }) => channel.peerId)).toEqual(members.map(({ peer }) => peer.id))
     peer(0).close()
     expect(hub.peers.has(peer(0).id)).toBe(false)
   })
 
-  it("say which transport carries the talk and where it comes from", () => {
+  it("tell which transport they use and which address they connect from", () => {
     expect(peer(0)).toMatchObject({ transport: "websocket", connected: true, closed: false, address: "127.0.0.1" })
   })
 })

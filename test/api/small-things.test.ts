@@ -9,7 +9,7 @@ const misuse = (message: string): unknown =>
   expect.objectContaining({ code: "misuse", message: expect.stringContaining(message) })
 
 describe("a function that is subscribed twice", () => {
-  it("is called for each subscription, and each is cancelled on its own, once", async () => {
+  it("is called for each subscription, and each subscription is cancelled separately, once", async () => {
     const { hub, channel, peer, runtime } = await createDuo()
     const calls: string[] = []
     const on = (name: string): (() => void) => {
@@ -39,7 +39,7 @@ describe("a function that is subscribed twice", () => {
     expect(calls.slice(3).toSorted()).toEqual(["channel.onStatus", "peer.onClose"])
   })
 
-  it("answers a request again when it is set again, whatever was unsubscribed once more", async () => {
+  it("handles requests again when it is set again, although its first unsubscribe is called once more", async () => {
     const { hub, channel, peer, runtime } = await createDuo()
     const handler = (): number => 7
     for (const seat of [hub, peer, channel]) {
@@ -55,7 +55,7 @@ describe("a function that is subscribed twice", () => {
     }
   })
 
-  it("is told twice of a new peer while both stand", async () => {
+  it("is called twice for a new peer while both subscriptions are active", async () => {
     let calls = 0
     const count = (): void => void calls++
     await createDuo({
@@ -67,7 +67,7 @@ describe("a function that is subscribed twice", () => {
     expect(calls).toBe(2)
   })
 
-  it("is not called any more once it is cancelled, not even in the round that is under way", async () => {
+  it("is not called after it is cancelled, not even for the event that is being delivered", async () => {
     const { hub, channel, peer, runtime } = await createDuo()
     const calls: string[] = []
     const offs: (() => void)[] = []
@@ -85,10 +85,10 @@ describe("a function that is subscribed twice", () => {
   })
 })
 
-describe("what JavaScript may give where no compiler looks is misuse, at the call:", () => {
+describe("wrong arguments from untyped JavaScript are misuse, at the call:", () => {
   const nothing = undefined as never
 
-  it("no function, where something is to be called", async () => {
+  it("a value that is not a function, in place of a callback", async () => {
     const { hub, channel, peer } = await createDuo()
     const calls: Record<string, () => unknown> = {
       "hub.on": () => hub.on("x", nothing),
@@ -108,7 +108,7 @@ describe("what JavaScript may give where no compiler looks is misuse, at the cal
     for (const [name, call] of Object.entries(calls)) expect(call, name).toThrow(misuse("function"))
   })
 
-  it("a list of rooms in place of rooms, or none", async () => {
+  it("an array of rooms or undefined in place of room names", async () => {
     const { hub, peer } = await createDuo()
     const list = ["a", "b"] as never
     expect(() => hub.to(list)).toThrow(misuse("to(...rooms)"))
@@ -118,7 +118,7 @@ describe("what JavaScript may give where no compiler looks is misuse, at the cal
     hub.to("a").except(peer, "b").send("x")
   })
 
-  it("no list of transports, or what is none of a hub's", () => {
+  it("a value that is not a list of transports, or has entries that are not a hub's transports", () => {
     for (const transports of ["sse", {}, [undefined], [{ name: "sse" }]]) {
       expect(() => createHub({ transports: transports as never })).toThrow(misuse("transport"))
     }
@@ -126,7 +126,7 @@ describe("what JavaScript may give where no compiler looks is misuse, at the cal
 })
 
 describe("messages()", () => {
-  it("keeps what comes before the first next()", async () => {
+  it("keeps messages that arrive before the first next()", async () => {
     const { channel, peer, runtime } = await createDuo()
     const loop = channel.messages("n")
     peer.send("n", 1)
@@ -149,7 +149,7 @@ describe("messages()", () => {
     expect(await loop.next()).toEqual({ done: true, value: undefined })
   })
 
-  it.each(["waits for a message", "has not begun"])("is broken off at once by throw() while it %s", async (when) => {
+  it.each(["waits for a message", "has not begun"])("is ended at once by throw() while it %s", async (when) => {
     const { channel, peer, runtime } = await createDuo()
     const loop = channel.messages("n")
     const waiting = when === "has not begun" ? [] : [loop.next(), loop.next()]
@@ -161,7 +161,7 @@ describe("messages()", () => {
     expect(await loop.next()).toEqual({ done: true, value: undefined })
   })
 
-  it("gives what had come before the channel was closed, then ends; each of two loops has all", async () => {
+  it("gives the messages that came before the channel was closed, then ends; two loops each get all", async () => {
     const { channel, peer, runtime } = await createDuo()
     const loops = [channel.messages("n"), channel.messages("n")]
     peer.send("n", 1)
@@ -175,7 +175,7 @@ describe("messages()", () => {
     }
   })
 
-  it("lets go of its subscriptions when the loop is broken off", async () => {
+  it("ends its subscriptions when the loop is left by a break", async () => {
     const { channel, peer, runtime } = await createDuo()
     const loop = channel.messages("n")
     peer.send("n", 1)
@@ -190,7 +190,7 @@ describe("messages()", () => {
 })
 
 describe("a peer that closes", () => {
-  it("still has its rooms in onClose, and nobody reaches it there", async () => {
+  it("still has its rooms in onClose, but messages to those rooms do not reach it", async () => {
     const { hub, peer, channel, runtime } = await createDuo()
     const seen: unknown[] = []
     channel.on("bye", (data) => seen.push(data))
@@ -206,7 +206,7 @@ describe("a peer that closes", () => {
     expect(peer.rooms).toEqual(new Set())
   })
 
-  it("tells a listener that comes too late, at the end of the tick", async () => {
+  it("calls a listener that is added after the close, at the end of the tick", async () => {
     const { peer, runtime } = await createDuo()
     peer.close("that is all")
     const told: unknown[] = []
@@ -218,8 +218,8 @@ describe("a peer that closes", () => {
   })
 })
 
-describe("a message whose handler is not there yet", () => {
-  it("waits on a channel until the tick has ended in which `opened` resolved, in its place among the others", async () => {
+describe("a message whose handler is not set yet", () => {
+  it("waits on a channel until the end of the tick in which `opened` resolved, in its order among others", async () => {
     const { hub, url } = await startHub()
     hub.handle("echo", () => "echo")
     hub.onPeer((peer) => {
@@ -234,7 +234,7 @@ describe("a message whose handler is not there yet", () => {
     expect(heard).toEqual([1, 2, 3])
   })
 
-  it("waits no longer: a channel has its messages to itself", async () => {
+  it("is dropped after that tick on a channel, without an error", async () => {
     const { channel, peer, runtime, errors } = await createDuo()
     peer.send("a", 1)
     await runtime.pass(1_000)
@@ -244,7 +244,7 @@ describe("a message whose handler is not there yet", () => {
   })
 
   it.each(["hub.on", "peer.on"] as const)(
-    "is reported at the hub when %s comes too late, once, with what to do",
+    "is reported at the hub when %s comes too late: once, with what to do",
     async (how) => {
       const told: unknown[] = []
       const { channel, hub, peer, runtime } = await createDuo({
@@ -264,7 +264,7 @@ describe("a message whose handler is not there yet", () => {
     },
   )
 
-  it("is remembered by name, of a stranger's names only some", async () => {
+  it("is remembered by name, for a limited number of names that clients choose", async () => {
     let told = 0
     const { channel, peer, hub, runtime } = await createDuo({ serve: (hub) => hub.onError(() => void told++) })
     for (let n = 0; n < 1_000; n++) channel.send(`name ${n}`)
@@ -299,25 +299,28 @@ describe("flush()", () => {
     },
   )
 
-  it.each(["channel", "peer"] as const)("of a %s whose link broke meanwhile asks on the next one", async (side) => {
-    const { channel, peer, runtime, network, hub } = await createDuo({ transports: ["websocket"], latencyMs: 10 })
-    hub.on("n", () => {})
-    const end = side === "channel" ? channel : peer
-    await runtime.pass(6_000)
-    end.send("n", 1)
-    let tookMs = 0
-    const startedAt = runtime.now()
-    void end.flush().then(() => {
-      tookMs = runtime.now() - startedAt
-    })
-    await runtime.pass(5)
-    network.cut()
-    await runtime.pass(10_000)
-    expect(tookMs).toBeGreaterThan(0)
-    expect(tookMs).toBeLessThan(100)
-  })
+  it.each(["channel", "peer"] as const)(
+    "of a %s whose link broke meanwhile is answered on the next link",
+    async (side) => {
+      const { channel, peer, runtime, network, hub } = await createDuo({ transports: ["websocket"], latencyMs: 10 })
+      hub.on("n", () => {})
+      const end = side === "channel" ? channel : peer
+      await runtime.pass(6_000)
+      end.send("n", 1)
+      let tookMs = 0
+      const startedAt = runtime.now()
+      void end.flush().then(() => {
+        tookMs = runtime.now() - startedAt
+      })
+      await runtime.pass(5)
+      network.cut()
+      await runtime.pass(10_000)
+      expect(tookMs).toBeGreaterThan(0)
+      expect(tookMs).toBeLessThan(100)
+    },
+  )
 
-  it("of a peer rejects when the peer closes first, and when it is closed", async () => {
+  it("of a peer rejects when the peer is closed meanwhile, and when it is closed already", async () => {
     const { peer, runtime, network } = await createDuo({ transports: ["websocket"] })
     network.freeze()
     peer.send("n", 1)
@@ -344,7 +347,7 @@ describe("flush()", () => {
 })
 
 describe("draining a hub", () => {
-  it("asks channels to acknowledge what was said in the same tick", async () => {
+  it("asks channels to acknowledge messages that were sent in the same tick", async () => {
     const { hub, peer, channel, runtime } = await createDuo({ transports: ["websocket"], latencyMs: 10 })
     channel.on("n", () => {})
     await runtime.pass(6_000)

@@ -4,7 +4,7 @@ import { createHub, type Hub, type NodeHub, type Peer } from "everwire/node"
 import { createHub as createWebHub } from "everwire/server"
 import { describe, expectTypeOf, it } from "vitest"
 
-/** What both ends of the application below share. */
+/** The contract of the application below, shared by its two ends. */
 interface Chat {
   up: { chat: { text: string }; typing: undefined }
   down: { chat: { from: string; text: string }; notice: string; picture: Uint8Array }
@@ -15,16 +15,16 @@ interface Chat {
   asks: { confirm(question: string): boolean }
 }
 
-/** Never called: what stands in it is for the compiler alone. */
+/** Takes code for the compiler to check; it is never run. */
 declare const channel: Channel<Chat>
 declare const hub: NodeHub<Chat>
 declare const peer: Peer<Chat>
 
-/** Wraps calls that are to be checked and not made. */
+/** Wraps calls that the compiler checks and that never run. */
 function checked(_calls: () => unknown): void {}
 
 describe("a contract", () => {
-  it("gives the channel the names and the data of what it sends and hears", () => {
+  it("types the names and the data that the channel sends and hears", () => {
     expectTypeOf(createChannel<Chat>).returns.toEqualTypeOf<Channel<Chat>>()
     checked(() => {
       channel.send("chat", { text: "hi" })
@@ -41,7 +41,7 @@ describe("a contract", () => {
     })
   })
 
-  it("gives the hub and its peers the same, the other way round", () => {
+  it("types the same for the hub and its peers, in the other direction", () => {
     expectTypeOf(createHub<Chat>).returns.toEqualTypeOf<NodeHub<Chat>>()
     expectTypeOf(createWebHub<Chat>).returns.toEqualTypeOf<Hub<Chat>>()
     checked(() => {
@@ -88,7 +88,7 @@ describe("a contract", () => {
     })
   })
 
-  it("may be left out: then any name goes, with unknown data", () => {
+  it("may be omitted: then every name is allowed, with data of type unknown", () => {
     checked(() => {
       const any = createChannel("http://host")
       expectTypeOf(any).toEqualTypeOf<Channel<AnyContract>>()
@@ -100,7 +100,7 @@ describe("a contract", () => {
 })
 
 describe("the options", () => {
-  it("take the ladder by name or by object in everwire, by object alone in everwire/core", () => {
+  it("take transports by name or by object in everwire, by object only in everwire/core", () => {
     checked(() => {
       createChannel("http://host", { transports: ["sse", longPoll] })
       // @ts-expect-error no such transport

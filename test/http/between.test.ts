@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 
 const ORIGIN = "http://hub.test"
 
-/** Twenty times as fast as the world: what waits here are back-offs and pauses between tries, not wires. */
+/** The channel's clock runs 20 times as fast as the wall clock. Only back-offs and pauses wait here, not networks. */
 const SPEED = 20
 const fast: Runtime = {
   now: () => performance.now() * SPEED,
@@ -22,13 +22,13 @@ const fast: Runtime = {
   },
 }
 
-/** What stands between the channel and its hub: answers in the hub's stead, or lets the request pass. */
+/** A middlebox between the channel and its hub: returns its own answer, or undefined to let the request pass. */
 type Box = (request: Request) => Response | undefined | Promise<Response | undefined>
 
 let hub: Hub
 let channel: Channel | undefined
 let box: Box = () => undefined
-/** Requests that reached the box. */
+/** The number of requests that reached the middlebox. */
 let asked = 0
 
 const network = setupServer(
@@ -80,7 +80,7 @@ function failedCodes(): string[] {
 const html = (status: number): Response =>
   new HttpResponse("<html>Please sign in</html>", { status, headers: { "content-type": "text/html" } })
 
-/** Answers in the hub's stead, with the code that the channel concludes. */
+/** Answers of a middlebox, and the code with which the channel closes the link for each. */
 const answers: readonly { title: string; code: string; answer: () => Response }[] = [
   { title: "403 of a firewall", code: "refused", answer: () => new HttpResponse("no", { status: 403 }) },
   { title: "404 of another server", code: "refused", answer: () => new HttpResponse("not found", { status: 404 }) },
@@ -143,7 +143,7 @@ describe.each(["long-poll", "short-poll"] as const)("in the middle of a session 
     expect(heard).toEqual(Array.from({ length: 50 }, (_, number) => number))
   })
 
-  it("a cached answer to an earlier request is recognised and asked for again", async () => {
+  it("a cached answer to an earlier request is recognised, and the request is sent again", async () => {
     const { heard, next } = open(transport)
     let kept: Response | undefined
     box = async (request) => {
@@ -157,13 +157,13 @@ describe.each(["long-poll", "short-poll"] as const)("in the middle of a session 
     for (let number = 1; number < 5; number++) channel?.send("up", number)
     await next(5)
     expect(heard).toEqual([0, 1, 2, 3, 4])
-    // Asked for again on the same link: had it been believed, the next upload would have broken the order there.
+    // The repeat was on the same link: if the cached answer had been used, the next upload would be out of order there.
     expect(failedCodes()).toEqual([])
   })
 })
 
-describe("a proxy that takes small bodies alone", () => {
-  it("is given the same batch in parts", async () => {
+describe("a proxy that accepts only small bodies", () => {
+  it("gets the same batch in parts", async () => {
     const { heard, next } = open("long-poll")
     channel?.send("up", "first")
     await next(1)
@@ -182,8 +182,8 @@ describe("a proxy that takes small bodies alone", () => {
   })
 })
 
-describe.each(["long-poll", "short-poll"] as const)("a poll over %s that brings nothing up", (transport) => {
-  /** What every poll after the first brought: its body, and the envelope in its header. */
+describe.each(["long-poll", "short-poll"] as const)("a poll over %s without packets", (transport) => {
+  /** Records every poll after the first: its body, and the envelope in its header. */
   function polls(): [string, string | null][] {
     const seen: [string, string | null][] = []
     box = async (request) => {
@@ -197,7 +197,7 @@ describe.each(["long-poll", "short-poll"] as const)("a poll over %s that brings 
   const inHeader = ["", expect.stringMatching(/^@{"link":"[\w-]+".*"poll":\d+}$/)]
   const inBody = [expect.stringMatching(/^@{"link":"[\w-]+".*"poll":\d+}$/), null]
 
-  /** Opens a channel and hears so many messages that nothing of the channel's goes up with. */
+  /** Opens a channel and hears `count` messages, while the channel has no packets to send. */
   async function hear(count: number): Promise<unknown[]> {
     const { heard, next } = open(transport)
     await channel?.opened
@@ -208,14 +208,14 @@ describe.each(["long-poll", "short-poll"] as const)("a poll over %s that brings 
     return heard
   }
 
-  it("goes without a body", async () => {
+  it("is sent without a body", async () => {
     const seen = polls()
     expect(await hear(3)).toEqual([1, 2, 3])
     expect(seen.slice(1).length).toBeGreaterThan(1)
     for (const poll of seen.slice(1).filter(([body]) => !body.includes("\n"))) expect(poll).toEqual(inHeader)
   })
 
-  it("goes with one where a page of another origin would be asked for a preflight", async () => {
+  it("is sent with a body where the envelope's header would cost a preflight, as to another origin", async () => {
     vi.stubGlobal("location", new URL("https://page.test/"))
     const seen = polls()
     expect(await hear(3)).toEqual([1, 2, 3])
@@ -223,14 +223,14 @@ describe.each(["long-poll", "short-poll"] as const)("a poll over %s that brings 
     for (const poll of seen.slice(1).filter(([body]) => !body.includes("\n"))) expect(poll).toEqual(inBody)
   })
 
-  it("goes without one to the page's own origin", async () => {
+  it("is sent without a body to the page's own origin", async () => {
     vi.stubGlobal("location", new URL(`${ORIGIN}/page`))
     const seen = polls()
     expect(await hear(3)).toEqual([1, 2, 3])
     expect(seen.filter(([, line]) => line !== null).length).toBeGreaterThan(0)
   })
 
-  it("goes with one from then on when something drops the header, or wants a body, and costs no link", async () => {
+  it("is sent with a body once a proxy has dropped the header, or wanted a body, and no link is lost", async () => {
     const seen: boolean[] = []
     box = async (request) => {
       const bare = request.headers.has("everwire")
@@ -246,8 +246,8 @@ describe.each(["long-poll", "short-poll"] as const)("a poll over %s that brings 
   })
 })
 
-describe("a server that asks to be given time", () => {
-  it("is given what Retry-After says before the next exchange", async () => {
+describe("a server that sends Retry-After", () => {
+  it("gets the next request only after that time", async () => {
     const { next } = open("long-poll")
     channel?.send("up", 0)
     await next(1)
@@ -262,7 +262,7 @@ describe("a server that asks to be given time", () => {
       againAfterMs ||= fast.now() - answeredAt
       return undefined
     }
-    // Only one exchange is under way: the held poll ends by itself, and the one after it is refused.
+    // Only one request is open: the held poll ends after its hold time, and the one after it is refused.
     const later = asked + 3
     while (asked < later) await new Promise((resolve) => network.events.on("response:mocked", resolve))
     expect(againAfterMs).toBeGreaterThan(950)
@@ -272,7 +272,7 @@ describe("a server that asks to be given time", () => {
 describe.each(["long-poll", "short-poll"] as const)(
   "where requests and answers overtake each other, %s",
   (transport) => {
-    /** Each request, and each answer, is on its way for a while that is now longer and now shorter. */
+    /** Delays each request and each answer by between 0 and 12 ms. */
     function shuffle(): void {
       let turn = 0
       const wait = (): Promise<void> =>

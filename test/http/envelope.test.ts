@@ -9,7 +9,7 @@ describe("an envelope", () => {
     },
   )
 
-  it("has numbers up to the largest safe one", () => {
+  it("takes numbers up to the largest safe integer", () => {
     expect(readEnvelope(`@{"up":0,"poll":${Number.MAX_SAFE_INTEGER}}`)).toMatchObject({
       up: 0,
       poll: Number.MAX_SAFE_INTEGER,
@@ -19,7 +19,7 @@ describe("an envelope", () => {
 })
 
 describe("a body of bytes", () => {
-  /** A batch whose first packet is a text of this length. */
+  /** A binary batch whose first packet is a text of this length. */
   const bodyOf = (length: number): Uint8Array => {
     const body = new Uint8Array(4 + length).fill(32)
     body.set([0, length >> 16, length >> 8, length])

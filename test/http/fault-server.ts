@@ -5,28 +5,28 @@ import { HttpResponse, http } from "msw"
 import { setupServer } from "msw/node"
 import { createRuntime, onDispose } from "../support/hub-server.ts"
 
-/** How many times faster than the wall clock a channel under test lives, so that its pauses and back-offs take no time. */
+/** The clock of the tested channels runs this many times faster than the wall clock, which shortens their waits. */
 const SPEED = 20
 
-/** What stands between the channel and the hub: an answer of its own, or the hub's. */
+/** Stands between the channel and the hub: returns an answer of its own, or the hub's by `pass()`. */
 export type Fault = (request: Request, pass: () => Promise<Response>) => Response | Promise<Response>
 
 export interface FaultServer {
   readonly hub: Hub
-  /** From now on every request meets this; `undefined` heals. */
+  /** The fault that answers every request from now on; `undefined` removes it. */
   fault: Fault | undefined
-  /** When each request came, by the channel's clock, and how long its body was. */
+  /** For each request: its time by the channel's clock, the bytes of its body, and whether a fault was set. */
   readonly requests: { readonly at: number; readonly bytes: number; readonly faulty: boolean }[]
   readonly clock: Runtime
-  /** A channel whose requests go this way. */
+  /** Opens a channel whose requests pass this server. */
   open(options: CreateChannelOptions): Channel
 }
 
 let servers = 0
 
-/** A hub without a network, behind msw. */
+/** Starts a hub without a network, behind msw. */
 export function startFaultServer(): FaultServer {
-  // A name of its own: the last words of a channel of the test before go nowhere.
+  // Each server has its own name, so that late requests of an earlier test's channel do not reach it.
   const origin = `https://hub-${++servers}.test`
   const startedAt = Date.now()
   const clock = createRuntime({
@@ -77,7 +77,7 @@ const text = (status: number, body = "no", headers: Record<string, string> = {})
 const page = (status: number, headers: Record<string, string> = {}): Response =>
   HttpResponse.html("<!doctype html><h1>Please log in</h1>", { status, headers })
 
-/** Answers that are not the hub's, and the code that the channel makes of each. */
+/** Answers that do not come from the hub, and the code with which the channel closes the link for each. */
 export const faults: readonly [title: string, answer: () => Response, code: string][] = [
   ["403", () => text(403), "refused"],
   ["404", () => text(404), "refused"],
@@ -111,7 +111,7 @@ export const faults: readonly [title: string, answer: () => Response, code: stri
   ["a broken connection", () => HttpResponse.error(), "network"],
 ]
 
-/** As nginx answers a request without TLS. */
+/** The redirect to TLS as nginx sends it. */
 function redirectWithPage(): Response {
   const headers = { location: "https://elsewhere.test/everwire" }
   return HttpResponse.html("<h1>301 Moved Permanently</h1>", { status: 301, headers })

@@ -7,12 +7,12 @@ import { type Fault, type FaultServer, faults, startFaultServer } from "./fault-
 
 afterEach(disposeAll)
 
-/** Time goes fast here, and the machine may be busy. */
+/** The channel's clock runs fast and the machine may be slow, so these requests have no timeout. */
 const patiently = { timeoutMs: Number.POSITIVE_INFINITY }
 
 const polling = ["long-poll", "short-poll"] as const
 
-/** Why a channel is not open, the next time it says so. */
+/** Resolves with the detail of the next status that has a closing. */
 function unlinked(channel: Channel): Promise<StatusDetail> {
   return new Promise((resolve) => {
     const off = channel.onStatus((_, detail) => {
@@ -23,7 +23,7 @@ function unlinked(channel: Channel): Promise<StatusDetail> {
   })
 }
 
-/** Resolves when so many requests met the fault. */
+/** Sets a fault, and resolves when `count` requests have met it. */
 function faultsMet(server: FaultServer, fault: Fault, count: number): Promise<void> {
   return new Promise((resolve) => {
     let met = 0
@@ -34,42 +34,45 @@ function faultsMet(server: FaultServer, fault: Fault, count: number): Promise<vo
   })
 }
 
-/** Waits for so long by the channel's clock. */
+/** Waits `ms` by the channel's clock. */
 function pass(server: FaultServer, ms: number): Promise<void> {
   return new Promise((resolve) => server.clock.after(ms, resolve))
 }
 
-/** Codes of everything that closed a link of this channel. */
+/** The codes of all closings of links of this channel. */
 function codes(channel: Channel): (string | undefined)[] {
   return channel.explain().incidents.flatMap(({ closing }) => (closing === undefined ? [] : [closing.code]))
 }
 
 describe.each(polling)("before the welcome of %s, an answer of", (transport) => {
-  it.each(faults)("%s is told by its code; what was sent arrives once when it heals", async (_, answer, code) => {
-    const server = startFaultServer()
-    const heard: unknown[] = []
-    server.hub.on("n", (data) => heard.push(data))
-    server.fault = answer
-    const channel = server.open({ transports: [transport] })
-    channel.send("n", 1)
-    const { closing } = await unlinked(channel)
-    expect(closing).toMatchObject({ code, retryable: true })
-    expect(channel.status).toBe("connecting")
-    const { rungs, why } = channel.explain()
-    expect(rungs).toEqual([
-      expect.objectContaining({ transport, last: expect.objectContaining({ what: "closed", closing }) }),
-    ])
-    expect(why).toContain(closing?.reason)
-    server.fault = undefined
-    await channel.opened
-    channel.send("n", 2)
-    await channel.flush()
-    expect(heard).toEqual([1, 2])
-  })
+  it.each(faults)(
+    "%s closes the link with its code; messages arrive once when the fault is removed",
+    async (_, answer, code) => {
+      const server = startFaultServer()
+      const heard: unknown[] = []
+      server.hub.on("n", (data) => heard.push(data))
+      server.fault = answer
+      const channel = server.open({ transports: [transport] })
+      channel.send("n", 1)
+      const { closing } = await unlinked(channel)
+      expect(closing).toMatchObject({ code, retryable: true })
+      expect(channel.status).toBe("connecting")
+      const { rungs, why } = channel.explain()
+      expect(rungs).toEqual([
+        expect.objectContaining({ transport, last: expect.objectContaining({ what: "closed", closing }) }),
+      ])
+      expect(why).toContain(closing?.reason)
+      server.fault = undefined
+      await channel.opened
+      channel.send("n", 2)
+      await channel.flush()
+      expect(heard).toEqual([1, 2])
+    },
+  )
 })
 
-describe.each(polling)("in the middle of the talk over %s, an answer of", (transport) => {
-  it.each(faults)("%s loses, doubles and reorders nothing", async (_, answer) => {
+describe.each(polling)("in the middle of a session over %s, an answer of", (transport) => {
+  it.each(faults)("%s loses, doubles and reorders no message", async (_, answer) => {
     const server = startFaultServer()
     const up: unknown[] = []
     const down: unknown[] = []
@@ -100,7 +103,7 @@ describe.each(polling)("in the middle of the talk over %s, an answer of", (trans
 })
 
 describe.each(polling)("over %s", (transport) => {
-  it("an answer that is lost after the request was served is asked for again, and nothing is heard twice", async () => {
+  it("an answer that is lost after the request was served is requested again, and nothing is heard twice", async () => {
     const server = startFaultServer()
     const heard: unknown[] = []
     server.hub.on("n", (data) => heard.push(data))
@@ -110,7 +113,7 @@ describe.each(polling)("over %s", (transport) => {
     server.fault = async (request, pass) => {
       const body = await request.clone().text()
       const answer = await pass()
-      // Not those to hellos: the ladder judges them, and on a slow machine a link may be dialed again.
+      // Answers to hellos pass: without one the channel dials other links, more of them on a slow machine.
       if (lost.has(body) || !body.includes('"link"')) return answer
       lost.add(body)
       return HttpResponse.error()
@@ -124,7 +127,7 @@ describe.each(polling)("over %s", (transport) => {
     expect(codes(channel)).toEqual([])
   })
 
-  it("a cached answer, which names another request, is not taken for an answer", async () => {
+  it("a cached answer, which names another request, is not used", async () => {
     const server = startFaultServer()
     const down: unknown[] = []
     const channel = server.open({ transports: [transport] })
@@ -132,7 +135,7 @@ describe.each(polling)("over %s", (transport) => {
     server.hub.on("again", (data, peer) => peer.send("n", data))
     let cached: Response | undefined
     let served = 0
-    // A cache that ignores no-store and answers every second request with what it has.
+    // A cache that ignores no-store and answers every second request with its stored answer.
     server.fault = async (_, pass) => {
       if (cached !== undefined && ++served % 2 === 1) return cached.clone()
       const answer = await pass()
@@ -150,7 +153,7 @@ describe.each(polling)("over %s", (transport) => {
     expect(served).toBeGreaterThan(2)
   })
 
-  it("a 413 makes the bodies smaller until they pass, for good; order and number are kept", async () => {
+  it("a 413 makes bodies smaller until they pass, from then on; order and upload numbers are kept", async () => {
     const server = startFaultServer()
     const heard: unknown[] = []
     server.hub.on("n", (data) => heard.push((data as [number])[0]))
@@ -170,12 +173,12 @@ describe.each(polling)("over %s", (transport) => {
     for (let n = 100; n < 200; n++) channel.send("n", [n, "x".repeat(1_000)])
     await channel.flush()
     expect(heard).toEqual(Array.from({ length: 200 }, (_, n) => n))
-    // What was handed over as one batch must be halved again; nothing is tried at its old size.
+    // Only what was sent as one batch must be halved again; no later body has its old size.
     expect(refused).toBeLessThan(2 * before + 2)
     expect(codes(channel)).toEqual([])
   })
 
-  it.each(["before", "after"])("Retry-After is waited for, %s the welcome", async (when) => {
+  it.each(["before", "after"])("Retry-After is respected, %s the welcome", async (when) => {
     const server = startFaultServer()
     const channel = server.open({ transports: [transport] })
     if (when === "after") await channel.opened
@@ -205,12 +208,12 @@ describe.each(polling)("over %s", (transport) => {
       return new HttpResponse("busy", { status: 503, headers })
     }
     const { retryInMs = 0 } = await unlinked(server.open({ transports: [transport] }))
-    // A date has no milliseconds, and the first back-off adds up to its base.
+    // A date has whole seconds, and the first back-off adds up to its base.
     expect(retryInMs).toBeGreaterThan(mostMs - 2_000)
     expect(retryInMs).toBeLessThanOrEqual(mostMs + BACKOFF_BASE_MS)
   })
 
-  it("a refusal of the hub itself ends the channel with the hub's code", async () => {
+  it("a refusal by the hub itself closes the channel with the hub's code", async () => {
     const server = startFaultServer()
     server.fault = (request, pass) => {
       void pass
@@ -221,7 +224,7 @@ describe.each(polling)("over %s", (transport) => {
     expect(channel.status).toBe("closed")
   })
 
-  it("an answer that never comes is given up after a deadline, and asked for again", async () => {
+  it("a request without an answer is aborted after a deadline, and sent again", async () => {
     const server = startFaultServer()
     const channel = server.open({ transports: [transport] })
     await channel.opened
@@ -234,7 +237,7 @@ describe.each(polling)("over %s", (transport) => {
 })
 
 describe("with a worse transport that works", () => {
-  it("a transport that something in the way refuses is called broken, with the reason", async () => {
+  it("a transport that a proxy refuses is reported as broken, with the reason", async () => {
     const server = startFaultServer()
     server.fault = (request, pass) =>
       request.url.endsWith("/long-poll") ? new HttpResponse("no", { status: 403 }) : pass()
@@ -248,7 +251,7 @@ describe("with a worse transport that works", () => {
     expect(rungs[0]).toMatchObject({ transport: "long-poll", standing: "broken" })
   })
 
-  it("the better one is taken up again when it has healed, and nothing is lost on the way", async () => {
+  it("the better transport is used again when the fault is removed, and no message is lost", async () => {
     const server = startFaultServer()
     const heard: unknown[] = []
     server.hub.on("n", (data) => heard.push(data))
@@ -273,7 +276,7 @@ describe("a proxy's own page", () => {
   it.each([
     ["429, seconds", 429, () => "30"],
     ["503, a date", 503, (now: number) => new Date(now + 31_000).toUTCString()],
-  ])("of %s, is waited for on every rung: nothing is asked before", async (_, status, retryAfter) => {
+  ])("of %s delays every transport: no request is sent before that time", async (_, status, retryAfter) => {
     const server = startFaultServer()
     server.fault = () =>
       HttpResponse.html("<h1>Slow down</h1>", { status, headers: { "retry-after": retryAfter(server.clock.now()) } })
@@ -288,9 +291,9 @@ describe("a proxy's own page", () => {
     await channel.opened
   })
 
-  it("with a date is read by the clock of whoever wrote it", async () => {
+  it("with a date is read by the clock of the proxy that wrote it", async () => {
     const server = startFaultServer()
-    // The clock here is an hour behind that of the proxy.
+    // The channel's clock is an hour behind that of the proxy.
     const theirs = server.clock.now() + 3_600_000
     const headers = { date: new Date(theirs).toUTCString(), "retry-after": new Date(theirs + 40_000).toUTCString() }
     server.fault = () => HttpResponse.html("<h1>Slow down</h1>", { status: 503, headers })
@@ -301,14 +304,14 @@ describe("a proxy's own page", () => {
 
 describe("a captive portal", () => {
   it.each(["before the first welcome", "in the middle of the talk"])(
-    "that lets go, %s: back within 5 s",
+    "that stops interfering, %s: the channel is back within 5 s",
     async (when) => {
       const server = startFaultServer()
       const channel = server.open({ transports: ["long-poll", "short-poll"] })
       if (when === "in the middle of the talk") await channel.opened
       server.fault = () => HttpResponse.html("<h1>Please log in</h1>")
       channel.send("n", 1)
-      // Long enough for a back-off to reach its ceiling.
+      // Long enough for the back-off to reach its maximum.
       await pass(server, 60_000)
       expect(channel.status).not.toBe("open")
       expect(channel.explain().why).toMatch(/long-poll .*\(a web page came instead of an answer/)
@@ -325,7 +328,7 @@ describe("a captive portal", () => {
 })
 
 describe("the first request of sse", () => {
-  it.each(faults)("that is answered with %s is told by its code", async (_, answer, code) => {
+  it.each(faults)("that is answered with %s closes the link with its code", async (_, answer, code) => {
     const server = startFaultServer()
     server.fault = answer
     const channel = server.open({ transports: ["sse"] })

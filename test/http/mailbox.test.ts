@@ -10,30 +10,30 @@ import { closing } from "../../src/wire/errors.ts"
 
 const HOLD_MS = 1_000
 
-/** A request, and what it was answered. */
+/** A request, and its answer so far. */
 interface Asked {
-  /** Undefined while it is held. */
+  /** Undefined while the request is held. */
   status?: number
-  /** The batch of the answer; `""` where there was none. */
+  /** The batch of the answer; `""` where it had none. */
   brought?: string
-  /** The code of what the acceptor threw. */
+  /** The code of the error that the acceptor threw. */
   refused?: string
 }
 
-/** The hub's end of one link that was welcomed, and the requests of its channel. */
+/** The hub's end of one welcomed link, and a way to send its channel's requests. */
 interface World {
   readonly runtime: VirtualRuntime
   readonly link: Link
-  /** Batches that were heard behind the hello. */
+  /** Batches that were heard after the hello. */
   readonly heard: string[]
-  /** What `link.asked` was while the welcome waited, and then at each moment that the link told of room. */
+  /** The values of `link.asked`: while the welcome waited, and each time that the link became writable. */
   readonly asked: (number | undefined)[]
-  /** Where a test says more when the link tells of room. */
+  /** Called when the link becomes writable; a test may set it to send more. */
   onRoom(): void
-  /** Sends a request, and lets the tick end. */
+  /** Sends a request, and ends the tick. */
   ask(envelope: Envelope, batch?: string): Promise<Asked>
   poll(number: number): Promise<Asked>
-  /** Polls, and says something for the answer. */
+  /** Polls, and sends `batch` for the answer. */
   bring(number: number, batch: string): Promise<void>
 }
 
@@ -42,7 +42,7 @@ async function meet(acceptor: Acceptor = longPollAcceptor()): Promise<World> {
   const heard: string[] = []
   const asked: World["asked"] = []
   const links: Link[] = []
-  /** Secret of the link, from its first answer. */
+  /** The secret id of the link, from its first answer. */
   let secret: string | undefined
   const open = acceptor.open({
     runtime,
@@ -80,7 +80,7 @@ async function meet(acceptor: Acceptor = longPollAcceptor()): Promise<World> {
       address: undefined,
       body: async () => Buffer.from(body),
       respond(status, headers, text = "") {
-        expect(request).toEqual({}) // nothing is answered twice
+        expect(request).toEqual({}) // A request must not be answered twice.
         const answer = decodeBody(Buffer.from(text), headers["content-type"] ?? "")
         Object.assign(request, { status, brought: String(answer.batch ?? "") })
         secret ??= answer.envelope.link
@@ -110,7 +110,7 @@ async function meet(acceptor: Acceptor = longPollAcceptor()): Promise<World> {
 }
 
 describe("a poll", () => {
-  it("is answered at the end of the tick, with all that was said in it", async () => {
+  it("is answered at the end of the tick, with all packets of that tick", async () => {
     const { runtime, link, poll } = await meet()
     const held = await poll(2)
     link.send("a")
@@ -121,14 +121,14 @@ describe("a poll", () => {
     expect(held).toEqual({ status: 200, brought: "a\nb\nc" })
   })
 
-  it("that finds something is answered with what is said because of it, too", async () => {
+  it("that finds packets waiting is also answered with packets that are sent because of it", async () => {
     const world = await meet()
     world.link.send("a")
     world.onRoom = () => world.link.send("b")
     expect(await world.poll(2)).toEqual({ status: 200, brought: "a\nb" })
   })
 
-  it("is answered with nothing when its hold is over", async () => {
+  it("is answered with nothing when its hold time is over", async () => {
     const { runtime, poll } = await meet()
     const held = await poll(2)
     await runtime.pass(HOLD_MS - 1)
@@ -137,7 +137,7 @@ describe("a poll", () => {
     expect(held).toEqual({ status: 200, brought: "" })
   })
 
-  it("is answered with nothing when the next one is there, which is held for all of its own time", async () => {
+  it("is answered with nothing when the next poll arrives, which has its own full hold time", async () => {
     const { runtime, poll } = await meet()
     const older = await poll(2)
     await runtime.pass(HOLD_MS / 2)
@@ -149,7 +149,7 @@ describe("a poll", () => {
     expect(next).toEqual({ status: 200, brought: "" })
   })
 
-  it("that comes before its turn is held until then, although there is something to bring", async () => {
+  it("that comes before its turn is held until then, although packets wait", async () => {
     const { runtime, link, poll } = await meet()
     const early = await poll(3)
     link.send("a")
@@ -162,7 +162,7 @@ describe("a poll", () => {
     expect(early.brought).toBe("b")
   })
 
-  it("is answered in the order of the numbers, whichever of three came first", async () => {
+  it("is answered in the order of the numbers, whichever of three arrives first", async () => {
     const { runtime, link, poll } = await meet()
     const fourth = await poll(4)
     const third = await poll(3)
@@ -173,7 +173,7 @@ describe("a poll", () => {
     expect(fourth.brought).toBe("a")
   })
 
-  it("that is repeated while it is held takes the place of the one before, which is answered with nothing", async () => {
+  it("that is repeated while it is held replaces the first request, which is answered with nothing", async () => {
     const { runtime, link, poll } = await meet()
     const first = await poll(2)
     const again = await poll(2)
@@ -192,7 +192,7 @@ describe("a poll", () => {
     expect([first.brought, due.brought, again.brought]).toEqual(["", "a", undefined])
   })
 
-  it("is answered again with the same as long as it is one of the last three, however often it comes", async () => {
+  it("is answered again with the same packets while it is one of the last three, however often it comes", async () => {
     const { bring, poll } = await meet()
     await bring(2, "two")
     await bring(3, "three")
@@ -202,7 +202,7 @@ describe("a poll", () => {
     }
   })
 
-  it("is answered 409 once three others have been answered, the last of which nobody sends before this answer has arrived", async () => {
+  it("is answered 409 once three later ones were answered: a channel sends the third after this answer", async () => {
     const { bring, poll } = await meet()
     await bring(2, "two")
     await bring(3, "three")
@@ -215,7 +215,7 @@ describe("a poll", () => {
   })
 
   it.each([0, 2 + EXCHANGES_AT_ONCE, 99])(
-    "of number %i behind the first is answered 409, and harms nobody",
+    "of number %i after the first is answered 409, and does not affect other polls",
     async (number) => {
       const { bring, poll } = await meet()
       expect(await poll(number)).toMatchObject({ status: 409 })
@@ -234,7 +234,7 @@ describe("a poll", () => {
     },
   )
 
-  it("brings what was said before the end of its link, although a later one was there first", async () => {
+  it("brings the packets sent before the end of its link, although a later poll arrived first", async () => {
     const { runtime, link, poll } = await meet()
     const early = await poll(3)
     link.send("last words")
@@ -246,7 +246,7 @@ describe("a poll", () => {
 })
 
 describe.each([longPollAcceptor(), shortPollAcceptor()])("a poll over $name", (acceptor) => {
-  it("may bring acks, which are heard as often as they come, between the uploads", async () => {
+  it("may bring acks, which are heard each time that they come, between the uploads", async () => {
     const { ask, heard } = await meet(acceptor)
     await ask({ up: 2 }, "p7")
     await ask({ poll: 2 }, "a2")
@@ -257,7 +257,7 @@ describe.each([longPollAcceptor(), shortPollAcceptor()])("a poll over $name", (a
   })
 
   it.each(["p7", "n1\nmx\t1", "a1\np7", "", "b{}"])(
-    "that brings %j is refused, and nothing of it is heard",
+    "that brings %j is refused, and no packet of it is heard",
     async (batch) => {
       const { ask, bring, heard } = await meet(acceptor)
       expect(await ask({ poll: 2 }, batch)).toEqual({ refused: "protocol-error" })
@@ -268,7 +268,7 @@ describe.each([longPollAcceptor(), shortPollAcceptor()])("a poll over $name", (a
 })
 
 describe("the hub's end of a link", () => {
-  it("knows how many polls it holds, those that wait for their turn among them", async () => {
+  it("counts the polls that it holds, including those that wait for their turn", async () => {
     const { link, asked, poll } = await meet()
     const counts = [link.asked]
     for (const number of [4, 3]) {
@@ -280,26 +280,26 @@ describe("the hub's end of a link", () => {
     expect([...counts, asked[0], link.asked]).toEqual([0, 1, 2, 3, 1])
   })
 
-  it("is asked for nothing while its welcome waits, because that goes alone", async () => {
+  it("has no poll to answer while its welcome waits, because the welcome goes alone", async () => {
     const { asked } = await meet()
     expect(asked).toEqual([0, 0])
   })
 
-  it("tells of room when it is asked", async () => {
+  it("becomes writable when a poll arrives", async () => {
     const { asked, poll } = await meet()
     asked.length = 0
     await poll(2)
     expect(asked).toContain(1)
   })
 
-  it("counts no polls over SSE, where a stream takes all there is", async () => {
+  it("counts no polls over SSE, where a stream takes everything", async () => {
     const { link, asked } = await meet(sseAcceptor())
     expect([link.asked, ...asked]).toEqual([undefined, undefined])
   })
 })
 
-describe("what a mailbox keeps", () => {
-  it("counts an overhead for each batch that waits, and two bytes per unit where a text needs them", async () => {
+describe("the bytes that a mailbox keeps", () => {
+  it("count an overhead for each waiting batch, and two bytes per unit where a text needs them", async () => {
     const { link } = await meet()
     const before = link.bufferedBytes
     for (let n = 0; n < 100; n++) link.send("a0,1")
@@ -308,7 +308,7 @@ describe("what a mailbox keeps", () => {
     expect(link.bufferedBytes - before).toBe(100 * (4 + PACKET_OVERHEAD_BYTES) + 2_000 + PACKET_OVERHEAD_BYTES)
   })
 
-  it("is the answers that may be asked for again, and uploads that came before their turn", async () => {
+  it("are the answers that may be requested again, and uploads that came before their turn", async () => {
     const { link, ask, bring } = await meet()
     const before = link.keptBytes ?? 0
     await bring(2, "x".repeat(10_000))
@@ -317,7 +317,7 @@ describe("what a mailbox keeps", () => {
     expect((link.keptBytes ?? 0) - before).toBe(15_000 + 2 * PACKET_OVERHEAD_BYTES)
   })
 
-  it("is nothing any more when it is abandoned", async () => {
+  it("are zero after the mailbox is abandoned", async () => {
     const { link, ask, bring } = await meet()
     await bring(2, "x".repeat(10_000))
     await ask({ up: 3 }, "y".repeat(5_000))

@@ -13,17 +13,17 @@ import { describe, expect, it } from "vitest"
 import { decodeBody } from "../../src/transports/http/envelope.ts"
 import { decodeBatch, encodeBatch } from "../../src/wire/batch.ts"
 
-/** One POST of the dialer, answered by hand. */
+/** One POST of the dialer, which the test answers. */
 interface Request {
   readonly up: number | undefined
   readonly poll: number | undefined
   readonly closes: boolean
   readonly packets: readonly (string | Uint8Array)[]
-  /** Whether the dialer has given it up. */
+  /** Whether the dialer has aborted it. */
   readonly gaveUp: boolean
-  /** Answers it whole. */
+  /** Sends a complete answer. */
   answer(batch?: string, fields?: object): Promise<void>
-  /** Answers with another status than 200. */
+  /** Answers with a status other than 200. */
   refuse(status: number, body?: string): Promise<void>
   /** Begins an answer whose body comes in pieces. */
   begin(
@@ -35,11 +35,11 @@ interface World {
   readonly runtime: VirtualRuntime
   readonly link: Link
   readonly requests: Request[]
-  /** What the sink was told: batches, `moved`, acks, writable, and the code of the closing. */
+  /** The calls of the link's sink: batches, `moved`, acks, writable, and the code of the closing. */
   readonly told: string[]
-  /** Holds that were found to be too long. */
+  /** The hold times that the dialer learned to be too long. */
   readonly learned: readonly number[]
-  /** The request that brings this upload. */
+  /** The latest request that carries this upload. */
   upload(up: number): Request
   /** Numbers of the uploads so far, without the hello. */
   uploads(): number[]
@@ -91,7 +91,7 @@ async function dial(dialer: Dialer, heard = (_batch: string, _link: Link): void 
   }
 }
 
-/** A body of 10 kB has been answered, so others of that size may go beside each other. */
+/** Dials, and has an upload of 10 kB answered, so that further uploads up to that size may be sent in parallel. */
 async function dialAndPass(dialer: Dialer): Promise<World> {
   const world = await dial(dialer)
   world.link.send(message(10_000))
@@ -160,12 +160,12 @@ function requestOf(
   }
 }
 
-/** The packets of parts, put together, and what is no part as it is. */
+/** Joins the parts among these packets; packets that are not parts stay as they are. */
 function joined(packets: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
   const whole: (string | Uint8Array)[] = []
   let open: Buffer[] = []
   for (const packet of packets) {
-    const bytes = Buffer.from(packet as string) // text or bytes, as the packet is
+    const bytes = Buffer.from(packet as string) // The packet is text or bytes, and Buffer.from takes both.
     const kind = String.fromCharCode(bytes[0] ?? 0)
     if (kind !== "f" && kind !== "e") whole.push(packet)
     else open.push(bytes.subarray(1))
@@ -182,7 +182,7 @@ function message(size: number, mark = "x"): string {
 }
 
 describe.each([sse, longPoll])("an upload over $name", (dialer) => {
-  it("goes beside two others, and the fourth waits for the oldest to be answered", async () => {
+  it("is sent in parallel with two others, and the fourth waits until the oldest is answered", async () => {
     const { runtime, link, upload, uploads } = await dialAndPass(dialer)
     for (let n = 0; n < 5; n++) {
       link.send(message(n < 3 ? 9_000 : 4_500, String(n)))
@@ -198,7 +198,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(marks).toEqual(["0", "1", "2", "3", "4"])
   })
 
-  it("brings everything that was sent in the tick, and what is small waits for it to be answered", async () => {
+  it("carries everything that was sent in the tick, and later small packets wait for its answer", async () => {
     const { runtime, link, upload, uploads } = await dial(dialer)
     for (const packet of ["m1\t", "m2\t"]) link.send(packet)
     await runtime.pass(0)
@@ -212,7 +212,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(upload(3).packets).toEqual(["m3\t", "m4\t"])
   })
 
-  it("of a body that is larger than any that has passed goes alone", async () => {
+  it("larger than any that has passed so far is sent alone", async () => {
     const { runtime, link, upload, uploads } = await dial(dialer)
     link.send(message(10_000))
     await runtime.pass(0)
@@ -232,7 +232,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(uploads()).toEqual([2, 3, 4, 5])
   })
 
-  it("that is answered 413 when more went behind it ends the link: its second half would come too late", async () => {
+  it("that is answered 413 after others were sent ends the link: its second half would come too late", async () => {
     const { runtime, link, upload, told } = await dialAndPass(dialer)
     for (let n = 3; n < 5; n++) {
       link.send(message(9_000))
@@ -242,7 +242,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(told.at(-1)).toBe("too-large")
   })
 
-  it("asks for more while another may go beside it", async () => {
+  it("lets the session send more while another upload may be sent in parallel", async () => {
     const { runtime, link, upload, told } = await dial(dialer)
     const asked: (number | undefined)[] = [link.asked]
     for (const size of [10_000, 9_000, 8_000, 7_000]) {
@@ -256,7 +256,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(asked).toEqual([3, 0, 2, 1, 0])
   })
 
-  it("asks for nothing while what waits has to go alone", async () => {
+  it("lets the session send no more while a waiting upload has to be sent alone", async () => {
     const { runtime, link, upload, told } = await dial(dialer)
     for (const size of [10_000, 30_000]) {
       link.send(message(size))
@@ -270,7 +270,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect([link.asked, told.includes("writable")]).toEqual([3, true])
   })
 
-  it("lets acks pass, in a request without a number, one at a time", async () => {
+  it("is overtaken by acks, in a request without a number, one at a time", async () => {
     const { runtime, link, upload, requests } = await dial(dialer)
     const acks = (): unknown[] =>
       requests.filter(({ up, poll }) => up === undefined && poll === undefined).map(({ packets }) => packets)
@@ -286,7 +286,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(upload(2).packets).toHaveLength(1)
   })
 
-  it("lets no ack pass the packet that makes this link the one", async () => {
+  it("with the take packet is not overtaken by acks", async () => {
     const { runtime, link, upload, uploads } = await dial(dialer)
     link.send(message(10_000))
     await runtime.pass(0)
@@ -297,13 +297,13 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
       [2, 3],
       ["t{}", "a1"],
     ])
-    // It has gone, and has not been heard as far as is known.
+    // The take was sent and is not yet answered, so the hub may not have heard it.
     link.send("a2")
     await runtime.pass(0)
     expect(upload(4).packets).toEqual(["a2"])
   })
 
-  it("is repeated when its answer is lost, and none that came after it is", async () => {
+  it("is repeated when its answer is lost, and later ones are not", async () => {
     const { runtime, link, upload, requests } = await dialAndPass(dialer)
     for (let n = 3; n < 6; n++) {
       link.send(message(9_000))
@@ -314,7 +314,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(requests.flatMap(({ up = 0 }) => (up > 2 ? [up] : []))).toEqual([3, 4, 5, 4])
   })
 
-  it("that fails for good ends the link, and gives the others up", async () => {
+  it("that is refused ends the link, and the other uploads are aborted", async () => {
     const { runtime, link, upload, told } = await dialAndPass(dialer)
     for (let n = 3; n < 6; n++) {
       link.send(message(9_000))
@@ -325,7 +325,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect([upload(3).gaveUp, upload(5).gaveUp]).toEqual([true, true])
   })
 
-  it("is waited for by the close, which is the last word", async () => {
+  it("delays the close, which is the last request", async () => {
     const { runtime, link, upload, requests } = await dialAndPass(dialer)
     for (let n = 3; n < 6; n++) {
       link.send(message(9_000))
@@ -339,7 +339,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(requests.filter(({ closes }) => closes).map(({ up, packets }) => [up, packets])).toEqual([[6, ["mlast\t"]]])
   })
 
-  it("counts as buffered until it goes", async () => {
+  it("counts as buffered until it is sent", async () => {
     const { runtime, link, upload } = await dial(dialer)
     for (let n = 0; n < 30; n++) link.send(message(10_000))
     expect(link.bufferedBytes).toBe(300_000)
@@ -349,7 +349,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(link.bufferedBytes).toBe(0)
   })
 
-  it("has a millisecond more for each of its bytes", async () => {
+  it("has a timeout that is a millisecond longer for each of its bytes", async () => {
     const { runtime, link, upload } = await dial(dialer)
     link.send(message(10_000))
     await runtime.pass(24_900)
@@ -358,7 +358,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(upload(2).gaveUp).toBe(true)
   })
 
-  it("proves nothing of the way down by its answer", async () => {
+  it("proves nothing about the way down by its answer", async () => {
     const { runtime, link, upload, told } = await dial(dialer)
     told.length = 0
     link.send("mx\t")
@@ -374,7 +374,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     ["text of many bytes", message(100_000, "\u20ac")],
     ["a surrogate pair at every cut", message(50_004, "\u{1f600}")],
     ["bytes", new Uint8Array(100_000).fill(0x6d)],
-  ])("of one packet that is answered 413 goes in parts that pass: %s", async (_, packet) => {
+  ])("of one packet that is answered 413 is sent again in parts that pass: %s", async (_, packet) => {
     const { runtime, link, requests, told } = await dial(dialer)
     const LIMIT = 64_000
     const sizeOf = ({ packets }: Request): number => packets.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
@@ -398,14 +398,14 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(refused).toBeGreaterThan(0)
     expect(refused).toBeLessThan(4)
     expect(told).not.toContain("too-large")
-    // The next one is not tried whole again.
+    // The next packet is not tried whole again.
     const before = requests.length
     link.send(typeof packet === "string" ? packet : encodeBatch([packet]))
     await runtime.pass(0)
     expect(sizeOf(requests[before] as Request)).toBeLessThan(LIMIT)
   })
 
-  it("of one packet that the hub itself finds too large ends the link", async () => {
+  it("of one packet that the hub itself calls too large ends the link", async () => {
     const { runtime, link, upload, told } = await dial(dialer)
     link.send(message(100_000))
     await runtime.pass(0)
@@ -413,7 +413,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
     expect(told.at(-1)).toBe("too-large")
   })
 
-  it("that is answered 413 whatever its size ends the link after a few tries", async () => {
+  it("that is answered 413 at every size ends the link after a few tries", async () => {
     const { runtime, link, requests, told } = await dial(dialer)
     link.send(message(100_000))
     await runtime.pass(0)
@@ -424,7 +424,7 @@ describe.each([sse, longPoll])("an upload over $name", (dialer) => {
 })
 
 describe("the answer to a poll", () => {
-  it("may take its time while it moves, and the sink is told that it does", async () => {
+  it("may take long while it makes progress, and each piece calls the sink's moved()", async () => {
     const { runtime, requests, told } = await dial(longPoll)
     told.length = 0
     const answer = await requests[1]?.begin()
@@ -438,7 +438,7 @@ describe("the answer to a poll", () => {
     expect(told).toEqual([...new Array(12).fill("moved"), "mx\t1111111111"])
   })
 
-  it("is given up when it has not moved for 15 s, and asked for again", async () => {
+  it("is aborted when no byte came for 15 s, and requested again", async () => {
     const { runtime, requests } = await dial(longPoll)
     const answer = await requests[1]?.begin()
     await runtime.pass(14_000)
@@ -449,14 +449,14 @@ describe("the answer to a poll", () => {
     expect(requests[1]?.gaveUp).toBe(true)
   })
 
-  it("is given up 15 s after its head when nothing follows, though the poll might have been held for longer", async () => {
+  it("is aborted 15 s after its head when no byte follows, although the hold time is not over", async () => {
     const { runtime, requests } = await dial(longPoll)
     await requests[1]?.begin("")
     await runtime.pass(15_100)
     expect(requests[1]?.gaveUp).toBe(true)
   })
 
-  it("may begin when the hold is over, and 15 s later", async () => {
+  it("may begin when the hold time is over, and up to 15 s later", async () => {
     const { runtime, requests } = await dial(longPoll)
     await runtime.pass(34_900)
     expect(requests[1]?.gaveUp).toBe(false)
@@ -464,7 +464,7 @@ describe("the answer to a poll", () => {
     expect(requests[1]?.gaveUp).toBe(true)
   })
 
-  it("that breaks off in the middle is asked for again, and teaches no shorter hold", async () => {
+  it("that breaks off in the middle is requested again, and teaches no shorter hold", async () => {
     const { runtime, requests, told, learned } = await dial(longPoll)
     const answer = await requests[1]?.begin()
     await runtime.pass(8_000)
@@ -478,13 +478,13 @@ describe("the answer to a poll", () => {
 })
 
 describe("over sse", () => {
-  it("the answer to the hello tells that the way down moves", async () => {
+  it("the answer to the hello proves that the way down works", async () => {
     expect((await dial(sse)).told).toEqual(["moved", "writable"])
   })
 })
 
 describe("a poll over short-poll", () => {
-  it("follows the first answer, which brings the welcome alone, at once", async () => {
+  it("follows the first answer at once, because that brings the welcome alone", async () => {
     const { requests } = await dial(shortPoll)
     expect(requests.map(({ poll }) => poll)).toEqual([1, 2])
   })
@@ -498,7 +498,7 @@ describe("a poll over short-poll", () => {
     expect(requests).toHaveLength(3)
   })
 
-  it("goes with each upload", async () => {
+  it("is sent with each upload", async () => {
     const { runtime, link, requests } = await dial(shortPoll)
     await requests[1]?.answer()
     link.send("m1\t")
@@ -513,7 +513,7 @@ describe("a poll over short-poll", () => {
 })
 
 describe("polls over short-poll", () => {
-  it("are three at most, those that bring nothing up among them", async () => {
+  it("are at most three in parallel, including those without packets", async () => {
     const { runtime, link, requests, upload } = await dial(shortPoll)
     await requests[1]?.answer()
     link.send(message(9_000))
@@ -532,7 +532,7 @@ describe("polls over short-poll", () => {
 })
 
 describe.each([longPoll, shortPoll])("polls over $name", (dialer) => {
-  it("are two while they bring 2 KiB or more, and one again when they bring less", async () => {
+  it("are two in parallel while they bring 2 KiB or more, and one again when they bring less", async () => {
     const { requests } = await dial(dialer)
     await requests[1]?.answer(message(2_048))
     expect(requests.slice(2).map(({ poll }) => poll)).toEqual([3, 4])
@@ -544,7 +544,7 @@ describe.each([longPoll, shortPoll])("polls over $name", (dialer) => {
     expect(later).toEqual(dialer === longPoll ? [6] : [])
   })
 
-  it("bring what is heard in their order, whichever is answered first", async () => {
+  it("deliver packets in order, whichever is answered first", async () => {
     const { requests, told } = await dial(dialer)
     await requests[1]?.answer(message(2_048))
     told.length = 0
@@ -555,7 +555,7 @@ describe.each([longPoll, shortPoll])("polls over $name", (dialer) => {
     expect(told.indexOf("m1\t")).toBeLessThan(told.indexOf("m2\t"))
   })
 
-  it("are waited for by those that came first and are repeated", async () => {
+  it("that were answered early wait for earlier ones that are repeated", async () => {
     const { runtime, requests, told } = await dial(dialer)
     await requests[1]?.answer(message(2_048))
     await requests[3]?.answer("m2\t")
@@ -569,7 +569,7 @@ describe.each([longPoll, shortPoll])("polls over $name", (dialer) => {
 })
 
 describe("a poll over long-poll", () => {
-  it("takes acks along that wait when it goes, without a number", async () => {
+  it("carries the waiting acks when it is sent, without an upload number", async () => {
     const { requests } = await dial(longPoll, (batch, link) => {
       if (batch === "mx\t") link.send("a1")
     })

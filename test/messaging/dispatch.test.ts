@@ -147,7 +147,7 @@ describe("a request", () => {
     expect(other.failed).toEqual([["request", secret]])
   })
 
-  it("fails when nothing handles it, and when its answer cannot be encoded", async () => {
+  it("fails when nothing handles it, and when its answer cannot be sent", async () => {
     const [one, other] = [end(), end()]
     other.handlers.handle("bad", () => ({ bytes: new Uint8Array(1) }))
     const settled = Promise.allSettled([one.dispatch.request("none", 1), one.dispatch.request("bad", 1)])

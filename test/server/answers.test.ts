@@ -13,7 +13,7 @@ const HELLO = {
   turn: 1,
 }
 
-/** An exchange that is told to the hub; `answers` is given what it is answered with. */
+/** Gives the hub a request; each answer is pushed to `answers`. */
 function ask(hub: Hub, path: string, body: string, answers: string[], fails = false): void {
   const exchange: HttpExchange = {
     method: "POST",
@@ -35,7 +35,7 @@ function ask(hub: Hub, path: string, body: string, answers: string[], fails = fa
 }
 
 describe("a poll that is held", () => {
-  it("is held for its own time, when the one before it was answered in the middle", async () => {
+  it("is held for its own hold time, also when the poll before it was answered in the middle of its hold", async () => {
     const runtime = createVirtualRuntime()
     const hub = createHub({ runtime, transports: ["long-poll"], holdMs: 10_000 })
     const answers: string[] = []
@@ -57,7 +57,7 @@ describe("a poll that is held", () => {
   })
 })
 
-describe("an acceptor of one's own that fails", () => {
+describe("an application's own acceptor that fails", () => {
   const failing = (exchange: () => Promise<void> | void): Acceptor => ({ name: "own", open: () => ({ exchange }) })
   const rejects = (error: Error) => failing(() => Promise.reject(error))
   const throws = (error: Error) =>
@@ -79,7 +79,7 @@ describe("an acceptor of one's own that fails", () => {
   it.each([
     ["rejects", rejects],
     ["throws", throws],
-  ])("and %s with an EverwireError is answered with its code", async (_, fail) => {
+  ])("and %s with an EverwireError is answered with the code of that error", async (_, fail) => {
     const { answers, reported } = await answersOf(fail(new EverwireError("too-large", "that is too much")))
     expect(answers).toEqual([expect.stringMatching(/^413 .*"code":"too-large","reason":"that is too much"/)])
     expect(reported).toEqual([])
@@ -88,14 +88,14 @@ describe("an acceptor of one's own that fails", () => {
   it.each([
     ["rejects", rejects],
     ["throws", throws],
-  ])("and %s with anything else is answered 500 without a word of it, and the hub's owner told", async (_, fail) => {
+  ])("and %s with any other error is answered 500 without its message, and onError hears of it", async (_, fail) => {
     const bug = new Error("a secret of the server")
     const { answers, reported } = await answersOf(fail(bug))
     expect(answers).toEqual([expect.stringMatching(/^500 .*"code":"refused","reason":"the hub failed"/)])
     expect(reported).toEqual([bug])
   })
 
-  it("and cannot be answered either has both told", async () => {
+  it("and cannot be answered has both errors reported", async () => {
     const bug = new Error("a bug")
     const { answers, reported } = await answersOf(rejects(bug), true)
     expect(answers).toEqual([])

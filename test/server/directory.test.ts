@@ -10,7 +10,7 @@ const KEY = "the-key-of-the-directory"
 
 type Found = HubSession | undefined
 
-/** Questions to the directory that wait for an answer, the oldest first. */
+/** Lookups in the session directory that wait for an answer, the oldest first. */
 let asked: { answer(found?: Found): void; fail(error: Error): void }[] = []
 
 beforeEach(() => {
@@ -21,18 +21,21 @@ beforeEach(() => {
 })
 afterEach(() => void vi.restoreAllMocks())
 
-/** Lets promises call back. */
+/** Runs the callbacks of settled promises. */
 const settled = async (): Promise<void> => {
   for (let n = 0; n < 10; n++) await Promise.resolve()
 }
 
 interface Seat {
   readonly hub: Hub
-  /** What the hub's application noticed, in order. */
+  /** What the hub's application was told, in order. */
   readonly noticed: string[]
-  /** Has virtual time pass, and promises call back. */
+  /** Advances virtual time and runs the callbacks of settled promises. */
   pass(ms: number): Promise<void>
-  /** A link that says hello, with this turn and what stands behind it, and the batches that come on it. */
+  /**
+   * Opens a link that sends a hello with this turn, and `behind` after it. Returns the link and the batches from the
+   * hub.
+   */
   greet(turn: number, behind?: string): { link: Link; batches: string[] }
 }
 
@@ -81,8 +84,8 @@ const welcomes = (batches: readonly string[]): unknown[] =>
     .filter((batch) => batch.startsWith("w"))
     .map((batch) => (JSON.parse(batch.slice(1)) as { resumed: boolean }).resumed)
 
-describe("a directory of sessions that answers later", () => {
-  it("has a hello admitted once, and all that came meanwhile heard in order", async () => {
+describe("a directory of sessions that answers asynchronously", () => {
+  it("admits a hello once, and all packets that arrived meanwhile are heard in order", async () => {
     const { greet, pass, noticed } = createSeat()
     const { link, batches } = greet(1, "\nn1\nmn\t1\nmn\t2")
     await pass(100)
@@ -97,7 +100,7 @@ describe("a directory of sessions that answers later", () => {
     expect(welcomes(batches)).toEqual([false])
   })
 
-  it("is asked again when authenticate has answered, and not before", async () => {
+  it("is asked again after authenticate has answered, and not before", async () => {
     const { greet, pass, noticed } = createSeat({ authenticate: async () => ({ id: "ann" }) })
     greet(1)
     await pass(100)
@@ -107,7 +110,7 @@ describe("a directory of sessions that answers later", () => {
     expect(noticed).toEqual(["peer"])
   })
 
-  it("begins one session for two links that asked before either was answered", async () => {
+  it("begins one session for two links that both asked before an answer came", async () => {
     const { hub, greet, pass, noticed } = createSeat()
     const [one, two] = [greet(1, "\nn1\nmn\t1"), greet(2, "\nn1\nmn\t1\nmn\t2")]
     await pass(100)
@@ -119,7 +122,7 @@ describe("a directory of sessions that answers later", () => {
     expect([welcomes(one.batches), welcomes(two.batches)]).toEqual([[false], [true]])
   })
 
-  it("does not bring a session back that has ended before it answered", async () => {
+  it("does not bring back a session that has ended before the answer came", async () => {
     const { hub, greet, pass, noticed } = createSeat()
     greet(1)
     await pass(100)
@@ -138,7 +141,7 @@ describe("a directory of sessions that answers later", () => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("admits nobody whose link has gone meanwhile", async () => {
+  it("admits no channel whose link was lost meanwhile", async () => {
     const { hub, greet, pass, noticed } = createSeat()
     const { link } = greet(1)
     await pass(100)
@@ -149,7 +152,7 @@ describe("a directory of sessions that answers later", () => {
     expect([hub.peers.size, noticed]).toEqual([0, []])
   })
 
-  it("refuses the link, which may come again, when it fails", async () => {
+  it("refuses the link with a retryable code when it fails", async () => {
     const { greet, pass, noticed } = createSeat()
     const { batches } = greet(1)
     await pass(100)
@@ -159,7 +162,7 @@ describe("a directory of sessions that answers later", () => {
     expect(batches[0]).toContain('"retryable":true')
   })
 
-  it("is named when it has not answered in time", async () => {
+  it("is named in the error when it has not answered in time", async () => {
     const { greet, pass, noticed } = createSeat()
     greet(1)
     await pass(6_000)
@@ -172,7 +175,7 @@ describe("a directory of sessions that answers later", () => {
     expect(noticed).toHaveLength(2)
   })
 
-  it("is asked which session a bye beside the links is for", async () => {
+  it("is asked for the session of a bye beside the links", async () => {
     let door: Door | undefined
     const own: Acceptor = {
       name: "own",

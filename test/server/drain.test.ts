@@ -1,4 +1,4 @@
-// How a hub goes: what it waits for, for how long, and what it tells whom.
+// How a hub drains: what it waits for, for how long, and what it tells its peers.
 
 import { createChannel, type EverwireError } from "everwire"
 import { createHub, type Hub } from "everwire/server"
@@ -11,7 +11,7 @@ const ROUND_TRIP_MS = 2 * LATENCY_MS
 
 const start = (): Promise<Duo> => createDuo({ transports: ["websocket"], latencyMs: LATENCY_MS })
 
-/** How long the hub takes to close, in virtual time; it has to be closed within `limitMs`. */
+/** Returns the virtual time in ms in which the hub closes; fails when that is longer than `limitMs`. */
 async function timeOf(runtime: VirtualRuntime, hub: Hub, drainMs: number, limitMs = drainMs): Promise<number> {
   const startedAt = runtime.now()
   const closed = outcome(hub.close({ drainMs }))
@@ -39,14 +39,14 @@ function later<T>(runtime: VirtualRuntime, ms: number, value: T): Promise<T> {
 }
 
 describe("a hub that drains", () => {
-  it("is closed at once when nothing is open, as without a time to drain", async () => {
+  it("closes at once when nothing is open, as it does without a drain time", async () => {
     for (const drainMs of [10_000, 0]) {
       const { runtime, hub } = await start()
       expect(await timeOf(runtime, hub, drainMs)).toBe(0)
     }
   })
 
-  it("waits for a request of a channel, and no longer", async () => {
+  it("waits for an open request of a channel, and no longer", async () => {
     const { runtime, hub, channel } = await start()
     hub.handle("ask", () => later(runtime, 300, "answer"))
     const asked = outcome(channel.request("ask"))
@@ -55,7 +55,7 @@ describe("a hub that drains", () => {
     expect(asked).toEqual({ isSettled: true, value: "answer" })
   })
 
-  it("waits for a request of its own, and no longer", async () => {
+  it("waits for an open request of its own, and no longer", async () => {
     const { runtime, hub, channel, peer } = await start()
     channel.handle("ask", () => later(runtime, 300, "answer"))
     const asked = outcome(peer.request("ask"))
@@ -63,7 +63,7 @@ describe("a hub that drains", () => {
     expect(asked).toEqual({ isSettled: true, value: "answer" })
   })
 
-  it("waits for a request that is given up, until that is heard", async () => {
+  it("waits for a request that is given up, until the hub hears of that", async () => {
     const { runtime, hub, channel, peer } = await start()
     channel.handle("ask", () => new Promise(() => {}))
     const asked = outcome(peer.request("ask", 1, { timeoutMs: 200 }))
@@ -71,7 +71,7 @@ describe("a hub that drains", () => {
     expect(asked.code).toBe("request-timeout")
   })
 
-  it("is not held by traffic, and acknowledges with its bye all that it heard", async () => {
+  it("is not delayed by messages, and acknowledges with its bye all that it heard", async () => {
     const duo = await start()
     const { runtime, hub, channel, peer } = duo
     const heard: unknown[] = []
@@ -98,7 +98,7 @@ describe("a hub that drains", () => {
     expect(uncertain.filter((data) => heard.includes(data))).toEqual([])
   })
 
-  it("begins no request any more, and says so, but for what an open one needs", async () => {
+  it("refuses new requests of channels with a code, except those that an open request needs", async () => {
     const { runtime, hub, channel, peer } = await start()
     const begun: unknown[] = []
     hub.handle("slow", async (data, asking) => {
@@ -120,7 +120,7 @@ describe("a hub that drains", () => {
     await expect(peer.request("name")).rejects.toMatchObject({ code: "closed" })
   })
 
-  it("asks nothing any more, unless a request of the channel needs it", async () => {
+  it("sends no new requests, unless an open request of the channel needs one", async () => {
     const { runtime, hub, channel, peer } = await start()
     channel.handle("slow", () => later(runtime, 200, "answer"))
     const open = outcome(peer.request("slow"))
@@ -131,7 +131,7 @@ describe("a hub that drains", () => {
     expect(open).toEqual({ isSettled: true, value: "answer" })
   })
 
-  it("answers what its own open request makes the channel ask", async () => {
+  it("answers the requests that its own open request makes the channel send", async () => {
     const { runtime, hub, channel, peer } = await start()
     hub.handle("name", () => "a name")
     channel.handle("ask", () => later(runtime, 100, undefined).then(() => channel.request("name")))
@@ -140,7 +140,7 @@ describe("a hub that drains", () => {
     expect(open.value).toBe("a name")
   })
 
-  it("lets a channel come back whose link broke meanwhile, and nobody else in", async () => {
+  it("admits a channel again whose link broke meanwhile, and admits no new channel", async () => {
     const { runtime, hub, channel, network } = await start()
     hub.handle("ask", () => later(runtime, 1_000, "answer"))
     const asked = outcome(channel.request("ask"))
@@ -160,7 +160,7 @@ describe("a hub that drains", () => {
     expect(closed.isSettled).toBe(true)
   })
 
-  it("waits no longer than 5 s for a channel that has just lost its link, and not for one that is away", async () => {
+  it("waits at most 5 s for a channel that has just lost its link, and not for one that was away before", async () => {
     for (const [awayMs, tookMs] of [
       [1_000, 4_000],
       [20_000, 0],
@@ -179,7 +179,7 @@ describe("a hub that drains", () => {
     }
   })
 
-  it("ends at the end of its time with a peer that acknowledges nothing", async () => {
+  it("closes when its drain time is over, although a peer acknowledges nothing", async () => {
     const { runtime, hub, peer, network } = await start()
     const told: unknown[] = []
     peer.onClose(({ undelivered }) => told.push(undelivered))
@@ -198,7 +198,7 @@ describe("a hub that drains", () => {
     expect(await timeOf(runtime, hub, 10_000)).toBe(100 + LATENCY_MS)
   })
 
-  it("gives every request that is open at the end of its time a code", async () => {
+  it("fails every request that is open when the time is over, with a code", async () => {
     const duo = await start()
     const { runtime, hub, channel, peer } = duo
     const aborted: unknown[] = []
@@ -219,7 +219,7 @@ describe("a hub that drains", () => {
     expect(duo.errors).toEqual([])
   })
 
-  it("takes the shorter time when it is closed again", async () => {
+  it("takes the shorter time when close() is called again", async () => {
     for (const [again, tookMs] of [
       [0, 100],
       [200, 300],
@@ -237,7 +237,7 @@ describe("a hub that drains", () => {
     }
   })
 
-  it.each([NaN, Infinity, -1, "5", null])("refuses %s as a time, and goes on", async (drainMs) => {
+  it.each([NaN, Infinity, -1, "5", null])("refuses %s as a drain time, and keeps running", async (drainMs) => {
     const { runtime, hub, channel } = await start()
     await expect(hub.close({ drainMs: drainMs as number })).rejects.toMatchObject({ code: "misuse" })
     await runtime.pass(1_000)
@@ -245,7 +245,7 @@ describe("a hub that drains", () => {
     expect(hub.peers.size).toBe(1)
   })
 
-  it("tells its peers one after the other, all in the first half of the time", async () => {
+  it("ends its peers one after the other, all in the first half of the time", async () => {
     for (const [drainMs, longestMs] of [
       [10_000, 99],
       [60, 30],
@@ -268,7 +268,7 @@ describe("a hub that drains", () => {
   })
 })
 
-describe("over short-poll, where nothing reaches a channel that does not ask", () => {
+describe("over short-poll, where the hub can reach a channel only in the answer to its poll", () => {
   it("the bye waits for the next poll, and its answer acknowledges all that was heard", async () => {
     const runtime = createVirtualRuntime()
     const hub = createHub({ runtime })
@@ -279,7 +279,7 @@ describe("over short-poll, where nothing reaches a channel that does not ask", (
         body: `@${JSON.stringify(envelope)}${batch && `\n${batch}`}`,
       })
       const seen = outcome(hub.fetch(request).then((answer) => answer.text()))
-      // The body of a Request comes in tasks of its own, whatever the clock shows.
+      // The stream of a Request's body is read in macrotasks, which virtual time does not run.
       for (let turn = 0; turn < 5; turn++) {
         await new Promise((resolve) => setImmediate(resolve))
         await runtime.pass(0)

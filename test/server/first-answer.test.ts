@@ -18,7 +18,7 @@ function start(transport: "sse" | "long-poll" | "short-poll"): { runtime: Virtua
   return { runtime, hub }
 }
 
-/** Asks, and gives what has been written after a moment, one piece for each write. */
+/** Sends a request and waits 1 ms. Returns the pieces that the hub wrote, one for each write. */
 async function ask(runtime: VirtualRuntime, hub: Hub, path: string, body: string, ticket?: string): Promise<string[]> {
   const written: string[] = []
   const exchange: HttpExchange = {
@@ -40,23 +40,24 @@ async function ask(runtime: VirtualRuntime, hub: Hub, path: string, body: string
 describe.each(["long-poll", "short-poll"] as const)("the first answer over %s", (transport) => {
   const hello = `@{"up":1,"poll":1}\nh${JSON.stringify(HELLO)}`
 
-  it("brings the welcome alone, and the next one what was said behind it", async () => {
+  it("brings the welcome alone, and the next answer brings the packets after it", async () => {
     const { runtime, hub } = start(transport)
     await ask(runtime, hub, transport, hello)
-    // Another link of the session, which only probes: the answer to the probe is a batch of its own.
+    // This hello is for another link of the session and takes no turn, so the answer to its probe is a batch of its
+    // own.
     const probing = JSON.stringify({ ...HELLO, turn: 0, hub: hub.id })
     const [first = ""] = await ask(runtime, hub, transport, `@{"up":1,"poll":1}\nh${probing}\np7`)
     const [envelope = "", ...packets] = first.split("\n")
     expect(packets).toEqual([expect.stringMatching(/^w/)])
     const { link } = JSON.parse(envelope.slice(1))
-    // A first poll is not repeated: who has not heard its answer does not know the link.
+    // A first poll cannot be repeated: a channel that did not get its answer does not know the link's id.
     const [again = ""] = await ask(runtime, hub, transport, `@{"link":"${link}","poll":1}`)
     expect(JSON.parse(again.slice(1))).toMatchObject({ close: { code: "refused", reason: "poll 1 after 1" } })
     const [next = ""] = await ask(runtime, hub, transport, `@{"link":"${link}","poll":2}`)
     expect(next).toContain("a0,7")
   })
 
-  it("brings the closing with a bye, and what was sent before it", async () => {
+  it("brings a closing with its bye, and the packets before it", async () => {
     const { runtime, hub } = start(transport)
     const [answer = ""] = await ask(runtime, hub, transport, `${hello}\nz`)
     const [envelope = "", ...packets] = answer.split("\n")
@@ -66,7 +67,7 @@ describe.each(["long-poll", "short-poll"] as const)("the first answer over %s", 
 })
 
 describe("the stream of sse", () => {
-  it("brings each batch as an event of its own", async () => {
+  it("brings each batch as one event", async () => {
     const { runtime, hub } = start("sse")
     const [opened = ""] = await ask(runtime, hub, "sse", `@{"up":1}\nh${JSON.stringify(HELLO)}\np7`)
     const { ticket } = JSON.parse(opened.slice(1))

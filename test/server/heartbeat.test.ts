@@ -14,7 +14,7 @@ const HELLO: Hello = {
   turn: 1,
 }
 
-it("keeps the shorter heartbeat that a link was granted which only probed, and takes over", async () => {
+it("the shorter heartbeat stays that was granted to a link without a turn, when that link takes over", async () => {
   const runtime = createVirtualRuntime()
   let door: Door | undefined
   const hub = createHub({

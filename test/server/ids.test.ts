@@ -17,7 +17,7 @@ describe("the ids of a hub", () => {
     const ids = Array.from({ length: 1_000 }, () => hubRuntime.id())
     expect(ids.filter((id) => !/^[\w-]{24}$/.test(id))).toEqual([])
     expect(new Set(ids).size).toBe(ids.length)
-    // Each of the 64 characters stands somewhere: no bits are left out.
+    // Each of the 64 characters occurs somewhere, so no bits are left out.
     expect(new Set(ids.join("")).size).toBe(64)
   })
 })

@@ -7,7 +7,7 @@ import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { DIAL_DEADLINE_MS, MAX_SPARE_LINKS } from "../../src/wire/defaults.ts"
 
-/** The hub's end of a link that takes everything, or is full. */
+/** The hub's end of a link. It takes all batches, unless the test sets `bufferedBytes`. */
 class Wire implements Link {
   readonly name = "wire"
   bufferedBytes = 0
@@ -39,12 +39,12 @@ class Wire implements Link {
 interface World {
   readonly hub: Hub
   readonly runtime: VirtualRuntime
-  /** Why peers have ended, in that order, by the number of their session. */
+  /** The peers that ended, in that order: the number of the session and the closing. */
   readonly ended: [session: number, closing: PeerClosing][]
   readonly refused: Refusal[]
   open(address?: string): Wire
   hello(session: number, turn?: number): string
-  /** Begins a session, which says something. */
+  /** Begins a session over a new link, and sends its first packet. */
   join(session: number): { wire: Wire; peer: Peer }
 }
 
@@ -92,7 +92,7 @@ function start(limits: WebHubOptions["limits"], options: WebHubOptions = {}): Wo
 
 const MANY = 20
 
-/** Has the engine collect what nobody holds. */
+/** Runs the garbage collector. */
 async function collect(): Promise<void> {
   setFlagsFromString("--expose-gc")
   for (let times = 0; times < 5; times++) {
@@ -101,8 +101,8 @@ async function collect(): Promise<void> {
   }
 }
 
-describe("what a hub keeps for all sessions", () => {
-  it("counts once what is said to many, so that no session that only blinks ends for the others", () => {
+describe("the bytes that a hub keeps for all sessions", () => {
+  it("count a broadcast once, so that sessions with a short interruption are not ended for it", () => {
     const { hub, join, ended } = start({ maxKeptBytes: 1_000_000 })
     for (let session = 1; session <= MANY; session++) join(session).wire.leave()
     hub.send("news", "x".repeat(300_000))
@@ -111,7 +111,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(hub.stats().keptBytes).toBeLessThan(320_000)
   })
 
-  it("counts once what is said to a room", () => {
+  it("count a message to a room once", () => {
     const { hub, join } = start({ maxKeptBytes: 1_000_000 })
     for (let session = 1; session <= MANY; session++) {
       const { wire, peer } = join(session)
@@ -123,7 +123,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(hub.stats().keptBytes).toBeLessThan(320_000)
   })
 
-  it("is never more than its bound, also within one tick and whether they have links or not", () => {
+  it("are never above the limit, also within one tick, whether sessions have links or not", () => {
     const { hub, join, ended } = start({ maxKeptBytes: 1_000_000 })
     const peers = Array.from({ length: MANY }, (_, session) => {
       const { wire, peer } = join(session)
@@ -138,7 +138,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(hub.peers.size + ended.length).toBe(MANY)
   })
 
-  it("ends those first that hold most, with a code that the peer, the hub's owner and the counts are told", () => {
+  it("above the limit end the sessions that hold most, with a code for the peer, for onRefused and for stats()", () => {
     const { hub, join, ended, refused } = start({ maxKeptBytes: 1_000_000 })
     const sizes = [10_000, 300_000, 100_000, 200_000]
     const peers = sizes.map((_, session) => join(session))
@@ -151,7 +151,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(hub.stats()).toMatchObject({ sessions: 3, ended: { "over-capacity": 1 }, refused: { "over-capacity": 1 } })
   })
 
-  it("ends one that takes nothing before one that holds somewhat more and takes it", () => {
+  it("end a session that takes nothing before one that holds more and takes it", () => {
     const { runtime, join, ended } = start({ maxKeptBytes: 1_000_000 })
     const [taking, stalled, third] = [join(1), join(2), join(3)]
     taking.peer.send("news", "x".repeat(100))
@@ -160,12 +160,12 @@ describe("what a hub keeps for all sessions", () => {
     taking.peer.send("news", "x".repeat(300_000))
     taking.wire.hear("a1")
     third.peer.send("news", "x".repeat(1_000))
-    // What makes too much.
+    // This message exceeds the limit.
     third.peer.send("news", "x".repeat(250_000))
     expect(ended.map(([session]) => session)).toEqual([2])
   })
 
-  it("counts a text with a unit above U+00FF in two bytes per unit", () => {
+  it("count a text with a unit above U+00FF in two bytes per unit", () => {
     const { hub, join } = start({ maxKeptBytes: 10_000_000 })
     const { wire, peer } = join(1)
     wire.leave()
@@ -176,7 +176,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(keptBytes).toBeLessThan(210_000)
   })
 
-  it("counts the parts of messages that peers have begun", () => {
+  it("count the parts of unfinished messages of peers", () => {
     const { hub, join, ended } = start({ maxKeptBytes: 1_000_000 })
     for (let session = 1; session <= MANY; session++) {
       const { wire } = join(session)
@@ -187,7 +187,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(new Set(ended.map(([, { code }]) => code))).toEqual(new Set(["over-capacity"]))
   })
 
-  it("keeps of a message's parts no more than them, whatever came in the same batches", async () => {
+  it("hold only the parts of a message, not the other packets of the same batches", async () => {
     const { join, runtime } = start({})
     const { wire } = join(1)
     await collect()
@@ -202,7 +202,7 @@ describe("what a hub keeps for all sessions", () => {
     expect(wire.closedWith).toBe(undefined)
   })
 
-  it("counts what links have not handed on, and cuts those of a session that ends for it", () => {
+  it("count what links have buffered, and cut the links of a session that is ended for that", () => {
     const { hub, join, ended } = start({ maxKeptBytes: 1_000_000 })
     const [stuck, other] = [join(1), join(2)]
     stuck.wire.bufferedBytes = 900_000
@@ -211,7 +211,7 @@ describe("what a hub keeps for all sessions", () => {
     expect([stuck.wire.isCut, other.wire.isCut, hub.peers.size]).toEqual([true, false, 1])
   })
 
-  it("tells a channel whose link still takes something, which begins anew", () => {
+  it("above the limit end a session with a bye, if its link still takes one, so that its channel begins anew", () => {
     const { join } = start({ maxKeptBytes: 1_000 })
     const { wire, peer } = join(1)
     expect(peer.send("news", "x".repeat(10_000))).toBe(false)
@@ -221,7 +221,7 @@ describe("what a hub keeps for all sessions", () => {
 })
 
 describe("a session that has ended", () => {
-  it("lets go of what it held, though the application keeps the peer", async () => {
+  it("releases what it held, although the application keeps the peer", async () => {
     const { join } = start({})
     const { wire, peer } = join(1)
     wire.leave()
@@ -240,7 +240,7 @@ describe("a session that has ended", () => {
     expect(peer.closed).toBe(true)
   })
 
-  it("never begins again, however many have ended: where no more can be remembered, none begins", () => {
+  it("never begins again: when the hub can remember no more ended sessions, it begins no new ones", () => {
     const { hub, runtime, join, open, hello } = start({ maxSessions: 3 })
     const heard: number[] = []
     hub.on("said", (number) => void heard.push(number as number))
@@ -256,14 +256,14 @@ describe("a session that has ended", () => {
     const next = open()
     next.hear(hello(4))
     expect([next.closedWith, heard]).toEqual(["over-capacity", [1, 2, 3]])
-    // All dials of then are over: the oldest may be forgotten.
+    // All dials of that time are over, so the oldest ended session may be forgotten.
     runtime.advance(DIAL_DEADLINE_MS)
     expect(join(5).wire.closedWith).toBe(undefined)
   })
 })
 
 describe("the links of one session", () => {
-  it("are the current one and a few more: of those that wait to be taken the oldest goes", () => {
+  it("are the current one and a few spares: above that limit the oldest spare is closed", () => {
     const { open, hello, join } = start({})
     const { wire } = join(1)
     const spares = Array.from({ length: MAX_SPARE_LINKS + 2 }, () => {
@@ -288,8 +288,8 @@ describe("the links of one session", () => {
   })
 })
 
-describe("places without a welcome", () => {
-  it("are not all taken by one address: above its share it is refused, and others are let in", () => {
+describe("links without a welcome", () => {
+  it("from one address are refused above its share, and others are admitted", () => {
     const { runtime, open, hello, hub } = start({ maxUnwelcomedLinks: 10, maxUnwelcomedLinksPerAddress: 3 })
     const greedy = Array.from({ length: 20 }, () => open("203.0.113.7"))
     runtime.advance(1)
@@ -301,7 +301,7 @@ describe("places without a welcome", () => {
     expect(other.closedWith).toBe(undefined)
   })
 
-  it("are counted by network where the address is one of IPv6, and are free again", () => {
+  it("are counted by network where the address is IPv6, and their place is free again when they end", () => {
     const { runtime, open, hello } = start({ maxUnwelcomedLinksPerAddress: 1 })
     const first = open("2001:db8:1:2::1")
     runtime.advance(1)

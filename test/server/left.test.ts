@@ -1,4 +1,4 @@
-// What a hub makes of channels that have left without a word, or with one that came beside their links.
+// What a hub does with channels that left without a bye, or with a bye that came beside their links.
 
 import { createHub, type Hub } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
@@ -28,7 +28,7 @@ interface Answered {
   readonly envelope: { link?: string; ticket?: string; hub?: string; close?: { code: string } }
 }
 
-/** A request, and what it was answered by then. */
+/** A request, and its answer so far. */
 async function post(
   { hub, runtime }: { hub: Hub; runtime: VirtualRuntime },
   transport: string,
@@ -46,7 +46,7 @@ async function post(
     const [line = ""] = (await response.text()).split("\n")
     answered = { status: response.status, envelope: JSON.parse(line.slice(1)) as Answered["envelope"] }
   })
-  // The body of a Request comes in tasks of its own, whatever the clock shows.
+  // The stream of a Request's body is read in macrotasks, which virtual time does not run.
   for (let turn = 0; turn < 5; turn++) {
     await new Promise((resolve) => setImmediate(resolve))
     await runtime.pass(0)
@@ -54,8 +54,8 @@ async function post(
   return answered
 }
 
-describe("a channel that left without a word", () => {
-  it("is gone fifteen seconds after its hello when nobody used its ticket, although something was said to it", async () => {
+describe("a channel that left without a bye", () => {
+  it("is removed 15 s after its hello when nobody used its stream ticket, although it sent something", async () => {
     const world = start()
     await post(world, "sse", { up: 1 }, hello(1))
     expect(world.hub.peers.size).toBe(1)
@@ -63,7 +63,7 @@ describe("a channel that left without a word", () => {
     expect(world.hub.peers.size).toBe(0)
   })
 
-  it("keeps its session for the resume window when it has used its ticket", async () => {
+  it("keeps its session for resumeMs when it has used its ticket", async () => {
     const world = start()
     const ticket = (await post(world, "sse", { up: 1 }, hello(1)))?.envelope.ticket ?? ""
     const leaves = new AbortController()
@@ -76,14 +76,14 @@ describe("a channel that left without a word", () => {
     expect(world.hub.peers.size).toBe(0)
   })
 
-  it("is gone fifteen seconds after its hello when it never polled again", async () => {
+  it("is removed fifteen seconds after its hello when it never polled again", async () => {
     const world = start()
     await post(world, "long-poll", { up: 1, poll: 1 }, hello(1))
     await world.runtime.pass(15_100)
     expect(world.hub.peers.size).toBe(0)
   })
 
-  it("never was there when it left while it was judged", async () => {
+  it("never becomes a peer when it left while authenticate was running", async () => {
     let judge = (): void => {}
     const world = start({
       authenticate: () =>
@@ -100,7 +100,7 @@ describe("a channel that left without a word", () => {
     expect(world.met).toEqual([])
   })
 
-  it("has lost its link five seconds after it left a held poll, and no sooner", async () => {
+  it("has lost its link five seconds after it broke off a held poll, and not before", async () => {
     const world = start()
     const link = (await post(world, "long-poll", { up: 1, poll: 1 }, hello(1)))?.envelope.link
     await post(world, "long-poll", { link, poll: 2 })
@@ -109,7 +109,7 @@ describe("a channel that left without a word", () => {
     await world.runtime.pass(1_000)
     leaves.abort()
     await world.runtime.pass(4_900)
-    // It was only on another network: the poll is repeated, and the link goes on.
+    // The channel only changed networks: it repeats the poll, and the link continues.
     await post(world, "long-poll", { link, poll: 3 })
     await world.runtime.pass(10_000)
     expect((await post(world, "long-poll", { link, up: 2 }, "a1"))?.envelope.close).toBeUndefined()
@@ -120,12 +120,12 @@ describe("a channel that left without a word", () => {
     again.abort()
     await world.runtime.pass(5_100)
     expect((await post(world, "long-poll", { link, up: 3 }, "a1"))?.envelope.close?.code).toBe("network")
-    expect(world.hub.peers.size).toBe(1) // it may come back
+    expect(world.hub.peers.size).toBe(1) // The peer stays, because the channel may still resume.
   })
 })
 
 describe("a bye beside the links", () => {
-  it.each(["sse", "long-poll", "short-poll"])("ends the session that it names, by way of %s", async (transport) => {
+  it.each(["sse", "long-poll", "short-poll"])("ends the session that it names, over %s", async (transport) => {
     const world = start()
     await post(world, "long-poll", { up: 1, poll: 1 }, hello(1))
     const [peer] = world.hub.peers.values()
@@ -144,7 +144,7 @@ describe("a bye beside the links", () => {
     expect(world.hub.peers.size).toBe(1)
   })
 
-  it("is refused by another hub, so that it is said again", async () => {
+  it("is refused by another hub, so that the channel sends it again", async () => {
     const world = start()
     const refused = await post(world, "sse", { close: why }, bye({ hub: "another" }))
     expect([refused?.status, refused?.envelope.close?.code]).toEqual([404, "session-unknown"])
@@ -158,7 +158,7 @@ describe("a bye beside the links", () => {
     },
   )
 
-  it("keeps out the hello of its channel that comes later, and nobody else's", async () => {
+  it("refuses a later hello of the same channel, and of no other channel", async () => {
     const world = start()
     await post(world, "sse", { close: why }, bye({ key: "x".repeat(24) }))
     await post(world, "sse", { up: 1 }, hello(1))
@@ -171,7 +171,7 @@ describe("a bye beside the links", () => {
     expect(other.met).toEqual([])
   })
 
-  it("remembers only so many that left before their hello, for ten seconds", async () => {
+  it("is remembered for ten seconds when it came before its hello, and for a limited number of channels", async () => {
     const world = start({ limits: { maxUnwelcomedLinks: 1 } })
     await post(world, "sse", { close: why }, bye({ id: "b".repeat(24) }))
     await post(world, "sse", { close: why }, bye())
@@ -185,7 +185,7 @@ describe("a bye beside the links", () => {
     expect(later.met).toHaveLength(1)
   })
 
-  it("does not cut off what was said before it and is still on its way", async () => {
+  it("does not cut off packets that were sent before it and are still on their way", async () => {
     const world = start()
     const heard: unknown[] = []
     world.hub.on("chat", (data) => heard.push(data))
@@ -197,7 +197,7 @@ describe("a bye beside the links", () => {
     expect(world.hub.peers.size).toBe(0)
   })
 
-  it("ends a session at once whose link is gone, whatever is missing", async () => {
+  it("ends a session without a link at once, whatever packets are missing", async () => {
     const world = start()
     const leaves = new AbortController()
     const ticket = (await post(world, "sse", { up: 1 }, hello(1)))?.envelope.ticket ?? ""

@@ -15,15 +15,15 @@ describe("the options of a hub", () => {
     ["a time to take what was sent that no slow link keeps", { takeMs: 4_999 }],
     ["a path without a slash", { path: "live" }],
     ["a path that ends in a slash", { path: "/live/" }],
-  ])("are refused at once: %s", (_, options) => {
+  ])("throw at once: %s", (_, options) => {
     expect(() => createHub(options)).toThrow(expect.objectContaining({ code: "misuse" }))
   })
 
-  it("may forget sessions without a link at once, and be told to wait long", async () => {
+  it("may forget a session as soon as its link is lost, or keep it for long", async () => {
     await createHub({ resumeMs: 0, heartbeatMs: 60_000, heartbeatTimeoutMs: 90_000, path: "/live" }).close()
   })
 
-  it("may take away the caps", async () => {
+  it("may remove the limits", async () => {
     await createHub({ maxOutboxBytes: Number.POSITIVE_INFINITY, limits: { maxSessions: Infinity } }).close()
   })
 })

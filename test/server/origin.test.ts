@@ -4,7 +4,7 @@ import { createRuntime } from "../support/hub-server.ts"
 
 type Headers = Readonly<Record<string, string>>
 
-/** Whether a preflight with these headers is let in. */
+/** Whether the hub allows a preflight request with these headers. */
 async function isLetIn(headers: Headers, options: WebHubOptions = {}, url = "http://inside:3000"): Promise<boolean> {
   const hub = createHub({ runtime: createRuntime(), ...options })
   const { status } = await hub.fetch(new Request(`${url}/everwire/sse`, { method: "OPTIONS", headers }))
@@ -53,10 +53,10 @@ describe("an Origin is compared with the Host as the URL standard compares them"
   it.each<[origin: string, isSame: boolean]>([
     ["https://a.example", true],
     ["https://a.example:443", true],
-    // Whoever is on the way of a page without TLS can write it.
+    // On a page without TLS, anybody on the network path can change the page and its Origin.
     ["http://a.example", false],
     ["http://a.example:443", false],
-  ])("%s and a.example, asked by TLS", async (origin, isSame) => {
+  ])("%s and a.example, requested over TLS", async (origin, isSame) => {
     expect(await isLetIn({ origin, host: "a.example" }, {}, "https://a.example")).toBe(isSame)
   })
 
@@ -66,18 +66,18 @@ describe("an Origin is compared with the Host as the URL standard compares them"
     [{ origin: "https://a.example", "x-forwarded-host": "a.example:443", "x-forwarded-proto": "wss" }, true],
     [{ origin: "http://a.example", "x-forwarded-host": "a.example", "x-forwarded-proto": "http" }, true],
     [{ origin: "http://a.example", "x-forwarded-host": "a.example", "x-forwarded-proto": "https" }, false],
-    // An inner proxy that says how it was asked itself is common, and does no harm.
+    // An inner proxy often reports its own scheme too, and that does no harm.
     [{ origin: "https://a.example", "x-forwarded-host": "a.example", "x-forwarded-proto": "http" }, true],
     [{ origin: "https://a.example", "x-forwarded-host": "evil.example, a.example" }, true],
     [{ origin: "https://evil.example", "x-forwarded-host": "evil.example, a.example" }, false],
     [{ origin: "http://inside:3000" }, true],
     [{ origin: "https://a.example", "x-forwarded-host": "" }, false],
     [{ origin: "https://a.example", forwarded: "host=a.example;proto=https" }, false],
-  ])("%o behind a proxy that is believed", async (headers, isSame) => {
+  ])("%o behind a trusted proxy", async (headers, isSame) => {
     expect(await isLetIn(headers, { trustProxy: 1 })).toBe(isSame)
   })
 
-  it("and no proxy is believed without being asked", async () => {
+  it("and no proxy is trusted unless the options say so", async () => {
     expect(await isLetIn({ origin: "https://a.example", "x-forwarded-host": "a.example" })).toBe(false)
   })
 })
@@ -116,12 +116,12 @@ describe("the origins of the options", () => {
     ["that is no text", [/app/]],
     ["in place of the list", "https://app.example"],
     ["that cannot be a host", ["https://a b.example"]],
-  ])("an entry %s is refused at once", (_, origins) => {
-    const options = { origins } as WebHubOptions // as JavaScript may give it
+  ])("an entry %s throws at once", (_, origins) => {
+    const options = { origins } as WebHubOptions // Untyped JavaScript can pass this.
     expect(() => createHub(options)).toThrow(expect.objectContaining({ code: "misuse" }))
   })
 
-  it("that let all in contradict cookies without an origin, in every runtime", () => {
+  it("that allow every origin contradict cookies without an origin, in every runtime", () => {
     expect(() => createHub({ origins: "*", allowCookiesWithoutOrigin: true })).toThrow(/contradicts/)
   })
 })

@@ -11,7 +11,7 @@ interface Door {
   readonly hub: Hub
   readonly clock: Clock
   readonly refusals: Refusal[]
-  /** Sends this body to a transport; answers the status. */
+  /** Sends this body to a transport and returns the status of the answer. */
   post(body: string, headers?: Record<string, string>, transport?: string): Promise<Response>
 }
 
@@ -150,7 +150,7 @@ describe("hub.onRefused hears of", () => {
     await new Promise(setImmediate)
     expect(door.refusals).toEqual([expect.objectContaining({ transport: "long-poll", address: ADDRESS, ...refusal })])
     expect(door.refusals[0]?.reason).not.toBe("")
-    // A slow `authenticate` is the application's own, so `onError` hears of it too.
+    // A slow `authenticate` is the application's own fault, so `onError` hears of it too.
     const isSlow = refusal.code === "hello-timeout"
     expect(door.clock.runtime.reported).toEqual(isSlow ? [expect.objectContaining({ code: "timeout" })] : [])
     expect(door.clock.runtime.warned).toEqual([])
@@ -174,7 +174,7 @@ describe("hub.onRefused hears of", () => {
     ])
   })
 
-  it("everybody, also when a listener closes the hub or throws", async () => {
+  it("every refused client, also when a listener closes the hub or throws", async () => {
     const door = openDoor({ limits: { maxSessions: 0 } })
     const errors: unknown[] = []
     door.hub.onError((error) => errors.push(error))
@@ -191,7 +191,7 @@ describe("hub.onRefused hears of", () => {
     ])
   })
 
-  it("nobody whom it let in, and nothing after its listener was taken off", async () => {
+  it("no client that was admitted, and of nothing after the listener was removed", async () => {
     const { hub, post, refusals } = openDoor()
     await post(greeting())
     const later: Refusal[] = []
@@ -203,7 +203,7 @@ describe("hub.onRefused hears of", () => {
   })
 })
 
-describe("without a listener", () => {
+describe("refusals without a listener", () => {
   const open = (
     options: WebHubOptions = {},
   ): { hub: Hub; warned: readonly string[]; fetch: (init: RequestInit) => Promise<Response> } => {
@@ -216,7 +216,7 @@ describe("without a listener", () => {
     }
   }
 
-  it("the first refusal of each code is a warning that says what to do", async () => {
+  it("the first refusal of each code logs a warning that says what to do", async () => {
     const { warned, fetch } = open({ authenticate: () => null })
     for (const n of [1, 2, 3]) {
       await fetch({ headers: { origin: `https://evil-${n}.example` } })
@@ -231,7 +231,7 @@ describe("without a listener", () => {
     expect(warned[1]).toContain(ADDRESS)
   })
 
-  it("what belongs to restarts and to trying transports is no warning", async () => {
+  it("refusals that are normal in restarts and while transports are tried log no warning", async () => {
     const { hub, warned, fetch } = open()
     await fetch({ body: greeting({ heard: 5 }) })
     await hub.fetch(new Request(`${URL_OF_HUB}/websocket`))
@@ -240,7 +240,7 @@ describe("without a listener", () => {
     expect(warned).toEqual([])
   })
 
-  it("no stranger can write a line of his own into the log, nor a long one", async () => {
+  it("a client cannot write a line of its own into the log, nor a long one", async () => {
     const { warned, fetch } = open()
     await fetch({ headers: { origin: `https://${"x".repeat(5_000)}` } })
     expect(warned[0]?.length).toBeLessThan(1_000)
@@ -273,7 +273,7 @@ describe("the cap of sessions per address", () => {
     "169.254.1.1",
     "100.64.0.9",
     "fd00::1",
-  ])("is not met behind a proxy at %s", async (address) => {
+  ])("is not reached behind a proxy at %s", async (address) => {
     expect(await fill({}, () => address)).toEqual([])
   })
 
@@ -287,12 +287,12 @@ describe("the cap of sessions per address", () => {
       { "x-forwarded-for": "203.0.113.7" },
     ],
     ["a private network, where a number was given", { limits: { maxSessionsPerAddress: cap } }, () => "10.0.0.3"],
-  ])("is met by %s", async (_, options, addressOf, headers) => {
+  ])("is reached by %s", async (_, options, addressOf, headers) => {
     expect(await fill(options, addressOf, headers)).toEqual(["too many sessions from this address"])
   })
 })
 
-describe("a proxy that nobody told the hub of", () => {
+describe("a proxy that the options do not name", () => {
   const knock = async (options: WebHubOptions, address: string): Promise<readonly string[]> => {
     const runtime = createRuntime()
     const hub = createHub({ runtime, ...options })
@@ -305,11 +305,11 @@ describe("a proxy that nobody told the hub of", () => {
     return runtime.warned
   }
 
-  it("is told of once", async () => {
+  it("is reported once", async () => {
     expect(await knock({}, "127.0.0.1")).toEqual([expect.stringMatching(/a proxy seems to be in front.*trustProxy/)])
   })
 
-  it("is not guessed from what a stranger says, nor where the application has spoken", async () => {
+  it("is not guessed from a client's headers, nor where the application has set trustProxy", async () => {
     expect(await knock({}, "203.0.113.7")).toEqual([])
     expect(await knock({ trustProxy: false }, "127.0.0.1")).toEqual([])
     expect(await knock({ trustProxy: "loopback" }, "127.0.0.1")).toEqual([])
@@ -329,7 +329,7 @@ describe("the hub's path", () => {
     ["/a/b", "/a%2Fb/sse", false],
     ["/100%", "/100%/sse", true],
     ["/live", "/live%2Fsse", false],
-  ])("%s is asked for as %s: %s", async (path, asked, isFound) => {
+  ])("%s is, for a request to %s: %s", async (path, asked, isFound) => {
     const hub = createHub({ path, runtime: createRuntime() })
     const request = new Request(`http://hub.example${asked}`, { method: "OPTIONS" })
     expect((await hub.fetch(request)).status).toBe(isFound ? 204 : 404)

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { bodyOf, hello } from "../hostile/attack.ts"
 import { createRuntime } from "../support/hub-server.ts"
 
-/** The address that `authenticate` is given for a hello from this connection. */
+/** Returns the address that `authenticate` is given for a hello from this connection. */
 async function addressOf(
   trustProxy: TrustProxy | undefined,
   connection: string | undefined,
@@ -52,25 +52,28 @@ describe("the client's address", () => {
     [["10.0.0.0/255.0.0.0"], "10.200.0.1", "1.1.1.1", "1.1.1.1"],
     [["203.0.113.7"], "203.0.113.7", "1.1.1.1", "1.1.1.1"],
     [["203.0.113.7"], "203.0.113.8", "1.1.1.1", "203.0.113.8"],
-    // What a client invents stands on the left of what the first proxy of ours has seen.
+    // What a client invents stands left of the address that the first trusted proxy saw.
     ["loopback", "127.0.0.1", "127.0.0.1, 6.6.6.6", "6.6.6.6"],
     [(address) => address === "10.0.0.1", "10.0.0.1", "1.1.1.1", "1.1.1.1"],
     [(_, hop) => hop < 1, "10.0.0.1", "1.1.1.1, 2.2.2.2", "2.2.2.2"],
-    // As some proxies write them.
+    // Addresses with ports and brackets, as some proxies write them.
     [1, "10.0.0.1", "1.1.1.1:4711", "1.1.1.1"],
     [1, "10.0.0.1", "[2001:DB8::0:1]:4711", "2001:db8::1"],
     [1, "10.0.0.1", "::ffff:1.1.1.1", "1.1.1.1"],
     [1, "10.0.0.1", " 1.1.1.1 ", "1.1.1.1"],
-    // What is no address cannot be told to anybody.
+    // A value that is not an address is not passed on.
     [1, "10.0.0.1", "unknown", "10.0.0.1"],
     [true, "10.0.0.1", "<script>, 2.2.2.2", "2.2.2.2"],
     [1, "10.0.0.1", "1.1.1.999", "10.0.0.1"],
     [1, "10.0.0.1", "", "10.0.0.1"],
-  ])("with trustProxy %o, asked from %s for %s, is %s", async (trustProxy, connection, forwardedFor, address) => {
-    expect(await addressOf(trustProxy, connection, forwardedFor)).toBe(address)
-  })
+  ])(
+    "with trustProxy %o, for a connection from %s with the header %s, is %s",
+    async (trustProxy, connection, forwardedFor, address) => {
+      expect(await addressOf(trustProxy, connection, forwardedFor)).toBe(address)
+    },
+  )
 
-  it("is the connection's where the application's function throws, and the error is told", async () => {
+  it("is the connection's own where the application's function throws, and onError hears of that", async () => {
     const runtime = createRuntime()
     const hub = createHub({
       runtime,
@@ -101,7 +104,7 @@ describe("trustProxy", () => {
     ["an object", {}],
     ["a list of numbers", [1]],
   ])("refuses %s at once", (_, trustProxy) => {
-    const options = { trustProxy } as WebHubOptions // as JavaScript may give it
+    const options = { trustProxy } as WebHubOptions // Untyped JavaScript can pass this.
     expect(() => createHub(options)).toThrow(expect.objectContaining({ code: "misuse" }))
   })
 })

@@ -12,7 +12,7 @@ const SESSION = {
   holder: "one-holder-of-twenty-two",
 }
 
-/** The hub's end of a wire, and what the hub has said on it. */
+/** The hub's end of a link, with what the hub has sent on it. */
 class Wire implements Link {
   readonly name = "wire"
   readonly bufferedBytes = 0
@@ -69,7 +69,7 @@ function start(options: WebHubOptions = {}) {
 }
 
 describe("the turn of a hello or a take", () => {
-  it("is obeyed when it is higher than the last, and the talk moves to its link", () => {
+  it("makes its link the current one when it is higher than the last turn", () => {
     const { dial, tell } = start()
     const first = dial(1)
     const second = dial(2)
@@ -78,7 +78,7 @@ describe("the turn of a hello or a take", () => {
     expect(second.messages).toEqual(['mtold\t"where are you"'])
   })
 
-  it("of a late hello is not obeyed: the talk stays where it is", () => {
+  it("of a late hello is ignored, and the current link stays", () => {
     const { dial, tell } = start()
     const winner = dial(2)
     const late = dial(1)
@@ -99,7 +99,7 @@ describe("the turn of a hello or a take", () => {
     expect(spare.messages).toEqual([])
   })
 
-  it("lets a spare link take the session, and has it told again what was not heard", () => {
+  it("lets a spare link take the session, and has the unheard messages repeated on it", () => {
     const { dial, tell } = start()
     const first = dial(1)
     tell("one")
@@ -110,7 +110,7 @@ describe("the turn of a hello or a take", () => {
     expect(spare.messages).toEqual(['mtold\t"one"', 'mtold\t"two"'])
   })
 
-  it("lets a link that was superseded win the session back", () => {
+  it("lets a link that was superseded become current again", () => {
     const { dial, tell } = start()
     const first = dial(1)
     dial(2)
@@ -132,7 +132,7 @@ describe("the turn of a hello or a take", () => {
     expect(winner.closedWith).toBeUndefined()
   })
 
-  it("does not matter to another holder of the key: the later one has the session, the earlier is told", () => {
+  it("is not compared between two holders of the key: the later one has the session, the earlier is told", () => {
     const { dial, tell, runtime } = start()
     const before = dial(7)
     const later = dial(1, { holder: "another-holder-of-twenty2" })
@@ -143,8 +143,8 @@ describe("the turn of a hello or a take", () => {
   })
 })
 
-describe("a hello that takes no turn", () => {
-  it("begins a session: its link is spare until it is taken, and then has what was said", () => {
+describe("a hello without a turn", () => {
+  it("begins a session: its link is spare until it is taken, and then carries the waiting messages", () => {
     const { dial, tell, hub } = start()
     const first = dial(0)
     expect(first.said[0]).toContain('"attached":false')
@@ -157,7 +157,7 @@ describe("a hello that takes no turn", () => {
     expect(first.messages).toEqual(['mtold\t"one"', 'mtold\t"two"'])
   })
 
-  it("begins one session with its rivals, whichever comes first, and one of them has what was said", () => {
+  it("begins one session together with the parallel hellos, and only one link carries the messages", () => {
     const { dial, tell, hub } = start()
     const [one, other] = [dial(0), dial(0)]
     tell("once")
@@ -179,7 +179,7 @@ describe("a hello that takes no turn", () => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("begins a session that expires 5 s after its link has gone", () => {
+  it("begins a session that expires 5 s after its link is lost", () => {
     const { dial, hub, runtime } = start()
     dial(0).leave()
     runtime.advance(4_999)
@@ -198,7 +198,7 @@ describe("a hello that takes no turn", () => {
     expect(spare.messages).toEqual(['mtold\t"still here"'])
   })
 
-  it("has the session when it takes it: an earlier holder of the key is told, and its own link stays", () => {
+  it("has the session once it takes it: an earlier holder of the key is told, and its own link stays", () => {
     const { dial, tell } = start()
     const before = dial(3)
     const later = dial(0, { holder: "another-holder-of-twenty2" })
@@ -209,7 +209,7 @@ describe("a hello that takes no turn", () => {
     expect(later.messages).toEqual(['mtold\t"whose"'])
   })
 
-  it("is of the holder that began the session: another one is told apart from it", () => {
+  it("counts as sent by the holder that began the session, and as different from another holder", () => {
     const { dial } = start()
     const spare = dial(0)
     spare.hear('t{"turn":1,"heard":0}')
@@ -217,7 +217,7 @@ describe("a hello that takes no turn", () => {
     expect(spare.closedWith).toBe("session-taken")
   })
 
-  it("begins a session that waits for its link, and for which the hub keeps what it says meanwhile", () => {
+  it("begins a session whose messages the hub keeps until its link is taken", () => {
     const { dial, hub, runtime } = start()
     hub.onPeer((peer) => peer.send("greeting", "x"))
     const spare = dial(0)
@@ -227,7 +227,7 @@ describe("a hello that takes no turn", () => {
     expect(spare.messages).toEqual(['mgreeting\t"x"'])
   })
 
-  it("begins a session that expires when nobody takes the link in its time", () => {
+  it("begins a session that expires when nobody takes the link in time", () => {
     const { dial, hub, runtime } = start()
     const spare = dial(0)
     runtime.advance(15_000)
@@ -238,14 +238,14 @@ describe("a hello that takes no turn", () => {
 })
 
 describe("what a welcome tells", () => {
-  it("goes in a batch of its own, before what was said", () => {
+  it("goes in a batch of its own, before any messages", () => {
     const { dial, hub } = start()
     hub.onPeer((peer) => peer.send("first", 1))
     const { batches } = dial(1)
     expect(batches).toEqual([expect.stringMatching(/^w[^\n]*$/), "n1\nmfirst\t1"])
   })
 
-  it("is up to where the hub has said something, where the channel has not heard it", () => {
+  it("is the number of the hub's last message, where the channel has not heard all messages", () => {
     const { dial, tell } = start()
     dial(1)
     tell("one")
@@ -254,14 +254,14 @@ describe("what a welcome tells", () => {
     expect(dial(0, { heard: 1 }).said[0]).toContain('"said":2')
   })
 
-  it("is nothing of that where the channel has heard it all", () => {
+  it("has no such number where the channel has heard all messages", () => {
     const { dial, tell } = start()
     expect(dial(1).said[0]).not.toContain("said")
     tell("one")
     expect(dial(2, { heard: 1 }).said[0]).not.toContain("said")
   })
 
-  it("is how much the hub has heard of a packet in parts", () => {
+  it("is how many bytes the hub has heard of a packet in parts", () => {
     const { dial } = start()
     const first = dial(1)
     first.hear("n1", "fmtold\t12")
@@ -269,14 +269,14 @@ describe("what a welcome tells", () => {
   })
 })
 
-describe("the clocks that a hello and its welcome tell", () => {
+describe("the clock times in a hello and its welcome", () => {
   it("are the channel's and the hub's, in whole milliseconds", () => {
     const { dial, runtime } = start()
     runtime.advance(1_234.5)
     expect(dial(1).said[0]).toContain(`"clock":${Math.floor(runtime.now())},`)
   })
 
-  it("are what the first mark of a link is judged by: it stood in line for as long as it took longer than the hello", () => {
+  it("let the hub measure the first mark of a link: its queuing delay is its time above that of the hello", () => {
     const { dial, runtime } = start()
     const wire = dial(1, { clock: runtime.now() - 50 })
     wire.hear(`p7,${runtime.now() - 350}`)
@@ -284,7 +284,7 @@ describe("the clocks that a hello and its welcome tell", () => {
     expect(wire.said).toContain("a0,7,300")
   })
 
-  it("may be missing: then the first mark has stood in no line", () => {
+  it("may be missing: then the first mark counts as not queued", () => {
     const { dial, runtime } = start()
     const wire = dial(1)
     wire.hear(`p7,${runtime.now() - 350}`)
@@ -294,13 +294,13 @@ describe("the clocks that a hello and its welcome tell", () => {
 })
 
 describe("the hub that a hello names", () => {
-  it("has the session: its own resumes, whatever the counters say", () => {
+  it("knows the session: the hello resumes it, whatever its counts say", () => {
     const { dial, hub } = start()
     dial(1)
     expect(dial(2, { hub: hub.id }).said[0]).toContain('"resumed":true')
   })
 
-  it("is another one: the session is not known here, even if a stray hello has begun one of this id", () => {
+  it("is another one: the session is unknown here, even if a stray hello has begun one with this id", () => {
     const { dial, hub } = start()
     dial(1)
     const bound = dial(2, { hub: "another-hub-altogether" })
@@ -309,7 +309,7 @@ describe("the hub that a hello names", () => {
     expect(bound.closedWith).toBeUndefined()
   })
 
-  it("has forgotten the session: it is not begun again, even from zero", () => {
+  it("has forgotten the session: the session is not begun again, even from zero", () => {
     const { dial, hub, runtime } = start()
     dial(1).hear('b{"code":"closed","reason":"","retryable":true}')
     runtime.advance(1)
@@ -318,12 +318,12 @@ describe("the hub that a hello names", () => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("is not named and something was heard: a session that is not known is not begun in the middle", () => {
+  it("is missing although the channel has heard something: an unknown session does not begin in the middle", () => {
     const { dial } = start()
     expect(dial(1, { heard: 1 }).said).toEqual([expect.stringContaining('"code":"session-unknown"')])
   })
 
-  it("does not know the session: the link brings another hello once, within 5 s", () => {
+  it("does not know the session: the link may send another hello once, within 5 s", () => {
     const { dial, hub, runtime } = start()
     const hello = { heard: 1 }
     const [back, stubborn, mute] = [dial(1, hello), dial(1, hello), dial(1, hello)]
@@ -338,7 +338,7 @@ describe("the hub that a hello names", () => {
     expect([back.closedWith, mute.closedWith]).toEqual([undefined, "hello-timeout"])
   })
 
-  it("is not named and the session was closed: it is not begun again as long as its other hellos may be on the way", () => {
+  it("is missing and the session was closed: it is not begun again while its other hellos may be on their way", () => {
     const { dial, hub, runtime } = start({ resumeMs: 0 })
     dial(1)
     for (const peer of hub.peers.values()) peer.close()
@@ -347,7 +347,7 @@ describe("the hub that a hello names", () => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("is not named and the session has expired: neither is it begun again then, if anything was said in it", () => {
+  it("is missing and the session has expired: it is not begun again if any message was sent in it", () => {
     const { dial, hub, tell, runtime } = start({ resumeMs: 0 })
     const first = dial(1)
     tell("one")

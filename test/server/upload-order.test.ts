@@ -12,13 +12,13 @@ const HELLO = {
   turn: 1,
 }
 
-it("what an upload causes goes down the stream before the upload is answered", async () => {
+it("packets that an upload causes go down the stream before the upload is answered", async () => {
   const runtime = createVirtualRuntime()
   const hub = createHub({ runtime, transports: ["sse"] })
   hub.on("ask", (data, peer) => peer.send("told", data))
   const written: string[] = []
 
-  /** What it is answered with, as soon as it is. */
+  /** The answer to the upload, once it is there. */
   const exchange = async (method: string, given: { body?: string; ticket?: string }): Promise<string> => {
     let answer = ""
     const asked: HttpExchange = {

@@ -2,7 +2,7 @@ import { createHub, type Hub } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 
-/** Brings a body to a hub in pieces of this size, one every 14 s, and gives the status of the answer. */
+/** Sends a body to a hub in pieces of this size, one each 14 s, and returns the status of the answer. */
 async function bring(runtime: VirtualRuntime, hub: Hub, bytes: number, pieceBytes: number): Promise<number> {
   let pieces: ReadableStreamDefaultController<Uint8Array> | undefined
   const body = new ReadableStream<Uint8Array>({
@@ -26,14 +26,15 @@ async function bring(runtime: VirtualRuntime, hub: Hub, bytes: number, pieceByte
 }
 
 describe("the body of a request to hub.fetch", () => {
-  it("may take its time while it moves", async () => {
+  it("may take long while it makes progress", async () => {
     const runtime = createVirtualRuntime()
     const hub = createHub({ runtime })
-    expect(await bring(runtime, hub, 16_500, 1_100)).toBe(400) // read whole: zeros are no envelope
+    // The body was read to its end; 400 because zeros are not an envelope.
+    expect(await bring(runtime, hub, 16_500, 1_100)).toBe(400)
     await hub.close()
   })
 
-  it("is given up where less than 1 KiB comes in 15 s", async () => {
+  it("is given up where less than 1 KiB arrives in 15 s", async () => {
     const runtime = createVirtualRuntime()
     const hub = createHub({ runtime })
     expect(await bring(runtime, hub, 20_000, 300)).toBe(408)

@@ -12,7 +12,7 @@ const HELLO = {
   holder: "one-holder-of-twenty-two",
 }
 
-/** Says hello to a hub that has much to say to each peer, and answers when each batch came, in milliseconds. */
+/** Sends a hello to a hub that has a large message for each peer. Returns when each batch arrived, in ms. */
 function hello(transport: string, turn: number): { batch: string; ms: number }[] {
   const runtime = createVirtualRuntime()
   const limits = { upBytesPerSecond: 2_500, downBytesPerSecond: 2_500 }
@@ -36,14 +36,14 @@ function hello(transport: string, turn: number): { batch: string; ms: number }[]
 }
 
 describe.each(["websocket", "sse", "long-poll", "short-poll"])("the welcome over %s", (transport) => {
-  it("comes alone, as soon as a slow network can bring it, before a bulk that is said to each peer", () => {
+  it("comes alone, as soon as a slow network can carry it, before a large message for each peer", () => {
     const [welcome, next] = hello(transport, 1)
     expect(welcome?.batch).toMatch(/^w\{[^\n]*$/)
     expect(welcome?.ms).toBeLessThan(500)
     expect(next?.batch).toContain("\nfmbulk\t")
   })
 
-  it("comes alone where the hello takes nothing, and nothing behind it", () => {
+  it("comes alone where the hello takes no turn, and no packet follows", () => {
     expect(hello(transport, 0).map(({ batch }) => batch.charAt(0))).toEqual(["w"])
   })
 })

@@ -6,7 +6,7 @@ import type { Alarm } from "../../src/session/clockwork.ts"
 interface Desk {
   readonly runtime: VirtualRuntime
   readonly clockwork: Wheel
-  /** Which alarms have rung, and when. */
+  /** The names of the alarms that rang, with their times. */
   readonly rung: [name: string, at: number][]
   alarm(name: string, then?: () => void): Alarm
 }
@@ -28,8 +28,8 @@ function desk(slack = 0): Desk {
   }
 }
 
-describe("a process that was held up", () => {
-  it("hears what has come before its alarms ring", () => {
+describe("a process that was blocked", () => {
+  it("hears what arrived meanwhile before its alarms ring", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     clockwork.set(alarm("hang up"), 30_000)
     runtime.jump(40_000)
@@ -47,7 +47,7 @@ describe("a process that was held up", () => {
     expect(rung).toEqual([["soon", 1_000]])
   })
 
-  it("waits so only once, however late it is", () => {
+  it("waits for arrived packets only once, however late it is", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     clockwork.set(alarm("expired"), 100)
     runtime.jump(60_000)
@@ -68,7 +68,7 @@ describe("an alarm", () => {
     expect([rung, one.slot, runtime.pending()]).toEqual([[["one", 250]], undefined, 0])
   })
 
-  it("rings at the last moment it was set for", () => {
+  it("rings at the last moment that it was set for", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     const one = alarm("one")
     clockwork.set(one, 250)
@@ -92,7 +92,7 @@ describe("an alarm", () => {
     expect(rung).toEqual([])
   })
 
-  it("may set, clear and renew others of the same moment while it rings", () => {
+  it("may set, clear and renew other alarms of the same moment while it rings", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     const cleared = alarm("cleared")
     const renewed = alarm("renewed")
@@ -110,7 +110,7 @@ describe("an alarm", () => {
     expect(first.slot?.at).toBe(400)
   })
 
-  it("that throws does not keep the others of its moment from ringing", () => {
+  it("that throws does not keep other alarms of its moment from ringing", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     const error = new Error("a bug")
     clockwork.set(
@@ -124,7 +124,7 @@ describe("an alarm", () => {
     expect([rung.map(([name]) => name), runtime.reported]).toEqual([["broken", "sound"], [error]])
   })
 
-  it("is not lost when it is set for a moment that is due already and that another has emptied while it rang", () => {
+  it("is not lost when another alarm sets it, while ringing, for a due moment that has just been emptied", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     const emptied = alarm("emptied")
     const renewed = alarm("renewed")
@@ -134,14 +134,14 @@ describe("an alarm", () => {
     })
     clockwork.set(first, 100)
     clockwork.set(emptied, 110)
-    // A timer that comes late finds both due.
+    // A timer that fires late finds both alarms due.
     runtime.jump(1_000)
     runtime.advance(200)
     expect(rung.map(([name]) => name)).toEqual(["first", "renewed"])
     expect(runtime.pending()).toBe(0)
   })
 
-  it("rings by one timer, whatever other moments there are, and in the order of their moments", () => {
+  it("rings by one timer, whatever other moments exist, in the order of the moments", () => {
     const { runtime, clockwork, rung, alarm } = desk()
     for (const at of [300, 100, 200]) clockwork.set(alarm(`${at}`), at)
     expect(runtime.pending()).toBe(1)
@@ -150,7 +150,7 @@ describe("an alarm", () => {
     expect(rung.map(([name]) => name)).toEqual(["100", "200", "300"])
   })
 
-  it("is not late for longer than between two moments when the clock is put back", () => {
+  it("is late by no more than the distance between two moments when the clock is set back", () => {
     const { runtime, rung, alarm } = desk()
     let putBackMs = 0
     const clockwork = new Wheel(
@@ -173,7 +173,7 @@ describe("an alarm", () => {
     expect(rung.map(([name]) => name)).toEqual(["one", "two"])
   })
 
-  it("of the past rings at once", () => {
+  it("in the past rings at once", () => {
     const { runtime, clockwork, rung, alarm } = desk(1 / 16)
     runtime.advance(5_000)
     clockwork.set(alarm("late"), 1_000)
@@ -208,7 +208,7 @@ describe("alarms with slack", () => {
 })
 
 describe("the end of a tick", () => {
-  it("flushes everybody who asked, in order, by one callback", () => {
+  it("flushes everyone who asked, in order, by one callback", () => {
     const { clockwork, runtime } = desk()
     const flushed: string[] = []
     const flushable = (name: string, then = () => {}): { flushNow(): void } => ({

@@ -1,4 +1,4 @@
-// How a hub divides its time, and what it lets one peer make it do.
+// How a hub divides its time between peers, and how much work one peer may cause.
 
 import type { Closing } from "everwire"
 import { createHub, type Hub, type Refusal } from "everwire/server"
@@ -11,13 +11,13 @@ import { writeBye, writeHello, writeTake } from "../../src/wire/handshake.ts"
 interface World {
   readonly hub: Hub
   readonly runtime: VirtualRuntime
-  /** What handlers of "m" have heard, of all peers. */
+  /** The data of the messages "m" that the hub's handler was given, of all peers. */
   readonly heard: unknown[]
   readonly refused: Refusal[]
   readonly door: Door
 }
 
-/** A hub with a transport of its own, whose links are this test's. */
+/** A hub with a transport whose links the test opens. */
 function start(options: object = {}): World {
   const runtime = createVirtualRuntime()
   let door: Door | undefined
@@ -39,11 +39,11 @@ function start(options: object = {}): World {
 
 interface Opened {
   readonly sink: LinkSink
-  /** What came down. */
+  /** The packets that the hub sent on this link. */
   readonly down: string[]
-  /** Why the hub has closed the link. */
+  /** The closing with which the hub closed the link. */
   closed: Closing | undefined
-  /** How much came down, as if nothing of it were taken. */
+  /** The bytes that the hub sent. This link never hands them on, so they all count as buffered. */
   bufferedBytes: number
 }
 
@@ -75,14 +75,14 @@ const holder = "h".repeat(24)
 const helloOf = (name: string, turn: number, heard = 0): string =>
   writeHello({ v: 1, id: idOf(name), key: keyOf(name), heard, acked: 0, turn, holder })
 
-/** So many messages, said on a link that begins with the first of them. */
+/** A batch of numbered messages "m", which begins with their position. */
 function messages(count: number, from = 1): Batch {
   return [`n${from}`, ...Array.from({ length: count }, (_, n) => `mm\t${from + n}`)].join("\n")
 }
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1)
 
 describe("what one peer sends in one tick", () => {
-  it("is heard at once when it is little, and in order with the rest when it is much", async () => {
+  it("is heard at once when it is little, and in slices in the same order when it is much", async () => {
     const world = start()
     open(world, "little").sink.batch(messages(20))
     expect(world.heard).toEqual(upTo(20))
@@ -94,7 +94,7 @@ describe("what one peer sends in one tick", () => {
     expect(world.heard).toEqual(upTo(5_000))
   })
 
-  it("keeps no other peer waiting", async () => {
+  it("does not delay any other peer", async () => {
     const world = start()
     const other = open(world, "other")
     open(world, "much").sink.batch(messages(5_000))
@@ -105,7 +105,7 @@ describe("what one peer sends in one tick", () => {
     expect(world.heard.filter((data) => data !== "me too")).toEqual(upTo(5_000))
   })
 
-  it("is heard in its order in however many batches it comes", async () => {
+  it("is heard in order, whatever number of batches it comes in", async () => {
     const world = start()
     const { sink } = open(world, "many")
     sink.batch("n1")
@@ -115,7 +115,7 @@ describe("what one peer sends in one tick", () => {
     expect(world.heard).toEqual(upTo(3_000))
   })
 
-  it("is heard in bytes too", async () => {
+  it("is heard in slices too when it is large in bytes", async () => {
     const world = start()
     const packets = ["n1", ...upTo(1_000).map((n) => `mm\t${n}`)].map((packet) => new TextEncoder().encode(packet))
     const batch = new Uint8Array(packets.reduce((sum, { length }) => sum + 4 + length, 0))
@@ -131,7 +131,7 @@ describe("what one peer sends in one tick", () => {
     expect(world.heard).toEqual(upTo(1_000))
   })
 
-  it("is acknowledged as far as it was heard", async () => {
+  it("is acknowledged only as far as it was heard", async () => {
     const world = start()
     const { sink, down } = open(world, "acked")
     sink.batch(messages(2_000))
@@ -141,7 +141,7 @@ describe("what one peer sends in one tick", () => {
     expect(down.at(-1)).toBe("a2000,7")
   })
 
-  it("is heard to its end when the link ends behind it, and only then is the link gone", async () => {
+  it("is heard to its end when the link ends after it, and only then the peer is disconnected", async () => {
     const world = start()
     const { sink } = open(world, "cut")
     sink.batch(messages(2_000))
@@ -153,7 +153,7 @@ describe("what one peer sends in one tick", () => {
     expect(peer?.connected).toBe(false)
   })
 
-  it("is heard to its end before a bye that came with it", async () => {
+  it("is heard to its end before a bye in the same batch", async () => {
     const world = start()
     let heardBefore = 0
     world.hub.onPeer((peer) => peer.onClose(() => (heardBefore = world.heard.length)))
@@ -177,7 +177,7 @@ describe("what one peer sends in one tick", () => {
     expect(world.hub.peers.size).toBe(0)
   })
 
-  it("is heard once when another link takes over in the middle of it and repeats it", async () => {
+  it("is heard once when another link takes over in the middle and repeats it", async () => {
     const world = start()
     open(world, "mover").sink.batch(messages(2_000))
     const spare = open(world, "mover", { turn: 0 })
@@ -187,7 +187,7 @@ describe("what one peer sends in one tick", () => {
     expect(world.heard).toEqual(upTo(2_500))
   })
 
-  it("is heard no further when a handler closes the peer", async () => {
+  it("is not heard further when a handler closes the peer", async () => {
     const world = start()
     world.hub.on("m", (data, peer) => {
       if (data === 700) peer.close("enough")
@@ -200,12 +200,12 @@ describe("what one peer sends in one tick", () => {
     expect(opened.sink.isBusy).toBe(false)
   })
 
-  it("attaches no link that the hub has closed meanwhile", async () => {
+  it("does not let a link take the session after the hub has closed that link", async () => {
     const world = start()
     open(world, "taken")
     const spare = open(world, "taken", { turn: 0 })
     spare.sink.batch(`${Array.from({ length: 1_000 }, () => "p1").join("\n")}\n${writeTake({ turn: 9, heard: 0 })}`)
-    // Somebody else presents the key: the links of the one before are closed.
+    // Another holder presents the key, so that the links of the first holder are closed.
     const hello = writeHello({
       v: 1,
       id: idOf("taken"),
@@ -231,7 +231,7 @@ describe("what one peer sends in one tick", () => {
     expect(down.join("\n")).toContain("mstill\t")
   })
 
-  it("tells its transport that it waits, and when it does no more", async () => {
+  it("makes the sink busy until all of it was heard", async () => {
     const world = start()
     const { sink } = open(world, "busy")
     expect(sink.isBusy).toBe(false)
@@ -243,7 +243,7 @@ describe("what one peer sends in one tick", () => {
     expect([sink.isBusy, idleAt]).toEqual([false, 2_000])
   })
 
-  it("is worked on no further when the answers to it are not taken: buffer-full", async () => {
+  it("is not heard further when the answers to it are not taken: the link is closed with buffer-full", async () => {
     const world = start({ limits: { maxMessagesPerSecond: Infinity, maxBytesPerSecond: Infinity } })
     const opened = open(world, "deaf")
     const probes = Array.from({ length: 60_000 }, () => "p9007199254740991").join("\n")
@@ -253,7 +253,7 @@ describe("what one peer sends in one tick", () => {
     expect(opened.bufferedBytes).toBeLessThan(4_000_000)
   })
 
-  it("may not be more packets than an honest batch holds: protocol-error", async () => {
+  it("ends the link with protocol-error when a batch has more packets than a batch may have", async () => {
     const world = start({ limits: { maxMessagesPerSecond: Infinity } })
     const opened = open(world, "empty")
     opened.sink.batch(Array.from({ length: 70_000 }, () => "p1").join("\n"))
@@ -263,7 +263,7 @@ describe("what one peer sends in one tick", () => {
 })
 
 describe("how much a peer may send", () => {
-  it("is slowed above its messages per second, and closed with rate-limited when it never pauses; what waits is not lost", async () => {
+  it("is slowed above its messages per second, and rate-limited when it never pauses; no message is lost", async () => {
     const world = start({ limits: { maxMessagesPerSecond: 100 } })
     const opened = open(world, "flood")
     opened.sink.batch(messages(2_000))
@@ -295,7 +295,7 @@ describe("how much a peer may send", () => {
     expect(world.heard.length).toBe(30)
   })
 
-  it("is not met by a game, a paste, a feed, or an office behind one address", async () => {
+  it("is more than a game, a paste, a feed, or an office of 500 people behind one address needs", async () => {
     const world = start()
     const address = "203.0.113.7"
     const office = Array.from({ length: 500 }, (_, n) => open(world, `office-${n}`, { address }))
@@ -303,7 +303,7 @@ describe("how much a peer may send", () => {
     const feed = open(world, "feed", { address })
     feed.sink.batch("n1")
     open(world, "paste", { address }).sink.batch(messages(5_000))
-    // Half a minute of 500 games at 60 a second would take this test long: their share of a second, 30 times as dense.
+    // Half a minute of 500 games with 60 messages a second each would run too long. This is 2 s with 25 a second each.
     for (let tick = 0; tick < 100; tick++) {
       for (const { sink } of office) if (tick % 2 === 0) sink.batch("mm\t0")
       feed.sink.batch(Array.from({ length: 40 }, () => "mm\t0").join("\n"))
@@ -314,7 +314,7 @@ describe("how much a peer may send", () => {
     expect(world.refused).toEqual([])
   })
 
-  it("is as much as is wanted with limits of Infinity", async () => {
+  it("has no limit where the limits are Infinity", async () => {
     const world = start({ limits: { maxMessagesPerSecond: Infinity, maxBytesPerSecond: Infinity } })
     const { sink } = open(world, "free")
     sink.batch("n1")
@@ -335,8 +335,8 @@ describe("how much a peer may send", () => {
   })
 })
 
-describe("how much a peer may make the hub say", () => {
-  /** A hub with ten peers, where all hear what one of them sends. */
+describe("how much a peer may make the hub send", () => {
+  /** A hub with ten peers, which broadcasts each message of one of them to all ten. */
   function startRoom(limits: object): World & { readonly sender: Opened } {
     const world = start({ limits })
     world.hub.on("m", () => world.hub.send("to all"))
@@ -344,7 +344,7 @@ describe("how much a peer may make the hub say", () => {
     return { ...world, sender: open(world, "sender") }
   }
 
-  it("is paced: what is more waits, and nothing is saved up", async () => {
+  it("is limited per second: the excess waits, and idle time earns no more than a short burst", async () => {
     const { runtime, heard, sender } = startRoom({ maxFanOutPerSecond: 1_000 })
     await runtime.pass(10_000)
     sender.sink.batch(messages(200))
@@ -356,7 +356,7 @@ describe("how much a peer may make the hub say", () => {
     expect(heard).toEqual(upTo(200))
   })
 
-  it("ends with rate-limited for who never pauses; what waits is not lost", async () => {
+  it("ends the link of a peer that never pauses with rate-limited, and no waiting message is lost", async () => {
     const world = startRoom({ maxFanOutPerSecond: 1_000 })
     world.sender.sink.batch(messages(1_000))
     await world.runtime.pass(4_000)
@@ -369,7 +369,7 @@ describe("how much a peer may make the hub say", () => {
     expect(world.heard).toEqual(upTo(heard + 100))
   })
 
-  it("counts 3,000 for a packet at most", async () => {
+  it("counts at most 3,000 packets sent for one packet heard", async () => {
     const { hub, runtime, heard, door, refused } = start({ limits: { maxFanOutPerSecond: 30_000 } })
     hub.on("m", (_data, peer) => {
       for (let n = 0; n < 10_000; n++) peer.send("more")
@@ -380,7 +380,7 @@ describe("how much a peer may make the hub say", () => {
     expect(heard).toEqual(upTo(10))
   })
 
-  it("is of no account where the application says it by itself", async () => {
+  it("does not count what the application sends outside of a handler", async () => {
     const { hub, runtime, heard, sender } = startRoom({ maxFanOutPerSecond: 1_000 })
     for (let n = 0; n < 1_000; n++) hub.send("news")
     sender.sink.batch(messages(1))
@@ -391,11 +391,11 @@ describe("how much a peer may make the hub say", () => {
 })
 
 describe("requests of a peer that are being answered", () => {
-  /** Requests of so many bytes. */
+  /** A batch of requests, each with a payload of `bytes` characters. */
   const requests = (count: number, bytes: number, from = 1): string =>
     Array.from({ length: count }, (_, n) => `q${from + n}\tslow\t"${"x".repeat(bytes)}"`).join("\n")
 
-  it("hold so many bytes; one more fails with rate-limited, and there is room again when one was answered", async () => {
+  it("may hold maxRequestBytes; one more fails with rate-limited, and an answer makes room again", async () => {
     const world = start({ limits: { maxRequestBytes: 10_000 } })
     const answers: ((value: unknown) => void)[] = []
     world.hub.handle("slow", () => new Promise((resolve) => answers.push(resolve)))
@@ -411,7 +411,7 @@ describe("requests of a peer that are being answered", () => {
     expect(answers.length).toBe(10)
   })
 
-  it("count until their handlers have ended, although they were cancelled or have the id of another", async () => {
+  it("count until their handlers have ended, although they were cancelled or their id is used again", async () => {
     const world = start({ limits: { maxRequestBytes: 10_000 } })
     let calls = 0
     world.hub.handle("slow", () => {
@@ -425,7 +425,7 @@ describe("requests of a peer that are being answered", () => {
     expect(calls).toBe(9)
   })
 
-  it("are asked once of a thenable that does its work when it is asked", async () => {
+  it("start a lazy thenable once: its `then` is called only once", async () => {
     const world = start()
     let asked = 0
     world.hub.handle("lazy", () => ({
@@ -462,14 +462,14 @@ describe("a payload", () => {
     ["as deep as it may be", "[".repeat(1_000) + "]".repeat(1_000)],
     ["with brackets in strings", JSON.stringify(["[".repeat(5_000), '"[{'.repeat(2_000), "\\".repeat(3_001)])],
     ["wide", JSON.stringify(Array.from({ length: 5_000 }, () => [{ a: [] }]))],
-  ])("that is %s is heard", async (_, json) => {
+  ])("that is %s is accepted", async (_, json) => {
     const world = start()
     open(world, "wide").sink.batch(`n1\nmm\t${json}`)
     await world.runtime.pass(10)
     expect(world.heard).toEqual([JSON.parse(json)])
   })
 
-  it("is looked at behind the header of its packet, whatever its name is", () => {
+  it("is checked after the header of its packet, whatever the name of the packet is", () => {
     const deep = "[".repeat(200)
     expect(isNestedDeeper(`m"\t${deep}`, 50)).toBe(true)
     expect(isNestedDeeper(`m${"[".repeat(100)}\t"x"`, 50)).toBe(false)
@@ -487,14 +487,14 @@ describe("hellos", () => {
     expect(refused.length).toBe(60 - 41)
     expect(refused[0]?.closed?.retryAfterMs).toBeGreaterThan(0)
     expect(world.refused[0]).toMatchObject({ code: "rate-limited", stage: "hello" })
-    // The same network is the same household; another one is not.
+    // IPv6 addresses of one network count as one household; another network does not.
     expect(open(world, "n-1", { address: "2001:db8::2" }).closed?.code).toBe("rate-limited")
     expect(open(world, "n-2", { address: "2001:db9::2" }).closed).toBeUndefined()
     await world.runtime.pass(1_000)
     expect(open(world, "later", { address: "2001:db8::1" }).closed).toBeUndefined()
   })
 
-  it("are judged only so many at once, a quarter of them of one address; the others wait for their turn", async () => {
+  it("are judged a limited number at once, a quarter of it for one address; the others wait", async () => {
     const pending: (() => void)[] = []
     const asked: string[] = []
     const world = start({
@@ -517,7 +517,7 @@ describe("hellos", () => {
     expect(greedy.every(({ down }) => down[0]?.startsWith("w"))).toBe(true)
   })
 
-  it("that nobody judges hold their place for no longer than five seconds", async () => {
+  it("that `authenticate` does not answer hold their place for at most five seconds", async () => {
     let calls = 0
     const world = start({
       limits: { maxAuthentications: 2 },
@@ -536,8 +536,8 @@ describe("hellos", () => {
   })
 })
 
-describe("errors that nobody listens to", () => {
-  it("are reported ten of a kind in a second, and the others counted", async () => {
+describe("errors without a listener", () => {
+  it("are reported ten of a kind in a second, and the others are counted", async () => {
     const reported: unknown[] = []
     const warned: string[] = []
     const virtual = createVirtualRuntime()
@@ -589,7 +589,7 @@ describe("requests over HTTP", () => {
     void world.hub.fetch(request, address).then((response) => {
       answer = response
     })
-    // The body of a Request comes in tasks of its own, whatever the clock shows.
+    // The stream of a Request's body is read in macrotasks, which virtual time does not run.
     for (let turn = 0; turn < 5 && answer === undefined; turn++) {
       await new Promise((resolve) => setImmediate(resolve))
       await world.runtime.pass(0)
@@ -618,7 +618,7 @@ describe("requests over HTTP", () => {
     expect(world.heard).toEqual(upTo(23).slice(1))
   })
 
-  it("of one address are answered 429 above their number, links or no links", async () => {
+  it("of one address are answered 429 above their number, with or without links", async () => {
     const world = start({ limits: { maxExchangesPerSecond: 5, maxShareOfAddress: 2 } })
     const statuses: (number | undefined)[] = []
     for (let n = 0; n < 45; n++)
@@ -629,7 +629,7 @@ describe("requests over HTTP", () => {
     expect((await ask(world, { link: "no-such-link-anywhere", up: 2 }, "", "203.0.113.6"))?.status).toBe(404)
   })
 
-  it("that bring much are answered when it was heard", async () => {
+  it("with many packets are answered only after all of them were heard", async () => {
     const world = start({ limits: { maxMessagesPerSecond: 1_000 } })
     const link = await begin(world, "upload", "203.0.113.4")
     const answering = ask(world, { link, up: 2 }, String(messages(5_000)), "203.0.113.4")
@@ -652,7 +652,7 @@ describe("requests over HTTP", () => {
     expect(world.heard).toEqual(upTo(5_001))
   })
 
-  it("whose envelope is a book are refused before it is parsed", async () => {
+  it("whose envelope is very long are refused before it is parsed", async () => {
     const world = start()
     const answer = await ask(world, { link: "x".repeat(20_000) }, "", "203.0.113.4")
     expect(answer?.status).toBe(413)
@@ -660,7 +660,7 @@ describe("requests over HTTP", () => {
   })
 })
 
-it("limits that are no numbers above 0 are misuse", () => {
+it("limits that are not numbers above 0 are misuse", () => {
   for (const value of [0, -1, Number.NaN, "5"]) {
     expect(() => createHub({ limits: { maxMessagesPerSecond: value as number } })).toThrowError(/maxMessagesPerSecond/)
   }
