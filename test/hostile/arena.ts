@@ -5,21 +5,21 @@ import { expect } from "vitest"
 import { connect, type HubServer, onDispose, startHub } from "../support/hub-server.ts"
 import { createClock } from "./clock.ts"
 
-/** A hub under attack, on a clock of its own, with a healthy peer that must notice nothing. */
+/** A hub under attack, on a clock that the test advances, with a healthy peer that must not be affected. */
 export interface Arena extends HubServer {
   readonly healthy: Channel
-  /** What the hub has told its owner, and what would have ended the process. */
+  /** The errors that the hub gave to `onError`, and unhandled errors that would have ended the process. */
   readonly errors: readonly unknown[]
-  /** Lets time pass at the hub while the healthy peer keeps talking. */
+  /** Advances the hub's clock, while the healthy peer keeps sending. */
   pass(ms: number): Promise<void>
   /**
-   * Asserts that the healthy peer is served and that nothing of the attack is left: sockets, sessions, timers, errors but
-   * those that the hub's owner is to be told.
+   * Asserts that the healthy peer is served and that nothing of the attack is left: no sockets, sessions or timers, and
+   * no errors except those in `told`.
    */
   settled(told?: readonly unknown[]): Promise<void>
 }
 
-/** How long a hub keeps anything of a session that nobody comes back to. */
+/** After this time a hub has forgotten all about a session that never resumes. */
 const EVERYTHING_IS_FORGOTTEN_MS = 160_000
 
 export async function startArena(options: NodeHubOptions = {}): Promise<Arena> {
@@ -38,7 +38,7 @@ export async function startArena(options: NodeHubOptions = {}): Promise<Arena> {
   const base = { sessions: hub.peers.size, timers: pending() }
   const own = new Set<Socket>(sockets)
   const pass = async (ms: number): Promise<void> => {
-    // The hub hangs up on who is silent for 30 s.
+    // The hub ends a link on which nothing arrived for 30 s.
     for (let left = ms; left > 0; left -= 25_000) {
       advance(Math.min(left, 25_000))
       await talk()
@@ -51,7 +51,7 @@ export async function startArena(options: NodeHubOptions = {}): Promise<Arena> {
     pass,
     async settled(told = []) {
       await pass(EVERYTHING_IS_FORGOTTEN_MS)
-      // Connections that clients keep for their next request are no leak.
+      // Idle connections that clients keep for a next request do not count as left over.
       server.closeIdleConnections()
       await Promise.all([...sockets].filter((socket) => !own.has(socket)).map(closed))
       expect({ sessions: hub.peers.size, timers: pending() }).toEqual(base)
@@ -62,7 +62,7 @@ export async function startArena(options: NodeHubOptions = {}): Promise<Arena> {
   }
 }
 
-/** Everything that would have ended the process. */
+/** Collects the errors that would have ended the process. */
 function watchErrors(): unknown[] {
   const errors: unknown[] = []
   const watch = (error: unknown): void => void errors.push(error)

@@ -3,23 +3,23 @@ import { connect, type Socket } from "node:net"
 import { WebSocket } from "ws"
 import { onDispose } from "../support/hub-server.ts"
 
-/** A hello that a hub takes, but for what is given otherwise. */
+/** A hello that a hub accepts, with `fields` replaced. */
 export function hello(fields: Record<string, unknown> = {}): string {
   const id = `raw-session-${String(++sessions).padStart(12, "0")}`
   return `h${JSON.stringify({ v: 1, id, key: `key-of-${id}`, heard: 0, acked: 0, turn: 1, ...fields })}`
 }
 let sessions = 0
 
-/** What came back over HTTP. */
+/** An answer over HTTP. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
-  /** The code of the closing or the bye in it, if it holds one. */
+  /** The code of the closing or the bye in the body, if it has one. */
   readonly code: string | undefined
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on a connection of its own. */
 export function ask(
   url: string,
   init: { method?: string; headers?: Record<string, string | string[]>; body?: string | Uint8Array } = {},
@@ -40,28 +40,28 @@ export function ask(
   })
 }
 
-/** A body of the HTTP transports. */
+/** A body of the HTTP transports: an envelope and a batch. */
 export function bodyOf(envelope: Record<string, unknown>, batch?: string): string {
   return `@${JSON.stringify(envelope)}${batch === undefined ? "" : `\n${batch}`}`
 }
 
-/** The fields of an answer's envelope. */
+/** The envelope of an answer. */
 export function envelopeOf({ body }: Answer): Record<string, unknown> {
-  return JSON.parse(body.split("\n")[0]?.slice(1) ?? "") as Record<string, unknown> // the envelope is an object
+  return JSON.parse(body.split("\n")[0]?.slice(1) ?? "") as Record<string, unknown> // An envelope is a JSON object.
 }
 
 function codeIn(text: string): string | undefined {
   return /(?:"close":|^b)\{"code":"([\w-]+)"/m.exec(text)?.[1]
 }
 
-/** A WebSocket that says what it is told. */
+/** A WebSocket on which the test sends raw frames. */
 export interface RawSocket {
   readonly socket: WebSocket
-  /** Everything that came, oldest first. */
+  /** All messages that arrived, oldest first. */
   readonly heard: string[]
-  /** The next thing that comes. */
+  /** Resolves with the next message. */
   next(): Promise<string>
-  /** How it ended: the close code, the code in the reason, and the code of the bye before it. */
+  /** How the socket ended: the close code, the code in the close reason, and the code of the bye before it. */
   readonly closed: Promise<{ status: number; code: string; bye: string | undefined }>
 }
 
@@ -70,7 +70,7 @@ export async function openSocket(url: string, headers: Record<string, string> = 
   const heard: string[] = []
   let wake = (_text: string): void => {}
   onDispose(() => socket.terminate())
-  socket.on("error", () => {}) // the close that follows tells
+  socket.on("error", () => {}) // The close event follows and is enough.
   socket.on("message", (data: Buffer) => {
     const text = data.toString("latin1")
     heard.push(text)
@@ -98,7 +98,7 @@ export async function openSocket(url: string, headers: Record<string, string> = 
   }
 }
 
-/** A socket that was welcomed to a session of its own. */
+/** Opens a WebSocket and a new session on it. */
 export async function openWelcomed(url: string, fields: Record<string, unknown> = {}): Promise<RawSocket> {
   const raw = await openSocket(url)
   const welcome = raw.next()
@@ -107,12 +107,12 @@ export async function openWelcomed(url: string, fields: Record<string, unknown> 
   return raw
 }
 
-/** Bare TCP: what is written is all that is sent. `received` is everything up to the other side's end. */
+/** A TCP connection that sends only what the test writes. `received` resolves with all bytes when the hub ends it. */
 export async function openTcp(port: number): Promise<{ socket: Socket; received: Promise<string>; text(): string }> {
   const socket = connect(port, "127.0.0.1")
   let text = ""
   onDispose(() => void socket.destroy())
-  socket.on("error", () => {}) // the close that follows tells
+  socket.on("error", () => {}) // The close event follows and is enough.
   socket.on("data", (chunk) => {
     text += chunk.toString("latin1")
   })

@@ -1,4 +1,5 @@
-// Bounds on what strangers and peers make a hub keep and do, which no other file here hits: each with its code and its count.
+// Limits on what strangers and peers can make a hub keep or do, where no other file here reaches them: the code and the
+// count.
 
 import { setImmediate as turn } from "node:timers/promises"
 import { createHub, type HttpExchange, type Hub } from "everwire/server"
@@ -11,7 +12,7 @@ import { upgradeHead } from "./inputs/input.ts"
 
 afterEach(disposeAll)
 
-describe("links over HTTP that have ended and whose channels were not told", () => {
+describe("ended links over HTTP whose channels do not know it yet", () => {
   interface Answer {
     readonly status: number
     readonly text: string
@@ -31,14 +32,14 @@ describe("links over HTTP that have ended and whose channels were not told", () 
   }
 
   /**
-   * Begins so many sessions, each of which has come again, has fetched this, where it is anything, and is ended by the hub.
-   * An answer is kept until the next poll shows that it has arrived.
+   * Begins `count` sessions. Each has uploaded and, where `said` is not empty, polled for it; then the hub ends it. The
+   * hub keeps an answer until the next poll shows that it has arrived.
    */
   async function endLinks(count: number, said = ""): Promise<{ last(link: number): Promise<Answer>; hub: Hub }> {
     const runtime = createVirtualRuntime()
     const hub = createHub({ runtime, limits: { maxSessions: Infinity } })
     const links: string[] = []
-    // Some at a time, because each answer takes a few turns.
+    // 500 at once, because each answer takes a few turns.
     for (let from = 0; from < count; from += 500) {
       const some = Array.from({ length: Math.min(500, count - from) })
       const answers = await Promise.all(some.map(() => post(hub, runtime, bodyOf({ up: 1, poll: 1 }, hello()))))
@@ -56,7 +57,7 @@ describe("links over HTTP that have ended and whose channels were not told", () 
     return { hub, last: (link) => post(hub, runtime, bodyOf({ link: links.at(link), poll })) }
   }
 
-  it("are 10 000 at most: the oldest is forgotten, and the others are told their last word", async () => {
+  it("are kept up to 10 000: above that the oldest is forgotten, and the others are told their closing", async () => {
     const { hub, last } = await endLinks(10_001)
     expect(await last(0)).toMatchObject({ status: 404, text: expect.stringContaining('"code":"link-unknown"') })
     expect(hub.stats().refused).toEqual({ "link-unknown": 1 })
@@ -66,8 +67,8 @@ describe("links over HTTP that have ended and whose channels were not told", () 
     await hub.close()
   })
 
-  it("keep 8 MiB at most", async () => {
-    // A first answer brings 16 KiB, however much there is to say.
+  it("are kept up to 8 MiB", async () => {
+    // The first answer brings 16 KiB, because the rate of the link is not known yet.
     const { hub, last } = await endLinks(600, "x".repeat(100_000))
     const answers = await Promise.all(Array.from({ length: 600 }, (_, link) => last(link)))
     const forgotten = answers.findIndex(({ status }) => status === 200)
@@ -80,10 +81,10 @@ describe("links over HTTP that have ended and whose channels were not told", () 
 })
 
 describe("answers to polls that are not read", () => {
-  it("are counted among what the hub keeps until the network has them, and are let go with whose they are", async () => {
+  it("count as kept bytes until the network has taken them, and are released when their session is ended", async () => {
     const runtime = createVirtualRuntime()
     const hub = createHub({ runtime, limits: { maxKeptBytes: 10_000_000 } })
-    /** Asks on a connection of which so much is not taken by the network. */
+    /** Sends a request on a connection whose network has not taken `unsentBytes` bytes of the answer. */
     const post = async (body: string, unsentBytes: number) => {
       const asked = { answer: "", isCut: false, unsentBytes }
       const exchange: HttpExchange = {
@@ -122,7 +123,7 @@ describe("answers to polls that are not read", () => {
     unread.unsentBytes = 0
     expect(hub.stats().keptBytes - before).toBeLessThan(100_000)
     unread.unsentBytes = 8_000_000
-    // Somebody else is said more than there is room for beside that.
+    // A second session is sent more than the limit leaves room for.
     const other = await post(bodyOf({ up: 1, poll: 1 }, hello()), 0)
     expect(other.answer).toContain("w{")
     const second = [...hub.peers.values()].at(-1)
@@ -135,7 +136,7 @@ describe("answers to polls that are not read", () => {
 })
 
 describe("a refused upgrade", () => {
-  it("of an address that makes too many has the code, and says when it may come again", async () => {
+  it("of an address with too many of them has the code, and a Retry-After", async () => {
     const arena = await startArena({
       limits: { maxSessionsPerAddress: 100, maxExchangesPerSecond: 1, maxShareOfAddress: 1 },
     })
@@ -152,14 +153,17 @@ describe("a refused upgrade", () => {
   })
 })
 
-describe("floods from an address that is counted", () => {
+describe("floods from one address", () => {
   const limits = { maxSessionsPerAddress: 50, maxHellosPerSecond: 2, maxExchangesPerSecond: 10, maxShareOfAddress: 10 }
   const begin = async (url: string, transport: string): Promise<string> => {
     const answer = await ask(`${url}/${transport}`, { body: bodyOf({ up: 1, poll: 1 }, hello()) })
     return String(envelopeOf(answer)["link"])
   }
 
-  /** The kinds of `npm run siege:abuser` that come by requests: each does the same 200 times, or until it is told a code. */
+  /**
+   * The attacks of `npm run siege:abuser` that use requests. Each is repeated until it is answered with a code, at most
+   * 200 times.
+   */
   const kinds: Readonly<Record<string, (url: string) => Promise<(n: number) => Promise<string | undefined>>>> = {
     hellos: async (url) => async () => {
       const { socket, closed } = await openSocket(url)
@@ -185,7 +189,7 @@ describe("floods from an address that is counted", () => {
     },
   }
 
-  it.each(Object.entries(kinds))("by %s are told rate-limited", async (_, start) => {
+  it.each(Object.entries(kinds))("by %s are answered with rate-limited", async (_, start) => {
     const arena = await startArena({ limits })
     const again = await start(arena.url)
     let code: string | undefined
@@ -198,8 +202,8 @@ describe("floods from an address that is counted", () => {
   })
 })
 
-describe("hellos that a hub is to judge", () => {
-  it("are so many in a second, of whatever addresses: one more is told when to come again", async () => {
+describe("hellos that wait for authenticate", () => {
+  it("are limited per second over all addresses: one above is refused with a time to wait", async () => {
     const arena = await startArena({
       limits: { maxAuthenticationsPerSecond: 5 },
       authenticate: () => ({ id: "anybody" }),
@@ -208,7 +212,7 @@ describe("hellos that a hub is to judge", () => {
     for (let n = 0; n < 25; n++) {
       answers.push((await ask(`${arena.url}/long-poll`, { body: bodyOf({ up: 1, poll: 1 }, hello()) })).body)
     }
-    // What four seconds allow, of which the healthy channel has taken one.
+    // The allowance of four seconds, one hello of which the healthy channel has used.
     expect(answers.findIndex((answer) => answer.includes("rate-limited"))).toBe(20)
     expect(answers[20]).toMatch(/"retryAfterMs":[1-9]/)
     expect(arena.hub.stats()).toMatchObject({ authenticating: 0, refused: { "rate-limited": 5 } })
@@ -216,8 +220,8 @@ describe("hellos that a hub is to judge", () => {
   })
 })
 
-describe("what is counted as refused", () => {
-  it("are uploads that came too early, and those of a session that ends for them", async () => {
+describe("stats().refused", () => {
+  it("counts uploads that came too early, and uploads that end their session", async () => {
     const arena = await startArena()
     for (const [up, batch] of [
       [5, "n1\nmx\t1"],
@@ -231,7 +235,7 @@ describe("what is counted as refused", () => {
     await arena.settled()
   })
 
-  it("are links beside those that a session may have", async () => {
+  it("counts links above the number that a session may have", async () => {
     const arena = await startArena()
     const session = { id: "a-session-of-many-links", key: "the-key-of-many-links-1" }
     const links = [await openWelcomed(arena.url, session)]
@@ -242,7 +246,7 @@ describe("what is counted as refused", () => {
     await arena.settled()
   })
 
-  it("are requests that have no room among those that are being answered", async () => {
+  it("counts requests that exceed the limit of open requests", async () => {
     const arena = await startArena({ limits: { maxRequestBytes: 1_000 } })
     arena.hub.handle("slow", () => new Promise(() => {}))
     const { socket, next } = await openWelcomed(arena.url)

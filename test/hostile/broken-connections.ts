@@ -4,16 +4,16 @@ import { frontOf, type NodeServer } from "../../src/runtimes/node/front.ts"
 import type { Arena } from "./arena.ts"
 import { ask, openTcp } from "./attack.ts"
 
-/** A request with a body, as it goes over the wire. */
+/** A request with a body, as text on the wire. */
 export function raw(method: string, path: string, body = "xx", ...headers: string[]): string {
   const lines = ["Host: x", `Content-Length: ${body.length}`, ...headers].join("\r\n")
   return `${method} /everwire/${path} HTTP/1.1\r\n${lines}\r\n\r\n${body}`
 }
 
-/** How many exchanges and sockets the hub holds open on its server. */
+/** The number of exchanges and sockets that the hub holds open on its server. */
 export const holdsOf = ({ server }: Arena): number => frontOf(server as unknown as NodeServer).holds.size
 
-/** When a client breaks its connection off: at once, in the next turns, or when the first answer comes. */
+/** When a client breaks its connection: at once, after one turn, after three turns, or when the first answer comes. */
 export const moments: readonly ((socket: Socket) => Promise<unknown>)[] = [
   async () => {},
   () => turn(),
@@ -23,7 +23,7 @@ export const moments: readonly ((socket: Socket) => Promise<unknown>)[] = [
   (socket) => new Promise((resolve) => socket.once("data", resolve).once("close", resolve)),
 ]
 
-/** Sends these requests on many connections, and breaks each off. */
+/** Sends these requests on many connections, and breaks each connection. */
 export async function breakOff(
   arena: Arena,
   requests: () => string | Promise<string>,
@@ -37,6 +37,6 @@ export async function breakOff(
     socket.resetAndDestroy()
     await received
   }
-  // All of them have come when another request has.
+  // When this request is answered, the hub has seen all earlier ones.
   await ask(`${arena.url}/pigeon`, { body: "" })
 }

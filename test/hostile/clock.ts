@@ -1,12 +1,14 @@
 import type { Runtime } from "everwire"
 import { createRuntime } from "../support/hub-server.ts"
 
-/** A clock that moves when told, for a hub on real sockets: what is not about time stays real. */
+/**
+ * A clock that moves only when the test advances it, for a hub on real sockets. The sockets keep working in real time.
+ */
 export interface Clock {
   readonly runtime: Runtime & { readonly reported: readonly unknown[]; readonly warned: readonly string[] }
-  /** Runs everything that becomes due, each at its own moment. */
+  /** Runs all timers that become due, each at its own moment. */
   advance(ms: number): void
-  /** How many timers are armed. */
+  /** How many timers are set. */
   pending(): number
 }
 

@@ -1,11 +1,12 @@
-// The doors of a hub, each with a knock: what it is answered to a request with these headers.
+// The entry points ("doors") of a hub. Each has a function that sends a request with these headers and returns the
+// status.
 
 import { WebSocket } from "ws"
 import { ask, bodyOf, hello } from "./attack.ts"
 
 export type Headers = Readonly<Record<string, string>>
 
-/** Knocks at one door of the hub with these headers: the status it is answered with. */
+/** Sends a request with these headers to one entry point of the hub, and returns its status. */
 export type Knock = (url: string, headers: Headers) => Promise<number>
 
 const post =
@@ -17,7 +18,7 @@ export const doors = {
   "an upgrade": (url, headers) =>
     new Promise((resolve) => {
       const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, { headers })
-      socket.on("error", () => {}) // the answer tells
+      socket.on("error", () => {}) // The status is in the answer; the error that follows adds nothing.
       socket.once("upgrade", () => {
         resolve(101)
         socket.terminate()

@@ -33,7 +33,7 @@ describe("after the welcome", () => {
     await arena.settled()
   })
 
-  it("names and data that objects could stumble over do no harm", async () => {
+  it("names and data that collide with properties of objects do no harm", async () => {
     const arena = await startArena()
     const { socket, next } = await openWelcomed(arena.url)
     const answer = next()
@@ -49,7 +49,7 @@ describe("after the welcome", () => {
     await arena.settled()
   })
 
-  it("a bye ends the session; what comes behind it is not heard", async () => {
+  it("a bye ends the session, and packets after it are not heard", async () => {
     const arena = await startArena()
     arena.hub.on("late", () => expect.unreachable())
     const { socket, closed } = await openWelcomed(arena.url)
@@ -60,7 +60,7 @@ describe("after the welcome", () => {
   })
 })
 
-describe("below the messages", () => {
+describe("frames that break the WebSocket protocol", () => {
   const upgrade = (key = "dGhlIHNhbXBsZSBub25jZQ=="): string =>
     [
       "GET /everwire/websocket HTTP/1.1",
@@ -72,7 +72,7 @@ describe("below the messages", () => {
       "\r\n",
     ].join("\r\n")
 
-  it("what is broken and stays open all the same is cut after 2 s", async () => {
+  it("the connection of such a client is cut after 2 s when the client keeps it open", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)
     socket.allowHalfOpen = true
@@ -85,7 +85,7 @@ describe("below the messages", () => {
     await arena.settled()
   }, 8_000)
 
-  it("a message in many fragments counts as a whole against the limit", async () => {
+  it("a message in many fragments is measured as a whole against the limit", async () => {
     const arena = await startArena()
     const { socket, closed } = await openWelcomed(arena.url)
     for (let i = 0; i < 40 && socket.readyState === socket.OPEN; i++) {
@@ -95,7 +95,7 @@ describe("below the messages", () => {
     await arena.settled()
   })
 
-  it("whoever asks without listening is let go before the hub's memory is full", async () => {
+  it("a client that sends requests without reading answers is closed before it fills the hub's memory", async () => {
     const arena = await startArena({ limits: { maxMessagesPerSecond: Infinity } })
     const raw = await openWelcomed(arena.url)
     raw.socket.pause()
@@ -114,7 +114,7 @@ describe("below the messages", () => {
     void gone.then((closing) => {
       why = closing
     })
-    // What it asks is worked on in slices, for which time has to pass.
+    // The requests are heard in slices, for which time has to pass.
     while (why === undefined) await arena.pass(1)
     expect(why).toMatchObject({ code: "buffer-full" })
     socket.terminate()

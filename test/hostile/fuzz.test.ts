@@ -4,9 +4,9 @@ import { fuzz, SURFACES } from "./fuzz.ts"
 
 afterEach(disposeAll)
 
-it("inputs that nobody wrote are answered, each of them, and leave nothing", async () => {
+it("random inputs are each answered, and leave nothing at the hub", async () => {
   const outcomes = await fuzz(600, 1)
-  // Each surface was reached, and more than one thing came of it.
+  // Each surface was reached, and had more than one kind of outcome.
   for (const surface of SURFACES) {
     expect([...outcomes.keys()].filter((outcome) => outcome.startsWith(surface)).length).toBeGreaterThan(1)
   }

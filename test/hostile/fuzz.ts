@@ -14,11 +14,11 @@ import {
   type RawSocket,
 } from "./attack.ts"
 
-/** Where an input is thrown. */
+/** Where an input is sent. */
 export const SURFACES = ["hello", "packets", "first request", "later request", "wire"] as const
 type Surface = (typeof SURFACES)[number]
 
-/** Something that a stranger, or a peer, sends. */
+/** An input that a stranger or a peer sends. */
 interface Input {
   readonly surface: Surface
   readonly transport: string
@@ -29,12 +29,12 @@ interface Input {
 const HTTP = ["sse", "long-poll", "short-poll"] as const
 const TRANSPORTS = ["websocket", ...HTTP] as const
 
-/** What is not answered in so long is held. */
+/** A request without an answer after this time counts as held. */
 const HELD_MS = 100
-/** How long an answer may take on a machine that is busy. */
+/** How long an answer may take on a busy machine. */
 const ANSWER_MS = 20_000
 
-/** What parsers stumble over. */
+/** Texts and values that parsers often handle wrongly. */
 const ODD = [
   "",
   "\0",
@@ -94,7 +94,7 @@ const ODD = [
 ] as const
 
 const odd = fc.constantFrom(...ODD)
-/** Mostly what is right: what is wrong at once is answered at once, and reaches nothing behind that. */
+/** Mostly valid values: an invalid one is refused at once, and then the code behind that check is not reached. */
 const mostly = <T, U>(right: fc.Arbitrary<T>, wrong: fc.Arbitrary<U>): fc.Arbitrary<T | U> =>
   fc.oneof({ weight: 12, arbitrary: right }, { weight: 1, arbitrary: wrong })
 const number = mostly(fc.nat(3), fc.constantFrom(-1, 0.5, 300, 2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 1e300))
@@ -102,7 +102,7 @@ const anything = fc.oneof(number, odd, fc.boolean(), fc.constant(null), fc.json(
 const name = mostly(fc.constantFrom("echo", "fails", "nobody", "__proto__"), odd)
 const payload = mostly(fc.json({ maxDepth: 4 }), odd)
 
-/** One packet of any kind, with figures and payloads that are mostly right. */
+/** One packet of any kind, with mostly valid numbers and payloads. */
 const packet = fc.oneof(
   fc.tuple(name, payload).map(([to, data]) => `m${to}\t${data}`),
   fc.tuple(number, name, payload).map(([id, to, data]) => `q${id}\t${to}\t${data}`),
@@ -186,7 +186,7 @@ const head = fc
     [`${method} /everwire/${path} HTTP/${version}`, "Host: a.test", more, ...fields, "", body].join("\r\n"),
   )
 
-/** Every other text as it is; the rest cut, repeated, or with something odd in it, once or twice. */
+/** About half of the texts unchanged; in the others one or two places are cut, repeated, or have odd text inserted. */
 function mutated(texts: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const change = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), bytes: fc.nat(12), odd, kind: fc.nat(3) })
   const changes = fc.oneof(fc.constant([]), fc.array(change, { minLength: 1, maxLength: 2 }))
@@ -223,12 +223,12 @@ const input: fc.Arbitrary<Input> = fc.constantFrom(...SURFACES).chain((surface) 
 )
 
 /**
- * Throws so many inputs at a hub, eight at once, and returns how often each thing became of one. Throws when one is not
- * answered, when the hub has a fault of its own, or when anything is left in the end.
+ * Sends `runs` random inputs to a hub, eight at once. Returns how often each outcome occurred. Throws when an input is
+ * not answered, when the hub reports an unexpected error, or when anything is left at the end.
  */
 export async function fuzz(runs: number, seed: number): Promise<ReadonlyMap<string, number>> {
   const arena = await startArena()
-  arena.hub.onRefused(() => {}) // else the first of each kind is a warning
+  arena.hub.onRefused(() => {}) // Without this listener the first refusal of each code is logged as a warning.
   arena.hub.handle("fails", () => {
     throw new Error(EXPECTED)
   })
@@ -248,7 +248,7 @@ export async function fuzz(runs: number, seed: number): Promise<ReadonlyMap<stri
 
 const EXPECTED = "as a handler may"
 
-/** What a peer did wrong, or a handler did as it was told. */
+/** Whether the error is a peer's fault or the one that the test's handler throws. */
 function isExpected(error: unknown): boolean {
   return error instanceof EverwireError || (error instanceof Error && error.message === EXPECTED)
 }
@@ -281,7 +281,7 @@ function throwAt(arena: Arena, { surface, transport, text, isBinary }: Input): P
   }
 }
 
-/** A frame is answered with a close, or the link goes on and answers a probe, or says that it is no session's yet. */
+/** Sends a frame and then a probe. Returns the code of the close, or "goes on" when the probe is answered. */
 async function throwFrame(
   opening: Promise<RawSocket>,
   text: string,
@@ -306,8 +306,8 @@ async function throwBody(arena: Arena, transport: string, body: Uint8Array): Pro
 }
 
 /**
- * The envelope names a link that there is, unless it names one itself. What is held, because it may be held or came before
- * its turn, is answered when the link is closed.
+ * Sends a request to a new link: its id is added to the envelope, and an id in the input itself takes precedence. A
+ * request that is held, or that came before its turn, is answered when the link is closed.
  */
 async function throwLater(arena: Arena, transport: string, text: string): Promise<string> {
   const url = `${arena.url}/${transport}`
@@ -323,7 +323,7 @@ function outcomeOf({ status, code }: Answer): string {
   return `${status}${code === undefined ? "" : ` ${code}`}`
 }
 
-/** Whatever came, and whether the other side ended the connection or this side had to. */
+/** Writes bytes to a connection and ends it. Returns the status, or "closed" where there was no answer. */
 async function throwBytes({ port }: Arena, bytes: Uint8Array): Promise<string> {
   const { socket, received } = await openTcp(port)
   socket.end(bytes)

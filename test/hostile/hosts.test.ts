@@ -1,5 +1,5 @@
-// Which hosts and schemes the hub is asked by: a page may reach it by a name of its own that leads there (DNS rebinding),
-// and a page without TLS may have been written by anybody on the way.
+// Hosts and schemes in requests to the hub. A page may reach the hub by another name that resolves to it (DNS
+// rebinding), and anybody on the network path may change a page without TLS.
 
 import { createServer, request } from "node:https"
 import { createHub } from "everwire/node"
@@ -14,7 +14,7 @@ afterEach(disposeAll)
 
 type Headers = Readonly<Record<string, string>>
 
-/** The status of an upgrade with these headers. */
+/** Returns the status of an upgrade with these headers. */
 async function upgraded({ port }: Pick<Arena, "port">, headers: Headers): Promise<number> {
   const { socket, text } = await openTcp(port)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
@@ -28,7 +28,7 @@ async function upgraded({ port }: Pick<Arena, "port">, headers: Headers): Promis
   return Number(text().slice(9, 12))
 }
 
-/** Knocks at every door of the hub: what each is answered with. */
+/** Sends a request to every entry point of the hub, and returns the answers. */
 async function knock(arena: Arena, headers: Headers): Promise<number[]> {
   const greeting = bodyOf({ up: 1, poll: 1 }, hello())
   const asked = [
@@ -43,7 +43,7 @@ async function knock(arena: Arena, headers: Headers): Promise<number[]> {
   return [await upgraded(arena, headers), ...(await Promise.all(asked)).map(({ status }) => status)]
 }
 
-describe("a hub that was given its hosts", () => {
+describe("a hub with the option `hosts`", () => {
   it.each<[host: string, origin: string | undefined]>([
     ["evil.example", undefined],
     ["evil.example", "http://evil.example"],
@@ -62,7 +62,7 @@ describe("a hub that was given its hosts", () => {
     ["localhost.evil.example", "http://localhost.evil.example"],
     ["127.0.0.1.evil.example", "http://127.0.0.1.evil.example"],
     ["null", "null"],
-  ])("refuses %j with the origin %j at every door, with a code", async (host, origin) => {
+  ])("refuses %j with the origin %j at every entry point, with a code", async (host, origin) => {
     const arena = await startArena({ hosts: ["hub.example", ".under.example"], origins: ["https://app.example"] })
     const refused: string[] = []
     arena.hub.onRefused(({ code }) => refused.push(code))
@@ -82,7 +82,7 @@ describe("a hub that was given its hosts", () => {
     ["[::1]:3000"],
     ["localhost:5173"],
     ["app.localhost"],
-  ])("lets %s in, with a page of it and without one", async (host) => {
+  ])("admits %s, with a page of that host and without one", async (host) => {
     const arena = await startArena({ hosts: ["hub.example", ".under.example"] })
     const page = `http://${host.toLowerCase()}`
     for (const headers of [{ host }, { host, origin: page }, { host, origin: page, cookie: "a=b" }]) {
@@ -91,7 +91,7 @@ describe("a hub that was given its hosts", () => {
     await arena.settled()
   })
 
-  it("judges the host that a believed proxy tells, and that of no other", async () => {
+  it("checks the host that a trusted proxy reports, and ignores that of any other", async () => {
     const behind = await startArena({ hosts: ["hub.example"], trustProxy: "loopback" })
     expect(await knock(behind, { host: "inside", "x-forwarded-host": "hub.example" })).not.toContain(403)
     expect(await knock(behind, { host: "hub.example", "x-forwarded-host": "evil.example" })).not.toContain(200)
@@ -105,7 +105,7 @@ describe("a hub that was given its hosts", () => {
     ["an empty host", "1.1\r\nHost:"],
     ["none, in HTTP/1.0", "1.0"],
     ["another one in its target", "1.1\r\nHost: evil.example"],
-  ])("refuses a request that names %s", async (_, version) => {
+  ])("refuses a request with %s", async (_, version) => {
     const arena = await startArena({ hosts: ["hub.example"] })
     const { socket, received } = await openTcp(arena.port)
     socket.write(`POST http://hub.example/everwire/sse HTTP/${version}\r\nContent-Length: 0\r\n\r\n`)
@@ -124,14 +124,14 @@ describe("a hub that was given its hosts", () => {
     ["that is a dot", ["."]],
     ["that is no text", [/hub/]],
     ["in place of the list", "hub.example"],
-  ])("is told at once of an entry %s", (_, hosts) => {
-    const options = { hosts } as WebHubOptions // as JavaScript may give it
+  ])("throws at once for an entry %s", (_, hosts) => {
+    const options = { hosts } as WebHubOptions // Untyped JavaScript can pass this.
     expect(() => createHub(options)).toThrow(expect.objectContaining({ code: "misuse" }))
     expect(() => createWebHub(options)).toThrow(expect.objectContaining({ code: "misuse" }))
   })
 })
 
-describe("a hub that was given origins and no hosts", () => {
+describe("a hub with origins and without hosts", () => {
   const page = (host: string, more: Headers = {}): Headers => ({ host, origin: `http://${host}`, ...more })
 
   it.each<[title: string, headers: Headers]>([
@@ -154,7 +154,7 @@ describe("a hub that was given origins and no hosts", () => {
     ["a page of an address", page("127.0.0.1:8080")],
     ["a page of this machine", page("localhost:8080")],
     ["a program, by whatever name", { host: "hub.example" }],
-  ])("lets in %s", async (_, headers) => {
+  ])("admits %s", async (_, headers) => {
     const arena = await startArena({ origins: ["https://app.example"] })
     expect(await knock(arena, headers)).not.toContain(403)
     await arena.settled()
@@ -162,7 +162,7 @@ describe("a hub that was given origins and no hosts", () => {
 })
 
 describe("a page without TLS", () => {
-  /** Whether the hub lets in what comes with these headers. */
+  /** Whether the hub admits a request with these headers. */
   const isLetIn = async (headers: Headers, options: WebHubOptions = {}): Promise<boolean> => {
     const hub = createWebHub({ runtime: createRuntime(), ...options })
     const request = new Request("http://inside/everwire/sse", { method: "OPTIONS", headers })
@@ -176,7 +176,7 @@ describe("a page without TLS", () => {
     ["where any proxy tells of a WebSocket with TLS", { ...own, "x-forwarded-proto": "wss,http" }, {}],
     ["where the browser tells", { ...own, "sec-fetch-site": "cross-site" }, {}],
     ["of the same site", { ...own, "sec-fetch-site": "same-site" }, {}],
-  ])("is not of the hub's own host %s", async (_, headers, options) => {
+  ])("does not count as the hub's own host %s", async (_, headers, options) => {
     expect(await isLetIn(headers, options)).toBe(false)
     const listed = { ...options, origins: ["http://hub.example"] }
     expect(await isLetIn(headers, listed)).toBe(true)
@@ -195,7 +195,7 @@ describe("a page without TLS", () => {
 })
 
 describe("a hub with TLS", () => {
-  /** What a request is answered with, upgrade or not. */
+  /** Returns the status of a request or an upgrade. */
   const knockAt = (port: number, method: string, path: string, headers: Headers): Promise<number> =>
     new Promise((resolve, reject) => {
       const asked = request({ port, method, path, headers, rejectUnauthorized: false, agent: false })
@@ -208,7 +208,7 @@ describe("a hub with TLS", () => {
       asked.end()
     })
 
-  it("lets no page without it in, with cookies or without, at any door", async () => {
+  it("admits no page without TLS, with cookies or without, at any entry point", async () => {
     const { server, port } = await startServer(createServer(SELF_SIGNED))
     const hub = createHub()
     onDispose(() => hub.close())

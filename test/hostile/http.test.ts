@@ -8,7 +8,7 @@ afterEach(disposeAll)
 
 const overHttp = ["sse", "long-poll", "short-poll"] as const
 
-/** What every answer to a bad request has: a code, and nothing that a cache or a sniffing browser could use. */
+/** The headers of every answer to a bad request: no caching and no content sniffing. */
 function expectRefusal(answer: Answer, status: number, code: string): void {
   expect({ status: answer.status, code: answer.code }).toEqual({ status, code })
   expect(answer.headers["cache-control"]).toContain("no-store")
@@ -16,7 +16,7 @@ function expectRefusal(answer: Answer, status: number, code: string): void {
   expect(answer.body).not.toMatch(/at .*\.[jt]s|node:|Error:/)
 }
 
-/** Says hello and gives what the following requests need. */
+/** Sends a hello and returns what the following requests need. */
 async function greet(url: string, transport: string): Promise<{ link: string; ticket: string; answer: Answer }> {
   const polls = transport === "sse" ? {} : { poll: 1 }
   const answer = await ask(`${url}/${transport}`, { body: bodyOf({ up: 1, ...polls }, hello()) })
@@ -24,7 +24,7 @@ async function greet(url: string, transport: string): Promise<{ link: string; ti
   return { link, ticket, answer }
 }
 
-/** What comes down on a link that has ended: the end is the last of its mail. */
+/** Returns what comes down on a link that has ended: the last packet is its closing. */
 function lastWord(url: string, transport: string, { link, ticket }: { link: string; ticket: string }): Promise<Answer> {
   if (transport === "sse") return ask(`${url}/sse?ticket=${ticket}`, { method: "GET" })
   return ask(`${url}/${transport}`, { body: bodyOf({ link, poll: 2 }) })
@@ -37,17 +37,20 @@ describe.each(overHttp)("a first request over %s", (transport) => {
     ["a wrong id", hello({ id: "x" }), "protocol-error"],
     ["a session nobody knows", hello({ acked: 7 }), "session-unknown"],
     ["too large a hello", hello({ auth: "x".repeat(17_000) }), "too-large"],
-  ])("whose hello is %s is answered with the code and a bye at once, and forgotten", async (_, frame, code) => {
-    const arena = await startArena()
-    const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ up: 1, poll: 1 }, frame) })
-    expectRefusal(answer, 200, code)
-    const bye = answer.body.split("\n")[1] ?? ""
-    expect(JSON.parse(bye.slice(1))).toMatchObject({ code, hub: arena.hub.id })
-    const { link } = envelopeOf(answer)
-    const again = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 2 }) })
-    expectRefusal(again, 404, "link-unknown")
-    await arena.settled()
-  })
+  ])(
+    "whose hello is %s is answered with the code and a bye at once, and leaves nothing at the hub",
+    async (_, frame, code) => {
+      const arena = await startArena()
+      const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ up: 1, poll: 1 }, frame) })
+      expectRefusal(answer, 200, code)
+      const bye = answer.body.split("\n")[1] ?? ""
+      expect(JSON.parse(bye.slice(1))).toMatchObject({ code, hub: arena.hub.id })
+      const { link } = envelopeOf(answer)
+      const again = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 2 }) })
+      expectRefusal(again, 404, "link-unknown")
+      await arena.settled()
+    },
+  )
 })
 
 describe.each(overHttp)("a later request over %s", (transport) => {
@@ -61,7 +64,7 @@ describe.each(overHttp)("a later request over %s", (transport) => {
     await arena.settled()
   })
 
-  it("whose upload is beyond those that may be in flight ends the link with protocol-error", async () => {
+  it("whose upload number is beyond those that may be in flight ends the link with protocol-error", async () => {
     const arena = await startArena()
     arena.hub.on("skipped", () => expect.unreachable())
     const { link } = await greet(arena.url, transport)
@@ -72,13 +75,13 @@ describe.each(overHttp)("a later request over %s", (transport) => {
     await arena.settled()
   })
 
-  it("whose upload skips a number before the welcome ends the link: a stranger can leave no bodies here", async () => {
+  it("whose upload skips a number before the welcome ends the link: a stranger cannot store bodies here", async () => {
     let judge = (): void => {}
     const judged = new Promise<{ id: string }>((resolve) => {
       judge = () => resolve({ id: "somebody" })
     })
     let hellos = 0
-    // The first hello is the healthy peer's.
+    // The first hello is that of the healthy peer.
     const arena = await startArena({ authenticate: () => (hellos++ === 0 ? { id: "healthy" } : judged) })
     const first = ask(`${arena.url}/sse`, { body: bodyOf({ up: 1 }, hello()) })
     const { link } = envelopeOf(await first)
@@ -88,14 +91,14 @@ describe.each(overHttp)("a later request over %s", (transport) => {
     await arena.settled()
   })
 
-  it("whose uploads come in another order are heard in theirs, each once", async () => {
+  it("whose uploads arrive in another order are heard in the order of their numbers, each once", async () => {
     const arena = await startArena()
     const heard: unknown[] = []
     arena.hub.on("n", (data) => heard.push(data))
     const { link } = await greet(arena.url, transport)
     const upload = (up: number, number = up - 1): Promise<Answer> =>
       ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up }, `n${number}\nmn\t${number}`) })
-    // One that came early is not replaced by another of its number.
+    // An upload that came early is not replaced by a later one with the same number.
     for (const body of [upload(4), upload(3), upload(4, 99)]) expect((await body).status).toBe(200)
     expect(heard).toEqual([])
     await upload(2)
@@ -137,17 +140,17 @@ describe.each(overHttp)("a later request over %s", (transport) => {
 })
 
 describe.each(overHttp)("a link over %s", (transport) => {
-  it("that asks and asks and never listens does not fill the hub's memory", async () => {
+  it("that sends many requests and reads no answer does not fill the hub's memory", async () => {
     const arena = await startArena({ limits: { maxMessagesPerSecond: Infinity } })
     const greeted = await greet(arena.url, transport)
-    // As many as a batch may hold, with answers that are as long as can be.
+    // As many requests as a batch may hold, with answers of the maximum length.
     const probes = Array.from({ length: 60_000 }, () => "p9007199254740991").join("\n")
     for (let up = 2; up < 14; up++) {
       let answer: Answer | undefined
       void ask(`${arena.url}/${transport}`, { body: bodyOf({ link: greeted.link, up }, probes) }).then((came) => {
         answer = came
       })
-      // It is heard in slices, and answered when it was heard.
+      // The batch is heard in slices, and the upload is answered after all of it was heard.
       while (answer === undefined) await arena.pass(1)
       expect(answer).toMatchObject({ status: 200 })
     }
@@ -172,7 +175,7 @@ describe.each(["long-poll", "short-poll"])("a poll over %s", (transport) => {
 })
 
 describe.each(["long-poll", "short-poll"])("a poll over %s without a body", (transport) => {
-  it("is served by the envelope in its header, and what its body brings all the same is not looked at", async () => {
+  it("is served by the envelope in its header, and a body that comes with it is ignored", async () => {
     const arena = await startArena()
     const { link } = await greet(arena.url, transport)
     const probed = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, up: 2, poll: 2 }, "p7") })
@@ -186,7 +189,7 @@ describe.each(["long-poll", "short-poll"])("a poll over %s without a body", (tra
     await arena.settled()
   })
 
-  it("of a link nobody knows is answered 404", async () => {
+  it("of an unknown link is answered 404", async () => {
     const arena = await startArena()
     const headers = { everwire: bodyOf({ link: "nobody", poll: 2 }) }
     expectRefusal(await ask(`${arena.url}/${transport}`, { headers }), 404, "link-unknown")
@@ -195,7 +198,7 @@ describe.each(["long-poll", "short-poll"])("a poll over %s without a body", (tra
 })
 
 describe("a held poll", () => {
-  it("that is asked for again is answered to both, the first with nothing", async () => {
+  it("that is repeated is answered twice, and the first answer is empty", async () => {
     const arena = await startArena()
     const { link } = await greet(arena.url, "long-poll")
     const taken = arrival(arena.server)
@@ -209,7 +212,7 @@ describe("a held poll", () => {
     await arena.settled()
   })
 
-  it("whose asker has gone leaves nothing", async () => {
+  it("whose client has gone leaves nothing", async () => {
     const arena = await startArena()
     const { link } = await greet(arena.url, "long-poll")
     const taken = arrival(arena.server)
@@ -223,7 +226,7 @@ describe("a held poll", () => {
 })
 
 describe("the stream of sse", () => {
-  it("is opened once by its ticket: 204 to whoever comes second, or with a ticket of his own making", async () => {
+  it("is opened once by its ticket: 204 to a second client, or with an invented ticket", async () => {
     const arena = await startArena()
     const { ticket } = await greet(arena.url, "sse")
     const { socket, text } = await openTcp(arena.port)
@@ -243,7 +246,7 @@ describe("the stream of sse", () => {
     await arena.settled()
   })
 
-  it("that is never opened leaves neither its ticket nor its mail behind", async () => {
+  it("that is never opened leaves neither its ticket nor its packets at the hub", async () => {
     const arena = await startArena()
     const { ticket } = await greet(arena.url, "sse")
     await arena.pass(120_000)
@@ -251,7 +254,7 @@ describe("the stream of sse", () => {
     await arena.settled()
   })
 
-  it("of a link that ended before still brings the last word", async () => {
+  it("of a link that ended before still brings the closing", async () => {
     const arena = await startArena()
     const { link, ticket } = await greet(arena.url, "sse")
     await ask(`${arena.url}/sse`, { body: bodyOf({ link, up: 2 }, "z") })
@@ -262,7 +265,7 @@ describe("the stream of sse", () => {
     await arena.settled()
   })
 
-  it("writes names and texts in which lines end otherwise as what they are: no field can be injected", async () => {
+  it("escapes line separators in names and texts, so that no field can be injected", async () => {
     const arena = await startArena()
     arena.hub.onPeer((peer) => peer.send("x", "a\r\n\r\nevent: evil\rdata: evil\nid: 1\u2028"))
     const { ticket } = await greet(arena.url, "sse")
@@ -280,7 +283,7 @@ describe("the stream of sse", () => {
 
 describe("the answer to an upload", () => {
   it.each(overHttp)(
-    "acknowledges what it brought, on %s where it fetches nothing, and so does its repetition",
+    "acknowledges its packets, on %s where it fetches nothing, and so does the answer to its repetition",
     async (transport) => {
       const arena = await startArena()
       const { link } = await greet(arena.url, transport)
@@ -297,7 +300,7 @@ describe("the answer to an upload", () => {
 })
 
 describe("a stream of sse on a connection of HTTP/1", () => {
-  /** The chunks of a body, put together (RFC 9112, section 7.1). */
+  /** Joins the chunks of a body (RFC 9112, section 7.1). */
   function unchunk(text: string): { body: string; ended: boolean } {
     let body = ""
     for (let rest = text; ; ) {
@@ -312,7 +315,7 @@ describe("a stream of sse on a connection of HTTP/1", () => {
     }
   }
 
-  /** Opens a stream after whatever else was asked on the connection, and waits for this on it. */
+  /** Opens a stream on the connection, after the requests sent before it, and waits until `mark` arrives. */
   async function streamed(
     port: number,
     before: string,
@@ -328,7 +331,7 @@ describe("a stream of sse on a connection of HTTP/1", () => {
     return text().slice(text().lastIndexOf("HTTP/1.1 200"))
   }
 
-  it("comes in chunks of bytes, whatever characters they hold", async () => {
+  it("comes in chunks that are counted in bytes, whatever characters they hold", async () => {
     const arena = await startArena()
     arena.hub.onPeer((peer) => peer.send("x", "\u00fc\u20ac end"))
     const { ticket } = await greet(arena.url, "sse")
@@ -348,7 +351,7 @@ describe("a stream of sse on a connection of HTTP/1", () => {
     await arena.settled()
   })
 
-  it("waits for its turn behind a request that was pipelined before it", async () => {
+  it("waits for its turn after a request that was pipelined before it", async () => {
     const arena = await startArena()
     const { link } = await greet(arena.url, "long-poll")
     const poll = bodyOf({ link, poll: 2 })
@@ -365,7 +368,7 @@ describe("a stream of sse on a connection of HTTP/1", () => {
     await arena.settled()
   })
 
-  it("ends as a body ends, and the connection with it", async () => {
+  it("ends as a chunked body ends, and its connection ends too", async () => {
     const arena = await startArena()
     const { link, ticket } = await greet(arena.url, "sse")
     const { socket, text, received } = await openTcp(arena.port)
@@ -393,7 +396,7 @@ describe("methods and paths", () => {
     await arena.settled()
   })
 
-  it("a transport nobody offers is answered 404, WebSocket without an upgrade 426, another path is not the hub's", async () => {
+  it("an unknown transport is answered 404, WebSocket without an upgrade 426, another path is not the hub's", async () => {
     const arena = await startArena()
     for (const name of ["pigeon", "constructor", "__proto__", "%00", "..%2fsse"]) {
       expectRefusal(await ask(`${arena.url}/${name}`, { body: "" }), 404, "refused")
@@ -411,10 +414,10 @@ describe("methods and paths", () => {
     ["without a key", "websocket", { "Sec-WebSocket-Key": "" }, 400],
     ["of a version nobody speaks", "websocket", { "Sec-WebSocket-Version": "7" }, 400],
     ["with a method that is not GET", "websocket", { method: "POST" }, 405],
-    // Answered as a request, as if nobody listened to upgrades.
+    // The hub's server answers it as a plain request, as Node does where nobody listens to upgrades.
     ["to something else", "websocket", { Upgrade: "h2c" }, 426],
   ])(
-    "an upgrade %s is refused, and the connection closed even if the other end stays",
+    "an upgrade %s is refused, and the connection closed even if the client keeps it open",
     async (_, route, wrong, status) => {
       const arena = await startArena()
       const { method = "GET", ...headers } = {
@@ -422,7 +425,7 @@ describe("methods and paths", () => {
         Upgrade: "websocket",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        ...(wrong as Record<string, string>), // headers by name, and perhaps the method
+        ...(wrong as Record<string, string>), // Headers by name, and in some rows the method.
       } as Record<string, string>
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
       const { socket, received } = await openTcp(arena.port)
@@ -438,7 +441,7 @@ describe("bodies", () => {
   const MIB = 1_048_576
 
   it.each(overHttp)(
-    "that are too large are answered 413 over %s, whether their length is told or not",
+    "that are too large are answered 413 over %s, whether their length is declared or not",
     async (transport) => {
       const arena = await startArena()
       const url = `${arena.url}/${transport}`
@@ -467,9 +470,9 @@ describe("bodies", () => {
       const taken = arrival(arena.server)
       socket.write(`POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n4\r\n@{}`)
       await taken
-      await turn() // the deadline counts from when the parser has gone on behind the head
+      await turn() // The deadline counts from the moment when the parser has read past the head.
       await arena.pass(16_000)
-      // What still comes is listened to for another moment.
+      // The hub keeps reading for another moment, so that the client can read the answer.
       await arena.pass(3_000)
       const text = await received
       expect(text).toMatch(/^HTTP\/1.1 408 /)
@@ -479,7 +482,7 @@ describe("bodies", () => {
     await arena.settled()
   })
 
-  it("that drip are answered 408: less than 1 KiB in 15 s is no progress", async () => {
+  it("that drip are answered 408: less than 1 KiB in 15 s is too little progress", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)
     const taken = arrival(arena.server)
@@ -495,9 +498,9 @@ describe("bodies", () => {
     await arena.settled()
   })
 
-  it("that move may take their time", async () => {
+  it("that make progress may take long", async () => {
     const arena = await startArena()
-    // The hello itself, because any other link would be given up for its silence.
+    // The body of the hello itself drips: any later link would be ended for its silence.
     const body = bodyOf({ up: 1, poll: 1 }, hello({ auth: "x".repeat(8_000) }))
     const { socket, text } = await openTcp(arena.port)
     const request = arrival(arena.server)
@@ -518,7 +521,7 @@ describe("bodies", () => {
     await arena.settled()
   })
 
-  it("that break off leave nothing, and nothing is heard", async () => {
+  it("that break off leave nothing, and no packet of them is heard", async () => {
     const arena = await startArena()
     const taken = arrival(arena.server)
     const { socket } = await openTcp(arena.port)
@@ -529,7 +532,7 @@ describe("bodies", () => {
     expect(arena.hub.peers.size).toBe(1)
   })
 
-  it("that are longer than they say are answered, and the connection is closed", async () => {
+  it("that are longer than their declared length are answered, and the connection is closed", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)
     socket.write('POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n@{"up":1}\nh{}')
@@ -572,7 +575,7 @@ describe("bodies", () => {
     await arena.settled()
   })
 
-  it("of a request that is refused at once are not taken for the next one", async () => {
+  it("of a request that is refused at once are not parsed as the next request", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)
     const inner = "POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n@{"

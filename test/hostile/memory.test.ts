@@ -7,12 +7,12 @@ afterEach(disposeAll)
 
 const overHttp = transports.slice(1)
 
-/** A POST of which only the beginning is there: its head says that it has so many bytes. */
+/** A POST whose head declares a body of this length, with only the beginning of the body. */
 function post(transport: string, beginning: string, bytes: number): string {
   return `POST /everwire/${transport} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n${beginning}`
 }
 
-/** The beginning of a masked message of text whose header says that it has so many bytes. The mask is zero. */
+/** The beginning of a masked text message whose header declares this length. The mask is zero. */
 function frame(beginning: string, bytes = beginning.length): Buffer {
   const head = Buffer.alloc(14)
   head.writeUInt16BE(0x81ff)
@@ -31,7 +31,7 @@ async function openWebSocket(port: number) {
   return opened
 }
 
-/** A link over HTTP that was welcomed: its secret id. */
+/** Opens a link over HTTP and returns its secret id. */
 async function openLink(arena: Arena, transport: string): Promise<string> {
   const answer = await ask(`${arena.url}/${transport}`, { body: bodyOf({ up: 1, poll: 1 }, hello()) })
   return String(envelopeOf(answer)["link"])
@@ -39,8 +39,8 @@ async function openLink(arena: Arena, transport: string): Promise<string> {
 
 const LARGE = 1_000_000
 
-describe("before the welcome no more than a hello is taken", () => {
-  it.each(overHttp)("over %s: a larger body is answered 413 before it has come", async (transport) => {
+describe("before the welcome the hub reads no more than a hello", () => {
+  it.each(overHttp)("over %s: a larger body is answered 413 before it has arrived", async (transport) => {
     const arena = await startArena()
     const { socket, received, text } = await openTcp(arena.port)
     socket.write(post(transport, `@{"up":1}\nh${"x".repeat(20_000)}`, LARGE))
@@ -51,7 +51,7 @@ describe("before the welcome no more than a hello is taken", () => {
     await arena.settled()
   })
 
-  it.each(overHttp)("over %s: nor for a link that does not exist, whose channel is told so", async (transport) => {
+  it.each(overHttp)("over %s: so is one for a link that does not exist, and the answer says so", async (transport) => {
     const arena = await startArena()
     const { socket, received, text } = await openTcp(arena.port)
     socket.write(post(transport, `@{"link":"made-up","up":2}\n${"x".repeat(20_000)}`, LARGE))
@@ -61,19 +61,19 @@ describe("before the welcome no more than a hello is taken", () => {
     await arena.settled()
   })
 
-  it("over a WebSocket: a larger message is answered with a bye before it has come", async () => {
+  it("over a WebSocket: a larger message is answered with a bye before it has arrived", async () => {
     const arena = await startArena()
     const { socket, received, text } = await openWebSocket(arena.port)
     socket.write(frame(`h${"x".repeat(20_000)}`, LARGE))
     while (!text().includes("too-large")) await arena.pass(1)
-    // What still comes is not read.
+    // Further bytes are not read.
     socket.write("x".repeat(900_000))
     await arena.pass(2_500)
     expect(await received).toContain('b{"code":"too-large"')
     await arena.settled()
   })
 
-  it("over a WebSocket: nor in many small frames of one message", async () => {
+  it("over a WebSocket: so is a message of many small frames", async () => {
     const arena = await startArena()
     const { socket, text } = await openWebSocket(arena.port)
     const piece = (opcode: number): Buffer =>
@@ -100,7 +100,7 @@ describe("after the welcome", () => {
     await arena.settled()
   })
 
-  it("more than six large bodies of one link at once are refused, and what is to come of them is counted", async () => {
+  it("more than six large bodies of one link at once are refused, and their announced bytes are counted", async () => {
     const arena = await startArena()
     const link = await openLink(arena, "long-poll")
     const bodies = await Promise.all(Array.from({ length: 7 }, () => openTcp(arena.port)))
@@ -118,7 +118,7 @@ describe("after the welcome", () => {
     await arena.settled()
   })
 
-  it("what has come of a WebSocket's message that is not whole is counted, and ends who keeps the hub waiting", async () => {
+  it("the bytes of an unfinished WebSocket message are counted, and end a peer that does not finish it", async () => {
     const arena = await startArena({ limits: { maxKeptBytes: 2_000_000 } })
     const peers = await Promise.all(Array.from({ length: 4 }, () => openWebSocket(arena.port)))
     for (const { socket } of peers) socket.write(frame(hello()))

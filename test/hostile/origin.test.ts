@@ -7,7 +7,7 @@ import { doors, type Headers } from "./doors.ts"
 
 afterEach(disposeAll)
 
-/** The host of a hub's URL, and that of a page on it. */
+/** The host of a hub's URL, and that of a page on the same host. */
 const own = (url: string): string => new URL(url).host
 
 interface Case {
@@ -57,7 +57,7 @@ const answers: Readonly<Record<string, number>> = {
 }
 
 describe.each(Object.entries(doors))("%s", (door, knock) => {
-  it.each(welcome)("with $title is let in", async ({ headers, options }) => {
+  it.each(welcome)("with $title is allowed", async ({ headers, options }) => {
     const arena = await startArena(options)
     expect(await knock(arena.url, headers(arena.url))).toBe(answers[door] ?? 200)
     await arena.settled()
@@ -65,7 +65,7 @@ describe.each(Object.entries(doors))("%s", (door, knock) => {
 })
 
 describe("a refusal", () => {
-  it("says its code, lets its page read that alone, without cookies, and names nothing of the hub's policy", async () => {
+  it("has a code that its page can read, without cookies, and reveals nothing of the hub's policy", async () => {
     const arena = await startArena({ origins: ["https://secret-partner.example"] })
     const answer = await ask(`${arena.url}/long-poll`, { headers: { origin: "https://evil.example" }, body: "@{}" })
     expect(answer).toMatchObject({ status: 403, code: "origin-refused" })
@@ -79,7 +79,7 @@ describe("a refusal", () => {
     await arena.settled()
   })
 
-  it("of a request of HTTP/1.0 that names no Host does not take `null` for the own host", async () => {
+  it("of a request of HTTP/1.0 without a Host does not treat `null` as the hub's own host", async () => {
     const arena = await startArena()
     const { openTcp } = await import("./attack.ts")
     const { socket, received } = await openTcp(arena.port)
@@ -89,7 +89,7 @@ describe("a refusal", () => {
   })
 })
 
-it("there is a door for every transport", () => {
+it("the table of entry points has one for every transport", () => {
   const names = Object.keys(doors).join()
   for (const transport of transports.slice(1)) expect(names).toContain(transport)
 })

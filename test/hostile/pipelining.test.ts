@@ -1,5 +1,6 @@
-// Requests that are sent before the one ahead of them is answered, on connections that break. Node tells of such a
-// connection only the answer whose turn it is, and ends the process where one behind a broken connection is ended.
+// Requests that are sent before the one ahead of them is answered, on connections that break. Node reports such a break
+// only to the answer whose turn it is, and throws where a later answer on a broken connection is ended, which ends the
+// process.
 
 import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, expect, it } from "vitest"
@@ -36,7 +37,7 @@ describe("a connection with several requests on it that breaks", () => {
       "a body that does not end, behind a refusal",
       `${raw("POST", "pigeon")}POST /everwire/sse HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n@`,
     ],
-  ])("ends nothing but itself, and leaves nothing: %s", async (_, requests) => {
+  ])("ends no other link, and leaves nothing: %s", async (_, requests) => {
     const arena = await startArena()
     const base = holdsOf(arena)
     await breakOff(arena, () => requests)
@@ -45,7 +46,7 @@ describe("a connection with several requests on it that breaks", () => {
   })
 
   it.each(["sse", "long-poll"])(
-    "leaves nothing of a link over %s, and of the refusals behind it",
+    "leaves nothing of a link over %s, nor of the refused requests behind it",
     async (transport) => {
       const arena = await startArena()
       const base = holdsOf(arena)
@@ -60,13 +61,13 @@ describe("a connection with several requests on it that breaks", () => {
           return first + raw("POST", "pigeon").repeat(3)
         },
         moments.slice(0, 3),
-      ) // no answer comes while a poll is held
+      ) // No answer comes while the poll is held.
       await arena.settled()
       expect(holdsOf(arena)).toBe(base)
     },
   )
 
-  it("is told to a poll that waits behind another one for its turn", async () => {
+  it("is reported to a poll that waits for its turn behind another one", async () => {
     const arena = await startArena()
     const base = holdsOf(arena)
     const greet = async (): Promise<string> => {
@@ -82,7 +83,7 @@ describe("a connection with several requests on it that breaks", () => {
     expect(holdsOf(arena)).toBe(base + 2)
     socket.resetAndDestroy()
     while (holdsOf(arena) > base) await turn()
-    // Neither is repeated, so both links are given up long before their silence would tell.
+    // Neither poll is repeated, so both links are ended long before the heartbeat timeout.
     await arena.pass(6_000)
     const left = await ask(`${arena.url}/long-poll`, { body: bodyOf({ link: second, poll: 2 }) })
     expect(left.code).toBe("network")
@@ -91,7 +92,7 @@ describe("a connection with several requests on it that breaks", () => {
 })
 
 describe("an answer that comes before the body of its request", () => {
-  it("ends with the body, and the connection after it", async () => {
+  it("is finished when the body ends, and then the connection ends", async () => {
     const arena = await startArena()
     const { socket, received, text } = await openTcp(arena.port)
     const answered = new Promise((resolve) => socket.once("data", resolve))
@@ -103,7 +104,7 @@ describe("an answer that comes before the body of its request", () => {
     await arena.settled()
   })
 
-  it("is not waited for longer than 2 s", async () => {
+  it("waits at most 2 s for the body", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)
     const answered = new Promise((resolve) => socket.once("data", resolve))
@@ -114,7 +115,7 @@ describe("an answer that comes before the body of its request", () => {
     await arena.settled()
   })
 
-  it("is followed by no more than 16 MiB of it", async () => {
+  it("lets at most 16 MiB of the body pass", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)
     socket.write(`POST /everwire/pigeon HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 ** 40}\r\n\r\n`)
@@ -126,13 +127,13 @@ describe("an answer that comes before the body of its request", () => {
     socket.on("drain", pump)
     pump()
     await received
-    expect(sent).toBeLessThan(40) // beside what the kernel holds
+    expect(sent).toBeLessThan(40) // The kernel's buffers hold bytes beyond these.
     await arena.settled()
   })
 })
 
-describe("a connection with very many requests on it", () => {
-  /** A poll that is held, and behind it so many uploads of a message each. */
+describe("a connection with very many requests", () => {
+  /** A held poll, and behind it `count` uploads with one message each. */
   async function pile(count: number) {
     const arena = await startArena()
     const refused: string[] = []
@@ -164,20 +165,20 @@ describe("a connection with very many requests on it", () => {
   const statuses = (answers: string): string[] =>
     [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => `${status}`)
 
-  it("is answered a code and ended, and what came behind that is not heard", async () => {
+  it("is answered with a code and ended, and later requests on it are not heard", async () => {
     const { arena, peer, received, refused, isRefused, heard } = await pile(3_000)
     await isRefused
     peer?.send("news")
     const answers = await received
-    // The poll, those that waited behind it, and the one that was too many.
+    // The poll, the requests that waited behind it, and the first one above the limit.
     expect(statuses(answers)).toEqual([...Array<string>(33).fill("200"), "429"])
     expect(answers).toMatch(/"code":"rate-limited"/)
     expect([refused, heard()]).toEqual([["rate-limited"], 32])
     await ask(`${arena.url}/pigeon`, { body: "" })
-    expect(holdsOf(arena)).toBe(1) // the healthy peer
+    expect(holdsOf(arena)).toBe(1) // The remaining peer is the healthy one.
   })
 
-  it("is answered in full as long as few wait", async () => {
+  it("is answered in full while few requests wait", async () => {
     const { peer, socket, received, refused, heard } = await pile(32)
     peer?.send("news")
     let answered = 0

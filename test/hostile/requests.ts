@@ -4,29 +4,32 @@ import { createRandom } from "../../src/testing/random.ts"
 import type { Arena } from "./arena.ts"
 import { openTcp } from "./attack.ts"
 
-/** What is written to a connection, and whether whoever does so has asked for something. */
+/** The bytes that are written to one connection, and whether they hold a request. */
 interface Input {
   readonly bytes: Buffer
-  /** Whether the head of a request ends: then there has to be an answer, or the end of the connection. */
+  /** Whether the head of a request is complete: then the hub must answer or end the connection. */
   readonly isAsked: boolean
 }
 
-/** What became of it. */
+/** What the connection brought back for one input. */
 export interface Outcome {
   readonly input: Input
   readonly statuses: readonly number[]
-  /** Neither an answer nor an end came, though it was asked for something. */
+  /** Neither an answer nor an end came, although a request was complete. */
   readonly isUnanswered: boolean
 }
 
-/** Requests as nobody should make them, drawn from a grammar: the same for the same seed. */
+/** Generates malformed requests from a grammar. The same seed gives the same requests. */
 function createInputs(seed: number): () => Input {
   const random = createRandom(seed)
   const below = (count: number): number => Math.floor(random() * count)
   const chance = (part: number): boolean => random() < part
-  /** Whether most of the input is as it should be, so that it comes far. What should be stands first in its list. */
+  /**
+   * Whether most of the input is valid, so that it passes the first checks. The valid value stands first in each list.
+   */
   let isMild = false
-  const pick = <T>(list: readonly T[]): T => list[isMild && chance(0.85) ? 0 : below(list.length)] as T // none is empty
+  // No list is empty.
+  const pick = <T>(list: readonly T[]): T => list[isMild && chance(0.85) ? 0 : below(list.length)] as T
   const token = (): string => pick(["x".repeat(24), "A_-0".repeat(6), "short", "x".repeat(65), "é".repeat(24), ""])
 
   const value = (depth = 0): unknown => {
@@ -191,10 +194,13 @@ function createInputs(seed: number): () => Input {
   }
 }
 
-/** How many connections are open at a time. */
+/** How many connections are open at the same time. */
 const AT_ONCE = 50
 
-/** Writes each of these to a connection of its own, some in pieces, some broken off; lets all the hub's deadlines pass. */
+/**
+ * Writes each input to a connection of its own, some in two pieces, some broken off, and lets all deadlines of the hub
+ * pass.
+ */
 export async function tryAll(arena: Arena, seed: number, count: number): Promise<Outcome[]> {
   const next = createInputs(seed)
   const outcomes: Outcome[] = []
@@ -214,7 +220,7 @@ export async function tryAll(arena: Arena, seed: number, count: number): Promise
       open.push({ input, socket, text, isOver: () => isOver, isReset })
     }
     for (let turns = 0; turns < 20; turns++) await turn()
-    // The deadlines of bodies, hellos, polls and what is left of refused bodies.
+    // 80 s: the deadlines of bodies, hellos and polls, and the time for which refused bodies are still read.
     for (let waits = 0; waits < 4; waits++) await arena.pass(20_000)
     for (let turns = 0; turns < 20; turns++) await turn()
     for (const { input, socket, text, isOver, isReset } of open) {

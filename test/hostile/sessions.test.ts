@@ -53,7 +53,7 @@ describe("somebody else's session", () => {
     await arena.settled()
   })
 
-  it("is not stolen by a turn that was obeyed before, nor by an older one", async () => {
+  it("is not taken over by a turn that was used before, nor by an older one", async () => {
     const arena = await startArena()
     arena.hub.on("chat", () => expect.unreachable())
     const owner = await openWelcomed(arena.url, { id, key, turn: 5 })
@@ -72,8 +72,8 @@ describe("somebody else's session", () => {
   })
 })
 
-describe("a key that lives twice", () => {
-  it("is given to the later take; the earlier holder is told session-taken and loses all its links", async () => {
+describe("a key that is used by two clients", () => {
+  it("belongs to the later take; the earlier holder is told session-taken and loses all its links", async () => {
     const arena = await startArena()
     const first = await openWelcomed(arena.url, { id, key, turn: 5, holder: "the-first-of-the-holders" })
     const spare = await openWelcomed(arena.url, { id, key, turn: 0, holder: "the-first-of-the-holders" })
@@ -87,7 +87,7 @@ describe("a key that lives twice", () => {
     await arena.settled()
   })
 
-  it("in one holder's links is a matter of turns: the earlier link is closed with superseded after 15 s", async () => {
+  it("is a matter of turns among one holder's links: the earlier link is closed as superseded after 15 s", async () => {
     const arena = await startArena()
     const first = await openWelcomed(arena.url, { id, key, turn: 1 })
     const second = await openWelcomed(arena.url, { id, key, turn: 2 })
@@ -119,7 +119,7 @@ describe("a key that lives twice", () => {
   })
 })
 
-describe("who never says hello", () => {
+describe("a client that never sends a hello", () => {
   it("on a WebSocket is closed with hello-timeout after 5 s", async () => {
     const arena = await startArena()
     const silent = await openSocket(arena.url)
@@ -142,7 +142,7 @@ describe("who never says hello", () => {
     await arena.settled()
   })
 
-  it("because it is still being judged after 5 s is closed with the same code", async () => {
+  it("because `authenticate` has not answered after 5 s is closed with the same code", async () => {
     let judge = (_principal: { id: string }): void => {}
     let slow = false
     const arena = await startArena({
@@ -165,15 +165,15 @@ describe("who never says hello", () => {
     expect((await answer).code).toBe("hello-timeout")
     judge({ id: "too late" })
     slow = false
-    // Not the stranger is slow but `authenticate`, which its owner has to know.
+    // The delay is in the application's `authenticate`, so the hub reports it to `onError`.
     const timeout = expect.objectContaining({ code: "timeout", message: expect.stringContaining("authenticate") })
     await arena.settled([timeout, timeout])
     expect(arena.hub.peers.size).toBe(1)
   })
 })
 
-describe("a session that never carried a message", () => {
-  it("is gone 5 s after its link", async () => {
+describe("a session without any message", () => {
+  it("is removed 5 s after its link", async () => {
     const arena = await startArena()
     const { socket } = await openWelcomed(arena.url)
     expect(arena.hub.peers.size).toBe(2)
@@ -189,7 +189,7 @@ describe("a session that never carried a message", () => {
     await arena.settled()
   })
 
-  it("while one that did is kept for the whole resume window", async () => {
+  it("is removed early, while a session with messages is kept for resumeMs", async () => {
     const arena = await startArena()
     const { socket, next } = await openWelcomed(arena.url)
     const answer = next()
@@ -206,8 +206,8 @@ describe("a session that never carried a message", () => {
   })
 })
 
-describe("a hub that is full", () => {
-  it("of sessions refuses the next with over-capacity, and takes it when one has gone", async () => {
+describe("a hub at its limit", () => {
+  it("of sessions refuses the next with over-capacity, and admits it when one has ended", async () => {
     const arena = await startArena({ limits: { maxSessions: 2 } })
     const last = await openWelcomed(arena.url)
     const refused = await openSocket(arena.url)
@@ -222,7 +222,7 @@ describe("a hub that is full", () => {
     await arena.settled()
   })
 
-  it("of sessions of one address refuses the next of that address, on every transport", async () => {
+  it("of sessions for one address refuses the next of that address, on every transport", async () => {
     const arena = await startArena({ limits: { maxSessionsPerAddress: 1 } })
     const refused = await openSocket(arena.url)
     refused.socket.send(hello())
@@ -234,7 +234,7 @@ describe("a hub that is full", () => {
     await arena.settled()
   })
 
-  it("of links that were not welcomed refuses the next, which is told; those before and after are not touched", async () => {
+  it("of links without a welcome refuses the next with a code; links before and after are not affected", async () => {
     const arena = await startArena({ limits: { maxUnwelcomedLinks: 2 } })
     const waiting = [await openSocket(arena.url), await openSocket(arena.url)]
     const refused = await openSocket(arena.url)
@@ -249,7 +249,7 @@ describe("a hub that is full", () => {
     await arena.settled()
   })
 
-  it("of what it keeps for sessions ends the one that holds most", async () => {
+  it("of bytes kept for sessions ends the session that holds most", async () => {
     const arena = await startArena({ limits: { maxKeptBytes: 10_000 } })
     const { socket } = await openWelcomed(arena.url)
     const [, peer] = [...arena.hub.peers.values()]
@@ -264,7 +264,7 @@ describe("a hub that is full", () => {
 })
 
 describe("secrets", () => {
-  it.each(transports)("never stand in a URL over %s, nor in what explain() and the errors say", async (transport) => {
+  it.each(transports)("never appear in a URL over %s, nor in explain() or in errors", async (transport) => {
     const arena = await startArena()
     const urls: string[] = []
     onArrival(arena.server, ({ url = "" }) => urls.push(url))
@@ -288,7 +288,7 @@ describe("secrets", () => {
     expect(minted.length).toBeGreaterThan(1)
     for (const secret of [...minted, "token-of-ann"]) expect(said).not.toContain(secret)
     await channel.close()
-    // Over HTTP the bye may wait for an upload that is in flight.
+    // Over HTTP the bye may have to wait for an upload in flight.
     while (arena.hub.peers.size > 1) await arena.pass(1)
     await arena.settled()
   })

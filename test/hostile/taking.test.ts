@@ -1,4 +1,4 @@
-// Clients that do not take what they are sent. What counts is that it moves: a slow one is not cut off.
+// Clients that do not read what they are sent. Progress counts: a slow reader is not cut off.
 
 import { once } from "node:events"
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2"
@@ -17,13 +17,16 @@ import { type Clock, createClock } from "./clock.ts"
 
 afterEach(disposeAll)
 
-/** More than the system takes of what nobody reads. */
+/** More bytes than the system buffers for a client that does not read. */
 const MUCH = "x".repeat(24 * 1_048_576)
 
-/** More than a client of HTTP/2 allows before it has read. */
+/** More bytes than an HTTP/2 client allows before it has read. */
 const WINDOW = "x".repeat(1_048_576)
 
-/** A hub whose one transport says much to everybody at once, on a clock of its own. `told` is how each link ended. */
+/**
+ * A hub with a transport that sends 24 MiB on each link, on a clock that the test advances. `told` has how each link
+ * ended.
+ */
 function startGenerous(): { hub: NodeHub; clock: Clock; told: string[] } {
   const clock = createClock()
   const told: string[] = []
@@ -67,20 +70,20 @@ const asks: Readonly<Record<string, { text: string; why: string }>> = {
   "a WebSocket": { text: upgrade(), why: "4000 timeout" },
 }
 
-/** What the sockets hold that the system has not taken. */
+/** The bytes that the sockets hold because the system has not taken them. */
 const heldBy = (sockets: Iterable<Socket>): number => {
   let bytes = 0
   for (const { writableLength } of sockets) bytes += writableLength
   return bytes
 }
 
-/** How much the system has not taken, where Node tells. */
+/** The bytes in Node's write queue that the system has not taken, where Node exposes the figure. */
 const queueOf = (sockets: Iterable<Socket>): number => {
   const [socket] = sockets
   return (socket as unknown as { _handle: { writeQueueSize: number } | null })._handle?.writeQueueSize ?? 0
 }
 
-/** Asks for this, reads the first piece and nothing more. */
+/** Sends this request. The socket is paused: only `read()` reads, one buffer at a time. */
 async function openReader(port: number, text: string): Promise<{ socket: Socket; read(): void }> {
   const { socket } = await openTcp(port)
   socket.removeAllListeners("data")
@@ -89,8 +92,8 @@ async function openReader(port: number, text: string): Promise<{ socket: Socket;
   return { socket, read: () => void socket.read() }
 }
 
-describe.each(Object.entries(asks))("%s that is not taken", (_, { text, why }) => {
-  it("is given up within 60 s, and its link is told", async () => {
+describe.each(Object.entries(asks))("%s whose client does not read", (_, { text, why }) => {
+  it("is cut off within 60 s, and its link is told", async () => {
     const { hub, clock, told } = startGenerous()
     const { server, port, sockets } = await startServer()
     hub.attach(server)
@@ -107,7 +110,7 @@ describe.each(Object.entries(asks))("%s that is not taken", (_, { text, why }) =
     expect(clock.pending()).toBe(0)
   })
 
-  it("is not, as long as the client reads, however slowly", async () => {
+  it("is not cut off while the client reads, however slowly", async () => {
     const { hub, clock, told } = startGenerous()
     const { server, port, sockets } = await startServer()
     hub.attach(server)
@@ -115,7 +118,7 @@ describe.each(Object.entries(asks))("%s that is not taken", (_, { text, why }) =
     while (heldBy(sockets) === 0) await turn()
     await turn()
     for (let left = queueOf(sockets), looks = 0; looks < 3; looks++) {
-      // The system takes more when its buffer has room again for a good part of what it holds.
+      // The system takes more only when a good part of its buffer is free again.
       while (queueOf(sockets) > left - 1_024) {
         read()
         await turn()
@@ -154,14 +157,15 @@ describe("a client with TLS that does not read", () => {
 
 describe("a client of HTTP/2 that does not read", () => {
   it.each(["much?little=1", "much?little=1&stream=1"])(
-    "has its stream to %s ended, and the others go on",
+    "has its stream to %s ended, while its other streams continue",
     async (path) => {
       const { hub, clock, told } = startGenerous()
       const server = createHttp2Server()
       hub.attach(server)
       server.listen(0, "127.0.0.1")
       await once(server, "listening")
-      const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) // listens on a port, so it is no pipe
+      // The server listens on a TCP port, so its address is not a pipe.
+      const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
       onDispose(() => {
         session.destroy()
         server.close()
@@ -179,7 +183,7 @@ describe("a client of HTTP/2 that does not read", () => {
       paused.resume()
       await ended
       const other = session.request({ ":path": "/everwire/pigeon" })
-      const [head] = (await once(other, "response")) as [{ ":status": number }] // what node:http2 emits
+      const [head] = (await once(other, "response")) as [{ ":status": number }] // The type of this event of node:http2.
       expect(head[":status"]).toBe(404)
     },
   )
@@ -194,7 +198,8 @@ describe("a stream of hub.fetch", () => {
     const url = "http://hub.example/everwire/sse"
     const greeted = hub.fetch(new Request(url, { method: "POST", body: bodyOf({ up: 1 }, hello()) }))
     await runtime.pass(1)
-    const answer = JSON.parse((await (await greeted).text()).slice(1)) as { ticket: string; link: string } // a hello's
+    // The fields in the answer to a hello.
+    const answer = JSON.parse((await (await greeted).text()).slice(1)) as { ticket: string; link: string }
     const { ticket, link } = answer
     let up = 1
     const speak = (): Promise<Response> =>
@@ -207,11 +212,11 @@ describe("a stream of hub.fetch", () => {
     return { runtime, hub, peer, refused, reader, speak }
   }
 
-  it("that is not pulled is broken within 60 s, and its session told", async () => {
+  it("that is not pulled is cancelled within 60 s, and its session is told", async () => {
     const { runtime, hub, peer, refused, reader, speak } = await openStream()
     for (const ms of [20_000, 24_000, 16_000]) {
       expect([peer?.connected, refused]).toEqual([true, []])
-      // The channel speaks all the while, or its silence would tell.
+      // The channel sends meanwhile: otherwise the heartbeat timeout would end the link.
       await Promise.all([speak(), runtime.pass(ms)])
     }
     expect(refused).toEqual([expect.objectContaining({ code: "timeout", stage: "session", transport: "sse" })])
@@ -220,7 +225,7 @@ describe("a stream of hub.fetch", () => {
     await hub.close()
   })
 
-  it("that is pulled is not, however slowly, and brings everything", async () => {
+  it("that is pulled slowly is not cancelled, and brings everything", async () => {
     const { runtime, hub, peer, refused, reader, speak } = await openStream()
     let text = ""
     while (!text.includes("9 x")) {

@@ -1,4 +1,4 @@
-// What one peer may make a hub do, over real sockets.
+// How much work one peer can cause a hub, over real sockets.
 
 import { afterEach, describe, expect, it } from "vitest"
 import { connect, disposeAll, startHub } from "../support/hub-server.ts"
@@ -8,7 +8,7 @@ import { openWelcomed } from "./attack.ts"
 afterEach(disposeAll)
 
 describe("a peer that sends more than it may", () => {
-  it("is not read from while what it sent waits, and is told rate-limited when it never pauses", async () => {
+  it("is not read from while its packets wait, and is closed with rate-limited when it never pauses", async () => {
     const arena = await startArena({ limits: { maxMessagesPerSecond: 500 } })
     const refused: string[] = []
     arena.hub.onRefused(({ code }) => refused.push(code))
@@ -29,7 +29,7 @@ describe("a peer that sends more than it may", () => {
 
 describe("a channel that sends more than it may", () => {
   it.each(["websocket", "long-poll", "sse"] as const)(
-    "is slowed over %s: all of it arrives once and in order, and flush waits for it",
+    "is slowed over %s: all messages arrive once and in order, and flush waits for them",
     async (transport) => {
       const { hub, url } = await startHub({ limits: { maxMessagesPerSecond: 2_000 } })
       const heard: unknown[] = []
@@ -40,7 +40,7 @@ describe("a channel that sends more than it may", () => {
       await channel.flush()
       expect(heard).toEqual(Array.from({ length: 9_000 }, (_, n) => n))
       expect(performance.now() - startedAt).toBeGreaterThan(300)
-      // A stream is proved beside that; no link was lost, and none was doubted.
+      // The channel may prove a stream meanwhile; but no link was lost, and none was doubted.
       const incidents = channel.explain().incidents.filter(({ what }) => what !== "proved")
       expect(incidents.map(({ what }) => what)).toEqual(["dialed", "welcomed", "took-over"])
     },

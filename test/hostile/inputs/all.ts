@@ -7,7 +7,7 @@ import { origins } from "./origins.ts"
 import { requests } from "./requests.ts"
 import { frames } from "./sockets.ts"
 
-/** Every hostile input that somebody has written down. */
+/** All hostile inputs. */
 export const INPUTS: readonly Input[] = [
   ...firstWords,
   ...firstBodies,

@@ -1,4 +1,4 @@
-// What a hostile server, or somebody on the way, does to a channel.
+// What a hostile server, or a machine on the network path, does to a channel.
 
 import { createServer, type RequestListener } from "node:http"
 import { createServer as createTlsServer } from "node:https"
@@ -11,7 +11,7 @@ import { type Input, LINKS } from "./input.ts"
 
 type Link = (typeof LINKS)[number]
 
-/** The code that a channel is told of its first try. */
+/** Returns the code with which the channel's first dial fails. */
 async function firstCode(url: string, transport: Link): Promise<string> {
   const channel = createChannel(url, { transports: [transport], runtime: createRuntime(), auth: () => "a secret" })
   onDispose(() => channel.close({ flushMs: 0 }))
@@ -34,7 +34,7 @@ const impostors: readonly Input[] = LINKS.map((transport) => ({
   },
 }))
 
-/** Where a hub's answers are replaced: by another place to ask, for what goes by this method. */
+/** Each request or upgrade of `what` is redirected to another server, which must not be reached. */
 const redirects: readonly Input[] = [301, 302, 303, 307, 308].flatMap((status) =>
   ([...LINKS, "the stream of sse"] as const).map(
     (what): Input => ({

@@ -1,11 +1,11 @@
-// What a stranger says in place of a hello: as the first message of a WebSocket, and as the first body of a request.
+// What a stranger sends in place of a hello: as the first message of a WebSocket, and as the first body of a request.
 
 import { gzipSync } from "node:zlib"
 import { bodyOf, hello } from "../attack.ts"
 import { bytesBody, type Frame, GOES_ON, type Input, LINKS, POSTS, post, sayFirst } from "./input.ts"
 import type { Lesson } from "./lessons.ts"
 
-/** Bytes of a binary batch whose only packet claims to be this long. */
+/** A binary batch whose only packet claims to have this length. */
 export function bytesOf(claimedBytes: number, bytes: string, isBytes = true): Uint8Array {
   const batch = Buffer.alloc(4 + bytes.length)
   batch.writeUInt32BE((claimedBytes + (isBytes ? 0x8000_0000 : 0)) >>> 0)
@@ -18,7 +18,10 @@ const COUNT = "a count that is none"
 const TYPE = "something else than a text or a count"
 const HALF = "state before the handshake is over"
 
-/** A bye tells the same code on each transport; over HTTP it is in the answer, whose status is 200 unless it is given. */
+/**
+ * The same code is expected on each transport: in a bye, or over HTTP in the answer, with status 200 unless the row
+ * gives one.
+ */
 type Row = readonly [lesson: Lesson, title: string, frame: Frame | (() => Frame), code: string, status?: number]
 
 const hellos: readonly Row[] = [
@@ -110,7 +113,7 @@ export const firstWords: readonly Input[] = hellos.flatMap(([lesson, title, fram
 
 function outcomeOf(code: string, status: number, isSocket: boolean): string {
   if (code === GOES_ON) return isSocket ? code : "200"
-  // A WebSocket may bring another hello behind that, and the probe which comes behind each input is none.
+  // A WebSocket may send a second hello after that, and the probe that follows each input is not one.
   if (isSocket && code === "session-unknown") return "4000 protocol-error, bye session-unknown"
   return isSocket ? `${FINAL.has(code) ? 4001 : 4000} ${code}` : `${status} ${code}`
 }

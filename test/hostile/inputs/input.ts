@@ -15,17 +15,17 @@ import {
 } from "../attack.ts"
 import type { Lesson, Place } from "./lessons.ts"
 
-/** Something that a stranger, a peer or a hostile server does, and what has to become of it. */
+/** An action of a stranger, a peer or a hostile server, and its expected outcome. */
 export interface Input {
   readonly lesson: Lesson
   readonly place: Place
   readonly title: string
-  /** What a hub is started with, where the defaults are not meant. */
+  /** Options of the hub, where the defaults do not fit. */
   readonly options?: () => NodeHubOptions
-  /** Does it. Resolves with what came of it, in a few words: a status or the number of a close, and a code. */
+  /** Runs the action. Resolves with the outcome as a short text: a status or a close number, and a code. */
   run(arena: Arena): Promise<string>
   readonly outcome: string
-  /** Codes of what the hub's owner is told. Nothing where this is not given. */
+  /** Codes of the errors that the hub's `onError` must hear. Default: none. */
   readonly told?: readonly string[]
 }
 
@@ -33,23 +33,23 @@ export const POSTS = ["sse", "long-poll", "short-poll"] as const
 export type Post = (typeof POSTS)[number]
 export const LINKS = ["websocket", ...POSTS] as const
 
-/** What is said at once on a link. */
+/** One WebSocket message or one batch. */
 export type Frame = string | Uint8Array
 
-/** The outcome of what was taken as it should be, where the link is used on. */
+/** The outcome of an input that is accepted, after which the link still works. */
 export const GOES_ON = "goes on"
 
-/** Sends this on a new WebSocket, in place of a hello. */
+/** Sends these on a new WebSocket, the first in place of a hello. */
 export async function sayFirst(arena: Arena, ...frames: readonly Frame[]): Promise<string> {
   return fateOf(arena, await openSocket(arena.url), frames)
 }
 
-/** Sends this on a WebSocket that was welcomed. */
+/** Sends these on a welcomed WebSocket. */
 export async function say(arena: Arena, ...frames: readonly Frame[]): Promise<string> {
   return fateOf(arena, await openWelcomed(arena.url), frames)
 }
 
-/** A link is closed, with a code that its bye and its close both tell; or it goes on, which a probe shows. */
+/** Returns the close, with a code that the bye and the close must share; or GOES_ON when a probe is answered. */
 async function fateOf(arena: Arena, { socket, closed, heard }: RawSocket, frames: readonly Frame[]): Promise<string> {
   for (const frame of frames) socket.send(frame)
   const answered = new Promise<string>((resolve) => {
@@ -61,14 +61,14 @@ async function fateOf(arena: Arena, { socket, closed, heard }: RawSocket, frames
   return outcome
 }
 
-/** Lets time pass until this has come: what is much is worked on in slices. */
+/** Advances time until the promise settles, because the hub hears large inputs in slices. */
 async function meanwhile<T>(arena: Arena, coming: Promise<T>): Promise<T> {
   let isOver = false
   const over = (): void => {
     isOver = true
   }
   coming.then(over, over)
-  // Most has come by the end of the turn.
+  // Most promises settle within the turn.
   for (await turn(); !isOver; await arena.pass(1)) await turn()
   return coming
 }
@@ -79,7 +79,7 @@ function wordsOf({ status, code, bye }: { status: number; code: string; bye: str
   return bye === code ? `${status} ${code}` : `${status} ${code}, bye ${bye}`
 }
 
-/** Sends this to a POST route, on a connection of its own. */
+/** Sends a POST to a route, on a connection of its own. */
 export async function post(
   { url }: Arena,
   route: string,
@@ -89,7 +89,7 @@ export async function post(
   return answerOf(await ask(`${url}/${route}`, { body, headers }))
 }
 
-/** Asks a route with this method. */
+/** Sends a request with this method to a route. */
 export async function request(
   { url }: Arena,
   route: string,
@@ -99,7 +99,9 @@ export async function request(
   return answerOf(await ask(`${url}/${route}`, { method, headers }))
 }
 
-/** A status and a code. What refuses is nobody's to store or to guess at, and tells nothing of the hub's insides. */
+/**
+ * Returns the status and code of an answer. Asserts that a refusal is not cached or sniffed and reveals no stack trace.
+ */
 export function answerOf({ status, code, headers, body }: Answer): string {
   expect(body).not.toMatch(/at .*\.[jt]s|node:|Error:/)
   if (code !== undefined) {
@@ -109,14 +111,14 @@ export function answerOf({ status, code, headers, body }: Answer): string {
   return code === undefined ? `${status}` : `${status} ${code}`
 }
 
-/** Says hello over HTTP: what the following requests need. */
+/** Sends a hello over HTTP. Returns what the following requests need. */
 export async function greet({ url }: Arena, transport: Post): Promise<{ link: string; ticket: string }> {
   const polls = transport === "sse" ? {} : { poll: 1 }
   const answer = await ask(`${url}/${transport}`, { body: bodyOf({ up: 1, ...polls }, hello()) })
-  return envelopeOf(answer) as { link: string; ticket: string } // as every answer to a hello
+  return envelopeOf(answer) as { link: string; ticket: string } // Every answer to a hello has these fields.
 }
 
-/** Brings these to a link over HTTP that was welcomed, one after another, and then a probe. */
+/** Uploads these batches on a welcomed HTTP link, one after another, and then a probe. */
 export async function bring(arena: Arena, transport: Post, ...batches: readonly Frame[]): Promise<string> {
   const { link, ticket } = await greet(arena, transport)
   const url = `${arena.url}/${transport}`
@@ -131,7 +133,7 @@ export async function bring(arena: Arena, transport: Post, ...batches: readonly 
   return fateOverHttp(arena, transport, link, ticket)
 }
 
-/** A body whose batch is of bytes: so is its envelope. */
+/** A binary body: with a binary batch, the envelope is binary too. */
 export function bytesBody(
   envelope: Record<string, unknown>,
   batch: Uint8Array,
@@ -142,7 +144,7 @@ export function bytesBody(
   return [Buffer.concat([head, Buffer.from(line), batch]), { "content-type": "application/octet-stream" }]
 }
 
-/** What comes down on the link: the answer to the probe, or the last word. */
+/** Returns how the link fares: GOES_ON when the probe's answer comes down, or the code of its closing. */
 async function fateOverHttp(arena: Arena, transport: Post, link: string, ticket: string): Promise<string> {
   if (transport !== "sse") {
     const { code, body } = await ask(`${arena.url}/${transport}`, { body: bodyOf({ link, poll: 2 }) })
@@ -159,7 +161,7 @@ async function fateOverHttp(arena: Arena, transport: Post, link: string, ticket:
   return String(outcome)
 }
 
-/** Writes this to a connection, and what is left open ends there: the statuses of all answers, or that it was closed. */
+/** Writes bytes to a connection and ends it. Returns the statuses of all answers, or "closed". */
 export async function write({ port }: Arena, bytes: string | Uint8Array): Promise<string> {
   const { socket, received } = await openTcp(port)
   socket.end(bytes)
@@ -171,7 +173,7 @@ function statusesIn(text: string): string {
   return statuses.length === 0 ? "closed" : statuses.join(" ")
 }
 
-/** Writes this to a connection, and breaks that off in the next turn, or when the first of an answer has come. */
+/** Writes bytes to a connection and breaks it after three turns, or when the first bytes of an answer arrive. */
 export async function breakOff({ port }: Arena, bytes: string | Uint8Array, isAnswered = false): Promise<string> {
   const { socket, received } = await openTcp(port)
   socket.write(bytes)
@@ -182,7 +184,7 @@ export async function breakOff({ port }: Arena, bytes: string | Uint8Array, isAn
   return "broken off"
 }
 
-/** The head of an upgrade: what is given replaces a header, or leaves it out. */
+/** The head of an upgrade request. `headers` replaces headers; undefined removes one. */
 export function upgradeHead(
   headers: Readonly<Record<string, string | undefined>> = {},
   target = "/everwire/websocket",
@@ -193,14 +195,14 @@ export function upgradeHead(
 
 const KEYED = { "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" }
 
-/** The head of a request. A header that is given as undefined is left out, `Host` included. */
+/** The head of a request. A header given as undefined is left out, also `Host`. */
 export function headOf(target: string, headers: Readonly<Record<string, string | undefined>>, method = "GET"): string {
   const all: Readonly<Record<string, string | undefined>> = { Host: "x", ...headers }
   const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}\r\n`]))
   return `${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`
 }
 
-/** A masked frame of a WebSocket (RFC 6455, section 5.2), with a mask of zeros. */
+/** A masked WebSocket frame (RFC 6455, section 5.2), with a mask of zeros. */
 export function maskedFrame(opcode: number, payload: string | Uint8Array = "", isLast = true): Buffer {
   const bytes = Buffer.from(payload)
   const length = bytes.length < 126 ? [0x80 | bytes.length] : [0xfe, bytes.length >> 8, bytes.length & 0xff]
@@ -208,8 +210,8 @@ export function maskedFrame(opcode: number, payload: string | Uint8Array = "", i
 }
 
 /**
- * Writes these pieces to a connection, each when the one before it was answered: the number of the close of the WebSocket
- * that they are answered with, or the code of the bye before it.
+ * Writes each piece to a connection after the piece before it was answered. Returns the code of the bye, or else the
+ * number of the WebSocket close, or else the statuses of the answers.
  */
 export async function converse({ port }: Arena, ...pieces: readonly (string | Uint8Array)[]): Promise<string> {
   const { socket, received } = await openTcp(port)

@@ -1,7 +1,7 @@
-// What others have learned the hard way: the advisories of Socket.IO, Engine.IO, SockJS, Faye, ws, SignalR and of the servers
-// and parsers beside them, by the mistake that they are about.
+// Known mistakes of other projects: the advisories of Socket.IO, Engine.IO, SockJS, Faye, ws, SignalR and related
+// servers and parsers, grouped by mistake.
 
-/** Where an input is thrown: the route of a request, a link of a transport, or a channel that a hostile server answers. */
+/** Where an input is sent: the route of a request, a link of a transport, or a channel that a hostile server answers. */
 export const PLACES = [
   "upgrade",
   "websocket",
@@ -16,9 +16,9 @@ export const PLACES = [
 export type Place = (typeof PLACES)[number]
 
 interface LessonOf {
-  /** Empty for what no advisory is known about, and what is tried all the same. */
+  /** Empty where no advisory is known for the mistake. */
   readonly advisories: readonly string[]
-  /** Every place that it could reach: each has an input of it. */
+  /** Every place that the mistake could reach. The table has an input for each. */
   readonly reaches: readonly Place[]
 }
 

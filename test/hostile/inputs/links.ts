@@ -1,4 +1,4 @@
-// What is brought to a link that was welcomed, over each transport.
+// Inputs on a welcomed link, over each transport.
 
 import type { NodeHubOptions } from "everwire/node"
 import { bytesOf, packet } from "./first.ts"
@@ -14,7 +14,7 @@ const MORE = "a promise of more to come"
 const PLACEHOLDER = "a placeholder that points elsewhere"
 const LARGE = "one large message fills the memory"
 
-/** `code` is what the link is closed with, or that it goes on. */
+/** `code` is the code with which the link is closed, or GOES_ON. */
 type Row = readonly [
   lesson: Lesson,
   title: string,
@@ -169,12 +169,16 @@ const rows: readonly Row[] = [
   ["a payload that is nested deeply", "as many levels as may be", deep(1_000, "[", "]"), GOES_ON],
 ]
 
-/** What the next link would bring again ends the session, over a WebSocket by another number. */
+/**
+ * Codes that end the session, not only the link, because the next link would bring the same packet. A WebSocket closes
+ * with 4001.
+ */
 const FINAL: ReadonlySet<string> = new Set(["too-large"])
 
 export const brought: readonly Input[] = rows.flatMap(([lesson, title, frames, code = "protocol-error", limits]) =>
   LINKS.map((place): Input => {
-    const all = Array.isArray(frames) ? (frames as readonly Frame[]) : [frames as Frame] // no frame is a list
+    // A single frame is never an array.
+    const all = Array.isArray(frames) ? (frames as readonly Frame[]) : [frames as Frame]
     const isSocket = place === "websocket"
     const closed = isSocket ? `${FINAL.has(code) ? 4001 : 4000} ${code}` : `closed ${code}`
     return {

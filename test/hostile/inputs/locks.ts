@@ -1,4 +1,5 @@
-// Who is let in: the same check at every door, whatever a session promises, and however much somebody asks to be kept.
+// Who is admitted: each transport checks the same, for any session that a hello names, up to the limits of kept
+// sessions.
 
 import { EverwireError } from "everwire"
 import type { NodeHubOptions } from "everwire/node"
@@ -8,7 +9,7 @@ import { answerOf, greet, type Input, LINKS, post, sayFirst, upgradeHead } from 
 
 type Link = (typeof LINKS)[number]
 
-/** Says hello over this transport, alone: how that is answered. */
+/** Sends a hello over this transport, and returns how it is answered. */
 function sayHello(arena: Arena, place: Link | "upgrade", fields: Record<string, unknown> = {}): Promise<string> {
   if (place === "upgrade") return offerHello(arena, hello(fields))
   if (place === "websocket") return sayFirst(arena, hello(fields))
@@ -16,11 +17,11 @@ function sayHello(arena: Arena, place: Link | "upgrade", fields: Record<string, 
   return post(arena, place, bodyOf({ up: 1, poll: 1 }, hello(fields)))
 }
 
-/** Over SSE a refusal is in the answer, or where it needed its time, in the stream. */
+/** Over SSE a refusal is in the answer to the hello or, when it came later, in the stream. */
 async function greetStream({ url, port }: Arena, said: string): Promise<string> {
   const answer = await ask(`${url}/sse`, { body: bodyOf({ up: 1 }, said) })
   if (answer.code !== undefined) return answerOf(answer)
-  const { ticket } = envelopeOf(answer) as { ticket: string } // as every answer to a hello
+  const { ticket } = envelopeOf(answer) as { ticket: string } // Every answer to a hello has these fields.
   const { socket, text } = await openTcp(port)
   const told = new Promise((resolve) => socket.on("data", () => /data:[wb]\{.*\n/.test(text()) && resolve(true)))
   socket.write(`GET /everwire/sse?ticket=${ticket} HTTP/1.0\r\nHost: x\r\n\r\n`)
@@ -30,7 +31,7 @@ async function greetStream({ url, port }: Arena, said: string): Promise<string> 
   return code === undefined ? "200" : `200 ${code}`
 }
 
-/** A hello that comes with the handshake, as a second subprotocol. */
+/** Sends a hello in the WebSocket handshake, as a second subprotocol. */
 async function offerHello({ port }: Arena, said: string): Promise<string> {
   const { socket, text } = await openTcp(port)
   const told = new Promise((resolve) =>
@@ -43,14 +44,14 @@ async function offerHello({ port }: Arena, said: string): Promise<string> {
   return /b\{"code":"([\w-]+)"/.exec(text())?.[1] ?? "let in"
 }
 
-/** `authenticate` lets the healthy channel in, which comes first, and does this with everybody else. */
+/** An `authenticate` that admits the healthy channel, which comes first, and runs `judged` for all others. */
 const judge = (judged: () => unknown) => (): NodeHubOptions => {
   let isFirst = true
   return {
     authenticate: () => {
       const verdict = isFirst ? { id: "healthy" } : judged()
       isFirst = false
-      return verdict as { id: string } // as JavaScript may give it
+      return verdict as { id: string } // Untyped JavaScript can return this.
     },
   }
 }
@@ -85,7 +86,7 @@ const locked: readonly Input[] = VERDICTS.flatMap(([title, judged, told]) =>
   ),
 )
 
-/** Sessions that are begun and left: what may be resumed is kept, so there is an end to it. */
+/** Sessions that are begun and left. The hub keeps them for a resume, up to its limits. */
 const kept: readonly Input[] = LINKS.flatMap((place) => {
   const refused = place === "websocket" ? "4000 over-capacity" : "200 over-capacity"
   const row = (title: string, limits: NodeHubOptions["limits"], first: Record<string, unknown> = {}): Input => ({
@@ -110,7 +111,7 @@ const kept: readonly Input[] = LINKS.flatMap((place) => {
   ]
 })
 
-/** Somebody else's session: its id is public, its key is not. */
+/** Another client's session: the attacker knows its id but not its key. */
 const stolen: readonly Input[] = LINKS.flatMap((place) =>
   [
     ["a wrong key", { key: "not-the-key-of-this-one1" }],
@@ -144,7 +145,7 @@ const SEPARATORS = [
   "\nid: evil\nretry: 1\n",
 ]
 
-/** A peer has the hub say this to everybody: nothing of it ends a line of the stream. */
+/** A peer makes the hub send this text down a stream. No character of it may end a line of the stream. */
 const fields: readonly Input[] = SEPARATORS.flatMap((separator) =>
   (["a payload", "the code of a failure", "a name that nothing handles"] as const).map((where): Input => {
     const text = JSON.stringify(`a${separator}evil`)

@@ -1,4 +1,4 @@
-// Pages that are not the hub's, at each of its doors.
+// Requests from foreign pages, at each entry point of the hub.
 
 import type { NodeHubOptions } from "everwire/node"
 import { doors, type Headers } from "../doors.ts"
@@ -67,7 +67,7 @@ const PLACE_OF: Readonly<Record<keyof typeof doors, Place>> = {
 }
 
 export const origins: readonly Input[] = foreign.flatMap(({ title, headers, options = {} }) =>
-  (Object.keys(doors) as (keyof typeof doors)[]) // its keys
+  (Object.keys(doors) as (keyof typeof doors)[]) // The keys of `doors`.
     .map((door) => ({
       lesson: "every origin is let in",
       place: PLACE_OF[door],

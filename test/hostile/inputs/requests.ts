@@ -1,10 +1,10 @@
-// Requests that are hostile by their path, their headers, their method, or the way in which they are written.
+// Requests that are hostile in their path, headers or method, or in how they are written to the connection.
 
 import { ask, bodyOf, hello } from "../attack.ts"
 import { answerOf, breakOff, greet, headOf, type Input, POSTS, post, request, upgradeHead, write } from "./input.ts"
 import type { Lesson } from "./lessons.ts"
 
-/** How each place is asked for something: the method, the route, and what it answers to a request that is right. */
+/** For each entry point: the method, the route, and the status for a valid request. */
 const ROUTES = {
   sse: ["POST", "sse", "200"],
   "long-poll": ["POST", "long-poll", "200"],
@@ -15,11 +15,11 @@ const ROUTES = {
   upgrade: ["GET", "websocket", "101"],
 } as const
 type Route = keyof typeof ROUTES
-const PLACES = Object.keys(ROUTES) as Route[] // its keys
+const PLACES = Object.keys(ROUTES) as Route[] // The keys of ROUTES.
 
 const greeting = (): string => bodyOf({ up: 1, poll: 1 }, hello())
 
-/** A request as it stands on the wire, right but for what is given. */
+/** A valid request as text on the wire, with the given changes. */
 function wireOf(place: Route, { query = "", headers = {}, path }: Changed = {}): string {
   const [method, route] = ROUTES[place]
   const target = path ?? `/everwire/${route}${query}`
@@ -34,7 +34,7 @@ interface Changed {
   readonly headers?: Readonly<Record<string, string | undefined>>
 }
 
-/** One input for each of these places, written to the wire. */
+/** One input for each of these entry points, written to a connection. */
 function onRoutes(
   lesson: Lesson,
   places: readonly Route[],
@@ -63,7 +63,7 @@ const queries = QUERIES.flatMap((query) =>
   onRoutes("a query that nobody expects", PLACES, `with ${query.slice(0, 40)}`, { query }),
 )
 
-/** No text of the request comes back: not its query, not its path, not the name of a function to be called. */
+/** An answer must not contain any text of the request: not its query, its path or a callback's name. */
 const reflected: readonly Input[] = (["sse", "stream", "long-poll", "short-poll", "elsewhere", "upgrade"] as const).map(
   (place) => ({
     lesson: "the request's own text in the answer",
@@ -118,7 +118,7 @@ const UPGRADES: readonly (readonly [title: string, headers: Readonly<Record<stri
   ["to nothing", { Connection: "Upgrade", Upgrade: "" }],
 ]
 const plain = ["sse", "stream", "long-poll", "short-poll", "preflight", "elsewhere"] as const
-/** A WebSocket that is asked for where none is, is not there; any other upgrade is none (RFC 9110, section 7.8). */
+/** A WebSocket upgrade on another route is answered 404. Any other upgrade is ignored (RFC 9110, section 7.8). */
 const upgradesElsewhere = UPGRADES.flatMap(([title, headers]) =>
   onRoutes("an upgrade where there is none", plain, `an upgrade ${title}`, { headers }, (place) => {
     if (!headers["Upgrade"]?.includes("websocket")) return ROUTES[place][2]
@@ -137,7 +137,7 @@ const oddUpgrades = [
     lesson: "an upgrade where there is none",
     place: "upgrade",
     title: `a handshake ${title as string}`,
-    outcome: outcome as string, // the three are of these types
+    outcome: outcome as string, // The columns of the table have these types.
     run: (arena) => write(arena, upgradeHead(headers as Record<string, string>)),
   }),
 )
@@ -172,7 +172,7 @@ const TRICKY = [
     lesson: "headers that a parser stumbles over",
     place: "upgrade",
     title: title as string,
-    outcome: outcome as string, // as above
+    outcome: outcome as string, // The columns of the table have these types.
     run: (arena) => write(arena, upgradeHead(headers as Record<string, string>)),
   }),
 )
@@ -203,7 +203,7 @@ const envelopesInHeaders: readonly Input[] = (["long-poll", "short-poll"] as con
 
 const MANY = Array.from({ length: 2_500 }, (_, n) => `a${n}: b\r\n`).join("")
 const missing: readonly Input[] = [
-  // Of more headers than 2 000 Node leaves out the last ones.
+  // Node drops the headers after the first 2 000.
   ...PLACES.map(
     (place): Input => ({
       lesson: "a header that is not there",
@@ -243,7 +243,7 @@ const missing: readonly Input[] = [
       place: "upgrade",
       title: `an upgrade without ${name}`,
       outcome: name.startsWith("Sec") ? "400" : "426",
-      // It looks like an upgrade that went through middleware, which the hub's owner is told, once.
+      // It looks like an upgrade that passed middleware, and the hub reports that to `onError` once.
       told: name === "Connection" ? ["misuse"] : [],
       run: (arena) => write(arena, upgradeHead({ [name]: undefined })),
     }),
@@ -287,7 +287,7 @@ const methods: readonly Input[] = ["PUT", "DELETE", "PATCH", "HEAD", "TRACE", "B
   ),
 )
 
-/** Cookies, and nothing that says which page sent them: nothing of the type of the body makes up for that. */
+/** Cookies without any header that says which page sent them. No content type makes such a request acceptable. */
 const untyped: readonly Input[] = (["sse", "long-poll", "short-poll", "elsewhere"] as const).flatMap((place) =>
   [undefined, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "evil"].map(
     (type): Input => ({
@@ -361,7 +361,7 @@ const broken: readonly Input[] = (
   )
 })
 
-/** Ids of links and tickets that somebody guesses, or makes up. */
+/** Ids of links and tickets that an attacker guesses or invents. */
 const guesses: readonly Input[] = [
   "1",
   "",
@@ -388,7 +388,7 @@ const guesses: readonly Input[] = [
   },
 ])
 
-/** Numbers of uploads and polls that no channel would send. */
+/** Upload and poll numbers that no channel would send. */
 const outOfOrder: readonly Input[] = [
   ...POSTS.map(
     (place): Input => ({

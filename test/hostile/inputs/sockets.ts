@@ -1,4 +1,4 @@
-// Frames of a WebSocket that break RFC 6455, or are many, or claim to be large.
+// WebSocket frames that break RFC 6455, or are many, or claim to be large.
 
 import { hello, openTcp } from "../attack.ts"
 import { converse, GOES_ON, type Input, maskedFrame, upgradeHead } from "./input.ts"
@@ -43,7 +43,7 @@ const rows: readonly Row[] = [
   ["many small pieces", "20,000 fragments of nothing, before a hello", fragments(20_000, ""), "bye too-large"],
 ]
 
-/** A message of so many fragments, which never ends. */
+/** A message of `count` fragments without a last one. */
 function fragments(count: number, payload: string): Buffer {
   return Buffer.concat([
     maskedFrame(1, payload, false),
@@ -59,7 +59,7 @@ const closed: readonly Input[] = rows.map(([lesson, title, bytes, outcome]) => (
   run: (arena) => converse(arena, upgradeHead(), bytes),
 }))
 
-/** The same in one piece with the handshake, before that is answered. */
+/** The same frames in one write with the handshake, before the handshake is answered. */
 const behindHandshake: readonly Input[] = rows
   .filter(([lesson]) => lesson === RULES)
   .map(([lesson, title, bytes, outcome]) => ({
@@ -70,7 +70,7 @@ const behindHandshake: readonly Input[] = rows
     run: (arena) => converse(arena, Buffer.concat([Buffer.from(upgradeHead()), bytes])),
   }))
 
-/** `ws` counts them. */
+/** `ws` limits the number of fragments. */
 const fragmented: readonly Input[] = ["x", ""].map((payload) => ({
   lesson: "many small pieces",
   place: "websocket",
@@ -79,7 +79,7 @@ const fragmented: readonly Input[] = ["x", ""].map((payload) => ({
   run: (arena) => converse(arena, upgradeHead(), maskedFrame(1, hello()), fragments(20_000, payload)),
 }))
 
-/** What is sent back of a ping is what came with it, and nothing else. */
+/** A pong must hold exactly the payload of its ping. */
 const pings: readonly Input[] = ["", "x", "\0\0\0\0", "y".repeat(125)].map((payload) => ({
   lesson: MEMORY,
   place: "websocket",
