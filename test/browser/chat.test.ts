@@ -1,4 +1,4 @@
-// The page of `npm start` in a real browser, with a person at each end: one at the page, one at a terminal.
+// The page of `npm start` in a real browser, with one person at the page and one at a terminal.
 
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
@@ -22,7 +22,7 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
   let server: Program
   let terminal: Program
   let url: string
-  /** The page at which most of this happens. Each test leaves it on the WebSocket, with all switches at "fine". */
+  /** The page for most tests. Each test leaves it on the WebSocket, with all switches at "fine". */
   let page: Page
 
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     server?.stop()
   })
 
-  it("opens over the WebSocket, with everybody who is here", async () => {
+  it("opens over the WebSocket, and shows everyone in the room", async () => {
     await carriedBy(page, "websocket")
     await page.getByLabel("Who is here").getByText("Terminal").waitFor()
     await page.getByLabel("Who is here").getByText("(you)").waitFor()
@@ -57,16 +57,16 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await expectNothingLost(page)
   })
 
-  it("climbs back to the WebSocket when everything is given back", async () => {
+  it("returns to the WebSocket when every transport works again", async () => {
     await giveEverythingBack(page)
     await expectNothingLost(page)
   })
 
-  it("leaves a WebSocket that has gone mute, with what was said into it, and climbs back", async () => {
+  it("leaves a WebSocket that has fallen silent without losing messages, and returns to it later", async () => {
     await forget(page)
     await turn(page, "websocket", "mute")
     const lost = await say(page)
-    // Who only listens on a mute wire notices it at the next heartbeat; who says something, within three seconds.
+    // A page that only listens notices the silence at the next heartbeat; one that sends, within three seconds.
     await expectHeard(page, terminal.say(`terminal says ${++said}`))
     await carriedBy(page, "sse")
     await terminal.line(lost)
@@ -80,7 +80,7 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await expectNothingLost(page)
   })
 
-  it("survives the network going away and coming back, under a WebSocket", async () => {
+  it("survives the loss and return of the network, over a WebSocket", async () => {
     await goOffline(page)
     const up = await say(page)
     const down = terminal.say(`terminal says ${++said}`)
@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await expectNothingLost(page)
   })
 
-  it("survives the network going away and coming back, under a long-poll", async () => {
+  it("survives the loss and return of the network, over a long-poll", async () => {
     await turn(page, "websocket", "refused")
     await turn(page, "sse", "refused")
     await carriedBy(page, "long-poll")
@@ -107,7 +107,7 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await expectNothingLost(page)
   })
 
-  it("carries the talk of two pages on different networks", async () => {
+  it("carries the conversation of two pages on different networks", async () => {
     const other = await openPage()
     await carriedBy(other, "websocket")
     await expectHeard(other, await say(page))
@@ -129,14 +129,14 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await other.context().close()
   })
 
-  it("shows no round trip while there is no wire", async () => {
+  it("shows no round trip while there is no link", async () => {
     await goOffline(page)
     await expectShown(page, "rtt", "–")
     await page.context().setOffline(false)
     await carriedBy(page, "websocket")
   })
 
-  it("names, in an empty room, the command that joins it from a terminal, on a phone too", async () => {
+  it("names, in an empty room, the command that joins it from a terminal, also on a phone", async () => {
     const hub = new Program("examples/chat/server.mjs")
     onTestFinished(() => hub.stop())
     const [address] = await hub.line(/http:\S+/)
@@ -159,12 +159,12 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     await giveEverythingBack(page)
   })
 
-  it("shows a newcomer only under the name that it gave", async () => {
+  it("shows a newcomer only under the name that it entered", async () => {
     const newcomer = createChannel<Chat>(url)
     await newcomer.opened
     const told = expectHeard(page, "no name yet")
     newcomer.send("chat", { text: "no name yet", key: 1 })
-    await told // the room has heard of the newcomer, and so has this page
+    await told // The room has heard of the newcomer, and so has this page.
     newcomer.send("join", { nick: "Newcomer" })
     await page.getByLabel("Who is here").getByText("Newcomer").waitFor()
     const names = await page.evaluate(() => document.documentElement.dataset["names"])
@@ -200,20 +200,20 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     it.each([
       [360, 640],
       [390, 844],
-    ])("shows what was said last above the message field of a phone, %i x %i", async (width, height) => {
+    ])("shows the latest message above the message field of a phone, %i x %i", async (width, height) => {
       await page.setViewportSize({ width, height })
       await say(page)
       const { y: top = 0 } = (await page.locator("#composer").boundingBox()) ?? {}
       await expect.poll(() => bottomOf(page, "#messages > :last-child")).toBeLessThanOrEqual(top)
     })
 
-    it("keeps the proof above the fold of a laptop", async () => {
+    it("keeps the proof in the first screen of a laptop", async () => {
       await page.setViewportSize({ width: 1280, height: 800 })
       expect(await bottomOf(page, ".proof")).toBeLessThanOrEqual(800)
       expect(await bottomOf(page, "#text")).toBeLessThanOrEqual(800)
     })
 
-    it("keeps graph, dots and switches where the reader's own colours are forced", async () => {
+    it("keeps graph, dots and switches visible with forced colours", async () => {
       await page.emulateMedia({ forcedColors: "active" })
       const canvas = await colourOf(page, "body")
       for (const mark of [".bar::before", ".person::before", ".status::before", ".switch :checked + span"]) {
@@ -223,20 +223,20 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
     })
   })
 
-  /** A page in a context of its own: its own network, its own memory. */
+  /** A page in a browser context of its own, with its own network and storage. */
   async function openPage(): Promise<Page> {
     const context = await browser.newContext()
     context.setDefaultTimeout(WAIT_MS)
     const opened = await context.newPage()
     await opened.goto(url)
-    // A loss or a doubling that was ever shown is remembered, even if a later look would find it made good.
+    // Remembers any loss or doubling that was ever shown, even if the page corrects it later.
     await opened.evaluate(() => {
       const verdict = document.getElementById("verdict")
       const note = (): void => {
         if (verdict?.textContent !== "0 lost, 0 doubled") document.documentElement.dataset["failed"] = "true"
       }
       if (verdict !== null) new MutationObserver(note).observe(verdict, { childList: true })
-      // Every name that was ever shown, for however short a time.
+      // Every name that was shown, however briefly.
       const people = document.getElementById("people")
       const { dataset } = document.documentElement
       const noteNames = (): void => {
@@ -250,7 +250,7 @@ describe.skipIf(!hasChromium)("the chat's page in Chromium", () => {
 
 // — at the page —
 
-/** Turns a switch and waits until the server has. */
+/** Turns a switch and waits until the server has applied it. */
 async function turn(page: Page, transport: TransportName, position: Position): Promise<void> {
   await page
     .getByRole("group", { name: `with ${transport}` })
@@ -264,12 +264,12 @@ async function giveEverythingBack(page: Page): Promise<void> {
   await carriedBy(page, "websocket")
 }
 
-/** What was learned in the test before must not decide which rung this one falls to. */
+/** Clears what the channel learned in the test before, so that it does not decide which transport is next. */
 async function forget(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Forget what broke" }).click()
 }
 
-/** Takes the network away and waits until the channel has noticed. An open WebSocket is not cut: it goes silent. */
+/** Takes the network away and waits until the channel has noticed. An open WebSocket is not cut but silent. */
 async function goOffline(page: Page): Promise<void> {
   await page.context().setOffline(true)
   await page.waitForFunction(() => document.documentElement.dataset["status"] === "reconnecting")
@@ -284,7 +284,7 @@ async function expectShown(page: Page, id: string, text: string): Promise<void> 
   await page.waitForFunction(([of, wanted]) => document.getElementById(of ?? "")?.textContent === wanted, [id, text])
 }
 
-/** How far down the first element of this kind ends, in pixels from the top of a page that was not scrolled. */
+/** The bottom of the first matching element, in pixels from the top of the unscrolled page. */
 async function bottomOf(page: Page, selector: string): Promise<number> {
   await page.evaluate(() => scrollTo(0, 0))
   const box = await page.locator(selector).boundingBox()
@@ -292,7 +292,7 @@ async function bottomOf(page: Page, selector: string): Promise<number> {
   return box.y + box.height
 }
 
-/** The background that is painted for an element, or for its pseudo-element. */
+/** The painted background of an element, or of its pseudo-element. */
 function colourOf(page: Page, selector: string): Promise<string> {
   const [element = "", pseudo] = selector.split("::")
   return page.evaluate(
@@ -307,7 +307,7 @@ function colourOf(page: Page, selector: string): Promise<string> {
 
 let said = 0
 
-/** Says something new at the page. Returns the text. */
+/** Sends a new text at the page. Returns the text. */
 async function say(page: Page): Promise<string> {
   const text = `page says ${++said}`
   await page.getByLabel("Message", { exact: true }).fill(text)
@@ -315,20 +315,20 @@ async function say(page: Page): Promise<string> {
   return text
 }
 
-/** The page shows what somebody else said, once. */
+/** Asserts that the page shows another person's message, once. */
 async function expectHeard(page: Page, text: string): Promise<void> {
   const heard = page.locator("#messages .message").getByText(text, { exact: true })
   await heard.waitFor()
   expect(await heard.count()).toBe(1)
 }
 
-/** One saying each way. */
+/** Sends one message in each direction. */
 async function chat(page: Page, terminal: Program): Promise<void> {
   await terminal.line(await say(page))
   await expectHeard(page, terminal.say(`terminal says ${++said}`))
 }
 
-/** What has been sent by now arrives, and the counts of both directions have never shown a loss or a doubling. */
+/** Asserts that all messages sent so far arrive, and that no loss or doubling was ever shown in either direction. */
 async function expectNothingLost(page: Page): Promise<void> {
   await page.waitForFunction(() => {
     const counts = (id: string): number[] =>
@@ -338,7 +338,7 @@ async function expectNothingLost(page: Page): Promise<void> {
     const [told = 0] = counts("down")
     dataset["sent"] ??= String(sent)
     dataset["told"] ??= String(told)
-    // Both streams have got past this moment.
+    // Both streams have arrived up to this point.
     return received > Number(dataset["sent"]) && told > Number(dataset["told"]) + 1
   })
   const seen = await page.evaluate(() => {
@@ -374,7 +374,7 @@ class Program {
     child.once("exit", () => this.#tell())
   }
 
-  /** A line that it has printed or will print. */
+  /** Resolves with a matching line that it has printed or will print. */
   line(wanted: RegExp | string): Promise<RegExpExecArray | [string]> {
     const find = (): RegExpExecArray | [string] | undefined => {
       for (const line of this.#lines) {
@@ -400,7 +400,7 @@ class Program {
     })
   }
 
-  /** Types a line. Returns it. */
+  /** Types a line into the program. Returns the line. */
   say(line: string): string {
     this.#child.stdin.write(`${line}\n`)
     return line

@@ -4,10 +4,10 @@ import { expect, it } from "vitest"
 
 const executablePath = findChromium() ?? ""
 
-/** Whether there is a browser to run in. Where tests must not be skipped, its absence is a failure of its own. */
+/** Whether a browser is installed. Where tests must not be skipped, a test fails when there is none. */
 export const hasChromium = executablePath !== ""
 
-/** Says once for a suite that there is no browser. */
+/** For a suite that is skipped: reports once that there is no browser. */
 export function missChromium(): void {
   if (hasChromium) return
   const missing = "no Chromium here (CHROME_BIN or `chromium` in the PATH)"

@@ -1,4 +1,4 @@
-// What a page is told when its channel cannot reach a hub, in a real browser.
+// What a page in a real browser is told when its channel cannot reach a hub.
 
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
@@ -10,7 +10,7 @@ import { createRuntime, disposeAll, onDispose, startServer } from "../support/hu
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 import type { DoorsPage } from "./doors-page.ts"
 
-declare const page: DoorsPage // in the browser
+declare const page: DoorsPage // Runs in the browser.
 
 missChromium()
 describe.skipIf(!hasChromium)("a page in Chromium", () => {
@@ -27,7 +27,7 @@ describe.skipIf(!hasChromium)("a page in Chromium", () => {
         if (url.startsWith("/moved")) return response.writeHead(308, { location: "https://hub.example/" }).end()
         if (url === "/page.js") return response.writeHead(200, { "content-type": "text/javascript" }).end(script)
         if (url.startsWith("/gone")) return response.writeHead(404, { "content-type": "text/html" }).end("<h1>404</h1>")
-        // As development servers do for every path.
+        // Development servers answer every path like this.
         return response
           .writeHead(200, { "content-type": "text/html" })
           .end("<!doctype html><script type=module src=/page.js></script>")
@@ -55,7 +55,7 @@ describe.skipIf(!hasChromium)("a page in Chromium", () => {
     return { url: `http://127.0.0.1:${port}`, warned: runtime.warned }
   }
 
-  it("on another port than the hub is told that its origin is refused, dials no more, and the hub says so once", async () => {
+  it("on another port than the hub is told that its origin is refused, dials no more, and the hub warns once", async () => {
     const { url, warned } = await startHub()
     consoleLines = 0
     const told = await tab.evaluate((hub) => page.whyNotOpen(hub), url)
@@ -65,17 +65,17 @@ describe.skipIf(!hasChromium)("a page in Chromium", () => {
     expect(warned).toEqual([expect.stringMatching(`origin-refused.*${origin}.*"origins"`)])
   })
 
-  it("whose origin is listed is let in, whatever way it is written", async () => {
+  it("whose origin is listed is allowed, in every spelling of the origin", async () => {
     const { url } = await startHub({ origins: [`${origin}/`.toUpperCase()] })
     expect(await tab.evaluate((hub) => page.whyNotOpen(hub), url)).toMatchObject({ status: "open" })
   })
 
-  it("is told of a redirect", async () => {
+  it("is told that there was a redirect", async () => {
     const told = await tab.evaluate((hub) => page.whyNotOpen(hub), `${origin}/moved`)
     expect(told).toMatchObject({ code: "redirected", status: "connecting" })
   })
 
-  it("is told of a path without a hub, which a page answers or nothing", async () => {
+  it("is told that a path has no hub, whether a page answers there or nothing", async () => {
     expect(await tab.evaluate((hub) => page.whyNotOpen(hub), `${origin}/gone`)).toMatchObject({
       code: "refused",
       reason: expect.stringContaining(`404: ${origin}/gone/`) as unknown,

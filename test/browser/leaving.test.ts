@@ -1,4 +1,4 @@
-// Pages that are left, in a real browser: their peers are gone at the hub at once.
+// Pages that are left, in a real browser: their peers end at the hub at once.
 
 import { createServer } from "node:http"
 import { build } from "esbuild"
@@ -23,7 +23,7 @@ describe.skipIf(!hasChromium)("a page that is left in Chromium", () => {
   let context: BrowserContext
   let hub: NodeHub
   let url: string
-  /** Of those that the hub has met. */
+  /** The ids of all peers that the hub has met. */
   const met: string[] = []
 
   beforeAll(async () => {

@@ -1,4 +1,4 @@
-// The page of msw.test.ts: a front end and, behind the service worker of msw, the hub that it believes to be elsewhere.
+// The page of msw.test.ts: a front end and, behind the service worker of msw, the hub that it believes to be remote.
 
 import { createChannel, type TransportName } from "everwire"
 import { createHub, websocketAcceptor } from "everwire/server"
@@ -15,7 +15,7 @@ const worker = setupWorker(...mswHandlers(url, hub, { http, ws }))
 const page = {
   start: () => worker.start({ quiet: true, onUnhandledRequest: "bypass" }),
 
-  /** Says something over this ladder; tells what came back, and over what. */
+  /** Sends something over these transports. Returns the answer, and the transport that carried it. */
   async talk(transports: readonly TransportName[]): Promise<unknown[]> {
     const channel = createChannel(url, { transports, store: null })
     const heard = new Promise((resolve) => channel.on("chat", resolve))
@@ -25,7 +25,7 @@ const page = {
     return told
   },
 
-  /** The hub goes down under a channel and comes back; tells the channel's status then, and what came back. */
+  /** Stops and restarts the hub under an open channel. Returns the channel's status meanwhile, and the later answer. */
   async restart(transport: TransportName): Promise<unknown[]> {
     const channel = createChannel(url, { transports: [transport], store: null })
     await channel.opened

@@ -10,7 +10,7 @@ import { disposeAll, startServer } from "../support/hub-server.ts"
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 import type { MswPage } from "./msw-page.ts"
 
-declare const page: MswPage // in the browser
+declare const page: MswPage // Runs in the browser.
 
 missChromium()
 describe.skipIf(!hasChromium)("a front end behind msw in Chromium", () => {
@@ -41,17 +41,20 @@ describe.skipIf(!hasChromium)("a front end behind msw in Chromium", () => {
     await disposeAll()
   })
 
-  it.each(["websocket", "sse", "long-poll", "short-poll"] as const)("talks with the fake hub over %s", async (name) => {
-    expect(await tab.evaluate((transport) => page.talk([transport]), name)).toEqual(["hello", 42, name])
-  })
+  it.each(["websocket", "sse", "long-poll", "short-poll"] as const)(
+    "exchanges messages with the fake hub over %s",
+    async (name) => {
+      expect(await tab.evaluate((transport) => page.talk([transport]), name)).toEqual(["hello", 42, name])
+    },
+  )
 
-  it("takes the WebSocket first, which is msw's", async () => {
+  it("prefers the WebSocket, which is msw's", async () => {
     const told = await tab.evaluate(() => page.talk(["websocket", "sse", "long-poll", "short-poll"]))
     expect(told.at(-1)).toBe("websocket")
   })
 
   it.each(["sse", "long-poll", "short-poll"] as const)(
-    "reconnects over %s when the fake hub goes down and comes back",
+    "reconnects over %s when the fake hub stops and starts again",
     async (name) => {
       const told = await tab.evaluate((transport) => page.restart(transport), name)
       expect(told).toEqual(["reconnecting", "are you there?", "open"])

@@ -1,11 +1,11 @@
-// The page of tabs.test.ts: a channel that says something every half second, and what became of it.
+// The page of tabs.test.ts: a channel that sends a request every half second, and when its answers came.
 
 import { createChannel } from "everwire"
 
 const openedAt = performance.now()
 const channel = createChannel("/everwire", { store: null })
 let openMs = Number.POSITIVE_INFINITY
-/** When a tick of the hub, and an answer to something said, came last. */
+/** When the last tick of the hub came, and the last answer. */
 let downAt = openedAt
 let upAt = openedAt
 let silenceMs = 0

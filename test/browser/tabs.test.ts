@@ -1,4 +1,5 @@
-// Many tabs of one origin where the WebSocket is refused: browsers open six connections to a host over HTTP/1.1.
+// Many tabs of one origin where the WebSocket is refused. Browsers open at most six connections to a host over
+// HTTP/1.1.
 
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
@@ -10,7 +11,7 @@ import { disposeAll, onDispose, startServer } from "../support/hub-server.ts"
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 import type { TabsPage } from "./tabs-page.ts"
 
-declare const page: TabsPage // in the browser
+declare const page: TabsPage // Runs in the browser.
 
 const TABS = 8
 
@@ -40,7 +41,7 @@ describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is re
     await disposeAll()
   })
 
-  it("all talk within 3 s and go on, and one that polls takes over from one that is closed", async () => {
+  it("all connect within 3 s and stay connected, and a polling one takes over a closed one's connection", async () => {
     const tabs = await openTabs()
     await wait(7_000)
     const reports = await look(tabs)
@@ -58,7 +59,7 @@ describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is re
     expect(left.filter(({ transport }) => transport === "sse")).toHaveLength(4)
   })
 
-  it("all talk within 4 s and go on where there are no Web Locks", async () => {
+  it("all connect within 4 s and stay connected where there are no Web Locks", async () => {
     const tabs = await openTabs(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }))
     await wait(5_000)
     const reports = await look(tabs)

@@ -12,37 +12,43 @@ afterEach(disposeAll)
 
 const document = readDocument("ARCHITECTURE.md")
 
-/** What a message of this test holds, to be found again in what is written to the network. */
+/** Text in the test's messages, by which they are recognised in what is written to the network. */
 const MARK = "the message that is followed"
 
-/** Messages that are followed one after another. What runs for each of them is the way; what runs for some only is beside it. */
+/**
+ * The number of messages that are followed. Code that runs for each is on the way; code that runs for some is beside
+ * it.
+ */
 const FOLLOWED = 6
 
-/** Where one message was seen. */
+/** The code that ran for one message. */
 interface Seen {
   /** The functions of `src` that ran between the call of `send` and the call of the handler, as `file function`. */
   readonly ran: ReadonlySet<string>
-  /** The files of `src` on the stack when it was encoded, when it was handed to the network and when its handler was called. */
+  /**
+   * The files of `src` on the stack when it was encoded, when it was given to the network and when its handler was
+   * called.
+   */
   readonly stacked: ReadonlySet<string>
 }
 
-/** The files of `src` whose functions are on the stack at this moment. */
+/** The files of `src` whose functions are on the stack now. */
 function stackedFiles(): string[] {
   const { prepareStackTrace, stackTraceLimit } = Error
   Error.stackTraceLimit = Infinity
   Error.prepareStackTrace = (_, sites) => sites.map((site) => site.getFileName() ?? "")
-  // Made by the function above.
+  // `prepareStackTrace` above returns an array.
   const files = new Error().stack as unknown as string[]
   Object.assign(Error, { prepareStackTrace, stackTraceLimit })
   return files.flatMap((file) => nameOf(file) ?? [])
 }
 
-/** A file of `src` by its path below that folder; undefined for every other file. */
+/** The path of a file below `src`; undefined for every other file. */
 function nameOf(path: string): string | undefined {
   return /\/src\/(.*\.ts)$/.exec(path)?.[1]
 }
 
-/** Sends messages over a real server and tells, for each, where it was seen. */
+/** Sends messages over a real server and returns, for each, the code that ran. */
 async function follow(transport: "websocket" | "long-poll", way: "up" | "down"): Promise<Seen[]> {
   const { hub, channel, peer } = await startDuo({}, { transports: [transport] })
   const inspector = new Inspector()
@@ -64,7 +70,7 @@ async function follow(transport: "websocket" | "long-poll", way: "up" | "down"):
   const { write } = Socket.prototype
   vi.spyOn(Socket.prototype, "write").mockImplementation(function (this: Socket, ...given: unknown[]) {
     if (String(given[0]).includes(MARK)) look()
-    return Reflect.apply(write, this, given) as boolean // as every write
+    return Reflect.apply(write, this, given) as boolean // The signature of write().
   })
   const { send } = WebSocket.prototype
   vi.spyOn(WebSocket.prototype, "send").mockImplementation(function (this: WebSocket, ...given: unknown[]) {
@@ -87,11 +93,11 @@ async function follow(transport: "websocket" | "long-poll", way: "up" | "down"):
     await channel.flush()
     await peer.flush()
     stacked = new Set()
-    await takeCoverage() // what ran before counts no more
+    await takeCoverage() // Resets the counts of what ran before.
     const coverage = await new Promise<Awaited<ReturnType<typeof takeCoverage>>>((resolve, reject) => {
       heard = () => {
         look()
-        takeCoverage().then(resolve, reject) // begins at once, so nothing that runs later is in it
+        takeCoverage().then(resolve, reject) // The profiler takes its counts before any later code runs.
       }
       if (way === "up") channel.send("up", data)
       else peer.send("down", data)
@@ -105,7 +111,7 @@ async function follow(transport: "websocket" | "long-poll", way: "up" | "down"):
     })
     seen.push({ ran: new Set(ran), stacked })
   }
-  // The first one makes what is made once.
+  // The first message is left out, because code that runs only once ran for it.
   return seen.slice(1)
 }
 
@@ -114,7 +120,7 @@ interface Step {
   readonly functions: readonly string[]
 }
 
-/** What a cell names, in backticks and divided by commas. */
+/** The names in a cell, which are in backticks and separated by commas. */
 function listed(row: Readonly<Record<string, string>>, column: string): string[] {
   const names = cell(row, column).replaceAll("`", "")
   return names === "" ? [] : names.split(", ")
@@ -128,14 +134,14 @@ function stepsUnder(heading: string): Step[] {
   }))
 }
 
-/** The file of what ran. */
+/** The file in a `file function` entry. */
 function fileOf(ran: string): string {
   return ran.split(" ")[0] ?? ""
 }
 
 const beside = tableUnder(document, "Beside the way", "file").rows.map((row) => cell(row, "file"))
 
-/** The files in which functions ran for any message, whichever way it took. */
+/** The files in which functions ran for any message, on any way. */
 const everRan = new Set<string>()
 
 describe.each([
@@ -147,25 +153,25 @@ describe.each([
   const steps = stepsUnder(heading)
   const files = steps.map(({ file }) => file)
 
-  it("is the files in which functions run for every message, and no others", async () => {
+  it("lists the files in which functions run for every message, and no others", async () => {
     const seen = await follow(transport, way)
     const [first = new Set<string>()] = seen.map(({ ran }) => ran)
     const always = [...first].filter((each) => seen.every(({ ran }) => ran.has(each)))
     const running = [...new Set(always.map(fileOf))]
-    // What is left of the message before may fall into another one's time, so what is beside any way may run.
+    // Leftover work of the message before may run now, so files that are listed as beside the way may appear.
     const known = new Set([...files, ...beside])
     expect(running.filter((file) => !known.has(file))).toEqual([])
     expect(files.filter((file) => !running.includes(file))).toEqual([])
     for (const file of seen.flatMap(({ ran }) => [...ran].map(fileOf))) everRan.add(file)
     const named = steps.flatMap(({ file, functions }) => functions.map((name) => `${file} ${name}`))
     expect(named.filter((each) => !always.includes(each))).toEqual([])
-    // What is on the stack when the message is encoded, written or heard hands it on, so it is not beside the way.
+    // A file on the stack when the message is encoded, written or heard passes it on, so it belongs to the way.
     const stacked = new Set(seen.flatMap((one) => [...one.stacked]))
     expect([...stacked].filter((file) => !files.includes(file))).toEqual([])
     expect(stacked.size).toBeGreaterThan(9)
   })
 
-  it("is counted in words as in the tables", () => {
+  it("has the number of files that its text says", () => {
     const { prose } = document
     const counts = /^(\d+) files on the way\.$/m.exec(prose.slice(prose.indexOf(`### ${heading}\n`)))
     expect(counts?.slice(1).map(Number)).toEqual([files.length])
@@ -183,13 +189,13 @@ interface Rule {
 }
 const { forbidden } = createRequire(import.meta.url)(`${root}.dependency-cruiser.cjs`) as { forbidden: Rule[] }
 
-/** Whether one of these patterns is found in a path; what is left out is true of every path. */
+/** Whether a pattern matches a path. Missing patterns give `absent`. */
 function isFound(patterns: string | readonly string[] | undefined, path: string, absent: boolean): boolean {
   if (patterns === undefined) return absent
   return [patterns].flat().some((pattern) => new RegExp(pattern).test(path))
 }
 
-/** Whether no rule of the import table is against it that this file imports that one. */
+/** Whether no rule of the import table forbids this import. */
 function mayImport(from: string, to: string): boolean {
   const isIn = ({ path, pathNot }: Rule["from"], file: string): boolean =>
     isFound(path, `src/${file}`, true) && !isFound(pathNot, `src/${file}`, false)
@@ -203,7 +209,7 @@ describe("the rooms of ARCHITECTURE.md", () => {
   const rooms = tableUnder(document, "The rooms", "room", "what it is for", "may import").rows
   const inner = document.tables.filter(({ heading }) => heading === "The rooms").flatMap(({ rows }) => rows)
   const names = inner.map((row) => cell(row, "room"))
-  /** The files of a room, but for those that are in another one of the import table. */
+  /** The files of a room, except those of other rooms in the import table. */
   const filesIn = (room: string): string[] =>
     sources.filter(
       (file) =>
@@ -229,7 +235,7 @@ describe("the rooms of ARCHITECTURE.md", () => {
         const written = filesIn(other).filter((file) =>
           allowed.some((path) => path === file || (path.startsWith(other) && file.startsWith(`${path}/`))),
         )
-        // A room that is named whole may have files that are kept from it, as one half of a transport.
+        // A room may be named as a whole although some of its files are forbidden, such as one half of a transport.
         if (allowed.includes(other)) expect(permitted.length, other).toBeGreaterThan(0)
         else expect(permitted, other).toEqual(written)
       }

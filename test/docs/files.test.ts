@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { expect, it } from "vitest"
 import { readDocument, root } from "./markdown.ts"
 
-it("docs/transports.md prints every program of examples/message-port, whole and as it is", () => {
+it("docs/transports.md prints every program of examples/message-port, complete and unchanged", () => {
   const printed = new Map<string, string>()
   for (const { marks, text } of readDocument("docs/transports.md").blocks) {
     const name = marks.find((mark) => mark.startsWith("file="))?.slice("file=".length)
@@ -17,14 +17,14 @@ it("docs/transports.md prints every program of examples/message-port, whole and 
   )
 })
 
-it("docs/mounting.md prints the programs that `npm run everywhere` runs, whole and as they are", () => {
+it("docs/mounting.md prints the programs that `npm run everywhere` runs, complete and unchanged", () => {
   const printed = readDocument("docs/mounting.md").blocks.flatMap(({ marks, text }) => {
     const path = marks.find((mark) => mark.startsWith("file="))?.slice("file=".length)
     return path === undefined ? [] : [[path, `${text}\n`] as const]
   })
   expect(printed.length).toBeGreaterThan(10)
   for (const [path, text] of printed) expect(text, path).toBe(readFileSync(root + path, "utf8"))
-  // Printed once, for both.
+  // One print stands for both programs.
   const express = ["express-4", "express-5"].map((row) =>
     readFileSync(`${root}everywhere/servers/${row}/server.mjs`, "utf8"),
   )

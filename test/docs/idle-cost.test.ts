@@ -5,7 +5,7 @@ import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { cell, readDocument, tableUnder } from "./markdown.ts"
 
-describe("what an idle channel costs, as docs/transports.md says", () => {
+describe("the cost of an idle channel, as docs/transports.md gives it", () => {
   const { rows } = tableUnder(readDocument("docs/transports.md"), "What they cost", "transport")
   const idle = rows.map((row) => ({
     transport: cell(row, "transport"),
@@ -24,7 +24,7 @@ describe("what an idle channel costs, as docs/transports.md says", () => {
   )
 })
 
-/** Ten idle minutes of a channel on this transport, on a virtual clock and without a network. */
+/** Returns the requests a minute of an idle channel over ten minutes, and those that are held. No network, virtual time. */
 async function measure(transport: TransportName): Promise<{ requests: number; held: number }> {
   const runtime = createVirtualRuntime()
   const hub = createHub({ runtime })
@@ -34,7 +34,7 @@ async function measure(transport: TransportName): Promise<{ requests: number; he
     asked++
     open++
     const answer = await hub.fetch(new Request(url, init as RequestInit))
-    // An event stream stays open behind its headers.
+    // An event stream stays open after its headers.
     if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) open--
     return answer
   }
@@ -44,13 +44,14 @@ async function measure(transport: TransportName): Promise<{ requests: number; he
     transports: [transport],
     platform: {
       fetch,
-      openStream: (url) => new EventSource(url, { fetch }) as unknown as ClientStream, // the same interface
+      // The object has the same interface.
+      openStream: (url) => new EventSource(url, { fetch }) as unknown as ClientStream,
     },
   })
   const pass = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 250) {
       runtime.advance(250)
-      // What an answer sets off is not timed but takes a few turns of the event loop.
+      // The consequences of an answer need no virtual time but a few turns of the event loop.
       for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
     }
   }
@@ -61,7 +62,7 @@ async function measure(transport: TransportName): Promise<{ requests: number; he
   await pass(600_000)
   const measured = { requests: Math.round((asked - before) / 10), held: open }
   const closed = channel.close()
-  await pass(5_000) // its goodbye takes time
+  await pass(5_000) // The bye takes time.
   await closed
   await hub.close()
   return measured

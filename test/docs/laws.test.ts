@@ -3,7 +3,7 @@ import { expect, it } from "vitest"
 import { cell, readDocument } from "./markdown"
 
 it("docs/laws.md lists every law with its title, and no other", () => {
-  // A subject that claims everything is asked everything; nothing is set up to list the laws.
+  // A transport that claims every trait has all laws. Listing them does not set up the transport.
   const traits = new Proxy({}, { get: () => true }) as TransportTraits
   const laws = transportLaws({ name: "any", traits, setup: () => Promise.reject(new Error("only listed")) })
   const listed = readDocument("docs/laws.md").tables.flatMap(({ rows }) =>

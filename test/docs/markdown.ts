@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** Where the repository lies. */
+/** The root folder of the repository. */
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 
 /** A fenced block of a document. */
 export interface Block {
-  /** Where it stands, like `docs/protocol.md:12`. */
+  /** Its place, as in `docs/protocol.md:12`. */
   readonly at: string
   readonly language: string
-  /** The words behind the language: `run`, `name=value`. */
+  /** The words after the language: `run`, `name=value`. */
   readonly marks: readonly string[]
   readonly text: string
 }
@@ -28,7 +28,7 @@ export interface Document {
   readonly text: string
   readonly blocks: readonly Block[]
   readonly tables: readonly Table[]
-  /** Everything that is not in a fence, to look for links and names in. */
+  /** The text outside fenced blocks, for finding links and names. */
   readonly prose: string
 }
 
@@ -64,7 +64,7 @@ export function readDocument(path: string): Document {
 
 const TOP = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
 
-/** The pages at the top, the index of the tests, and everything in `docs`. */
+/** The pages in the root folder, the index of the tests, and everything in `docs`. */
 export function readDocuments(): Document[] {
   const docs = readdirSync(`${root}docs`, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
@@ -72,7 +72,7 @@ export function readDocuments(): Document[] {
   return [...TOP, "test/README.md", ...docs.sort()].map(readDocument)
 }
 
-/** The table with these first columns under this heading. */
+/** Returns the table with these first columns under this heading. */
 export function tableUnder(document: Document, heading: string, ...columns: readonly string[]): Table {
   const table = document.tables.find(
     (candidate) =>
@@ -82,7 +82,7 @@ export function tableUnder(document: Document, heading: string, ...columns: read
   return table
 }
 
-/** One cell of a row; throws where the table has no such column. */
+/** Returns one cell of a row; throws where the table has no such column. */
 export function cell(row: Table["rows"][number] | undefined, column: string): string {
   const text = row?.[column]
   if (text === undefined) throw new Error(`a row without "${column}"`)
@@ -104,7 +104,7 @@ function cells(line: string): string[] {
       .split(/(?<!\\)\|/)
       .slice(1, -1)
       .map((text) => text.trim().replaceAll("\\|", "|"))
-      // A cell that is code alone is read without its backticks.
+      // A cell that is only code is read without its backticks.
       .map((text) => /^`([^`]*)`$/.exec(text)?.[1] ?? text)
   )
 }

@@ -4,7 +4,7 @@ import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 
 const document = readDocument("docs/negotiation.md")
 
-/** The strings of a union type, read from the source: types leave nothing behind to ask at run time. */
+/** The strings of a union type, read from the source, because types do not exist at run time. */
 function unionOf(file: string, field: string): string[] {
   const source = readFileSync(`${root}src/client/${file}.ts`, "utf8")
   const unions = [...source.matchAll(new RegExp(`readonly ${field}: ((?:"[\\w-]+"(?: \\| )?)+)`, "g"))]

@@ -18,7 +18,7 @@ describe("docs/glossary.md", () => {
   })
 
   it.each(words)("explains %s, which the code or the protocol uses", (word) => {
-    // As a word, or as one of those that a name is made of: `highWaterBytes`, `HIGH_WATER_BYTES`, `high-water`.
+    // The word itself, or as a part of a name: `highWaterBytes`, `HIGH_WATER_BYTES`, `high-water`.
     const [first = "", ...rest] = word.replaceAll("-", " ").split(" ")
     const start = first.replace(/^./, (letter) => `(?:(?<![a-z])${letter}|${letter.toUpperCase()})`)
     const parts = [start, ...rest.map((part) => part.replace(/^./, (letter) => `[${letter}${letter.toUpperCase()}]`))]
@@ -36,7 +36,7 @@ describe("test/README.md", () => {
   })
 })
 
-describe("the house of a project", () => {
+describe("the files of an open project", () => {
   const workflows = readdirSync(`${root}.github`, { recursive: true, encoding: "utf8" }).filter((file) =>
     file.endsWith(".yml"),
   )
@@ -46,7 +46,7 @@ describe("the house of a project", () => {
     expect([...errors, ...warnings]).toEqual([])
   })
 
-  it("has CI on every Node that is supported, on three systems, with scripts that there are", () => {
+  it("has CI on every supported Node, on three systems, with scripts that exist", () => {
     const workflow = parseDocument(read(".github/workflows/ci.yml")).toJS() as {
       jobs: Record<string, { strategy?: { matrix: unknown }; steps: { run?: string }[] }>
     }
@@ -62,7 +62,7 @@ describe("the house of a project", () => {
     expect(named.filter((name) => !(name in scripts))).toEqual([])
   })
 
-  it("names its placeholders in the README, each where it stands", () => {
+  it("marks each placeholder of the README where it stands", () => {
     const placeholders = tableUnder(readDocument("README.md"), "Placeholders", "placeholder", "where").rows
     for (const row of placeholders) {
       const files = [...(row["where"] ?? "").replaceAll("`", "").split(", ")]

@@ -8,14 +8,14 @@ import ts from "typescript"
 import { afterAll, describe, expect, it } from "vitest"
 import { type Block, readDocuments, root } from "./markdown.ts"
 
-/** A program of the documents, and what the block behind it says that it prints. */
+/** A program of the documents, and the output that the next block says it prints. */
 interface Program extends Block {
   readonly output: string | undefined
 }
 
 const programs: Program[] = readDocuments().flatMap(({ blocks }) =>
   blocks.flatMap((block, index) => {
-    // Parts of files are not programs: test/docs/files.test.ts holds them against the files.
+    // Parts of files are not programs: test/docs/files.test.ts compares them with the files.
     if (!/^(ts|js)$/.test(block.language) || block.marks.some((mark) => mark.startsWith("file="))) return []
     const next = blocks[index + 1]
     return [{ ...block, output: next?.marks.includes("output") ? next.text : undefined }]
@@ -26,18 +26,18 @@ const folder = mkdtempSync(join(tmpdir(), "everwire-docs-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe("the programs of the documents", () => {
-  it("compile as the strictest application would compile them", { timeout: 60_000 }, () => {
+  it("compile with the strictest settings that an application may have", { timeout: 60_000 }, () => {
     expect(programs.length).toBeGreaterThan(5)
     expect(compile(programs)).toEqual([])
   })
 
   const runnable = programs.filter(({ marks }) => marks.includes("run"))
-  it.concurrent.each(runnable)("run and print what they say: $at", { timeout: 60_000 }, async (program) => {
+  it.concurrent.each(runnable)("print the output that the page says: $at", { timeout: 60_000 }, async (program) => {
     const { code, printed } = await run(await bundle(program)).ended
     expect({ code, printed }).toEqual({ code: 0, printed: program.output ?? printed })
   })
 
-  it.concurrent("bring the client of the README and its server together", { timeout: 60_000 }, async () => {
+  it.concurrent("connect the client of the README with its server", { timeout: 60_000 }, async () => {
     const server = programs.find(({ marks }) => marks.includes("server"))
     const client = programs.find(({ marks }) => marks.includes("client"))
     if (server === undefined || client === undefined) throw new Error("the README has a server and a client")
@@ -54,7 +54,7 @@ describe("the programs of the documents", () => {
   })
 })
 
-/** What TypeScript finds in these programs, each a module of its own beside the repository's tsconfig.json. */
+/** Returns the compiler's errors for these programs, each as a module beside the repository's tsconfig.json. */
 function compile(all: readonly Program[]): string[] {
   const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
@@ -70,7 +70,7 @@ function compile(all: readonly Program[]): string[] {
       : ts.createSourceFile(name, program.text, version)
   }
   const compiled = ts.createProgram([...files.keys()], { ...options, checkJs: true }, host)
-  // Only what is the programs' own: the sources are compiled by `npm run typecheck`.
+  // Only the programs' own errors: `npm run typecheck` compiles the sources.
   const found = [...files.keys()].flatMap((name) => {
     const file = compiled.getSourceFile(name)
     return [...compiled.getSyntacticDiagnostics(file), ...compiled.getSemanticDiagnostics(file)]
@@ -81,7 +81,7 @@ function compile(all: readonly Program[]): string[] {
   })
 }
 
-/** Makes one file of a program and the sources that it imports. The port that it names may be another one. */
+/** Bundles a program with the sources that it imports into one file. Its port may be replaced. */
 async function bundle({ at, language, text }: Program, port = 8080): Promise<string> {
   const outfile = join(folder, `${at.replace(/\W/g, "-")}.mjs`)
   await build({
@@ -92,14 +92,14 @@ async function bundle({ at, language, text }: Program, port = 8080): Promise<str
     platform: "node",
     target: "node20",
     conditions: ["everwire-source"],
-    // `ws` is CommonJS and asks for Node's modules by `require`.
+    // `ws` is CommonJS and loads Node's modules by `require`.
     banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
     logLevel: "error",
   })
   return outfile
 }
 
-/** Runs a program in a process of its own. */
+/** Runs a program in a separate process. */
 function run(file: string): { ended: Promise<{ code: number | null; printed: string }>; kill(): void } {
   const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "pipe"] })
   let printed = ""
@@ -114,7 +114,7 @@ function run(file: string): { ended: Promise<{ code: number | null; printed: str
   return { ended, kill: () => child.kill() }
 }
 
-/** Resolves as soon as somebody listens there. */
+/** Resolves as soon as a server listens on the port. */
 async function listening(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, "localhost")

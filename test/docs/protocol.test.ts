@@ -23,14 +23,14 @@ import { type Story, stories } from "./stories.ts"
 
 const document = readDocument("docs/protocol.md")
 
-/** Bytes stand in the document as `{ "hex": "00ff" }`. */
+/** The document writes bytes as `{ "hex": "00ff" }`. */
 type Written = string | { readonly hex: string }
 
 function unwritten(written: Written): string | Uint8Array {
   return typeof written === "string" ? written : Uint8Array.from(Buffer.from(written.hex, "hex"))
 }
 
-/** Test vectors of the document that have this field. */
+/** The test vectors of the document that have this field. */
 function vectors<Vector>(field: string): Vector[] {
   return document.blocks
     .filter(({ language }) => language === "json")
@@ -40,13 +40,13 @@ function vectors<Vector>(field: string): Vector[] {
 
 describe("the test vectors of docs/protocol.md", () => {
   const batches = vectors<{ packets: Written[]; batch: Written }>("packets")
-  it.each(batches)("are what the codec makes of $packets, and takes apart again", ({ packets, batch }) => {
+  it.each(batches)("are what the codec makes of $packets, and reads back", ({ packets, batch }) => {
     expect(encodeBatch(packets.map(unwritten))).toEqual(unwritten(batch))
     expect(decodeBatch(unwritten(batch))).toEqual(packets.map(unwritten))
   })
 
   const packets = vectors<{ packet: Written; kind: NumberedKind; id: string; name: string; body: Written }>("packet")
-  it.each(packets)("take $packet apart as the code does", ({ packet, kind, id, name, body }) => {
+  it.each(packets)("are read by the code: $packet", ({ packet, kind, id, name, body }) => {
     const opened = { kind, id, name, body: unwritten(body) }
     expect(openPacket(unwritten(packet))).toEqual(opened)
     const fields = [id, name].filter((field) => field !== "")
@@ -54,20 +54,23 @@ describe("the test vectors of docs/protocol.md", () => {
   })
 
   const cuts = vectors<{ whole: Written; units: number; parts: Written[] }>("whole")
-  it.each(cuts)("cut $whole into parts of $units, and join them again", ({ whole, units, parts }) => {
-    const packet = unwritten(whole)
-    const cut: Packet[] = []
-    for (let from = 0; from < sizeOf(packet); from += sizeOf(cut.at(-1) ?? "") - 1) {
-      cut.push(cutPacket(packet, from, from + units))
-    }
-    expect(cut).toEqual(parts.map(unwritten))
-    const inbox = new Inbox()
-    const heard = cut.map((part) => inbox.join(1, inbox.part, part))
-    expect(heard).toEqual([...cut.slice(1).map(() => undefined), packet])
-  })
+  it.each(cuts)(
+    "are what cutting $whole into parts of $units gives, and the parts join again",
+    ({ whole, units, parts }) => {
+      const packet = unwritten(whole)
+      const cut: Packet[] = []
+      for (let from = 0; from < sizeOf(packet); from += sizeOf(cut.at(-1) ?? "") - 1) {
+        cut.push(cutPacket(packet, from, from + units))
+      }
+      expect(cut).toEqual(parts.map(unwritten))
+      const inbox = new Inbox()
+      const heard = cut.map((part) => inbox.join(1, inbox.part, part))
+      expect(heard).toEqual([...cut.slice(1).map(() => undefined), packet])
+    },
+  )
 
   const bodies = vectors<{ envelope: object; batches: Written[]; type: string; body: Written }>("envelope")
-  it.each(bodies)("write the body of $envelope as the transports do", ({ envelope, batches, type, body }) => {
+  it.each(bodies)("are the body that the transports write for $envelope", ({ envelope, batches, type, body }) => {
     const encoded = encodeBody(envelope, batches.map(unwritten))
     expect(encoded).toEqual(unwritten(body))
     const decoded = decodeBody(Buffer.from(encoded), type)
@@ -78,13 +81,13 @@ describe("the test vectors of docs/protocol.md", () => {
   })
 
   const offers = vectors<{ first: string; offer: string[] }>("offer")
-  it.each(offers)("offer $first with the handshake of a WebSocket", ({ first, offer }) => {
+  it.each(offers)("are the subprotocols that offer $first in the handshake of a WebSocket", ({ first, offer }) => {
     expect(writeOffer(first)).toEqual(offer)
     expect(readOffer(offer.join(", "))).toBe(first)
   })
 
   const events = vectors<{ batch?: Written; close?: Closing; event: string }>("event")
-  it.each(events)("write the event $event as the stream does", async ({ batch, close, event }) => {
+  it.each(events)("are the event $event as the stream writes it", async ({ batch, close, event }) => {
     const { link, stream } = await openStream()
     if (batch !== undefined) link.send(unwritten(batch))
     if (close !== undefined) link.close(close)
@@ -93,7 +96,7 @@ describe("the test vectors of docs/protocol.md", () => {
 })
 
 describe("the tables of docs/protocol.md", () => {
-  it("name every kind of packet, which are numbered, who says them, and which may be bytes", () => {
+  it("name every kind of packet, which are numbered, who sends them, and which may be bytes", () => {
     const { rows } = tableUnder(document, "Kinds of packets", "kind", "title", "numbered", "direction", "bytes")
     const written = rows.map((row) => ({
       letter: cell(row, "kind"),
@@ -109,7 +112,7 @@ describe("the tables of docs/protocol.md", () => {
     for (const { letter, title } of KINDS) expect(document.prose).toContain(`${title} \`${letter}\``)
   })
 
-  it("hold every figure of defaults.ts, and no other", () => {
+  it("have every figure of defaults.ts, and no other", () => {
     const { rows } = tableUnder(document, "Numbers", "name", "value", "why")
     const written = rows.map((row): [string, unknown] => [
       cell(row, "name"),
@@ -123,13 +126,13 @@ describe("the tables of docs/protocol.md", () => {
     expect(Object.fromEntries(written)).toEqual(Object.fromEntries(figures))
   })
 
-  it("hold every figure by which a sender measures its link, and no other", () => {
+  it("have every figure by which a sender measures its link, and no other", () => {
     const { rows } = tableUnder(document, "The window", "name", "value", "why")
     const written = rows.map((row) => [cell(row, "name"), cell(row, "value")])
     const sources = ["pace", "rate", "session"]
       .map((name) => readFileSync(`${root}src/session/${name}.ts`, "utf8"))
       .join("\n")
-    // Most are not exported, so they are read from the source.
+    // Most of these constants are not exported, so the test reads them from the source.
     const figures = [...sources.matchAll(/^(?:export )?const ([A-Z_]+) = ([\d_/ ]+)$/gm)].map(([, name, value]) => [
       name,
       value,
@@ -138,7 +141,7 @@ describe("the tables of docs/protocol.md", () => {
     expect(Object.fromEntries(written)).toEqual(Object.fromEntries(figures))
   })
 
-  it("tell the close codes of a WebSocket as both halves use them", () => {
+  it("give the close codes of a WebSocket as both halves use them", () => {
     const { rows } = tableUnder(document, "WebSocket", "close code", "meaning")
     expect(rows.map((row) => cell(row, "close code"))).toEqual(["4000", "4001", "1009", "any other, or none"])
     for (const retryable of [true, false]) {
@@ -151,7 +154,7 @@ describe("the tables of docs/protocol.md", () => {
     for (const number of [1000, 1001, 1006, 1011, 4002]) expect(readClose(number, "").code).toBe("network")
   })
 
-  it.each(["hello", "welcome", "take", "bye"])("name every field of a %s that crosses", (title) => {
+  it.each(["hello", "welcome", "take", "bye"])("name every field of a %s that is sent", (title) => {
     const kind = KINDS.find((known) => known.title === title)?.letter ?? ""
     const packets = Object.values(stories).flatMap((play) => play().packets)
     const fields = packets
@@ -207,9 +210,9 @@ describe("the state tables of docs/protocol.md", () => {
   })
 })
 
-describe("the misuse of docs/protocol.md", () => {
+describe("misuse in docs/protocol.md", () => {
   it.each(tableUnder(document, "The first batch of a link", "what", "batch", "bye").rows)(
-    "costs a link whose first batch is $what",
+    "ends a link whose first batch is $what",
     (row) => {
       const { said, sink } = openLink()
       sink.batch(unwritten(JSON.parse(cell(row, "batch")) as Written))
@@ -221,7 +224,7 @@ describe("the misuse of docs/protocol.md", () => {
   )
 
   it.each(tableUnder(document, "On a link that was welcomed", "what", "batch", "bye").rows)(
-    "costs a welcomed link that brings $what, and leaves the session",
+    "ends a welcomed link that sends $what, and leaves the session",
     (row) => {
       const { said, sink, hub } = openLink()
       sink.batch(HELLO)
@@ -247,20 +250,20 @@ describe("the misuse of docs/protocol.md", () => {
     },
   )
 
-  it("names in its table of statuses each that it is answered with", () => {
+  it("is answered only with statuses that the table of statuses names", () => {
     const known = new Set(tableUnder(document, "HTTP", "status", "when", "code").rows.map(({ status }) => status))
     for (const { status } of tableUnder(document, "Over HTTP", "what").rows) expect(known).toContain(status)
   })
 })
 
 describe("the stories of docs/protocol.md", () => {
-  it.each(Object.entries(stories))("tell %s as it happens", (name, play: () => Story) => {
+  it.each(Object.entries(stories))("show the packets of %s as they are sent", (name, play: () => Story) => {
     const block = document.blocks.find(({ marks }) => marks.includes(`story=${name}`))
     expect(block?.text).toBe(play().text)
   })
 })
 
-// — what the tables are held against —
+// — what the tables are compared with —
 
 const TOKEN = "a".repeat(22)
 const FIELDS = { v: defaults.PROTOCOL_VERSION, id: TOKEN, key: TOKEN, heard: 0, acked: 0, turn: 1, holder: TOKEN }
@@ -285,7 +288,7 @@ function createLink(): RecordedLink {
   }
 }
 
-/** A hub with one transport that hands its door to the test, and a link that was let in there. */
+/** A hub with one transport, and a link that the test has admitted through that transport's door. */
 function openLink(options: HubOptions = {}): RecordedLink & { hub: Hub; sink: LinkSink; runtime: VirtualRuntime } {
   const runtime = createVirtualRuntime()
   let door: Door | undefined
@@ -310,7 +313,7 @@ function lastWord(said: readonly Packet[]): Pick<Closing, "code" | "retryable"> 
   return { code, retryable }
 }
 
-/** What becomes of a link at the hub that is in this state, by this event. */
+/** The state of a link at the hub after this event, and the code of its bye. */
 async function judge(state: string, event: string): Promise<{ state: string; bye: string }> {
   let settle: (principal: { id: string } | null) => void = () => {}
   const verdict = new Promise<{ id: string } | null>((resolve) => {
@@ -389,7 +392,7 @@ function createWorld(): { channel: Channel; bring(status: string): Promise<void>
   }
 }
 
-/** A stream of SSE, opened with its ticket, and the hub's end of the link that it belongs to. */
+/** An SSE stream, opened with its ticket, and the hub's end of its link. */
 async function openStream(): Promise<{ link: Link; stream: { readonly written: string } }> {
   let link: Link | undefined
   const sink: LinkSink = { batch() {}, closed() {}, writable() {} }

@@ -5,7 +5,7 @@ import { type Document, readDocuments, root } from "./markdown.ts"
 
 const documents = readDocuments()
 
-/** The anchors of a document's headings, as they are made from their words. */
+/** The anchors of a document's headings, made from their words. */
 function anchors({ prose }: Document): string[] {
   return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
     heading
@@ -15,8 +15,8 @@ function anchors({ prose }: Document): string[] {
   )
 }
 
-describe.each(documents)("what $path refers to", (document) => {
-  it("exists, down to the heading", () => {
+describe.each(documents)("the references in $path", (document) => {
+  it("exist, down to the heading", () => {
     const missing = [...document.prose.matchAll(/\]\(([^)]+)\)/g)]
       .map(([, target = ""]) => target)
       .filter((target) => !target.startsWith("https://"))
@@ -39,7 +39,7 @@ describe.each(documents)("what $path refers to", (document) => {
     expect(files.filter((file) => !existsSync(root + file))).toEqual([])
   })
 
-  it("names no machine", () => {
+  it("contain no machine's path", () => {
     expect(document.text).not.toMatch(/\/(?:work|home|tmp|root|Users)\//)
   })
 })

@@ -13,12 +13,12 @@ describe.each([
 ])("the table of docs/runtimes.md for %s", (folder, heading, column) => {
   const { rows } = tableUnder(readDocument("docs/runtimes.md"), heading, column, "version")
 
-  it("has each row of `npm run everywhere`, in the version that is installed now, and no other", () => {
+  it("has each row of `npm run everywhere`, with the version that is installed now, and no other", () => {
     const wanted = readdirSync(`${root}everywhere/${folder}`).map((id) => {
       const { everywhere, dependencies } = JSON.parse(
         readFileSync(`${root}everywhere/${folder}/${id}/package.json`, "utf8"),
       ) as { everywhere: { title: string }; dependencies: Record<string, string> }
-      // A row that installs nothing runs on the Node of whoever runs it.
+      // A row that installs nothing runs on the Node that runs this test.
       const [version = expect.any(String)] = Object.values(dependencies)
       return [everywhere.title.replaceAll("`", ""), version]
     })
@@ -34,7 +34,7 @@ describe.each([
   })
 })
 
-describe("what `npm run everywhere` writes", () => {
+describe("the table that `npm run everywhere` writes", () => {
   const folder = mkdtempSync(join(tmpdir(), "everwire-tables-"))
   const file = join(folder, "runtimes.md")
   afterAll(() => rmSync(folder, { recursive: true }))

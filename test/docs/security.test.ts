@@ -33,7 +33,7 @@ describe("docs/security.md", () => {
     "bytes kept for one peer": defaults.MAX_OUTBOX_BYTES,
     "bytes kept for all peers together": defaults.MAX_KEPT_BYTES,
   }
-  it.each(Object.entries(caps))("tells the cap on %s", (what, value) => {
+  it.each(Object.entries(caps))("states the limit on %s", (what, value) => {
     const row = tableUnder(document, "Caps", "what", "bound").rows.find((candidate) => candidate["what"] === what)
     expect(figure(cell(row, "bound"))).toBe(value)
   })
@@ -51,17 +51,17 @@ describe("docs/security.md", () => {
     "levels of arrays and objects in a payload": WORK_LIMITS.maxDepth,
     "packets in a batch": MAX_BATCH_PACKETS,
   }
-  it.each(Object.entries(work))("tells the bound on %s", (what, value) => {
+  it.each(Object.entries(work))("states the limit of work on %s", (what, value) => {
     const row = tableUnder(document, "Work", "what", "bound").rows.find((candidate) => candidate["what"] === what)
     expect(figure(cell(row, "bound"))).toBe(value)
   })
 
-  it("has a row for each option that bounds work", () => {
+  it("has a row for each option that limits work", () => {
     const options = tableUnder(document, "Work", "what", "bound", "option").rows.map((row) => cell(row, "option"))
     expect(options.filter((option) => option !== "")).toEqual(Object.keys(WORK_LIMITS).map((name) => `limits.${name}`))
   })
 
-  it("tells about how large a batch may be", () => {
+  it("states roughly how large a batch may be", () => {
     const row = tableUnder(document, "Caps", "what").rows.find(({ what }) => what?.startsWith("a batch"))
     expect(figure(cell(row, "bound")) / maxBatchBytes(defaults.MAX_PAYLOAD_BYTES)).toBeCloseTo(1, 1)
   })
@@ -75,12 +75,12 @@ describe("docs/security.md", () => {
     "a session that never said anything, without a link": defaults.UNUSED_WINDOW_MS,
     "a session without a link": defaults.RESUME_WINDOW_MS,
   }
-  it.each(Object.entries(deadlines))("tells the deadline of %s", (what, value) => {
+  it.each(Object.entries(deadlines))("states the deadline of %s", (what, value) => {
     const row = tableUnder(document, "Deadlines", "what").rows.find((candidate) => candidate["what"] === what)
     expect(figure(cell(row, "deadline"))).toBe(value)
   })
 
-  it("tells whom the Origin check lets in, row by row", () => {
+  it("states which origins the Origin check allows, row by row", () => {
     const all = readPolicy("*")
     const own = readPolicy(["https://app.example"], false, ["hub.example"])
     const unnamed = readPolicy(["https://app.example"])
@@ -126,12 +126,12 @@ describe("docs/security.md", () => {
     for (const row of verdicts) expect(new Set(row).size).toBe(1)
   })
 
-  describe("names what there is", () => {
-    /** The rows of all tables that tell where something is enforced, and which test shows it. */
+  describe("names only what exists", () => {
+    /** The rows of all tables that say where a limit is enforced, and which test shows it. */
     const rows = document.tables.filter(({ columns }) => columns.includes("counter")).flatMap((table) => table.rows)
     const sources = readdirSync(`${root}src`, { recursive: true }).map((file) => `src/${String(file)}`)
     const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { scripts: Record<string, string> }
-    /** What stands in backticks in the cells of a column. */
+    /** The names in backticks in the cells of these columns. */
     const named = (...columns: string[]): string[] => [
       ...new Set(
         rows.flatMap((row) =>

@@ -6,11 +6,14 @@ import { type Batch, decodeBatch, type Packet } from "../../src/wire/batch.ts"
 /** What was recorded at the channel's end of its links. */
 export interface Story {
   readonly packets: readonly Packet[]
-  /** One batch per entry, one packet per line, with ids as letters; of a long run of one character, how long it is. */
+  /**
+   * One batch per entry, one packet per line. Ids are replaced by letters, and a long run of one character by its
+   * length.
+   */
   readonly text: string
 }
 
-/** The stories of docs/protocol.md by the name that their blocks bear. */
+/** The stories of docs/protocol.md, by the name in their code blocks. */
 export const stories: Readonly<Record<string, () => Story>> = {
   opening: () => play(["websocket"], ({ runtime }) => runtime.advance(1_000)),
   racing: () =>
@@ -54,7 +57,7 @@ export const stories: Readonly<Record<string, () => Story>> = {
     }),
 }
 
-/** The world in which a story plays. */
+/** The hub, the channel and the network of a story. */
 interface Stage {
   readonly runtime: VirtualRuntime
   readonly network: Network
@@ -69,7 +72,7 @@ function play(ladder: readonly string[], act: (stage: Stage) => void): Story {
   const record = new Recorder(runtime)
   const hub = createHub({ runtime, transports: ladder.map((name) => network.acceptor(name)) })
   hub.onPeer((peer) => peer.send("greeting", "welcome"))
-  // What stands above in the ladder is given back in the course of the story.
+  // The better transports are blocked at first; the story unblocks them.
   for (const name of ladder.slice(0, -1)) network.block(name)
   const channel = createChannel("http://hub", {
     runtime,
@@ -86,7 +89,7 @@ class Recorder implements Story {
   #lines: string[] = []
   #startedAt: number
   readonly #runtime: VirtualRuntime
-  /** Links that have been dialed so far. */
+  /** The number of links that have been dialed. */
   #dialed = 0
 
   constructor(runtime: VirtualRuntime) {
@@ -94,7 +97,7 @@ class Recorder implements Story {
     this.#startedAt = runtime.now()
   }
 
-  /** What came before is not part of the story. */
+  /** Discards what was recorded before: it is not part of the story. */
   begin(): void {
     this.packets = []
     this.#lines = []
@@ -111,7 +114,7 @@ class Recorder implements Story {
     return named.replace(/(\w)\1{99,}/g, (run) => `⟨${run.length} ${run.charAt(0)}⟩`)
   }
 
-  /** The same dialer, overheard. */
+  /** Wraps a dialer so that its links are recorded. */
   dialer(dialer: Dialer): Dialer {
     return {
       ...dialer,
@@ -162,5 +165,5 @@ class Recorder implements Story {
   }
 }
 
-/** Width of what stands before a packet. */
+/** Width of the columns before a packet. */
 const HEAD = 23

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, it } from "vitest"
 import type { Direction, Fate, FaultProxy } from "../support/fault-proxy.ts"
 import { forMs, startJourney } from "../support/journey.ts"
 
-/** One-way delay, and with it the round trip r of DESIGN's table. */
+/** One-way delay in ms; twice this is the round trip r in the table of DESIGN. */
 const DELAY_MS = 20
 const R = 2 * DELAY_MS
-/** What "a few ms" may be on a machine that runs other things beside this. */
+/** How many ms to allow for "a few ms", on a machine that runs other programs too. */
 const ALLOWANCE_MS = 250
 
 const table: string[] = ["fault | bound | measured"]
@@ -13,14 +13,14 @@ afterAll(() => console.log(table.join("\n")))
 
 const perfect = { lost: 0, doubled: 0, outOfOrder: 0 }
 
-/** DESIGN section 5: within which time the first message has come, and over what. */
+/** DESIGN section 5: the time limit for the first message, and the transport that carries it. */
 const faults: readonly {
   readonly title: string
   readonly boundMs: number
   readonly on: string
   strike(proxy: FaultProxy): void
 }[] = [
-  // The second round trip of DESIGN's is that of TCP, which costs nothing here.
+  // The second round trip in DESIGN's table is that of the TCP handshake, which has no delay here.
   { title: "is fine", boundMs: R, on: "websocket", strike() {} },
   ...[403, 502].map((status) => ({
     title: `is refused with ${status}`,
@@ -47,8 +47,8 @@ const faults: readonly {
   })),
 ]
 
-// One after another, because they are measured.
-describe("the first message has come to a channel whose WebSocket", () => {
+// One after another, because their times are measured.
+describe("the first message arrives at a channel whose WebSocket", () => {
   it.for(faults)("$title within the time that DESIGN allows", async ({ title, boundMs, on, strike }, context) => {
     const { hub, proxy, dial } = await startJourney(context.onTestFinished)
     proxy.delayMs = DELAY_MS
@@ -92,7 +92,7 @@ describe.concurrent("under a steady flow", () => {
     { title: "dies silently and is black-holed from then on", after: "black-hole" },
   ]
   for (const { title, direction, after } of deaths) {
-    // The next rung waits for a black hole before it starts; a refusal releases it at once.
+    // The next transport waits before it starts when the WebSocket does not answer; a refusal starts it at once.
     const boundMs = after === "black-hole" ? 3_300 : 3_000
     it(`a WebSocket that ${title} costs less than ${boundMs} ms, and nothing is lost or doubled`, async ({
       onTestFinished,
@@ -126,7 +126,7 @@ describe.concurrent("under a steady flow", () => {
     const { up, down, maxGapMs, resets } = await flow.settled(10_000)
     table.push(`long-poll alone dies silently, under flow | 4200 ms | longest gap ${maxGapMs} ms`)
     expect({ up, down, resets }).toMatchObject({ up: perfect, down: perfect, resets: 0 })
-    // The first hello may go into an idle connection of the pool that died with the others.
+    // The first hello may be sent on an idle pooled connection that died with the others.
     expect(maxGapMs).toBeLessThan(3_000 + 1_200)
   })
 
@@ -149,7 +149,8 @@ describe.concurrent("under a steady flow", () => {
     table.push(`websocket flaps every 300 ms | 2 deaths | ${carriers.join(", ")}; longest gap ${maxGapMs} ms`)
     expect(carriers.lastIndexOf("websocket")).toBeLessThan(2)
     expect(new Set(carriers.slice(carriers.lastIndexOf("websocket") + 1))).toEqual(new Set(["sse"]))
-    expect(opened).toBeGreaterThan(carriers.lastIndexOf("websocket") + 1) // it went on being tried, and was not trusted
+    // The WebSocket was tried again, and not trusted.
+    expect(opened).toBeGreaterThan(carriers.lastIndexOf("websocket") + 1)
     expect({ up, down, resets }).toMatchObject({ up: perfect, down: perfect, resets: 0 })
   })
 })
@@ -201,7 +202,7 @@ describe.concurrent("a server that is away", () => {
       expect(measuredMs).toBeLessThanOrEqual(boundMs)
       expect(channel.transport).toBe("websocket")
       for (const [n, waitMs] of waitsMs.entries()) expect(waitMs).toBeLessThanOrEqual(500 * 2 ** n)
-      // Without jitter each wait would be the same part of its ceiling.
+      // Without jitter each wait would be the same share of its maximum.
       expect(new Set(waitsMs.map((waitMs, n) => (waitMs / 2 ** n).toFixed(1))).size).toBeGreaterThan(1)
       expect({ up, down, resets }).toMatchObject({ up: perfect, down: perfect, resets: 0 })
     })

@@ -5,7 +5,7 @@ import { forMs, onTransport, startJourney } from "../support/journey.ts"
 
 const broken: Closing = { code: "network", reason: "the wire broke", retryable: true }
 
-/** One end of a link in memory. What it does to the other end happens in a microtask: never inside the call. */
+/** One end of an in-memory link. What it does to the other end happens in a microtask, never inside the call. */
 class End implements Link {
   readonly name = "memory"
   readonly bufferedBytes = 0
@@ -28,9 +28,9 @@ class End implements Link {
   }
 }
 
-/** A transport as a user would write it: both halves, and a wire in this process's memory that can fail. */
+/** A transport as an application would write it: both halves, and an in-memory wire that can fail. */
 class MemoryTransport {
-  /** Whether the wire takes calls. */
+  /** Whether the wire accepts dials. */
   up = true
   #door: Door | undefined
   readonly #ends = new Set<End>()
@@ -50,7 +50,7 @@ class MemoryTransport {
       const [near, far] = [new End(), new End()]
       near.sink = sink
       queueMicrotask(() => {
-        if (near.sink === undefined) return // hung up before the call was placed
+        if (near.sink === undefined) return // The link was closed before the dial arrived.
         if (!this.up || this.#door === undefined) return near.end(broken)
         near.other = far
         far.other = near
@@ -61,7 +61,7 @@ class MemoryTransport {
     },
   }
 
-  /** Breaks every link, and takes no calls until it is `up` again. */
+  /** Breaks every link, and refuses dials until the test sets `up`. */
   fail(): void {
     this.up = false
     for (const end of this.#ends) end.end(broken)
@@ -69,7 +69,7 @@ class MemoryTransport {
   }
 }
 
-it("a transport of the user's own is used first, left when its wire refuses, and climbed back to", async ({
+it("an application's own transport is used first, left when its wire refuses, and used again later", async ({
   onTestFinished,
 }) => {
   const memory = new MemoryTransport()
@@ -103,7 +103,9 @@ it("a transport of the user's own is used first, left when its wire refuses, and
   expect(failures).toEqual([])
 })
 
-it("a transport of the user's own carries requests and binary payloads like the others", async ({ onTestFinished }) => {
+it("an application's own transport carries requests and binary payloads like the others", async ({
+  onTestFinished,
+}) => {
   const memory = new MemoryTransport()
   const { hub, dial } = await startJourney(onTestFinished, { transports: [memory.acceptor] })
   hub.handle("reverse", (data) => (data as Uint8Array).toReversed())

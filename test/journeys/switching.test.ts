@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Fate } from "../support/fault-proxy.ts"
 import { forMs, onTransport, startJourney } from "../support/journey.ts"
 
-/** How a transport is taken away: its open connections are reset, and what dials it again meets this. */
+/** How a transport is taken away: its open connections are reset, and new dials meet this fate. */
 const takings: readonly { readonly how: string; readonly fate: Fate }[] = [
   { how: "refused", fate: { status: 403 } },
   { how: "black-holed", fate: "black-hole" },
@@ -36,7 +36,7 @@ describe.concurrent("a steady flow both ways", () => {
       await forMs(700)
       const { up, down, maxGapMs, resets } = await flow.settled(10_000)
       console.log(`each ${how}: ${carriers.join(" -> ")} | ${up.sent} each way | longest gap ${maxGapMs} ms`)
-      // On the way back up a rung in between may carry the talk for a moment.
+      // While better transports come back, one in between may carry the session for a moment.
       expect(carriers.slice(0, 4)).toEqual(["websocket", "sse", "long-poll", "short-poll"])
       expect(carriers.at(-1)).toBe("websocket")
       const perfect = { lost: 0, doubled: 0, outOfOrder: 0 }

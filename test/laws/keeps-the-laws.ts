@@ -1,9 +1,12 @@
 import { type TransportSubject, transportLaws } from "everwire/testing"
 import { describe, it, vi } from "vitest"
 
-vi.setConfig({ maxConcurrency: 24 }) // they wait more than they work
+vi.setConfig({ maxConcurrency: 24 }) // These tests mostly wait, so many can run at the same time.
 
-/** One test for each law that this transport has to keep. In real time they wait side by side, each in its own world. */
+/**
+ * One test for each law that this transport must keep. In real time the tests run concurrently, each with its own
+ * setup.
+ */
 export function keepsTheLaws(subject: TransportSubject): void {
   const { realTime } = subject.traits
   describe(`${subject.name} keeps the laws`, { concurrent: realTime }, () => {

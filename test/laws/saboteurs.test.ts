@@ -5,7 +5,7 @@ import { memoryNetwork } from "./rigs/memory-network.ts"
 import { saboteurs } from "./saboteurs/index.ts"
 import { MAX_BATCH_BYTES, type Sabotage, spoil } from "./saboteurs/sabotage.ts"
 
-/** The network that saboteurs spoil. Its batches are small, because each of them is tried by every law. */
+/** The network that saboteurs spoil. Its batches are small, because every law runs against each saboteur. */
 const honest = { ...memoryNetwork, traits: { ...memoryNetwork.traits, maxBatchBytes: MAX_BATCH_BYTES } }
 
 keepsTheLaws({ ...spoil(honest, {}), name: "a saboteur who does nothing" })
@@ -15,25 +15,25 @@ it("every law has a saboteur, and every saboteur a law", () => {
   expect([...new Set(saboteurs.map(({ law }) => law))]).toEqual(laws)
 })
 
-describe("the laws find out a transport that", () => {
+describe("the laws detect a transport that", () => {
   for (const { law, wrong, why, also = [], ...sabotage } of saboteurs) {
     it(`${wrong} (${law})`, async () => {
       const broken = await brokenBy(sabotage)
       expect(broken.get(law)).toMatch(why)
-      // And no other, but those that cannot be kept with this fault.
+      // No other law fails, except those that this fault makes impossible to keep.
       expect([...broken.keys()].sort()).toEqual([law, ...also].sort())
     })
   }
 })
 
-/** What each law that does not hold says about it. */
+/** The message of each law that fails. */
 async function brokenBy(sabotage: Sabotage): Promise<Map<string, string>> {
   const broken = new Map<string, string>()
   for (const { id, run } of transportLaws(spoil(honest, sabotage))) {
     try {
       await run()
     } catch (error) {
-      // Whatever else is thrown is the saboteur's own mistake.
+      // Any other error is a mistake in the saboteur itself.
       if (!(error instanceof LawBroken)) throw error
       broken.set(id, error.message)
     }

@@ -14,14 +14,14 @@ const BYE = closing("closed", "bye", false)
 
 interface Half {
   readonly link: Link
-  /** What the sink was told. */
+  /** The calls of the sink. */
   readonly told: string[]
 }
 
 interface Place {
   readonly runtime: VirtualRuntime
   readonly network: Network
-  /** The accepting halves, in the order they came. */
+  /** The accepting ends, in the order in which they were admitted. */
   readonly accepted: Half[]
   dial(name?: string): Half
 }
@@ -64,7 +64,7 @@ function place(options: Partial<NetworkOptions> = {}): Place {
   }
 }
 
-/** A place with one link that is open at both ends. */
+/** A network with one link that is open at both ends. */
 function open(options?: Partial<NetworkOptions>): Place & { near: Half; far: Half } {
   const it = place(options)
   const near = it.dial()
@@ -75,7 +75,7 @@ function open(options?: Partial<NetworkOptions>): Place & { near: Half; far: Hal
 }
 
 describe("a link of the network", () => {
-  it("brings what is sent before it is open, in order, after its latency", () => {
+  it("delivers what is sent before it is open, in order, after its latency", () => {
     const { runtime, accepted, dial } = place({ latencyMs: 10 })
     const { link } = dial()
     for (const batch of ["a", "b"]) link.send(batch)
@@ -85,7 +85,7 @@ describe("a link of the network", () => {
     expect(accepted[0]?.told).toEqual(["a", "b"])
   })
 
-  it("keeps the order under jitter, each way", () => {
+  it("keeps the order under jitter, in each direction", () => {
     const { runtime, near, far } = open({ jitterMs: 500 })
     const batches = Array.from({ length: 50 }, (_, n) => `b${n}`)
     for (const batch of batches) {
@@ -98,7 +98,7 @@ describe("a link of the network", () => {
     expect(far.told).toEqual(batches)
   })
 
-  it("brings its end behind what was sent before it, and hears nothing more itself", () => {
+  it("reports its end after the data sent before, and delivers nothing more itself", () => {
     const { runtime, network, near, far } = open()
     far.link.send("never heard")
     near.link.send("last words")
@@ -110,7 +110,7 @@ describe("a link of the network", () => {
     expect([network.wires, runtime.pending()]).toEqual([[], 0])
   })
 
-  it("never calls back from inside a call", () => {
+  it("never calls its sink from inside a call of its own functions", () => {
     const { runtime, network, near, far, dial } = open({ latencyMs: 0 })
     network.block("websocket")
     const refused = dial()
@@ -122,7 +122,7 @@ describe("a link of the network", () => {
     expect(refused.told).toEqual(["closed: network"])
   })
 
-  it("tells truly what the network does not take, and when there is room again", () => {
+  it("reports how many bytes the network has not taken, and when there is room again", () => {
     const runtime = createVirtualRuntime()
     const network = createNetwork({ runtime, windowBytes: 100 })
     network.acceptor("x").open({
@@ -148,8 +148,8 @@ describe("a link of the network", () => {
   })
 })
 
-describe("what can happen to a link", () => {
-  it("a cut tells both ends, once, and loses what was on the way", () => {
+describe("faults of a link", () => {
+  it("a cut tells both ends, once, and loses what is on its way", () => {
     const { runtime, network, near, far } = open()
     near.link.send("lost")
     network.cut()
@@ -160,7 +160,7 @@ describe("what can happen to a link", () => {
     expect(network.wires).toEqual([])
   })
 
-  it("a freeze is silent both ways and loses nothing", () => {
+  it("a freeze stops both directions without telling, and loses nothing", () => {
     const { runtime, network, near, far } = open()
     network.freeze()
     near.link.send("up")
@@ -172,7 +172,7 @@ describe("what can happen to a link", () => {
     expect([near.told, far.told]).toEqual([["down"], ["up"]])
   })
 
-  it("of a half-open one only the dead end knows", () => {
+  it("a half-open link has ended at one end, and the other end is not told", () => {
     const { runtime, network, near, far } = open()
     network.wires[0]?.halfOpen("acceptor")
     near.link.send("into the void")
@@ -182,7 +182,7 @@ describe("what can happen to a link", () => {
     expect(network.wires).toEqual([])
   })
 
-  it("silence in one direction leaves the other as it was", () => {
+  it("silence in one direction does not affect the other", () => {
     const { runtime, network, near, far } = open()
     network.wires[0]?.silence("down")
     near.link.send("up")
@@ -191,7 +191,7 @@ describe("what can happen to a link", () => {
     expect([near.told, far.told]).toEqual([[], ["up"]])
   })
 
-  it("an idle one is cut where something cuts idle ones, a busy one not", () => {
+  it("an idle link is cut where the network cuts idle links, a busy one is not", () => {
     const { runtime, network, near, far } = open()
     network.cutIdle("websocket", 5_000)
     for (let n = 0; n < 4; n++) {
@@ -203,7 +203,7 @@ describe("what can happen to a link", () => {
     expect([near.told, far.told.at(-1), runtime.pending()]).toEqual([["closed: network"], "closed: network", 0])
   })
 
-  it("while its machine sleeps it waits there", () => {
+  it("data for a machine that sleeps waits until it wakes", () => {
     const { runtime, network } = place()
     const laptop = runtime.machine()
     const told: string[] = []
@@ -220,8 +220,8 @@ describe("what can happen to a link", () => {
   })
 })
 
-describe("what can be in the way of a transport", () => {
-  it("a block refuses dials of that one alone, until it is taken away", () => {
+describe("faults of a transport", () => {
+  it("a block refuses dials of that transport only, until it is removed", () => {
     const { runtime, network, accepted, dial } = place()
     network.block("websocket")
     const refused = dial()
@@ -243,7 +243,7 @@ describe("what can be in the way of a transport", () => {
     expect([refused.map(({ told }) => told), accepted]).toEqual([[["closed: refused"], ["closed: refused"]], []])
   })
 
-  it("a black hole does not answer, and what it swallowed comes when it is gone", () => {
+  it("a black hole answers no dial, and delivers what it kept when it is removed", () => {
     const { runtime, network, accepted, dial } = place()
     network.blackHole("websocket")
     const { told, link } = dial()
@@ -255,7 +255,7 @@ describe("what can be in the way of a transport", () => {
     expect(accepted[0]?.told).toEqual(["late"])
   })
 
-  it("a dial that is given up before it arrives reaches nobody", () => {
+  it("a dial that is closed before it arrives is not admitted", () => {
     const { runtime, network, accepted, dial } = place()
     network.blackHole("websocket")
     dial().link.close(BYE)
@@ -264,7 +264,7 @@ describe("what can be in the way of a transport", () => {
     expect([accepted, network.wires]).toEqual([[], []])
   })
 
-  it("a proxy that holds back lets the first batch through and keeps the others in order", () => {
+  it("a proxy that holds back lets the first batch pass and keeps the others in order", () => {
     const { runtime, network, near, far } = open()
     network.holdBack("websocket")
     for (const batch of ["first", "second", "third"]) far.link.send(batch)
@@ -275,7 +275,7 @@ describe("what can be in the way of a transport", () => {
     expect(near.told).toEqual(["first", "second", "third"])
   })
 
-  it("nobody listens where no hub has opened, or where its process died", () => {
+  it("a dial is refused where no hub listens, or where the hub's machine has died", () => {
     const { runtime, network, near, dial } = open()
     const nowhere = dial("short-poll")
     network.crash()
@@ -289,8 +289,8 @@ describe("what can be in the way of a transport", () => {
   })
 })
 
-describe("several hubs that listen", () => {
-  /** Dials so often, and tells at which hub each arrived. */
+describe("several hubs that listen on one network", () => {
+  /** Dials `dials` times, and returns the hub that each dial reached. */
   function dialed(balanced: boolean, dials: number, crashes?: number): string {
     const runtime = createVirtualRuntime({ seed: 5 })
     const network = createNetwork({ runtime, balanced })
@@ -313,13 +313,13 @@ describe("several hubs that listen", () => {
     return arrived.join("")
   }
 
-  it("are reached as they opened: the last of them, or the one before when its process died", () => {
+  it("are reached as in a restart: the one opened last, or the one before it when that one's machine has died", () => {
     expect(dialed(false, 3)).toBe("ccc")
     expect(dialed(false, 3, 2)).toBe("bbb")
     expect(dialed(false, 3, 0)).toBe("ccc")
   })
 
-  it("are reached by chance where a balancer spreads dials over them", () => {
+  it("are chosen at random where a balancer spreads dials over them", () => {
     expect(new Set(dialed(true, 30))).toEqual(new Set("abc"))
     expect(new Set(dialed(true, 30, 1))).toEqual(new Set("ac"))
   })
@@ -337,11 +337,11 @@ describe("several hubs that listen", () => {
   })
 })
 
-it("a link is broken where what one end sends vanishes and nobody tells it", () => {
+it("a link counts as broken when data from one end is lost without a report", () => {
   const { runtime, network, near, far } = open()
   const [wire] = network.wires
   far.link.close(BYE)
-  expect(wire?.broken).toBe(false) // the other end will hear of it
+  expect(wire?.broken).toBe(false) // The other end will be told.
   runtime.advance(100)
   expect([near.told, network.wires]).toEqual([["closed: closed"], []])
   const second = open()
@@ -349,7 +349,7 @@ it("a link is broken where what one end sends vanishes and nobody tells it", () 
   expect(second.network.wires[0]?.broken).toBe(true)
 })
 
-it("the trace tells what crossed and what happened, line by line", () => {
+it("the trace shows each batch that crossed and each event, line by line", () => {
   const { network, near, runtime } = open({ latencyMs: 10 })
   near.link.send("a1\nmx\t1")
   runtime.advance(10)
@@ -364,15 +364,15 @@ it("the trace tells what crossed and what happened, line by line", () => {
   ])
 })
 
-describe("a network with a rate", () => {
+describe("a network with a limited rate", () => {
   const batchOf = (bytes: number): string => "x".repeat(bytes)
 
-  /** How large the batches are that a sink heard, and what else it was told. */
+  /** The sizes of the batches that a sink heard, and its other calls. */
   function sizes({ told }: Half): (number | string)[] {
     return told.map((each) => (each.startsWith("x") ? each.length : each))
   }
 
-  it("brings a batch when all of it has passed, and then the latency; one batch after another", () => {
+  it("delivers a batch when all of it has passed, plus the latency; one batch after another", () => {
     const { runtime, network, near, far } = open({ latencyMs: 10 })
     network.limit({ upBytesPerSecond: 10_000 })
     near.link.send(batchOf(5_000))
@@ -387,7 +387,7 @@ describe("a network with a rate", () => {
     expect(sizes(far)).toEqual([5_000, 1_000])
   })
 
-  it("carries each direction at its own rate", () => {
+  it("has a separate rate for each direction", () => {
     const { runtime, network, near, far } = open({ latencyMs: 0 })
     network.limit({ downBytesPerSecond: 1_000 })
     near.link.send(batchOf(1_000_000))
@@ -400,7 +400,7 @@ describe("a network with a rate", () => {
     expect(sizes(near)).toEqual([2_000])
   })
 
-  it("carries many small batches no slower and no faster than a large one", () => {
+  it("carries many small batches exactly as fast as one large batch", () => {
     const { runtime, network, near, far } = open({ latencyMs: 0 })
     network.limit({ upBytesPerSecond: 3_000_000 })
     for (let n = 0; n < 10_000; n++) near.link.send(batchOf(300))
@@ -410,7 +410,7 @@ describe("a network with a rate", () => {
     expect(far.told.length).toBe(10_000)
   })
 
-  it("has one line for all links: a dial and an end stand behind what another link has sent", () => {
+  it("has one queue for all links: a dial and an end wait behind the data of another link", () => {
     const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
     network.limit({ upBytesPerSecond: 1_000 })
     near.link.send(batchOf(3_000))
@@ -422,14 +422,14 @@ describe("a network with a rate", () => {
     expect(accepted.map(sizes)).toEqual([[3_000, "closed: closed"], ["hello"]])
   })
 
-  it("takes everything into a line without a bound, as a modem does, and no link shows that anything waits", () => {
+  it("takes everything into an unbounded queue, as a modem does, and reports no buffered bytes", () => {
     const { network, near } = open()
     network.limit({ upBytesPerSecond: 1_000 })
     near.link.send(batchOf(5_000_000))
     expect([near.link.bufferedBytes, network.queuedBytes]).toEqual([0, { up: 5_000_000, down: 0 }])
   })
 
-  it("leaves at the sender what finds no room in a bounded line, and tells when there is room again", () => {
+  it("leaves data at the sender that a bounded queue has no room for, and reports when there is room again", () => {
     const { runtime, network } = open({ latencyMs: 0 })
     let room = 0
     const target = { url: "", runtime, platform: {}, withCredentials: false, holdMs: 1, learnHold() {} }
@@ -444,7 +444,7 @@ describe("a network with a rate", () => {
     expect([link.bufferedBytes, network.queuedBytes.up, room]).toEqual([0, 16_384, 1])
   })
 
-  it("lets links take turns at a line that is full", () => {
+  it("lets links take turns at a full queue", () => {
     const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
     network.limit({ upBytesPerSecond: 8_192, queueBytes: 8_192 })
     near.link.send(batchOf(1_000_000))
@@ -453,7 +453,7 @@ describe("a network with a rate", () => {
     expect(accepted.at(-1)?.told).toEqual(["hello"])
   })
 
-  it("changes its rate for what is passing too", () => {
+  it("changes its rate also for data that is on its way", () => {
     const { runtime, network, near, far } = open({ latencyMs: 0 })
     network.limit({ upBytesPerSecond: 1_000 })
     near.link.send(batchOf(4_000))
@@ -470,7 +470,7 @@ describe("a network with a rate", () => {
     expect(sizes(far)).toEqual([4_000, 4_000, 1_000_000])
   })
 
-  it("goes on carrying what a broken link has left in the line, and nobody hears it", () => {
+  it("still carries the queued data of a broken link, but does not deliver it", () => {
     const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
     network.limit({ upBytesPerSecond: 1_000 })
     near.link.send(batchOf(3_000))
@@ -482,7 +482,7 @@ describe("a network with a rate", () => {
     expect(accepted[1]?.told).toEqual(["hello"])
   })
 
-  it("forgets what a broken link still held back for want of room", () => {
+  it("drops the data that a broken link still held because the queue was full", () => {
     const { runtime, network, near, accepted, dial } = open({ latencyMs: 0 })
     network.limit({ upBytesPerSecond: 1_000, queueBytes: 1_000 })
     near.link.send(batchOf(1_000_000))
@@ -492,7 +492,7 @@ describe("a network with a rate", () => {
     expect(accepted[1]?.told).toEqual(["hello"])
   })
 
-  it("takes no link for idle while a large batch of it passes", () => {
+  it("does not treat a link as idle while a large batch of it passes", () => {
     const { runtime, network, near, far } = open()
     network.limit({ upBytesPerSecond: 4_096 })
     network.cutIdle("websocket", 5_000)
@@ -501,7 +501,7 @@ describe("a network with a rate", () => {
     expect([near.told, sizes(far)]).toEqual([[], [81_920]])
   })
 
-  it("counts the dials, and the bytes and batches that have passed each way", () => {
+  it("counts the dials, and the bytes and batches in each direction", () => {
     const { runtime, network, near, far, dial } = open()
     network.limit({ downBytesPerSecond: 8_192 })
     for (const batch of ["abc", "de"]) near.link.send(batch)
@@ -513,7 +513,7 @@ describe("a network with a rate", () => {
     expect([network.carried.down, network.dials]).toEqual([{ bytes: 8_192, batches: 1 }, 2])
   })
 
-  it("refuses a limit that is no positive number", () => {
+  it("refuses a limit that is not a positive number", () => {
     const { network } = open()
     for (const wrong of [0, -1, Number.NaN]) {
       expect(() => network.limit({ upBytesPerSecond: wrong })).toThrow(/upBytesPerSecond: .* above 0/)

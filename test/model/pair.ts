@@ -13,13 +13,13 @@ const PULSE = { heartbeatMs: HEARTBEAT_MS, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT
 const ID = "a-session-of-the-model-"
 const DONE: Closing = closing("superseded", "not needed")
 
-/** What a model must meet, counted over all pairs that were given it. */
+/** Counts of rare situations that the model's histories must reach, over all pairs. */
 export interface Sights {
   /** Packets that came in parts. */
   parts: number
-  /** Probes among the data, which measure a link. */
+  /** Marks: probes among the data that measure a link. */
   marks: number
-  /** Links that went on in the midst of a packet. */
+  /** Links that continued in the middle of a packet. */
   resumed: number
   /** Links that repeated parts which had been heard. */
   repeated: number
@@ -29,11 +29,11 @@ export function createSights(): Sights {
   return { parts: 0, marks: 0, resumed: 0, repeated: 0 }
 }
 
-/** One session with the least that a seat must do for it, and what the model wants to know of it. */
+/** One session with a minimal host, and what the model records of it. */
 export abstract class Seat implements SessionHost {
   readonly said: string[] = []
   readonly heard: string[] = []
-  /** What must never happen between two honest sessions. */
+  /** Errors that must never happen between two honest sessions. */
   readonly complaints: string[] = []
   readonly machine: Machine
   readonly session: Session
@@ -94,23 +94,23 @@ export abstract class Seat implements SessionHost {
   }
 }
 
-/** Where a link is said to go on. */
+/** Reads a position packet: the number of the next packet, and the part at which it continues. */
 function positionIn(packet: Packet): { number: number; part: number } {
   const [number = 0, part = 0] = String(packet).slice(1).split("+").map(Number)
   return { number, part }
 }
 
-/** What a dialing seat keeps of each dial. */
+/** What a dialing end keeps of each dial. */
 interface Call {
   readonly link: Link
   readonly turn: number
   readonly sent: number
   welcomed: boolean
-  /** Whether it has been the session's link. */
+  /** Whether it has been the session's current link. */
   adopted: boolean
 }
 
-/** The side that chooses the link: it dials, adopts what was welcomed, and takes. */
+/** The end that chooses the link: it dials, adopts a welcomed link, and takes it. */
 class DialingSeat extends Seat {
   calls: Call[] = []
   #turn = 0
@@ -130,7 +130,7 @@ class DialingSeat extends Seat {
     }
   }
 
-  /** Dials; the hello takes, with what is small riding along, or only probes. */
+  /** Dials. The hello has a turn and carries small packets, or it has no turn and only probes. */
   dial(takes: boolean): void {
     const { session } = this
     const { packets, sent } = takes ? session.ride() : { packets: [], sent: 0 }
@@ -148,7 +148,7 @@ class DialingSeat extends Seat {
     link.send([hello, ...packets].join("\n"))
   }
 
-  /** Takes the current link once more, or a welcomed one that has not been current; no seat goes back to an older one. */
+  /** Takes the current link again, or a welcomed one that was never current; an older link is never used again. */
   take(index: number): void {
     const { link } = this.session
     const ready = this.calls.filter((call) => call.welcomed && (call.link === link || !call.adopted))
@@ -180,7 +180,7 @@ class DialingSeat extends Seat {
     call.welcomed = true
     const [first = "", ...rest] = packets
     const welcome = readWelcome(String(first))
-    // A hello that only probed is not adopted before the model says so.
+    // A link whose hello had no turn is adopted only when a step of the history says so.
     if (call.turn === 0) return
     call.adopted = true
     if (welcome.attached && call.turn === this.#turn) this.session.attach(call.link, welcome, call.sent)
@@ -194,7 +194,7 @@ class DialingSeat extends Seat {
   }
 }
 
-/** The side that follows: it obeys a turn that is higher than the last. */
+/** The end that follows: it obeys a turn that is higher than the last one. */
 class AcceptingSeat extends Seat {
   #turn = 0
 
@@ -241,7 +241,9 @@ class AcceptingSeat extends Seat {
   }
 }
 
-/** Two sessions and the network between them. `swapped`: the dialing side acknowledges and doubts as a hub does. */
+/**
+ * Two sessions and the network between them. With `swapped`, the dialing end has the ack and doubt settings of a hub.
+ */
 export interface Pair {
   readonly runtime: VirtualRuntime
   readonly network: Network

@@ -2,7 +2,7 @@ import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 
 describe("the virtual runtime", () => {
-  it("runs timers at their moments, in order, and those of one moment as they were armed", () => {
+  it("runs timers at their moments, in order, and timers of one moment in the order in which they were set", () => {
     const runtime = createVirtualRuntime({ now: 0 })
     const ran: unknown[] = []
     for (const ms of [30, 10, 20, 10]) runtime.after(ms, () => ran.push([ms, runtime.now()]))
@@ -15,7 +15,7 @@ describe("the virtual runtime", () => {
     expect([runtime.now(), runtime.pending()]).toEqual([20, 1])
   })
 
-  it("keeps the order over thousands of timers, cancelled ones left out", () => {
+  it("keeps the order over thousands of timers, without the cancelled ones", () => {
     const runtime = createVirtualRuntime({ seed: 3 })
     const ran: number[] = []
     const cancels = Array.from({ length: 2_000 }, () => {
@@ -28,7 +28,7 @@ describe("the virtual runtime", () => {
     expect([ran.length, runtime.pending()]).toEqual([1_333, 0])
   })
 
-  it("runs timers that are armed by timers, when they are due by then", () => {
+  it("runs timers that other timers set, when these are due by then", () => {
     const runtime = createVirtualRuntime({ now: 0 })
     const ran: number[] = []
     const again = (): void => {
@@ -40,7 +40,7 @@ describe("the virtual runtime", () => {
     expect(ran).toEqual([0, 10, 20, 30])
   })
 
-  it("runs what was put off to the end of the tick before any timer", () => {
+  it("runs callbacks of soon() before any timer", () => {
     const runtime = createVirtualRuntime()
     const ran: string[] = []
     runtime.after(0, () => {
@@ -55,7 +55,7 @@ describe("the virtual runtime", () => {
     expect(ran).toEqual(["tick", "timer", "its tick", "second timer"])
   })
 
-  it("stops as soon as a claim holds, or at the limit", () => {
+  it("stops as soon as a condition holds, or at the limit", () => {
     const runtime = createVirtualRuntime({ now: 0 })
     let ran = 0
     for (const ms of [10, 20, 30]) runtime.after(ms, () => ran++)
@@ -63,7 +63,7 @@ describe("the virtual runtime", () => {
     expect([runtime.runUntil(() => ran === 9, 100), runtime.now()]).toEqual([false, 120])
   })
 
-  it("runs what is overdue after a jump at the new time, in the order it was due", () => {
+  it("runs overdue timers after a jump at the new time, in the order in which they were due", () => {
     const runtime = createVirtualRuntime({ now: 0 })
     const ran: unknown[] = []
     for (const ms of [20, 10]) runtime.after(ms, () => ran.push([ms, runtime.now()]))
@@ -76,7 +76,7 @@ describe("the virtual runtime", () => {
     ])
   })
 
-  it("holds what is due on a machine that sleeps, and runs it in order when it wakes", () => {
+  it("holds due timers on a machine that sleeps, and runs them in order when it wakes", () => {
     const runtime = createVirtualRuntime({ now: 0 })
     const laptop = runtime.machine()
     const ran: unknown[] = []
@@ -94,7 +94,7 @@ describe("the virtual runtime", () => {
     ])
   })
 
-  it("runs nothing of a machine that was halted, and counts none of its timers", () => {
+  it("runs nothing on a machine that was halted, and counts none of its timers", () => {
     const runtime = createVirtualRuntime()
     const server = runtime.machine()
     const ran: string[] = []
@@ -106,7 +106,7 @@ describe("the virtual runtime", () => {
     expect([ran, runtime.pending()]).toEqual([[], 0])
   })
 
-  it("gives the same chances for the same seed, other ones for another, and ids of their own", () => {
+  it("gives the same random numbers for the same seed, others for another seed, and unique ids", () => {
     const draw = (seed: number): number[] => Array.from({ length: 5 }, createVirtualRuntime({ seed }).random)
     const runtime = createVirtualRuntime()
     expect(draw(7)).toEqual(draw(7))
@@ -117,7 +117,7 @@ describe("the virtual runtime", () => {
     for (const id of ids) expect(id).toMatch(/^[\w-]{22,64}$/)
   })
 
-  it("lets an error of a callback out, and goes on behind it", () => {
+  it("rethrows an error of a callback, and continues with the next callback", () => {
     const runtime = createVirtualRuntime()
     const ran: string[] = []
     runtime.soon(() => {
@@ -130,7 +130,7 @@ describe("the virtual runtime", () => {
     expect(ran).toEqual(["tick", "timer"])
   })
 
-  it("can be taken apart, as the system's can", () => {
+  it("has functions that work when they are taken off the object, as those of the system's runtime do", () => {
     const { now, after, soon, random, id, report } = createVirtualRuntime({ now: 5 })
     expect([now(), typeof random(), typeof id()]).toEqual([5, "number", "string"])
     after(0, () => {})()
@@ -138,13 +138,13 @@ describe("the virtual runtime", () => {
     report("trouble")
   })
 
-  it("keeps what was reported", () => {
+  it("keeps the errors that were reported", () => {
     const runtime = createVirtualRuntime()
     runtime.report("trouble")
     expect([runtime.reported, runtime.machine().reported]).toEqual([["trouble"], []])
   })
 
-  it("names a loop instead of running it for ever", () => {
+  it("throws for an endless loop of timers instead of running it", () => {
     const runtime = createVirtualRuntime()
     const again = (): void => void runtime.after(0, again)
     again()
@@ -157,11 +157,11 @@ describe("the virtual runtime", () => {
     expect(() => runtime.advance(0)).toThrow("inside a callback")
   })
 
-  it("refuses a delay that is no number", () => {
+  it("refuses a delay that is not a number", () => {
     expect(() => createVirtualRuntime().after(Number.NaN, () => {})).toThrow(TypeError)
   })
 
-  it("lets promises go on before time does, when it is passed and not advanced", async () => {
+  it("lets promises continue before time moves on, in pass()", async () => {
     const runtime = createVirtualRuntime({ now: 0 })
     const seen: number[] = []
     const sleep = (ms: number): Promise<void> => new Promise((resolve) => void runtime.after(ms, resolve))
@@ -181,7 +181,7 @@ describe("the virtual runtime", () => {
     expect(await runtime.passUntil(() => seen.length === 99, 1_000)).toBe(false)
   })
 
-  it("is moved by one at a time", async () => {
+  it("is moved by one caller at a time", async () => {
     const runtime = createVirtualRuntime()
     const passing = runtime.pass(10)
     expect(() => runtime.advance(1)).toThrow("time cannot be moved")

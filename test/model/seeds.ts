@@ -2,16 +2,16 @@ import type { SessionHistory } from "./session-history.ts"
 
 /** A history that once failed. */
 interface Kept {
-  /** The fault that it found. */
+  /** The fault that it revealed. */
   readonly found: string
-  /** As fast-check printed them; absent when the generators that they belong to are gone. */
+  /** The seed and path as fast-check printed them; absent where the generators have changed since. */
   readonly seed?: number
   readonly path?: string
-  /** What they stood for, which keeps its meaning when the generators change. */
+  /** The generated history, which stays valid when the generators change. */
   readonly history: SessionHistory
 }
 
-/** Histories of two sessions that once failed, replayed for ever. */
+/** Histories of two sessions that once failed. Each is replayed in every run. */
 export const sessionSeeds: readonly Kept[] = [
   {
     found: "an ack ahead of a link's cursor made an endless loop",

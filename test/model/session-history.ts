@@ -66,11 +66,11 @@ export const sessionHistory = fc.record({
 })
 
 export type SessionStep = typeof step extends fc.Arbitrary<infer Value> ? Value : never
-/** What fast-check draws, and what `seeds.ts` keeps. */
+/** The values that fast-check generates, and that `seeds.ts` keeps. */
 export type SessionHistory = typeof sessionHistory extends fc.Arbitrary<infer Value> ? Value : never
 
 function size(): fc.Arbitrary<number> {
-  // A word, some parts, many parts, and more than a link is handed at once.
+  // Sizes: one small packet, a few parts, many parts, and more than one window.
   return fc.oneof(
     { weight: 9, arbitrary: fc.constantFrom(1, 40) },
     { weight: 4, arbitrary: fc.constantFrom(3_000, 20_000, 50_000) },

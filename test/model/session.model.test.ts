@@ -5,7 +5,7 @@ import { histories, LIMITS, traced } from "./run.ts"
 import { sessionSeeds } from "./seeds.ts"
 import { type SessionHistory, type SessionStep, sessionHistory } from "./session-history.ts"
 
-/** Once nothing is in the way any more, everything has been heard and acknowledged within this, in virtual time. */
+/** After all faults are removed, every packet is heard and acknowledged within this virtual time. */
 const SETTLED_MS = 60_000
 
 function take(pair: Pair, what: SessionStep): void {
@@ -46,13 +46,13 @@ function take(pair: Pair, what: SessionStep): void {
   }
 }
 
-/** What holds after every step. `checked`: how much of what each heard has been compared already. */
+/** Checks what must hold after every step. `checked`: how many heard packets of each end were compared before. */
 function check({ dialing, accepting }: Pair, checked: Map<Seat, number>): void {
   for (const [speaker, listener] of [
     [dialing, accepting],
     [accepting, dialing],
   ] as const) {
-    // A prefix: nothing lost, nothing doubled, nothing out of order, nothing invented.
+    // The heard packets are a prefix of the sent ones: none lost, doubled, reordered or invented.
     for (let i = checked.get(listener) ?? 0; i < listener.heard.length; i++) {
       if (listener.heard[i] !== speaker.said[i]) throw new Error(`heard ${listener.heard[i]} for ${speaker.said[i]}`)
     }
@@ -79,7 +79,7 @@ function walk(pair: Pair, { steps }: SessionHistory): void {
   network.limit()
   dialing.machine.wake()
   accepting.machine.wake()
-  // A seat would doubt the links that are mute by now, and dial again.
+  // Some links may be silenced. All are closed here, as an end that doubts them would do, and a new one is dialed.
   while (dialing.calls.length > 0) dialing.letGo(0)
   dialing.dial(true)
   const settled = runtime.runUntil(
@@ -105,13 +105,13 @@ describe("two sessions over links that fail", () => {
         fc.property(sessionHistory, (history) => live(history, sights)),
         { numRuns: histories(2_000), ...LIMITS },
       )
-      // Otherwise the histories would show nothing about what is large.
+      // Otherwise the histories would prove nothing about large packets.
       expect(Math.min(...Object.values(sights)), JSON.stringify(sights)).toBeGreaterThan(0)
     },
     LIMITS.timeoutMs,
   )
 
-  test.each(sessionSeeds)("live through the history that once found: $found", ({ seed, path, history }) => {
+  test.each(sessionSeeds)("pass the history that once revealed a fault: $found", ({ seed, path, history }) => {
     live(history)
     if (seed === undefined || path === undefined) return
     fc.assert(

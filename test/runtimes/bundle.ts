@@ -3,7 +3,7 @@ import { build } from "esbuild"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** An entry of the sources as one script for browsers, which leaves its exports in the global `everwire`. */
+/** Bundles an entry of the sources as one script for browsers, whose exports are in the global `everwire`. */
 export async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [`${root}src/${entry}.ts`],

@@ -9,7 +9,7 @@ const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.me
   "react-native": Record<string, string>
 }
 
-/** What a resolver with these conditions takes (Node's documentation, "Conditional exports"). */
+/** Resolves an entry with these conditions (Node's documentation, "Conditional exports"). */
 function resolve(targets: Targets | undefined, conditions: readonly string[]): string | null | undefined {
   if (typeof targets !== "object" || targets === null) return targets
   for (const [condition, inner] of Object.entries(targets)) {
@@ -41,7 +41,7 @@ describe("package.json", () => {
   })
 
   it.each([["node"], ["browser"], ["react-native"], ["workerd"], ["bun", "node"]])(
-    "has for every entry a file of the production build, under the same name, when %s asks for it",
+    "has a file of the production build for every entry, with the same name, when %s asks for it",
     (...conditions) => {
       for (const [path, targets] of Object.entries(manifest.exports)) {
         if (path.endsWith(".json")) continue
@@ -56,7 +56,7 @@ describe("package.json", () => {
   )
 
   it.each(["browser", "react-native"] as const)(
-    "names every entry that runs outside Node in its field `%s`, for resolvers that know no `exports`",
+    "names every entry that runs outside Node in its field `%s`, for resolvers without support for `exports`",
     (field) => {
       const entries = Object.entries(manifest.exports).filter(
         ([path, targets]) =>

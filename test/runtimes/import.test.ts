@@ -3,10 +3,10 @@ import { expect, it } from "vitest"
 import { bundle } from "./bundle.ts"
 
 it.each(["index", "core", "server", "testing"])(
-  "everwire's %s asks nothing of the platform when it is imported: the language alone is enough",
+  "everwire's %s can be imported in a realm that has the language alone",
   async (entry) => {
     const code = await bundle(entry)
-    // A realm of its own, with what ECMAScript says and nothing else: no timers, no URL, no console.
+    // A realm with only what ECMAScript defines: no timers, no URL, no console.
     const realm = vm.createContext({})
     for (const name of ["console", "SharedArrayBuffer", "WebAssembly"])
       vm.runInContext(`delete globalThis.${name}`, realm)

@@ -5,7 +5,7 @@ import { disposeAll, startHub } from "../support/hub-server.ts"
 
 afterEach(disposeAll)
 
-/** As jsdom's: sends in a later task, and drops what waits when it is closed. */
+/** As in jsdom: sends in a later task, and drops waiting messages when it is closed. */
 class LateSocket extends WebSocket {
   override send(data: string | Uint8Array): void {
     setTimeout(() => {
@@ -14,10 +14,11 @@ class LateSocket extends WebSocket {
   }
 }
 
-it("a WebSocket whose closing frame overtakes the bye ends the peer at once all the same", async () => {
+it("a WebSocket whose closing frame overtakes the bye still ends the peer at once", async () => {
   const { hub, url } = await startHub()
   const closed = new Promise((resolve) => hub.onPeer((peer) => peer.onClose(resolve)))
-  const openSocket = (to: string, protocols: string[]): ClientSocket => new LateSocket(to, protocols) // implements the named part of the interface
+  // The object implements the part of the interface that is used here.
+  const openSocket = (to: string, protocols: string[]): ClientSocket => new LateSocket(to, protocols)
   const channel = createChannel(url, { transports: ["websocket"], platform: { openSocket } })
   await channel.opened
   await channel.close()

@@ -7,7 +7,7 @@ afterEach(async () => {
   await disposeAll()
 })
 
-/** As jsdom has it: no signal that Node's own classes know. */
+/** As jsdom does it: its signals are unknown to Node's own classes. */
 class ForeignSignal extends EventTarget {
   aborted = false
 }
@@ -20,11 +20,11 @@ class ForeignAbortController {
 }
 
 describe("on Node", () => {
-  it.each(transports)("%s works, and ends, where a test runner has put another AbortController", async (transport) => {
+  it.each(transports)("%s works, and ends, where a test runner has replaced AbortController", async (transport) => {
     const { hub, url } = await startHub()
     hub.handle("sum", (numbers) => (numbers as number[]).reduce((sum, number) => sum + number))
     vi.stubGlobal("AbortController", ForeignAbortController)
-    // Newer versions of Node refuse a foreign signal; the oldest one takes it.
+    // Newer versions of Node refuse a foreign signal; the oldest supported one accepts it.
     const own = fetch
     vi.stubGlobal("fetch", (url: string, init: RequestInit) => {
       expect(init.signal === undefined || init.signal instanceof AbortSignal).toBe(true)
@@ -37,7 +37,7 @@ describe("on Node", () => {
     expect(channel.status).toBe("closed")
   })
 
-  it("localStorage is not looked at: newer versions of Node warn of that", async () => {
+  it("localStorage is not touched, because newer versions of Node warn about that", async () => {
     const looked = vi.fn()
     Object.defineProperty(globalThis, "localStorage", { get: looked, configurable: true })
     onDispose(() => Reflect.deleteProperty(globalThis, "localStorage"))

@@ -15,7 +15,7 @@ afterEach(disposeAll)
 function load(options?: { hasRandomValues: boolean }): typeof everwire {
   const realm = createReactNative(options)
   vm.runInContext(code, realm)
-  return vm.runInContext("everwire", realm) as typeof everwire // what the bundle leaves there
+  return vm.runInContext("everwire", realm) as typeof everwire // The global that the bundle defines.
 }
 
 describe("in React Native", () => {
@@ -40,20 +40,20 @@ describe("in React Native", () => {
     },
   )
 
-  it("sse is told to be missing, for there is no EventSource", async () => {
+  it("sse is reported as unsupported, because there is no EventSource", async () => {
     const { url } = await startHub()
     const channel = load().createChannel(url, { transports: ["sse"] })
     await expect(channel.opened).rejects.toMatchObject({ code: "unsupported" })
   })
 
-  it("createChannel throws and names the polyfill where there is no source of chance, for keys must not be guessable", () => {
+  it("createChannel throws and names the polyfill where there is no secure random source, which keys need", () => {
     const { createChannel } = load({ hasRandomValues: false })
     expect(() => createChannel("https://host")).toThrow(
       expect.objectContaining({ code: "misuse", message: expect.stringContaining("react-native-get-random-values") }),
     )
   })
 
-  it("no regular expression needs more than Hermes knows: property escapes and lookbehind fail the whole bundle there", () => {
+  it("no regular expression uses property escapes or lookbehind, with which the whole bundle fails in Hermes", () => {
     expect(code.match(/.*(\\p\{|\(\?<[=!]).*/)?.[0]).toBeUndefined()
   })
 

@@ -1,19 +1,22 @@
 import type { Move, Plan } from "everwire/testing"
 
-/** A simulation that once failed, or that found a planted fault. */
+/** A simulation that once failed, or that detected a planted fault. */
 interface Kept {
   /** The fault. */
   readonly found: string
   readonly seed: number
-  /** What the seed does not have to draw. Without it, and without moves, the seed alone is what is kept. */
+  /**
+   * Parts of the plan that replace what the seed generates. Without them and without moves, the seed alone describes
+   * the run.
+   */
   readonly plan?: Partial<Plan>
   readonly moves?: readonly Move[]
 }
 
-/** The network of histories that were found before a network had limits: what the seed draws of them is left out. */
+/** For histories from before networks had limits: the limits that the seed generates are left out. */
 const UNLIMITED: Partial<Plan> = { limits: undefined }
 
-/** The world of histories that are kept move by move: they were found on it, one channel and one hub. */
+/** The world of the histories that are kept as moves: they were found with one channel and one hub. */
 const SMALL: Partial<Plan> = {
   ...UNLIMITED,
   transports: ["websocket", "sse", "long-poll", "short-poll"],
@@ -33,7 +36,7 @@ const SMALL: Partial<Plan> = {
   mended: undefined,
 }
 
-/** Lived through again by every run of the tests, for ever. */
+/** Replayed in every run of the tests. */
 export const keptSeeds: readonly Kept[] = [
   {
     found: "a spare link that the hub closed was taken for a stolen session",

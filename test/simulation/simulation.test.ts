@@ -2,7 +2,7 @@ import { type Application, createSimulation, SimulationFailed } from "everwire/t
 import { describe, expect, it } from "vitest"
 import { keptSeeds } from "./kept-seeds.ts"
 
-/** As many as `npm test` has time for; `npm run simulate` runs more, on all cores. */
+/** The number of seeds that fit into `npm test`. `npm run simulate` runs more, on all cores. */
 const SEEDS = 4_000
 
 describe("a hub and its channels in a world that fails", () => {
@@ -10,13 +10,13 @@ describe("a hub and its channels in a world that fails", () => {
     for (let seed = 1; seed <= SEEDS; seed++) await createSimulation({ seed }).run()
   }, 120_000)
 
-  it.each(keptSeeds)("live through what once found: $found", async ({ found: _, ...kept }) => {
+  it.each(keptSeeds)("pass the history that once revealed a fault: $found", async ({ found: _, ...kept }) => {
     await createSimulation(kept).run()
   })
 })
 
 describe("a simulation", () => {
-  it("lives through the same history for the same seed, and through another one for another", async () => {
+  it("runs the same history for the same seed, and another one for another seed", async () => {
     const [one, same, other] = [7, 7, 8].map((seed) => createSimulation({ seed }))
     const reports = await Promise.all([one?.run(), same?.run(), other?.run()])
     expect(reports[0]).toEqual(reports[1])
@@ -24,7 +24,7 @@ describe("a simulation", () => {
     expect(other?.trace).not.toBe(one?.trace)
   })
 
-  it("draws calm worlds and wild ones, small ones and large ones", () => {
+  it("generates calm worlds and wild ones, small ones and large ones", () => {
     const plans = Array.from({ length: 200 }, (_, seed) => createSimulation({ seed }).plan)
     expect(plans.some(({ turbulence }) => turbulence === 0)).toBe(true)
     expect(plans.some(({ turbulence }) => turbulence > 0.7)).toBe(true)
@@ -33,7 +33,7 @@ describe("a simulation", () => {
     expect(new Set(plans.map(({ transports }) => transports.length))).toEqual(new Set([1, 2, 3, 4]))
   })
 
-  it("draws fast networks and slow ones, and some that change in the middle; none where the plan says that it has no limits", () => {
+  it("generates fast, slow and changing networks; none where the plan says that it has no limits", () => {
     const seeds = Array.from({ length: 200 }, (_, seed) => seed)
     const worlds = seeds.map((seed) => createSimulation({ seed }))
     const limits = worlds.flatMap(({ plan }) => plan.limits ?? [])
@@ -46,26 +46,28 @@ describe("a simulation", () => {
     expect(free.some((move) => move.do === "throttle")).toBe(false)
   })
 
-  it("draws no part of the plan that is given", () => {
+  it("does not generate a part of the plan that is given", () => {
     const { plan } = createSimulation({ seed: 3, plan: { channels: 9, transports: ["pigeon"] } })
     expect(plan).toMatchObject({ channels: 9, transports: ["pigeon"] })
   })
 
-  it("runs once", async () => {
+  it("can be run only once", async () => {
     const simulation = createSimulation({ seed: 1 })
     await simulation.run()
     await expect(simulation.run()).rejects.toThrow("create another one")
   })
 })
 
-describe("an application of one's own", () => {
+describe("an application's own simulation", () => {
   interface Poll {
     up: { vote: { id: string } }
     down: { count: number }
     requests: { total(): number }
   }
 
-  /** People vote; the hub counts. `careless`: a vote that a reset leaves uncertain is said again and counted twice. */
+  /**
+   * People vote; the hub counts. With `careless`, a vote that a reset leaves uncertain is sent again and counted twice.
+   */
   function createPoll(careless: boolean): Application<Poll> {
     const ids = new Set<string>()
     let counted = 0
@@ -88,7 +90,7 @@ describe("an application of one's own", () => {
         ask: ({ channels: [channel] }) => {
           channel?.request("total").then(
             (total) => expect(total).toBeLessThanOrEqual(voted),
-            () => {}, // it was reset, or took too long
+            () => {}, // The request was reset or timed out.
           )
         },
       },
@@ -99,11 +101,11 @@ describe("an application of one's own", () => {
     }
   }
 
-  it("is run in the same world, with its own claims", async () => {
+  it("runs in the same world, with its own checks", async () => {
     for (let seed = 1; seed <= 200; seed++) await createSimulation({ seed, application: createPoll(false) }).run()
   })
 
-  it("may talk by itself, when it says so", async () => {
+  it("may send on its own, when it says so", async () => {
     const createTicker = (chatters: boolean): Application => ({
       chatters,
       hub(hub, machine, { hubs }) {
@@ -123,7 +125,7 @@ describe("an application of one's own", () => {
     )
   })
 
-  it("is told its fault with the seed, the moves and what happened, and fails again by either", async () => {
+  it("reports a fault with the seed, the moves and the events, and either of the first two reproduces it", async () => {
     const failure = await firstFailure(createPoll)
     expect(failure.message).toMatch(/^seed \d+, move \d+: \d+ votes were cast and \d+ counted\n/)
     expect(failure.message).toContain("session-unknown")

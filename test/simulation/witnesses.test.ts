@@ -21,7 +21,7 @@ function down(n: number): Word {
   return { way: "down", speaker: PEER, n, size: 1, binary: false }
 }
 
-/** The channel says five words, the hub says five to its peer. */
+/** Records that the channel sends five words, and the hub five to its peer. */
 function talk(witness: Witness): Witness {
   for (let n = 0; n < 5; n++) {
     witness.said?.(up(n))
@@ -42,11 +42,12 @@ const WITNESSES = [
   createUncertaintyWitness,
 ]
 
-it.each(WITNESSES)("%o has nothing against a talk that keeps the laws", (create) => {
+it.each(WITNESSES)("%o reports nothing in a conversation without faults", (create) => {
   const witness = talk(create())
   hear(witness, up(0), down(0), up(1))
   witness.flushed?.(CHANNEL, 2)
-  // The hub had heard 2 as well, and its ack was lost: 2 and 3 are uncertain, 4 never left and goes to the next peer.
+  // The hub had heard 2 as well, and its ack was lost: 2 and 3 are uncertain, 4 was never sent and goes to the next
+  // peer.
   hear(witness, up(2))
   witness.reset?.(CHANNEL, [up(2), up(3)], "report")
   witness.peerClosed?.(PEER, 4)
@@ -55,7 +56,7 @@ it.each(WITNESSES)("%o has nothing against a talk that keeps the laws", (create)
   witness.over?.(new Set())
 })
 
-describe("a witness finds what it watches for", () => {
+describe("a witness reports the fault that it watches for", () => {
   it.each<[string, () => Witness, (witness: Witness) => void]>([
     ["what nobody said", createPhantomWitness, (witness) => hear(witness, up(5))],
     ["what was said otherwise", createPhantomWitness, (witness) => hear(witness, up(0, 2))],
@@ -146,7 +147,7 @@ describe("on a slow network", () => {
     return { runtime, network, plan, link, calm: true }
   }
 
-  it("a word that is heard no later than the network allows is no fault, a later one is", () => {
+  it("a word that is heard as soon as the network allows is no fault, a later one is", () => {
     const world = slowWorld()
     const witness = createGoodputWitness(world)
     for (const n of [0, 1]) witness.said?.(up(n, 100_000))
@@ -159,7 +160,7 @@ describe("on a slow network", () => {
     witness.check?.()
   })
 
-  it("a word may be late where something went wrong, and is not awaited from one that has left", () => {
+  it("a word may be late where something failed, and is not expected from an end that has left", () => {
     const world = slowWorld()
     const witness = createGoodputWitness(world)
     witness.said?.(up(0))
@@ -172,7 +173,7 @@ describe("on a slow network", () => {
     witness.check?.()
   })
 
-  it("what is carried twice is found", () => {
+  it("data that is carried twice is reported", () => {
     const world = slowWorld()
     const witness = createCarriageWitness(world)
     witness.said?.(up(0, 100_000))
@@ -182,7 +183,7 @@ describe("on a slow network", () => {
     expect(() => witness.check?.()).toThrow(/^carriage: 201000 bytes went up for 100000 in 1 words/)
   })
 
-  it("an ack for each small part of a large word is found", () => {
+  it("an ack for each small part of a large word is reported", () => {
     const world = slowWorld()
     const witness = createCarriageWitness(world)
     witness.said?.(down(0))

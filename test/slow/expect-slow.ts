@@ -1,28 +1,34 @@
 import { expect } from "vitest"
 import type { Slow, SlowPlace, Way } from "./slow-place.ts"
 
-/** A bulk takes so many times as long as the network needs for its bytes, */
+/** A transfer may take this multiple of the time that the network needs for its bytes, */
 const GOODPUT = 1.15
-/** and some round trips, because the sender starts with little and learns what the network carries. */
+/** and these round trips and ms more, because the sender starts with a small window and learns the rate. */
 const START_ROUND_TRIPS = 6
 const CONSTANT_MS = 500
 
-/** More may be carried than was said by this share, */
+/** The network may carry this multiple of the bytes that were sent, */
 const CARRIED = 1.08
-/** and for each message, and for the hellos and welcomes of a ladder. */
+/** and these bytes for each message, and for the hellos and welcomes of all transports. */
 const MESSAGE_BYTES = 100
 const BASE_BYTES = 5_000
 
-/** Against the stream go acks, and probes with their answers: one for so many bytes, so many in a second, some at the start. */
+/**
+ * Against the direction of a transfer go acks and probes: one for each ACKED_BYTES, some in each second, some at the
+ * start.
+ */
 const ACKED_BYTES = 8_192
 const ACKS_PER_SECOND = 6
 const ACKS = 40
 const ACK_BYTES = 40
 
-/** How long acks and doubts may come behind the last word. */
+/** How long after the last message acks and doubts may still come. */
 const AFTER_MS = 5_000
 
-/** All these were heard since then, once and in order, and about as soon as the network could carry them. */
+/**
+ * Asserts that all `bulks` were heard, once and in order, about as soon as the network could carry them since
+ * `sinceMs`.
+ */
 export async function expectHeard(
   { slow, runtime, heard: ends }: SlowPlace,
   way: Way,
@@ -39,7 +45,7 @@ export async function expectHeard(
   expect(heard.bulkAt - sinceMs).toBeLessThanOrEqual(limitMs)
 }
 
-/** The link that was taken first was left in peace: nothing was doubted or dialed again, and the channel was never away. */
+/** Asserts that the first link stayed: no doubt, no further dial, and the channel was open all the time. */
 export async function expectInPeace({ network, channel, statuses, transports, dialsAtOpen, runtime }: SlowPlace) {
   await runtime.pass(AFTER_MS)
   expect(statuses).toEqual(["open"])
@@ -48,7 +54,7 @@ export async function expectInPeace({ network, channel, statuses, transports, di
   expect(network.dials).toBeLessThanOrEqual(transports.length)
 }
 
-/** What was said was carried once, with little beside it, and no part of it was acknowledged alone. */
+/** Asserts that each byte was carried once, with little overhead, and that parts were not acknowledged one by one. */
 export function expectCarriedOnce(place: SlowPlace, said: Readonly<Partial<Record<Way, readonly string[]>>>) {
   const { network, runtime, startedAt } = place
   const seconds = (runtime.now() - startedAt) / 1_000
@@ -65,7 +71,7 @@ export function expectCarriedOnce(place: SlowPlace, said: Readonly<Partial<Recor
   }
 }
 
-/** How long a network needs for so many bytes. */
+/** The time in ms that a network needs for `bytes`. */
 export function carryMs({ bytesPerSecond }: Pick<Slow, "bytesPerSecond">, bytes: number): number {
   return (1_000 * bytes) / bytesPerSecond
 }

@@ -10,7 +10,10 @@ const NETWORKS = [
 ] as const
 const TRANSPORTS = ["sse", "long-poll", "short-poll"] as const
 
-/** Time for a bulk, as a multiple of what the line needs for its bytes; and what the beginning takes, in round trips. */
+/**
+ * The time limit of a transfer: a multiple of what the line needs for its bytes, and for the start some round trips and
+ * ms.
+ */
 const TIMES = 1.5
 const BEGINNING_ROUND_TRIPS = 12
 const BEGINNING_MS = 2_000
@@ -43,11 +46,11 @@ describe.each(cases)("over $transport at $bytesPerSecond bytes/s and $roundTripM
       expect(tookMs).toBeLessThanOrEqual(limitMs(options, sum))
       for (const way of ways) expect(place.heard[way]).toEqual(bulks)
       expect(place.statuses).toEqual(["open"])
-      void place.channel.close({ flushMs: 0 }) // its goodbye takes time, which stands still here
+      void place.channel.close({ flushMs: 0 }) // The bye would take virtual time, which no longer advances.
     },
   )
 
-  it("a chat line is not late behind a bulk whose sender waits when told", async () => {
+  it("a chat line is not late behind a bulk whose sender waits for writable()", async () => {
     const place = await open(options)
     const pieces = bulksOf(100, Math.min(6_000, options.bytesPerSecond / 4))
     const say = async (): Promise<void> => {
@@ -59,22 +62,22 @@ describe.each(cases)("over $transport at $bytesPerSecond bytes/s and $roundTripM
       place.side("down").send("chat", place.runtime.now())
     }
     await place.passUntil(() => place.agesMs.length === 10 && place.heard.down.length === 100, 60_000)
-    // What is not measured yet stands in the line: the first window, or eight of them where the first met none.
+    // Until the rate is measured, up to 32 KiB may be queued.
     const firstMs = Math.max((1_000 * 32_768) / options.bytesPerSecond, 500)
     expect(Math.max(...place.agesMs.slice(3))).toBeLessThanOrEqual(LATE_MS + options.roundTripMs)
     expect(Math.max(...place.agesMs)).toBeLessThanOrEqual(LATE_MS + options.roundTripMs + firstMs)
-    void place.channel.close({ flushMs: 0 }) // its goodbye takes time, which stands still here
+    void place.channel.close({ flushMs: 0 }) // The bye would take virtual time, which no longer advances.
   })
 })
 
 describe.each(TRANSPORTS)("over %s at 20 kbit/s", (transport) => {
-  it.each([20, 200, 600])("what is said both ways at once leaves the link in peace, %d ms", async (roundTripMs) => {
+  it.each([20, 200, 600])("messages in both directions at once cause no doubt, %d ms", async (roundTripMs) => {
     const place = await open({ transport, bytesPerSecond: 2_500, roundTripMs })
     const bulks = bulksOf(10, 3_000)
     for (const bulk of bulks) for (const way of ["up", "down"] as const) place.side(way).send("bulk", bulk)
     await place.passUntil(() => place.heard.up.length >= 10 && place.heard.down.length >= 10, 60_000)
     expect(place.heard).toEqual({ up: bulks, down: bulks })
     expect(place.channel.explain().incidents.filter(({ what }) => what === "doubted" || what === "closed")).toEqual([])
-    void place.channel.close({ flushMs: 0 }) // its goodbye takes time, which stands still here
+    void place.channel.close({ flushMs: 0 }) // The bye would take virtual time, which no longer advances.
   })
 })

@@ -4,9 +4,9 @@ import { createVirtualRuntime } from "everwire/testing"
 import { turns } from "../laws/rigs/settle.ts"
 import type { Side, Way } from "./slow-place.ts"
 
-/** What a request and its answer cost beside their bodies, about. */
+/** Approximate bytes of the heads of a request and of its answer. */
 const HEAD_BYTES = 250
-/** Time passes in steps, between which promises and web streams go on. */
+/** Virtual time advances in steps of this size, and promises and web streams continue between the steps. */
 const STEP_MS = 5
 
 interface Words {
@@ -21,15 +21,18 @@ export interface SlowHttpOptions {
   readonly roundTripMs: number
 }
 
-/** A channel and a hub that talk HTTP over a slow line, which all requests share: bytes pass one after another, each way. */
+/**
+ * A channel and a hub that use HTTP over a slow line. All requests share the line, and each direction carries one at a
+ * time.
+ */
 export class SlowHttp {
   readonly runtime = createVirtualRuntime()
   readonly channel: Channel<Words>
   readonly heard: Readonly<Record<Way, string[]>> = { up: [], down: [] }
-  /** How late chat lines that came down were. */
+  /** The delay of each chat line that came down, in ms. */
   readonly agesMs: number[] = []
   readonly statuses: string[] = []
-  /** Requests so far. */
+  /** The number of requests so far. */
   requests = 0
   peer: Peer<Words> | undefined
   readonly #options: SlowHttpOptions
@@ -58,14 +61,14 @@ export class SlowHttp {
     this.channel.onStatus((status) => void this.statuses.push(status))
   }
 
-  /** The side that speaks in this direction. */
+  /** The end that sends in this direction. */
   side(way: Way): Side {
     const side: unknown = way === "up" ? this.channel : this.peer
     if (side === undefined) throw new Error("the hub has no peer yet")
-    return side as Side // a channel and a peer say the same words, and both wait with writable()
+    return side as Side // A channel and a peer send the same messages, and both have writable().
   }
 
-  /** Lets time pass until something holds; answers after how many milliseconds it did, or `Infinity`. */
+  /** Lets time pass until `holds()` is true. Returns the ms that this took, or `Infinity` after `limitMs`. */
   async passUntil(holds: () => boolean, limitMs: number): Promise<number> {
     const startedAt = this.runtime.now()
     while (this.runtime.now() - startedAt <= limitMs) {
@@ -103,7 +106,7 @@ export class SlowHttp {
               stream.onmessage?.({ data })
             }
           },
-          () => {}, // it was closed
+          () => {}, // The stream was closed meanwhile.
         )
       }
     }
@@ -111,7 +114,7 @@ export class SlowHttp {
     return stream
   }
 
-  /** Resolves when so many bytes and a head have passed the line. */
+  /** Resolves when `bytes` and one head have passed the line. */
   #carry(way: Way, bytes: number, signal: AbortSignal | undefined): Promise<void> {
     const { bytesPerSecond, roundTripMs } = this.#options
     const passedAt = Math.max(this.runtime.now(), this.#freeAt[way]) + (1_000 * (bytes + HEAD_BYTES)) / bytesPerSecond

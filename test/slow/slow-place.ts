@@ -8,11 +8,11 @@ interface Words {
   requests: object
 }
 
-/** A network that is slow and has nothing else wrong. */
+/** A slow network without other faults. */
 export interface Slow {
   readonly bytesPerSecond: number
   readonly roundTripMs: number
-  /** Undefined: a modem's, without a bound. */
+  /** The size of the queue in bytes. Undefined for an unbounded one, as in a modem. */
   readonly queueBytes: number | undefined
   readonly transports?: readonly string[]
 }
@@ -20,7 +20,9 @@ export interface Slow {
 const MODEM = undefined
 const ROUTER = 64_000
 
-/** From 20 kbit/s to 20 Mbit/s, near and far, behind a router and behind a modem. */
+/**
+ * From 20 kbit/s to 20 Mbit/s, with short and long round trips, bounded queues (routers) and unbounded ones (modems).
+ */
 export const NETWORKS: readonly Slow[] = [
   { bytesPerSecond: 2_500, roundTripMs: 200, queueBytes: MODEM },
   { bytesPerSecond: 18_750, roundTripMs: 20, queueBytes: MODEM },
@@ -37,13 +39,13 @@ const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
 /** What one end has heard. */
 interface Heard {
   readonly bulks: string[]
-  /** When the last bulk was heard. */
+  /** When the last bulk message was heard. */
   bulkAt: number
-  /** Of each chat line: when it was said, and how long it took. */
+  /** For each chat line: when it was sent, and how long it took. */
   readonly lines: { readonly saidAt: number; readonly ageMs: number }[]
 }
 
-/** Who says something: a channel, or a peer of the hub. */
+/** An end that sends: the channel, or the hub's peer. */
 export interface Side {
   send(name: "bulk", bulk: string): boolean
   send(name: "chat", saidAt: number): boolean
@@ -52,7 +54,7 @@ export interface Side {
 
 export type Way = "up" | "down"
 
-/** A channel and a hub on a slow network, from the moment of the first dial on. */
+/** A channel and a hub on a slow network, from the first dial on. */
 export class SlowPlace {
   readonly slow: Slow
   readonly runtime: VirtualRuntime
@@ -60,14 +62,14 @@ export class SlowPlace {
   readonly channel: Channel<Words>
   readonly transports: readonly string[]
   readonly startedAt: number
-  /** What the hub has heard is `up`, what the channel has heard is `down`. */
+  /** `up`: what the hub has heard. `down`: what the channel has heard. */
   readonly heard: Readonly<Record<Way, Heard>> = {
     up: { bulks: [], bulkAt: 0, lines: [] },
     down: { bulks: [], bulkAt: 0, lines: [] },
   }
-  /** The channel's status, each that it has had since the first dial. */
+  /** Each status of the channel since the first dial. */
   readonly statuses: string[] = []
-  /** How many dials there were when the channel first opened. */
+  /** The number of dials when the channel first opened. */
   dialsAtOpen: number | undefined
   #peer: Peer<Words> | undefined
 
@@ -100,26 +102,26 @@ export class SlowPlace {
     })
   }
 
-  /** The side that speaks in this direction. */
+  /** The end that sends in this direction. */
   side(way: Way): Side {
     const side: unknown = way === "up" ? this.channel : this.#peer
     if (side === undefined) throw new Error("the hub has no peer yet")
-    return side as Side // a channel and a peer say the same words, and both wait with writable()
+    return side as Side // A channel and a peer send the same messages, and both have writable().
   }
 
-  /** Lets time pass until the channel is open, and a little longer, so that the rivals of its link are gone. */
+  /** Lets time pass until the channel is open, and one second more, in which the parallel dials are closed. */
   async open(): Promise<void> {
     await this.runtime.passUntil(() => this.channel.status === "open", 10_000)
     await this.runtime.pass(1_000)
   }
 
-  /** Says a bulk in pieces, as a careful producer does: it waits when it is told that there is no room. */
+  /** Sends bulk messages one after another, and waits for writable() whenever send() returns false. */
   async sayInPieces(way: Way, pieces: readonly string[]): Promise<void> {
     const side = this.side(way)
     for (const piece of pieces) if (!side.send("bulk", piece)) await side.writable()
   }
 
-  /** Says the time once a second, so often. */
+  /** Sends the current time once a second, `lines` times. */
   chat(way: Way, lines: number): void {
     if (lines === 0) return
     this.side(way).send("chat", this.runtime.now())
@@ -136,14 +138,16 @@ export class SlowPlace {
   }
 }
 
-/** Titles a test. */
+/** The title of a network in the tests. */
 export function describeSlow({ bytesPerSecond, roundTripMs, queueBytes, transports }: Slow): string {
   const queue = queueBytes === undefined ? "a modem" : `a queue of ${queueBytes / 1_000} kB`
   const ladder = transports === undefined ? "" : `, ${transports.join(" ")} alone`
   return `${(bytesPerSecond * 8) / 1_000} kbit/s, ${roundTripMs} ms, ${queue}${ladder}`
 }
 
-/** So many texts of so many bytes. None has a part that another one has in the same place. */
+/**
+ * `many` texts of `bytes` characters, each with its number in every 10 characters, so that mixed-up parts are noticed.
+ */
 export function bulksOf(many: number, bytes: number): string[] {
   return Array.from({ length: many }, (_, n) => {
     const parts = Array.from({ length: Math.ceil(bytes / 10) }, (_, part) => `${n}.${part}`.padStart(10, "-"))

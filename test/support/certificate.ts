@@ -1,4 +1,4 @@
-/** A certificate that nobody signed but itself, for tests alone. */
+/** A self-signed certificate, only for tests. */
 export const SELF_SIGNED = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1Y2T5FO4ObYgj5KI

@@ -4,7 +4,7 @@ import { forMs, startJourney } from "./journey.ts"
 
 const ladder = ["websocket", "sse", "long-poll", "short-poll"] as const
 
-/** What the channel may use: each transport alone, and all of them while the proxy takes some away and gives them back. */
+/** The transports of the channel: each alone, or all of them while the proxy takes some away and gives them back. */
 export const wires = [
   ...ladder.map((name) => ({ wire: name, transports: [name] })),
   { wire: "all four", transports: ladder },
@@ -12,12 +12,12 @@ export const wires = [
 
 type Random = () => number
 
-/** What goes wrong, again and again. */
+/** A fault that occurs again and again. */
 interface Plague {
   readonly plague: string
-  /** One-way delay in the path, in milliseconds. */
+  /** One-way delay of the proxy in ms. */
   readonly delayMs?: number
-  /** Whether one answer in so many is lost all the time. */
+  /** The share of answers that are lost all the time, from 0 to 1. */
   readonly lossRate?: number
   strike(proxy: FaultProxy, random: Random): void
 }
@@ -49,19 +49,22 @@ function resetAndRefuse(proxy: FaultProxy): void {
   proxy.refuseFor(300)
 }
 
-/** One run, and what it should look like. */
+/** One run. */
 interface Run {
   readonly wire: string
   readonly transports: readonly (typeof ladder)[number][]
   readonly plague: Plague
   readonly durationMs: number
-  /** When the first strike comes; the others follow every 2 to 4 s. */
+  /** When the first fault occurs, in ms; the others follow every 2 to 4 s. */
   readonly firstStrikeMs: number
   readonly seed: number
   onFinished(close: () => Promise<void>): void
 }
 
-/** Lets 200 messages a second flow each way through the plague, and expects each of them once and in order. */
+/**
+ * Sends 200 messages a second in each direction while the faults occur, and asserts that each arrives once and in
+ * order.
+ */
 export async function expectExactlyOnce(run: Run): Promise<void> {
   const { wire, transports, plague, durationMs } = run
   const random = createRandom(run.seed)
@@ -116,7 +119,7 @@ export async function expectExactlyOnce(run: Run): Promise<void> {
   expect(Math.min(up.sent, down.sent)).toBeGreaterThan(0.19 * durationMs)
 }
 
-/** Takes some transports away and gives the others back. One is always left. */
+/** Takes some transports away and gives the others back. At least one is left. */
 function rearrange(proxy: FaultProxy, random: Random): void {
   const fates: readonly Fate[] = [{ status: 403 }, { status: 502 }, "black-hole", "mute", "mute-down"]
   const spared = Math.floor(random() * ladder.length)
@@ -127,7 +130,7 @@ function rearrange(proxy: FaultProxy, random: Random): void {
   }
 }
 
-/** Mulberry32: the same faults for the same seed. */
+/** Mulberry32: the same seed gives the same faults. */
 function createRandom(seed: number): Random {
   let state = seed | 0
   return () => {

@@ -1,9 +1,9 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
 
-/** One request as the proxy sees it go by. */
+/** One request that passes the proxy. */
 export interface ProxiedRequest {
   readonly method: string
-  /** The transport that its path names; `""` for any other path. */
+  /** The transport in its path; `""` for any other path. */
   readonly transport: string
 }
 
@@ -32,14 +32,14 @@ export type Fate =
 
 export type Direction = "up" | "down"
 
-/** What becomes of the connections of a transport that is taken away. */
+/** What happens to the open connections of a transport that is taken away. */
 type End = "reset" | "silence"
 
-/** A TCP proxy in front of a hub on this machine, that does to connections what networks and other proxies do. */
+/** A TCP proxy in front of a local hub, which can treat connections as networks and other proxies do. */
 export class FaultProxy {
-  /** What each byte waits on its way, in either direction. The TCP handshake does not. */
+  /** The delay of each byte in ms, in each direction. The TCP handshake has none. */
   delayMs = 0
-  /** The fate of a request whose transport has not been taken away. */
+  /** The fate of each request whose transport has not been taken away. */
   judge: (request: ProxiedRequest) => Fate = () => "pass"
   /** Whether new connections are reset at once. */
   refusing = false
@@ -66,15 +66,16 @@ export class FaultProxy {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/everwire` // listens on a port, so it is no pipe
+    // The server listens on a TCP port, so its address is not a pipe.
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/everwire`
   }
 
-  /** The fate that a request meets now. */
+  /** The fate of a request that comes now. */
   fateOf(request: ProxiedRequest): Fate {
     return this.#taken.get(request.transport) ?? this.judge(request)
   }
 
-  /** This transport does not get through any more: its requests meet this fate, its open connections this end. */
+  /** Takes a transport away: its new requests meet this fate, and its open connections this end. */
   take(transport: string, fate: Fate = { status: 403 }, end: End = "reset"): void {
     this.#taken.set(transport, fate)
     for (const connection of this.#carrying(transport)) {
@@ -83,19 +84,22 @@ export class FaultProxy {
     }
   }
 
-  /** This transport (or each) gets through again. Dials that were swallowed are reset: what did that has restarted. */
+  /**
+   * Gives one transport (or all) back. Dials in a black hole are reset, as if the machine that dropped them had
+   * restarted.
+   */
   giveBack(transport?: string): void {
     for (const connection of this.#carrying(transport)) if (connection.swallowed) connection.reset()
     if (transport === undefined) this.#taken.clear()
     else this.#taken.delete(transport)
   }
 
-  /** Resets every connection, or those that carry this transport: both ends are told at once. */
+  /** Resets all connections, or those of this transport: both ends are told at once. */
   reset(transport?: string): void {
     for (const connection of this.#carrying(transport)) connection.reset()
   }
 
-  /** New connections are reset at once, for so long. */
+  /** Resets new connections at once, for this time. */
   refuseFor(ms: number): void {
     this.refusing = true
     setTimeout(() => {
@@ -103,29 +107,32 @@ export class FaultProxy {
     }, ms)
   }
 
-  /** Nothing moves any more, and nobody is told. New connections are taken, and nothing moves on them either. */
+  /** Stops all bytes without telling the ends. New connections are accepted, and nothing moves on them either. */
   freeze(): void {
     this.#frozen = true
     this.silence()
   }
 
-  /** Nothing moves any more on the connections of this moment, or only in one direction. New ones work. */
+  /** Stops the bytes on the present connections, in one direction or both. New connections work. */
   silence(direction?: Direction): void {
     for (const connection of this.#connections) connection.freeze(direction)
   }
 
-  /** Whatever was frozen or silent moves on: what waited is not lost. */
+  /** Lets frozen and silent connections continue. The waiting bytes are delivered. */
   thaw(): void {
     this.#frozen = false
     for (const connection of this.#connections) connection.thaw()
   }
 
-  /** The end on this side of every connection is cut; the other end is left open and hears nothing. */
+  /** Resets one side of every connection; the other side is left open and receives nothing. */
   halfOpen(side: "client" | "hub"): void {
     for (const connection of this.#connections) connection.halfOpen(side)
   }
 
-  /** The hub hears what is on its way and answers it; the answers are lost, and a little later the connections too. */
+  /**
+   * The hub still receives and answers requests on their way, but the answers are lost, and then the connections are
+   * reset.
+   */
   loseAnswers(): void {
     for (const connection of this.#connections) connection.loseAnswers()
   }
@@ -141,14 +148,14 @@ export class FaultProxy {
   }
 }
 
-/** For how long the hub goes on hearing a connection whose answers are lost. */
+/** How long the hub keeps receiving on a connection whose answers are lost. */
 const LOSS_MS = 100
 
-/** One connection through the proxy: a client's socket and, once a request may pass, one to the hub. */
+/** One connection through the proxy: the client's socket and, once a request may pass, a socket to the hub. */
 class Connection {
   /** The transport of the last request. */
   transport = ""
-  /** Both sockets are closed. */
+  /** Called when both sockets are closed. */
   onClose = (): void => {}
   readonly #client: Socket
   #hub: Socket | undefined
@@ -160,7 +167,7 @@ class Connection {
   #fate: Fate = "pass"
   /** Whether the answer to the last request has begun. */
   #answering = false
-  /** What a stream's answer waits with, while it is held back. */
+  /** The bytes of a stream's answer that are held back. */
   #held: Buffer[] | undefined
 
   constructor(client: Socket, hubPort: number, proxy: FaultProxy) {
@@ -178,7 +185,7 @@ class Connection {
     client.on("close", () => this.#closed())
   }
 
-  /** Whether it waits for an answer that never comes. */
+  /** Whether its request is in a black hole, so that no answer comes. */
   get swallowed(): boolean {
     return this.#fate === "black-hole"
   }
@@ -227,7 +234,7 @@ class Connection {
     this.#answering = false
     if (typeof fate !== "object" || !("status" in fate)) return
     const answer = `HTTP/1.1 ${fate.status} Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`
-    // The way up takes its time too.
+    // The answer comes after the delay of the way up; the way down adds its own.
     setTimeout(() => {
       this.#down.push(Buffer.from(answer))
       this.#down.push("end")
@@ -275,7 +282,7 @@ class Connection {
     }
   }
 
-  /** Lets the head of a stream pass, and so many of its events (each is one chunk of the chunked coding). */
+  /** Lets the head of a stream and its first `events` events pass. Each event is one chunk of the chunked coding. */
   #holdBack(bytes: Buffer, first: boolean, events: number): void {
     if (first) {
       const head = headOf(bytes)
@@ -305,13 +312,13 @@ class Connection {
 /** What travels: bytes, or how a side ended. */
 type Piece = Buffer | "end" | "reset"
 
-/** One direction of a connection: pieces arrive in their order and late by the proxy's delay; a frozen one keeps them. */
+/** One direction of a connection. Pieces arrive in order after the proxy's delay; a frozen direction keeps them. */
 class Pipe {
   frozen = false
   readonly #proxy: FaultProxy
   readonly #deliver: (piece: Piece) => void
   readonly #queue: Piece[] = []
-  /** How many of the queue have travelled for long enough. */
+  /** How many pieces of the queue have waited for the delay. */
   #arrived = 0
 
   constructor(proxy: FaultProxy, deliver: (piece: Piece) => void) {
@@ -344,7 +351,7 @@ class Pipe {
   }
 }
 
-/** Finds where requests begin in what a client says (RFC 9112). After an upgrade there are none. */
+/** Finds where requests begin in a client's bytes (RFC 9112). After an upgrade there are no further requests. */
 class RequestReader {
   #partial: Buffer = Buffer.alloc(0)
   #bodyBytes = 0
@@ -377,7 +384,7 @@ class RequestReader {
   }
 }
 
-/** The head of a message, with the empty line that ends it. Whoever writes one, writes it at once. */
+/** The head of a message, with the empty line that ends it. Both ends write a head in one piece. */
 function headOf(bytes: Buffer): Buffer {
   const end = bytes.indexOf("\r\n\r\n")
   return end < 0 ? bytes : bytes.subarray(0, end + 4)

@@ -1,19 +1,19 @@
 import type { Channel } from "everwire"
 import type { NodeHub, Peer } from "everwire/node"
 
-/** What became of the messages that went one way. */
+/** Counts of the messages that went in one direction. */
 export interface Tally {
   readonly sent: number
   readonly heard: number
-  /** Never heard. */
+  /** Messages that were never heard. */
   readonly lost: number
-  /** Heard once more, each time counted. */
+  /** Repetitions: a message that is heard three times counts two. */
   readonly doubled: number
-  /** Heard for the first time after a later one. */
+  /** Messages that were heard for the first time after a later one. */
   readonly outOfOrder: number
 }
 
-/** Judges what was heard of the messages 0 to `sent` - 1. Pure. */
+/** Counts losses in `heard`, for the sent messages 0 to `sent` - 1. */
 export function tally(sent: number, heard: readonly unknown[]): Tally {
   const seen = new Set<unknown>()
   let highest = -1
@@ -31,11 +31,11 @@ export function tally(sent: number, heard: readonly unknown[]): Tally {
   return { sent, heard: heard.length, lost: sent - seen.size, doubled, outOfOrder }
 }
 
-/** Messages that go one way, and when they arrived. */
+/** Messages in one direction, and when they arrived. */
 class Way {
   sent = 0
   readonly heard: unknown[] = []
-  /** The longest time between two arrivals, in milliseconds; from the start to the first one too. */
+  /** The longest time between two arrivals in ms, and before the first one. */
   maxGapMs = 0
   #heardAt = performance.now()
 
@@ -47,17 +47,17 @@ class Way {
   }
 }
 
-/** What a flow says of itself when it is over. */
+/** The result of a flow. */
 export interface Verdict {
   readonly up: Tally
   readonly down: Tally
-  /** Longest silence in either direction while messages flowed, in milliseconds. */
+  /** The longest time without an arrival in either direction, in ms. */
   readonly maxGapMs: number
-  /** Sessions that were given up, and peers beyond the first: both are losses that the counts alone could hide. */
+  /** Sessions that were given up, and peers after the first. Both mean losses that the counts alone might not show. */
   readonly resets: number
 }
 
-/** Numbered messages both ways at a steady rate. Judged afterwards, from what arrived. */
+/** Sends numbered messages in both directions at a steady rate, and records what arrives. */
 export class Flow {
   readonly #channel: Channel
   readonly #peer: Peer
@@ -65,10 +65,10 @@ export class Flow {
   readonly #down = new Way()
   #resets = 0
   #timer: NodeJS.Timeout | undefined
-  /** Called whenever something has arrived. */
+  /** Called on each arrival. */
   #look = (): void => {}
 
-  /** Begins at once. The channel is open and `peer` is its peer. */
+  /** Starts at once. The channel must be open, and `peer` be its peer. */
   constructor(hub: NodeHub, peer: Peer, channel: Channel, perSecond = 200) {
     this.#channel = channel
     this.#peer = peer
@@ -77,7 +77,7 @@ export class Flow {
     channel.on("n", (n) => this.#heard(this.#down, n))
     channel.onReset(() => this.#resets++)
     const startedAt = performance.now()
-    // Timers are late on a busy machine: what is due is counted from the clock.
+    // Timers fire late on a busy machine, so the number of due messages is computed from the clock.
     this.#timer = setInterval(() => {
       const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1000)
       while (this.#up.sent < due) this.#channel.send("n", this.#up.sent++)
@@ -89,7 +89,7 @@ export class Flow {
     clearInterval(this.#timer)
   }
 
-  /** Stops, and resolves when everything has arrived, or when it has not by the deadline: the verdict tells. */
+  /** Stops sending. Resolves when everything has arrived or at the deadline; the verdict shows which. */
   async settled(deadlineMs: number): Promise<Verdict> {
     this.stop()
     await new Promise<void>((resolve) => {
@@ -101,7 +101,7 @@ export class Flow {
       }
       this.#look()
     })
-    // A repetition that is still on its way comes before the answer to a round trip that begins now.
+    // A repetition that is still on its way arrives before the answer to this flush.
     await this.#channel.flush().catch(() => {})
     return {
       up: tally(this.#up.sent, this.#up.heard),

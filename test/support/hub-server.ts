@@ -14,20 +14,20 @@ import { createHub, type NodeHub, type NodeHubOptions, type Peer } from "everwir
 /** The four built-in transports, for `describe.each`. */
 export const transports = ["websocket", "sse", "long-poll", "short-poll"] as const
 
-/** What `disposeAll` undoes, newest first. */
+/** The functions that `disposeAll` calls, newest first. */
 const disposals: (() => unknown)[] = []
 
-/** Undoes everything that was started through this file: `afterEach(disposeAll)`. */
+/** Stops everything that was started by this file. Use it as `afterEach(disposeAll)`. */
 export async function disposeAll(): Promise<void> {
   for (const dispose of disposals.splice(0).reverse()) await dispose()
 }
 
-/** Calls this at the next `disposeAll`, and awaits what it gives. */
+/** Has the next `disposeAll` call this function and await its result. */
 export function onDispose(dispose: () => unknown): void {
   disposals.push(dispose)
 }
 
-/** Real time and chance, with a place to see what was reported. */
+/** A runtime with real time and random numbers, which records reports and warnings. */
 export function createRuntime(
   overrides: Partial<Runtime> = {},
 ): Runtime & { readonly reported: unknown[]; readonly warned: string[] } {
@@ -50,20 +50,20 @@ export function createRuntime(
   }
 }
 
-/** A hub on an http server of its own. */
+/** A hub on an HTTP server of its own. */
 export interface HubServer<C extends Contract<C> = AnyContract> {
   readonly hub: NodeHub<C>
   readonly server: Server
   readonly port: number
-  /** What a channel is created with. */
+  /** The URL for channels. */
   readonly url: string
-  /** The server's open connections, upgraded ones among them. */
+  /** The server's open connections, including upgraded ones. */
   readonly sockets: ReadonlySet<Socket>
-  /** As if the hub's process were killed and started again: connections break, and the hub that answers knows nothing. */
+  /** Simulates a restart of the hub's process: all connections break, and the new hub knows no session. */
   restart(options?: NodeHubOptions): NodeHub<C>
 }
 
-/** An http server on a free loopback port; closed with everything that is connected to it. */
+/** Starts an HTTP server on a free loopback port. `disposeAll` closes it with all its connections. */
 export async function startServer(
   server: Server = createServer(),
 ): Promise<{ server: Server; port: number; sockets: ReadonlySet<Socket> }> {
@@ -77,10 +77,11 @@ export async function startServer(
     for (const socket of sockets) socket.destroy()
     await new Promise((resolve) => server.close(resolve))
   })
-  return { server, port: (server.address() as AddressInfo).port, sockets } // listens on a port, so it is no pipe
+  // The server listens on a TCP port, so its address is not a pipe.
+  return { server, port: (server.address() as AddressInfo).port, sockets }
 }
 
-/** Starts a hub. `listener` is what the server would do without it. */
+/** Starts a hub. `listener` is the application's own request listener. */
 export async function startHub<C extends Contract<C> = AnyContract>(
   options: NodeHubOptions = {},
   listener?: RequestListener,
@@ -104,21 +105,25 @@ export async function startHub<C extends Contract<C> = AnyContract>(
   }
 }
 
-/** Tells of each request and upgrade that comes to the server: those of a hub reach no listener. Returns what undoes it. */
+/**
+ * Calls the listener for each request and upgrade at the server; the hub's own do not reach ordinary listeners. Returns
+ * a function that stops it.
+ */
 export function onArrival(server: Server, listener: (request: IncomingMessage) => void): () => void {
   const { emit } = server
   let isHeard = true
-  // It stays when it is undone, because others may have put theirs over it.
+  // The replaced emit stays, because others may have replaced it again.
   server.emit = function (this: Server, event: string, ...args: unknown[]) {
-    if (isHeard && (event === "request" || event === "upgrade")) listener(args[0] as IncomingMessage) // as Node has it
-    return Reflect.apply(emit, this, [event, ...args]) as boolean // as every emit
+    // The first argument of both events is the request.
+    if (isHeard && (event === "request" || event === "upgrade")) listener(args[0] as IncomingMessage)
+    return Reflect.apply(emit, this, [event, ...args]) as boolean // The signature of emit.
   }
   return () => {
     isHeard = false
   }
 }
 
-/** The next request or upgrade that comes to the server (or the first that passes). */
+/** Resolves with the next request or upgrade at the server (or the next that passes). */
 export function arrival(server: Server, passes?: (request: IncomingMessage) => boolean): Promise<IncomingMessage> {
   return nextOf<IncomingMessage>((listener) => onArrival(server, listener), passes)
 }
@@ -129,12 +134,12 @@ export async function connect<C extends Contract<C> = AnyContract>(
   options: CreateChannelOptions = {},
 ): Promise<Channel<C>> {
   const channel = createChannel<C>(url, options)
-  onDispose(() => void channel.close({ flushMs: 0 })) // its goodbye may meet nobody, and takes a moment then
+  onDispose(() => void channel.close({ flushMs: 0 })) // Its bye may reach no server, and would then take a moment.
   await channel.opened
   return channel
 }
 
-/** A hub, a channel of it over WebSocket (unless asked otherwise), and the channel's peer. */
+/** Starts a hub and a channel over WebSocket (unless the options say otherwise), and waits for the channel's peer. */
 export async function startDuo<C extends Contract<C> = AnyContract>(
   hubOptions: NodeHubOptions = {},
   channelOptions: CreateChannelOptions = { transports: ["websocket"] },
@@ -145,7 +150,7 @@ export async function startDuo<C extends Contract<C> = AnyContract>(
   return { ...started, channel, peer: await peers }
 }
 
-/** The first value that a subscription calls back with (or the first that passes). It is unsubscribed then. */
+/** Resolves with the first value that a subscription delivers (or the first that passes), and unsubscribes. */
 export function nextOf<T>(
   subscribe: (listener: (value: T) => void) => () => void,
   passes: (value: T) => boolean = () => true,

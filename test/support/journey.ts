@@ -5,19 +5,19 @@ import { createHub, type NodeHub, type NodeHubOptions, type Peer } from "everwir
 import { FaultProxy } from "./fault-proxy.ts"
 import { Flow } from "./flow.ts"
 
-/** A hub behind a fault proxy, and the channels that reach it through that proxy. */
+/** A hub behind a fault proxy, and a way to open channels through that proxy. */
 export interface Journey {
   readonly hub: NodeHub
   readonly proxy: FaultProxy
-  /** What the hub's owner was told went wrong inside. Network faults are none of it. */
+  /** The errors that the hub gave to `onError`. Network faults cause none. */
   readonly failures: readonly unknown[]
-  /** Creates a channel that remembers nothing; closed with the rest. */
+  /** Creates a channel without a store. It is closed when the test ends. */
   dial(options?: CreateChannelOptions): Channel
-  /** Creates a channel, waits until it is open, and lets messages flow between it and its peer. */
+  /** Creates a channel, waits until it is open, and starts a flow of messages between it and its peer. */
   flow(options?: CreateChannelOptions): Promise<{ channel: Channel; peer: Peer; flow: Flow }>
 }
 
-/** Starts one. `onFinished` is the test's own hook, so that tests of one file can run side by side. */
+/** Starts a journey. `onFinished` is the hook of the calling test, so that tests of one file can run concurrently. */
 export async function startJourney(
   onFinished: (close: () => Promise<void>) => void,
   options: NodeHubOptions = {},
@@ -28,7 +28,8 @@ export async function startJourney(
   hub.onError((error) => failures.push(error))
   hub.attach(server)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const proxy = await FaultProxy.start((server.address() as AddressInfo).port) // listens on a port, so it is no pipe
+  // The server listens on a TCP port, so its address is not a pipe.
+  const proxy = await FaultProxy.start((server.address() as AddressInfo).port)
   const channels: Channel[] = []
   const flows: Flow[] = []
   onFinished(async () => {
@@ -61,7 +62,7 @@ export async function startJourney(
   }
 }
 
-/** Real time, for a stretch of flow: nothing else is waited for by it. */
+/** Waits in real time while messages flow. No test waits for a condition with it. */
 export function forMs(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -2,7 +2,7 @@ import { maxBatchBytes } from "../../../src/server/settings.ts"
 import type { TransportTraits } from "../../../src/testing/laws.ts"
 
 const common: TransportTraits = {
-  // What a hub lets in by default.
+  // The hub's default limits.
   maxBatchBytes: maxBatchBytes(1_048_576),
   binary: true,
   backPressure: true,
@@ -20,14 +20,14 @@ const common: TransportTraits = {
   realTime: true,
 }
 
-/** An open stream that breaks is seen at the hub; a poll that does not come is not. */
+/** The hub notices when an open stream breaks, but not when a poll does not come. */
 export const httpTraits = {
   sse: { ...common, noticesVanishedChannel: true },
   longPoll: common,
   shortPoll: common,
 } as const
 
-/** A closing frame holds a code and 123 bytes of reason. What was lost on a socket stays lost with it. */
+/** A closing frame holds a code and 123 bytes of reason. Messages lost on a socket are not repeated. */
 export const websocketTraits: TransportTraits = {
   ...common,
   tellsRetryAfter: false,

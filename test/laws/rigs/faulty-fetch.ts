@@ -3,15 +3,15 @@ import type { ClientStream, FetchAnswer, FetchInit, Platform } from "../../../sr
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
-/** The channel's half of HTTP with a thumb on it: counts what is open, loses and garbles what it is told to. */
+/** A fetch for the channel that counts open requests, and loses or garbles those that the test chooses. */
 export class FaultyFetch {
   readonly #fetch: Fetch
-  /** What ends each request that has not been answered to its end. */
+  /** For each request without a complete answer: its abort controller and its description. */
   readonly #open = new Map<AbortController, string>()
   readonly #streams = new Set<ClientStream>()
   #lose: "request" | "answer" | undefined
   #garble: "request" | "answer" | "event" | undefined
-  /** Id of the link that was opened last. */
+  /** Id of the newest link. */
   #newest = ""
   #condition: "works" | "refused" | "unanswered" = "works"
 
@@ -34,12 +34,12 @@ export class FaultyFetch {
     this.#lose = what
   }
 
-  /** A request is garbled when it brings something on the newest link. */
+  /** A request is garbled if it is an upload on the newest link. */
   garble(what: "request" | "answer" | "event"): void {
     this.#garble = what
   }
 
-  /** Everything in flight breaks off. */
+  /** Aborts all requests in flight. */
   sever(): void {
     for (const abort of [...this.#open.keys()]) {
       abort.abort(new TypeError("the connection broke"))
@@ -47,7 +47,7 @@ export class FaultyFetch {
     }
   }
 
-  /** What is dialed from now on fails, or is never answered. */
+  /** From now on every request fails, or is never answered. */
   become(condition: "refused" | "unanswered"): void {
     this.#condition = condition
     this.sever()
@@ -77,7 +77,7 @@ export class FaultyFetch {
     }
   }
 
-  /** A request in flight, which the caller's signal and `sever` abort. */
+  /** Begins a request that the caller's signal and `sever` abort. */
   async #begin(url: string, init: RequestInit): Promise<{ answer: Response; done(): void }> {
     const abort = new AbortController()
     const stop = (): void => abort.abort(init.signal?.reason)

@@ -7,7 +7,7 @@ import { httpTraits } from "./built-in-traits.ts"
 import { FaultyFetch } from "./faulty-fetch.ts"
 import { passVirtually } from "./settle.ts"
 
-/** The HTTP transports without a port: what the channel fetches is handed to the hub's own `fetch`. */
+/** The HTTP transports without a port: the channel's fetch calls the hub's own `fetch`. */
 export const memoryHttp: readonly TransportSubject[] = [
   {
     name: "sse through hub.fetch",
@@ -39,7 +39,7 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
     runtime,
     dialer,
     listen(door) {
-      // The hub's router in front, the law's door behind.
+      // The hub's router, with the door of the law behind it.
       hub = createHub({ runtime, transports: [{ name: acceptor.name, open: () => acceptor.open(door) }] })
       return { url: "http://hub.test/everwire", platform: http.platform }
     },
@@ -61,7 +61,7 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
   }
 }
 
-/** Requests that no dialer makes. */
+/** Requests that no dialer sends. */
 export const strangers: readonly RequestInit[] = [
   { method: "GET" },
   { method: "PUT", body: "@{}" },
@@ -94,14 +94,14 @@ function orAborted(answer: Promise<Response>, signal: AbortSignal): Promise<Resp
   })
 }
 
-/** A body that breaks off when the connection does, as `fetch` would have it. */
+/** A body that fails when the connection breaks, as a body of `fetch` does. */
 function severable(body: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   return new ReadableStream({
     start(controller) {
       const abort = (): void => {
         controller.error(signal.reason)
-        void reader.cancel().catch(() => {}) // it may have ended
+        void reader.cancel().catch(() => {}) // The body may have ended already.
       }
       if (signal.aborted) abort()
       signal.addEventListener("abort", abort)

@@ -22,14 +22,14 @@ const traits: TransportTraits = {
   realTime: false,
 }
 
-/** The network of `everwire/testing`: a wire that loses nothing, tells everything and claims every trait. */
+/** The network of `everwire/testing`: a transport that loses nothing, reports every end and claims every trait. */
 export const memoryNetwork: TransportSubject = {
   name: "the network of everwire/testing",
   traits,
   setup: createPerfectRig,
 }
 
-/** Makes the world that saboteurs spoil. */
+/** Creates the setup that saboteurs spoil. */
 async function createPerfectRig(): Promise<TransportRig> {
   const runtime = createVirtualRuntime({ now: 0 })
   const network = createNetwork({ runtime, latencyMs: 1 })
@@ -54,7 +54,7 @@ async function createPerfectRig(): Promise<TransportRig> {
       network.cut()
       runtime.advance(10)
     },
-    // The far end is dead and the near end is told, as by a reset.
+    // The far end is dead, and the near end is told, as by a TCP reset.
     vanish(seat) {
       for (const wire of network.wires) wire.halfOpen(seat === "hub" ? "dialer" : "acceptor")
       if (seat === "hub") stop()
@@ -72,11 +72,11 @@ async function createPerfectRig(): Promise<TransportRig> {
       stranger.close(closing("closed", "no everwire here"))
     },
     lose() {
-      // It loses nothing, so it has nothing to repair.
+      // This network loses nothing, so there is no loss to repair.
     },
   }
 
-  /** A door that turns away what is too large, as a real wire's acceptor does. */
+  /** A door that refuses batches above the limit, as the acceptor of a real transport does. */
   function withLimit(door: Door): Door {
     return {
       ...door,

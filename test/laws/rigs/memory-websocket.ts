@@ -12,14 +12,16 @@ import type {
 import { websocketTraits } from "./built-in-traits.ts"
 import { passVirtually } from "./settle.ts"
 
-/** WebSocket without a port: two halves of a socket that hand their messages to each other. */
+/** WebSocket without a port: two connected socket objects that pass their messages to each other. */
 export const memoryWebsocket: TransportSubject = {
   name: "websocket over a socket pair",
   traits: { ...websocketTraits, realTime: false },
   setup,
 }
 
-/** What a half keeps back until the other has taken it, and how much of it is taken in a millisecond. */
+/**
+ * How many bytes a socket buffers before it must report that they have drained, and the bytes carried in a millisecond.
+ */
 const DRAIN_BYTES = 16_384
 const BYTES_PER_MS = 65_536
 
@@ -72,14 +74,14 @@ async function setup(): Promise<TransportRig> {
   }
 }
 
-/** What the handshake tells the hub. */
+/** The headers of the handshake that the hub is given. */
 function originOf(protocols: string[]): LinkOrigin {
   const offered = protocols.length > 0 ? protocols.join(", ") : undefined
   const header = (name: string): string | undefined => (name === "sec-websocket-protocol" ? offered : undefined)
   return { transport: "websocket", address: undefined, header }
 }
 
-/** One direction: messages on the way, and how many of their bytes have not been taken. */
+/** One direction: the messages on their way, and the bytes that have not arrived yet. */
 class Lane {
   bufferedBytes = 0
   readonly #runtime: VirtualRuntime
@@ -150,7 +152,7 @@ class SocketPair {
     }
   }
 
-  /** The handshake is done, unless the channel has thought better of it. */
+  /** The handshake is finished, unless the channel has closed its socket meanwhile. */
   open(): boolean {
     if (this.#state !== "connecting") return false
     this.#state = "open"
@@ -158,12 +160,12 @@ class SocketPair {
     return true
   }
 
-  /** The connection breaks: both ends see 1006, each in its time. */
+  /** The connection breaks: both ends get close code 1006, each in its own time. */
   fail(): void {
     this.#end(1006, "")
   }
 
-  /** A frame that is none comes to this half, which closes as RFC 6455 tells it to. */
+  /** An invalid frame arrives at this socket, which closes as RFC 6455 requires. */
   garble(toward: "hub" | "channel"): void {
     this.#close(toward, 1002, "")
   }
@@ -185,7 +187,7 @@ class SocketPair {
     this.channel.onmessage?.({ data: typeof data === "string" ? data : data.slice().buffer })
   }
 
-  /** The closing handshake: the close goes behind what was sent, and is answered. */
+  /** The closing handshake: the close frame goes after all sent messages, and is answered. */
   #close(by: "channel" | "hub", code: number, reason: string): void {
     if (this.#state === "connecting") return this.fail()
     if (this.#state !== "open") return

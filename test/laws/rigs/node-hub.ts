@@ -28,7 +28,7 @@ export const nodeHub = {
 async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo // it listens on TCP
+  const { port } = server.address() as AddressInfo // The server listens on TCP.
   const relay = await Relay.to({ port })
   const http = new FaultyFetch((url, init) => fetch(url, init))
   const sockets = new Set<WebSocket>()
@@ -43,7 +43,7 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
     const socket = new WebSocket(url, protocols, { perMessageDeflate: false })
     sockets.add(socket)
     socket.addEventListener("close", () => sockets.delete(socket))
-    return socket // it implements the named part of the interface
+    return socket // The class implements the part of the interface that is used here.
   }
 
   return {
@@ -68,7 +68,7 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
       await close()
       http.sever()
       relay.close()
-      // Its port is kept, as the relay's is.
+      // Its port is kept, for the same reason as the relay's.
       server.closeAllConnections()
       server.unref()
     },

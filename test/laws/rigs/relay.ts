@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
 import type { Seat } from "../../../src/testing/laws.ts"
 
-/** Where a hub listens. */
+/** The address on which a hub listens. */
 type Hub = { port: number } | { path: string }
 
 interface Crossing {
@@ -9,7 +9,7 @@ interface Crossing {
   readonly hub: Socket
 }
 
-/** A TCP relay between a channel and its hub, to break what runs through it. */
+/** A TCP relay between a channel and its hub, which can break the connections through it. */
 export class Relay {
   readonly #crossings = new Set<Crossing>()
   readonly #server: Server
@@ -31,10 +31,10 @@ export class Relay {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port // it listens on TCP
+    return (this.#server.address() as AddressInfo).port // The server listens on TCP.
   }
 
-  /** One line for each connection that runs through it. */
+  /** One line of text for each connection through the relay. */
   get leftovers(): string[] {
     return Array.from(this.#crossings, () => "a connection through the relay")
   }
@@ -48,20 +48,20 @@ export class Relay {
     this.#crossings.clear()
   }
 
-  /** Resets every connection and every one that comes. */
+  /** Resets every connection, and every later one. */
   refuse(): void {
     this.#refusing = true
     this.sever()
   }
 
-  /** Puts bytes that nobody sent into the youngest connection. */
+  /** Injects bytes into the newest connection. */
   inject(toward: Seat, bytes: Uint8Array): void {
     Array.from(this.#crossings).at(-1)?.[toward].write(bytes)
   }
 
   /**
-   * Its port is kept, so that no other world is given it: `fetch` may not have noticed yet that its pooled connections to
-   * this one are dead.
+   * Closes the relay but keeps its port, so that no other test gets that port: `fetch` may not have noticed yet that
+   * its pooled connections to it are dead.
    */
   close(): void {
     this.refuse()
@@ -87,13 +87,13 @@ export class Relay {
   }
 }
 
-/** As a network breaks a connection. A Unix domain socket knows no reset. */
+/** Breaks a socket as a network does. A Unix domain socket has no reset. */
 function reset(socket: Socket): void {
   if (socket.remotePort === undefined) socket.destroy()
   else socket.resetAndDestroy()
 }
 
-/** Opens a connection, says this, and waits for whoever listens to hang up. */
+/** Opens a connection, sends these bytes, and waits until the other end closes it. */
 export function knock(where: Hub, words: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(where, () => socket.write(words, "latin1"))

@@ -7,7 +7,9 @@ import { websocketTraits } from "./built-in-traits.ts"
 import { forLoopback, hastyClock } from "./hasty-clock.ts"
 import { knock, Relay } from "./relay.ts"
 
-/** The example transport over sockets: a Unix domain socket at the hub, TCP at the channel, a relay between them. */
+/**
+ * The example transport over sockets: a Unix domain socket at the hub, TCP at the channel, and a relay between them.
+ */
 export const tcpSockets: TransportSubject = { name: "the TCP example", traits: websocketTraits, setup }
 
 let worlds = 0

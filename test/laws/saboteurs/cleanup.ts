@@ -6,7 +6,7 @@ type Leave = (tap: Tap) => void
 const leavesTimer: Leave = (tap) => void tap.runtime.after(3_600_000, () => {})
 const leavesSocket: Leave = (tap) => void tap.world.litter.push("a socket")
 
-/** Leaves something behind when it closes, or is closed, in such a way. */
+/** Leaves something behind when the link closes, or is closed by the other end. */
 function atEnd(leave: Leave, which: (tap: Tap) => boolean): Spoil {
   return (tap) => ({
     close(why) {

@@ -4,7 +4,7 @@ import { closesAs, keepsBack, loses, packets, whenClosed } from "./faults.ts"
 import type { Sabotage, Spoil, Tap } from "./sabotage.ts"
 import { bothWays, eachSeat, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Some closes are never told: this end is over, the other waits. */
+/** Some closes are not told to the other end, which waits. */
 function forgetsClose(which: (why: Closing, tap: Tap) => boolean): Spoil {
   return (tap) => {
     let isForgotten = false
@@ -20,7 +20,7 @@ function forgetsClose(which: (why: Closing, tap: Tap) => boolean): Spoil {
   }
 }
 
-/** A break of the connection is told to ends that are over already. */
+/** Reports a break of the connection to ends that are over already. */
 function tellsBreak(seat: Seat, over: Tap["over"]): Sabotage {
   return {
     rig: (world) => ({
@@ -33,7 +33,7 @@ function tellsBreak(seat: Seat, over: Tap["over"]): Sabotage {
   }
 }
 
-/** What is sent when the link is over reaches the other end after all, once there is so much of it. */
+/** Once there is enough of it, data sent after the end of the link reaches the other end. */
 function carriesOn(over: Tap["over"], count: number): Spoil {
   return (tap) => {
     let late = 0
@@ -46,7 +46,9 @@ function carriesOn(over: Tap["over"], count: number): Spoil {
   }
 }
 
-/** Closes at the end of the tick, and what is sent meanwhile still goes; or after milliseconds in which it only hears. */
+/**
+ * Closes at the end of the tick, and still sends what comes before; or closes after some ms, in which it only hears.
+ */
 function closesLate(which = (_why: Closing, _tap: Tap): boolean => true, delayMs?: number): Spoil {
   return (tap) => ({
     close(why) {
@@ -57,7 +59,7 @@ function closesLate(which = (_why: Closing, _tap: Tap): boolean => true, delayMs
   })
 }
 
-/** Closes at the end of the tick, for the last reason that it was given. */
+/** Closes at the end of the tick, with the last reason that it was given. */
 const closesLast: Spoil = (tap) => {
   let last: Closing | undefined
   return {

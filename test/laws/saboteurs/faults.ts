@@ -3,10 +3,10 @@ import { decodeBatch, encodeBatch, type Packet } from "../../../src/wire/batch.t
 import type { Closing } from "../../../src/wire/errors.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 
-/** Says of a batch that is being sent whether the fault is for it. `tap.sent` is its number. */
+/** Whether the fault applies to a batch that is being sent. `tap.sent` is the number of the batch. */
 export type Which = (batch: Batch, tap: Tap) => boolean
 
-/** Sends something else, or nothing, in the place of what is sent. */
+/** Sends the result of `change` in place of the batch, or nothing for undefined. */
 export function alters(change: (batch: Batch, tap: Tap) => Batch | undefined): Spoil {
   return (tap) => ({
     send(batch) {
@@ -16,29 +16,31 @@ export function alters(change: (batch: Batch, tap: Tap) => Batch | undefined): S
   })
 }
 
-/** Some batches never arrive. */
+/** Loses some batches. */
 export function loses(which: Which): Spoil {
   return alters((batch, tap) => (which(batch, tap) ? undefined : batch))
 }
 
-/** Text changes on the way. */
+/** Replaces text in transit. */
 export function rewrites(pattern: string | RegExp, to: string): Spoil {
   return alters((batch) => (typeof batch === "string" ? batch.replaceAll(pattern, to) : batch))
 }
 
-/** Some batches lose their last packet. */
+/** Removes the last packet of some batches. */
 export function losesLastPacket(which: Which): Spoil {
   return alters((batch, tap) => (which(batch, tap) ? encodeBatch(packets(batch).slice(0, -1)) : batch))
 }
 
-/** Some batches go at the end of the tick, so that what is sent after them overtakes them. */
+/** Sends some batches at the end of the tick, so that later batches overtake them. */
 export function delays(which: Which): Spoil {
   return (tap) => ({
     send: (batch) => (which(batch, tap) ? tap.later(() => tap.link.send(batch)) : tap.link.send(batch)),
   })
 }
 
-/** Some batches wait for the next one; or, without one, for the end of the tick, unless the link is closed before. */
+/**
+ * Holds some batches until the next batch or the end of the tick. A batch that is held when the link closes is lost.
+ */
 export function keepsBack(which: Which, until: "next" | "tick"): Spoil {
   return (tap) => {
     let held: Batch | undefined
@@ -61,7 +63,7 @@ export function keepsBack(which: Which, until: "next" | "tick"): Spoil {
   }
 }
 
-/** Does something beside sending. */
+/** Runs an action after each send. */
 export function whenSent(run: (tap: Tap, batch: Batch) => void): Spoil {
   return (tap) => ({
     send(batch) {
@@ -71,7 +73,7 @@ export function whenSent(run: (tap: Tap, batch: Batch) => void): Spoil {
   })
 }
 
-/** Does something before it closes. */
+/** Runs an action before the close. */
 export function whenClosed(run: (tap: Tap, why: Closing) => void): Spoil {
   return (tap) => ({
     close(why) {
@@ -81,17 +83,17 @@ export function whenClosed(run: (tap: Tap, why: Closing) => void): Spoil {
   })
 }
 
-/** Closes for another reason than it was told. */
+/** Closes with another reason than the caller gave. */
 export function closesAs(change: (why: Closing, tap: Tap) => Closing): Spoil {
   return (tap) => ({ close: (why) => tap.link.close(change(why, tap)) })
 }
 
-/** Whether a count that has grown by so much has just passed the limit. */
+/** Whether the last growth of a count has crossed the limit. */
 export function crosses(limit: number, count: number, growth: number): boolean {
   return count > limit && count - growth <= limit
 }
 
-/** What is in a batch. */
+/** The packets of a batch. */
 export function packets(batch: Batch): readonly Packet[] {
   return decodeBatch(batch)
 }

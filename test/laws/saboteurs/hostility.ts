@@ -4,7 +4,7 @@ import { type Code, closing } from "../../../src/wire/errors.ts"
 import { MAX_BATCH_BYTES, type Sabotage } from "./sabotage.ts"
 import { type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Garbage is taken for a batch. */
+/** Accepts garbage as a batch. */
 function believes(toward: Seat): Sabotage {
   return {
     rig: ({ taps, rig }) => ({
@@ -13,9 +13,9 @@ function believes(toward: Seat): Sabotage {
   }
 }
 
-/** Knows a code of its own for garbage. */
+/** Closes with a code of its own for garbage. */
 const invents: Sabotage["channel"] = (tap) => ({
-  // No code of ours: what a transport in plain JavaScript may say.
+  // Not one of the error codes: a transport in plain JavaScript may use any string.
   closed: (why) => tap.tell.closed(tap.world.garbled === 1 ? { ...why, code: "garbage" as Code } : why),
 })
 

@@ -10,7 +10,7 @@ import { reentry } from "./reentry.ts"
 import type { Saboteur } from "./saboteur.ts"
 import { silence } from "./silence.ts"
 
-/** For every law at least one transport that breaks it. */
+/** For each law at least one transport that breaks it. */
 export const saboteurs: readonly Saboteur[] = [
   ...order,
   ...integrity,

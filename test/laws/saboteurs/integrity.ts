@@ -4,19 +4,19 @@ import { alters, loses, losesLastPacket, packets, rewrites, whenSent } from "./f
 import { MAX_BATCH_BYTES, type Spoil, type World } from "./sabotage.ts"
 import { bothWays, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Bytes become other bytes. */
+/** Changes bytes. */
 function altersBytes(change: (bytes: Uint8Array) => Uint8Array): Spoil {
   return alters((batch) => (typeof batch === "string" ? batch : change(batch)))
 }
 
-/** Decodes the two halves of a text by themselves. */
+/** Decodes the two halves of a text separately. */
 function cuts(text: string, byte: number): string {
   const bytes = utf8(text)
   const decode = (part: Uint8Array): string => new TextDecoder().decode(part)
   return decode(bytes.subarray(0, byte)) + decode(bytes.subarray(byte))
 }
 
-/** Takes eight bytes of 255 for the end. */
+/** Treats eight bytes of 255 as the end of the data. */
 function endsAtEight(bytes: Uint8Array): Uint8Array {
   const end = bytes.findIndex(
     (_, at) => bytes.length - at >= 8 && bytes.subarray(at, at + 8).every((byte) => byte === 255),
@@ -24,13 +24,13 @@ function endsAtEight(bytes: Uint8Array): Uint8Array {
   return end < 0 ? bytes : bytes.subarray(0, end)
 }
 
-/** What is text in a batch of many becomes bytes. */
+/** Text in a batch of several packets becomes bytes. */
 function makesBytes(batch: Uint8Array): Uint8Array {
   if (packets(batch).length < 4) return batch
   return encodeBatch(packets(batch).map((packet) => (typeof packet === "string" ? utf8(packet) : packet))) as Uint8Array
 }
 
-/** The third loss of one kind in a row is not made good: the next batch is the one that is lost. */
+/** The third loss of one kind in a row is not repaired: the next batch is lost for good. */
 function gaveUp(kind: "request" | "answer"): (world: World) => { lose(what: string): void } {
   return (world) => {
     let streak = 0
@@ -43,7 +43,7 @@ function gaveUp(kind: "request" | "answer"): (world: World) => { lose(what: stri
   }
 }
 
-/** Loses the next batch after the rig has given up. */
+/** Loses the next batch after the rig has no losses left. */
 export const losesLost: Spoil = loses((_, { world }) => world.kept.delete("lost"))
 
 export const integrity: readonly Saboteur[] = [

@@ -5,7 +5,7 @@ import { losesLost } from "./integrity.ts"
 import type { Sabotage, Spoil, Tap } from "./sabotage.ts"
 import { type Saboteur, saboteur } from "./saboteur.ts"
 
-/** A link that follows another in such a way loses the last packet of the first bundle that goes up on it. */
+/** A link dialed after one that `how` accepts loses the last packet of its first upward batch of at least `least`. */
 function after(how: (previous: Tap) => boolean, least = 20): Sabotage {
   return {
     channel(tap) {
@@ -19,7 +19,7 @@ function after(how: (previous: Tap) => boolean, least = 20): Sabotage {
   }
 }
 
-/** Keeps one code to itself: the packet that names it, and the code of the close that follows. */
+/** Hides one code: drops the packet that names it, and closes with `network` after that. */
 function hushes(code: Code): Spoil {
   return (tap) => {
     let isHushed = false
@@ -33,7 +33,7 @@ function hushes(code: Code): Spoil {
   }
 }
 
-/** Whether a batch holds so many packets. */
+/** Whether a batch holds from `least` to `most` packets. */
 function holds(least: number, most: number): Which {
   return (batch) => packets(batch).length >= least && packets(batch).length <= most
 }
@@ -43,7 +43,7 @@ function has(kind: string): Which {
   return (batch) => packets(batch).some((packet) => kindOf(packet) === kind)
 }
 
-/** The fifth loss is not made good. */
+/** The fifth loss is not repaired. */
 const tires: Sabotage["rig"] = ({ kept }) => {
   let losses = 0
   return { lose: () => void (++losses === 5 && kept.set("lost", "")) }

@@ -2,14 +2,14 @@ import { alters, loses, whenClosed } from "./faults.ts"
 import type { Spoil } from "./sabotage.ts"
 import { eachSeat, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** The 30th batch of the second link goes out on the first. */
+/** The 30th batch of the second link goes out on the first link. */
 const mixes = alters((batch, tap) => {
   if (tap.number !== 1 || tap.sent !== 30) return batch
   tap.previous?.link.send(batch)
   return undefined
 })
 
-/** The eighth dial of a tick gets the seventh's wire. */
+/** The eighth dial of a tick gets the wire of the seventh. */
 const shares: Spoil = (tap) => {
   const dialed = tap.world.taps.channel.filter(({ openedAt }) => openedAt === tap.now)
   return dialed.length > 7 ? { send: (batch) => tap.previous?.link.send(batch) } : {}
@@ -24,7 +24,7 @@ const closesAll = whenClosed((tap, why) => {
   }
 })
 
-/** The queue of a link that was closed in the middle of a burst is handed to every later one. */
+/** The queue of a link that was closed in the middle of a burst is given to every later link. */
 const inherits: Spoil = (tap) => ({
   send(batch) {
     const { kept } = tap.world

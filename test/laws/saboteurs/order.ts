@@ -3,7 +3,7 @@ import { delays, keepsBack, loses } from "./faults.ts"
 import type { Spoil } from "./sabotage.ts"
 import { bothWays, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Two batches change places. */
+/** Swaps two batches. */
 function swaps(number: number): Spoil {
   return (tap) => {
     let held: Batch | undefined

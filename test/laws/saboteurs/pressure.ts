@@ -2,10 +2,10 @@ import { crosses, loses, whenSent } from "./faults.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 import { bothWays, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Bytes that a session calls enough. */
+/** The number of waiting bytes at which a session stops sending. */
 const FULL = 262_144
 
-/** Tells another number than what the wire holds. */
+/** Reports another number of buffered bytes than the wire holds. */
 function counts(count: (bytes: number, tap: Tap) => number): Spoil {
   return (tap) => ({
     get bufferedBytes() {
@@ -14,7 +14,7 @@ function counts(count: (bytes: number, tap: Tap) => number): Spoil {
   })
 }
 
-/** Bytes of a batch after the opening, on the average. */
+/** Bytes of a batch after the opening, on average. */
 const average = (tap: Tap): number => tap.sentBytes / tap.sent
 
 const UNGROWN = /bufferedBytes to grow to 262144 in one tick; seen: 0 after/

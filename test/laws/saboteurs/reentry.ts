@@ -4,13 +4,13 @@ import { delays, loses, whenClosed } from "./faults.ts"
 import type { Spoil } from "./sabotage.ts"
 import { eachSeat, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Throws what browsers throw. */
+/** Throws an error as browsers do. */
 const throwsInClosed = loses((_, tap) => {
   if (tap.inside === "closed") throw new Error("not open")
   return false
 })
 
-/** Whoever sends finds out in the call that nobody is there. */
+/** send() reports the lost link inside the call. */
 const tellsInSend: Spoil = (tap) => ({
   send(batch) {
     if (tap.over === undefined && tap.other?.over === "closed") tap.tell.closed(closing("network", "EPIPE"))
@@ -19,7 +19,7 @@ const tellsInSend: Spoil = (tap) => ({
   closed: (why) => (tap.over === undefined ? tap.tell.closed(why) : undefined),
 })
 
-/** What has arrived is brought at the end of the tick: in a send that comes before it, or even after a close. */
+/** Delivers what has arrived at the end of the tick: during a send() that comes before, or even after a close. */
 function collects(brings: "in send" | "after close"): Spoil {
   return (tap) => {
     const waiting: Batch[] = []

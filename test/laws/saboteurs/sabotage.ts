@@ -4,38 +4,41 @@ import type { Seat, TransportRig, TransportSubject } from "../../../src/testing/
 import type { Batch, Door } from "../../../src/transports/transport.ts"
 import type { Closing } from "../../../src/wire/errors.ts"
 
-/** The largest batch of the transport that is spoiled. */
+/** The largest batch, in bytes, of the transport that is spoiled. */
 export const MAX_BATCH_BYTES = 100_000
 
-/** What stands at one end between the honest transport and whoever uses it: calls go out through it, callbacks come in. */
+/**
+ * One end as seen by the saboteur: the calls of its user (send, close) and the callbacks to its user (batch, closed,
+ * writable).
+ */
 export type Half = Link & LinkSink
 
-/** Makes what a saboteur puts at an end of a link. What it leaves out stays honest. */
+/** Returns the functions that a saboteur replaces at one end of a link. All others stay honest. */
 export type Spoil = (tap: Tap) => Partial<Half>
 
-/** What a saboteur does to an honest transport. */
+/** What a saboteur changes in an honest transport. */
 export interface Sabotage {
   readonly channel?: Spoil
   readonly hub?: Spoil
   readonly rig?: (world: World) => Partial<TransportRig>
 }
 
-/** The same transport, spoiled. */
+/** Returns the same transport with the sabotage built in. */
 export function spoil(honest: TransportSubject, sabotage: Sabotage): TransportSubject {
   return { ...honest, setup: async () => new World(await honest.setup(), sabotage).spoiled }
 }
 
-/** An honest rig in the hands of a saboteur, and what he has seen of it. */
+/** An honest rig with a saboteur around it, and what has happened on it. */
 export class World {
   readonly rig: TransportRig
-  /** Every end so far, in the order of dials and of admissions. */
+  /** All ends so far, in the order of the dials and the admissions. */
   readonly taps: Readonly<Record<Seat, Tap[]>> = { channel: [], hub: [] }
   vanished: Seat | undefined
   severed = false
   garbled = 0
-  /** What the saboteur leaves lying about. */
+  /** What the saboteur leaves behind, which `leftovers()` reports. */
   readonly litter: string[] = []
-  /** What the saboteur remembers from one link to another. */
+  /** What the saboteur keeps from one link for another. */
   readonly kept = new Map<string, Batch>()
   door: Door | undefined
   readonly #sabotage: Sabotage
@@ -92,36 +95,36 @@ export class World {
   }
 }
 
-/** Stands in until an end has its link and its user. */
+/** Placeholder until an end has its link and its user. */
 const NOBODY: Half = { name: "", bufferedBytes: 0, send() {}, close() {}, batch() {}, closed() {}, writable() {} }
 
 /** One end of a link, and what has happened there. Batches are counted from 0, which is the hello or the welcome. */
 export class Tap {
   readonly world: World
   readonly seat: Seat
-  /** How many ends of this seat there were before. */
+  /** How many ends on this side were created before this one. */
   readonly number: number
-  /** Counts the timers that are started on it; `world.rig.runtime` does not. */
+  /** The runtime that counts the timers set on it; `world.rig.runtime` does not count them. */
   readonly runtime: Runtime
   readonly openedAt: number
-  /** When anything was last sent or heard. */
+  /** When a batch was last sent or heard. */
   busyAt: number
-  /** Number of the last batch. */
+  /** Number of the last batch in each direction. */
   sent = -1
   heard = -1
   sentBytes = 0
   heardBytes = 0
-  /** How many batches were sent at this moment of the clock. */
+  /** How many batches were sent at the same moment of the clock. */
   burst = 0
-  /** The callback that the user is in. */
+  /** The callback of the user that is running now. */
   inside: "batch" | "closed" | "writable" | undefined
-  /** How the link ended here: the user closed it, or was told. */
+  /** How the link ended here: the user closed it, or the transport told the user. */
   over: "closed" | "told" | undefined
   why: Closing | undefined
-  /** The honest link. */
+  /** The link of the honest transport. */
   link: Link = NOBODY
   user: LinkSink
-  /** What the saboteur has put in the way of calls and callbacks. */
+  /** The saboteur's replacements for calls and callbacks. */
   spoiled: Partial<Half> = {}
 
   constructor(world: World, seat: Seat, number: number, runtime: Runtime, user: LinkSink = NOBODY) {
@@ -137,7 +140,7 @@ export class Tap {
     return this.world.rig.runtime.now()
   }
 
-  /** The end of the same link at the other side. True as long as every dial came to be admitted. */
+  /** The other end of the same link. Correct only while every dial is admitted. */
   get other(): Tap | undefined {
     return this.world.taps[this.seat === "hub" ? "channel" : "hub"][this.number]
   }
@@ -147,14 +150,14 @@ export class Tap {
     return this.world.taps[this.seat][this.number - 1]
   }
 
-  /** Does it in so many milliseconds, or at the end of the tick. No timer of the transport is seen. */
+  /** Runs an action after `delayMs`, or at the end of the tick. The timer does not count as one of the transport. */
   later(run: () => void, delayMs?: number): void {
     const { runtime } = this.world.rig
     if (delayMs === undefined) runtime.soon(run)
     else runtime.after(delayMs, run)
   }
 
-  /** What the user holds. */
+  /** The link that the user is given. */
   get calls(): Link {
     const tap = this
     return {
@@ -180,7 +183,7 @@ export class Tap {
     }
   }
 
-  /** What the honest transport holds. */
+  /** The sink that the honest transport is given. */
   get callbacks(): LinkSink {
     return {
       batch: (batch) => (this.spoiled.batch ?? this.tell.batch)(batch),
@@ -189,7 +192,7 @@ export class Tap {
     }
   }
 
-  /** Tells the user. */
+  /** Calls the user's callbacks. */
   readonly tell: LinkSink = {
     batch: (batch) => {
       this.heard++

@@ -1,18 +1,18 @@
 import type { Sabotage, Spoil } from "./sabotage.ts"
 
-/** A transport that is honest but for one thing, and the law that finds it out. */
+/** A transport with a single fault, and the law that detects it. */
 export interface Saboteur extends Sabotage {
   /** Id of the law that it breaks. */
   readonly law: string
   /** What it does wrong: the end of a sentence that begins with "a transport that". */
   readonly wrong: string
-  /** What the law says about it. */
+  /** The message with which the law fails. */
   readonly why: RegExp
-  /** The other laws that cannot be kept with this fault. Default none. */
+  /** Other laws that fail with this fault too. Default: none. */
   readonly also?: readonly string[]
 }
 
-/** A fault at one end, or in what the rig does. */
+/** A fault at one end, or in the rig. */
 export function saboteur(
   law: string,
   wrong: string,
@@ -38,7 +38,7 @@ export function eachSeat(law: string, wrong: string, why: RegExp, { end, also }:
   ]
 }
 
-/** `*` in the id of a companion stands for the direction or the seat. */
+/** In `also`, `*` stands for the direction or the end: "up", "down", "channel" or "hub". */
 type Twice<Where extends string> = Readonly<Record<Where, Spoil>> & Pick<Saboteur, "also">
 
 function named(law: string, suffix: string, wrong: string, why: RegExp, also: readonly string[] = []): Saboteur {

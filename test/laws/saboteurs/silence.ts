@@ -5,12 +5,12 @@ import { loses, packets, whenClosed } from "./faults.ts"
 import type { Spoil, Tap } from "./sabotage.ts"
 import { eachSeat, type Saboteur, saboteur } from "./saboteur.ts"
 
-/** Some ends are never told. */
+/** Some ends are never told that the link is over. */
 function hidesEnd(which: (tap: Tap) => boolean): Spoil {
   return (tap) => ({ closed: (why) => (which(tap) ? undefined : tap.tell.closed(why)) })
 }
 
-/** Takes the loss of an open link for final. */
+/** Treats the loss of an open link as final, not as retryable. */
 function final(vanished: Seat): Spoil {
   return (tap) => ({
     closed: (why) =>
@@ -20,7 +20,7 @@ function final(vanished: Seat): Spoil {
 
 const FINAL = /a closing that allows dialing again; seen: network, retryable: false/
 
-/** When the other end has vanished, something on the way acknowledges what is still sent. */
+/** When the other end has vanished, something on the way still acknowledges what is sent. */
 const speaksForTheDead: Spoil = (tap) => {
   let said = 0
   let end: Closing | undefined
@@ -41,7 +41,7 @@ const speaksForTheDead: Spoil = (tap) => {
   }
 }
 
-/** Fails loudly when much was sent to nobody. */
+/** Fails with an error when much was sent to a vanished end. */
 const breaksDown: Spoil = (tap) => {
   let left = 50
   return loses(() => {
@@ -50,7 +50,7 @@ const breaksDown: Spoil = (tap) => {
   })(tap)
 }
 
-/** Does something when nothing was said for two seconds. */
+/** Acts when nothing was sent or heard in the first 2.2 s of the link. */
 function whenIdle(run: (tap: Tap) => void): Spoil {
   return (tap) => {
     tap.later(() => tap.busyAt <= tap.openedAt && run(tap), 2_200)

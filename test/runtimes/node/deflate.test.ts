@@ -10,7 +10,7 @@ import { createRuntime, disposeAll, onDispose, startHub, startServer } from "../
 
 afterEach(disposeAll)
 
-/** Together more than a link and a socket's stream hold at a time. */
+/** Together larger than the buffers of a link and of a socket's stream. */
 const PARTS = 64
 const part = "a text that repeats itself. ".repeat(1_000)
 
@@ -29,7 +29,7 @@ describe("permessage-deflate (RFC 7692)", () => {
           openSocket(address, protocols) {
             const socket = new WebSocket(address, protocols)
             opened.push(socket)
-            return socket // implements the named part of the interface
+            return socket // The object implements the part of the interface that is used here.
           },
         },
       })
@@ -52,12 +52,13 @@ describe("permessage-deflate (RFC 7692)", () => {
     },
   )
 
-  it("tells of room once, and only whoever lacked it", async () => {
+  it("reports room once, and only to links that lacked it", async () => {
     const { server, port } = await startServer()
     const sockets = new WebSocketServer({ server, perMessageDeflate: true, WebSocket: HeardSocket })
     onDispose(() => sockets.close())
     const client = new WebSocket(`ws://127.0.0.1:${port}`)
-    const [opened, request] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage] // what ws emits
+    // The type of this event of ws.
+    const [opened, request] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage]
     const socket = new NodeSocket(opened, request.socket, new SocketWriter(new Clockwork(createRuntime())))
     let told = 0
     const room = new Promise<void>((resolve) => {

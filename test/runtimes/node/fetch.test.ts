@@ -14,7 +14,7 @@ function startHub(options: WebHubOptions = {}): Hub {
   return hub
 }
 
-/** A platform with no network: what is fetched is handed to the hub. */
+/** A platform without a network: its fetch calls the hub's fetch. */
 function inMemory(hub: Hub): Platform {
   return {
     fetch: (url, init) => hub.fetch(new Request(url, { ...init, credentials: "omit" })),
@@ -43,7 +43,7 @@ describe.each(["long-poll", "short-poll"] as const)("hub.fetch carries %s withou
     expect(channel.transport).toBe(transport)
   })
 
-  it("the end of the hub reaches the channel", async () => {
+  it("the close of the hub reaches the channel", async () => {
     const hub = startHub()
     const channel = createChannel(ORIGIN, { transports: [transport], platform: inMemory(hub) })
     onDispose(() => channel.close())
@@ -55,13 +55,13 @@ describe.each(["long-poll", "short-poll"] as const)("hub.fetch carries %s withou
 })
 
 describe("hub.fetch", () => {
-  it("streams sse, and ends the link when the reader leaves", async () => {
+  it("streams sse, and ends the link when the reader cancels", async () => {
     const hub = startHub()
     const id = createRuntime().id
     const hello = `h${JSON.stringify({ v: 1, id: id(), key: id(), heard: 0, acked: 0, turn: 1 })}`
     const url = `${ORIGIN}/everwire/sse`
     const answer = await hub.fetch(new Request(url, { method: "POST", body: `@{"up":1}\n${hello}` }))
-    const { ticket } = JSON.parse((await answer.text()).slice(1)) as { ticket: string } // sse answers with one
+    const { ticket } = JSON.parse((await answer.text()).slice(1)) as { ticket: string } // sse's answer has one.
     const stream = await hub.fetch(new Request(`${url}?ticket=${ticket}`))
     expect(stream.headers.get("content-type")).toBe("text/event-stream")
     expect(stream.headers.get("cache-control")).toContain("no-store")
@@ -76,7 +76,7 @@ describe("hub.fetch", () => {
     expect(peer?.connected).toBe(false)
   })
 
-  it("gives the address it was told to authenticate and to the caps", async () => {
+  it("passes the address that it is given to authenticate and to the limits", async () => {
     const hub = startHub({ limits: { maxSessionsPerAddress: 1 } })
     const fetchFrom =
       (address: string): NonNullable<Platform["fetch"]> =>
@@ -95,14 +95,14 @@ describe("hub.fetch", () => {
     expect(closing).toMatchObject({ code: "over-capacity" })
   })
 
-  it("answers 404 for paths that are not the hub's, pages at the root among them", async () => {
+  it("answers 404 for paths that are not the hub's, also for the root", async () => {
     const hub = startHub()
     for (const path of ["/", "/about", "/everwire", "/everwirex/sse", "/constructor"]) {
       expect((await hub.fetch(new Request(ORIGIN + path))).status).toBe(404)
     }
   })
 
-  it("has no WebSocket of its own: 404", async () => {
+  it("has no WebSocket: 404", async () => {
     expect((await startHub().fetch(new Request(`${ORIGIN}/everwire/websocket`))).status).toBe(404)
   })
 
@@ -140,7 +140,7 @@ describe("hub.fetch", () => {
     expect((await startHub().fetch(post(broken))).status).toBe(400)
   })
 
-  it("says what to do when the body was read before, and tells the hub once", async () => {
+  it("says what to do when the body was read before, and reports it once", async () => {
     const hub = startHub()
     const errors: unknown[] = []
     hub.onError((error) => errors.push(error))
@@ -154,7 +154,7 @@ describe("hub.fetch", () => {
     expect(errors).toEqual([expect.objectContaining({ code: "misuse" })])
   })
 
-  it("answers no body, garbage and bytes that are no text with 400", async () => {
+  it("answers an empty body, garbage and bytes that are not text with 400", async () => {
     const hub = startHub()
     for (const request of [
       new Request(`${ORIGIN}/everwire/long-poll`, { method: "POST" }),
@@ -167,7 +167,7 @@ describe("hub.fetch", () => {
   })
 })
 
-describe("CORS over hub.fetch", () => {
+describe("CORS in hub.fetch", () => {
   const preflight = (origin: string): Request =>
     new Request(`${ORIGIN}/everwire/long-poll`, {
       method: "OPTIONS",
@@ -176,7 +176,7 @@ describe("CORS over hub.fetch", () => {
   const corsOf = ({ headers }: Response): Record<string, string> =>
     Object.fromEntries([...headers].filter(([name]) => name.startsWith("access-control") || name === "vary"))
 
-  it("answers the preflight of an allowed origin: with credentials, and for two hours", async () => {
+  it("answers the preflight of an allowed origin: with credentials, and cached for two hours", async () => {
     const hub = startHub({ origins: ["https://app.example"] })
     const answer = await hub.fetch(preflight("https://app.example"))
     expect(answer.status).toBe(204)
@@ -190,7 +190,7 @@ describe("CORS over hub.fetch", () => {
     })
   })
 
-  it("lets the page read every answer, bad news among them", async () => {
+  it("lets the page read every answer, also errors", async () => {
     const hub = startHub({ origins: ["https://app.example"] })
     const headers = { origin: "https://app.example" }
     for (const request of [
@@ -205,19 +205,19 @@ describe("CORS over hub.fetch", () => {
     }
   })
 
-  it("lets any page in without credentials, where the application says so", async () => {
+  it("allows every page without credentials, where the application says so", async () => {
     const answer = await startHub({ origins: "*" }).fetch(preflight("https://any.example"))
     expect(corsOf(answer)).toMatchObject({ "access-control-allow-origin": "*" })
     expect(answer.headers.has("access-control-allow-credentials")).toBe(false)
   })
 
-  it("gives no header to an origin that is not let in", async () => {
+  it("sends no CORS header to an origin that is not allowed", async () => {
     const answer = await startHub({ origins: ["https://app.example"] }).fetch(preflight("https://evil.example"))
     expect(answer.status).toBe(403)
     expect(corsOf(answer)).toEqual({})
   })
 
-  it("knows its own host", async () => {
+  it("recognises its own host", async () => {
     expect((await startHub().fetch(preflight(ORIGIN))).status).toBe(204)
     expect((await startHub().fetch(preflight("null"))).status).toBe(403)
   })

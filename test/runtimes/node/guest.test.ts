@@ -27,14 +27,14 @@ import {
 
 afterEach(disposeAll)
 
-/** What the application answers, in whichever way it is mounted. */
+/** The application's answer, however it is mounted. */
 const app: RequestListener = (request, response) => void response.end(`the application's ${request.url}`)
 
 async function get(port: number, path: string): Promise<string> {
   return await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
 }
 
-/** The hub of this URL answers over each transport. */
+/** Asserts that the hub at this URL answers over each transport. */
 async function expectHub(url: string): Promise<void> {
   for (const transport of transports) {
     const channel = await connect(url, { transports: [transport] })
@@ -43,15 +43,15 @@ async function expectHub(url: string): Promise<void> {
   }
 }
 
-/** What a WebSocket to this URL is told first. */
+/** Resolves with the first message on a WebSocket to this URL. */
 async function firstWord(url: string): Promise<string> {
   const socket = new WebSocket(url)
   onDispose(() => socket.terminate())
-  const [word] = (await once(socket, "message")) as [Buffer] // what ws emits
+  const [word] = (await once(socket, "message")) as [Buffer] // The type of this event of ws.
   return word.toString()
 }
 
-/** All answers to these bytes, until the server closes the connection. */
+/** Sends these bytes and returns all answers until the server closes the connection. */
 async function exchangeBytes(port: number, bytes: string): Promise<string> {
   const { socket } = await openTcp(port)
   let answers = ""
@@ -72,8 +72,8 @@ async function startBare(
   return { server, port, hub, url: `http://127.0.0.1:${port}/everwire` }
 }
 
-describe("a hub and the listeners of requests", () => {
-  it("that are added after it: each hears what is not the hub's, and nothing else", async () => {
+describe("a hub and the application's request listeners", () => {
+  it("that are added after it: each gets the requests that are not the hub's, and no others", async () => {
     const { server, port, hub, url } = await startBare()
     hub.attach(server)
     const seen: string[] = []
@@ -86,7 +86,7 @@ describe("a hub and the listeners of requests", () => {
     expect(seen).toEqual(["prepended /page", "once /page", "prepended /page"])
   })
 
-  it("that come and go meanwhile", async () => {
+  it("that are added and removed meanwhile", async () => {
     const { server, port, hub, url } = await startBare(app)
     const detach = hub.attach(server)
     server.removeAllListeners("request")
@@ -103,7 +103,7 @@ describe("a hub and the listeners of requests", () => {
     expect(await get(port, "/page")).toBe("the application's /page")
   })
 
-  it("and those of Expect: 100-continue", async () => {
+  it("and listeners of Expect: 100-continue", async () => {
     const { server, port, hub } = await startBare(app)
     const seen: string[] = []
     server.on("checkContinue", (request, response) => {
@@ -121,7 +121,7 @@ describe("a hub and the listeners of requests", () => {
     expect(seen).toEqual(["/page"])
   })
 
-  it.each(["/caf%C3%A9", "/caf%c3%a9", "/%63af%C3%A9"])("finds its path however it is written: %s", async (path) => {
+  it.each(["/caf%C3%A9", "/caf%c3%a9", "/%63af%C3%A9"])("recognises its path in every spelling: %s", async (path) => {
     const { server, port } = await startServer(createServer(app))
     const hub = createHub({ path: "/café" })
     onDispose(() => hub.close())
@@ -130,7 +130,7 @@ describe("a hub and the listeners of requests", () => {
     expect(() => createHub({ path: "/caf%c3%a9" }).attach(server)).toThrow(expect.objectContaining({ code: "misuse" }))
   })
 
-  it("takes requests that name the whole URL, as proxies may", async () => {
+  it("accepts requests that name the whole URL, as proxies may", async () => {
     const { port } = await startHub()
     const answer = await exchangeBytes(
       port,
@@ -140,8 +140,8 @@ describe("a hub and the listeners of requests", () => {
   })
 })
 
-describe("a hub and the listeners of upgrades", () => {
-  it.each([["before"], ["after"]])("a WebSocketServer of a path of its own, made %s it", async (when) => {
+describe("a hub and the application's upgrade listeners", () => {
+  it.each([["before"], ["after"]])("a WebSocketServer with its own path, made %s it", async (when) => {
     const { server, port, hub, url } = await startBare(app)
     const listen = (): void => {
       const other = new WebSocketServer({ server, path: "/other" })
@@ -157,10 +157,10 @@ describe("a hub and the listeners of upgrades", () => {
     expect(await firstWord(`ws://127.0.0.1:${port}/other`)).toBe("the other's")
   })
 
-  /** As Java's HttpClient asks on its first request (RFC 7540, section 3.2). */
+  /** The upgrade header that Java's HttpClient sends with its first request (RFC 7540, section 3.2). */
   const H2C = "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 
-  it("answers an upgrade that nobody listens to as the application did before it was attached", async () => {
+  it("answers an upgrade without a listener as the application did before the hub was attached", async () => {
     const { server, port, hub } = await startBare((request, response) => {
       let body = ""
       request.on("data", (data) => {
@@ -195,7 +195,7 @@ describe("a hub and the listeners of upgrades", () => {
     await gone
   })
 
-  it("reads a request on its own paths that offers another protocol, whoever else listens to upgrades", async () => {
+  it("reads a request on its own paths that offers another protocol, even if others listen to upgrades", async () => {
     const { server, port, hub } = await startBare(app)
     onDispose(() => other.close())
     const other = new WebSocketServer({ server, path: "/other" })
@@ -207,7 +207,7 @@ describe("a hub and the listeners of upgrades", () => {
     expect(answer).toMatch(/^HTTP\/1.1 400 [\s\S]*protocol-error/)
   })
 
-  it("as the only listener, handleUpgrade has what is not the hub's answered as a request", async () => {
+  it("as the only listener, handleUpgrade has upgrades that are not the hub's answered as requests", async () => {
     const { server, port, hub, url } = await startBare()
     server.on("request", (request, response) => hub.listener(request, response, () => app(request, response)))
     server.on("upgrade", hub.handleUpgrade)
@@ -219,7 +219,7 @@ describe("a hub and the listeners of upgrades", () => {
   it.each<[string, (server: Server, url: string) => unknown]>([
     ["a WebSocketServer of all paths", (server) => new WebSocketServer({ server })],
     ["another hub, mounted in the same way", (server) => server.on("upgrade", createHub().handleUpgrade)],
-  ])("says once that its WebSockets were taken before handleUpgrade was called, by %s", async (_, take) => {
+  ])("reports once that its WebSockets were taken before handleUpgrade was called, by %s", async (_, take) => {
     const { server, hub, url } = await startBare()
     server.on("request", hub.listener)
     take(server, url)
@@ -236,7 +236,7 @@ describe("a hub and the listeners of upgrades", () => {
     ])
   })
 
-  it("tells of a channel that asks for another path, once by itself", async () => {
+  it("reports once a channel that asks for another path", async () => {
     const runtime = createRuntime()
     const { server, port } = await startServer(createServer((_, response) => response.writeHead(404).end()))
     const [hub, other] = [createHub({ runtime }), createHub({ path: "/other", runtime: createRuntime() })]
@@ -256,14 +256,14 @@ describe("a hub and the listeners of upgrades", () => {
     hub.onRefused((refusal) => refusals.push(refusal))
     await stray("/deep/everwire")
     expect(refusals).toMatchObject([{ code: "refused", stage: "path", address: "127.0.0.1", transport: "websocket" }])
-    // A WebSocket that is no channel's is nobody's here.
+    // The hub does not report a WebSocket that is not a channel's.
     const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`)
     await once(socket, "error")
     await expectHub(`http://127.0.0.1:${port}/other`)
     expect(refusals).toHaveLength(1)
   })
 
-  it("says once what is missing when WebSockets come to the listener as requests", async () => {
+  it("reports once what is missing when WebSockets arrive at the listener as requests", async () => {
     const { server, hub, url } = await startBare()
     server.on("request", hub.listener)
     const errors: unknown[] = []
@@ -281,7 +281,7 @@ describe("a hub and the listeners of upgrades", () => {
   })
 })
 
-describe("a hub and an emit that others replace", () => {
+describe("a hub and a server whose emit is replaced", () => {
   it.each([["before"], ["after"]])("%s it was attached", async (when) => {
     const { server, port, hub, url } = await startBare(app)
     const events: string[] = []
@@ -289,7 +289,7 @@ describe("a hub and an emit that others replace", () => {
       const { emit } = server
       server.emit = function (this: Server, event: string, ...args: unknown[]) {
         events.push(event)
-        return Reflect.apply(emit, this, [event, ...args]) as boolean // as every emit
+        return Reflect.apply(emit, this, [event, ...args]) as boolean // The signature of emit.
       }
     }
     if (when === "before") replace()
@@ -310,7 +310,7 @@ describe("a hub and an emit that others replace", () => {
     await expectHub(url)
   })
 
-  it("on the prototype, as tools that measure applications do at any time", async () => {
+  it("on the prototype, as monitoring tools do at any time", async () => {
     const { server, port, hub } = await startBare(app)
     hub.attach(server)
     const emit = vi.spyOn(HttpServer.prototype, "emit")
@@ -321,7 +321,7 @@ describe("a hub and an emit that others replace", () => {
 })
 
 describe("several hubs on one server", () => {
-  it("may not have one path, and the second is told", async () => {
+  it("may not have the same path: attaching the second one throws", async () => {
     const { server, hub } = await startBare(app)
     hub.attach(server)
     const second = createHub()
@@ -330,7 +330,7 @@ describe("several hubs on one server", () => {
     await second.close()
   })
 
-  it("of two copies of the module, as ESM and CommonJS are, know of each other", async () => {
+  it("from two copies of the module (ESM and CommonJS) know of each other", async () => {
     const { server, port, hub, url } = await startBare(app)
     vi.resetModules()
     const copy = await import("everwire/node")
@@ -349,7 +349,7 @@ describe("several hubs on one server", () => {
     expect(Object.hasOwn(server, "emit")).toBe(false)
   })
 
-  it("take over from each other where a development server reloads, with or without a pause", async () => {
+  it("replace each other when a development server reloads, with or without a pause", async () => {
     const { server, port, hub, url } = await startBare(app)
     hub.attach(server)
     let before = hub
@@ -367,14 +367,14 @@ describe("several hubs on one server", () => {
     expect(server.listenerCount("upgrade")).toBe(1)
   })
 
-  it("a closed one cannot be attached again", async () => {
+  it("cannot be attached again after close()", async () => {
     const { server, hub } = await startBare(app)
     await hub.close()
     expect(() => hub.attach(server)).toThrow(/this hub is closed/)
     expect(Object.hasOwn(server, "emit")).toBe(false)
   })
 
-  it("one that is attached twice stays until both are undone", async () => {
+  it("attached twice stay until both attachments are undone", async () => {
     const { server, port, hub, url } = await startBare(app)
     const [one, other] = [hub.attach(server), hub.attach(server)]
     one()
@@ -384,7 +384,7 @@ describe("several hubs on one server", () => {
     expect(await get(port, "/everwire/sse")).toBe("the application's /everwire/sse")
   })
 
-  it("one on two servers serves both", async () => {
+  it("may be one hub on two servers, which serves both", async () => {
     const { server, hub, url } = await startBare(app)
     const second = await startServer(createServer(app))
     hub.attach(server)
@@ -394,7 +394,7 @@ describe("several hubs on one server", () => {
   })
 })
 
-describe("attach says what to write when it is given", () => {
+describe("attach says what to pass when it is given", () => {
   const listen = (): void => {}
   it.each<[title: string, given: unknown, advice: string]>([
     [
@@ -426,7 +426,8 @@ describe("attach to a server of HTTP/2", () => {
     const hub = createHub()
     const detach = hub.attach(server)
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) // listens on a port
+    // The server listens on a TCP port.
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
     onDispose(async () => {
       await hub.close()
       session.destroy()
@@ -447,8 +448,8 @@ describe("attach to a server of HTTP/2", () => {
   })
 })
 
-describe("what is taken out of a hub works by itself:", () => {
-  it("fetch, with whatever a runtime gives beside the request", async () => {
+describe("functions taken off a hub work without it:", () => {
+  it("fetch, with any further arguments that a runtime passes", async () => {
     const hub = createHub({ authenticate: ({ origin }) => ({ id: typeof origin.address }) })
     onDispose(() => hub.close())
     const { fetch } = hub
@@ -469,7 +470,7 @@ describe("what is taken out of a hub works by itself:", () => {
 })
 
 describe("a framework that answers when its handler has returned, as Koa does,", () => {
-  /** Middleware around the hub's listener, and an answer behind it unless there is one. */
+  /** Middleware that calls the hub's listener, and then answers unless there is an answer already. */
   async function startKoa(): Promise<{ hub: NodeHub; url: string; port: number; behind: string[] }> {
     const hub = createHub()
     hub.handle("echo", (data) => data)
@@ -495,7 +496,7 @@ describe("a framework that answers when its handler has returned, as Koa does,",
     return { hub, url: `http://127.0.0.1:${port}/everwire`, port, behind }
   }
 
-  it.each(transports)("finds %s answered", async (transport) => {
+  it.each(transports)("sees that %s is answered", async (transport) => {
     const { url, port, behind } = await startKoa()
     const channel = await connect(url, { transports: [transport] })
     expect(await channel.request("echo", "x".repeat(150_000))).toHaveLength(150_000)
@@ -504,7 +505,7 @@ describe("a framework that answers when its handler has returned, as Koa does,",
     expect(behind).toEqual([])
   })
 
-  it("and is told of a client that has left", async () => {
+  it("and the hub notices a client that has left", async () => {
     const hub = createHub()
     onDispose(() => hub.close())
     const { server, port } = await startServer()
@@ -517,7 +518,7 @@ describe("a framework that answers when its handler has returned, as Koa does,",
       })
     })
     const leaving = httpRequest({ port, host: "127.0.0.1", path: "/everwire/sse", method: "POST" })
-    leaving.on("error", () => {}) // it is destroyed
+    leaving.on("error", () => {}) // The connection is destroyed.
     leaving.write("@{")
     await once(server, "request")
     leaving.destroy()

@@ -8,7 +8,7 @@ import { disposeAll, onDispose, startHub, startServer } from "../../support/hub-
 
 afterEach(disposeAll)
 
-/** The first frame that comes down on a socket which says nothing but what it offers. */
+/** The first frame on a socket that sends nothing after its handshake. */
 function firstFrame(url: string, protocols: string[]): Promise<{ agreed: string; text: string }> {
   const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, protocols)
   onDispose(() => socket.terminate())
@@ -19,12 +19,12 @@ function firstFrame(url: string, protocols: string[]): Promise<{ agreed: string;
 }
 
 describe("the hello in the handshake of a WebSocket", () => {
-  it("is answered with the welcome, and what the hub says at once, in the piece that holds the 101", async () => {
+  it("is answered with the welcome and the hub's first messages, in the same write as the 101", async () => {
     const { hub, url, server } = await startHub()
     let writes = 0
     server.on("connection", (socket) => {
       for (const name of ["_write", "_writev"] as const) {
-        const write = socket[name]?.bind(socket) as (...args: unknown[]) => void // Node's stream documentation
+        const write = socket[name]?.bind(socket) as (...args: unknown[]) => void // From Node's stream documentation.
         socket[name] = (...args: unknown[]) => {
           writes++
           write(...args)
@@ -46,7 +46,7 @@ describe("the hello in the handshake of a WebSocket", () => {
     expect(writes).toBe(1)
   })
 
-  it("begins a session as one behind it does", async () => {
+  it("begins a session like a hello after the handshake", async () => {
     const { url, hub } = await startHub({ authenticate: ({ auth }) => ({ id: String(auth) }) })
     const { agreed, text } = await firstFrame(url, writeOffer(hello({ auth: "Zoë (1)" })))
     expect(agreed).toBe("everwire")
@@ -57,7 +57,7 @@ describe("the hello in the handshake of a WebSocket", () => {
   it.each([
     ["is no batch", ["everwire", "GET"]],
     ["is not encoded as it should be", ["everwire", "h%7"]],
-  ])("is refused in words when it %s", async (_, protocols) => {
+  ])("is refused with a code when it %s", async (_, protocols) => {
     const { url } = await startHub()
     const { text } = await firstFrame(url, protocols)
     expect(JSON.parse(text.slice(1))).toMatchObject({ code: "protocol-error" })
@@ -72,27 +72,30 @@ describe("the hello in the handshake of a WebSocket", () => {
     ["chat", ""],
     ["Everwire", ""],
     ["everwire2, HELLO", ""],
-  ])("is agreed to by its name alone, and repeated nowhere: of %s the hub agrees to %j", async (offered, agreed) => {
-    const { url } = await startHub()
-    const { host, port } = new URL(url)
-    const [, token = ""] = writeOffer(hello())
-    const { socket } = await openTcp(Number(port))
-    const piece = new Promise<string>((resolve) => {
-      socket.once("data", (bytes) => resolve(bytes.toString()))
-    })
-    socket.write(
-      `GET /everwire/websocket HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n" +
-        `Sec-WebSocket-Protocol: ${offered.replace("HELLO", token)}\r\n\r\n`,
-    )
-    const [head = ""] = (await piece).split("\r\n\r\n")
-    expect(head).toMatch(/^HTTP\/1.1 101 /)
-    expect(/^sec-websocket-protocol: (.*)$/im.exec(head)?.[1] ?? "").toBe(agreed)
-    expect(head).not.toContain("key-of-")
-    expect(head).not.toContain(token.slice(0, 20))
-  })
+  ])(
+    "is accepted by the name `everwire` only, and not repeated in the answer: of %s the hub selects %j",
+    async (offered, agreed) => {
+      const { url } = await startHub()
+      const { host, port } = new URL(url)
+      const [, token = ""] = writeOffer(hello())
+      const { socket } = await openTcp(Number(port))
+      const piece = new Promise<string>((resolve) => {
+        socket.once("data", (bytes) => resolve(bytes.toString()))
+      })
+      socket.write(
+        `GET /everwire/websocket HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n" +
+          `Sec-WebSocket-Protocol: ${offered.replace("HELLO", token)}\r\n\r\n`,
+      )
+      const [head = ""] = (await piece).split("\r\n\r\n")
+      expect(head).toMatch(/^HTTP\/1.1 101 /)
+      expect(/^sec-websocket-protocol: (.*)$/im.exec(head)?.[1] ?? "").toBe(agreed)
+      expect(head).not.toContain("key-of-")
+      expect(head).not.toContain(token.slice(0, 20))
+    },
+  )
 
-  it("is not looked for among the subprotocols of somebody else", async () => {
+  it("is not searched for in the subprotocols of another application", async () => {
     const { url, hub } = await startHub()
     const socket = new WebSocket(`${url.replace("http", "ws")}/websocket`, ["chat", "everwire"])
     onDispose(() => socket.terminate())
@@ -123,7 +126,7 @@ describe("the hello in the handshake of a WebSocket", () => {
     expect(Array.from(hub.peers.values(), ({ principal }) => principal.id)).toEqual([auth])
   })
 
-  it("that somebody on the way dropped breaks the WebSocket alone: the channel takes the next rung", async () => {
+  it("that a proxy has dropped fails only the WebSocket: the channel takes the next transport", async () => {
     const { server, port } = await startServer()
     const hub = createHub()
     onDispose(() => hub.close())

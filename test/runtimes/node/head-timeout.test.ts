@@ -7,8 +7,8 @@ import { disposeAll, onDispose, startServer } from "../../support/hub-server.ts"
 
 afterEach(disposeAll)
 
-describe("the time that a head of a request may take, on a server with a hub", () => {
-  it("is 15 s in the place of Node's 60, while a hub is attached", () => {
+describe("the time limit for the head of a request, on a server with a hub", () => {
+  it("is 15 s instead of Node's 60 s, while a hub is attached", () => {
     const server = createServer()
     const hubs = ["/one", "/two"].map((path) => createHub({ path }))
     onDispose(() => Promise.all(hubs.map((hub) => hub.close())))
@@ -20,7 +20,7 @@ describe("the time that a head of a request may take, on a server with a hub", (
     expect(server.headersTimeout).toBe(60_000)
   })
 
-  it.each([0, 5_000, 90_000])("is left as the application has set it: %i", (headersTimeout) => {
+  it.each([0, 5_000, 90_000])("stays as the application has set it: %i", (headersTimeout) => {
     const server = createServer({ headersTimeout })
     const hub = createHub()
     onDispose(() => hub.close())
@@ -30,7 +30,7 @@ describe("the time that a head of a request may take, on a server with a hub", (
     expect(server.headersTimeout).toBe(headersTimeout)
   })
 
-  it("is not there where a server has no such time", () => {
+  it("is not set where the server has no such limit", () => {
     const server = createHttp2Server()
     const hub = createHub()
     onDispose(() => hub.close())
@@ -38,12 +38,12 @@ describe("the time that a head of a request may take, on a server with a hub", (
     expect("headersTimeout" in server).toBe(false)
   })
 
-  it("closes a connection whose head does not end, or does not begin", async () => {
+  it("closes a connection on which the head is incomplete, or has not begun", async () => {
     const { server, port } = await startServer(createServer({ connectionsCheckingInterval: 20 }))
     const hub = createHub()
     onDispose(() => hub.close())
     hub.attach(server)
-    server.headersTimeout = 50 // as it would be after 15 s
+    server.headersTimeout = 50 // 50 ms in place of 15 s, to save time.
     const [begun, silent] = [await openTcp(port), await openTcp(port)]
     begun.socket.write("POST /everwire/sse HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     expect(await begun.received).toMatch(/^HTTP\/1.1 408 /)

@@ -7,14 +7,15 @@ import { createRuntime, disposeAll, onDispose } from "../../support/hub-server.t
 
 afterEach(disposeAll)
 
-/** A hub as the listener of an HTTP/2 server, and a connection to it. */
+/** A hub as the request listener of an HTTP/2 server, and a connection to it. */
 async function startHttp2(): Promise<{ session: ClientHttp2Session; origin: string; hub: NodeHub }> {
   const hub = createHub()
-  // The compatibility API of node:http2 hands over requests and responses of the same shape.
+  // The compatibility API of node:http2 passes requests and responses of the same shape.
   const server = createServer(hub.listener as unknown as Parameters<typeof createServer>[0])
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // listens on a port, so it is no pipe
+  // The server listens on a TCP port, so its address is not a pipe.
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const session = connectHttp2(origin)
   onDispose(async () => {
     await hub.close()
@@ -24,7 +25,7 @@ async function startHttp2(): Promise<{ session: ClientHttp2Session; origin: stri
   return { session, origin, hub }
 }
 
-/** One exchange; resolves when the answer ends, or says what is waited for. */
+/** One exchange. Resolves when the answer ends, or when it holds the expected text. */
 function ask(
   session: ClientHttp2Session,
   headers: Record<string, string>,
@@ -49,8 +50,8 @@ function ask(
   })
 }
 
-describe("the listener on HTTP/2", () => {
-  it("carries polls and streams, knows its own host, and closes no connection", async () => {
+describe("the hub's listener on HTTP/2", () => {
+  it("serves polls and streams, recognises its own host, and closes no connection", async () => {
     const { session, origin, hub } = await startHttp2()
     const { id } = createRuntime()
     const hello = `h${JSON.stringify({ v: 1, id: id(), key: id(), heard: 0, acked: 0, turn: 1 })}`

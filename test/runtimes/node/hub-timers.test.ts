@@ -1,4 +1,4 @@
-// In a file of its own, because it looks at every timer of the process.
+// In a separate file, because it looks at every timer of the process.
 
 import { createHub } from "everwire/node"
 import { afterEach, expect, it, vi } from "vitest"
@@ -6,7 +6,7 @@ import { hello } from "../../hostile/attack.ts"
 
 afterEach(() => vi.restoreAllMocks())
 
-it("a hub keeps no process alive, but while it waits for its peers", async () => {
+it("a hub keeps the process running only while it waits for its peers", async () => {
   const set = vi.spyOn(globalThis, "setTimeout")
   const repeat = vi.spyOn(globalThis, "setInterval")
   const clear = vi.spyOn(globalThis, "clearInterval")

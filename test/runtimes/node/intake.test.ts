@@ -5,7 +5,7 @@ import { Intake } from "../../../src/runtimes/node/intake.ts"
 import { Clockwork } from "../../../src/session/clockwork.ts"
 import { createRuntime } from "../../support/hub-server.ts"
 
-/** A stream whose listener takes so many milliseconds for each piece that it is handed. */
+/** A stream whose listener takes this many ms for each piece that it is given. */
 async function start(pieceMs: number) {
   let now = 0
   const clockwork = new Clockwork({ ...createRuntime(), now: () => now })
@@ -30,7 +30,7 @@ async function start(pieceMs: number) {
   stream.on("end", () => {
     isEnded = true
   })
-  await turn() // now it flows
+  await turn() // The stream flows from here on.
   return {
     stream,
     intake,
@@ -42,7 +42,7 @@ async function start(pieceMs: number) {
   }
 }
 
-/** Bytes of which no two pieces are the same. */
+/** Bytes in which no two pieces are the same. */
 const chunk = (bytes: number): Buffer =>
   Buffer.from(Array.from({ length: bytes }, (_, at) => (at + (at >> 8) + (at >> 12)) % 251))
 
@@ -50,14 +50,14 @@ async function turns(count: number): Promise<void> {
   for (let n = 0; n < count; n++) await turn()
 }
 
-describe("what one socket brings at once", () => {
-  it("is handed on without a turn when it takes no time", async () => {
+describe("the data that one socket brings at once", () => {
+  it("is delivered without waiting for a turn when it takes no time", async () => {
     const { stream, bytes, held } = await start(0)
     expect(stream.push(chunk(65_536))).toBe(true)
     expect([bytes(), held()]).toEqual([65_536, 0])
   })
 
-  it("is handed on a slice of 2 ms in a turn, whole and in order, with the end last", async () => {
+  it("is delivered in slices of 2 ms, one in each turn, complete and in order, with the end last", async () => {
     const { stream, intake, bytes, all, counted, held, isEnded } = await start(1)
     const sent = chunk(65_536)
     expect(stream.push(sent)).toBe(false)
@@ -73,7 +73,7 @@ describe("what one socket brings at once", () => {
     expect(intake.heldBytes).toBe(0)
   })
 
-  it("has no more than a slice in each turn, however many turns it takes", async () => {
+  it("has at most one slice in each turn, however many turns it takes", async () => {
     const { stream, bytes } = await start(1)
     stream.push(chunk(131_072))
     const slices: number[] = []
@@ -92,7 +92,7 @@ describe("what one socket brings at once", () => {
     expect(bytes()).toBe(100)
   })
 
-  it("waits behind that of other sockets that have waited for longer", async () => {
+  it("waits after that of sockets that have waited longer", async () => {
     const seats = await Promise.all(Array.from({ length: 10 }, () => start(2)))
     for (const { stream } of seats) stream.push(chunk(8_192))
     const slices = (): number[] => seats.map(({ bytes }) => bytes() / 4_096)
@@ -105,7 +105,7 @@ describe("what one socket brings at once", () => {
     expect(slices()).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
   })
 
-  it("waits while it is paused, and goes on behind that", async () => {
+  it("waits while the stream is paused, and continues after that", async () => {
     const { stream, intake, bytes, all } = await start(0)
     intake.isPaused = true
     const sent = chunk(10_000)
@@ -117,7 +117,7 @@ describe("what one socket brings at once", () => {
     expect(all().equals(sent)).toBe(true)
   })
 
-  it("is let go when the stream is destroyed", async () => {
+  it("is dropped when the stream is destroyed", async () => {
     const { stream, intake, bytes } = await start(1)
     stream.push(chunk(65_536))
     stream.destroy()

@@ -1,4 +1,4 @@
-// A channel that leaves is gone at the hub when its `close()` resolves: a program may end right behind it.
+// When a channel's `close()` resolves, its peer at the hub has ended, so that a program may exit right after it.
 
 import { createServer, type RequestListener } from "node:http"
 import { createChannel } from "everwire"
@@ -8,7 +8,7 @@ import { connect, disposeAll, nextOf, onDispose, startHub, startServer, transpor
 
 afterEach(disposeAll)
 
-/** A hub behind something that answers in its place as long as `inTheWay` says so. */
+/** Starts a hub behind a server that answers POST requests itself while `way.listener` is set. */
 async function startBehind(inTheWay: RequestListener | undefined) {
   const way = { listener: inTheWay }
   const hub = createHub()
@@ -31,7 +31,7 @@ const answer =
 describe.each(transports)("a channel over %s that closes", (transport) => {
   const only = { transports: [transport], store: null }
 
-  it("is gone at the hub when close() has resolved", async () => {
+  it("has no peer at the hub when close() has resolved", async () => {
     const { hub, url } = await startHub()
     const channel = await connect(url, only)
     expect(hub.peers.size).toBe(1)
@@ -60,7 +60,7 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
     expect(peer?.closed).toBe(false)
   })
 
-  it("has told the hub everything that it said before", async () => {
+  it("has told the hub everything that it sent before", async () => {
     const { hub, url } = await startHub()
     const heard: unknown[] = []
     hub.on("chat", (data) => heard.push(data))
@@ -71,7 +71,7 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("leaves no peer behind when it closes while it dials", async () => {
+  it("leaves no peer behind when it closes during its dial", async () => {
     const { hub, url } = await startHub()
     hub.onPeer((peer) => void peer.send("greeting", "welcome"))
     for (const afterMs of [0, 1, 2, 3, 5, 8, 13]) {
@@ -83,7 +83,7 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
     await vi.waitFor(() => expect(hub.peers.size).toBe(0), { timeout: 1_000 })
   })
 
-  it("leaves no peer behind when it closes while the hub judges it", async () => {
+  it("leaves no peer behind when it closes while authenticate runs", async () => {
     let judge = (): void => {}
     const { hub, url } = await startHub({
       authenticate: () => new Promise((resolve) => (judge = () => resolve({ id: "somebody" }))),
@@ -97,14 +97,14 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
     expect(hub.peers.size).toBe(0)
   })
 
-  it("is gone at the hub although it was reconnecting", async () => {
+  it("has no peer at the hub although it was reconnecting", async () => {
     const started = await startHub()
     const { hub, url, server, sockets } = started
     hub.on("chat", () => {})
     const channel = await connect(url, only)
     channel.send("chat", 1)
     await channel.flush()
-    // Nothing gets through until it has closed.
+    // No request passes until the channel has closed.
     const { port } = started
     const closed = new Promise((resolve) => server.close(resolve))
     for (const socket of sockets) socket.resetAndDestroy()
@@ -118,7 +118,7 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
   })
 })
 
-describe.each(["sse", "long-poll", "short-poll"] as const)("the last word over %s", (transport) => {
+describe.each(["sse", "long-poll", "short-poll"] as const)("the bye of a closing channel over %s", (transport) => {
   const only = { transports: [transport], store: null }
 
   it.each([
@@ -126,7 +126,7 @@ describe.each(["sse", "long-poll", "short-poll"] as const)("the last word over %
     ["429 for 300 ms", answer(429)],
     ["502 for 300 ms", answer(502)],
     ["a broken connection for 300 ms", ((request) => request.socket.destroy()) satisfies RequestListener],
-  ])("is said again when it meets %s", async (_what, inTheWay) => {
+  ])("is sent again when it is answered with %s", async (_what, inTheWay) => {
     const { hub, way, url } = await startBehind(undefined)
     const channel = await connect(url, only)
     way.listener = inTheWay
@@ -137,7 +137,7 @@ describe.each(["sse", "long-poll", "short-poll"] as const)("the last word over %
     expect(hub.peers.size).toBe(0)
   })
 
-  it("is said again when it meets another hub behind the same address", async () => {
+  it("is sent again when it reaches another hub behind the same address", async () => {
     const other = createHub()
     onDispose(() => other.close())
     const { hub, way, url } = await startBehind(undefined)
@@ -151,10 +151,10 @@ describe.each(["sse", "long-poll", "short-poll"] as const)("the last word over %
     expect([hub.peers.size, other.peers.size]).toEqual([0, 0])
   })
 
-  it("is not waited for longer than three seconds", async () => {
+  it("is waited for three seconds at most", async () => {
     const { way, url } = await startBehind(undefined)
     const channel = await connect(url, only)
-    way.listener = () => {} // never answers
+    way.listener = () => {} // This server never answers.
     const startedAt = performance.now()
     await channel.close()
     expect(performance.now() - startedAt).toBeLessThan(3_500)

@@ -8,11 +8,11 @@ import { connect, disposeAll, onDispose, startHub, startServer, transports } fro
 
 afterEach(disposeAll)
 
-/** What an upgrade to this URL is answered with. */
+/** The status with which an upgrade to this URL is answered. */
 function upgradeStatus(url: string): Promise<number> {
   return new Promise((resolve) => {
     const socket = new WebSocket(url.replace("http", "ws"))
-    socket.on("error", () => {}) // the answer tells
+    socket.on("error", () => {}) // The status is in the answer; the error that follows adds nothing.
     socket.once("open", () => {
       resolve(101)
       socket.terminate()
@@ -25,7 +25,7 @@ function upgradeStatus(url: string): Promise<number> {
 }
 
 describe("attach", () => {
-  it("keeps the hub's paths from the listeners that are there, and leaves them everything else", async () => {
+  it("takes the hub's paths away from existing listeners, and leaves them all other requests", async () => {
     const seen: string[] = []
     const { url, port } = await startHub({}, (request, response) => {
       seen.push(request.url ?? "")
@@ -43,7 +43,7 @@ describe("attach", () => {
     expect(seen).toEqual(["/", "/everwire", "/everwire/", "/everwirex/sse", "/other/everwire/sse", "/sse"])
   })
 
-  it("answers what is nobody's with 404 when there is no listener", async () => {
+  it("answers other requests with 404 when there is no listener", async () => {
     const { port } = await startHub()
     expect((await fetch(`http://127.0.0.1:${port}/page`)).status).toBe(404)
   })
@@ -52,7 +52,8 @@ describe("attach", () => {
     const { url, server, hub } = await startHub()
     let gathered = 0
     server.on("connection", (socket) => {
-      const writev = socket._writev?.bind(socket) // what a stream writes several pieces with (Node's stream documentation)
+      // The method with which a stream writes several pieces at once (Node's stream documentation).
+      const writev = socket._writev?.bind(socket)
       socket._writev = (...pieces) => {
         gathered++
         writev?.(...pieces)
@@ -69,14 +70,14 @@ describe("attach", () => {
     expect(gathered).toBe(0)
   })
 
-  it("answers an upgrade that nobody claims with 404 and closes it", async () => {
+  it("answers an upgrade that no listener takes with 404 and closes it", async () => {
     const { port, server, hub } = await startHub()
     expect(await upgradeStatus(`http://127.0.0.1:${port}/elsewhere`)).toBe(404)
     await hub.close()
     await new Promise((resolve) => server.close(resolve))
   })
 
-  it("leaves upgrades of other paths to whoever else listens for them", async () => {
+  it("leaves upgrades on other paths to other listeners", async () => {
     const { port, server, url } = await startHub()
     const other = new WebSocketServer({ noServer: true })
     server.on("upgrade", (request, socket, head) => {
@@ -99,7 +100,7 @@ describe("attach", () => {
     await closed
   })
 
-  it("may be undone: the server is as it was", async () => {
+  it("may be undone: then the server is as before", async () => {
     const listener: RequestListener = (_, response) => void response.end("the application's")
     const { server, port } = await startServer(createServer(listener))
     const hub = createHub()
@@ -113,7 +114,7 @@ describe("attach", () => {
     expect(await (await fetch(`http://127.0.0.1:${port}/everwire/pigeon`)).text()).toBe("the application's")
   })
 
-  it("of two hubs on one server keeps both apart, and either may go first", async () => {
+  it("of two hubs on one server keeps both apart, and either may be detached first", async () => {
     for (const first of [0, 1] as const) {
       const { server, port } = await startServer(createServer((_, response) => void response.end("the application's")))
       const hubs = [createHub({ path: "/one" }), createHub({ path: "/two" })] as const
@@ -169,7 +170,7 @@ describe("handleUpgrade", () => {
     await channel.close()
   })
 
-  it("takes paths behind a prefix, and the bare name of the transport where a framework cut the rest off", async () => {
+  it("accepts paths behind a prefix, and the transport's name alone where a framework cut off the rest", async () => {
     const { server, port } = await startServer()
     const hub = createHub()
     onDispose(() => hub.close())
@@ -210,7 +211,7 @@ describe("the listener", () => {
     return { url: `http://127.0.0.1:${port}`, passed, hub }
   }
 
-  it("calls next for what is not the hub's: pages at the root among it", async () => {
+  it("calls next for requests that are not the hub's, also at the root", async () => {
     const { url, passed } = await startMiddleware(() => undefined)
     const pages = [
       "/",
@@ -236,7 +237,7 @@ describe("the listener", () => {
   })
 
   it.each(transports.slice(1))(
-    "carries %s where the URL was cut and the whole stands in originalUrl",
+    "works with %s where the URL was cut and originalUrl has all of it",
     async (transport) => {
       const { url } = await startMiddleware((request) => {
         request.originalUrl = request.url ?? ""
@@ -248,7 +249,7 @@ describe("the listener", () => {
     },
   )
 
-  it.each(transports.slice(1))("carries %s where the URL was cut and nothing tells the whole", async (transport) => {
+  it.each(transports.slice(1))("works with %s where the URL was cut and nothing has all of it", async (transport) => {
     const { url } = await startMiddleware((request) => {
       request.url = request.url?.replace("/api/everwire", "") ?? ""
       return undefined
@@ -258,10 +259,10 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  /** Reads a body as a parser of a framework does. */
+  /** Reads a body as a framework's body parser does. */
   async function read(request: IncomingMessage): Promise<Buffer> {
     const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer) // no encoding is set
+    for await (const chunk of request) chunks.push(chunk as Buffer) // Chunks are Buffers, because no encoding is set.
     return Buffer.concat(chunks)
   }
 
@@ -277,7 +278,7 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  it("reads the body itself where a parser has passed it over and left an empty object", async () => {
+  it("reads the body itself where a parser has skipped it and left an empty object", async () => {
     const { url } = await startMiddleware((request) => {
       request.body = {}
       return undefined
@@ -287,7 +288,7 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  it("uses the bytes that a parser has kept beside what it made of them", async () => {
+  it("uses the raw bytes that a parser has kept beside the parsed body", async () => {
     const { url } = await startMiddleware(async (request) => {
       if (request.method !== "POST") return
       request.rawBody = await read(request)
@@ -298,8 +299,9 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  it("uses bytes of another realm, as test runners have", async () => {
-    const bytes = runInNewContext("(given) => new Uint8Array(given)") as (given: Uint8Array) => Uint8Array // as it says
+  it("uses bytes of another realm, as in test runners", async () => {
+    // The code returns a Uint8Array.
+    const bytes = runInNewContext("(given) => new Uint8Array(given)") as (given: Uint8Array) => Uint8Array
     const { url } = await startMiddleware(async (request) => {
       if (request.method === "POST") request.body = bytes(await read(request))
     })
@@ -308,7 +310,7 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  it("hears the whole body beside a logger that reads along", async () => {
+  it("gets the whole body beside a logger that reads it too", async () => {
     let logged = ""
     const { url } = await startMiddleware((request) => {
       request.on("data", (chunk: Buffer) => {
@@ -322,7 +324,7 @@ describe("the listener", () => {
     await channel.close()
   })
 
-  it("carries 150 kB past a parser that takes no more than 100 kB and answers with a page", async () => {
+  it("gets 150 kB past a parser that accepts at most 100 kB and answers with a page", async () => {
     const { url } = await startMiddleware(async (request, response) => {
       if (request.method !== "POST") return
       const body = await read(request)
@@ -340,7 +342,7 @@ describe("the listener", () => {
     ["made something else of the body", { parsed: true }, "text/plain", "request.rawBody"],
     ["threw the body away", undefined, "text/plain", "mount the hub before it"],
     ["made text of bytes", "\ufffd\ufffd", "application/octet-stream", "leave application/octet-stream alone"],
-  ])("says what to do when a parser has %s, and tells the hub once", async (_, body, type, advice) => {
+  ])("says what to do when a parser has %s, and reports it once", async (_, body, type, advice) => {
     const { url, hub } = await startMiddleware(async (request) => {
       await read(request)
       request.body = body

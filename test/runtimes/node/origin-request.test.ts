@@ -7,7 +7,7 @@ import { disposeAll, onDispose, startHub, startServer, transports } from "../../
 afterEach(disposeAll)
 
 describe("authenticate", () => {
-  it.each(transports)("is given Node's own request over %s, as middleware left it", async (transport) => {
+  it.each(transports)("is given Node's own request over %s, as middleware has changed it", async (transport) => {
     const requests: unknown[] = []
     const hub = createHub({
       authenticate: ({ origin }) => {
@@ -43,7 +43,7 @@ describe("authenticate", () => {
     expect(requests[0]).toMatchObject({ url: expect.stringContaining("/everwire/"), httpVersion: "1.1" })
   })
 
-  it("is given the web's request through fetch", async () => {
+  it("is given the web's Request in hub.fetch", async () => {
     const requests: unknown[] = []
     const hub = createHub({
       authenticate: ({ origin }) => {

@@ -1,4 +1,4 @@
-// What Node tells of an upgrade or a stream that is refused, and browsers do not.
+// What Node reports of a refused upgrade or stream, and browsers do not.
 
 import { createServer, type RequestListener } from "node:http"
 import { createChannel, type StatusDetail } from "everwire"
@@ -25,7 +25,7 @@ describe("an upgrade that a proxy refuses with a page", () => {
     [429, "rate-limited"],
     [502, "refused"],
     [511, "captive-portal"],
-  ])("of status %i is told as %s, and its Retry-After is waited for", async (status, code) => {
+  ])("of status %i closes the link with %s, and its Retry-After is respected", async (status, code) => {
     const server = createServer(page(status))
     let upgrades = 0
     server.on("upgrade", (_, socket) => {
@@ -44,7 +44,7 @@ describe("an upgrade that a proxy refuses with a page", () => {
 })
 
 describe("a stream that a proxy refuses with a page", () => {
-  it("is told by its status, and its Retry-After is waited for", async () => {
+  it("closes the link with its status, and its Retry-After is respected", async () => {
     const hub = createHub()
     onDispose(() => hub.close())
     const { port } = await startServer(
@@ -61,7 +61,7 @@ describe("a stream that a proxy refuses with a page", () => {
 
 describe("a stream that is redirected", () => {
   it.each([301, 302, 303, 307, 308])(
-    "by status %i is not followed with its ticket, and told as it is",
+    "by status %i is not followed with its ticket, and is reported as a redirect",
     async (status) => {
       const hub = createHub()
       onDispose(() => hub.close())

@@ -18,7 +18,7 @@ import {
 
 afterEach(disposeAll)
 
-/** A server that is asked to close does, in less than a second. */
+/** Asserts that a server closes in less than a second after server.close(). */
 async function expectToClose(server: Server): Promise<void> {
   const startedAt = performance.now()
   await new Promise((resolve) => server.close(resolve))
@@ -28,7 +28,7 @@ async function expectToClose(server: Server): Promise<void> {
 /** The beginning of a request to the hub. */
 const POST = "POST /everwire/long-poll HTTP/1.1\r\nHost: a\r\n"
 
-/** A hub on the server as a framework has it: as a listener, which knows the server by the requests alone. */
+/** Mounts a hub as frameworks do: as a request listener, which knows the server only by its requests. */
 async function startListener(): Promise<{ server: Server; hub: NodeHub; url: string }> {
   const hub = createHub()
   onDispose(() => hub.close())
@@ -48,7 +48,7 @@ describe.each([
     await channel.flush()
     const closing = nextOf<string | undefined>((told) => channel.onStatus((_, detail) => told(detail.closing?.code)))
     await expectToClose(server)
-    // Between two polls nothing of a channel is at the server, and its next poll finds nobody.
+    // Between two polls the channel has no request at the server, and its next poll is refused.
     const told = transport.endsWith("poll") ? /^(hub-closing|network)$/ : /^hub-closing$/
     expect(await closing).toMatch(told)
     expect(channel.status).toBe("reconnecting")
@@ -96,11 +96,11 @@ describe("server.close()", () => {
     const { server, url } = await startHub()
     const channels = await Promise.all(Array.from({ length: 40 }, () => connect(url, { transports: ["sse"] })))
     await expectToClose(server)
-    // Each looks for a while for somebody to say goodbye to.
+    // Each channel tries for a while to send its bye.
     await Promise.all(channels.map((channel) => channel.close()))
   })
 
-  it.each(transports)("leaves the session of %s as it is: a server that listens again has it", async (transport) => {
+  it.each(transports)("keeps the session of %s: a server that listens again has it", async (transport) => {
     const { server, hub, url, port } = await startHub()
     const heard: unknown[] = []
     hub.on("n", (data) => heard.push(data))
@@ -128,14 +128,14 @@ describe("server.close()", () => {
   ])("cuts %s", async (_, bytes) => {
     const { server, port } = await startHub()
     const { socket } = await openTcp(port)
-    socket.on("error", () => {}) // it may be reset
+    socket.on("error", () => {}) // The connection may be reset.
     const arrived = arrival(server)
     socket.write(bytes)
     await arrived
     await expectToClose(server)
   })
 
-  it("lets nobody in on the connections that are left", async () => {
+  it("admits no one on the connections that are left", async () => {
     const { server, port, hub } = await startHub()
     const { socket } = await openTcp(port)
     const body = `@{"up":1,"poll":1}\n${hello()}`
@@ -151,9 +151,9 @@ describe("server.close()", () => {
     await closed
   })
 
-  it("does not wait for a connection that brings its first request later, as a channel does that dials again", async () => {
+  it("does not wait for a connection whose first request comes later, as from a channel that dials again", async () => {
     const { server, port, hub } = await startHub({}, (_, response) => void response.end())
-    await hub.close() // from now on the application answers on the hub's path
+    await hub.close() // From now on the application answers on the hub's path.
     const accepted = once(server, "connection")
     const { socket } = await openTcp(port)
     await accepted
@@ -170,7 +170,8 @@ describe("server.close()", () => {
     const server = createHttp2Server()
     hub.attach(server)
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`) // listens on a port
+    // The server listens on a TCP port.
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
     const stream = session.request({ ":method": "POST", ":path": "/everwire/long-poll" })
     stream.end(`@{"up":1,"poll":1}\n${hello()}`)
     stream.resume()
@@ -179,7 +180,7 @@ describe("server.close()", () => {
     session.destroy()
   })
 
-  it("closes as before what is the application's, and hubs that were never asked cost it nothing", async () => {
+  it("closes the application's own connections as before, and costs nothing for hubs that got no request", async () => {
     const { server, port } = await startHub({}, (_, response) => void response.end())
     await (await fetch(`http://127.0.0.1:${port}/page`)).text()
     await expectToClose(server)

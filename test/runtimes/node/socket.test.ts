@@ -8,7 +8,7 @@ import { createRuntime, disposeAll, onDispose, startServer } from "../../support
 
 afterEach(disposeAll)
 
-/** A clockwork whose tick ends when it is told to. */
+/** A clockwork whose tick ends when the test says so. */
 class Ticks extends Clockwork {
   readonly #asked: Flushable[] = []
 
@@ -22,7 +22,7 @@ class Ticks extends Clockwork {
   }
 }
 
-/** Sockets of one writer, each with the client at its other end, and the order in which their streams are written to. */
+/** Sockets of one writer, each with its client, and the order in which their streams are written to. */
 async function start(count: number) {
   const { server, port } = await startServer()
   const sockets = new WebSocketServer({ server, WebSocket: HeardSocket })
@@ -34,9 +34,10 @@ async function start(count: number) {
   const seats = []
   for (let n = 0; n < count; n++) {
     const client = new WebSocket(`ws://127.0.0.1:${port}`)
-    const [opened, { socket: stream }] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage] // what ws emits
+    // The type of this event of ws.
+    const [opened, { socket: stream }] = (await once(sockets, "connection")) as [HeardSocket, IncomingMessage]
     await once(client, "open")
-    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean // whichever of its overloads is called
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean // Works for each overload of write().
     stream.write = (...args: unknown[]) => {
       written.push(`socket ${n}`)
       return write(...args)
@@ -46,10 +47,10 @@ async function start(count: number) {
   return { seats, ticks, written, reported: runtime.reported }
 }
 
-describe("sockets that are sent text", () => {
-  it("are written to when the tick ends, one after another and some at a time", async () => {
+describe("sockets with text to send", () => {
+  it("are written to when the tick ends, one after another in groups", async () => {
     const { seats, ticks, written } = await start(34)
-    // As sessions do: each sends when the end of the tick comes to it.
+    // As sessions do: each socket sends in its callback at the end of the tick.
     for (const [n, { socket }] of seats.entries()) {
       ticks.flushSoon({
         flushNow() {
@@ -65,7 +66,7 @@ describe("sockets that are sent text", () => {
     expect(written).toEqual(expected.flat())
   })
 
-  it("do not suffer from one that cannot be written to", async () => {
+  it("are not affected by one that cannot be written to", async () => {
     const { seats, ticks, reported } = await start(2)
     const broken = new Error("broken")
     const [one, other] = seats as [(typeof seats)[number], (typeof seats)[number]]
@@ -79,7 +80,7 @@ describe("sockets that are sent text", () => {
     expect(reported).toEqual([broken])
   })
 
-  it("say nothing behind the closing frame that answers one", async () => {
+  it("send nothing after the closing frame that answers the client's", async () => {
     const { seats, ticks, written } = await start(1)
     const { socket, client, opened } = seats[0] as (typeof seats)[number]
     socket.send("late")
@@ -90,7 +91,7 @@ describe("sockets that are sent text", () => {
     expect(written.length).toBe(before)
   })
 
-  it("count it as buffered until then", async () => {
+  it("count the text as buffered until then", async () => {
     const { seats, ticks } = await start(1)
     const { socket } = seats[0] as (typeof seats)[number]
     socket.send("four")
@@ -99,7 +100,7 @@ describe("sockets that are sent text", () => {
     expect(socket.bufferedAmount).toBe(0)
   })
 
-  it("keep it in order with bytes, with more text, and with their end", async () => {
+  it("keep the text in order with bytes, with more text, and with their end", async () => {
     const { seats } = await start(1)
     const { socket, client } = seats[0] as (typeof seats)[number]
     const heard: string[] = []

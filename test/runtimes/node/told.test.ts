@@ -9,10 +9,10 @@ import { disposeAll, onDispose, startHub, startServer, transports } from "../../
 
 afterEach(disposeAll)
 
-/** Why a channel of this URL is not open, the first time it says so. */
+/** Resolves with the first reason why a channel for this URL is not open. */
 function whyClosed(url: string, transport: (typeof transports)[number]): Promise<Closing | undefined> {
   const channel: Channel = createChannel(url, { transports: [transport], store: null })
-  onDispose(() => void channel.close({ flushMs: 0 })) // nobody here hears its goodbye
+  onDispose(() => void channel.close({ flushMs: 0 })) // No server hears its bye.
   return new Promise((resolve) => {
     channel.onStatus((_, { closing }) => closing && resolve(closing))
   })
@@ -22,7 +22,7 @@ async function listen(server: Server | RequestListener): Promise<number> {
   return (await startServer(typeof server === "function" ? createServer(server) : server)).port
 }
 
-/** A server that answers requests and upgrades with these headers. */
+/** Starts a server that answers requests and upgrades with these headers. */
 function listenAnswering(head: string, body = ""): Promise<number> {
   const server = createServer((request) => {
     request.socket.end(`HTTP/1.1 ${head}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
@@ -35,8 +35,8 @@ function listenAnswering(head: string, body = ""): Promise<number> {
 
 const PAGE = "<!doctype html><h1>Hello</h1>"
 
-describe.each(transports)("over %s, a channel on Node is told", (transport) => {
-  it.each(["127.0.0.1", "localhost"])("that nobody listens at %s", async (host) => {
+describe.each(transports)("over %s, the closing that a channel on Node gets says", (transport) => {
+  it.each(["127.0.0.1", "localhost"])("that no server listens at %s", async (host) => {
     const { server, port } = await startServer()
     await new Promise((resolve) => server.close(resolve))
     const why = await whyClosed(`http://${host}:${port}`, transport)
@@ -50,7 +50,7 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     expect(why?.reason).toMatch(/(ENOTFOUND|EAI_AGAIN) hub.invalid/)
   })
 
-  it("that a certificate is not believed", async () => {
+  it("that a certificate is not trusted", async () => {
     const port = await listen(createSecureServer(SELF_SIGNED, (_, response) => response.end()))
     const why = await whyClosed(`https://localhost:${port}`, transport)
     expect(why).toMatchObject({ code: "network", retryable: true })
@@ -64,7 +64,7 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     expect(why?.reason).toMatch(/SSL|EPROTO/)
   })
 
-  it.each([301, 302, 303, 307, 308])("where a redirect %i leads", async (status) => {
+  it.each([301, 302, 303, 307, 308])("where a redirect %i points to", async (status) => {
     const port = await listenAnswering(
       `${status} Moved\r\nLocation: https://hub.example/everwire/x\r\nContent-Type: text/html`,
       PAGE,
@@ -80,7 +80,7 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     ["403 of a firewall, with a page", "403 Forbidden\r\nContent-Type: text/html", PAGE, "refused", "403"],
     ["503", "503 Busy", "", "rate-limited", "503"],
     ["429", "429 Too Many Requests", "", "rate-limited", "429"],
-  ])("of a %s, with the URL", async (_, head, body, code, status) => {
+  ])("that there was a %s, with the URL", async (_, head, body, code, status) => {
     const port = await listenAnswering(head, body)
     const why = await whyClosed(`http://127.0.0.1:${port}/app`, transport)
     expect(why).toMatchObject({ code, retryable: true })
@@ -88,14 +88,14 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     expect(why?.reason).toContain(`127.0.0.1:${port}/app/${transport}`)
   })
 
-  it("of a page that answers every path", async () => {
+  it("that a page answers every path", async () => {
     const port = await listenAnswering("200 OK\r\nContent-Type: text/html; charset=utf-8", PAGE)
     const why = await whyClosed(`http://127.0.0.1:${port}/app`, transport)
     expect(why).toMatchObject({ code: "captive-portal", retryable: true })
     expect(why?.reason).toContain(`127.0.0.1:${port}/app/${transport}`)
   })
 
-  it("of a text that answers every path", async () => {
+  it("that a text answers every path", async () => {
     const port = await listenAnswering("200 OK\r\nContent-Type: text/plain", "hello")
     const why = await whyClosed(`http://127.0.0.1:${port}/app`, transport)
     expect(why).toMatchObject({ code: "refused", retryable: true })
@@ -110,7 +110,7 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     expect(why?.reason).toContain("404")
   })
 
-  it("that the hub refuses its kind", async () => {
+  it("that the hub refuses it, with the hub's code", async () => {
     const port = await listenAnswering(
       "403 origin-refused",
       '@{"close":{"code":"origin-refused","reason":"no","retryable":false}}',
@@ -121,15 +121,15 @@ describe.each(transports)("over %s, a channel on Node is told", (transport) => {
     })
   })
 
-  it("by slashes behind the path that do not matter", async () => {
+  it("nothing about trailing slashes in the path, which do not matter", async () => {
     const { url } = await startHub()
     const channel = createChannel(`${url}//`, { transports: [transport], store: null })
-    onDispose(() => void channel.close({ flushMs: 0 })) // nobody here hears its goodbye
+    onDispose(() => void channel.close({ flushMs: 0 })) // No server hears its bye.
     await channel.opened
   })
 })
 
-it("a message that is too large for the WebSocket itself is heard of at the hub, once", async () => {
+it("a message that is too large for the WebSocket itself is reported at the hub, once", async () => {
   const refusals: Refusal[] = []
   const { hub, url } = await startHub({ maxPayloadBytes: 1_000 })
   const told = new Promise<void>((resolve) => {
@@ -148,10 +148,10 @@ it("a message that is too large for the WebSocket itself is heard of at the hub,
 })
 
 describe.each(transports)("over %s, a hub behind a proxy", (transport) => {
-  it("that it believes gives authenticate and the peer the client's address", async () => {
+  it("that is trusted gives authenticate and the peer the client's address", async () => {
     const server = createServer()
     const { port } = await startServer(server)
-    // What the proxy adds, before the hub sees the request.
+    // The header that the proxy adds before the hub sees the request.
     for (const event of ["request", "upgrade"]) {
       server.prependListener(event, ({ headers }: { headers: Record<string, string> }) => {
         headers["x-forwarded-for"] = "6.6.6.6, 203.0.113.9"
@@ -173,7 +173,7 @@ describe.each(transports)("over %s, a hub behind a proxy", (transport) => {
     server.on("request", (request, response) => hub.listener(request, response))
     server.on("upgrade", (request, socket, head) => hub.handleUpgrade(request, socket, head))
     const channel = createChannel(`http://127.0.0.1:${port}`, { transports: [transport], store: null })
-    onDispose(() => void channel.close({ flushMs: 0 })) // nobody here hears its goodbye
+    onDispose(() => void channel.close({ flushMs: 0 })) // No server hears its bye.
     await channel.opened
     expect(seen.slice(0, 3)).toEqual(["203.0.113.9", transport, "203.0.113.9"])
   })
