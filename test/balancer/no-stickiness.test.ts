@@ -14,7 +14,7 @@ async function listen(server: { listen: Server["listen"]; address: Server["addre
   return (server.address() as AddressInfo).port
 }
 
-/** Several hubs behind one port; each new connection goes to the next of them. */
+/** Several hubs behind one port; the balancer gives each new connection to the next hub. */
 async function startBalancer(
   hubs: number,
 ): Promise<{ url: string; hubs: NodeHub[]; stop(hub: NodeHub): Promise<void>; cutAll(): void; served: number[] }> {
@@ -82,7 +82,7 @@ function next(channel: Channel, name: string): Promise<unknown> {
 }
 
 describe("a balancer without stickiness", () => {
-  it("opens a stream where the hello and the stream went to two hubs by connections that are kept", async () => {
+  it("opens an SSE stream although hello and stream went to two hubs over kept-alive connections", async () => {
     const { url, hubs } = await startBalancer(2)
     for (const hub of hubs) hub.on("echo", (data, peer) => peer.send("echo", data))
     const channel = open(url, "sse")
@@ -92,7 +92,7 @@ describe("a balancer without stickiness", () => {
   })
 
   it.each(["websocket", "long-poll"] as const)(
-    "finds its way back to the hub that knows the session over %s",
+    "lets a channel find the hub that knows its session over %s",
     async (transport) => {
       const { url, hubs, cutAll, served } = await startBalancer(3)
       for (const hub of hubs) hub.on("echo", (data, peer) => peer.send("echo", data))
@@ -114,7 +114,7 @@ describe("a balancer without stickiness", () => {
     },
   )
 
-  it("gives the session up when no hub knows it any more, and says what is uncertain", async () => {
+  it("makes a channel give its session up when no hub knows it, and report which messages are uncertain", async () => {
     const { url, hubs, stop, cutAll } = await startBalancer(2)
     for (const hub of hubs) hub.on("echo", (data, peer) => peer.send("echo", data))
     const channel = open(url, "websocket")

@@ -61,7 +61,7 @@ it("a transport that is silent after its first welcome is not doubted where no p
 })
 
 it.each(["sse", "websocket"])(
-  "%s whose packets are held back after its welcome does not take over from a link that works",
+  "a %s that is held back behind its welcome does not take over from what works",
   async (name) => {
     const duo = await createDuo({ transports: [name, "long-poll"], channel: { reprobeMs: [3_000] } })
     const { channel, peer, runtime, network } = duo

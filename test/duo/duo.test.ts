@@ -7,7 +7,7 @@ interface Chat {
   requests: { history(data: { last: number }): string[] }
 }
 
-/** A chat whose hub remembers what was said, and a page that shows it. */
+/** A chat whose hub stores the messages, and a page that shows them. */
 async function chat(): Promise<{ duo: Duo<Chat>; shown: string[] }> {
   const lines: string[] = []
   const duo = await createDuo<Chat>({
@@ -26,13 +26,13 @@ async function chat(): Promise<{ duo: Duo<Chat>; shown: string[] }> {
 }
 
 describe("a duo", () => {
-  it("is open when it is there, without any real time", async () => {
+  it("is open when createDuo resolves, without any real time", async () => {
     const { duo } = await chat()
     expect([duo.channel.status, duo.channel.transport, duo.peer.connected]).toEqual(["open", "websocket", true])
     expect(duo.peer.id).toBe(duo.channel.peerId)
   })
 
-  it("waits for credentials that take their time, and says why when they are refused", async () => {
+  it("waits for credentials that take time, and says why when they are refused", async () => {
     const later = async <Value>(value: Value): Promise<Value> => value
     const options = (token: string): Parameters<typeof createDuo>[0] => ({
       hub: { authenticate: ({ auth }) => later(auth === "secret" ? { id: "ann" } : null) },
@@ -53,7 +53,7 @@ describe("a duo", () => {
     expect(await history).toEqual(["hi"])
   })
 
-  it("falls back, climbs back and takes options of both ends", async () => {
+  it("falls back, returns to the better transport and takes options for both ends", async () => {
     const duo = await createDuo({ transports: ["websocket", "sse"], channel: { reprobeMs: [1_000] }, latencyMs: 50 })
     duo.network.block("websocket")
     duo.network.cut()
@@ -62,7 +62,7 @@ describe("a duo", () => {
     expect(await duo.runtime.passUntil(() => duo.channel.transport === "websocket", 5_000)).toBe(true)
   })
 
-  it("has hubs that close, crash and start again, with the same handlers", async () => {
+  it("can close, crash and restart its hub, with the same handlers", async () => {
     const { duo, shown } = await chat()
     const { hub } = duo
     await duo.closeHub()
@@ -78,7 +78,7 @@ describe("a duo", () => {
     expect(shown).toEqual(["after a deploy", "after a crash"])
   })
 
-  it("gives a hub that closes its time to be heard", async () => {
+  it("gives a hub that closes the time to send its last messages", async () => {
     const { duo, shown } = await chat()
     duo.hub.send("said", { from: "hub", text: "farewell" })
     await duo.closeHub({ drainMs: 5_000 })
@@ -87,7 +87,7 @@ describe("a duo", () => {
 })
 
 describe("expectDelivered", () => {
-  it("waits until both ends have heard everything", async () => {
+  it("waits until both ends have heard all messages", async () => {
     const { duo, shown } = await chat()
     duo.network.freeze()
     duo.channel.send("say", { text: "held" })
@@ -98,7 +98,7 @@ describe("expectDelivered", () => {
     expect(shown).toEqual(["held"])
   })
 
-  it("says what is missing, and what happened, when it takes too long", async () => {
+  it("says which messages are missing, and what happened, when it takes too long", async () => {
     const { duo } = await chat()
     for (const name of ["websocket", "sse", "long-poll", "short-poll"]) duo.network.block(name)
     duo.network.cut()
@@ -108,7 +108,7 @@ describe("expectDelivered", () => {
     await expect(failure).rejects.toThrow(/acknowledged 0 of the 1 packets[\s\S]*refused the dial/)
   })
 
-  it("tells what a handler threw", async () => {
+  it("reports the error that a handler threw", async () => {
     const duo = await createDuo()
     duo.hub.on("bad", () => {
       throw new Error("the handler is broken")

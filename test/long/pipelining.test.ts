@@ -7,7 +7,7 @@ const CONNECTIONS = 3_000
 
 afterEach(disposeAll)
 
-// The attack that ended a process of bare Node code: an answer that is ended on a connection which has gone.
+// This attack ends a process of plain Node code: Node throws when an answer on a lost connection is ended.
 it(`${CONNECTIONS} connections that break with refused requests on them end nothing but themselves`, async () => {
   const arena = await startArena()
   const base = holdsOf(arena)

@@ -9,9 +9,9 @@ import { disposeAll, onDispose, transports } from "../support/hub-server.ts"
 afterAll(disposeAll)
 
 const CHANNELS = 4
-/** Each channel says something, and is told something, so often. */
+/** Each channel sends a message, and each hub sends one to each peer, at this interval. */
 const EVERY_MS = 5
-/** An answer takes so long. */
+/** How long a handler takes to answer a request. */
 const ANSWER_MS = 20
 const DRAIN_MS = 6_000
 
@@ -20,13 +20,13 @@ async function listen(
   port = 0,
 ): Promise<number> {
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
-  return (server.address() as AddressInfo).port // listens on a port, so it is no pipe
+  return (server.address() as AddressInfo).port // The server listens on a TCP port, so its address is not a pipe.
 }
 
-/** The balancer's choice for the next connection, of whichever client. */
+/** The number of connections so far, by which the balancer chooses the next hub. */
 let turn = 0
 
-/** A TCP proxy whose connections go to one port after the other. */
+/** Starts a TCP proxy that connects to the ports in turn. */
 async function startProxy(ports: readonly number[]): Promise<number> {
   const sockets = new Set<Socket>()
   const proxy = createTcpServer((client) => {
@@ -52,18 +52,18 @@ async function startProxy(ports: readonly number[]): Promise<number> {
   return port
 }
 
-/** What was said, and what became of it. */
+/** Records of what was sent and heard. */
 class Books {
-  /** How often each message of a channel was heard by any hub. */
+  /** How often each message of a channel was heard, by all hubs together. */
   readonly up = new Map<string, number>()
   readonly down = new Map<string, number>()
-  /** Who heard it. */
+  /** The peer whose hub heard the message. */
   readonly hearer = new Map<string, Peer>()
-  /** Heard in a session that was told bye, and reported as uncertain all the same. */
+  /** Messages that were heard in a session which ended with a bye, and that the channel still reported as uncertain. */
   readonly heardAndUncertain: string[] = []
-  /** Requests that a handler began to answer. */
+  /** Requests that a handler has begun to answer. */
   readonly begun = new Set<string>()
-  /** What the hubs said, and how much of it they report as undelivered. */
+  /** How many messages the hubs sent, and how many of these they report as undelivered. */
   told = 0
   undelivered = 0
 
@@ -77,7 +77,7 @@ interface Process {
   stop(drainMs: number): Promise<void>
 }
 
-/** A process with a hub, whose application talks to each peer. */
+/** Starts a server with a hub, whose application sends to each peer. */
 async function startProcess(name: string, books: Books, port?: number): Promise<Process> {
   const hub: NodeHub = createHub()
   let said = 0
@@ -102,7 +102,7 @@ async function startProcess(name: string, books: Books, port?: number): Promise<
   const stop = async (drainMs: number): Promise<void> => {
     await hub.close({ drainMs })
     clearInterval(talk)
-    // As a deploy does: answers that are on their way are read before their connections end.
+    // As in a deploy: answers on their way may be read before their connections end.
     await Promise.race([new Promise((resolve) => server.close(resolve)), sleep(500)])
     server.closeAllConnections()
   }
@@ -124,7 +124,8 @@ interface Talker {
 }
 
 function startTalker(url: string, transport: string, name: string, books: Books): Talker {
-  const channel = createChannel(url, { transports: [transport as "sse"], store: null }) // one of the names
+  // `transport` is one of the names.
+  const channel = createChannel(url, { transports: [transport as "sse"], store: null })
   onDispose(() => void channel.close({ flushMs: 0 }))
   const said: string[] = []
   const uncertain: string[] = []
@@ -133,7 +134,7 @@ function startTalker(url: string, transport: string, name: string, books: Books)
   channel.onReset(({ messages }: Reset) => {
     const texts = messages.map(({ data }) => String(data))
     uncertain.push(...texts)
-    // A channel that meets but other hubs gives up a session that still lives: no bye has told it anything.
+    // A channel that only reaches other hubs gives up a living session: no bye told it what was heard.
     books.heardAndUncertain.push(...texts.filter((text) => books.hearer.get(text)?.closed))
   })
   const timer = setInterval(() => {
@@ -151,7 +152,7 @@ function startTalker(url: string, transport: string, name: string, books: Books)
   return { channel, said, uncertain, answers, hush: () => clearInterval(timer) }
 }
 
-/** Resolves when all was heard, in the session that follows if this one is given up meanwhile. */
+/** Resolves when all messages were heard, also when the session is given up meanwhile and another follows. */
 async function settled(channel: Channel): Promise<void> {
   while (
     await channel.flush().then(
@@ -166,12 +167,12 @@ async function settled(channel: Channel): Promise<void> {
 
 describe("two hubs behind a balancer are restarted one after the other, under load", () => {
   it.each(transports)(
-    "over %s nothing is lost or doubled in silence, and nothing uncertain had been heard",
+    "over %s no message is lost without a report or doubled, and no message reported as uncertain had been heard",
     async (transport) => {
       const books = new Books()
       const first = await Promise.all([startProcess("a", books), startProcess("b", books)])
       const ports = first.map((process) => process.port)
-      // Each channel has an origin, and so connections, of its own, as if it were a process of its own.
+      // Each channel has its own origin, so that it has its own connections, like a separate process.
       const talkers = await Promise.all(
         Array.from({ length: CHANNELS }, async (_, i) => {
           const port = await startProxy(ports)
@@ -195,7 +196,7 @@ describe("two hubs behind a balancer are restarted one after the other, under lo
       expect(books.heardAndUncertain).toEqual([])
       expect(said.filter((text) => !books.up.has(text) && !uncertain.includes(text))).toEqual([])
       expect([...books.up].filter(([, times]) => times > 1)).toEqual([])
-      // What was said down is heard, or reported: a message that is reported may have been heard.
+      // Each message of a hub is heard or reported as undelivered. Some that were heard may be reported too.
       expect(books.told - books.down.size).toBeLessThanOrEqual(books.undelivered)
       expect([...books.down].filter(([, times]) => times > 1)).toEqual([])
       expect(refused.filter(({ text }) => books.begun.has(text))).toEqual([])

@@ -11,7 +11,7 @@ import { disposeAll, nextOf, onDispose } from "../support/hub-server.ts"
 const url = "https://chat.example/everwire"
 const server = setupServer()
 
-// Node 20 has no WebSocket of its own. msw puts its own in the place of whatever is there when it begins to listen.
+// Node 20 has no WebSocket. msw replaces the global one when it begins to listen, so this test sets one before.
 const { WebSocket: before } = globalThis
 beforeAll(() => {
   Object.assign(globalThis, { WebSocket })
@@ -23,11 +23,12 @@ afterAll(() => {
 })
 afterEach(disposeAll)
 
-/** The channel of a page: the WebSocket that it finds is the global one. */
+/** The options of a channel in a page: its WebSocket is the global one. */
 const page: CreateChannelOptions = {
   runtime: hastyClock,
   store: null,
-  platform: { openSocket: (at, protocols) => new globalThis.WebSocket(at, protocols) }, // as src/runtimes/web/platform.ts has it
+  // As in src/runtimes/web/platform.ts.
+  platform: { openSocket: (at, protocols) => new globalThis.WebSocket(at, protocols) },
 }
 
 interface World {
@@ -36,7 +37,7 @@ interface World {
   readonly peer: Promise<Peer>
 }
 
-/** A hub behind msw, and the channel of a front end that knows nothing of it. */
+/** A hub behind msw, and a channel that connects as to a real hub. */
 function start(options: CreateChannelOptions): World {
   const hub = createHub({
     transports: ["sse", "long-poll", "short-poll", websocketAcceptor()],
@@ -75,7 +76,7 @@ describe.each(ways)("through msw over %s", (name, options) => {
     expect(channel.transport).toBe(name)
   })
 
-  it("requests are answered, whoever asks", async () => {
+  it("requests of both ends are answered", async () => {
     const { hub, channel, peer } = start(options)
     hub.handle("double", (n) => 2 * Number(n))
     channel.handle("name", () => "Ada")
@@ -83,7 +84,7 @@ describe.each(ways)("through msw over %s", (name, options) => {
     expect(await (await peer).request("name")).toBe("Ada")
   })
 
-  it("the hub speaks first, and to rooms", async () => {
+  it("the hub sends first, and to rooms", async () => {
     const { hub, channel, peer } = start(options)
     const notices = nextOf((listener) => channel.on("notice", listener))
     ;(await peer).join("lobby")
@@ -91,7 +92,7 @@ describe.each(ways)("through msw over %s", (name, options) => {
     expect(await notices).toBe("welcome")
   })
 
-  it("what the hub says just before it closes is heard, and then why it closed", async () => {
+  it("messages that the hub sends just before it closes are heard, and then the reason of the close", async () => {
     const { channel, peer } = start(options)
     await channel.opened
     const heard: unknown[] = []
@@ -116,9 +117,9 @@ describe.each(ways)("through msw over %s", (name, options) => {
   })
 })
 
-// What msw has let through stays open: no handler cuts a WebSocket that was opened before it.
-describe.each(ways.slice(1))("a hub behind msw that goes down and comes back, over %s", (_, options) => {
-  it("is a reconnect, and nothing is lost or doubled", async () => {
+// Connections that msw has passed through stay open: a new handler does not cut a WebSocket that was opened before.
+describe.each(ways.slice(1))("a hub behind msw that stops and starts again, over %s", (_, options) => {
+  it("makes the channel reconnect, and no message is lost or doubled", async () => {
     const { hub, channel } = start(options)
     const heard: unknown[] = []
     hub.on("n", (data) => heard.push(data))
@@ -142,14 +143,14 @@ describe.each(ways.slice(1))("a hub behind msw that goes down and comes back, ov
   })
 })
 
-describe("the ladder through msw", () => {
-  it("takes the WebSocket of the platform first", async () => {
+describe("the transports through msw", () => {
+  it("take the platform's WebSocket first", async () => {
     const { channel } = start(page)
     await channel.opened
     expect(channel.transport).toBe("websocket")
   })
 
-  it("leaves the ws package behind at once: its upgrade is a request, which is refused", async () => {
+  it("leave the ws package's WebSocket at once, because msw refuses its upgrade as an unknown request", async () => {
     const { channel } = start({ runtime: hastyClock, store: null })
     await channel.opened
     expect(channel.transport).toBe("sse")
@@ -157,7 +158,7 @@ describe("the ladder through msw", () => {
     expect(told.slice(0, 3)).toEqual(["websocket dialed", "websocket closed", "sse dialed"])
   })
 
-  it("leaves a WebSocket behind at once that the hub does not take", async () => {
+  it("leave a WebSocket at once that the hub does not accept", async () => {
     const hub = createHub({ runtime: hastyClock })
     onDispose(() => hub.close())
     server.resetHandlers(...mswHandlers(url, hub, { http, ws }))
@@ -170,7 +171,7 @@ describe("the ladder through msw", () => {
   })
 })
 
-it("of two hubs behind one URL, the latest takes the WebSocket, as it takes the requests", async () => {
+it("of two hubs with one URL, the latest gets the WebSocket, as it gets the requests", async () => {
   const [before, latest] = [
     createHub({ runtime: hastyClock }),
     createHub({ transports: [websocketAcceptor()], runtime: hastyClock }),
@@ -208,7 +209,7 @@ it("a login that msw mocks is known to the hub by its cookie", async () => {
   expect((await peer).principal.id).toMatch(/^user=Ada/)
 })
 
-it("handlers for a URL at which the hub does not live are refused", () => {
+it("handlers for a URL with another path than the hub's are refused", () => {
   const hub = createHub({ path: "/live" })
   expect(() => mswHandlers(url, hub, { http, ws })).toThrow(expect.objectContaining({ code: "misuse" }))
   expect(mswHandlers("https://chat.example/behind/a/proxy/live", hub, { http, ws })).toHaveLength(2)

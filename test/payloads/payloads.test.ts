@@ -6,7 +6,7 @@ import { disposeAll, nextOf, startDuo, transports } from "../support/hub-server.
 
 const MIB = 1_048_576
 
-/** Values that must arrive as they left. */
+/** Values that must arrive unchanged. */
 const whole: readonly [title: string, value: unknown][] = [
   ["undefined", undefined],
   ["null", null],
@@ -44,7 +44,7 @@ const whole: readonly [title: string, value: unknown][] = [
   ["a string whose characters are three bytes each", "€".repeat(Math.floor((MIB - 2) / 3))],
 ]
 
-/** Names that are no trouble anywhere. */
+/** Names that must work everywhere. */
 const names = [
   "a b",
   "ünï/cødé?#&=%20",
@@ -59,7 +59,7 @@ const names = [
   "€".repeat(128),
 ]
 
-/** Values that JSON would mangle without a word, or cannot hold. */
+/** Values that JSON would change without an error, or cannot hold. */
 const refused: readonly [title: string, value: () => unknown][] = [
   ["bytes inside an object", () => ({ picture: Uint8Array.of(1) })],
   ["bytes inside an array", () => [new Uint8Array(2)]],
@@ -92,7 +92,7 @@ const refused: readonly [title: string, value: () => unknown][] = [
   ],
 ]
 
-/** As toStrictEqual, which takes seconds for a large Uint8Array. */
+/** Like toStrictEqual, which takes seconds for a large Uint8Array. */
 function expectSame(actual: unknown, expected: unknown): void {
   if (!(expected instanceof Uint8Array) || !(actual instanceof Uint8Array)) {
     return expect(actual).toStrictEqual(expected)
@@ -116,7 +116,7 @@ describe.each(transports)("over %s", (transport) => {
   })
   afterAll(disposeAll)
 
-  /** Sends up and, when it has come up, down again: what each side heard. */
+  /** Sends a value up and, when it has arrived, down again. Returns what each end heard. */
   async function roundTrip(value: unknown, name = "payload"): Promise<{ up: unknown; down: unknown }> {
     const down = nextOf<{ value: unknown }>((listener) => channel.on(name, (data) => listener({ value: data })))
     const up = nextOf<{ value: unknown }>((listener) =>
@@ -129,17 +129,17 @@ describe.each(transports)("over %s", (transport) => {
     return { up: (await up).value, down: (await down).value }
   }
 
-  it.each(whole)("%s goes up and comes down as it was", async (_, value) => {
+  it.each(whole)("%s arrives unchanged, up and down", async (_, value) => {
     const { up, down } = await roundTrip(value)
     expectSame(up, value)
     expectSame(down, value)
   })
 
-  it.each(names)("a message may be called %j", async (name) => {
+  it.each(names)("a message may have the name %j", async (name) => {
     expect(await roundTrip(name, name)).toEqual({ up: name, down: name })
   })
 
-  it("an ArrayBuffer, a Buffer and a window of a buffer arrive as a Uint8Array of their bytes", async () => {
+  it("an ArrayBuffer, a Buffer and a view of a buffer arrive as a Uint8Array of their bytes", async () => {
     const bytes = Uint8Array.of(9, 1, 2, 3, 9)
     const inner = Uint8Array.of(1, 2, 3)
     for (const value of [inner.buffer, Buffer.from(inner), bytes.subarray(1, 4)]) {
@@ -149,7 +149,7 @@ describe.each(transports)("over %s", (transport) => {
     }
   })
 
-  it("bytes may be reused by the sender at once", async () => {
+  it("bytes may be changed by the sender right after the call", async () => {
     const bytes = Uint8Array.of(1, 2, 3)
     const arrived = nextOf<unknown>((listener) => hub.on("reused", listener))
     channel.send("reused", bytes)
@@ -157,7 +157,7 @@ describe.each(transports)("over %s", (transport) => {
     expect(await arrived).toEqual(Uint8Array.of(1, 2, 3))
   })
 
-  it("a Date and other objects that say toJSON arrive as that", async () => {
+  it("a Date and other objects with toJSON arrive as its result", async () => {
     const { up } = await roundTrip({ at: new Date(0), custom: { toJSON: () => "mine" } })
     expect(up).toEqual({ at: "1970-01-01T00:00:00.000Z", custom: "mine" })
   })
@@ -205,7 +205,7 @@ describe.each(transports)("over %s", (transport) => {
     expect(await channel.request("echo", "unharmed")).toBe("unharmed")
   })
 
-  it("no link was lost on the way", () => {
+  it("no link was lost during these tests", () => {
     expect(channel.explain().incidents.filter(({ what }) => what === "closed" || what === "doubted")).toEqual([])
   })
 })
@@ -213,7 +213,7 @@ describe.each(transports)("over %s", (transport) => {
 describe("a hub with a payload limit of its own", () => {
   afterAll(disposeAll)
 
-  it("tells it to the channel, whose calls throw above it", async () => {
+  it("tells the limit to the channel, whose calls throw above it", async () => {
     const { hub, channel, peer } = await startDuo({ maxPayloadBytes: 1_000 })
     hub.handle("echo", (data) => data)
     hub.handle("large", () => "x".repeat(999))
@@ -225,7 +225,7 @@ describe("a hub with a payload limit of its own", () => {
     expect(await channel.request("echo", "x".repeat(998))).toHaveLength(998)
   })
 
-  it("may take more than 1 MiB", async () => {
+  it("may accept more than 1 MiB", async () => {
     const { hub, channel } = await startDuo({ maxPayloadBytes: 3 * MIB })
     hub.handle("size", (data) => (data as Uint8Array).length)
     expect(await channel.request("size", new Uint8Array(3 * MIB))).toBe(3 * MIB)

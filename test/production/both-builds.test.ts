@@ -13,7 +13,7 @@ interface Build {
   readonly testing: typeof import("everwire/testing")
 }
 
-const builds = {} as { development: Build; production: Build } // filled before the tests
+const builds = {} as { development: Build; production: Build } // Filled before the tests.
 
 beforeAll(async () => {
   const load = async (folder: string): Promise<Build> => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
         (entry) => import(/* @vite-ignore */ `${dist.href}${folder}${entry}.js`),
       ),
     )
-    return { client, core, node, testing } // the entries that were built
+    return { client, core, node, testing } // The entries of the package.
   }
   builds.development = await load("")
   builds.production = await load("production/")
@@ -35,7 +35,7 @@ describe("the two builds", () => {
     }
   })
 
-  it("use the same names towards wires, stores and applications", async () => {
+  it("use the same names towards hubs, dialers, stores and applications", async () => {
     const seen = await Promise.all(Object.values(builds).map(namesOf))
     expect(seen[0]).toMatchObject({
       hello: ["v", "id", "key", "heard", "acked", "turn", "holder", "clock"],
@@ -45,7 +45,7 @@ describe("the two builds", () => {
     expect(seen[1]).toEqual(seen[0])
   })
 
-  it("leave the names that other packages know: an option of ws, for a client and for a server", () => {
+  it("keep the names that other packages define: an option of ws, in a client and in a server", () => {
     for (const file of ["platform/node.js", "node.js", "production/platform/node.js", "production/node.js"]) {
       expect(readFileSync(new URL(file, dist), "utf8")).toMatch(/closeTimeout: ?2e3/)
     }
@@ -60,7 +60,7 @@ describe("the two builds", () => {
     hub.attach(server)
     hub.onPeer((peer) => peer.on("ask", (data) => peer.send("answer", data)))
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-    const { port } = server.address() as AddressInfo // it listens on TCP
+    const { port } = server.address() as AddressInfo // The server listens on TCP.
     const { createChannel, websocket, sse, longPoll, shortPoll } = builds[of].core
     for (const transport of [websocket, sse, longPoll, shortPoll]) {
       const channel = createChannel(`http://127.0.0.1:${port}`, { transports: [transport], store: null })
@@ -73,7 +73,7 @@ describe("the two builds", () => {
     server.close()
   })
 
-  it("dial with a dialer of the other one over its network", async () => {
+  it("dial over the testing network of the other build, with its dialer", async () => {
     const duo = await builds.development.testing.createDuo({
       serve: (hub) => hub.onPeer((peer) => peer.on("ask", (data) => peer.send("answer", data))),
     })
@@ -95,7 +95,7 @@ describe("a misuse", () => {
     try {
       build.client.createChannel("ftp://hub")
     } catch (error) {
-      return error as EverwireError // as the documentation says
+      return error as EverwireError // As the documentation says.
     }
     throw new Error("nothing was thrown")
   }
@@ -107,7 +107,7 @@ describe("a misuse", () => {
     })
   })
 
-  it("says in the production build its code and a number, whose sentence stands in dist/sentences.md", () => {
+  it("gives in the production build its code and a number, whose sentence is in dist/sentences.md", () => {
     const { code, message } = thrown(builds.production)
     expect(code).toBe("misuse")
     const [, number] = /^misuse (\d+): see everwire\/dist\/sentences\.md$/.exec(message) ?? []
@@ -116,7 +116,7 @@ describe("a misuse", () => {
     expect(row).toContain("`misuse` | a hub's URL has a scheme")
   })
 
-  it("leaves the facts of a network in its closings, behind the number", async () => {
+  it("keeps the facts about the network in closings, after the number", async () => {
     const channel = builds.production.client.createChannel("http://127.0.0.1:9", {
       transports: ["long-poll"],
       store: null,
@@ -127,7 +127,7 @@ describe("a misuse", () => {
     await channel.close({ flushMs: 0 })
   })
 
-  it("has its sentence nowhere in the production build", () => {
+  it("has none of its sentences in the production build", () => {
     for (const entry of ["index.js", "index.cjs"]) {
       expect(everythingOf(`production/${entry}`)).not.toContain("closed by the application")
       expect(everythingOf(entry)).toContain("closed by the application")
@@ -135,7 +135,7 @@ describe("a misuse", () => {
   })
 })
 
-/** What a channel shows of itself: to its hub, to a dialer of the application's own, to its store, to the application. */
+/** Collects the property names that a channel shows to its hub, its dialer, its store and its application. */
 async function namesOf({ client, core, testing }: Build): Promise<Record<string, unknown>> {
   const runtime = testing.createVirtualRuntime()
   const shown: Record<string, unknown> = {}
@@ -149,7 +149,8 @@ async function namesOf({ client, core, testing }: Build): Promise<Record<string,
         bufferedBytes: 0,
         send(batch) {
           if (!String(batch).startsWith("h")) return
-          const hello = JSON.parse(String(batch).slice(1).split("\n", 1)[0] ?? "") as object // a packet is a kind and JSON
+          // A packet is a kind and JSON.
+          const hello = JSON.parse(String(batch).slice(1).split("\n", 1)[0] ?? "") as object
           shown["hello"] = Object.keys(hello)
           const figures = {
             speakMs: 20_000,
@@ -184,7 +185,7 @@ async function namesOf({ client, core, testing }: Build): Promise<Record<string,
   return shown
 }
 
-/** The text of an entry and of everything that it loads. */
+/** The text of an entry and of all files that it imports. */
 function everythingOf(entry: string, seen = new Set<string>()): string {
   if (seen.has(entry)) return ""
   seen.add(entry)

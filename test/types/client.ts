@@ -1,18 +1,18 @@
-// Calls that an application's compiler takes, and calls that it must not take, in front of the client and the hub of any
-// runtime. Never run: `npm run types` compiles it against the built package with every TypeScript from 5.0 on, and
-// `npm run typecheck` against the sources.
+// Calls that must compile in an application, and calls that must not, for the client and the runtime-neutral hub. This
+// file never runs: `npm run types` compiles it against the built package with every TypeScript from 5.0 on, and `npm
+// run typecheck` against the sources.
 
 import { type Channel, type Contract, createChannel, longPoll, type RequestContext, type Unsubscribe } from "everwire"
 import { createChannel as createCoreChannel, websocket } from "everwire/core"
 import { createHub, type Hub, type Peer, type Principal } from "everwire/server"
 
-/** Refers to itself, as trees do. */
+/** A recursive type, as of trees. */
 interface Branch {
   readonly name: string
   readonly branches: readonly Branch[]
 }
 
-/** The usual type of all that JSON has. */
+/** The usual type for all JSON values. */
 type Json = string | number | boolean | null | Json[] | { readonly [key: string]: Json }
 
 export interface Chat {
@@ -23,7 +23,7 @@ export interface Chat {
     tree: Branch
     picture: Uint8Array
     whatever: unknown
-    /** Not an Error: those have a stack. */
+    /** An object like an Error, but without a stack. */
     notice: { name: string; message: string }
     maybe: string | undefined
     json: Json
@@ -42,12 +42,12 @@ export interface Chat {
   asks: { confirm(question: string): boolean; choose(question: string): "keep" | "drop" }
 }
 
-/** Less than Chat: whoever needs this can be given a channel of that. */
+/** A smaller contract than Chat: a function that takes a channel of it can be given a channel of Chat. */
 interface Typing {
   up: { typing: undefined }
   down: { tick: number }
 }
-/** Of each map, something that Chat has otherwise. */
+/** Each map has one entry that differs from Chat's. */
 interface OtherUp {
   up: { chat: { words: string } }
 }
@@ -104,7 +104,7 @@ export function mustCompile(): readonly unknown[] {
   hub.handle("save", async () => {})
   hub.handle("find", (filter) => (filter === undefined ? null : { name: filter.by, branches: [] }))
   peer.handle("count", () => 5)
-  // What is returned stays of the kind that the reply names: `true`, and not any boolean.
+  // A returned value keeps the literal type of the reply: `true`, not any boolean.
   hub.handle("edit", (base) => {
     if (base > 1) return { ok: false, missed: [] }
     return { ok: true, version: base }
@@ -117,21 +117,21 @@ export function mustCompile(): readonly unknown[] {
   hub.send("tick", 5)
   peer.send("file", new ArrayBuffer(1))
   const confirmed: Promise<boolean> = peer.request("confirm", "sure?")
-  // What a handler is given fits where the platform wants its own.
+  // The data given to a handler is accepted by functions of the platform.
   hub.handle("count", async (_, __, request) => (await fetch("https://host", { signal: request.signal })).status)
 
-  // A channel, hub or peer of any contract, where one is wanted.
+  // A channel, hub or peer of any contract is accepted where one of AnyContract is wanted.
   const any: [Channel, Hub, Peer, Peer<Chat>] = [channel, hub, peer, named.peers.get("x") ?? peer]
   const anyName: Channel = createChannel("https://host", { transports: ["sse", longPoll], auth: undefined })
   anyName.send("whatever", { x: 1 })
   anyName.on("whatever", (data: unknown) => data)
   const reply: Promise<unknown> = anyName.request("whatever")
 
-  // Only the maps that are needed.
+  // A contract may have only the maps that it needs.
   createChannel<{ up: { x: number } }>("https://host").send("x", 1)
   createHub<{ down: { x: string } }>().send("x", "y")
 
-  // The platform's own classes.
+  // Classes of the platform.
   createCoreChannel("https://host", {
     transports: [websocket],
     platform: {
@@ -143,7 +143,7 @@ export function mustCompile(): readonly unknown[] {
   return [made, history, count, confirmed, any, reply, open<Chat>("https://host")]
 }
 
-/** A function of one's own over any contract. */
+/** A generic function of an application over any contract. */
 function open<C extends import("everwire").Contract<C>>(url: string): Channel<C> {
   return createChannel<C>(url)
 }

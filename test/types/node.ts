@@ -1,4 +1,4 @@
-// As client.ts, for the hub on Node.
+// The same as client.ts, for the hub on Node.
 
 import { createServer } from "node:http"
 import { createHub, type Hub, type NodeHub, type Peer } from "everwire/node"
