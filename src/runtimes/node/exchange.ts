@@ -13,6 +13,8 @@ import type { Taker, Takings } from "./takings.ts"
 /** How long the rest of a refused body is listened to, and how much of it. */
 const LINGER_MS = 2_000
 const LINGER_BYTES = 16_777_216
+/** Each piece counts as so much at least: a million of one byte each take the hub a second. */
+const LINGER_PIECE_BYTES = 1_024
 
 /**
  * What frameworks add to a request: the URL before they cut a mount prefix off, a body that a parser has read, and the
@@ -245,7 +247,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     const cut = (): void => void request.socket.destroy()
     const cancel = this.#clockwork.runtime.after(LINGER_MS, cut)
     request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length
+      bytes += Math.max(chunk.length, LINGER_PIECE_BYTES)
       if (bytes > LINGER_BYTES) cut()
     })
     request.on("end", () => {
