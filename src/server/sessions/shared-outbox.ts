@@ -112,6 +112,7 @@ let lastBatch: Batch = ""
 export class SharedOutbox implements Outbox {
   said = 0
   acked = 0
+  sent = 0
   cursor = 0
   part = 0
   bytes = 0
