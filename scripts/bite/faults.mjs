@@ -121,14 +121,14 @@ export const faults = [
   },
   {
     id: "stale turns are obeyed",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/sessions/session-links.ts",
     find: "if (take.turn > this.turn) this.attach(",
     plant: "this.attach(",
   },
   {
     id: "stale hellos are obeyed",
     file: "src/server/admission/welcome.ts",
-    find: "const attached = hello.turn > hubSession.turn",
+    find: "const attached = hello.turn > hubSession.links.turn",
     plant: "const attached = hello.turn > 0",
   },
   {
@@ -187,9 +187,9 @@ export const faults = [
   },
   {
     id: "the resume window never closes",
-    file: "src/server/sessions/hub-session.ts",
-    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn))",
-    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn) + 1e9)",
+    file: "src/server/sessions/session-links.ts",
+    find: "clockwork.set(this, clockwork.now() + this.#owner.windowMs(mayReturn))",
+    plant: "clockwork.set(this, clockwork.now() + this.#owner.windowMs(mayReturn) + 1e9)",
   },
   {
     id: "spare links are kept for ever",
@@ -463,12 +463,12 @@ export const faults = [
   {
     id: "a session that nobody takes is kept for ever",
     file: "src/server/admission/welcome.ts",
-    find: "    if (isNew) hubSession.detached()\n",
+    find: "    if (isNew) hubSession.links.detached()\n",
     plant: "",
   },
   {
     id: "a session expires although a welcomed link waits to be taken",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/sessions/session-links.ts",
     find: "if (this.#spares?.isEmpty === false) {",
     plant: "if (this.#spares === undefined && this.turn < 0) {",
   },
