@@ -349,8 +349,8 @@ export const faults = [
   {
     id: "the welcome goes in one batch with what is said behind it",
     file: "src/server/admission/welcome.ts",
-    find: "  link.send(packet)\n  if (attached) {\n",
-    plant: "  if (!attached) link.send(packet)\n  if (attached) {\n",
+    find: "  link.send(packet)\n",
+    plant: "  if (!attached) link.send(packet)\n",
   },
   {
     id: "a link is handed everything at once",

@@ -1,5 +1,4 @@
-import type { ServerResponse } from "node:http"
-import type { Duplex } from "node:stream"
+import type { Duplex, Writable } from "node:stream"
 import type { HttpStream } from "../../transports/transport.ts"
 
 /** The last text that was framed, and its chunk: a broadcast writes the same text to one stream after another. */
@@ -13,13 +12,13 @@ let lastEncoding: "latin1" | "utf8" = "latin1"
  * body.
  */
 export class ChunkedStream implements HttpStream {
-  readonly #response: ServerResponse
+  readonly #response: Writable
   readonly #socket: Duplex
   /** Called when what was written may have to wait for the client. */
   readonly #watch: () => void
   #onDrain: (() => void) | undefined
 
-  constructor(response: ServerResponse, socket: Duplex, watch: () => void) {
+  constructor(response: Writable, socket: Duplex, watch: () => void) {
     this.#response = response
     this.#socket = socket
     this.#watch = watch
