@@ -5,7 +5,7 @@ import type { HttpExchange, HttpStream } from "../../transports/transport.ts"
 import { utf8 } from "../../wire/batch.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
 import { type More, readBody, takeBody } from "./body.ts"
-import { ChunkedStream } from "./chunked-stream.ts"
+import { ChunkedStream, type Chunks } from "./chunked-stream.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 import type { Taker, Takings } from "./takings.ts"
@@ -51,6 +51,12 @@ export function isSecure({ socket }: ServedRequest): boolean {
   return "encrypted" in socket // as `TLSSocket` says of itself
 }
 
+/** What all exchanges of a hub share. */
+export interface ExchangeHost {
+  readonly takings: Takings
+  readonly chunks: Chunks
+}
+
 /** An exchange over Node's own objects. No Request or Response is made. */
 export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly method: string
@@ -59,7 +65,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly #query: string
   readonly #request: FrameworkRequest
   readonly #response: ServedResponse
-  readonly #takings: Takings
+  readonly #host: ExchangeHost
   /** Whether the body was taken whole. Node calls the request complete a moment later. */
   #isRead = false
   /** Whether the server has begun to close since the request came. */
@@ -67,7 +73,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   /** The link that is told then, which completes the answer. */
   #link: { lost(why: Closing): void } | undefined
 
-  constructor(request: ServedRequest, response: ServedResponse, takings: Takings) {
+  constructor(request: ServedRequest, response: ServedResponse, host: ExchangeHost) {
     const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
@@ -75,11 +81,11 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     this.#query = query
     this.#request = request
     this.#response = response
-    this.#takings = takings
+    this.#host = host
   }
 
   get #clockwork(): Clockwork {
-    return this.#takings.clockwork
+    return this.#host.takings.clockwork
   }
 
   get address(): string | undefined {
@@ -192,7 +198,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     response.writeHead(status, head)
     response.flushHeaders?.()
     const watch = (): void => this.#watch()
-    if (isChunked) return new ChunkedStream(response, socket, watch)
+    if (isChunked) return new ChunkedStream(response, socket, this.#host.chunks, watch)
     return {
       get bufferedBytes() {
         return response.writableLength
@@ -218,7 +224,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   }
 
   #watch(): void {
-    this.#takings.watch(this.#request.socket, this)
+    this.#host.takings.watch(this.#request.socket, this)
   }
 
   #hasBody(): boolean {

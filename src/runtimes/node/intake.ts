@@ -15,12 +15,19 @@ export interface IntakeSink {
   held(bytes: number): void
 }
 
-/** Those that have used up their time, the first that came first. */
-const waiting: Intake[] = []
+/** The sockets of a hub that have used up their time. Each is there once, and lets go of what it holds when it is cut. */
+export class Turns {
+  /** The first that came first. */
+  readonly #waiting: Intake[] = []
 
-const nextTurn = (): void => {
-  for (const intake of waiting.splice(0, TURN_SOCKETS)) intake.goOn()
-  if (waiting.length > 0) setImmediate(nextTurn)
+  add(intake: Intake): void {
+    if (this.#waiting.push(intake) === 1) setImmediate(this.#next)
+  }
+
+  readonly #next = (): void => {
+    for (const intake of this.#waiting.splice(0, TURN_SOCKETS)) intake.goOn()
+    if (this.#waiting.length > 0) setImmediate(this.#next)
+  }
 }
 
 /**
@@ -31,6 +38,7 @@ const nextTurn = (): void => {
 export class Intake {
   readonly #stream: Duplex
   readonly #clockwork: Clockwork
+  readonly #turns: Turns
   readonly #sink: IntakeSink
   /** What has come and waits, in order; null is the stream's end. */
   #held: (Buffer | null)[] | undefined
@@ -38,9 +46,10 @@ export class Intake {
   #isWaiting = false
   isPaused = false
 
-  constructor(stream: Duplex, clockwork: Clockwork, sink: IntakeSink) {
+  constructor(stream: Duplex, clockwork: Clockwork, turns: Turns, sink: IntakeSink) {
     this.#stream = stream
     this.#clockwork = clockwork
+    this.#turns = turns
     this.#sink = sink
     const heard = stream as HeardStream
     heard.intake = this
@@ -104,7 +113,7 @@ export class Intake {
   #wait(): void {
     if (this.#isWaiting) return
     this.#isWaiting = true
-    if (waiting.push(this) === 1) setImmediate(nextTurn)
+    this.#turns.add(this)
   }
 }
 

@@ -21,7 +21,7 @@ import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
-import { type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
+import { type LastJoined, type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
 
 /** What a session needs of its hub. */
 export interface HubSessionHost extends LinksHost, PeerDispatchHost {
@@ -30,6 +30,7 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly maxDepth: number
   /** The same object for every session that was granted nothing else. */
   readonly settings: SessionSettings
+  readonly joined: LastJoined
   /** What stands in the place of every session that has ended. */
   readonly ended: Session
   /** What is kept for all sessions. */
@@ -56,7 +57,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly peer: HubPeer
   readonly links: SessionLinks
   readonly #host: HubSessionHost
-  readonly #outbox = new SharedOutbox()
+  readonly #outbox: SharedOutbox
   /** What the channel had acknowledged when the hub last counted what it keeps. */
   #taken = 0
   /** Made when there is something to handle or to ask. */
@@ -80,6 +81,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.principal = principal
     this.address = address
     this.#site = site
+    this.#outbox = new SharedOutbox(host.joined)
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
     this.links = new SessionLinks(this, host)
     this.peer = new HubPeer(host.runtime.id(), this)
@@ -179,7 +181,6 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   soon(run: () => void): void {
     this.#host.runtime.soon(run)
   }
-
   windowMs(mayReturn: boolean): number {
     return this.#host.windowMs(this, mayReturn)
   }
@@ -247,7 +248,6 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   holdUntil(answering: Promise<unknown>): void {
     this.#dispatch?.holdUntil(answering)
   }
-
   control(link: Link, packet: string): void {
     this.links.control(link, packet)
   }
