@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
-import { SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
@@ -64,7 +64,7 @@ export abstract class Seat implements SessionHost {
   /** A snapshot that is restored is the same snapshot again. */
   checkSnapshot(): void {
     const snapshot = takeSnapshot(this.#kept)
-    for (const outbox of [new ListOutbox(), new SharedOutbox()]) {
+    for (const outbox of [new ListOutbox(), new SharedOutbox(new LastJoined())]) {
       const again = takeSnapshot(restoreSnapshot(snapshot, outbox))
       if (!isDeepStrictEqual(again, snapshot)) throw new Error("a snapshot that is another when it was restored")
     }

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { ListOutbox } from "../../src/session/outbox.ts"
 import { createPair, createSights, type Pair, type Seat, type Sights } from "./pair.ts"
 import { histories, LIMITS, traced } from "./run.ts"
@@ -127,7 +127,8 @@ describe("two sessions over links that fail", () => {
     (each) => {
       const restore: Beside = ({ dialing, accepting }, step) => {
         if (step % each.dialing === 0) dialing.restore(new ListOutbox())
-        if (step % each.accepting === 0) accepting.restore(step % 2 === 0 ? new SharedOutbox() : new ListOutbox())
+        if (step % each.accepting === 0)
+          accepting.restore(step % 2 === 0 ? new SharedOutbox(new LastJoined()) : new ListOutbox())
       }
       const sights = createSights()
       fc.assert(

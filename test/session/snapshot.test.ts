@@ -1,6 +1,6 @@
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { LastJoined, Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link } from "../../src/session/link.ts"
@@ -9,7 +9,7 @@ import { Session, type SessionHost } from "../../src/session/session.ts"
 import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
 import { HUB_ACK } from "../../src/wire/defaults.ts"
 
-function start(kept: Kept = { outbox: new SharedOutbox(), inbox: new Inbox() }) {
+function start(kept: Kept = { outbox: new SharedOutbox(new LastJoined()), inbox: new Inbox() }) {
   const runtime = createVirtualRuntime()
   const heard: unknown[] = []
   const host: SessionHost = {
@@ -32,7 +32,7 @@ function moved({ kept }: { kept: Kept }, outbox: Outbox) {
 }
 
 describe.each([
-  ["a hub", () => new SharedOutbox()],
+  ["a hub", () => new SharedOutbox(new LastJoined())],
   ["a channel", () => new ListOutbox()],
 ] as const)("a session that goes on from a snapshot, with the outbox of %s", (_, create) => {
   it("replays what was not acknowledged, a broadcast that many share among it, and goes on with the numbers", async () => {

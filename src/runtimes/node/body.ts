@@ -1,14 +1,14 @@
-import type { IncomingMessage } from "node:http"
 import { Pieces } from "../../server/limits/pieces.ts"
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../../wire/defaults.ts"
 import { EverwireError } from "../../wire/errors.ts"
+import type { ServedRequest } from "./served.ts"
 
 /**
  * The whole body, if it has come with its head, as small ones do: then nothing has to be listened to. To be asked when
  * the parser has gone on behind the head, which it has in the next tick.
  */
-export function takeBody(request: IncomingMessage, maxBytes: number): Uint8Array | undefined {
+export function takeBody(request: ServedRequest, maxBytes: number): Uint8Array | undefined {
   const length = Number(request.headers["content-length"])
   if (!(length > 0 && length <= maxBytes && request.readableLength === length)) return undefined
   const body = request.read() as Buffer // no encoding was set
@@ -25,7 +25,7 @@ export type More = (beginning: Uint8Array) => number
  * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`, `protocol-error` for many pieces of a few bytes
  */
 export function readBody(
-  request: IncomingMessage,
+  request: ServedRequest,
   maxBytes: number,
   more: More | undefined,
   clockwork: Clockwork,
