@@ -121,14 +121,14 @@ export const faults = [
   },
   {
     id: "stale turns are obeyed",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/sessions/session-links.ts",
     find: "if (take.turn > this.turn) this.attach(",
     plant: "this.attach(",
   },
   {
     id: "stale hellos are obeyed",
     file: "src/server/admission/welcome.ts",
-    find: "const attached = hello.turn > hubSession.turn",
+    find: "const attached = hello.turn > hubSession.links.turn",
     plant: "const attached = hello.turn > 0",
   },
   {
@@ -187,9 +187,9 @@ export const faults = [
   },
   {
     id: "the resume window never closes",
-    file: "src/server/sessions/hub-session.ts",
-    find: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn))",
-    plant: "clockwork.set(this, clockwork.now() + this.#host.windowMs(this, mayReturn) + 1e9)",
+    file: "src/server/sessions/session-links.ts",
+    find: "clockwork.set(this, clockwork.now() + this.#owner.windowMs(mayReturn))",
+    plant: "clockwork.set(this, clockwork.now() + this.#owner.windowMs(mayReturn) + 1e9)",
   },
   {
     id: "spare links are kept for ever",
@@ -199,17 +199,17 @@ export const faults = [
   },
   {
     id: "a poll's answer is not kept",
-    file: "src/transports/http/server/mailbox.ts",
-    find: "if (answer?.envelope.poll === poll) return this.#respond(exchange, answer)",
-    plant: "if (answer?.envelope.poll === poll) return this.#respond(exchange, { ...answer, batches: [] })",
+    file: "src/transports/http/server/polls.ts",
+    find: "if (answer?.envelope.poll === poll) return mail.respond(exchange, answer.envelope, answer.batch)",
+    plant: "if (answer?.envelope.poll === poll) return mail.respond(exchange, answer.envelope, undefined)",
   },
   {
     id: "a poll that overtook another is answered before it",
-    file: "src/transports/http/server/mailbox.ts",
+    file: "src/transports/http/server/polls.ts",
     find: "    const before = this.#held[place]\n",
     plant: [
-      "    if (poll > this.#poll + 1) {",
-      "      return this.#respond(exchange, { envelope: this.stamp(envelope), batches: this.take() })",
+      "    if (poll > this.#last + 1) {",
+      "      return mail.respond(exchange, mail.stamp(envelope), mail.take())",
       "    }",
       "    const before = this.#held[place]\n",
     ].join("\n"),
@@ -222,13 +222,13 @@ export const faults = [
   },
   {
     id: "a repeated upload is heard twice",
-    file: "src/transports/http/server/mailbox.ts",
-    find: "if (up === this.#up + 1) {",
-    plant: "if (up === this.#up + 1 || up === this.#up) {",
+    file: "src/transports/http/server/uploads.ts",
+    find: "if (up === this.#last + 1) {",
+    plant: "if (up === this.#last + 1 || up === this.#last) {",
   },
   {
     id: "an upload that overtook another is heard before it",
-    file: "src/transports/http/server/mailbox.ts",
+    file: "src/transports/http/server/uploads.ts",
     find: "this.#early.set(up, batch)",
     plant: "this.#hearNext(batch)",
   },
@@ -349,8 +349,8 @@ export const faults = [
   {
     id: "the welcome goes in one batch with what is said behind it",
     file: "src/server/admission/welcome.ts",
-    find: "  link.send(packet)\n  if (attached) {\n",
-    plant: "  if (!attached) link.send(packet)\n  if (attached) {\n",
+    find: "  link.send(packet)\n",
+    plant: "  if (!attached) link.send(packet)\n",
   },
   {
     id: "a link is handed everything at once",
@@ -463,12 +463,12 @@ export const faults = [
   {
     id: "a session that nobody takes is kept for ever",
     file: "src/server/admission/welcome.ts",
-    find: "    if (isNew) hubSession.detached()\n",
+    find: "    if (isNew) hubSession.links.detached()\n",
     plant: "",
   },
   {
     id: "a session expires although a welcomed link waits to be taken",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/sessions/session-links.ts",
     find: "if (this.#spares?.isEmpty === false) {",
     plant: "if (this.#spares === undefined && this.turn < 0) {",
   },

@@ -4,7 +4,7 @@ import { systemRuntime } from "./system-runtime.ts"
 /** An id has so many bytes: 144 bits. */
 const ID_BYTES = 18
 
-/** Random bytes drawn ahead: a hub needs many ids, and asking the system costs the same for one as for all of these. */
+/** Random bytes drawn ahead, 1,152 for all hubs of a process: a hub needs many ids, and asking the system costs the same for one as for all of these. */
 const pool = new Uint8Array(ID_BYTES * 64)
 /** Those before this place were given out, and erased. */
 let drawn = pool.length

@@ -35,7 +35,7 @@ import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
 import { windowMs } from "./sessions/resume-window.ts"
-import { Log } from "./sessions/shared-outbox.ts"
+import { LastJoined, Log } from "./sessions/shared-outbox.ts"
 import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
 import { Counts, type HubStats } from "./stats.ts"
@@ -273,6 +273,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       maxRequestBytes: limits.maxRequestBytes,
       maxDepth: limits.maxDepth,
       settings: session,
+      joined: new LastJoined(),
       ended: createEnded(this.#clockwork, session),
       refused: (refusal) => reports.refused(refusal),
       failed: (error, stage, peer) => reports.failed(error, { stage, peer }),

@@ -12,7 +12,7 @@ export const httpTransports = {
   "short-poll": shortPollAcceptor,
 } as const
 
-/** Those that were made here. Any other is the application's own, and may do anything. */
+/** Those that were made here. Any other is the application's own, and may do anything. The set keeps none of them alive. */
 const builtIn = new WeakSet<Acceptor>()
 
 export function isBuiltIn(acceptor: Acceptor): boolean {

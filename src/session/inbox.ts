@@ -14,7 +14,7 @@ export class Inbox {
   /** How much has been heard of the packet behind it, in units of `cutPacket`. */
   part = 0
   /** Those parts, without their kinds. */
-  #parts: Packet[] | undefined
+  parts: Packet[] | undefined
   /** Packets heard since the last ack went out. */
   owedPackets = 0
   /** Bytes heard since the last ack went out. */
@@ -33,7 +33,7 @@ export class Inbox {
     if (number <= this.heard) return false
     this.heard = number
     this.part = 0
-    this.#parts = undefined
+    this.parts = undefined
     return true
   }
 
@@ -52,16 +52,16 @@ export class Inbox {
     if (number <= this.heard) return undefined
     if (number > this.heard + 1 || from > this.part) throw protocolError("a gap before a part")
     const at = 1 + this.part - from
-    this.#parts ??= []
+    this.parts ??= []
     // Of bytes a copy, so that a small part does not keep all that came with it.
-    this.#parts.push(part.slice(at))
+    this.parts.push(part.slice(at))
     this.part += Math.max(0, sizeOf(part) - at)
     if (this.part > maxBytes) throw new EverwireError("too-large", "a packet that is larger than the welcome allowed")
     // Each part is kept as an object of its own, which costs more than a few bytes do.
-    if (this.#parts.length > MANY_PARTS && this.part < MEAN_PART_BYTES * this.#parts.length) {
+    if (this.parts.length > MANY_PARTS && this.part < MEAN_PART_BYTES * this.parts.length) {
       throw protocolError("a packet in parts that are too small")
     }
-    return isLast ? joinParts(this.#parts, this.part) : undefined
+    return isLast ? joinParts(this.parts, this.part) : undefined
   }
 
   /** An ack has gone out. */

@@ -18,6 +18,8 @@ export interface Outbox {
   readonly said: number
   /** Highest number the other side has acknowledged. */
   readonly acked: number
+  /** Highest number that was ever handed to any link: the other side has certainly not heard what lies beyond. */
+  sent: number
   /** Number of the last packet handed to the current link whole. */
   readonly cursor: number
   /** How much of the packet behind it the link has been handed, or need not be: in units of {@link cutPacket}. */
@@ -57,6 +59,7 @@ export function nextPart(packet: Packet, from: number, maxBytes: number): [batch
 export class ListOutbox implements Outbox {
   said = 0
   acked = 0
+  sent = 0
   cursor = 0
   part = 0
   bytes = 0

@@ -99,15 +99,13 @@ export class Session implements WatchHost, Flushable {
   readonly #host: SessionHost
   #settings: SessionSettings
   readonly #outbox: Outbox
-  readonly #inbox = new Inbox()
+  readonly #inbox: Inbox
   /** Undefined while there is no link, null when the session has ended: then there is none for ever. */
   #current: Current | undefined | null
   /** Unnumbered packets that lead the next batch. */
   #leading: string[] | undefined
   /** Whether an ack of whatever has been heard by then leads the next batch too. */
   #acking = false
-  /** Highest number that was ever handed to any link: what lies beyond was certainly not heard. */
-  #everSent = 0
   /** Whether a flush is due at the end of this tick. */
   #flushing = false
   /** What was acknowledged beside the link, until the link has said it too. */
@@ -132,11 +130,19 @@ export class Session implements WatchHost, Flushable {
   #isNews = false
   readonly #watch: Watch
 
-  constructor(clockwork: Clockwork, host: SessionHost, settings: SessionSettings, outbox: Outbox = new ListOutbox()) {
+  /** `outbox` and `inbox`: those of a session that goes on, see {@link restoreSnapshot}. */
+  constructor(
+    clockwork: Clockwork,
+    host: SessionHost,
+    settings: SessionSettings,
+    outbox: Outbox = new ListOutbox(),
+    inbox = new Inbox(),
+  ) {
     this.#clockwork = clockwork
     this.#host = host
     this.#settings = settings
     this.#outbox = outbox
+    this.#inbox = inbox
     this.#watch = new Watch(clockwork, settings, this)
   }
 
@@ -231,7 +237,7 @@ export class Session implements WatchHost, Flushable {
 
   /** What rode with a hello, up to this number, may have been heard. (A hello that was refused was not.) */
   rode(sent: number): void {
-    if (sent > this.#everSent) this.#everSent = sent
+    this.#outbox.sent = Math.max(this.#outbox.sent, sent)
   }
 
   /**
@@ -396,7 +402,7 @@ export class Session implements WatchHost, Flushable {
   /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
   end(): { unacknowledged: Packet[]; unsent: number } {
     const unacknowledged = [...this.#outbox.unacknowledged()]
-    const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#everSent)
+    const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#outbox.sent)
     this.#current = null
     this.#watch.stop()
     return { unacknowledged, unsent }

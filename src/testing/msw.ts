@@ -62,7 +62,7 @@ export function mswHandlers<HttpHandler, SocketHandler>(
   ]
 }
 
-/** WebSockets that a hub has been asked to take: msw shows each to all handlers, the latest first. */
+/** WebSockets that a hub has been asked to take: msw shows each to all handlers, the latest first. None is kept alive. */
 const shown = new WeakSet<MswClient>()
 
 function connect({ client, info }: MswConnection, hub: Pick<Hub, "upgrade">): void {

@@ -11,7 +11,7 @@ export type Batch = string | Uint8Array
 
 const BYTES_FLAG = 0x8000_0000
 
-/** Made when first needed, for polyfills come after the import; undefined where the platform has none. */
+/** Made when first needed, for polyfills come after the import; undefined where the platform has none. Neither keeps anything. */
 let encoder: TextEncoder | undefined
 let decoder: TextDecoder | undefined
 

@@ -37,6 +37,19 @@ describe("a hub that was restarted", () => {
     expect(resets).toEqual(["session-unknown"])
   })
 
+  it("is dialed once: the link that brought session-unknown takes the hello of the new session", async () => {
+    const duo = await createDuo({ transports: ["websocket"] })
+    const { channel, network, runtime } = duo
+    await runtime.pass(5_000)
+    duo.crashHub()
+    await runtime.pass(1_000)
+    duo.startHub()
+    const before = network.dials
+    expect(await runtime.passUntil(() => channel.status === "open", 30_000)).toBe(true)
+    await runtime.pass(10_000)
+    expect(network.dials - before).toBe(1)
+  })
+
   it("is not dialed over other transports, although it takes 700 ms to answer", async () => {
     const duo = await createDuo({ latencyMs: 350 })
     const what = await comeBack(duo, () => duo.crashHub())

@@ -3,6 +3,7 @@ import { createHub } from "everwire/node"
 import { describe, expect, it } from "vitest"
 import { checkOrigin, readPolicy } from "../../src/server/admission/origin-check.ts"
 import { MAX_BATCH_PACKETS } from "../../src/server/limits/backlog.ts"
+import { LEAST_PIECE_BYTES } from "../../src/server/limits/pieces.ts"
 import { WORK_LIMITS } from "../../src/server/limits/work-limits.ts"
 import { maxBatchBytes } from "../../src/server/settings.ts"
 import { MAX_ENVELOPE_BYTES } from "../../src/transports/http/envelope.ts"
@@ -50,6 +51,7 @@ describe("docs/security.md", () => {
     "bytes of a peer's requests that are being answered": WORK_LIMITS.maxRequestBytes,
     "levels of arrays and objects in a payload": WORK_LIMITS.maxDepth,
     "packets in a batch": MAX_BATCH_PACKETS,
+    "bytes in a piece of a body, on average, from the 257th piece on": LEAST_PIECE_BYTES,
   }
   it.each(Object.entries(work))("states the limit of work on %s", (what, value) => {
     const row = tableUnder(document, "Work", "what", "bound").rows.find((candidate) => candidate["what"] === what)

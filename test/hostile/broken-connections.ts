@@ -1,6 +1,7 @@
 import type { Socket } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
-import { frontOf, type NodeServer } from "../../src/runtimes/node/front.ts"
+import { frontOf } from "../../src/runtimes/node/front.ts"
+import type { NodeServer } from "../../src/runtimes/node/server.ts"
 import type { Arena } from "./arena.ts"
 import { ask, openTcp } from "./attack.ts"
 
@@ -11,7 +12,7 @@ export function raw(method: string, path: string, body = "xx", ...headers: strin
 }
 
 /** The number of exchanges and sockets that the hub holds open on its server. */
-export const holdsOf = ({ server }: Arena): number => frontOf(server as unknown as NodeServer).holds.size
+export const holdsOf = ({ server }: Arena): number => frontOf(server as unknown as NodeServer).open.holds.size
 
 /** When a client breaks its connection: at once, after one turn, after three turns, or when the first answer comes. */
 export const moments: readonly ((socket: Socket) => Promise<unknown>)[] = [

@@ -452,6 +452,22 @@ describe("bodies", () => {
     },
   )
 
+  it.each(overHttp)(
+    "that come in chunks of one byte are answered 400 over %s, and not read to their end",
+    async (transport) => {
+      const arena = await startArena()
+      const { socket, received, text } = await openTcp(arena.port)
+      socket.write(`POST /everwire/${transport} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`)
+      const chunks = "1\r\nx\r\n".repeat(1_000)
+      socket.write(chunks)
+      while (text() === "") await arena.pass(1)
+      // Of what still comes, each chunk counts as 1 KiB: 16 MiB are listened to.
+      for (let n = 0; n < 40 && !socket.destroyed; n++) await new Promise((done) => socket.write(chunks, done))
+      expect(await received).toMatch(/^HTTP\/1\.1 400 .*"protocol-error"/s)
+      await arena.settled()
+    },
+  )
+
   it("that are too large are answered even when the client writes everything before it reads", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)

@@ -298,6 +298,14 @@ describe("the hub's end of a link", () => {
   })
 })
 
+describe("an upload", () => {
+  it("is heard once, however often it comes", async () => {
+    const { ask, heard } = await meet()
+    for (const up of [2, 2, 3, 2, 3]) expect(await ask({ up }, `upload ${up}`)).toMatchObject({ status: 200 })
+    expect(heard).toEqual(["upload 2", "upload 3"])
+  })
+})
+
 describe("the bytes that a mailbox keeps", () => {
   it("count an overhead for each waiting batch, and two bytes per unit where a text needs them", async () => {
     const { link } = await meet()

@@ -1,7 +1,12 @@
+import { isDeepStrictEqual } from "node:util"
 import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
+import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
+import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
+import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../../src/session/session.ts"
+import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
 import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, HUB_ACK, PROTOCOL_VERSION } from "../../src/wire/defaults.ts"
@@ -36,14 +41,41 @@ export abstract class Seat implements SessionHost {
   /** Errors that must never happen between two honest sessions. */
   readonly complaints: string[] = []
   readonly machine: Machine
-  readonly session: Session
+  session: Session
+  readonly #settings: SessionSettings
   readonly #sights: Sights
+  #kept: Kept = { outbox: new ListOutbox(), inbox: new Inbox() }
 
   constructor(machine: Machine, settings: SessionSettings, sights: Sights) {
     this.machine = machine
+    this.#settings = settings
     this.#sights = sights
-    this.session = new Session(new Clockwork(machine), this, settings)
+    this.session = this.#start()
   }
+
+  /** Goes on as another process would: with what a snapshot says, in the outbox of a hub or of a channel, and without links. */
+  restore(outbox: Outbox): void {
+    this.hangUp()
+    this.session.end()
+    this.#kept = restoreSnapshot(structuredClone(takeSnapshot(this.#kept)), outbox)
+    this.session = this.#start()
+  }
+
+  /** A snapshot that is restored is the same snapshot again. */
+  checkSnapshot(): void {
+    const snapshot = takeSnapshot(this.#kept)
+    for (const outbox of [new ListOutbox(), new SharedOutbox(new LastJoined())]) {
+      const again = takeSnapshot(restoreSnapshot(snapshot, outbox))
+      if (!isDeepStrictEqual(again, snapshot)) throw new Error("a snapshot that is another when it was restored")
+    }
+  }
+
+  #start(): Session {
+    return new Session(new Clockwork(this.machine), this, this.#settings, this.#kept.outbox, this.#kept.inbox)
+  }
+
+  /** Ends all links from this side. */
+  protected abstract hangUp(): void
 
   say(size: number, binary: boolean): void {
     const word = `${this.said.length}:`.padEnd(size, "x")
@@ -158,6 +190,10 @@ class DialingSeat extends Seat {
     this.#take(call.link, { heard: this.session.acked })
   }
 
+  protected hangUp(): void {
+    while (this.calls.length > 0) this.letGo(0)
+  }
+
   letGo(index: number): void {
     const call = this.calls[index % this.calls.length]
     if (call === undefined) return
@@ -197,11 +233,22 @@ class DialingSeat extends Seat {
 /** The end that follows: it obeys a turn that is higher than the last one. */
 class AcceptingSeat extends Seat {
   #turn = 0
+  #links = new Set<Link>()
+
+  protected hangUp(): void {
+    for (const link of this.#links) {
+      link.close(DONE)
+      this.session.linkLost(link)
+    }
+    this.#links.clear()
+  }
 
   admit(link: Link): LinkSink {
     let greeted = false
+    this.#links.add(link)
     return {
       batch: (batch) => {
+        if (!this.#links.has(link)) return
         const [first = "", ...rest] = decodeBatch(batch)
         if (greeted) return this.hear(link, [first, ...rest])
         greeted = true
@@ -224,7 +271,10 @@ class AcceptingSeat extends Seat {
         if (attached) this.#obey(link, hello, hello.turn)
         this.hear(link, rest)
       },
-      closed: () => this.session.linkLost(link),
+      closed: () => {
+        this.#links.delete(link)
+        this.session.linkLost(link)
+      },
       writable: () => this.session.writable(link),
     }
   }

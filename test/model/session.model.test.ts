@@ -1,5 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { ListOutbox } from "../../src/session/outbox.ts"
 import { createPair, createSights, type Pair, type Seat, type Sights } from "./pair.ts"
 import { histories, LIMITS, traced } from "./run.ts"
 import { sessionSeeds } from "./seeds.ts"
@@ -63,17 +65,22 @@ function check({ dialing, accepting }: Pair, checked: Map<Seat, number>): void {
   }
 }
 
-function live(history: SessionHistory, sights?: Sights): void {
+/** What is done behind each step beside it. */
+type Beside = (pair: Pair, step: number) => void
+
+function live(history: SessionHistory, sights?: Sights, beside?: Beside): void {
   const pair = createPair(history.seed, history.swapped, sights)
-  traced(pair.network, () => walk(pair, history))
+  traced(pair.network, () => walk(pair, history, beside))
 }
 
-function walk(pair: Pair, { steps }: SessionHistory): void {
+function walk(pair: Pair, { steps }: SessionHistory, beside?: Beside): void {
   const { runtime, network, dialing, accepting } = pair
   const checked = new Map<Seat, number>()
-  for (const what of steps) {
+  for (const [step, what] of steps.entries()) {
     take(pair, what)
     check(pair, checked)
+    for (const seat of [dialing, accepting]) seat.checkSnapshot()
+    beside?.(pair, step)
   }
   network.heal()
   network.limit()
@@ -107,6 +114,28 @@ describe("two sessions over links that fail", () => {
       )
       // Otherwise the histories would prove nothing about large packets.
       expect(Math.min(...Object.values(sights)), JSON.stringify(sights)).toBeGreaterThan(0)
+    },
+    LIMITS.timeoutMs,
+  )
+
+  test.each([
+    { title: "both, behind every second step", dialing: 2, accepting: 2 },
+    { title: "one after the other, so that links live for some steps", dialing: 5, accepting: 3 },
+    { title: "the side that follows, behind every step", dialing: Infinity, accepting: 1 },
+  ])(
+    "go on from a snapshot, in a hub's outbox or a channel's: $title",
+    (each) => {
+      const restore: Beside = ({ dialing, accepting }, step) => {
+        if (step % each.dialing === 0) dialing.restore(new ListOutbox())
+        if (step % each.accepting === 0)
+          accepting.restore(step % 2 === 0 ? new SharedOutbox(new LastJoined()) : new ListOutbox())
+      }
+      const sights = createSights()
+      fc.assert(
+        fc.property(sessionHistory, (history) => live(history, sights, restore)),
+        { numRuns: histories(200), ...LIMITS },
+      )
+      expect(Math.min(sights.parts, sights.resumed), JSON.stringify(sights)).toBeGreaterThan(0)
     },
     LIMITS.timeoutMs,
   )

@@ -1,12 +1,12 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { LastJoined, Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../src/wire/batch.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../src/wire/defaults.ts"
 
 function filled(count: number): SharedOutbox {
-  const outbox = new SharedOutbox()
+  const outbox = new SharedOutbox(new LastJoined())
   for (let n = 1; n <= count; n++) outbox.push(`m${n}`)
   return outbox
 }
@@ -50,7 +50,7 @@ describe("an outbox", () => {
   })
 
   it("counts a text that has a unit above U+00FF, and the texts joined with it, in two bytes per unit", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     const texts = ["mé", "m€", "mx"].map((text) => text.padEnd(2_000, "."))
     for (const text of texts) outbox.push(text)
     const costs = [2_000, 4_000, 4_000].map((bytes) => bytes + PACKET_OVERHEAD_BYTES)
@@ -65,7 +65,7 @@ describe("an outbox", () => {
   })
 
   it("counts many short texts in two bytes per unit, from the first checked one with a unit above U+00FF", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     for (let n = 0; n < 1_000; n++) outbox.push("m".padEnd(100, "€"))
     expect(outbox.bytes).toBeGreaterThan(0.97 * 1_000 * (200 + PACKET_OVERHEAD_BYTES))
     outbox.next(BATCH_BYTES)
@@ -92,7 +92,7 @@ describe("an outbox", () => {
 
   it("holds the same packet object that it was given, so that a broadcast keeps its payload once", () => {
     const packet = new Uint8Array(8)
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push(packet)
     outbox.next(BATCH_BYTES)
     const [held] = outbox.unacknowledged()
@@ -100,7 +100,7 @@ describe("an outbox", () => {
   })
 
   it("keeps its numbers over thousands of acks that end in the middle of a batch", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     for (let n = 1; n <= 5_000; n++) {
       outbox.push(`m${n}`)
       if (n % 7 === 0) outbox.next(BATCH_BYTES)
@@ -116,7 +116,7 @@ describe("the batch that an outbox gives", () => {
   it("is no longer than requested, and is a single part of a packet that is longer", () => {
     const half = `m${"x".repeat(BATCH_BYTES / 2)}`
     const longer = `m${"x".repeat(BATCH_BYTES)}yz`
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     for (const packet of [half, "m2", half, longer, "m5"]) outbox.push(packet)
     expect(handedOn(outbox)).toEqual([`${half}\nm2`, half, `fm${"x".repeat(BATCH_BYTES - 1)}`, "exyz", "m5"])
   })
@@ -135,7 +135,7 @@ describe("the batch that an outbox gives", () => {
 
   it("is the rest of a batch when the cursor is in the middle of that batch", () => {
     const bytes = new Uint8Array([109, 10, 1])
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     for (const packet of ["m1", bytes, "m3"]) outbox.push(packet)
     outbox.next(BATCH_BYTES)
     outbox.seek(1)
@@ -154,9 +154,10 @@ describe("the batch that an outbox gives", () => {
     expect([outbox.cursor, handedOn(outbox)]).toEqual([3, ["m4"]])
   })
 
-  it("is joined once for all outboxes that hold the same run of packets, and for no others", () => {
+  it("is joined once for all sessions of a hub that hold the same run of packets, and for no others", () => {
+    const last = new LastJoined()
     const joined = (...packets: Packet[]): Batch => {
-      const outbox = new SharedOutbox()
+      const outbox = new SharedOutbox(last)
       for (const packet of packets) outbox.push(packet)
       return outbox.next(BATCH_BYTES)
     }
@@ -167,13 +168,22 @@ describe("the batch that an outbox gives", () => {
       expect(joined(...others)).toEqual(encodeBatch(others))
     }
   })
+
+  it("is kept for the next session up to the size of a batch: one packet alone, of any size, is not", () => {
+    const last = new LastJoined()
+    const two = [new Uint8Array(BATCH_BYTES / 2), new Uint8Array(9)]
+    const joined = last.of(two)
+    const large = new Uint8Array(4 * BATCH_BYTES)
+    expect(last.of([large])).not.toBe(last.of([large]))
+    expect(last.of(two)).toBe(joined)
+  })
 })
 
 describe("an outbox whose packets are larger than the maximum of a batch", () => {
   const LETTERS = `m${"abcdefghijklmnopqrstuvwxyz".repeat(4)}`
 
   it("gives one part after the other, and counts the packet as given only with its last part", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push("mabcdefg")
     const handed = [3, 3, 3].map((maxBytes) => [outbox.next(maxBytes), outbox.cursor, outbox.part])
     expect(handed).toEqual([
@@ -184,12 +194,12 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
   })
 
   it("continues with parts of another size when more or less is requested", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push("mabcdefg")
     expect([outbox.next(2), outbox.next(4), outbox.next(100)]).toEqual(["fma", "fbcde", "efg"])
   })
 
-  it.each([new SharedOutbox(), new ListOutbox()])(
+  it.each([new SharedOutbox(new LastJoined()), new ListOutbox()])(
     "puts more packets into a batch than the size of a part, where the caller allows it",
     (outbox) => {
       for (const packet of ["m1", "m2", "m3", "mabcdefg"]) outbox.push(packet)
@@ -198,13 +208,13 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
   )
 
   it("begins the next packet in its own batch, uncut where it fits", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     for (const packet of ["mabcdefg", "m2", "m3"]) outbox.push(packet)
     expect([outbox.next(5), outbox.next(5), outbox.next(5)]).toEqual(["fmabcd", "eefg", "m2\nm3"])
   })
 
   it("holds the uncut packet meanwhile, and counts all of it", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push(LETTERS)
     outbox.next(10)
     expect([...outbox.unacknowledged()]).toEqual([LETTERS])
@@ -212,7 +222,7 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
   })
 
   it("continues in the middle of a packet, at the position that the other side tells", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push("m1")
     outbox.push("mabcdefg")
     outbox.seek(1, 4)
@@ -224,7 +234,7 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
     ["the packet is not as long", 1, 8],
     ["the packet is no longer than that", 1, 9],
   ])("restarts at the beginning of a packet where %s", (_, number, part) => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push("m1")
     outbox.push("mabcdefg")
     outbox.seek(number, part)
@@ -232,7 +242,7 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
   })
 
   it("stays in the middle of a packet when the packets before it are acknowledged", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push("m1")
     outbox.push("mabcdefg")
     outbox.next(3)
@@ -242,7 +252,7 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
   })
 
   it("leaves the middle of a packet when that packet is acknowledged, because it was heard on another link", () => {
-    const outbox = new SharedOutbox()
+    const outbox = new SharedOutbox(new LastJoined())
     outbox.push("mabcdefg")
     outbox.push("m2")
     outbox.next(3)
@@ -295,7 +305,7 @@ describe("outboxes that share a log", () => {
       fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
         const log = new Log()
         const seats = Array.from({ length: 3 }, () => ({
-          outbox: new SharedOutbox(),
+          outbox: new SharedOutbox(new LastJoined()),
           said: [] as string[],
           cursor: 0,
           part: 0,
@@ -375,7 +385,7 @@ describe("the outbox of a channel", () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const outboxes: readonly Outbox[] = [new ListOutbox(), new SharedOutbox()]
+        const outboxes: readonly Outbox[] = [new ListOutbox(), new SharedOutbox(new LastJoined())]
         for (const { do: what, size } of steps) {
           const [one, other] = outboxes.map((outbox) => {
             const { said, acked, cursor } = outbox

@@ -1,13 +1,14 @@
-import type { IncomingMessage } from "node:http"
+import { Pieces } from "../../server/limits/pieces.ts"
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../../wire/defaults.ts"
 import { EverwireError } from "../../wire/errors.ts"
+import type { ServedRequest } from "./served.ts"
 
 /**
  * The whole body, if it has come with its head, as small ones do: then nothing has to be listened to. To be asked when
  * the parser has gone on behind the head, which it has in the next tick.
  */
-export function takeBody(request: IncomingMessage, maxBytes: number): Uint8Array | undefined {
+export function takeBody(request: ServedRequest, maxBytes: number): Uint8Array | undefined {
   const length = Number(request.headers["content-length"])
   if (!(length > 0 && length <= maxBytes && request.readableLength === length)) return undefined
   const body = request.read() as Buffer // no encoding was set
@@ -21,10 +22,10 @@ export type More = (beginning: Uint8Array) => number
 /**
  * Reads the whole body of a request, counting bytes as they come; see `HttpExchange.body`.
  *
- * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`
+ * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`, `protocol-error` for many pieces of a few bytes
  */
 export function readBody(
-  request: IncomingMessage,
+  request: ServedRequest,
   maxBytes: number,
   more: More | undefined,
   clockwork: Clockwork,
@@ -49,9 +50,8 @@ class Reading implements Alarm {
   readonly #resolve: (body: Uint8Array) => void
   readonly #reject: (error: EverwireError) => void
   /** What has come; undefined when it is settled, so that a request which is answered much later holds nothing of it. */
-  #chunks: Buffer[] | undefined = []
-  #bytes = 0
-  /** How many of them had come when the alarm was set. */
+  #pieces: Pieces | undefined = new Pieces()
+  /** How many bytes had come when the alarm was set. */
   #bytesBefore = 0
 
   constructor(
@@ -70,14 +70,20 @@ class Reading implements Alarm {
   }
 
   heard(chunk: Buffer): void {
-    this.#bytes += chunk.length
-    this.#chunks?.push(chunk)
-    if (this.#bytes > this.#maxBytes) this.#grown()
+    const pieces = this.#pieces
+    // Of a body that was refused a million pieces may still come.
+    if (pieces === undefined) return
+    try {
+      pieces.add(chunk)
+      if (pieces.bytes > this.#maxBytes) this.#grown(pieces)
+    } catch (error) {
+      this.fail(error as EverwireError) // these two and `more` throw no other
+    }
   }
 
   ended(): void {
-    const chunks = this.#settle()
-    if (chunks !== undefined) this.#resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+    const pieces = this.#settle()
+    if (pieces !== undefined) this.#resolve(pieces.join())
   }
 
   fail(error: EverwireError): void {
@@ -85,33 +91,28 @@ class Reading implements Alarm {
   }
 
   ring(): void {
-    if (this.#bytes - this.#bytesBefore >= BODY_PROGRESS_BYTES) this.#watch()
+    if ((this.#pieces?.bytes ?? 0) - this.#bytesBefore >= BODY_PROGRESS_BYTES) this.#watch()
     else this.fail(new EverwireError("timeout", "too little of the body came in time"))
   }
 
   /** It is larger than was known to be allowed. */
-  #grown(): void {
+  #grown(pieces: Pieces): void {
     const more = this.#more
     this.#more = undefined
-    try {
-      if (this.#chunks !== undefined && more !== undefined) this.#maxBytes = more(Buffer.concat(this.#chunks))
-    } catch (error) {
-      return this.fail(error as EverwireError) // `more` throws no other
-    }
-    if (this.#bytes > this.#maxBytes)
-      this.fail(new EverwireError("too-large", `a body may hold ${this.#maxBytes} bytes`))
+    if (more !== undefined) this.#maxBytes = more(pieces.join())
+    if (pieces.bytes > this.#maxBytes) throw new EverwireError("too-large", `a body may hold ${this.#maxBytes} bytes`)
   }
 
   #watch(): void {
-    this.#bytesBefore = this.#bytes
+    this.#bytesBefore = this.#pieces?.bytes ?? 0
     this.#clockwork.set(this, this.#clockwork.now() + BODY_DEADLINE_MS)
   }
 
   /** What had come, the first time. */
-  #settle(): Buffer[] | undefined {
-    const chunks = this.#chunks
-    this.#chunks = undefined
+  #settle(): Pieces | undefined {
+    const pieces = this.#pieces
+    this.#pieces = undefined
     this.#clockwork.clear(this)
-    return chunks
+    return pieces
   }
 }

@@ -1,11 +1,23 @@
-import type { ServerResponse } from "node:http"
-import type { Duplex } from "node:stream"
+import type { Duplex, Writable } from "node:stream"
+import { LastMade } from "../../transports/last-made.ts"
 import type { HttpStream } from "../../transports/transport.ts"
 
-/** The last text that was framed, and its chunk: a broadcast writes the same text to one stream after another. */
-let lastText = ""
-let lastChunk = ""
-let lastEncoding: "latin1" | "utf8" = "latin1"
+/** One chunk of a body (RFC 9112, section 7.1). */
+interface Chunk {
+  readonly text: string
+  readonly encoding: "latin1" | "utf8"
+}
+
+/** What all streams of a hub share. */
+export type Chunks = LastMade<string, Chunk>
+
+export function createChunks(): Chunks {
+  return new LastMade((text: string) => {
+    const bytes = Buffer.byteLength(text)
+    // Text of ASCII alone is copied, not encoded.
+    return { text: `${bytes.toString(16)}\r\n${text}\r\n`, encoding: bytes === text.length ? "latin1" : "utf8" }
+  })
+}
 
 /**
  * An open answer whose body is written to the socket in chunks (RFC 9112, section 7.1) that are finished here: one write
@@ -13,15 +25,17 @@ let lastEncoding: "latin1" | "utf8" = "latin1"
  * body.
  */
 export class ChunkedStream implements HttpStream {
-  readonly #response: ServerResponse
+  readonly #response: Writable
   readonly #socket: Duplex
+  readonly #chunks: Chunks
   /** Called when what was written may have to wait for the client. */
   readonly #watch: () => void
   #onDrain: (() => void) | undefined
 
-  constructor(response: ServerResponse, socket: Duplex, watch: () => void) {
+  constructor(response: Writable, socket: Duplex, chunks: Chunks, watch: () => void) {
     this.#response = response
     this.#socket = socket
+    this.#chunks = chunks
     this.#watch = watch
   }
 
@@ -31,14 +45,8 @@ export class ChunkedStream implements HttpStream {
 
   write(text: string): void {
     if (text === "" || this.#isGone || this.#response.writableEnded) return
-    if (text !== lastText) {
-      const bytes = Buffer.byteLength(text)
-      lastText = text
-      lastChunk = `${bytes.toString(16)}\r\n${text}\r\n`
-      // Text of ASCII alone is copied, not encoded.
-      lastEncoding = bytes === text.length ? "latin1" : "utf8"
-    }
-    if (!this.#socket.write(lastChunk, lastEncoding)) this.#watch()
+    const chunk = this.#chunks.of(text)
+    if (!this.#socket.write(chunk.text, chunk.encoding)) this.#watch()
   }
 
   end(): void {

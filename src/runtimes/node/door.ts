@@ -6,12 +6,15 @@ import type { Entrance } from "../../server/http/entrance.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
 import { SUBPROTOCOL } from "../../transports/websocket/offer.ts"
 import { closing, EverwireError } from "../../wire/errors.ts"
-import { headerReader, isSecure, NodeExchange, pathOf } from "./exchange.ts"
-import { type Front, type FrontHub, frontOf, frontOfSocket, refuseUpgrade, serverOf } from "./front.ts"
+import { createChunks } from "./chunked-stream.ts"
+import { type ExchangeHost, headerReader, isSecure, NodeExchange, pathOf } from "./exchange.ts"
+import { type Front, type FrontHub, frontOf, frontOfSocket, serverOf } from "./front.ts"
 import { SERVER_CLOSING } from "./hold.ts"
+import type { ServedRequest, ServedResponse } from "./served.ts"
 import { type AttachableServer, checkServer } from "./server.ts"
 import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
 import { Takings } from "./takings.ts"
+import { refuseUpgrade } from "./upgrade.ts"
 
 /** A socket whose other end does not answer a closing frame is cut after this. The types of `ws` do not know the option yet. */
 const CLOSE_OPTIONS = { closeTimeout: 2_000 }
@@ -24,7 +27,7 @@ const UPGRADE_TAKEN =
 export class NodeDoor {
   readonly #entrance: Entrance
   readonly #sockets: SocketServer<typeof HeardSocket>
-  readonly #takings: Takings
+  readonly #exchangeHost: ExchangeHost
   readonly #writer: SocketWriter
   /** The servers that the hub is attached to, and how often. */
   readonly #attached = new Map<Front, number>()
@@ -34,8 +37,9 @@ export class NodeDoor {
   constructor(entrance: Entrance, perMessageDeflate: boolean) {
     const { clockwork, settings } = entrance
     this.#entrance = entrance
-    this.#takings = new Takings(clockwork, settings.takeMs)
-    this.#writer = new SocketWriter(clockwork, this.#takings)
+    const takings = new Takings(clockwork, settings.takeMs)
+    this.#exchangeHost = { takings, chunks: createChunks() }
+    this.#writer = new SocketWriter(clockwork, takings)
     this.#sockets = new WebSocketServer({
       ...CLOSE_OPTIONS,
       noServer: true,
@@ -90,15 +94,12 @@ export class NodeDoor {
     response: ServerResponse | Http2ServerResponse,
     next?: () => unknown,
   ): unknown => {
-    // The compatibility API of node:http2 is of the same shape, as far as is used here.
-    const asked = request as IncomingMessage
-    const answer = response as ServerResponse
-    if (!this.#answer(asked, answer, frontOfSocket(asked.socket), true)) {
+    if (!this.#answer(request, response, frontOfSocket(request.socket), true)) {
       // As it is: a framework may take a promise for more than a call of `next`.
       if (next !== undefined) return next()
-      answer.writeHead(404).end()
+      response.writeHead(404).end()
     }
-    return endOf(answer)
+    return endOf(response)
   }
 
   readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
@@ -115,20 +116,21 @@ export class NodeDoor {
     this.#attached.clear()
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, front: Front | undefined, mounted: boolean): boolean {
-    const flooded = front?.isFlooded(request) ?? false
-    if (flooded === "again") {
+  #answer(request: ServedRequest, response: ServedResponse, front: Front | undefined, mounted: boolean): boolean {
+    const pipelined = front?.pipelining.judge(request)
+    if (pipelined === "behind the last") {
       // Nothing is answered behind the last answer of the connection, so nothing is heard either.
       request.on("error", ignore).resume()
       return true
     }
-    const exchange = new NodeExchange(request, response, this.#takings)
-    const refusal = front?.isClosing ? SERVER_CLOSING : flooded ? PIPELINED : undefined
+    const exchange = new NodeExchange(request, response, this.#exchangeHost)
+    const isOneTooMany = pipelined === "too many"
+    const refusal = front?.open.isClosing ? SERVER_CLOSING : isOneTooMany ? PIPELINED : undefined
     if (!this.#entrance.exchange(exchange, mounted, refusal)) return false
     exchange.outliveErrors()
     front?.hold(exchange, request, response)
     // No more is read until those ahead have been answered.
-    if (flooded) request.socket.pause()
+    if (isOneTooMany) request.socket.pause()
     return true
   }
 
@@ -150,7 +152,7 @@ export class NodeDoor {
       refuseUpgrade(socket, verdict.status, code, retryAfterMs)
       return true
     }
-    if (front?.isClosing) {
+    if (front?.open.isClosing) {
       refuseUpgrade(socket, 503, SERVER_CLOSING.code)
       return true
     }
@@ -161,8 +163,8 @@ export class NodeDoor {
       this.#sockets.handleUpgrade(request, socket, head, (opened) => {
         socket.off("error", ignore) // ws has its own now
         if (front !== undefined) {
-          opened.holds = front.holds
-          front.holds.add(opened)
+          opened.holds = front.open.holds
+          front.open.holds.add(opened)
         }
         const accepted = new NodeSocket(opened, socket, this.#writer)
         verdict.take(accepted, origin)
@@ -181,16 +183,19 @@ export class NodeDoor {
 
 const PIPELINED = closing("rate-limited", "too many requests were sent on a connection before the first was answered")
 
-/** The promise that was made last is resolved by this. Kept here, so that a request needs no closure for it: 96 B. */
-let resolveLast = (): void => {}
+/** What resolves a promise while it is being made, and nothing at any other time: so a request needs no closure, of 96 B. */
+let resolveLast: (() => void) | undefined
 const takeResolve = (resolve: () => void): void => {
   resolveLast = resolve
 }
 
 /** Resolves when this answer has ended. */
-function endOf(response: ServerResponse): Promise<void> {
+function endOf(response: ServedResponse): Promise<void> {
   const end = new Promise<void>(takeResolve)
-  if (response.closed) resolveLast()
-  else response.on("close", resolveLast)
+  const resolve = resolveLast
+  resolveLast = undefined // else the process would hold the last answer, and whatever waits for its end
+  if (resolve === undefined) return end
+  if (response.closed) resolve()
+  else response.on("close", resolve)
   return end
 }

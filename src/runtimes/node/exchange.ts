@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
 import { NOT_TAKEN } from "../../server/limits/taking.ts"
 import type { Clockwork } from "../../session/clockwork.ts"
 import { BYTES_TYPE } from "../../transports/http/envelope.ts"
@@ -6,26 +5,29 @@ import type { HttpExchange, HttpStream } from "../../transports/transport.ts"
 import { utf8 } from "../../wire/batch.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
 import { type More, readBody, takeBody } from "./body.ts"
-import { ChunkedStream } from "./chunked-stream.ts"
+import { ChunkedStream, type Chunks } from "./chunked-stream.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import type { ServedRequest, ServedResponse } from "./served.ts"
 import type { Taker, Takings } from "./takings.ts"
 
 /** How long the rest of a refused body is listened to, and how much of it. */
 const LINGER_MS = 2_000
 const LINGER_BYTES = 16_777_216
+/** Each piece counts as so much at least: a million of one byte each take the hub a second. */
+const LINGER_PIECE_BYTES = 1_024
 
 /**
  * What frameworks add to a request: the URL before they cut a mount prefix off, a body that a parser has read, and the
  * bytes that it was read from.
  */
-interface FrameworkRequest extends IncomingMessage {
+interface FrameworkRequest extends ServedRequest {
   readonly originalUrl?: string
   readonly body?: unknown
   readonly rawBody?: unknown
 }
 
 /** The path and the query string of the URL as the client sent it. */
-function urlOf(request: IncomingMessage): [pathname: string, query: string] {
+function urlOf(request: ServedRequest): [pathname: string, query: string] {
   let url = (request as FrameworkRequest).originalUrl ?? request.url ?? "/" // Express and connect set it
   // A proxy may name the whole URL (RFC 9112, section 3.2.2).
   if (!url.startsWith("/")) url = url.replace(/^https?:\/\/[^/?]*/i, "")
@@ -33,12 +35,12 @@ function urlOf(request: IncomingMessage): [pathname: string, query: string] {
   return mark < 0 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)]
 }
 
-export function pathOf(request: IncomingMessage): string {
+export function pathOf(request: ServedRequest): string {
   return urlOf(request)[0]
 }
 
 /** Reads headers by lower-case name, holding on to nothing else of the request. */
-export function headerReader({ headers }: IncomingMessage): (name: string) => string | undefined {
+export function headerReader({ headers }: ServedRequest): (name: string) => string | undefined {
   return (name) => {
     // HTTP/2 names the host otherwise (RFC 9113, section 8.3.1).
     const value = headers[name] ?? (name === "host" ? headers[":authority"] : undefined)
@@ -47,8 +49,14 @@ export function headerReader({ headers }: IncomingMessage): (name: string) => st
 }
 
 /** Whether the connection itself has TLS. */
-export function isSecure({ socket }: IncomingMessage): boolean {
+export function isSecure({ socket }: ServedRequest): boolean {
   return "encrypted" in socket // as `TLSSocket` says of itself
+}
+
+/** What all exchanges of a hub share. */
+export interface ExchangeHost {
+  readonly takings: Takings
+  readonly chunks: Chunks
 }
 
 /** An exchange over Node's own objects. No Request or Response is made. */
@@ -58,8 +66,8 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly header: (name: string) => string | undefined
   readonly #query: string
   readonly #request: FrameworkRequest
-  readonly #response: ServerResponse
-  readonly #takings: Takings
+  readonly #response: ServedResponse
+  readonly #host: ExchangeHost
   /** Whether the body was taken whole. Node calls the request complete a moment later. */
   #isRead = false
   /** Whether the server has begun to close since the request came. */
@@ -67,7 +75,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   /** The link that is told then, which completes the answer. */
   #link: { lost(why: Closing): void } | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, takings: Takings) {
+  constructor(request: ServedRequest, response: ServedResponse, host: ExchangeHost) {
     const [pathname, query] = urlOf(request)
     this.method = request.method ?? "GET"
     this.path = pathname
@@ -75,11 +83,11 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     this.#query = query
     this.#request = request
     this.#response = response
-    this.#takings = takings
+    this.#host = host
   }
 
   get #clockwork(): Clockwork {
-    return this.#takings.clockwork
+    return this.#host.takings.clockwork
   }
 
   get address(): string | undefined {
@@ -94,7 +102,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     return this.#response.writableLength
   }
 
-  get request(): IncomingMessage {
+  get request(): ServedRequest {
     return this.#request
   }
 
@@ -190,9 +198,9 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     // Connections are not a request's to close in HTTP/2.
     if (httpVersionMajor > 1) delete head["connection"]
     response.writeHead(status, head)
-    response.flushHeaders()
+    response.flushHeaders?.()
     const watch = (): void => this.#watch()
-    if (isChunked) return new ChunkedStream(response, socket, watch)
+    if (isChunked) return new ChunkedStream(response, socket, this.#host.chunks, watch)
     return {
       get bufferedBytes() {
         return response.writableLength
@@ -218,7 +226,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   }
 
   #watch(): void {
-    this.#takings.watch(this.#request.socket, this)
+    this.#host.takings.watch(this.#request.socket, this)
   }
 
   #hasBody(): boolean {
@@ -245,7 +253,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     const cut = (): void => void request.socket.destroy()
     const cancel = this.#clockwork.runtime.after(LINGER_MS, cut)
     request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length
+      bytes += Math.max(chunk.length, LINGER_PIECE_BYTES)
       if (bytes > LINGER_BYTES) cut()
     })
     request.on("end", () => {

@@ -1,63 +1,36 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import {
-  Http2ServerRequest,
-  Http2ServerResponse,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import { decoded } from "../../server/http/router.ts"
-import { readOffer } from "../../transports/websocket/offer.ts"
 import { pathOf } from "./exchange.ts"
-import { type Hold, SessionHold } from "./hold.ts"
-import { ignore } from "./socket.ts"
+import { HeldOpen } from "./held-open.ts"
+import type { Hold } from "./hold.ts"
+import { Pipelining } from "./pipelining.ts"
+import type { ServedRequest, ServedResponse } from "./served.ts"
+import { type NodeServer, own } from "./server.ts"
+import { asksForWebSocket, isOfChannel, refuseUpgrade, replay } from "./upgrade.ts"
 
 /** What a hub does with a server's events. */
 export interface FrontHub {
   readonly path: string
   /** Whether the hub is shutting down: then another hub may have its path. */
   isClosing(): boolean
-  request(request: IncomingMessage, response: ServerResponse, front: Front): void
+  request(request: ServedRequest, response: ServedResponse, front: Front): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, front: Front): void
   /** A channel asked for a WebSocket where no hub is. */
   strayed(request: IncomingMessage): void
-}
-
-/** As much of a server of node:http, node:https or node:http2 as is used here. */
-export interface NodeServer {
-  readonly listening: boolean
-  emit(event: string | symbol, ...args: unknown[]): boolean
-  close(...args: unknown[]): unknown
-  getConnections(told: (error: Error | null, count: number) => void): unknown
-  /** Not on a server of HTTP/2. */
-  closeIdleConnections?(): void
-  on(event: string, listener: (...args: never[]) => void): unknown
-  off(event: string, listener: (...args: never[]) => void): unknown
-  listeners(event: string): unknown[]
-  listenerCount(event: string): number
-  /** In milliseconds; servers of HTTP/2 alone have none. */
-  headersTimeout?: number
-  /** Since Node 22.21 and 24.9: whether a request that asks for an upgrade becomes an `upgrade` event. */
-  shouldUpgradeCallback?(request: IncomingMessage): boolean
 }
 
 /**
  * Where a server keeps its front. A registered symbol, because an application may hold several copies of this module: as
  * ESM and as CommonJS, or one more after each reload of a development server. The number changes with this interface.
  */
-const FRONT = Symbol.for("everwire.front.2")
-
-/** So many requests may wait on a connection for the answer to the one ahead of them. */
-const MAX_PIPELINED = 32
+const FRONT = Symbol.for("everwire.front.3")
 
 /** How long a connection may take to begin and to end the head of a request, where the application has not said. */
 const HEAD_MS = 15_000
 /** Node's own default of the same. */
 const NODE_HEAD_MS = 60_000
-
-/** How often a server that is closing lets go of what it still waits for, in milliseconds. */
-const LEAVE_MS = 500
 
 /** The front of a server, made when it is first asked for. */
 export function frontOf(server: NodeServer): Front {
@@ -83,18 +56,12 @@ export function serverOf(socket: object | undefined): NodeServer | undefined {
 
 /**
  * What stands between one server and the hubs on it. It takes the place of the server's `emit`, so the hubs' requests
- * and upgrades reach no listener of the application, whenever that was added (decision 0028); and of its `close`, which
- * otherwise would wait for the hubs' peers to leave.
+ * and upgrades reach no listener of the application, whenever that was added (decision 0028).
  */
 export class Front {
-  /** What hubs hold open on this server now. */
-  readonly holds = new Set<Hold>()
-  /** Answers that wait for their turn on a connection: those to requests that were sent before the one ahead was answered. */
-  readonly #waiting = new WeakMap<Duplex, Set<ServerResponse>>()
-  /** Connections on which too many have waited. */
-  readonly #flooded = new WeakSet<Duplex>()
-  /** Sessions of HTTP/2 that are among what is held open. */
-  readonly #sessions = new WeakSet<Http2Session>()
+  /** What hubs hold open on this server. */
+  readonly open: HeldOpen
+  readonly pipelining = new Pipelining()
   readonly #server: NodeServer
   /** The attached hubs by path, as `decoded` writes it. */
   readonly #hubs = new Map<string, FrontHub>()
@@ -103,19 +70,9 @@ export class Front {
   #askBefore: PropertyDescriptor | undefined
   /** Whether the own `emit` was reached since that was last asked. */
   #isReached = false
-  /** Whether `close` was called, for the last time or an earlier one. */
-  #closed = false
-  /** When it next lets go of what a closing server waits for; undefined while the server is not closing. */
-  #sweep: NodeJS.Timeout | undefined
-
   constructor(server: NodeServer) {
     this.#server = server
-    this.#watchClose()
-  }
-
-  /** Whether the server takes no new connections any more, and waits for the ones there are. */
-  get isClosing(): boolean {
-    return this.#closed && !this.#server.listening
+    this.open = new HeldOpen(server)
   }
 
   /**
@@ -139,73 +96,15 @@ export class Front {
     if (this.#hubs.size === 0) this.#stepBack()
   }
 
-  /**
-   * Whether too many answers wait for their turn on the connection of this request: "first" for the request with which that
-   * is so, which is refused and ends the connection. Browsers and `fetch` send none before the one ahead is answered; of
-   * others Node hands over hundreds in a go.
-   */
-  isFlooded({ socket }: IncomingMessage): false | "first" | "again" {
-    const isFirst = this.#waiting.get(socket)?.size === MAX_PIPELINED && !this.#flooded.has(socket)
-    if (isFirst) this.#flooded.add(socket)
-    return isFirst ? "first" : this.#flooded.has(socket) && "again"
-  }
-
   /** Keeps an exchange in mind until its answer is complete or its connection gone. */
-  hold(hold: Hold, request: IncomingMessage, response: ServerResponse): void {
-    this.holds.add(hold)
-    response.on("close", () => this.holds.delete(hold))
-    if (response.socket === null) this.#watchTurn(request.socket, response)
-    if (this.isClosing) this.#sweepLater()
-    const { session } = (request as { stream?: ServerHttp2Stream }).stream ?? {} // only a request of HTTP/2 has one
-    if (session === undefined || this.#sessions.has(session)) return
-    this.#sessions.add(session)
-    const held = new SessionHold(session)
-    this.holds.add(held)
-    session.once("close", () => this.holds.delete(held))
-    if (this.isClosing) held.leave()
+  hold(hold: Hold, request: ServedRequest, response: ServedResponse): void {
+    this.open.add(hold, request, response)
+    this.pipelining.watch(request, response)
   }
 
   /** Answers a request that came as an upgrade as if nobody listened to upgrades. False where Node's parser is not at hand. */
   replay(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    const [parse] = createServer().listeners("connection") as ((this: unknown, socket: Duplex) => void)[] // Node's own
-    if (parse === undefined) return false
-    const server = this.#server
-    let isFirst = true
-    const once = (): boolean => {
-      const was = isFirst
-      isFirst = false
-      return was
-    }
-    // The server as it was without listeners of upgrades, for one request: by the one name in older versions of Node, by
-    // the other in newer ones. Everything else is the server's own, its time-outs and its count of connections among it.
-    const view: unknown = Object.create(server, {
-      listenerCount: {
-        value: (event: string) => (event === "upgrade" && once() ? 0 : server.listenerCount(event)),
-      },
-      shouldUpgradeCallback: {
-        value: (next: IncomingMessage) => !once() && (server.shouldUpgradeCallback?.(next) ?? true),
-      },
-    })
-    socket.unshift(Buffer.concat([headOf(request), head]))
-    parse.call(view, socket)
-    Object.assign(socket, { server })
-    return true
-  }
-
-  /** When a connection breaks, Node tells the answer whose turn it is and none of those that wait behind it. */
-  #watchTurn(socket: Duplex, response: ServerResponse): void {
-    let waiting = this.#waiting.get(socket)
-    if (waiting === undefined) {
-      const all = new Set<ServerResponse>()
-      waiting = all
-      this.#waiting.set(socket, all)
-      socket.once("close", () => {
-        for (const each of all) if (each.socket === null) each.destroy().emit("close")
-      })
-    }
-    const those = waiting
-    those.add(response)
-    response.on("close", () => those.delete(response))
+    return replay(this.#server, request, socket, head)
   }
 
   #hubAt(pathname: string): FrontHub | undefined {
@@ -307,8 +206,7 @@ export class Front {
     const response = new Http2ServerResponse(stream)
     if (headers.expect !== undefined) response.writeContinue()
     const request = new Http2ServerRequest(stream, headers, {}, rawHeaders)
-    // The compatibility API: of the same shape, as far as a hub goes.
-    hub.request(request as unknown as IncomingMessage, response as unknown as ServerResponse, this)
+    hub.request(request, response, this)
     return true
   }
 
@@ -325,76 +223,12 @@ export class Front {
       server.listeners(event).filter((listener) => listener !== hearUpgrades).length
     return before.call(Object.create(server as object, { listenerCount: { value: listenerCount } }), request)
   }
-
-  #watchClose(): void {
-    const server = this.#server
-    const before = Object.getOwnPropertyDescriptor(server, "close")
-    const leave = (): void => this.#leave()
-    own(server, "close", function (this: unknown, ...args: unknown[]): unknown {
-      const close = (before?.value ?? Object.getPrototypeOf(server).close) as NodeServer["close"]
-      const result: unknown = Reflect.apply(close, this, args)
-      leave()
-      return result
-    })
-  }
-
-  /** The server is closing, which it does when its last connection has ended: what hubs hold is let go. */
-  #leave(): void {
-    this.#closed = true
-    for (const hold of [...this.holds]) hold.leave()
-    this.#sweepLater()
-  }
-
-  /**
-   * Node closes the connections that are idle when `close` is called, and no others. A channel's request may be on its way
-   * then, to a hub that is closed: the application answers it, and the channel would dial again on that connection.
-   */
-  #sweepLater(): void {
-    // A server has no runtime of its own, and whatever is to be cut keeps the process alive by itself.
-    this.#sweep ??= setTimeout(() => {
-      this.#sweep = undefined
-      if (!this.isClosing) return
-      for (const hold of [...this.holds]) hold.cut()
-      this.#server.closeIdleConnections?.()
-      this.#server.getConnections((_, count) => count > 0 && this.#sweepLater())
-    }, LEAVE_MS).unref()
-  }
 }
 
 /** Listens to upgrades and does nothing: `emit` has seen them before. */
 function hearUpgrades(): void {}
 
-function asksForWebSocket({ headers }: IncomingMessage): boolean {
-  return /\bwebsocket\b/i.test(headers.upgrade ?? "")
-}
-
-/** Whether a channel asks: its hello is in the handshake. */
-function isOfChannel({ headers }: IncomingMessage): boolean {
-  return readOffer(headers["sec-websocket-protocol"]) !== undefined
-}
-
-/** Sets a property that is not listed among the object's own. */
-function own(server: NodeServer, name: string, value: unknown): void {
-  Object.defineProperty(server, name, { value, configurable: true, writable: true, enumerable: false })
-}
-
 function restore(server: NodeServer, name: string, before: PropertyDescriptor | undefined): void {
   if (before === undefined) Reflect.deleteProperty(server, name)
   else Object.defineProperty(server, name, before)
-}
-
-/** The head of a request (RFC 9112, sections 3 and 5) as it came. */
-function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
-  let head = `${method} ${url} HTTP/${httpVersion}\r\n`
-  for (let i = 0; i < rawHeaders.length; i += 2) head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
-  return Buffer.from(`${head}\r\n`, "latin1")
-}
-
-/** Nothing of the request is repeated in the answer. `retryAfterMs`: for how long the client is to wait. */
-export function refuseUpgrade(socket: Duplex, status: number, reason: string, retryAfterMs?: number): void {
-  socket.on("error", ignore) // the client may be gone already
-  // An upgraded socket may stay half-open: it is let go without waiting for the client's end.
-  socket.once("finish", () => socket.destroy())
-  const wait = retryAfterMs === undefined ? "" : `Retry-After: ${Math.ceil(retryAfterMs / 1_000)}\r\n`
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n${wait}\r\n`)
 }

@@ -15,21 +15,29 @@ export interface IntakeSink {
   held(bytes: number): void
 }
 
-/** Those that have used up their time, the first that came first. */
-const waiting: Intake[] = []
+/** The sockets of a hub that have used up their time. Each is there once, and lets go of what it holds when it is cut. */
+export class Turns {
+  /** The first that came first. */
+  readonly #waiting: Intake[] = []
+  /** Whether a turn is due. One that has to wait again in its turn must not make it two. */
+  #isSet = false
 
-let isSet = false
+  add(intake: Intake): void {
+    this.#waiting.push(intake)
+    this.#set()
+  }
 
-const setTurn = (): void => {
-  if (isSet || waiting.length === 0) return
-  isSet = true
-  setImmediate(nextTurn)
-}
+  #set(): void {
+    if (this.#isSet || this.#waiting.length === 0) return
+    this.#isSet = true
+    setImmediate(this.#next)
+  }
 
-const nextTurn = (): void => {
-  for (const intake of waiting.splice(0, TURN_SOCKETS)) intake.goOn()
-  isSet = false
-  setTurn()
+  readonly #next = (): void => {
+    for (const intake of this.#waiting.splice(0, TURN_SOCKETS)) intake.goOn()
+    this.#isSet = false
+    this.#set()
+  }
 }
 
 /**
@@ -40,6 +48,7 @@ const nextTurn = (): void => {
 export class Intake {
   readonly #stream: Duplex
   readonly #clockwork: Clockwork
+  readonly #turns: Turns
   readonly #sink: IntakeSink
   /** What has come and waits, in order; null is the stream's end. */
   #held: (Buffer | null)[] | undefined
@@ -47,9 +56,10 @@ export class Intake {
   #isWaiting = false
   isPaused = false
 
-  constructor(stream: Duplex, clockwork: Clockwork, sink: IntakeSink) {
+  constructor(stream: Duplex, clockwork: Clockwork, turns: Turns, sink: IntakeSink) {
     this.#stream = stream
     this.#clockwork = clockwork
+    this.#turns = turns
     this.#sink = sink
     const heard = stream as HeardStream
     heard.intake = this
@@ -113,8 +123,7 @@ export class Intake {
   #wait(): void {
     if (this.#isWaiting) return
     this.#isWaiting = true
-    waiting.push(this)
-    setTurn()
+    this.#turns.add(this)
   }
 }
 

@@ -79,6 +79,7 @@ function nameCause(error: unknown): never {
 /** There is no page to remember for. Node warns of its `localStorage` when that is only looked at. */
 export function store(): undefined {}
 
+/** The class of Node's own signals: looked up once, for it is always the same. */
 let OwnSignal: unknown
 
 /**

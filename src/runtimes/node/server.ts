@@ -1,11 +1,28 @@
-import type { Server } from "node:http"
+import type { IncomingMessage, Server } from "node:http"
 import type { Http2SecureServer, Http2Server } from "node:http2"
 import type { Server as HttpsServer } from "node:https"
 import { EverwireError } from "../../wire/errors.ts"
-import type { NodeServer } from "./front.ts"
 
 /** A server of node:http, node:https or node:http2, which is what a hub can be attached to. */
 export type AttachableServer = Server | HttpsServer | Http2Server | Http2SecureServer
+
+/** As much of a server of node:http, node:https or node:http2 as is used here. */
+export interface NodeServer {
+  readonly listening: boolean
+  emit(event: string | symbol, ...args: unknown[]): boolean
+  close(...args: unknown[]): unknown
+  getConnections(told: (error: Error | null, count: number) => void): unknown
+  /** Not on a server of HTTP/2. */
+  closeIdleConnections?(): void
+  on(event: string, listener: (...args: never[]) => void): unknown
+  off(event: string, listener: (...args: never[]) => void): unknown
+  listeners(event: string): unknown[]
+  listenerCount(event: string): number
+  /** In milliseconds; servers of HTTP/2 alone have none. */
+  headersTimeout?: number
+  /** Since Node 22.21 and 24.9: whether a request that asks for an upgrade becomes an `upgrade` event. */
+  shouldUpgradeCallback?(request: IncomingMessage): boolean
+}
 
 /** The members of a server that are used here, and one that tells a server of HTTP from any other. */
 const MEMBERS = ["emit", "on", "off", "listeners", "listenerCount", "close", "address", "setTimeout"]
@@ -17,6 +34,11 @@ export function checkServer(given: unknown): NodeServer {
     "misuse",
     `hub.attach takes a server of node:http, node:https or node:http2: ${advise(given)}`,
   )
+}
+
+/** Sets a property that is not listed among the object's own. */
+export function own(server: NodeServer, name: string, value: unknown): void {
+  Object.defineProperty(server, name, { value, configurable: true, writable: true, enumerable: false })
 }
 
 /** What to write in the place of what was given. */

@@ -2,23 +2,20 @@ import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
 import { NOT_TAKEN } from "../../server/limits/taking.ts"
 import type { Clockwork, Flushable } from "../../session/clockwork.ts"
+import { LastMade } from "../../transports/last-made.ts"
 import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
 import { writeClose } from "../../transports/websocket/close-code.ts"
 import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
 import { BYE } from "../../wire/kinds.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
-import { Intake, type IntakeSink } from "./intake.ts"
+import { Intake, type IntakeSink, Turns } from "./intake.ts"
 import { type Taker, Takings } from "./takings.ts"
 
-/** Larger frames are not kept for the next peer: what they save is small beside what they hold. */
-const KEPT_BYTES = 65_536
+/** So much of a message that has not come whole is not worth a count of what the hub keeps. */
+const SMALL_BYTES = 65_536
 
 /** So many sockets are written to in a go: enough for the code of a write to pay, few enough to be still at hand. */
 const AT_ONCE = 32
-
-/** The last text that was framed, and its frame: a broadcast sends the same text to one peer after another. */
-let lastText = ""
-let lastFrame: Frame = ""
 
 /** What the headers of the frames may take that come before the welcome, a closing frame among them. */
 const MAX_FRAMES_BYTES = 1_024
@@ -67,6 +64,9 @@ export class SocketWriter implements Flushable {
   /** Those that have more to send than their clients have taken. */
   readonly takings: Takings
   readonly clockwork: Clockwork
+  /** Those that have used up their time for what they bring. */
+  readonly turns = new Turns()
+  readonly frames = new LastMade(frameText)
   readonly #sockets: NodeSocket[] = []
 
   constructor(clockwork: Clockwork, takings = new Takings(clockwork, TAKE_DEADLINE_MS)) {
@@ -121,7 +121,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     this.#stream = stream
     this.#writer = writer
     this.#extended = socket.extensions !== ""
-    this.#intake = new Intake(stream, writer.clockwork, this)
+    this.#intake = new Intake(stream, writer.clockwork, writer.turns, this)
   }
 
   get incomingBytes(): number {
@@ -145,7 +145,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     }
     this.flush()
     if (typeof data === "string") {
-      this.#unwritten = frameText(data)
+      this.#unwritten = this.#writer.frames.of(data)
       this.#writer.add(this)
     } else this.#wrote(this.#writeBytes(data))
   }
@@ -189,7 +189,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
       this.#isRefused = true
       this.#socket.sink?.overflowed?.()
     }
-    if (this.#partBytes < KEPT_BYTES) return
+    if (this.#partBytes < SMALL_BYTES) return
     // No more is read of who was refused, and the socket is cut when the time of its closing handshake is over.
     if (this.#isRefused) this.pause()
     else this.#socket.sink?.keeps?.(bytes)
@@ -251,15 +251,14 @@ function sinkOf(socket: WebSocket): SocketSink | undefined {
   return (socket as HeardSocket).sink // the two listeners above are set on nothing else
 }
 
+/** A longer text is put behind its header as bytes, in one copy. */
+const TEXT_BYTES = 65_536
+
 /** Text of ASCII alone stays a string, which the stream writes without making a Buffer of it. */
 function frameText(text: string): Frame {
-  if (text === lastText) return lastFrame
   const bytes = Buffer.byteLength(text)
   const head = headOf(1, bytes)
-  if (bytes > KEPT_BYTES) return bytesOf(head, text, bytes)
-  lastText = text
-  lastFrame = bytes === text.length ? head + text : bytesOf(head, text, bytes)
-  return lastFrame
+  return bytes === text.length && bytes <= TEXT_BYTES ? head + text : bytesOf(head, text, bytes)
 }
 
 function bytesOf(head: string, text: string, bytes: number): Buffer {

@@ -112,7 +112,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const state = this.#state
     if (state.stage !== "admitted") return 0
     const isFull = (this.#work?.bytes ?? 0) > this.#host.maxLinkBytes / 2
-    const ms = isFull ? FULL_WAIT_MS : state.exchanged()
+    const ms = isFull ? FULL_WAIT_MS : state.spending.exchanged(this.#host.clockwork.now())
     if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
     return ms
   }
@@ -120,7 +120,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   closed(why: Closing): void {
     if (this.isBusy) return this.#work?.endsWith(why)
     const state = this.#leave()
-    if (state.stage === "admitted") state.linkClosed(this.#link, why)
+    if (state.stage === "admitted") state.links.closed(this.#link, why)
     // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
     if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
   }
@@ -264,7 +264,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const state = this.#leave()
     this.#sayBye(why)
     this.#link.close(why)
-    if (state.stage === "admitted") state.linkClosed(this.#link)
+    if (state.stage === "admitted") state.links.closed(this.#link)
     this.#tell(state, why)
   }
 

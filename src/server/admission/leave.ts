@@ -34,7 +34,7 @@ function leaveSession(
   if (hubSession === undefined) {
     // What a hub has welcomed and does not know any more has ended there.
     if (leave.hub === undefined) registry.left(leave.id, leave.key, why)
-  } else if (sameKey(hubSession.key, leave.key)) hubSession.leave(why, leave.said)
+  } else if (sameKey(hubSession.key, leave.key)) hubSession.links.leave(why, leave.said)
   else return closing("session-forbidden", "this session belongs to somebody else", false)
   return undefined
 }

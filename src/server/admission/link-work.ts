@@ -26,7 +26,7 @@ const LEAST_WAIT_MS = 20
 export function hearAtOnce(host: AdmissionHost, hubSession: HubSession, link: Link, batch: Batch): boolean {
   const { slices, clockwork } = host
   const now = clockwork.now()
-  if (!isOneRun(batch) || !slices.mayGoOn(hubSession, now) || !hubSession.mayDo(now)) return false
+  if (!isOneRun(batch) || !slices.mayGoOn(hubSession, now) || !hubSession.spending.mayDo(now)) return false
   const packets = decodeBatch(batch)
   if (packets.length > 1) ownParts(packets)
   pass(host, hubSession, link, packets, sizeOf(batch), now)
@@ -56,10 +56,11 @@ function pass(
   now: number,
 ): void {
   const { session } = hubSession
-  hubSession.did(packets.length, bytes, now)
+  const { spending } = hubSession
+  spending.did(packets.length, bytes, now)
   const { said } = fanOut
   session.hear(link, packets, now)
-  hubSession.caused(said, packets.length, now)
+  spending.caused(said, packets.length, now)
   if (session.part !== undefined) kept.grow(2 * bytes)
   if (session.link !== link) kept.grow(link.bufferedBytes)
 }
@@ -155,12 +156,12 @@ export class LinkWork implements Alarm, Worker {
     const link = this.#link
     let now = clockwork.now()
     while (this.#backlog !== undefined) {
-      if (!hubSession.has(link)) {
+      if (!hubSession.links.has(link)) {
         // The hub has closed the link.
         this.#idle()
         break
       }
-      if (!hubSession.mayDo(now)) {
+      if (!hubSession.spending.mayDo(now)) {
         this.#wait(now)
         return false
       }
@@ -186,7 +187,7 @@ export class LinkWork implements Alarm, Worker {
 
   /** The peer, or its address, does too much: the rest goes on when that may be. */
   #wait(now: number): void {
-    const until = now + Math.max(LEAST_WAIT_MS, this.#hubSession.waitMs(now))
+    const until = now + Math.max(LEAST_WAIT_MS, this.#hubSession.spending.waitMs(now))
     const { since, until: before } = this.#over ?? { since: now, until: now }
     const isPaused = now - before > PAUSE_MS
     this.#over = { since: isPaused ? now : since, until }

@@ -22,9 +22,9 @@ export function welcome(
   isNew: boolean,
   { hello, heardAt, later }: Greeting,
 ): void {
-  if (hello.turn > 0 || isNew) hubSession.heldBy(hello.holder)
+  if (hello.turn > 0 || isNew) hubSession.links.heldBy(hello.holder)
   const { session } = hubSession
-  const attached = hello.turn > hubSession.turn
+  const attached = hello.turn > hubSession.links.turn
   const heartbeatMs = Math.min(host.settings.heartbeatMs, hello.speakMs ?? Number.POSITIVE_INFINITY)
   const packet = writeWelcome({
     v: PROTOCOL_VERSION,
@@ -48,13 +48,13 @@ export function welcome(
   if (heartbeatMs < host.settings.heartbeatMs) session.configure({ heartbeatMs })
   if (attached) {
     session.clocked(hello.clock, heardAt)
-    hubSession.attach(link, hello, hello.turn)
+    hubSession.links.attach(link, hello, hello.turn)
   } else {
-    hubSession.spare(link, hello.holder)
-    if (isNew) hubSession.detached()
+    hubSession.links.spare(link, hello.holder)
+    if (isNew) hubSession.links.detached()
   }
   if (later.length > 0) {
-    hubSession.did(later.length, 0, heardAt)
+    hubSession.spending.did(later.length, 0, heardAt)
     hubSession.session.hear(link, later)
   }
 }

@@ -4,6 +4,7 @@ import type { HttpExchange, HttpStream } from "../../transports/transport.ts"
 import { utf8 } from "../../wire/batch.ts"
 import { BODY_DEADLINE_MS, BODY_PROGRESS_BYTES } from "../../wire/defaults.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
+import { Pieces } from "../limits/pieces.ts"
 import { NOT_TAKEN, Taking, type Written } from "../limits/taking.ts"
 
 /** A stream is handed over in pieces of this size, so that a reader which is slow can show that it reads. */
@@ -78,13 +79,12 @@ async function readBody(
   }
   const reader = request.body?.getReader()
   if (reader === undefined) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let bytes = 0
+  const pieces = new Pieces()
   let late = false
   const watch = (bytesBefore: number): (() => void) =>
     runtime.after(BODY_DEADLINE_MS, () => {
-      if (bytes - bytesBefore >= BODY_PROGRESS_BYTES) {
-        cancel = watch(bytes)
+      if (pieces.bytes - bytesBefore >= BODY_PROGRESS_BYTES) {
+        cancel = watch(pieces.bytes)
         return
       }
       late = true
@@ -95,13 +95,12 @@ async function readBody(
     for (;;) {
       const { done, value } = await reader.read()
       if (late) throw new EverwireError("timeout", "too little of the body came in time")
-      if (done) return concat(chunks, bytes)
-      bytes += value.length
-      chunks.push(value)
-      if (bytes <= most) continue
-      most = ask?.(concat(chunks, bytes)) ?? most
+      if (done) return pieces.join()
+      pieces.add(value)
+      if (pieces.bytes <= most) continue
+      most = ask?.(pieces.join()) ?? most
       ask = undefined
-      if (bytes > most) throw new EverwireError("too-large", `a body may hold ${most} bytes`)
+      if (pieces.bytes > most) throw new EverwireError("too-large", `a body may hold ${most} bytes`)
     }
   } catch (cause) {
     void reader.cancel().catch(() => {}) // as above
@@ -109,18 +108,6 @@ async function readBody(
   } finally {
     cancel()
   }
-}
-
-function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  const [first] = chunks
-  if (chunks.length === 1 && first !== undefined) return first
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
 }
 
 function createStream(

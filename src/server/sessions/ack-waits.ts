@@ -1,4 +1,5 @@
-import type { EverwireError } from "../../wire/errors.ts"
+import type { Session } from "../../session/session.ts"
+import { EverwireError } from "../../wire/errors.ts"
 
 /** Somebody waits for an ack. */
 interface Waiting {
@@ -10,12 +11,25 @@ interface Waiting {
 
 /** Promises of a session that an ack resolves: one that makes room, or that tells that all has arrived. */
 export class AckWaits {
+  readonly #owner: { readonly session: Session }
   #waiting: Waiting[] = []
 
-  wait(isDone: () => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ isDone, resolve, reject })
-    })
+  constructor(owner: { readonly session: Session }) {
+    this.#owner = owner
+  }
+
+  /** Resolves when there is room for more; rejects when the session ends first. */
+  room(): Promise<void> {
+    const { session } = this.#owner
+    return this.#wait(session, () => session.hasRoom)
+  }
+
+  /** Resolves when the channel has acknowledged all that was said so far; rejects when the session ends first. */
+  arrival(): Promise<void> {
+    const { session } = this.#owner
+    const { said } = session
+    if (session.acked < said) session.ask()
+    return this.#wait(session, () => session.acked >= said)
   }
 
   acknowledged(): void {
@@ -29,5 +43,13 @@ export class AckWaits {
   end(error: () => EverwireError): void {
     for (const waiting of this.#waiting) waiting.reject(error())
     this.#waiting = []
+  }
+
+  #wait({ ended }: Session, isDone: () => boolean): Promise<void> {
+    if (ended) return Promise.reject(new EverwireError("closed", "the peer is closed"))
+    if (isDone()) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ isDone, resolve, reject })
+    })
   }
 }

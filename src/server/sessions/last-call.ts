@@ -9,8 +9,10 @@ const AWAY_MS = 5_000
 export const NOT_BEGUN = new EverwireError("hub-closing", "the hub is shutting down: the request was not begun")
 
 /** The session that is called. */
-interface Called extends Alarm {
+interface Called {
   readonly session: Session
+  /** Rings when the channel is not waited for any longer. */
+  readonly links: Alarm
   /** How many requests of the hub are open, and how many of the channel. */
   readonly openRequests: readonly [asked: number, answering: number]
 }
@@ -35,7 +37,10 @@ export class LastCall {
     if (session.link === undefined) this.awaitReturn()
   }
 
-  /** See `HubSession.isFree`. */
+  /**
+   * Whether nothing holds the session: no request of either side is open, what was said has arrived, what was heard can be
+   * acknowledged, and the bye is taken at once.
+   */
   get isFree(): boolean {
     const { session, openRequests } = this.#called
     const [asked, answering] = openRequests
@@ -66,7 +71,8 @@ export class LastCall {
   /** A channel that has just lost its link may miss an ack that was on its way: it dials again soon, or not in time. */
   awaitReturn(): void {
     const at = this.#clockwork.now() + Math.max(0, AWAY_MS - this.#awayMs)
-    this.#clockwork.set(this.#called, Math.min(this.#called.slot?.at ?? Number.POSITIVE_INFINITY, at))
+    const { links } = this.#called
+    this.#clockwork.set(links, Math.min(links.slot?.at ?? Number.POSITIVE_INFINITY, at))
   }
 
   /** For how long nothing was heard of a channel that is away. */

@@ -2,8 +2,8 @@ import { UNUSED_WINDOW_MS } from "../../wire/defaults.ts"
 import type { HubSession } from "./hub-session.ts"
 
 /** For how long a session may stay without a link. */
-export function windowMs({ session, isMet }: HubSession, mayReturn: boolean, resumeMs: number): number {
-  const used = session.heard > 0 || (session.said > 0 && isMet)
+export function windowMs({ session, links }: HubSession, mayReturn: boolean, resumeMs: number): number {
+  const used = session.heard > 0 || (session.said > 0 && links.isMet)
   if (used) return resumeMs
   return mayReturn ? Math.min(resumeMs, UNUSED_WINDOW_MS) : 0
 }

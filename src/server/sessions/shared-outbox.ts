@@ -104,14 +104,30 @@ const NO_RUN = new Run(undefined, 0)
 
 const NOTHING: readonly Packet[] = []
 
-/** What was joined last, and to what: after a burst of broadcasts one session after another has the same to join. */
-let lastPackets = NOTHING
-let lastBatch: Batch = ""
+/**
+ * What was joined last for a session of a hub, and to what: after a burst of broadcasts one session after another has the same
+ * to join. It keeps one batch, so at most `BATCH_BYTES`, and the packets that were joined to it, which are as large together.
+ */
+export class LastJoined {
+  #packets = NOTHING
+  #batch: Batch = ""
+
+  of(packets: readonly Packet[]): Batch {
+    // One alone needs no joining, and may be of any size.
+    if (packets.length === 1) return encodeBatch(packets)
+    if (packets.length !== this.#packets.length || packets.some((packet, index) => packet !== this.#packets[index])) {
+      this.#packets = packets
+      this.#batch = encodeBatch(packets)
+    }
+    return this.#batch
+  }
+}
 
 /** The outbox of a hub's session. It holds references: a broadcast costs one payload however many outboxes keep it. */
 export class SharedOutbox implements Outbox {
   said = 0
   acked = 0
+  sent = 0
   cursor = 0
   part = 0
   bytes = 0
@@ -122,6 +138,12 @@ export class SharedOutbox implements Outbox {
   #current = this.#first
   /** What was said last to this session alone: the next such packet goes behind it. */
   #own: PacketList | undefined
+  readonly #joined: LastJoined
+
+  /** `joined`: that of the hub, so that sessions which were told the same share what they hand to their links. */
+  constructor(joined: LastJoined) {
+    this.#joined = joined
+  }
 
   push(packet: Packet, shared?: PacketList, at?: number): void {
     const list = shared ?? append(packet, this.#own)
@@ -153,7 +175,7 @@ export class SharedOutbox implements Outbox {
       if (bytes > Math.min(batchBytes, BATCH_BYTES)) break
       packets.push(packet)
     }
-    const batch = join(packets)
+    const batch = this.#joined.of(packets)
     const { list } = run
     // All of its own list, which no other run refers to.
     const isWhole = list !== undefined && list === this.#own && list.held.length === packets.length
@@ -213,12 +235,4 @@ export class SharedOutbox implements Outbox {
     while (this.cursor >= this.#current.end && this.#current.next) this.#current = this.#current.next
     return this.#current.packet(this.cursor + 1)
   }
-}
-
-function join(packets: readonly Packet[]): Batch {
-  if (packets.length !== lastPackets.length || packets.some((packet, index) => packet !== lastPackets[index])) {
-    lastPackets = packets
-    lastBatch = encodeBatch(packets)
-  }
-  return lastBatch
 }

@@ -298,6 +298,7 @@ function read(way: Word["way"], spoken: Spoken): Word {
   return { way, speaker, n: Number(n), size: String(padding).length, binary }
 }
 
+/** Paddings by their size: at most 64, none larger than the largest word of a plan. */
 const pads = new Map<number, string>()
 
 function pad(size: number): string {

@@ -4,6 +4,7 @@ import { writeEnvelope } from "../http/envelope.ts"
 import { createHttpAcceptor } from "../http/server/acceptor.ts"
 import { NO_STORE, respond } from "../http/server/answer.ts"
 import type { Mailbox } from "../http/server/mailbox.ts"
+import { LastMade } from "../last-made.ts"
 import type { Acceptor, Batch, HttpStream } from "../transport.ts"
 import { toBase64 } from "./base64.ts"
 
@@ -28,6 +29,7 @@ export function sseAcceptor(): Acceptor {
      * stream has come keeps its ticket for the last word.
      */
     const tickets = new Map<string, Mailbox>()
+    const events = new LastMade(writeEvent)
     return {
       drain(mailbox, exchange, envelope, _door, first) {
         // What the upload caused goes down the stream first: somebody may be waiting for it. With polls it is quicker the
@@ -53,7 +55,7 @@ export function sseAcceptor(): Acceptor {
         }
         mailbox.ticket = undefined
         mailbox.met()
-        pour(mailbox, exchange.stream(200, STREAM_HEADERS))
+        pour(mailbox, exchange.stream(200, STREAM_HEADERS), events)
         exchange.onAbort(() => mailbox.lost(closing("network", "the stream was left")))
         exchange.onLeaving?.(mailbox)
       },
@@ -62,12 +64,12 @@ export function sseAcceptor(): Acceptor {
 }
 
 /** Writes the mail to the stream as it comes, each batch as an event, while the stream takes it. */
-function pour(mailbox: Mailbox, stream: HttpStream): void {
+function pour(mailbox: Mailbox, stream: HttpStream, events: LastMade<Batch, string>): void {
   let ended = false
   const pass = (): void => {
     while (!ended && stream.bufferedBytes < LINK_BUFFER_BYTES) {
       const batch = mailbox.takeOne()
-      if (batch !== undefined) stream.write(writeEvent(batch))
+      if (batch !== undefined) stream.write(events.of(batch))
       else if (mailbox.closing === undefined) return
       else {
         ended = true
@@ -82,18 +84,11 @@ function pour(mailbox: Mailbox, stream: HttpStream): void {
   pass()
 }
 
-/** The last batch that was made an event, and the event: a broadcast is the same batch on one stream after another. */
-let lastBatch: Batch = ""
-let lastEvent = ""
-
 /**
  * One event of `data:` lines alone (HTML standard, section 9.2.5): no field that could be injected into is ever written.
  * A packet never holds a raw CR or LF, so its lines are the batch's lines.
  */
 function writeEvent(batch: Batch): string {
-  if (batch === lastBatch) return lastEvent
   const data = typeof batch === "string" ? batch.replaceAll("\n", "\ndata:") : `=${toBase64(batch)}`
-  lastBatch = batch
-  lastEvent = `data:${data}\n\n`
-  return lastEvent
+  return `data:${data}\n\n`
 }

@@ -1,12 +1,12 @@
 import { Duplex } from "node:stream"
 import { setImmediate as turn } from "node:timers/promises"
 import { describe, expect, it } from "vitest"
-import { Intake } from "../../../src/runtimes/node/intake.ts"
+import { Intake, Turns } from "../../../src/runtimes/node/intake.ts"
 import { Clockwork } from "../../../src/session/clockwork.ts"
 import { createRuntime } from "../../support/hub-server.ts"
 
 /** A stream whose listener takes this many ms for each piece that it is given. */
-async function start(pieceMs: number) {
+async function start(pieceMs: number, shared = new Turns()) {
   let now = 0
   const clockwork = new Clockwork({ ...createRuntime(), now: () => now })
   const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
@@ -21,7 +21,7 @@ async function start(pieceMs: number) {
       held += bytes
     },
   }
-  const intake = new Intake(stream, clockwork, sink)
+  const intake = new Intake(stream, clockwork, shared, sink)
   let isEnded = false
   stream.on("data", (piece: Buffer) => {
     heard.push(piece)
@@ -93,7 +93,8 @@ describe("the data that one socket brings at once", () => {
   })
 
   it("waits after that of sockets that have waited longer", async () => {
-    const seats = await Promise.all(Array.from({ length: 10 }, () => start(2)))
+    const shared = new Turns()
+    const seats = await Promise.all(Array.from({ length: 10 }, () => start(2, shared)))
     for (const { stream } of seats) stream.push(chunk(8_192))
     const slices = (): number[] => seats.map(({ bytes }) => bytes() / 4_096)
     expect(slices()).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
@@ -103,6 +104,16 @@ describe("the data that one socket brings at once", () => {
     expect(slices()).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 1, 1])
     await turn()
     expect(slices()).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
+  })
+
+  it("does not wait behind that of the sockets of another hub", async () => {
+    const [shared, own] = [new Turns(), new Turns()]
+    const others = await Promise.all(Array.from({ length: 8 }, () => start(2, shared)))
+    const alone = await start(2, own)
+    for (const { stream } of [...others, alone]) stream.push(chunk(8_192))
+    await turn()
+    expect(others.map(({ bytes }) => bytes() / 4_096)).toEqual([2, 2, 2, 2, 1, 1, 1, 1])
+    expect(alone.bytes()).toBe(8_192)
   })
 
   it("waits while the stream is paused, and continues after that", async () => {

@@ -1,0 +1,38 @@
+/*
+ * What `everwire/server` and `everwire/node` both export: everything of a hub but how it is made.
+ */
+
+export type { AnyContract, Contract } from "../messaging/contract.ts"
+export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "../messaging/dispatch.ts"
+export type { Runtime } from "../session/runtime.ts"
+export { longPollAcceptor } from "../transports/long-poll/acceptor.ts"
+export { shortPollAcceptor } from "../transports/short-poll/acceptor.ts"
+export { sseAcceptor } from "../transports/sse/acceptor.ts"
+export type {
+  Acceptor,
+  Alarm,
+  Batch,
+  Clockwork,
+  Door,
+  HttpExchange,
+  HttpStream,
+  Link,
+  LinkOrigin,
+  LinkSink,
+  OpenAcceptor,
+  ServerSocket,
+  Slot,
+  SocketSink,
+} from "../transports/transport.ts"
+export { websocketAcceptor } from "../transports/websocket/acceptor.ts"
+export { type Closing, type Code, EverwireError, explanations } from "../wire/errors.ts"
+export type { Authenticate, Credentials } from "./admission/authenticate.ts"
+export type { Refusal } from "./admission/refusals.ts"
+export type { TrustProxy } from "./admission/trust-proxy.ts"
+export { Hub } from "./hub.ts"
+export type { HubOptions } from "./options.ts"
+export type { Peer, PeerClosing, Principal } from "./peer.ts"
+export type { HubErrorContext } from "./reports.ts"
+export type { Audience } from "./rooms/audience.ts"
+export type { Limits } from "./sessions/registry.ts"
+export type { HubStats, Tally } from "./stats.ts"
