@@ -5,7 +5,9 @@
  */
 
 export type { AnyContract, Contract } from "./messaging/contract.ts"
-export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "./messaging/dispatch.ts"
+export type { RequestOptions, Stage } from "./messaging/dispatch.ts"
+export type { RequestContext } from "./messaging/handlers.ts"
+export type { SubscribeOptions, Unsubscribe } from "./messaging/subscription.ts"
 export type { Authenticate, Credentials } from "./server/admission/authenticate.ts"
 export type { Refusal } from "./server/admission/refusals.ts"
 export type { TrustProxy } from "./server/admission/trust-proxy.ts"

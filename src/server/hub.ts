@@ -1,12 +1,8 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
-import {
-  encodeMessage,
-  type MessageHandler,
-  type RequestContext,
-  type RequestHandler,
-  type Unsubscribe,
-} from "../messaging/dispatch.ts"
+import { MessageEncoder } from "../messaging/dispatch.ts"
+import type { MessageHandler, RequestContext, RequestHandler } from "../messaging/handlers.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
+import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
@@ -65,7 +61,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** What was said to all. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<HubPeer>()
-  readonly #handlers = new CountedHandlers()
+  readonly #handlers = new CountedHandlers((error) => this.#reports.failed(error, { stage: "listener" }))
+  readonly #encoder: MessageEncoder
   readonly #unwelcomed: Unwelcomed
   readonly #judges: Judges
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
@@ -95,6 +92,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#registry = new Registry(clockwork, limits, countsPrivate)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
+    this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const host: AdmissionHost = { ...this.#sessionHost(), ...this.#admissionHost(sites) }
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
@@ -134,8 +132,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Calls back for every new session, before anything of it is heard. What is sent here goes first. Handlers that are set
    * here, before the first `await` of an async listener, hear everything.
    */
-  onPeer(listener: (peer: Peer<C, P>) => void): Unsubscribe {
-    return this.#reports.on("peer", listener as (peer: Peer) => void) // the contract is the application's word
+  onPeer(listener: (peer: Peer<C, P>) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#reports.on("peer", listener as (peer: Peer) => void, options) // the contract is the application's word
   }
 
   /**
@@ -143,21 +141,25 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * reported to the runtime, as is what a listener itself throws: on Node, `console.error`. Of each kind, ten a second are;
    * the others are counted.
    */
-  onError(listener: (error: unknown, context: HubErrorContext) => void): Unsubscribe {
-    return this.#reports.on("error", listener)
+  onError(listener: (error: unknown, context: HubErrorContext) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#reports.on("error", listener, options)
   }
 
   /**
    * Hears whom the hub did not let in and what it did not take: a foreign origin, credentials, too many sessions, too large
    * a body. Without a listener the first refusal of each code is reported as a warning.
    */
-  onRefused(listener: (refusal: Refusal) => void): Unsubscribe {
-    return this.#reports.on("refused", listener)
+  onRefused(listener: (refusal: Refusal) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#reports.on("refused", listener, options)
   }
 
   /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
-  on<N extends NameOf<C, "up">>(name: N, handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void): Unsubscribe {
-    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>) // the contract is the application's word
+  on<N extends NameOf<C, "up">>(
+    name: N,
+    handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void,
+    options?: SubscribeOptions,
+  ): Unsubscribe {
+    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>, options) // the contract is the application's word
     const error = this.#missed.late(name)
     if (error !== undefined) this.#reports.failed(error, { stage: "message" })
     return off
@@ -167,14 +169,15 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   handle<N extends NameOf<C, "requests">>(
     name: N,
     handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
+    options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>) // the contract is the application's word
+    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // the contract is the application's word
   }
 
   /** Sends to every peer. Encoded once for all. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown): void {
-    const packet = encodeMessage(name, data, this.#settings.maxPayloadBytes)
+    const packet = this.#encoder.encode(name, data)
     const list = this.#log.append(packet)
     this.#kept.grow(list.costOf(packet))
     const place = list.held.length - 1 // whoever is told that a session ends in here may send more
@@ -185,8 +188,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** The peers in any of these rooms; each once. @throws EverwireError `misuse` on a room that is no string. */
   to(...rooms: readonly string[]): Audience<C, P> {
     for (const room of rooms) checkRoom(room)
-    const { maxPayloadBytes } = this.#settings
-    return audienceOf<C, P>({ rooms: this.#rooms, kept: this.#kept, maxPayloadBytes }, rooms)
+    return audienceOf<C, P>({ rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder }, rooms)
   }
 
   /**
@@ -240,6 +242,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     this.#registry.close()
     this.#reports.close()
+    this.#handlers.close()
     closed()
   }
 
@@ -264,6 +267,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       hub: this.id,
       rooms: this.#rooms,
       handlers: [this.#handlers],
+      encoder: this.#encoder,
       kept: this.#kept,
       missed: this.#missed,
       maxPayloadBytes,

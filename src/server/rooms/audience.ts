@@ -1,5 +1,5 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
-import { encodeMessage } from "../../messaging/dispatch.ts"
+import type { MessageEncoder } from "../../messaging/dispatch.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
 import type { Peer, Principal } from "../peer.ts"
 import { HubPeer } from "../sessions/hub-peer.ts"
@@ -19,7 +19,7 @@ export interface Audience<C extends Contract<C> = AnyContract, P extends Princip
 export interface AudienceHost {
   readonly rooms: Rooms<HubPeer>
   readonly kept: KeptBytes
-  readonly maxPayloadBytes: number
+  readonly encoder: MessageEncoder
 }
 
 /** The peers in any of these rooms. */
@@ -33,8 +33,7 @@ export function audienceOf<C extends Contract<C>, P extends Principal>(
       for (const one of who) if (!(one instanceof HubPeer)) checkRoom(one)
       return audienceOf(host, rooms, [...without, ...who])
     },
-    send: (name: string, data?: unknown) =>
-      sendTo(host, rooms, without, encodeMessage(name, data, host.maxPayloadBytes)),
+    send: (name: string, data?: unknown) => sendTo(host, rooms, without, host.encoder.encode(name, data)),
   }
 }
 

@@ -1,4 +1,5 @@
-import { Dispatch, type DispatchHost, failureOf, type Handlers, type Stage } from "../../messaging/dispatch.ts"
+import { Dispatch, type DispatchHost, failureOf, type MessageEncoder, type Stage } from "../../messaging/dispatch.ts"
+import type { Handlers } from "../../messaging/handlers.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import type { Link } from "../../session/link.ts"
@@ -41,6 +42,7 @@ export interface HubSessionHost {
   readonly rooms: Rooms<HubPeer>
   /** Those of the hub: the same list for every session that has none of its own. */
   readonly handlers: readonly Handlers<HubPeer>[]
+  readonly encoder: MessageEncoder
   readonly maxPayloadBytes: number
   readonly costs: Costs
   readonly maxRequestBytes: number
@@ -154,9 +156,13 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   get own(): Handlers<HubPeer> {
     const [own] = this.handlers
     if (own !== undefined && this.handlers !== this.#host.handlers) return own
-    const first = new CountedHandlers()
+    const first = new CountedHandlers((error) => this.failed(error, "listener"))
+    if (this.session.ended) first.close()
     this.handlers = [first, ...this.#host.handlers]
     return first
+  }
+  get encoder(): MessageEncoder {
+    return this.#host.encoder
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
@@ -246,9 +252,6 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
   }
   soon(run: () => void): void {
     this.#host.runtime.soon(run)
-  }
-  createAbort(): AbortController {
-    return new AbortController()
   }
 
   /** Whether a packet of it may be heard: neither it nor its address has done too much. */
@@ -390,6 +393,7 @@ export class HubSession implements SessionHost, DispatchHost<HubPeer>, PeerHost,
     this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
     this.peer.ended({ undelivered, ...why })
+    if (this.handlers !== this.#host.handlers) this.own.close()
   }
 
   deliver(packet: Packet): void {
