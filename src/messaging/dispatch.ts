@@ -258,7 +258,7 @@ function headerOf(name: string): string {
  */
 export class MessageEncoder {
   readonly #maxPayloadBytes: number
-  #name: string | undefined
+  #name = ""
   #header = ""
 
   constructor(maxPayloadBytes: number) {
@@ -267,7 +267,8 @@ export class MessageEncoder {
 
   /** @throws EverwireError as {@link encodeMessage} */
   encode(name: string, data: unknown): Packet {
-    if (name !== this.#name) {
+    // "" is no name, and is checked too.
+    if (name !== this.#name || this.#header === "") {
       this.#header = headerOf(name)
       this.#name = name
     }

@@ -138,7 +138,7 @@ describe("an encoder", () => {
 
   it("refuses names and payloads as encodeMessage does, and goes on", () => {
     const encoder = new MessageEncoder(10)
-    for (const name of ["", "a\tb", "x".repeat(1_000)])
+    for (const name of ["", undefined as never, "a\tb", "x".repeat(1_000)])
       expect(() => encoder.encode(name, 1)).toThrow(expect.objectContaining({ code: "misuse" }))
     expect(() => encoder.encode("x", "y".repeat(20))).toThrow(expect.objectContaining({ code: "payload-too-large" }))
     expect(encoder.encode("x", 1)).toBe("mx\t1")
