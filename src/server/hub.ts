@@ -42,13 +42,13 @@ const MAX_MISSED_NAMES = 256
 const RETRY_AFTER_MS = 1_000
 
 /** A hub's entrance, for the doors of runtimes alone. */
-export let entranceOf: <C extends Contract<C>, P extends Principal>(hub: Hub<C, P>) => Entrance
+export let entranceOf: <C extends Contract<C>, P extends Principal, D>(hub: Hub<C, P, D>) => Entrance
 
 /**
  * The server: one {@link Peer} per channel, whichever wire each of them uses. `P` is what `authenticate` returns, and
- * what `peer.principal` is.
+ * what `peer.principal` is. `D` is what the application keeps in `peer.data`.
  */
-export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
+export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Id of this hub process, in every welcome and answer. */
   readonly id: string
   readonly path: string
@@ -109,7 +109,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /** Peers by id of every session, with or without a link at this moment. */
-  get peers(): ReadonlyMap<string, Peer<C, P>> {
+  get peers(): ReadonlyMap<string, Peer<C, P, D>> {
     return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer]))
   }
 
@@ -132,7 +132,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Calls back for every new session, before anything of it is heard. What is sent here goes first. Handlers that are set
    * here, before the first `await` of an async listener, hear everything.
    */
-  onPeer(listener: (peer: Peer<C, P>) => void, options?: SubscribeOptions): Unsubscribe {
+  onPeer(listener: (peer: Peer<C, P, D>) => void, options?: SubscribeOptions): Unsubscribe {
     return this.#reports.on("peer", listener as (peer: Peer) => void, options) // the contract is the application's word
   }
 
@@ -156,7 +156,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C, "up">>(
     name: N,
-    handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void,
+    handler: (data: DataOf<C, "up", N>, peer: Peer<C, P, D>) => void,
     options?: SubscribeOptions,
   ): Unsubscribe {
     const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>, options) // the contract is the application's word
@@ -168,7 +168,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P, D>, RequestContext>,
     options?: SubscribeOptions,
   ): Unsubscribe {
     return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // the contract is the application's word
@@ -186,9 +186,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /** The peers in any of these rooms; each once. @throws EverwireError `misuse` on a room that is no string. */
-  to(...rooms: readonly string[]): Audience<C, P> {
+  to(...rooms: readonly string[]): Audience<C, P, D> {
     for (const room of rooms) checkRoom(room)
-    return audienceOf<C, P>({ rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder }, rooms)
+    return audienceOf<C, P, D>({ rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder }, rooms)
   }
 
   /**

@@ -8,9 +8,9 @@ import { PacketList } from "../sessions/shared-outbox.ts"
 import { checkRoom, type Rooms } from "./rooms.ts"
 
 /** Some of the hub's peers, chosen by room. */
-export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
+export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Leaves out a peer, or everybody in a room. */
-  except(...who: readonly (Peer<C, P> | string)[]): Audience<C, P>
+  except(...who: readonly (Peer<C, P, D> | string)[]): Audience<C, P, D>
   /** Sends to each of them once. Encoded once for all. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
 }
@@ -23,11 +23,11 @@ export interface AudienceHost {
 }
 
 /** The peers in any of these rooms. */
-export function audienceOf<C extends Contract<C>, P extends Principal>(
+export function audienceOf<C extends Contract<C>, P extends Principal, D>(
   host: AudienceHost,
   rooms: readonly string[],
-  without: readonly (Peer<C, P> | string)[] = [],
-): Audience<C, P> {
+  without: readonly (Peer<C, P, D> | string)[] = [],
+): Audience<C, P, D> {
   return {
     except: (...who) => {
       for (const one of who) if (!(one instanceof HubPeer)) checkRoom(one)

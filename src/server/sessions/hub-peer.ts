@@ -46,7 +46,8 @@ export interface PeerHost {
 /** A peer, with what is for the hub alone. What the contract says is the application's word: here any name is known. */
 export class HubPeer implements Peer {
   readonly id: string
-  data: unknown
+  /** As in `principal`. */
+  data = undefined as never
   readonly #host: PeerHost
   /** Rooms this peer is in. */
   #rooms: Set<string> | undefined
