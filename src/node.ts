@@ -5,8 +5,9 @@
  */
 
 export type { AnyContract, Contract } from "./messaging/contract.ts"
-export type { RequestOptions, Stage } from "./messaging/dispatch.ts"
+export type { Stage } from "./messaging/dispatch.ts"
 export type { RequestContext } from "./messaging/handlers.ts"
+export type { RequestOptions } from "./messaging/request-options.ts"
 export type { SubscribeOptions, Unsubscribe } from "./messaging/subscription.ts"
 export { createHub, type NodeHub, type NodeHubOptions, type NodeTransportName } from "./runtimes/node/hub.ts"
 export type { Authenticate, Credentials } from "./server/admission/authenticate.ts"

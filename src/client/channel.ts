@@ -11,9 +11,10 @@ import type {
   OutputOf,
   Said,
 } from "../messaging/contract.ts"
-import { Dispatch, encodeMessage, type RequestOptions, readMessage, type Stage } from "../messaging/dispatch.ts"
+import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/dispatch.ts"
 import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
 import { checkNames } from "../messaging/option-names.ts"
+import type { RequestOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"

@@ -4,29 +4,18 @@ import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
 import { type Packet, utf8 } from "../wire/batch.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
-import { type Closing, type Code, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
+import { type Closing, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
 import { CANCEL, FAILURE, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
 import { checkName, encodePacket, openPacket } from "../wire/packet.ts"
 import { type Body, decodePayload, encodePayload } from "../wire/payload.ts"
-import { type AbortSignalLike, type PlatformSignal, whenAborted } from "./abort-signal.ts"
+import { type PlatformSignal, whenAborted } from "./abort-signal.ts"
+import { aborted, failureOf, readFailure } from "./failure.ts"
 import type { Handlers, RequestHandler } from "./handlers.ts"
 import { checkNames } from "./option-names.ts"
+import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
 
 /** Where an error of the application's own code came from. */
 export type Stage = "message" | "request" | "listener"
-
-/** Options of a request. */
-export interface RequestOptions {
-  /** How long to wait for the response, in milliseconds. Default 10 000; `Infinity` waits for ever. */
-  readonly timeoutMs?: number | undefined
-  /** Aborts the wait; the other side is told. */
-  readonly signal?: AbortSignalLike | undefined
-}
-
-const REQUEST_OPTIONS = { timeoutMs: "number", signal: "addEventListener" } satisfies Record<
-  keyof RequestOptions,
-  string
->
 
 /** The platform's (DOM standard): every runtime has it, and no types of the language know it. */
 declare const AbortController: new () => { readonly signal: PlatformSignal; abort(): void }
@@ -76,7 +65,7 @@ export class Dispatch<Context> {
       case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, read(body))
       case FAILURE:
-        return this.#waiting?.get(id)?.(readFailure(body))
+        return this.#waiting?.get(id)?.(readFailure(read(body)))
       case CANCEL:
         this.#answering?.get(id)?.()
     }
@@ -305,21 +294,4 @@ function read(body: Body): unknown {
   } catch {
     throw protocolError("a payload that is not JSON")
   }
-}
-
-/** The answer to a request that failed. */
-export function failureOf(id: string, { code, message }: Pick<EverwireError, "code" | "message">): Packet {
-  return encodePacket(FAILURE, [id], JSON.stringify({ code, message }))
-}
-
-function readFailure(body: Body): EverwireError {
-  const { code, message } = Object(read(body)) as { code?: unknown; message?: unknown } // narrowed below
-  return new EverwireError(
-    (typeof code === "string" ? code : "request-failed") as Code, // as in readClosing: a newer peer's code passes through
-    typeof message === "string" ? message : "the handler failed",
-  )
-}
-
-function aborted(name: string, signal: AbortSignalLike | undefined): EverwireError {
-  return new EverwireError("request-aborted", `"${name}" was aborted`, { cause: signal?.reason })
 }

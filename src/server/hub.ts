@@ -6,7 +6,7 @@ import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
-import { type Closing, closing, EverwireError } from "../wire/errors.ts"
+import { type Closing, closing } from "../wire/errors.ts"
 import type { AdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
 import { Judges } from "./admission/judges.ts"
@@ -22,10 +22,10 @@ import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { CountedHandlers } from "./sessions/counted-handlers.ts"
-import { Drain } from "./sessions/drain.ts"
+import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
-import type { HubSession, HubSessionHost } from "./sessions/hub-session.ts"
+import type { HubSessionHost } from "./sessions/hub-session.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
@@ -37,9 +37,6 @@ import { Counts, type HubStats } from "./stats.ts"
 
 /** So many names that nothing handles are remembered. */
 const MAX_MISSED_NAMES = 256
-
-/** A channel that must go is asked to wait so long at most before it dials again. */
-const RETRY_AFTER_MS = 1_000
 
 /** A hub's entrance, for the doors of runtimes alone. */
 export let entranceOf: <C extends Contract<C>, P extends Principal, D>(hub: Hub<C, P, D>) => Entrance
@@ -229,14 +226,13 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
     checkNames(options, { drainMs: "" }, "close")
     const { drainMs = 0 } = options
-    if (typeof drainMs !== "number" || !(drainMs >= 0 && drainMs < Infinity)) {
-      throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)
-    }
+    checkDrainMs(drainMs)
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
     const closed = this.#entrance.close()
-    const drain = this.#drainIn(drainMs, this.#closing)
+    this.#drain?.hasten(drainMs)
+    this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
     // Without time to wait, all is closed when this call returns.
-    if (!drain.isOver) await drain.done
+    if (!this.#drain.isOver) await this.#drain.done
     this.#unwelcomed.refuseAll(this.#closing)
     const { hubFailed } = this.#reports
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
@@ -244,17 +240,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#reports.close()
     this.#handlers.close()
     closed()
-  }
-
-  #drainIn(drainMs: number, why: Closing): Drain {
-    const { runtime } = this.#settings
-    if (this.#drain === undefined) {
-      // Not all at one time: those that have to be told at once, at the end of the time, do not dial at once.
-      const release = (hubSession: HubSession): void =>
-        hubSession.end({ ...why, retryAfterMs: Math.ceil(runtime.random() * RETRY_AFTER_MS) })
-      this.#drain = new Drain(runtime, this.#registry.all(), drainMs, release)
-    } else this.#drain.hasten(drainMs)
-    return this.#drain
   }
 
   /** What its sessions are lent. */

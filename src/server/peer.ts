@@ -9,8 +9,8 @@ import type {
   OutputOf,
   Said,
 } from "../messaging/contract.ts"
-import type { RequestOptions } from "../messaging/dispatch.ts"
 import type { RequestContext } from "../messaging/handlers.ts"
+import type { RequestOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Closing } from "../wire/errors.ts"
 

@@ -1,6 +1,7 @@
-import type { Dispatch, MessageEncoder, RequestOptions } from "../../messaging/dispatch.ts"
+import type { Dispatch, MessageEncoder } from "../../messaging/dispatch.ts"
 import type { Handlers, MessageHandler, RequestContext, RequestHandler } from "../../messaging/handlers.ts"
 import { checkNames } from "../../messaging/option-names.ts"
+import type { RequestOptions } from "../../messaging/request-options.ts"
 import {
   type SubscribeOptions,
   type Subscription,

@@ -1,4 +1,5 @@
-import { Dispatch, type DispatchHost, failureOf, type MessageEncoder, type Stage } from "../../messaging/dispatch.ts"
+import { Dispatch, type DispatchHost, type MessageEncoder, type Stage } from "../../messaging/dispatch.ts"
+import { failureOf } from "../../messaging/failure.ts"
 import type { Handlers } from "../../messaging/handlers.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
