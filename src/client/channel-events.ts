@@ -17,8 +17,6 @@ export interface ChannelEvents {
   emit<E extends "status" | "reset">(event: E, ...args: Events[E]): void
   /** Tells `onError`, or the platform where nobody listens. */
   failed(error: unknown, stage: Stage | "connection"): void
-  /** The same of a listener, or of the signal of a subscription. */
-  listenerFailed(error: unknown): void
 }
 
 export function createEvents(runtime: Runtime): ChannelEvents {
@@ -33,6 +31,5 @@ export function createEvents(runtime: Runtime): ChannelEvents {
     on: (event, listener, options) => listeners.on(event, listener as MessageHandler<unknown>, options), // as it is emitted
     emit: (event, ...args) => void tell(listeners.messages(event), listenerFailed, ...args),
     failed,
-    listenerFailed,
   }
 }

@@ -90,7 +90,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#runtime = runtime
     this.#options = options
     this.#events = createEvents(runtime)
-    this.#handlers = new Handlers(this.#events.listenerFailed)
+    this.#handlers = new Handlers((error) => this.#events.failed(error, "listener"))
     // It does not wait for a number (-1): the end of a session does not end it, for the next one may open.
     this.opened = this.#when(() => this.#peer !== undefined, -1)
     this.opened.catch(() => {}) // whoever awaits it hears of it; nobody has to

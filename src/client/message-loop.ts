@@ -24,14 +24,12 @@ export function loopOver<Data>(
     },
   )
   async function* iterate(): AsyncGenerator<Data, void, void> {
-    while (!isOver || queue.length > 0) {
-      if (queue.length > 0)
-        yield queue.shift() as Data // not empty
-      else {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
+    for (;;) {
+      while (queue.length > 0) yield queue.shift() as Data // not empty
+      if (isOver) return
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
     }
   }
   const loop = iterate()

@@ -136,8 +136,8 @@ export class Dispatch<Context> {
   /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
   end(why: Closing): void {
     this.#ended = why
-    for (const waiting of [...(this.#waiting?.values() ?? [])]) waiting(closingError(why))
-    for (const abort of [...(this.#answering?.values() ?? [])]) abort()
+    for (const waiting of this.#waiting?.values() ?? []) waiting(closingError(why))
+    for (const abort of this.#answering?.values() ?? []) abort()
   }
 
   #deliverMessage(name: string, body: Body): void {

@@ -36,24 +36,23 @@ export class Handlers<Context> {
    * @throws EverwireError `misuse` on a name that is none, and as {@link subscribe}.
    */
   on(name: string, handler: MessageHandler<Context>, options?: SubscribeOptions, ended?: () => void): Unsubscribe {
-    return this.#subscribe("", name, handler, options, ended)
+    return this.#subscribe(name, name, handler, options, ended)
   }
 
   /** @throws EverwireError `misuse` as `on`, and when the name is taken: two answers to one question cannot both be sent. */
   handle(name: string, handler: RequestHandler<Context>, options?: SubscribeOptions): Unsubscribe {
     if (this.request(name)) throw new EverwireError("misuse", `"${name}" has a handler already: remove that first`)
-    return this.#subscribe(OF_REQUESTS, name, handler, options)
+    return this.#subscribe(OF_REQUESTS + name, name, handler, options)
   }
 
   #subscribe<Handler extends AnyFunction>(
-    mark: string,
+    key: string,
     name: string,
     handler: Handler,
     options: SubscribeOptions | undefined,
     ended?: () => void,
   ): Unsubscribe {
     checkName(name)
-    const key = mark + name
     this.#lists ??= new Map()
     const lists = this.#lists
     const off = subscribe(handler, options, this.#failed, (subscription: Subscription<Handler>) => {

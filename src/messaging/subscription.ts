@@ -44,7 +44,6 @@ export function subscribe<Handler extends AnyFunction>(
 ): Unsubscribe {
   checkFunction(handler)
   checkNames(options, SUBSCRIBE_OPTIONS, "a subscription")
-  const { signal, once } = options ?? {}
   const end = (): void => {
     remove()
     forget()
@@ -57,10 +56,10 @@ export function subscribe<Handler extends AnyFunction>(
     off()
     return handler(...args)
   }
-  const subscription: Subscription<Handler> = { handler: once ? (callOnce as Handler) : handler, end } // both take the same
-  const forget = whenAborted(signal, off, failed)
+  const subscription: Subscription<Handler> = { handler: options?.once ? (callOnce as Handler) : handler, end } // both take the same
+  const forget = whenAborted(options?.signal, off, failed)
   const remove = add(subscription)
-  if (signal?.aborted) off()
+  if (options?.signal?.aborted) off()
   return off
 }
 
