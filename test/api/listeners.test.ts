@@ -383,6 +383,17 @@ describe.each(Object.entries(handlers))("a signal that lives on knows nothing of
   })
 })
 
+describe.each(["on", "handle"] as const)("a signal that lives on knows nothing of peer.%s", (method) => {
+  it("that is the first of a peer that is closed already", async () => {
+    const { peer, runtime } = await createDuo()
+    peer.close()
+    await runtime.pass(1_000)
+    const { signal, listeners } = watched()
+    peer[method]("x", () => {}, { signal })
+    expect(listeners.size).toBe(0)
+  })
+})
+
 describe("handlers of a message that closes what they are set on", () => {
   it("are all called for it, and for no other", async () => {
     const { channel, peer, hub, runtime } = await createDuo()
