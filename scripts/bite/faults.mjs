@@ -323,6 +323,24 @@ export const faults = [
     plant: "kindOf(packet) === MESSAGE).slice(1).length",
   },
   {
+    id: "a subscription that was ended is called once more",
+    file: "src/messaging/subscription.ts",
+    find: "    subscription.handler = undefined\n",
+    plant: "",
+  },
+  {
+    id: "a subscription for once is there during its call",
+    file: "src/messaging/subscription.ts",
+    find: "    off()\n    return handler(...args)\n",
+    plant: "    const result = handler(...args)\n    off()\n    return result\n",
+  },
+  {
+    id: "a signal keeps what was set on a channel that is closed",
+    file: "src/messaging/handlers.ts",
+    find: "for (const { end } of list) end()",
+    plant: "void list",
+  },
+  {
     id: "a time-out is left when the answer has come",
     file: "src/messaging/dispatch.ts",
     find: "        cancelTimeout()\n",

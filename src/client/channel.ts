@@ -11,19 +11,11 @@ import type {
   OutputOf,
   Said,
 } from "../messaging/contract.ts"
-import {
-  Dispatch,
-  encodeMessage,
-  Handlers,
-  type MessageHandler,
-  type RequestContext,
-  type RequestHandler,
-  type RequestOptions,
-  readMessage,
-  type Stage,
-  type Unsubscribe,
-} from "../messaging/dispatch.ts"
+import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/dispatch.ts"
+import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
 import { checkNames } from "../messaging/option-names.ts"
+import type { RequestOptions } from "../messaging/request-options.ts"
+import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
 import { Clockwork } from "../session/clockwork.ts"
@@ -33,11 +25,13 @@ import type { Dialer } from "../transports/transport.ts"
 import type { Packet } from "../wire/batch.ts"
 import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError } from "../wire/errors.ts"
+import { type ChannelEvents, createEvents } from "./channel-events.ts"
 import type { Identity } from "./connect/attempts.ts"
 import { type Connector, createConnector } from "./connect/connector.ts"
 import { inTime } from "./connect/in-time.ts"
 import { TransportHealth } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
+import { loopOver } from "./message-loop.ts"
 import {
   CHANNEL_OPTIONS,
   type ChannelOptions,
@@ -52,12 +46,6 @@ import { watchPage } from "./page.ts"
 
 /** So many `await`s, one in the other, end before what came meanwhile is handed over. */
 const TURNS = 8
-
-interface ChannelEvents {
-  status: [status: Status, detail: StatusDetail]
-  reset: [reset: Reset, none?: undefined]
-  error: [error: unknown, stage: Stage | "connection"]
-}
 
 /** What `await using` closes, where the types of the language have it: TypeScript 5.2 and `lib: ["esnext.disposable"]`. */
 type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol }
@@ -75,9 +63,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
   declare readonly opened: Promise<void>
   readonly #runtime: Runtime
   readonly #options: ChannelOptions
-  /** Listeners of what happens to the channel itself. Not among `#handlers`, so that no message name is reserved. */
-  readonly #listeners = new Handlers<unknown>()
-  readonly #handlers = new Handlers<unknown>()
+  readonly #events: ChannelEvents
+  readonly #handlers: Handlers<unknown>
   readonly #connector: Connector
   readonly #stopWatching: () => void
   #status: Status = "connecting"
@@ -102,6 +89,8 @@ export class Channel<C extends Contract<C> = AnyContract> {
     const runtime = options.runtime ?? systemRuntime
     this.#runtime = runtime
     this.#options = options
+    this.#events = createEvents(runtime)
+    this.#handlers = new Handlers((error) => this.#events.failed(error, "listener"))
     // It does not wait for a number (-1): the end of a session does not end it, for the next one may open.
     this.opened = this.#when(() => this.#peer !== undefined, -1)
     this.opened.catch(() => {}) // whoever awaits it hears of it; nobody has to
@@ -136,7 +125,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
           this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
         reset: (why) => this.#reset(why),
         ended: (why) => this.#end(why),
-        report: (error) => this.#failed(error, "connection"),
+        report: (error) => this.#events.failed(error, "connection"),
       },
       identity,
     )
@@ -195,16 +184,21 @@ export class Channel<C extends Contract<C> = AnyContract> {
   }
 
   /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
-  on<N extends NameOf<C, "down">>(name: N, handler: (data: DataOf<C, "down", N>) => void): Unsubscribe {
-    return this.#handlers.on(name, handler as MessageHandler<unknown>) // the contract is the application's word
+  on<N extends NameOf<C, "down">>(
+    name: N,
+    handler: (data: DataOf<C, "down", N>, channel: Channel<C>) => void,
+    options?: SubscribeOptions,
+  ): Unsubscribe {
+    return this.#handlers.on(name, handler as MessageHandler<unknown>, options) // the contract is the application's word
   }
 
   /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
   handle<N extends NameOf<C, "asks">>(
     name: N,
     handler: HandlerOf<C, "asks", N, Channel<C>, RequestContext>,
+    options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<unknown>) // the contract is the application's word
+    return this.#handlers.handle(name, handler as RequestHandler<unknown>, options) // the contract is the application's word
   }
 
   /**
@@ -213,63 +207,32 @@ export class Channel<C extends Contract<C> = AnyContract> {
    *
    * @example for await (const line of channel.messages("chat")) show(line)
    */
-  messages<N extends NameOf<C, "down">>(name: N): AsyncGenerator<DataOf<C, "down", N>, void, void> {
-    const queue: DataOf<C, "down", N>[] = []
-    let wake = (): void => {}
-    let isOver = this.#status === "closed"
-    const offs = [
-      this.on(name, (data) => {
-        queue.push(data)
-        wake()
-      }),
-      this.onStatus((status) => {
-        isOver = status === "closed"
-        wake()
-      }),
-    ]
-    const leave = (): void => {
-      isOver = true
-      queue.length = 0
-      for (const off of offs) off()
-      wake()
-    }
-    async function* iterate(): AsyncGenerator<DataOf<C, "down", N>, void, void> {
-      for (;;) {
-        while (queue.length > 0) yield queue.shift() as DataOf<C, "down", N> // not empty
-        if (isOver) return leave()
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-    }
-    const loop = iterate()
-    // The generator itself would not hear of these while it waits for a message.
-    for (const how of ["return", "throw"] as const) {
-      const end = loop[how].bind(loop)
-      loop[how] = (given: unknown) => {
-        leave()
-        return end(given)
-      }
-    }
-    return loop
+  messages<N extends NameOf<C, "down">>(
+    name: N,
+    options?: SubscribeOptions,
+  ): AsyncGenerator<DataOf<C, "down", N>, void, void> {
+    return loopOver<DataOf<C, "down", N>>(
+      (heard, ended) => this.#handlers.on(name, heard as MessageHandler<unknown>, options, ended), // as in `on`
+      options?.signal,
+    )
   }
 
   /** Calls back on every change of status or transport. */
-  onStatus(listener: (status: Status, detail: StatusDetail) => void): Unsubscribe {
-    return this.#listen("status", listener)
+  onStatus(listener: (status: Status, detail: StatusDetail) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("status", listener, options)
   }
 
   /**
    * Calls back when a session ended with messages whose fate is unknown: it could not be resumed, or the channel is closed
    * (`channel.status` says so; then it comes just before `onStatus`, and only where there are such messages).
    */
-  onReset(listener: (reset: Reset) => void): Unsubscribe {
-    return this.#listen("reset", listener)
+  onReset(listener: (reset: Reset) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("reset", listener, options)
   }
 
   /** Hears what the application's own handlers and `auth` threw. Without a listener they are reported to the platform. */
-  onError(listener: (error: unknown, stage: Stage | "connection") => void): Unsubscribe {
-    return this.#listen("error", listener)
+  onError(listener: (error: unknown, stage: Stage | "connection") => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("error", listener, options)
   }
 
   /** Resolves when there is room for `send` again. Rejects when the channel closes first. */
@@ -339,8 +302,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
       context: () => this,
-      failed: (error, stage) => this.#failed(error, stage),
-      createAbort: () => new AbortController(),
+      failed: (error, stage) => this.#events.failed(error, stage),
     })
     const host: SessionHost = {
       deliver: (packet) =>
@@ -376,7 +338,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
       this.#wake(why)
-      this.#emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
+      this.#events.emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
     })
     return identity
   }
@@ -393,7 +355,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
     const held = this.#held
     this.#held = undefined
     for (const deliver of held ?? []) {
-      if (this.#status !== "closed") callSafely(deliver, (error) => this.#failed(error, "connection"))
+      if (this.#status !== "closed") callSafely(deliver, (error) => this.#events.failed(error, "connection"))
     }
   }
 
@@ -403,16 +365,17 @@ export class Channel<C extends Contract<C> = AnyContract> {
     this.#stopWatching()
     const messages = messagesOf(this.#session.end().unacknowledged)
     this.#status = "closed"
-    if (messages.length > 0) this.#emit("reset", { closing: why, messages })
-    this.#emit("status", "closed", { closing: why })
+    if (messages.length > 0) this.#events.emit("reset", { closing: why, messages })
+    this.#events.emit("status", "closed", { closing: why })
     this.#dispatch.end(why)
     this.#wake(why)
+    this.#handlers.close()
   }
 
   #enter(status: Status, detail: StatusDetail): void {
     if (this.#status === "closed") return
     this.#status = status
-    this.#emit("status", status, detail)
+    this.#events.emit("status", status, detail)
   }
 
   /** Resolves when `done`; rejects when the session ends first, or one of the packets up to `number` is withdrawn. */
@@ -435,27 +398,6 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   #checkOpen(): void {
     if (this.#status === "closed") throw new EverwireError("closed", "the channel is closed: create a new one")
-  }
-
-  #listen<E extends keyof ChannelEvents>(event: E, listener: (...args: ChannelEvents[E]) => void): Unsubscribe {
-    return this.#listeners.on(event, listener as MessageHandler<unknown>) // #emit gives it what ChannelEvents says
-  }
-
-  /** Whether anybody listened. One listener that fails keeps no other from being called. */
-  #emit<E extends keyof ChannelEvents>(event: E, first: ChannelEvents[E][0], second?: ChannelEvents[E][1]): boolean {
-    const failed = (error: unknown): void => (event === "error" ? this.#report(error) : this.#failed(error, "listener"))
-    const listeners = this.#listeners.messages(event)
-    for (const { handler } of listeners) callSafely(() => handler?.(first, second), failed)
-    return listeners.length > 0
-  }
-
-  #failed(error: unknown, stage: Stage | "connection"): void {
-    if (!this.#emit("error", error, stage)) this.#report(error)
-  }
-
-  /** The last resort. Where that fails too, nobody is left to tell. */
-  #report(error: unknown): void {
-    callSafely(() => this.#runtime.report(error))
   }
 }
 

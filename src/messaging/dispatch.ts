@@ -4,105 +4,21 @@ import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
 import { type Packet, utf8 } from "../wire/batch.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
-import { type Closing, type Code, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
+import { type Closing, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
 import { CANCEL, FAILURE, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
-import { checkFunction, checkName, encodePacket, openPacket } from "../wire/packet.ts"
+import { checkName, encodePacket, openPacket } from "../wire/packet.ts"
 import { type Body, decodePayload, encodePayload } from "../wire/payload.ts"
+import { type PlatformSignal, whenAborted } from "./abort-signal.ts"
+import { aborted, failureOf, readFailure } from "./failure.ts"
+import type { Handlers, RequestHandler } from "./handlers.ts"
 import { checkNames } from "./option-names.ts"
-
-/** Cancels a subscription. Calling it again does nothing. */
-export type Unsubscribe = () => void
+import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
 
 /** Where an error of the application's own code came from. */
 export type Stage = "message" | "request" | "listener"
 
-/** What a handler of requests is given beside the data. */
-export interface RequestContext {
-  /** Fires when the other side no longer waits. Looked at, it costs an AbortController; not looked at, nothing. */
-  readonly signal: PlatformSignal
-}
-
-/** The platform's own AbortSignal, as `fetch` wants it, where its types are there. */
-type PlatformSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
-  ? Signal & AbortSignalLike
-  : AbortSignalLike
-
-/** The part of AbortSignal (DOM standard) that the kernel needs. */
-interface AbortSignalLike {
-  readonly aborted: boolean
-  readonly reason?: unknown
-  addEventListener(type: "abort", listener: () => void): void
-  removeEventListener(type: "abort", listener: () => void): void
-}
-
-/** Options of a request. */
-export interface RequestOptions {
-  /** How long to wait for the response, in milliseconds. Default 10 000; `Infinity` waits for ever. */
-  readonly timeoutMs?: number | undefined
-  /** Aborts the wait; the other side is told. */
-  readonly signal?: AbortSignalLike | undefined
-}
-
-const REQUEST_OPTIONS = { timeoutMs: "number", signal: "addEventListener" } satisfies Record<
-  keyof RequestOptions,
-  string
->
-
-export type MessageHandler<Context> = (data: unknown, context: Context) => unknown
-export type RequestHandler<Context> = (data: unknown, context: Context, request: RequestContext) => unknown
-
-/** One call of `on`. The same function may be subscribed twice: each subscription is called, and cancelled, on its own. */
-export interface Subscription<Context> {
-  /** Undefined once it is cancelled: then it is not called any more, not even for the message that is being heard. */
-  handler: MessageHandler<Context> | undefined
-}
-
-/** Handlers by name. Maps, never objects: a message called `constructor` is a message. */
-export class Handlers<Context> {
-  /** Lists that are never changed, so that a handler may come or go while they are called. */
-  #messages: Map<string, readonly Subscription<Context>[]> | undefined
-  #requests: Map<string, { readonly handler: RequestHandler<Context> }> | undefined
-
-  /** @throws EverwireError `misuse` on a name that is none, and on a handler that is no function. */
-  on(name: string, handler: MessageHandler<Context>): Unsubscribe {
-    checkName(name)
-    checkFunction(handler)
-    const subscription: Subscription<Context> = { handler }
-    this.#messages ??= new Map()
-    this.#messages.set(name, [...this.messages(name), subscription])
-    return () => {
-      subscription.handler = undefined
-      const left = this.messages(name).filter((other) => other !== subscription)
-      if (left.length > 0) this.#messages?.set(name, left)
-      else this.#messages?.delete(name)
-    }
-  }
-
-  /** @throws EverwireError `misuse` as `on`, and when the name is taken: two answers to one question cannot both be sent. */
-  handle(name: string, handler: RequestHandler<Context>): Unsubscribe {
-    checkName(name)
-    checkFunction(handler)
-    this.#requests ??= new Map()
-    if (this.#requests.has(name))
-      throw new EverwireError("misuse", `"${name}" has a handler already: remove that first`)
-    // The same function may be set again later: then this one's unsubscribe, called once more, must not take that off.
-    const subscription = { handler }
-    this.#requests.set(name, subscription)
-    return () => {
-      if (this.#requests?.get(name) === subscription) this.#requests.delete(name)
-    }
-  }
-
-  messages(name: string): readonly Subscription<Context>[] {
-    return this.#messages?.get(name) ?? NOBODY
-  }
-
-  request(name: string): RequestHandler<Context> | undefined {
-    return this.#requests?.get(name)?.handler
-  }
-}
-
-const NOBODY: readonly never[] = []
+/** The platform's (DOM standard): every runtime has it, and no types of the language know it. */
+declare const AbortController: new () => { readonly signal: PlatformSignal; abort(): void }
 
 /** What dispatch needs of its seat. */
 export interface DispatchHost<Context> {
@@ -116,7 +32,6 @@ export interface DispatchHost<Context> {
   failed(error: unknown, stage: Stage): void
   /** A message of this name came, and nothing handles it. */
   missed?(name: string): void
-  createAbort(): { readonly signal: PlatformSignal; abort(): void }
 }
 
 /** Ends the wait for a response: with an error, or with the response. */
@@ -150,7 +65,7 @@ export class Dispatch<Context> {
       case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, read(body))
       case FAILURE:
-        return this.#waiting?.get(id)?.(readFailure(body))
+        return this.#waiting?.get(id)?.(readFailure(read(body)))
       case CANCEL:
         this.#answering?.get(id)?.()
     }
@@ -177,18 +92,14 @@ export class Dispatch<Context> {
         cancelTimeout()
         if (error === undefined) resolve(value)
         else reject(error)
-        // The signal may be of any make.
-        callSafely(
-          () => signal?.removeEventListener("abort", abort),
-          (error) => this.#host.failed(error, "request"),
-        )
+        forget()
       }
       const giveUp = (error: EverwireError): void => {
         settle(error)
         this.#say(encodePacket(CANCEL, [id], ""))
       }
       const abort = (): void => giveUp(aborted(name, signal))
-      signal?.addEventListener("abort", abort)
+      const forget = whenAborted(signal, abort, (error) => this.#host.failed(error, "request"))
       this.#waiting ??= new Map()
       this.#waiting.set(id, settle)
       if (timeoutMs !== Infinity)
@@ -225,8 +136,8 @@ export class Dispatch<Context> {
   /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
   end(why: Closing): void {
     this.#ended = why
-    for (const waiting of [...(this.#waiting?.values() ?? [])]) waiting(closingError(why))
-    for (const abort of [...(this.#answering?.values() ?? [])]) abort()
+    for (const waiting of this.#waiting?.values() ?? []) waiting(closingError(why))
+    for (const abort of this.#answering?.values() ?? []) abort()
   }
 
   #deliverMessage(name: string, body: Body): void {
@@ -263,10 +174,10 @@ export class Dispatch<Context> {
     }
     this.#answering ??= new Map()
     const answering = this.#answering
-    let abort: ReturnType<DispatchHost<Context>["createAbort"]> | undefined
+    let abort: InstanceType<typeof AbortController> | undefined
     const request = {
       get signal(): PlatformSignal {
-        abort ??= host.createAbort()
+        abort ??= new AbortController()
         if (!answering.has(id)) abort.abort() // first looked at when the other side has stopped waiting
         return abort.signal
       },
@@ -292,7 +203,7 @@ export class Dispatch<Context> {
       } catch (error) {
         // The handler's author has to know. The other side learns the code, and nothing of what a getter threw.
         host.failed(error, "request")
-        return fail(new EverwireError((error as EverwireError).code, "the answer cannot be sent")) // as it is thrown there
+        throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // goes to `fail`; as it is thrown there
       }
       if (answering.delete(id)) this.#reply(id, packet)
     }
@@ -317,22 +228,42 @@ export class Dispatch<Context> {
 /**
  * A message, encoded once for however many peers will be sent it.
  *
+ * @param header What a message of this name begins with as a text, where that is known.
  * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
  */
-export function encodeMessage(name: string, data: unknown, maxBytes?: number): Packet {
-  if (name !== lastName) {
-    checkName(name)
-    lastName = name
-    lastHeader = `${MESSAGE}${name}\t`
-  }
-  const header = lastHeader // a `toJSON` or a getter of the data may send something else meanwhile
+export function encodeMessage(name: string, data: unknown, maxBytes?: number, header = headerOf(name)): Packet {
   const body = checkedPayload(data, maxBytes)
   return typeof body === "string" ? header + body : encodePacket(MESSAGE, [name], body)
 }
 
-/** The name that was said last, and what it leads a text with: most are said many times in a row. */
-let lastName: string | undefined
-let lastHeader = ""
+function headerOf(name: string): string {
+  checkName(name)
+  return `${MESSAGE}${name}\t`
+}
+
+/**
+ * Encodes the messages of one hub. Most have the name of the one before, so that name, which is bounded, is kept with its
+ * header: it is not checked again, and no text is made of it.
+ */
+export class MessageEncoder {
+  readonly #maxPayloadBytes: number
+  #name = ""
+  #header = ""
+
+  constructor(maxPayloadBytes: number) {
+    this.#maxPayloadBytes = maxPayloadBytes
+  }
+
+  /** @throws EverwireError as {@link encodeMessage} */
+  encode(name: string, data: unknown): Packet {
+    // "" is no name, and is checked too.
+    if (name !== this.#name || this.#header === "") {
+      this.#header = headerOf(name)
+      this.#name = name
+    }
+    return encodeMessage(name, data, this.#maxPayloadBytes, this.#header)
+  }
+}
 
 /** What an application would have heard as this packet; `undefined` for what is no message. */
 export function readMessage(packet: Packet): { name: string; data: unknown } | undefined {
@@ -363,21 +294,4 @@ function read(body: Body): unknown {
   } catch {
     throw protocolError("a payload that is not JSON")
   }
-}
-
-/** The answer to a request that failed. */
-export function failureOf(id: string, { code, message }: Pick<EverwireError, "code" | "message">): Packet {
-  return encodePacket(FAILURE, [id], JSON.stringify({ code, message }))
-}
-
-function readFailure(body: Body): EverwireError {
-  const { code, message } = Object(read(body)) as { code?: unknown; message?: unknown } // narrowed below
-  return new EverwireError(
-    (typeof code === "string" ? code : "request-failed") as Code, // as in readClosing: a newer peer's code passes through
-    typeof message === "string" ? message : "the handler failed",
-  )
-}
-
-function aborted(name: string, signal: AbortSignalLike | undefined): EverwireError {
-  return new EverwireError("request-aborted", `"${name}" was aborted`, { cause: signal?.reason })
 }

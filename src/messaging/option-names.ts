@@ -8,7 +8,7 @@ export type Known = Readonly<Record<string, string>>
 
 /** @throws EverwireError `misuse` on an option that does not exist, because it would do nothing, and on one of a wrong kind. */
 export function checkNames(given: object | undefined, known: Known, of: string): void {
-  for (const name of Object.keys(given ?? {})) {
+  for (const name in given) {
     const wanted: unknown = known[name] // a function of every object for some names
     if (typeof wanted !== "string")
       throw new EverwireError("misuse", `${of} has no option "${name}"; there are ${Object.keys(known).join(", ")}`)

@@ -17,10 +17,10 @@ export interface WebHubOptions<P extends Principal = Principal> extends HubOptio
  *
  * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
  */
-export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal>(
+export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>(
   options: WebHubOptions<P> = {},
-): Hub<C, P> {
-  return new Hub<C, P>(options, resolveAcceptors(options, ["sse", "long-poll", "short-poll"], httpTransports), {
+): Hub<C, P, D> {
+  return new Hub<C, P, D>(options, resolveAcceptors(options, ["sse", "long-poll", "short-poll"], httpTransports), {
     transports: "",
   })
 }

@@ -3,7 +3,10 @@
  */
 
 export type { AnyContract, Contract } from "../messaging/contract.ts"
-export type { RequestContext, RequestOptions, Stage, Unsubscribe } from "../messaging/dispatch.ts"
+export type { Stage } from "../messaging/dispatch.ts"
+export type { RequestContext } from "../messaging/handlers.ts"
+export type { RequestOptions } from "../messaging/request-options.ts"
+export type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 export type { Runtime } from "../session/runtime.ts"
 export { longPollAcceptor } from "../transports/long-poll/acceptor.ts"
 export { shortPollAcceptor } from "../transports/short-poll/acceptor.ts"

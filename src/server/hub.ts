@@ -1,16 +1,12 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
-import {
-  encodeMessage,
-  type MessageHandler,
-  type RequestContext,
-  type RequestHandler,
-  type Unsubscribe,
-} from "../messaging/dispatch.ts"
+import { MessageEncoder } from "../messaging/dispatch.ts"
+import type { MessageHandler, RequestContext, RequestHandler } from "../messaging/handlers.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
+import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
-import { type Closing, closing, EverwireError } from "../wire/errors.ts"
+import { type Closing, closing } from "../wire/errors.ts"
 import type { AdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
 import { Judges } from "./admission/judges.ts"
@@ -27,10 +23,10 @@ import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { CountedHandlers } from "./sessions/counted-handlers.ts"
-import { Drain } from "./sessions/drain.ts"
+import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
-import type { HubSession, HubSessionHost } from "./sessions/hub-session.ts"
+import type { HubSessionHost } from "./sessions/hub-session.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
@@ -43,17 +39,14 @@ import { Counts, type HubStats } from "./stats.ts"
 /** So many names that nothing handles are remembered. */
 const MAX_MISSED_NAMES = 256
 
-/** A channel that must go is asked to wait so long at most before it dials again. */
-const RETRY_AFTER_MS = 1_000
-
 /** A hub's entrance, for the doors of runtimes alone. */
-export let entranceOf: <C extends Contract<C>, P extends Principal>(hub: Hub<C, P>) => Entrance
+export let entranceOf: <C extends Contract<C>, P extends Principal, D>(hub: Hub<C, P, D>) => Entrance
 
 /**
  * The server: one {@link Peer} per channel, whichever wire each of them uses. `P` is what `authenticate` returns, and
- * what `peer.principal` is.
+ * what `peer.principal` is. `D` is what the application keeps in `peer.data`.
  */
-export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
+export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Id of this hub process, in every welcome and answer. */
   readonly id: string
   readonly path: string
@@ -66,7 +59,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** What was said to all. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<HubPeer>()
-  readonly #handlers = new CountedHandlers()
+  readonly #handlers = new CountedHandlers((error) => this.#reports.failed(error, { stage: "listener" }))
+  readonly #encoder: MessageEncoder
   readonly #unwelcomed: Unwelcomed
   readonly #judges: Judges
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
@@ -96,6 +90,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#registry = new Registry(clockwork, limits, countsPrivate)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
+    this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const host: AdmissionHost = { ...this.#sessionHost(), ...this.#admissionHost(sites) }
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
@@ -112,7 +107,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /** Peers by id of every session, with or without a link at this moment. */
-  get peers(): ReadonlyMap<string, Peer<C, P>> {
+  get peers(): ReadonlyMap<string, Peer<C, P, D>> {
     return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer]))
   }
 
@@ -135,8 +130,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Calls back for every new session, before anything of it is heard. What is sent here goes first. Handlers that are set
    * here, before the first `await` of an async listener, hear everything.
    */
-  onPeer(listener: (peer: Peer<C, P>) => void): Unsubscribe {
-    return this.#reports.on("peer", listener as (peer: Peer) => void) // the contract is the application's word
+  onPeer(listener: (peer: Peer<C, P, D>) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#reports.on("peer", listener as (peer: Peer) => void, options) // the contract is the application's word
   }
 
   /**
@@ -144,21 +139,25 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * reported to the runtime, as is what a listener itself throws: on Node, `console.error`. Of each kind, ten a second are;
    * the others are counted.
    */
-  onError(listener: (error: unknown, context: HubErrorContext) => void): Unsubscribe {
-    return this.#reports.on("error", listener)
+  onError(listener: (error: unknown, context: HubErrorContext) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#reports.on("error", listener, options)
   }
 
   /**
    * Hears whom the hub did not let in and what it did not take: a foreign origin, credentials, too many sessions, too large
    * a body. Without a listener the first refusal of each code is reported as a warning.
    */
-  onRefused(listener: (refusal: Refusal) => void): Unsubscribe {
-    return this.#reports.on("refused", listener)
+  onRefused(listener: (refusal: Refusal) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#reports.on("refused", listener, options)
   }
 
   /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
-  on<N extends NameOf<C, "up">>(name: N, handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void): Unsubscribe {
-    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>) // the contract is the application's word
+  on<N extends NameOf<C, "up">>(
+    name: N,
+    handler: (data: DataOf<C, "up", N>, peer: Peer<C, P, D>) => void,
+    options?: SubscribeOptions,
+  ): Unsubscribe {
+    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>, options) // the contract is the application's word
     const error = this.#missed.late(name)
     if (error !== undefined) this.#reports.failed(error, { stage: "message" })
     return off
@@ -167,15 +166,16 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P, D>, RequestContext>,
+    options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>) // the contract is the application's word
+    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // the contract is the application's word
   }
 
   /** Sends to every peer. Encoded once for all. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown): void {
-    const packet = encodeMessage(name, data, this.#settings.maxPayloadBytes)
+    const packet = this.#encoder.encode(name, data)
     const list = this.#log.append(packet)
     this.#kept.grow(list.costOf(packet))
     const place = list.held.length - 1 // whoever is told that a session ends in here may send more
@@ -184,10 +184,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /** The peers in any of these rooms; each once. @throws EverwireError `misuse` on a room that is no string. */
-  to(...rooms: readonly string[]): Audience<C, P> {
+  to(...rooms: readonly string[]): Audience<C, P, D> {
     for (const room of rooms) checkRoom(room)
-    const { maxPayloadBytes } = this.#settings
-    return audienceOf<C, P>({ rooms: this.#rooms, kept: this.#kept, maxPayloadBytes }, rooms)
+    return audienceOf<C, P, D>({ rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder }, rooms)
   }
 
   /**
@@ -228,31 +227,20 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
     checkNames(options, { drainMs: "" }, "close")
     const { drainMs = 0 } = options
-    if (typeof drainMs !== "number" || !(drainMs >= 0 && drainMs < Infinity)) {
-      throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)
-    }
+    checkDrainMs(drainMs)
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
     const closed = this.#entrance.close()
-    const drain = this.#drainIn(drainMs, this.#closing)
+    this.#drain?.hasten(drainMs)
+    this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
     // Without time to wait, all is closed when this call returns.
-    if (!drain.isOver) await drain.done
+    if (!this.#drain.isOver) await this.#drain.done
     this.#unwelcomed.refuseAll(this.#closing)
     const { hubFailed } = this.#reports
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     this.#registry.close()
     this.#reports.close()
+    this.#handlers.close()
     closed()
-  }
-
-  #drainIn(drainMs: number, why: Closing): Drain {
-    const { runtime } = this.#settings
-    if (this.#drain === undefined) {
-      // Not all at one time: those that have to be told at once, at the end of the time, do not dial at once.
-      const release = (hubSession: HubSession): void =>
-        hubSession.end({ ...why, retryAfterMs: Math.ceil(runtime.random() * RETRY_AFTER_MS) })
-      this.#drain = new Drain(runtime, this.#registry.all(), drainMs, release)
-    } else this.#drain.hasten(drainMs)
-    return this.#drain
   }
 
   /** What its sessions are lent. */
@@ -265,6 +253,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       hub: this.id,
       rooms: this.#rooms,
       handlers: [this.#handlers],
+      encoder: this.#encoder,
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),
       missed: this.#missed,

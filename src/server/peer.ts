@@ -9,7 +9,9 @@ import type {
   OutputOf,
   Said,
 } from "../messaging/contract.ts"
-import type { RequestContext, RequestOptions, Unsubscribe } from "../messaging/dispatch.ts"
+import type { RequestContext } from "../messaging/handlers.ts"
+import type { RequestOptions } from "../messaging/request-options.ts"
+import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Closing } from "../wire/errors.ts"
 
 /** Who is at the other end, as `authenticate` found. A session answers only to the principal that began it. */
@@ -26,13 +28,16 @@ export interface PeerClosing extends Closing {
 
 /**
  * The hub's view of one channel. It outlives links: a peer is the same through every reconnect of its session. `P` is
- * what `authenticate` returns.
+ * what `authenticate` returns, `D` is what the application keeps in `data`.
  */
-export interface Peer<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
+export interface Peer<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Public id: may be shown and logged. */
   readonly id: string
-  /** Room for the application's own knowledge of this peer. */
-  data: unknown
+  /**
+   * Room for the application's own knowledge of this peer. `undefined` until the application sets it: in `onPeer`, before
+   * anything of the peer is heard. Where that is done later, write a type that says so, like `Player | undefined`.
+   */
+  data: D
   /** What `authenticate` returned for it. */
   readonly principal: P
   /** Whether a link is up now. What is sent meanwhile waits for the next one. */
@@ -81,12 +86,17 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
   ): Promise<OutputOf<C, "asks", N>>
 
   /** Hears messages of this peer alone. `hub.on` hears those of all. */
-  on<N extends NameOf<C, "up">>(name: N, handler: (data: DataOf<C, "up", N>, peer: Peer<C, P>) => void): Unsubscribe
+  on<N extends NameOf<C, "up">>(
+    name: N,
+    handler: (data: DataOf<C, "up", N>, peer: Peer<C, P, D>) => void,
+    options?: SubscribeOptions,
+  ): Unsubscribe
 
   /** Answers requests of this peer, before `hub.handle` is asked. */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: HandlerOf<C, "requests", N, Peer<C, P>, RequestContext>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P, D>, RequestContext>,
+    options?: SubscribeOptions,
   ): Unsubscribe
 
   /** @throws EverwireError `misuse` on a room that is no string. */
@@ -98,7 +108,7 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
    * Calls back once, when the session has ended; at the end of this tick when it has already. `rooms` still has those that
    * the peer was in, up to the first `await` of an async listener.
    */
-  onClose(listener: (closing: PeerClosing) => void): Unsubscribe
+  onClose(listener: (closing: PeerClosing) => void, options?: Pick<SubscribeOptions, "signal">): Unsubscribe
 
   /** Ends the session. The channel is told, and does not come back. */
   close(reason?: string): void

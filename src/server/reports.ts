@@ -1,4 +1,5 @@
-import type { Stage, Unsubscribe } from "../messaging/dispatch.ts"
+import type { Stage } from "../messaging/dispatch.ts"
+import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { hubRuntime } from "../runtimes/hub-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
@@ -24,7 +25,7 @@ interface HubEvents {
 /** What the hub tells its owner: listeners of peers, errors and refusals, and the log where nobody listens. */
 export class Reports {
   readonly #runtime: Runtime
-  readonly #lifecycle = new Lifecycle<HubEvents>()
+  readonly #lifecycle = new Lifecycle<HubEvents>((error) => this.failed(error, { stage: "listener" }))
   readonly #errors: ErrorReport
   readonly #refusals: RefusalReport
   /** Refusals by code. */
@@ -41,8 +42,12 @@ export class Reports {
     return this.#refused.tally
   }
 
-  on<Name extends keyof HubEvents>(event: Name, listener: (...args: HubEvents[Name]) => unknown): Unsubscribe {
-    return this.#lifecycle.on(event, listener)
+  on<Name extends keyof HubEvents>(
+    event: Name,
+    listener: (...args: HubEvents[Name]) => unknown,
+    options?: SubscribeOptions,
+  ): Unsubscribe {
+    return this.#lifecycle.on(event, listener, options)
   }
 
   /** A session has begun. */

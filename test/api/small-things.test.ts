@@ -175,6 +175,44 @@ describe("messages()", () => {
     }
   })
 
+  it.each(["waits for a message", "has messages to give"])(
+    "ends with its signal while it %s, and gives none any more",
+    async (when) => {
+      const { channel, peer, runtime } = await createDuo()
+      const controller = new AbortController()
+      const loop = channel.messages("n", { signal: controller.signal })
+      const waiting = when === "waits for a message" ? [loop.next(), loop.next()] : []
+      if (waiting.length === 0) for (let n = 0; n < 3; n++) peer.send("n", n)
+      await runtime.pass(1_000)
+      if (waiting.length === 0) expect(await loop.next()).toEqual({ done: false, value: 0 })
+      controller.abort()
+      peer.send("n", "late")
+      await runtime.pass(1_000)
+      for (const next of [...waiting, loop.next()]) expect(await next).toEqual({ done: true, value: undefined })
+    },
+  )
+
+  it("ends at once with a signal that has fired, and on a channel that is closed", async () => {
+    const { channel, peer, runtime } = await createDuo()
+    const heard: unknown[] = []
+    for await (const data of channel.messages("n", { signal: AbortSignal.abort() })) heard.push(data)
+    peer.close()
+    await runtime.pass(1_000)
+    for await (const data of channel.messages("n")) heard.push(data)
+    expect(heard).toEqual([])
+  })
+
+  it("gives one message when it is to hear one", async () => {
+    const { channel, peer, runtime } = await createDuo()
+    const loop = channel.messages("n", { once: true })
+    peer.send("n", 1)
+    peer.send("n", 2)
+    await runtime.pass(1_000)
+    const heard: unknown[] = []
+    for await (const data of loop) heard.push(data)
+    expect(heard).toEqual([1])
+  })
+
   it("ends its subscriptions when the loop is left by a break", async () => {
     const { channel, peer, runtime } = await createDuo()
     const loop = channel.messages("n")

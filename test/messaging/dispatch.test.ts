@@ -1,6 +1,7 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Dispatch, encodeMessage, Handlers, readMessage } from "../../src/messaging/dispatch.ts"
+import { Dispatch, encodeMessage, MessageEncoder, readMessage } from "../../src/messaging/dispatch.ts"
+import { Handlers } from "../../src/messaging/handlers.ts"
 import type { Packet } from "../../src/wire/batch.ts"
 import { closing, EverwireError } from "../../src/wire/errors.ts"
 
@@ -18,8 +19,8 @@ interface End {
 }
 
 function end(runtime = createVirtualRuntime()): End {
-  const handlers = new Handlers<string>()
-  const outer = new Handlers<string>()
+  const handlers = new Handlers<string>(() => {})
+  const outer = new Handlers<string>(() => {})
   const said: Packet[] = []
   const failed: unknown[] = []
   const dispatch: Dispatch<string> = new Dispatch<string>(runtime, {
@@ -31,7 +32,6 @@ function end(runtime = createVirtualRuntime()): End {
     maxPayloadBytes: () => 1_000,
     context: () => "context",
     failed: (error, stage) => failed.push([stage, error]),
-    createAbort: () => new AbortController(),
   })
   const it: End = { runtime, dispatch, handlers, outer, said, failed, full: false }
   return it
@@ -114,6 +114,34 @@ describe("messages", () => {
     expect(() => encodeMessage("x", new Uint8Array(1_001), 1_000)).toThrow(
       expect.objectContaining({ code: "payload-too-large" }),
     )
+  })
+})
+
+describe("an encoder", () => {
+  it("gives each message its own name, also when an earlier one is said by a getter of its data", () => {
+    const encoder = new MessageEncoder(1_000)
+    const inner: unknown[] = []
+    const data = {
+      get x() {
+        inner.push(encoder.encode("inner", 1))
+        return 1
+      },
+    }
+    expect(["a", "a", "b", "a"].map((name) => encoder.encode(name, 0))).toEqual(["ma\t0", "ma\t0", "mb\t0", "ma\t0"])
+    expect(encoder.encode("outer", data)).toBe('mouter\t{"x":1}')
+    expect(new Set(inner)).toEqual(new Set(["minner\t1"]))
+    expect(readMessage(encoder.encode("bytes", new Uint8Array([1])))).toEqual({
+      name: "bytes",
+      data: new Uint8Array([1]),
+    })
+  })
+
+  it("refuses names and payloads as encodeMessage does, and goes on", () => {
+    const encoder = new MessageEncoder(10)
+    for (const name of ["", undefined as never, "a\tb", "x".repeat(1_000)])
+      expect(() => encoder.encode(name, 1)).toThrow(expect.objectContaining({ code: "misuse" }))
+    expect(() => encoder.encode("x", "y".repeat(20))).toThrow(expect.objectContaining({ code: "payload-too-large" }))
+    expect(encoder.encode("x", 1)).toBe("mx\t1")
   })
 })
 
@@ -242,7 +270,7 @@ describe("a request", () => {
 
 describe("handlers of requests", () => {
   it("are one for each name", () => {
-    const handlers = new Handlers<string>()
+    const handlers = new Handlers<string>(() => {})
     const off = handlers.handle("x", () => 1)
     expect(() => handlers.handle("x", () => 2)).toThrow(expect.objectContaining({ code: "misuse" }))
     off()

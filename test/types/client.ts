@@ -90,6 +90,23 @@ export function mustCompile(): readonly unknown[] {
   channel.send("whatever")
   const off: Unsubscribe = channel.on("said", ({ from, text }) => from + text)
   off()
+  // A signal of the platform or of another make, and handlers that are given where the message came from.
+  const { signal } = new AbortController()
+  const another = { aborted: false, addEventListener() {}, removeEventListener() {} }
+  channel.on("said", ({ text }, here) => here.send("chat", { text }), { signal, once: true })
+  channel.handle("confirm", () => true, { signal: another })
+  channel.onStatus((status) => status === "open", { once: true })
+  channel.onReset(({ messages }) => messages.length, { signal })
+  channel.onError((error, stage) => [error, stage], { signal: undefined, once: undefined })
+  const loop: AsyncGenerator<{ from: string; text: string }, void, void> = channel.messages("said", { signal })
+  hub.on("chat", ({ text }, from) => from.send("said", { from: from.id, text }), { signal, once: true })
+  hub.handle("count", () => 1, { signal })
+  hub.onPeer((newcomer) => newcomer.id, { once: true })
+  hub.onError((error, { stage }) => [error, stage], { signal: another })
+  hub.onRefused(({ code }) => code, { signal })
+  peer.on("typing", (_, from) => from.id, { signal })
+  peer.handle("count", () => 1, { once: true })
+  peer.onClose(({ undelivered }) => undelivered, { signal })
   const history: Promise<string[]> = channel.request("history", { before: 5 }, { timeoutMs: 50, signal: undefined })
   const count: Promise<number> = channel.request("count")
   void channel.request("count", undefined, { signal: AbortSignal.timeout(5) })
@@ -140,7 +157,7 @@ export function mustCompile(): readonly unknown[] {
       fetch,
     },
   })
-  return [made, history, count, confirmed, any, reply, open<Chat>("https://host")]
+  return [made, history, count, confirmed, any, reply, loop, open<Chat>("https://host")]
 }
 
 /** A generic function of an application over any contract. */
@@ -169,7 +186,50 @@ export function principals(): readonly string[] {
   return names
 }
 
+interface Player {
+  name: string
+  score?: number
+}
+
+export function data(): readonly unknown[] {
+  const players = createHub<Chat, User, Player>({ authenticate: () => ({ id: "1", name: "ann" }) })
+  players.onPeer((peer) => {
+    peer.data = { name: peer.principal.name }
+    peer.on("typing", (_, from) => from.data.name.length)
+    // @ts-expect-error a player has a name
+    peer.data = { score: 5 }
+  })
+  players.on("typing", (_, { data }) => {
+    data.score = 5
+    // @ts-expect-error a player has no such property
+    data.points = 5
+  })
+  players.handle("count", (_, { data }) => data.score ?? 0)
+  players.to("lobby").except(...players.peers.values())
+  const optional = createHub<Chat, User, Player | undefined>()
+  // @ts-expect-error it may not be set yet
+  optional.on("typing", (_, { data }) => data.name)
+  // @ts-expect-error nobody said what it is
+  createHub<Chat, User>().on("typing", (_, { data }) => data.name)
+  // @ts-expect-error it is another's
+  const wrong: Peer<Chat, User, string> | undefined = players.peers.get("x")
+  const any: readonly (Hub | Peer | Peer<Chat, User> | undefined)[] = [players, players.peers.get("x")]
+  return [any, wrong]
+}
+
 export function mustNotCompile(): void {
+  // @ts-expect-error no such option of a subscription
+  channel.on("said", () => {}, { passive: true })
+  // @ts-expect-error the controller is no signal
+  channel.on("said", () => {}, { signal: new AbortController() })
+  // @ts-expect-error the signal is no option
+  hub.on("chat", () => {}, new AbortController().signal)
+  // @ts-expect-error it is called once anyway
+  peer.onClose(() => {}, { once: true })
+  // @ts-expect-error the hub sends no such message
+  channel.messages("chat", { once: true })
+  // @ts-expect-error that message goes down, not up
+  channel.on("said", (_, here) => here.send("said", { from: "x", text: "y" }))
   // @ts-expect-error what goes up is of another shape
   take<OtherUp>(channel)
   // @ts-expect-error what comes down is of another shape

@@ -28,7 +28,8 @@ const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 const OWN = { transports: "", perMessageDeflate: "boolean" }
 
 /** A hub that mounts on Node's `http.Server` and on everything built upon it. */
-export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principal = Principal> extends Hub<C, P> {
+export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>
+  extends Hub<C, P, D> {
   /**
    * Puts the hub in front of whatever the server does already, and will do: the hub's paths never reach the listeners of
    * `request` and `upgrade`, in whichever order they come and go. Everything else reaches them as before. A request that
@@ -66,7 +67,8 @@ export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principa
 
 /**
  * Makes a hub for Node. What `authenticate` returns is the type of `peer.principal`; beside a contract, which is given as a
- * type, it is given too: `createHub<Chat, User>({ authenticate })`.
+ * type, it is given too: `createHub<Chat, User>({ authenticate })`. The third type is that of `peer.data`:
+ * `createHub<Chat, User, Player>({ authenticate })`.
  *
  * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
  * @example
@@ -74,11 +76,11 @@ export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principa
  * hub.attach(http.createServer().listen(8080))
  * hub.on("chat", (data) => hub.send("chat", data))
  */
-export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal>(
+export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>(
   options: NodeHubOptions<P> = {},
-): NodeHub<C, P> {
+): NodeHub<C, P, D> {
   const acceptors = resolveAcceptors(options, ["websocket", "sse", "long-poll", "short-poll"], transports)
-  const hub = new Hub<C, P>(options, acceptors, OWN)
+  const hub = new Hub<C, P, D>(options, acceptors, OWN)
   const { attach, listener, handleUpgrade } = new NodeDoor(entranceOf(hub), options.perMessageDeflate ?? false)
   return Object.assign(hub, { attach, listener, handleUpgrade })
 }

@@ -1,5 +1,5 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
-import { encodeMessage } from "../../messaging/dispatch.ts"
+import type { MessageEncoder } from "../../messaging/dispatch.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
 import type { Peer, Principal } from "../peer.ts"
 import { HubPeer } from "../sessions/hub-peer.ts"
@@ -8,9 +8,9 @@ import { PacketList } from "../sessions/shared-outbox.ts"
 import { checkRoom, type Rooms } from "./rooms.ts"
 
 /** Some of the hub's peers, chosen by room. */
-export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal> {
+export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Leaves out a peer, or everybody in a room. */
-  except(...who: readonly (Peer<C, P> | string)[]): Audience<C, P>
+  except(...who: readonly (Peer<C, P, D> | string)[]): Audience<C, P, D>
   /** Sends to each of them once. Encoded once for all. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
 }
@@ -19,22 +19,21 @@ export interface Audience<C extends Contract<C> = AnyContract, P extends Princip
 export interface AudienceHost {
   readonly rooms: Rooms<HubPeer>
   readonly kept: KeptBytes
-  readonly maxPayloadBytes: number
+  readonly encoder: MessageEncoder
 }
 
 /** The peers in any of these rooms. */
-export function audienceOf<C extends Contract<C>, P extends Principal>(
+export function audienceOf<C extends Contract<C>, P extends Principal, D>(
   host: AudienceHost,
   rooms: readonly string[],
-  without: readonly (Peer<C, P> | string)[] = [],
-): Audience<C, P> {
+  without: readonly (Peer<C, P, D> | string)[] = [],
+): Audience<C, P, D> {
   return {
     except: (...who) => {
       for (const one of who) if (!(one instanceof HubPeer)) checkRoom(one)
       return audienceOf(host, rooms, [...without, ...who])
     },
-    send: (name: string, data?: unknown) =>
-      sendTo(host, rooms, without, encodeMessage(name, data, host.maxPayloadBytes)),
+    send: (name: string, data?: unknown) => sendTo(host, rooms, without, host.encoder.encode(name, data)),
   }
 }
 

@@ -1,12 +1,21 @@
 import type { Runtime } from "../../session/runtime.ts"
+import { type Closing, EverwireError } from "../../wire/errors.ts"
 import type { HubSession } from "./hub-session.ts"
 
+/** A channel that must go is asked to wait so long at most before it dials again. */
+export const RETRY_AFTER_MS = 1_000
 /** One peer after the other is told to move, so long apart at most: their channels do not dial in one moment. */
 const APART_MS = 1
 /** The last peer is told when so much of the time is over at most: the rest is for what it has open. */
 const TELL_PART = 1 / 2
 /** Those that are left are looked at again after so long. */
 const LOOK_MS = 100
+
+/** @throws EverwireError `misuse` */
+export function checkDrainMs(drainMs: unknown): void {
+  if (typeof drainMs === "number" && drainMs >= 0 && drainMs < Infinity) return
+  throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)
+}
 
 /**
  * The goodbye of a hub. Each peer has a moment from which nothing new is begun with it, and is let go as soon as nothing
@@ -18,7 +27,8 @@ export class Drain {
   /** Whether all were let go at once. */
   isOver = false
   readonly #runtime: Runtime
-  readonly #release: (hubSession: HubSession) => void
+  /** What all are told. */
+  readonly #why: Closing
   /** Those that have not been let go. */
   readonly #left: Set<HubSession>
   /** Those whose moment has not come, in the order in which it comes. */
@@ -39,14 +49,9 @@ export class Drain {
   #resolve = (): void => {}
   #isEnded = false
 
-  constructor(
-    runtime: Runtime,
-    sessions: Iterable<HubSession>,
-    drainMs: number,
-    release: (hubSession: HubSession) => void,
-  ) {
+  constructor(runtime: Runtime, sessions: Iterable<HubSession>, drainMs: number, why: Closing) {
     this.#runtime = runtime
-    this.#release = release
+    this.#why = why
     this.#isWaitedFor = drainMs > 0
     this.#untold = [...sessions]
     this.#left = new Set(this.#untold)
@@ -89,6 +94,11 @@ export class Drain {
     this.#left.delete(hubSession)
     this.#release(hubSession)
     if (this.#left.size === 0) this.#end()
+  }
+
+  /** Not all at one time: those that have to be told at once, at the end of the time, do not dial at once. */
+  #release(hubSession: HubSession): void {
+    hubSession.end({ ...this.#why, retryAfterMs: Math.ceil(this.#runtime.random() * RETRY_AFTER_MS) })
   }
 
   /** Tells those whose moment has come. */

@@ -1,27 +1,22 @@
-import type {
-  Dispatch,
-  Handlers,
-  MessageHandler,
-  RequestContext,
-  RequestHandler,
-  RequestOptions,
-  Unsubscribe,
-} from "../../messaging/dispatch.ts"
-import { encodeMessage } from "../../messaging/dispatch.ts"
-import { callSafely } from "../../session/call-safely.ts"
+import type { Dispatch, MessageEncoder } from "../../messaging/dispatch.ts"
+import type { Handlers, MessageHandler, RequestContext, RequestHandler } from "../../messaging/handlers.ts"
+import { checkNames } from "../../messaging/option-names.ts"
+import type { RequestOptions } from "../../messaging/request-options.ts"
+import {
+  type SubscribeOptions,
+  type Subscription,
+  subscribe,
+  tell,
+  type Unsubscribe,
+} from "../../messaging/subscription.ts"
 import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
 import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
-import { checkFunction } from "../../wire/packet.ts"
 import type { Peer, PeerClosing, Principal } from "../peer.ts"
 import { checkRoom, type Rooms } from "../rooms/rooms.ts"
 import type { PacketList } from "./shared-outbox.ts"
 
-/** One call of `onClose`. */
-interface CloseSubscription {
-  /** Undefined once it is cancelled. */
-  listener: ((closing: PeerClosing) => unknown) | undefined
-}
+type CloseSubscription = Subscription<(closing: PeerClosing) => unknown>
 
 /** What a peer needs of the registry that made it. */
 export interface PeerHost {
@@ -31,7 +26,7 @@ export interface PeerHost {
   readonly own: Handlers<HubPeer>
   readonly rooms: Rooms<HubPeer>
   readonly principal: Principal
-  maxPayloadBytes(): number
+  readonly encoder: MessageEncoder
   readonly address: string
   /** Answers whether there is room for more: not in a session that has ended, or ends because there is none. */
   tell(packet: Packet, list?: PacketList): boolean
@@ -52,7 +47,8 @@ export interface PeerHost {
 /** A peer, with what is for the hub alone. What the contract says is the application's word: here any name is known. */
 export class HubPeer implements Peer {
   readonly id: string
-  data: unknown
+  /** As in `principal`. */
+  data = undefined as never
   readonly #host: PeerHost
   /** Rooms this peer is in. */
   #rooms: Set<string> | undefined
@@ -91,7 +87,7 @@ export class HubPeer implements Peer {
   }
 
   send(name: string, data?: unknown): boolean {
-    return this.sendEncoded(encodeMessage(name, data, this.#host.maxPayloadBytes()))
+    return this.sendEncoded(this.#host.encoder.encode(name, data))
   }
 
   /** For the hub: sends a message that was encoded once for many peers, who share it as the one packet of a list. */
@@ -114,14 +110,18 @@ export class HubPeer implements Peer {
     return (await this.#host.dispatch.request(name, data, options)) as never // as in `principal`
   }
 
-  on(name: string, handler: (data: never, peer: never) => unknown): Unsubscribe {
-    const off = this.#host.own.on(name, handler as MessageHandler<HubPeer>) // as in `principal`
+  on(name: string, handler: (data: never, peer: never) => unknown, options?: SubscribeOptions): Unsubscribe {
+    const off = this.#host.own.on(name, handler as MessageHandler<HubPeer>, options) // as in `principal`
     this.#host.handles(name)
     return off
   }
 
-  handle(name: string, handler: (data: never, peer: never, request: RequestContext) => unknown): Unsubscribe {
-    return this.#host.own.handle(name, handler as RequestHandler<HubPeer>) // as in `principal`
+  handle(
+    name: string,
+    handler: (data: never, peer: never, request: RequestContext) => unknown,
+    options?: SubscribeOptions,
+  ): Unsubscribe {
+    return this.#host.own.handle(name, handler as RequestHandler<HubPeer>, options) // as in `principal`
   }
 
   join(room: string): void {
@@ -136,16 +136,22 @@ export class HubPeer implements Peer {
     if (this.#rooms?.delete(room)) this.#host.rooms.leave(room, this)
   }
 
-  onClose(listener: (closing: PeerClosing) => void): Unsubscribe {
-    checkFunction(listener)
-    const subscription: CloseSubscription = { listener }
-    const closing = this.#onClose
-    if (isClosing(closing)) this.#host.soon(() => this.#tell(subscription, closing))
-    else this.#onClose = [...(closing ?? []), subscription]
-    return () => {
-      subscription.listener = undefined
-      if (!isClosing(this.#onClose)) this.#onClose = this.#onClose?.filter((other) => other !== subscription)
-    }
+  onClose(listener: (closing: PeerClosing) => void, options?: Pick<SubscribeOptions, "signal">): Unsubscribe {
+    checkNames(options, ON_CLOSE_OPTIONS, "onClose")
+    // Ended by its only call, which lets go of the signal.
+    return subscribe(
+      listener,
+      { ...options, once: true },
+      (error) => this.#host.failed(error, "listener"),
+      (subscription) => {
+        const closing = this.#onClose
+        if (isClosing(closing)) this.#host.soon(() => this.#tell([subscription], closing))
+        else this.#onClose = [...(closing ?? []), subscription]
+        return () => {
+          if (!isClosing(this.#onClose)) this.#onClose = this.#onClose?.filter((other) => other !== subscription)
+        }
+      },
+    )
   }
 
   close(reason = "closed by the hub"): void {
@@ -162,17 +168,17 @@ export class HubPeer implements Peer {
     for (const room of this.#rooms ?? []) this.#host.rooms.leave(room, this)
     const subscriptions = this.#onClose
     this.#onClose = why
-    if (!isClosing(subscriptions)) for (const each of subscriptions ?? []) this.#tell(each, why)
+    if (subscriptions !== undefined && !isClosing(subscriptions)) this.#tell(subscriptions, why)
     this.#rooms = undefined
   }
 
-  #tell({ listener }: CloseSubscription, why: PeerClosing): void {
-    callSafely(
-      () => listener?.(why),
-      (error) => this.#host.failed(error, "listener"),
-    )
+  #tell(subscriptions: readonly CloseSubscription[], why: PeerClosing): void {
+    tell(subscriptions, (error) => this.#host.failed(error, "listener"), why)
   }
 }
+
+/** It is called once without being told to. */
+const ON_CLOSE_OPTIONS = { signal: "addEventListener" }
 
 function isClosing(given: readonly CloseSubscription[] | PeerClosing | undefined): given is PeerClosing {
   return given !== undefined && "code" in given

@@ -1,4 +1,6 @@
-import { type Dispatch, failureOf, type Handlers, type Stage } from "../../messaging/dispatch.ts"
+import type { Dispatch, MessageEncoder, Stage } from "../../messaging/dispatch.ts"
+import { failureOf } from "../../messaging/failure.ts"
+import type { Handlers } from "../../messaging/handlers.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
@@ -27,6 +29,7 @@ import { type LastJoined, type PacketList, SHORT_LENGTH, SharedOutbox } from "./
 /** What a session needs of its hub. */
 export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly rooms: Rooms<HubPeer>
+  readonly encoder: MessageEncoder
   readonly costs: Costs
   readonly maxDepth: number
   /** The same object for every session that was granted nothing else. */
@@ -94,7 +97,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return "admitted"
   }
   get #dispatching(): PeerDispatch {
-    this.#dispatch ??= new PeerDispatch(this.#host, this)
+    if (this.#dispatch !== undefined) return this.#dispatch
+    this.#dispatch = new PeerDispatch(this.#host, this)
+    if (this.session.ended) this.#dispatch.close()
     return this.#dispatch
   }
   get dispatch(): Dispatch<HubPeer> {
@@ -109,6 +114,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   get spending(): Spending {
     this.#spending ??= new Spending(this.#host, this.#site)
     return this.#spending
+  }
+  get encoder(): MessageEncoder {
+    return this.#host.encoder
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
@@ -215,6 +223,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
     this.peer.ended({ undelivered, ...why })
+    this.#dispatch?.close()
   }
 
   deliver(packet: Packet): void {

@@ -1,4 +1,5 @@
-import { Dispatch, type DispatchHost, type Handlers, type Stage } from "../../messaging/dispatch.ts"
+import { Dispatch, type DispatchHost, type Stage } from "../../messaging/dispatch.ts"
+import type { Handlers } from "../../messaging/handlers.ts"
 import type { Runtime } from "../../session/runtime.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { EverwireError } from "../../wire/errors.ts"
@@ -42,6 +43,7 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   #missed: MissedNames | undefined
   /** Requests of the channel that are being answered, once it has asked. */
   #requests: OpenRequests | undefined
+  #isClosed = false
 
   constructor(host: PeerDispatchHost, carrier: Carrier) {
     this.#host = host
@@ -54,9 +56,16 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   get own(): Handlers<HubPeer> {
     const [own] = this.handlers
     if (own !== undefined && this.handlers !== this.#host.handlers) return own
-    const first = new CountedHandlers()
+    const first = new CountedHandlers((error) => this.failed(error, "listener"))
+    if (this.#isClosed) first.close()
     this.handlers = [first, ...this.#host.handlers]
     return first
+  }
+
+  /** The session has ended: its own handlers let go of the signals that they were given. */
+  close(): void {
+    this.#isClosed = true
+    if (this.handlers !== this.#host.handlers) this.own.close()
   }
 
   /** A handler of this peer alone is set. */
@@ -92,8 +101,5 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.#missed ??= new MissedNames(MAX_MISSED_NAMES)
     this.#missed.add(name)
     this.#host.missed.add(name)
-  }
-  createAbort(): AbortController {
-    return new AbortController()
   }
 }

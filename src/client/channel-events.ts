@@ -1,0 +1,35 @@
+import type { Stage } from "../messaging/dispatch.ts"
+import { Handlers, type MessageHandler } from "../messaging/handlers.ts"
+import { type SubscribeOptions, tell, type Unsubscribe } from "../messaging/subscription.ts"
+import { callSafely } from "../session/call-safely.ts"
+import type { Runtime } from "../session/runtime.ts"
+import type { Reset, Status, StatusDetail } from "./options.ts"
+
+interface Events {
+  status: [status: Status, detail: StatusDetail]
+  reset: [reset: Reset]
+  error: [error: unknown, stage: Stage | "connection"]
+}
+
+/** Listeners of what happens to the channel itself. Not among its handlers, so that no message name is reserved. */
+export interface ChannelEvents {
+  on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void, options?: SubscribeOptions): Unsubscribe
+  emit<E extends "status" | "reset">(event: E, ...args: Events[E]): void
+  /** Tells `onError`, or the platform where nobody listens. */
+  failed(error: unknown, stage: Stage | "connection"): void
+}
+
+export function createEvents(runtime: Runtime): ChannelEvents {
+  /** The last resort. Where that fails too, nobody is left to tell. */
+  const report = (error: unknown): void => callSafely(() => runtime.report(error))
+  const failed = (error: unknown, stage: Stage | "connection"): void => {
+    if (!tell(listeners.messages("error"), report, error, stage)) report(error)
+  }
+  const listenerFailed = (error: unknown): void => failed(error, "listener")
+  const listeners = new Handlers<unknown>(listenerFailed)
+  return {
+    on: (event, listener, options) => listeners.on(event, listener as MessageHandler<unknown>, options), // as it is emitted
+    emit: (event, ...args) => void tell(listeners.messages(event), listenerFailed, ...args),
+    failed,
+  }
+}
