@@ -240,9 +240,9 @@ export const faults = [
   },
   {
     id: "nothing starts before the rung above has failed",
-    file: "src/client/connect/ladder.ts",
-    find: "return last.startedAt + (started === 1",
-    plant: "return 1e15 + last.startedAt + (started === 1",
+    file: "src/client/connect/climb.ts",
+    find: "startAt = last.startedAt + (started === 1",
+    plant: "startAt = 1e15 + last.startedAt + (started === 1",
   },
   {
     id: "a doubted link is not replaced",
@@ -259,13 +259,13 @@ export const faults = [
   {
     id: "a stream is trusted at once",
     file: "src/client/connect/attempts.ts",
-    find: "proved: !dialer.streamed",
+    find: "proved: !rung.streamed",
     plant: "proved: true",
   },
   {
     id: "a newcomer takes over on its welcome",
-    file: "src/client/connect/connector.ts",
-    find: "(turn && !flaps && isBetter)",
+    file: "src/client/connect/climb.ts",
+    find: "(turn && !flaps && (healthy.proved === proved ? rank < healthy.rank : proved))",
     plant: "(!flaps && rank < healthy.rank)",
   },
   {
@@ -457,7 +457,7 @@ export const faults = [
   {
     id: "rival hellos take",
     file: "src/client/connect/connector.ts",
-    find: "isFirst && !healthyOne()",
+    find: "!healthyOne() && !newcomers().length",
     plant: "!healthyOne()",
   },
   {
