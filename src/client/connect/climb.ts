@@ -48,7 +48,7 @@ export type Move<Attempt extends Rival = Rival> =
   /** These failed and are judged: they are broken here. */
   | readonly [what: "condemn", failed: readonly Attempt[]]
   /** No connection may be held: the order is another one. */
-  | readonly [what: "plan", plan: readonly Candidate[]]
+  | readonly [what: "plan", plan: Candidate[]]
   /**
    * `slot`: a connection is asked for. `rest`: the climb is over, and either a link works or none does. `hang`: a better rung
    * hangs beside a link that works, and the time of the next climb is set. `ask`: it has come.

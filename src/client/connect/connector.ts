@@ -13,7 +13,7 @@ import type { Attempt, OwnAttempt } from "./attempt.ts"
 import { createAttempts, type DialHost, type Identity, stop } from "./attempts.ts"
 import { backoffMs } from "./backoff.ts"
 import { afterWelcome, type Climb, nextMove } from "./climb.ts"
-import { planClimb } from "./ladder.ts"
+import { type Candidate, planClimb } from "./ladder.ts"
 
 /** What the connector needs of the channel, and tells it. */
 export interface ConnectorHost extends DialHost {
@@ -36,7 +36,7 @@ export interface ConnectorHost extends DialHost {
 /** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
 const UNANSWERED_MS = 1_000
 
-type Climbing = { readonly phase: "climbing"; readonly auth: unknown } & {
+type Climbing = { readonly phase: "climbing"; readonly auth: unknown; plan: Candidate[]; failed: OwnAttempt[] } & {
   -readonly [Part in keyof Climb]: Climb<OwnAttempt>[Part]
 }
 
@@ -142,7 +142,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
           hear(decodeBatch(batch))
         } catch (error) {
           if (!(error instanceof EverwireError)) throw error
-          end(attempt, closing(error.code, error.message))
+          end(attempt, false, closing(error.code, error.message))
         }
       })
     return {
@@ -169,7 +169,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     // What refuses credentials or versions refuses them on every rung.
     if (!why.retryable && !attempt.welcome) return fatal(why)
     if (state.phase !== "climbing") return
-    state.failed = [...state.failed, attempt]
+    state.failed.push(attempt)
     // What is asked of the other HTTP rungs would be asked of the same server.
     if (why.code === "rate-limited" && wishMs > 0 && attempt.link.exchanges) state.plan = []
     advance()
@@ -248,15 +248,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       )
       switch (what) {
         case "dial":
-          if (climb.plan[0]) climb.started++
+          if (climb.plan.shift()) climb.started++
           else climb.hedges++
-          climb.plan = climb.plan.slice(1)
           dial(climb, given)
           break
         case "adopt":
           return adopt(given)
         case "end":
-          return giveUp(given)
+          return end(given)
         case "condemn":
           for (const { dialer } of given) health.condemn(dialer.name, now)
           climb.failed = []
@@ -292,7 +291,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempt.cancelYield?.()
     attempt.cancelYield = connections?.yieldAfter(leastMs, session.rttMs, () => {
       for (const other of attempts.live) if (other !== attempt && other.dialer.holds) attempts.letGo(other, true)
-      giveUp(attempt, true)
+      end(attempt, true)
     })
   }
 
@@ -477,13 +476,13 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /** Ends its link from this side. */
-  function end(attempt: OwnAttempt, why: Closing, mute?: boolean): void {
+  function end(
+    attempt: OwnAttempt,
+    mute?: boolean,
+    why = closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"),
+  ): void {
     stop(attempt, why, mute)
     closed(attempt, why)
-  }
-
-  function giveUp(attempt: OwnAttempt, mute?: boolean): void {
-    end(attempt, closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"), mute)
   }
 
   /** How the death of a link that was in use counts against its rung. */
