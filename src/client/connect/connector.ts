@@ -1,37 +1,19 @@
 import { callSafely } from "../../session/call-safely.ts"
-import type { Link, LinkSink } from "../../session/link.ts"
-import type { Session } from "../../session/session.ts"
+import type { LinkSink } from "../../session/link.ts"
 import { type Batch, decodeBatch, type Packet } from "../../wire/batch.ts"
 import * as defaults from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
-import { readBye, readWelcome, type Welcome, writeBye } from "../../wire/handshake.ts"
+import { readBye, readWelcome, writeBye } from "../../wire/handshake.ts"
 import { ACK, BYE, PROBE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { encodePayload } from "../../wire/payload.ts"
 import { explain } from "../explain.ts"
 import type { Attempt, OwnAttempt } from "./attempt.ts"
-import { createAttempts, type DialHost, type Identity, stop } from "./attempts.ts"
+import { createAttempts, type Identity, stop } from "./attempts.ts"
 import { backoffMs } from "./backoff.ts"
 import { afterWelcome, type Climb, nextMove } from "./climb.ts"
+import type { Connector, ConnectorHost } from "./connector-host.ts"
 import { type Candidate, planClimb } from "./ladder.ts"
-
-/** What the connector needs of the channel, and tells it. */
-export interface ConnectorHost extends DialHost {
-  readonly reprobeMs: readonly number[]
-  /** The credentials for the next hellos, or a promise of them, which has so long. */
-  readonly auth: () => unknown
-  readonly authTimeoutMs: number
-  /** A link is about to carry the talk: what is said has to fit. */
-  welcomed(welcome: Welcome): void
-  /** A link carries the talk: the first, or another. */
-  linked(welcome: Welcome, transport: string): void
-  /** No link does; the next climb begins in so many milliseconds. */
-  unlinked(why: Closing, retryInMs: number): void
-  /** The hub does not know the session: mints another. */
-  reset(why: Closing): Identity
-  /** Nothing will help: the channel is over. */
-  ended(why: Closing): void
-}
 
 /** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
 const UNANSWERED_MS = 1_000
@@ -50,32 +32,6 @@ type State =
   | { readonly phase: "settled" }
   | { readonly phase: "waiting" }
   | { readonly phase: "closed" }
-
-/** Keeps the session of a channel linked. */
-export interface Connector {
-  /** The session of this moment. */
-  readonly session: Session
-  /** The attempt whose link carries the talk. */
-  readonly current: Attempt | undefined
-  /** Which transport carries the talk, why, and what happened to the others. */
-  explain(): ReturnType<typeof explain>
-  open(): void
-  /**
-   * Ends it: says goodbye on the current link, and beside it when that is not heard. Resolves when the hub has heard it, or
-   * after twice `GOODBYE_MS`.
-   */
-  close(why: Closing): Promise<void>
-  /** Something about the page or the network changed: look at once at whatever is being waited for. */
-  nudge(forgive: boolean): void
-  /** The page is being put away: let go of the wire, keep the session unless it is for ever. `nudge` brings it back. */
-  park(forEver: boolean): void
-  /** The session's link does not answer: dial again without dropping it. */
-  doubted(): void
-  /** The session's link answers. */
-  answered(): void
-  /** A packet of the handshake on a link that was welcomed: only a bye is one. */
-  control(link: Link, packet: string): void
-}
 
 /**
  * Connecting, reconnecting, falling back and climbing back are all the same climb: dial the rungs, staggered; the first
