@@ -247,14 +247,20 @@ export const faults = [
   {
     id: "a doubted link is not replaced",
     file: "src/client/connect/connector.ts",
-    find: '      attempts.note(healthy, "doubted")\n      ask()',
-    plant: '      attempts.note(healthy, "doubted")',
+    find: '    attempts.note(healthy, "doubted")\n    ask()',
+    plant: '    attempts.note(healthy, "doubted")',
   },
   {
     id: "better rungs are never tried again",
     file: "src/client/connect/connector.ts",
     find: "if (healthy.rank > 0) alarm(",
     plant: "if (healthy.rank > 1e9) alarm(",
+  },
+  {
+    id: "no climb begins while a better rung hangs",
+    file: "src/client/connect/climb.ts",
+    find: 'if (now >= reprobeAt) return ["ask"]',
+    plant: 'if (now >= 1e15) return ["ask"]',
   },
   {
     id: "a stream is trusted at once",

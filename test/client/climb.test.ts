@@ -92,7 +92,7 @@ rows("a first climb", [
   {
     rule: "dials the third 900 ms after the second, however long the round trip",
     now: 1_199,
-    rttMs: 400,
+    rttMs: 600,
     climb: { plan: planned(2), started: 2, last: dialed(1, { startedAt: 300, movedAt: 300 }) },
     newcomers: [websocket],
     move: ["wait", 1_200],
@@ -325,6 +325,20 @@ rows("a climb after a link that was well has broken", [
     known: 0,
     climb: { plan: planned(2), started: 2, last: failed(1) },
     move: ["dial", 2],
+  },
+  {
+    rule: "goes on while another dial is on its way",
+    known: 0,
+    climb: { plan: planned(1), started: 2, last: failed(0) },
+    newcomers: [poll],
+    move: ["dial", 1],
+  },
+  {
+    rule: "goes on while there is a link, though it is doubted",
+    known: 0,
+    current: working(2, { doubted: true }),
+    climb: { plan: planned(1), started: 1, last: failed(0) },
+    move: ["dial", 1],
   },
   {
     rule: "asks every rung once in four climbs",

@@ -86,14 +86,11 @@ export function nextMove<Attempt extends Rival>(
   // What is better than a link that has proved itself, and failed, is broken here: the server is not away.
   if (healthy?.proved && failed.length > 0) return ["condemn", failed.filter(({ rank }) => rank < healthy.rank)]
   let until = Infinity
-  const isDue = (at: number): boolean => {
-    if (now < at) until = Math.min(until, at)
-    return now >= at
-  }
   // When this is late, a welcome may have come meanwhile, and be heard behind this.
   for (const attempt of isLate ? [] : newcomers) {
     const dueAt = attempt.trialUntil ?? attempt.movedAt + Math.min(portalMs, defaults.DIAL_DEADLINE_MS)
-    if (isDue(dueAt)) return [attempt.heardAt ? "adopt" : "end", attempt]
+    if (now >= dueAt) return [attempt.heardAt ? "adopt" : "end", attempt]
+    until = Math.min(until, dueAt)
   }
   // Once a dial has been refused, a server that does not answer is busy with the return of all its channels.
   const patientMs = known === undefined ? undefined : defaults.PATIENT_MS * (failures ? 2 : 1)
@@ -122,12 +119,14 @@ export function nextMove<Attempt extends Rival>(
       if (healthy || free[0]) return ["plan", healthy ? free : [...free, ...plan.filter(({ holds }) => holds)]]
       startAt = last && !last.over ? last.startedAt + LAST_RESORT_MS : now
     }
-    if (isDue(startAt)) return ["dial", rung.rank]
+    if (now >= startAt) return ["dial", rung.rank]
+    until = Math.min(until, startAt)
   } else if (!newcomers.length) {
     if (healthy?.proved !== false) return ["rest"]
   } else if (healthy?.proved) {
     if (reprobeAt === undefined) return ["hang"]
-    if (isDue(reprobeAt)) return ["ask"]
+    if (now >= reprobeAt) return ["ask"]
+    until = Math.min(until, reprobeAt)
   } else if (last) {
     // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
     // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes. A WebSocket
@@ -136,7 +135,10 @@ export function nextMove<Attempt extends Rival>(
       ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
       : [patientMs ?? defaults.HEDGE_MS, patientMs && !last.link.exchanges ? 0 : 1]
     const hedgeAt = last.movedAt + Math.max(leastMs, 4 * rttMs)
-    if (hedges < most && isDue(hedgeAt)) return ["dial", Math.min(...newcomers.map(({ rank }) => rank))]
+    if (hedges < most) {
+      if (now >= hedgeAt) return ["dial", Math.min(...newcomers.map(({ rank }) => rank))]
+      until = Math.min(until, hedgeAt)
+    }
   }
   return ["wait", isLate ? now + defaults.LATE_MS : until]
 }
