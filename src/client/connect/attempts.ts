@@ -130,12 +130,11 @@ export function createAttempts(
       // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
       const { packets, sent } = takes && hub ? session.ride() : { packets: [], sent: 0 }
       // The sink of a link that is used again tells this very attempt.
-      const attempt: OwnAttempt = Object.assign(again ?? { link: UNDIALED }, {
+      const attempt: OwnAttempt = Object.assign(again ?? { link: UNDIALED, welcomedAt: now }, {
         dialer: rung,
         rank,
         startedAt: now,
         movedAt: now,
-        welcomedAt: now,
         turn: takes ? ++turn : undefined,
         sent,
         proved: !rung.streamed,
