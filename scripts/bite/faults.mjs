@@ -240,15 +240,15 @@ export const faults = [
   },
   {
     id: "nothing starts before the rung above has failed",
-    file: "src/client/connect/ladder.ts",
-    find: "return last.startedAt + (started === 1",
-    plant: "return 1e15 + last.startedAt + (started === 1",
+    file: "src/client/connect/climb.ts",
+    find: "startAt = last.startedAt + (started === 1",
+    plant: "startAt = 1e15 + last.startedAt + (started === 1",
   },
   {
     id: "a doubted link is not replaced",
     file: "src/client/connect/connector.ts",
-    find: '      attempts.note(healthy, "doubted")\n      ask()',
-    plant: '      attempts.note(healthy, "doubted")',
+    find: '    attempts.note(healthy, "doubted")\n    ask()',
+    plant: '    attempts.note(healthy, "doubted")',
   },
   {
     id: "better rungs are never tried again",
@@ -257,15 +257,21 @@ export const faults = [
     plant: "if (healthy.rank > 1e9) alarm(",
   },
   {
+    id: "no climb begins while a better rung hangs",
+    file: "src/client/connect/climb.ts",
+    find: 'if (now >= reprobeAt) return ["ask"]',
+    plant: 'if (now >= 1e15) return ["ask"]',
+  },
+  {
     id: "a stream is trusted at once",
     file: "src/client/connect/attempts.ts",
-    find: "proved: !dialer.streamed",
+    find: "proved: !rung.streamed",
     plant: "proved: true",
   },
   {
     id: "a newcomer takes over on its welcome",
-    file: "src/client/connect/connector.ts",
-    find: "(turn && !flaps && isBetter)",
+    file: "src/client/connect/climb.ts",
+    find: "(turn && !flaps && (healthy.proved === proved ? rank < healthy.rank : proved))",
     plant: "(!flaps && rank < healthy.rank)",
   },
   {
@@ -475,7 +481,7 @@ export const faults = [
   {
     id: "rival hellos take",
     file: "src/client/connect/connector.ts",
-    find: "isFirst && !healthyOne()",
+    find: "!healthyOne() && !newcomers().length",
     plant: "!healthyOne()",
   },
   {

@@ -1,92 +1,37 @@
 import { callSafely } from "../../session/call-safely.ts"
-import type { Link, LinkSink } from "../../session/link.ts"
-import type { Heard, Session } from "../../session/session.ts"
+import type { LinkSink } from "../../session/link.ts"
 import { type Batch, decodeBatch, type Packet } from "../../wire/batch.ts"
 import * as defaults from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
-import { readBye, readWelcome, type Welcome, writeBye, writeTake } from "../../wire/handshake.ts"
+import { readBye, readWelcome, writeBye } from "../../wire/handshake.ts"
 import { ACK, BYE, PROBE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { encodePayload } from "../../wire/payload.ts"
 import { explain } from "../explain.ts"
-import type { Attempt } from "./attempt.ts"
-import { Attempts, type DialHost, type Identity, stop } from "./attempts.ts"
+import type { Attempt, OwnAttempt } from "./attempt.ts"
+import { createAttempts, type Identity, stop } from "./attempts.ts"
 import { backoffMs } from "./backoff.ts"
-import { nextStartAt, planClimb } from "./ladder.ts"
-
-/** What the connector needs of the channel, and tells it. */
-export interface ConnectorHost extends DialHost {
-  readonly reprobeMs: readonly number[]
-  /** The credentials for the next hellos, or a promise of them, which has so long. */
-  readonly auth: () => unknown
-  readonly authTimeoutMs: number
-  /** A link is about to carry the talk: what is said has to fit. */
-  welcomed(welcome: Welcome): void
-  /** A link carries the talk: the first, or another. */
-  linked(welcome: Welcome, transport: string): void
-  /** No link does; the next climb begins in so many milliseconds. */
-  unlinked(why: Closing, retryInMs: number): void
-  /** The hub does not know the session: mints another. */
-  reset(why: Closing): Identity
-  /** Nothing will help: the channel is over. */
-  ended(why: Closing): void
-}
+import { afterWelcome, type Climb, nextMove } from "./climb.ts"
+import type { Connector, ConnectorHost } from "./connector-host.ts"
+import { type Candidate, planClimb } from "./ladder.ts"
 
 /** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
 const UNANSWERED_MS = 1_000
-/** A connection is held although none is free when the last thing dialed was not welcomed for so long, in milliseconds. */
-const LAST_RESORT_MS = 4_000
+
+type Climbing = { readonly phase: "climbing"; readonly auth: unknown; plan: Candidate[]; failed: OwnAttempt[] } & {
+  -readonly [Part in keyof Climb]: Climb<OwnAttempt>[Part]
+}
 
 type State =
   | { readonly phase: "idle" }
   /** Credentials are on their way. */
   | { readonly phase: "asking" }
   /** A race of rungs. It ends when one link is trusted and no other is on its way, or when all have failed. */
-  | {
-      readonly phase: "climbing"
-      readonly auth: unknown
-      /** Ranks that have not been started, in the order they will be. */
-      plan: number[]
-      /** How many have been started. */
-      started: number
-      last?: Attempt
-      /** Those that failed. */
-      readonly failed: Attempt[]
-      /** How often the best rung has been dialed again beside those that did not answer. */
-      hedges: number
-      /** When the next climb begins although a better rung still hangs in this one. */
-      reprobeAt?: number
-    }
+  | Climbing
   /** One link carries everything; better rungs, if there are any, are tried again later. */
   | { readonly phase: "settled" }
   | { readonly phase: "waiting" }
   | { readonly phase: "closed" }
-
-/** Keeps the session of a channel linked. */
-export interface Connector {
-  /** The session of this moment. */
-  readonly session: Session
-  /** The attempt whose link carries the talk. */
-  readonly current: Attempt | undefined
-  /** Which transport carries the talk, why, and what happened to the others. */
-  explain(): ReturnType<typeof explain>
-  open(): void
-  /**
-   * Ends it: says goodbye on the current link, and beside it when that is not heard. Resolves when the hub has heard it, or
-   * after twice `GOODBYE_MS`.
-   */
-  close(why: Closing): Promise<void>
-  /** Something about the page or the network changed: look at once at whatever is being waited for. */
-  nudge(forgive: boolean): void
-  /** The page is being put away: let go of the wire, keep the session unless it is for ever. `nudge` brings it back. */
-  park(forEver: boolean): void
-  /** The session's link does not answer: dial again without dropping it. */
-  doubted(): void
-  /** The session's link answers. */
-  answered(): void
-  /** A packet of the handshake on a link that was welcomed: only a bye is one. */
-  control(link: Link, packet: string): void
-}
 
 /**
  * Connecting, reconnecting, falling back and climbing back are all the same climb: dial the rungs, staggered; the first
@@ -99,14 +44,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   let state: State = { phase: "idle" }
   /** When it was entered. */
   let enteredAt = 0
-  let current: Attempt | undefined
+  let current: OwnAttempt | undefined
   let lastClosing = closing("network", "not connected yet")
   /** Climbs in a row that led nowhere, for the back-off. */
   let failures = 0
   /** Background climbs since the current rung took over. */
   let reprobes = 0
   /** How many other hubs in a row did not know the session. */
-  let unknown = 0
+  let strangers = 0
   /** When the hub that has the session was last heard; at first, since when it may be away. */
   let aliveAt = runtime.now()
   /** Rank of the link before this climb, if it was well until it broke and nothing tells of another network since. */
@@ -114,11 +59,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** The longest wait that anybody asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
   /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
-  let portalMs: number | undefined
+  let portalMs = Infinity
   /** The one alarm: the next start, deadline, background climb or end of the back-off. */
   let cancelAlarm = (): void => {}
 
-  const attempts = new Attempts(host, createSink, identity)
+  const attempts = createAttempts(host, createSink, identity)
   /** Absent where no transport holds a connection. */
   const connections = dialers
     .find(({ holds }) => holds)
@@ -134,15 +79,13 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     })
 
   /** The current attempt, unless its link has not answered in time. */
-  const healthyOne = (): Attempt | undefined => (current?.doubted ? undefined : current)
+  const healthyOne = (): OwnAttempt | undefined => (current?.doubted ? undefined : current)
 
   /** The attempts beside the current one. */
   const newcomers = (): readonly Attempt[] => [...attempts.live].filter((attempt) => attempt !== current)
 
-  const holds = (rank: number): boolean => !!dialers[rank]?.holds
-
   /** Hears an attempt until its link has ended. */
-  function createSink(attempt: Attempt): LinkSink {
+  function createSink(attempt: OwnAttempt): LinkSink {
     const live =
       <Given extends unknown[]>(hear: (...given: Given) => void) =>
       (...given: Given): void => {
@@ -155,7 +98,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
           hear(decodeBatch(batch))
         } catch (error) {
           if (!(error instanceof EverwireError)) throw error
-          end(attempt, closing(error.code, error.message))
+          end(attempt, false, closing(error.code, error.message))
         }
       })
     return {
@@ -170,19 +113,21 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     }
   }
 
-  function closed(attempt: Attempt, why: Closing): void {
+  function closed(attempt: OwnAttempt, why: Closing): void {
     attempts.end(attempt, "closed", why)
     lastClosing = why
     if (why.code === "timeout") known = undefined
-    retryAfterMs = Math.max(retryAfterMs, wishOf(why))
+    // How long the server asks to be left alone, as far as it is believed.
+    const wishMs = Math.min(why.retryAfterMs ?? 0, defaults.RETRY_AFTER_CEILING_MS)
+    retryAfterMs = Math.max(retryAfterMs, wishMs)
     if (/portal|redir/.test(why.code)) portalMs = defaults.PORTAL_MS
-    if (attempt === current) return lost(attempt, why)
+    if (attempt === current) return lost(attempt, why, wishMs)
     // What refuses credentials or versions refuses them on every rung.
     if (!why.retryable && !attempt.welcome) return fatal(why)
     if (state.phase !== "climbing") return
     state.failed.push(attempt)
     // What is asked of the other HTTP rungs would be asked of the same server.
-    if (why.code === "rate-limited" && wishOf(why) > 0 && attempt.link.exchanges) state.plan = []
+    if (why.code === "rate-limited" && wishMs > 0 && attempt.link.exchanges) state.plan = []
     advance()
   }
 
@@ -222,14 +167,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       dialer.supported(platform) &&
       (!healthy || rank < healthy.rank) &&
       !newcomers().some((attempt) => attempt.rank === rank)
-        ? { rank, brokenUntil: healthy ? 0 : health.brokenUntil(dialer.name, now) }
+        ? { rank, holds: !!dialer.holds, brokenUntil: healthy ? 0 : health.brokenUntil(dialer.name, now) }
         : [],
     )
     if (candidates.length === 0 && attempts.live.size === 0) {
       return fatal(closing("unsupported", "no transport is supported here", false))
     }
     retryAfterMs = 0
-    portalMs = undefined
+    portalMs = Infinity
     enter({ phase: "climbing", auth, plan: planClimb(candidates), started: 0, failed: [], hedges: 0 })
     advance()
   }
@@ -239,95 +184,70 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
    * (`rungAt`) starts all rungs, because each of their own alarms may be as late, and gives none up before the next alarm.
    */
   function advance(rungAt = Infinity): void {
-    if (state.phase !== "climbing") return
-    const climbing = state
-    const healthy = healthyOne()
-    const now = runtime.now()
-    // What is better than a link that has proved itself, and failed, is broken here: the server is not away.
-    if (healthy?.proved) {
-      for (const { dialer, rank } of climbing.failed.splice(0))
-        if (rank < healthy.rank) health.condemn(dialer.name, now)
-    }
-    const isLate = now - rungAt > defaults.LATE_MS
-    let nextAt = Infinity
-    // When this is late, a welcome may have come meanwhile, and be heard behind this.
-    for (const attempt of isLate ? [] : newcomers()) {
-      const dueAt = attempt.trialUntil ?? attempt.movedAt + (portalMs ?? defaults.DIAL_DEADLINE_MS)
-      if (now < dueAt) nextAt = Math.min(nextAt, dueAt)
-      else if (attempt.heardAt) return adopt(attempt)
-      else return end(attempt, closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"))
-    }
-    const { last } = climbing
-    // Once that has been refused, whoever does not answer is busy with everybody's return.
-    const patientMs = known === undefined ? 0 : defaults.PATIENT_MS * (failures ? 2 : 1)
-    const [rank] = climbing.plan
-    // Where the rung that was well a moment ago meets nobody, the server is away, on every rung.
-    const isAway =
-      last?.rank === known &&
-      last?.over &&
-      lastClosing.code === "network" &&
-      failures % 4 < 3 &&
-      attempts.live.size === 0
-    if (rank !== undefined && !isAway) {
-      // What was welcomed and is not proved yet has as long for that as its welcome took.
-      const provesAt = healthy?.proved === false ? 2 * healthy.welcomedAt - healthy.startedAt : 0
-      let startAt = isLate
-        ? now
-        : Math.max(provesAt, nextStartAt(climbing.started, last, session.rttMs, healthy ? 0 : patientMs))
-      if (now >= startAt && holds(rank)) startAt = connections?.freeAt() ?? 0
-      if (startAt === Infinity) {
-        // What holds nothing goes first. While something works, nothing else goes.
-        const free = climbing.plan.filter((other) => !holds(other))
-        climbing.plan = healthy ? free : [...free, ...climbing.plan.filter(holds)]
-        if (climbing.plan[0] !== rank) return advance(rungAt)
-        startAt = last && !last.over ? last.startedAt + LAST_RESORT_MS : 0
-      }
-      if (now >= startAt) {
-        climbing.plan.shift()
-        climbing.started++
-        climbing.last = dial(rank, climbing.auth)
-        return advance(rungAt)
-      }
-      nextAt = Math.min(nextAt, startAt)
-    } else if (newcomers().length === 0) {
-      if (!healthy || healthy.proved) return rest()
-    } else if (healthy?.proved) {
-      climbing.reprobeAt ??= now + nextReprobeMs()
-      if (now >= climbing.reprobeAt) return ask()
-      nextAt = Math.min(nextAt, climbing.reprobeAt)
-    } else if (last) {
-      // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
-      // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes. A WebSocket
-      // has a connection of its own: where a server comes back to a herd, another one would only wait beside it.
-      const [leastMs, hedges] = current?.doubted
-        ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
-        : [patientMs || defaults.HEDGE_MS, patientMs && !last.link.exchanges ? 0 : 1]
-      const hedgeAt = last.movedAt + Math.max(leastMs, 4 * session.rttMs)
-      if (climbing.hedges < hedges) {
-        if (now >= hedgeAt) {
-          climbing.hedges++
-          climbing.last = dial(Math.min(...newcomers().map(({ rank }) => rank)), climbing.auth)
-          return advance(rungAt)
-        }
-        nextAt = Math.min(nextAt, hedgeAt)
+    let freeAt: number | undefined
+    while (state.phase === "climbing") {
+      const climb = state
+      const now = runtime.now()
+      const isLate = now - rungAt > defaults.LATE_MS
+      const [what, given] = nextMove(
+        now,
+        isLate,
+        climb,
+        current,
+        newcomers(),
+        known,
+        failures,
+        lastClosing.code,
+        session.rttMs,
+        portalMs,
+        freeAt,
+      )
+      switch (what) {
+        case "dial":
+          if (climb.plan.shift()) climb.started++
+          else climb.hedges++
+          dial(climb, given)
+          break
+        case "adopt":
+          return adopt(given)
+        case "end":
+          return end(given)
+        case "condemn":
+          for (const { dialer } of given) health.condemn(dialer.name, now)
+          climb.failed = []
+          break
+        case "plan":
+          climb.plan = given
+          break
+        case "slot":
+          freeAt = connections?.freeAt() ?? now
+          break
+        case "hang":
+          climb.reprobeAt = now + nextReprobeMs()
+          break
+        case "rest":
+          return rest()
+        case "ask":
+          return ask()
+        case "wait":
+          return alarm(given - now, () => advance(isLate ? Infinity : given))
       }
     }
-    alarm(isLate ? defaults.LATE_MS : nextAt - now, () => advance(isLate ? Infinity : nextAt))
   }
 
   /** This link has proved itself: nothing worse is needed, and nothing better now. */
-  function trust({ rank }: Attempt): void {
+  function trust({ rank }: OwnAttempt): void {
     for (const attempt of newcomers()) if (attempt.rank >= rank) attempts.letGo(attempt, true)
     if (state.phase === "climbing") state.plan = []
   }
 
   /** Nothing is answered beside a link that holds a connection: that may be the one that everything waits for. */
-  function yieldAfter(attempt: Attempt, leastMs: number): void {
+  function yieldAfter(attempt: OwnAttempt, leastMs: number): void {
     if (!attempt.dialer.holds) return
     attempt.cancelYield?.()
     attempt.cancelYield = connections?.yieldAfter(leastMs, session.rttMs, () => {
       for (const other of attempts.live) if (other !== attempt && other.dialer.holds) attempts.letGo(other, true)
-      end(attempt, closing("silent", "nothing came in time"), true)
+      end(attempt, true)
     })
   }
 
@@ -335,13 +255,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
    * While a link of ours works, a newcomer only probes: a wire that is mute one way must not steal the session. So does one
    * that is dialed beside another: the hub must not say everything to each of them.
    */
-  function dial(rank: number, auth: unknown): Attempt {
-    const isFirst = newcomers().length === 0
-    return attempts.dial(rank, auth, isFirst && !healthyOne())
+  function dial(climbing: Climbing, rank: number, again?: OwnAttempt): void {
+    climbing.last = attempts.dial(rank, climbing.auth, !healthyOne() && !newcomers().length, again)
   }
 
   /** The first batch of a link: its welcome, or a bye. */
-  function answered(attempt: Attempt, [first = "", ...rest]: readonly Packet[]): void {
+  function answered(attempt: OwnAttempt, [first = "", ...rest]: readonly Packet[]): void {
     if (typeof first !== "string") throw protocolError("not text")
     if (kindOf(first) === BYE) return refused(attempt, readBye(first))
     const welcome = readWelcome(first)
@@ -353,24 +272,20 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     }
     attempt.welcome = welcome
     aliveAt = attempt.welcomedAt = runtime.now()
-    unknown = 0
+    strangers = 0
     attempts.welcomed(attempt, welcome.hub)
-    const healthy = healthyOne()
-    const { proved, rank, turn } = attempt
-    const flaps = health.flaps(attempt.dialer.name)
-    if (!turn || !proved) {
+    if (!attempt.turn || !attempt.proved) {
       attempt.link.send(`${PROBE}0`)
       yieldAfter(attempt, UNANSWERED_MS)
     }
-    const isBetter = healthy?.proved === proved ? rank < healthy.rank : proved
-    if (!healthy || (turn && !flaps && isBetter)) return adopt(attempt, rest)
-    // Dialed while something works, it has to answer. One whose hello takes may bring the talk already: it is dialed again.
-    if (turn) attempts.letGo(attempt)
-    else if (flaps) attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
+    const move = afterWelcome(attempt, healthyOne(), health.flaps(attempt.dialer.name))
+    if (move === "adopt") return adopt(attempt, rest)
+    if (move === "let-go") attempts.letGo(attempt)
+    if (move === "trial") attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
     advance()
   }
 
-  function heard(attempt: Attempt, packets: readonly Packet[]): void {
+  function heard(attempt: OwnAttempt, packets: readonly Packet[]): void {
     const first = !attempt.proved
     attempt.proved = true
     aliveAt = attempt.heardAt = runtime.now()
@@ -388,7 +303,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /** The hub said bye: not on this link, not to this session, or not to anybody. */
-  function refused(attempt: Attempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
+  function refused(attempt: OwnAttempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
     const { link } = attempt
     const isUnknown = why.code === "session-unknown"
     if (!isUnknown || link.exchanges) {
@@ -404,17 +319,17 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       const healthy = healthyOne()
       // It has answered: nothing worse finds another server. A hub that began since ours was heard is ours, restarted.
       trust(attempt)
-      const asks = (healthy || !(ageMs < runtime.now() - aliveAt)) && unknown++ < defaults.UNKNOWN_RETRIES
+      const asks = (healthy || !(ageMs < runtime.now() - aliveAt)) && strangers < defaults.UNKNOWN_RETRIES
       if (asks || healthy) {
         link.close(why)
         // Another hub behind the same address: the next dial may reach the one that knows.
-        if (asks) climbing.last = dial(attempt.rank, climbing.auth)
-        // The one that knows is on the line: what a better rung did not find is no reason to leave it.
-        else unknown = 0
+        if (asks) dial(climbing, attempt.rank)
+        // Otherwise the one that knows is on the line: what a better rung did not find is no reason to leave it.
+        strangers = asks ? strangers + 1 : 0
         return advance()
       }
     }
-    unknown = 0
+    strangers = 0
     // What is slow from now on is the hub, and not the wire.
     failures ||= 1
     dropAll(why)
@@ -424,21 +339,21 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const goesOn = state === climbing && !link.exchanges && !attempt.welcome
     if (!goesOn) link.close(why)
     if (state.phase === "closed") return // by what was told of it
-    attempts.identity = host.reset(why)
-    session = attempts.identity.session
+    const next = host.reset(why)
+    attempts.begin(next)
+    session = next.session
     if (!goesOn) return ask()
-    climbing.last = attempts.dial(attempt.rank, climbing.auth, true, attempt)
+    dial(climbing, attempt.rank, attempt)
     advance()
   }
 
   /** From now on this link carries the talk. */
-  function adopt(attempt: Attempt, rest: readonly Packet[] = []): void {
-    const { link, welcome, turn, dialer } = attempt
+  function adopt(attempt: OwnAttempt, rest: readonly Packet[] = []): void {
+    const { link, welcome, dialer } = attempt
     if (!welcome) return
     const before = current
     current = attempt
     known = attempt.rank
-    attempt.trialUntil = undefined
     failures = 0
     if (before?.rank !== attempt.rank) reprobes = 0
     attempts.note(attempt, "took-over")
@@ -449,8 +364,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     })
     session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
     host.welcomed(welcome)
-    if (welcome.attached && turn === attempts.turn) session.attach(link, welcome, attempt.sent)
-    else take(attempt, welcome)
+    if (welcome.attached && attempts.isLast(attempt)) session.attach(link, welcome, attempt.sent)
+    else attempts.take(attempt, welcome)
     health.acquit(dialer.name)
     if (before) {
       if (before.doubted) judge(before)
@@ -462,17 +377,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     advance()
   }
 
-  /** Tells the hub that this link is the one, whatever it thought before; says again what it may not have heard. */
-  function take(attempt: Attempt, to: Heard): void {
-    const { heard, part } = session
-    attempt.turn = ++attempts.turn
-    session.attach(attempt.link, to, to.heard, writeTake({ turn: attempt.turn, heard, part }))
-  }
-
   /** How long until better rungs are tried again; without an end when they never are to be. */
   function nextReprobeMs(): number {
     const { reprobeMs } = host
-    return Math.max(reprobeMs[reprobes++] ?? reprobeMs.at(-1) ?? Infinity, retryAfterMs)
+    const waitMs = reprobeMs[reprobes] ?? reprobeMs.at(-1) ?? Infinity
+    reprobes++
+    return Math.max(waitMs, retryAfterMs)
   }
 
   /** The climb is over, or could not begin. If no link works, the server is away: keep the preferences, wait, try again. */
@@ -483,11 +393,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       // Added, not the longer of the two: those that were told the same time must not come back as a herd.
       // No longer than it has been away: a restart is not slept through.
       const awayMs = Math.max(2 * defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
-      const ceilingMs = Math.min(portalMs ?? Infinity, awayMs)
-      return wait(retryAfterMs + backoffMs(failures++, runtime.random(), ceilingMs))
+      const waitMs = retryAfterMs + backoffMs(failures, runtime.random(), Math.min(portalMs, awayMs))
+      failures++
+      return wait(waitMs)
     }
     // One link carries everything. The hello of a newcomer that came to nothing may have taken the session: take it back.
-    if (healthy.turn !== attempts.turn) take(healthy, { heard: session.acked })
+    if (!attempts.isLast(healthy)) attempts.take(healthy, { heard: session.acked })
     enter({ phase: "settled" })
     // Where the link holds nothing, a connection is of use only to come later, for a better one.
     if (!healthy.dialer.holds) connections?.leave(healthy.rank > 0)
@@ -497,13 +408,14 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
 
   function wait(waitMs: number): void {
     if (state.phase === "closed") return
+    connections?.leave()
     enter({ phase: "waiting" })
     alarm(waitMs, ask)
     host.unlinked(lastClosing, waitMs)
   }
 
   /** The link that carried the talk is gone. */
-  function lost(attempt: Attempt, why: Closing): void {
+  function lost(attempt: OwnAttempt, why: Closing, wishMs: number): void {
     if (why.code === "network") health.diedIdle(runtime.now() - session.idleSince)
     if (why.code !== "superseded" && why.code !== "hub-closing") judge(attempt)
     // Over HTTP an end is noticed late, by repeated exchanges or from the next hub.
@@ -513,20 +425,24 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     for (const other of attempts.live) if (other.heardAt) return adopt(other)
     const strikes = health.strikes(attempt.dialer.name) - defaults.STRIKES
     // The first redial is at once; a wire that keeps dying young, or a hub that asks for it, is given time.
-    const waitMs = wishOf(why) + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
+    const waitMs = wishMs + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
     if (waitMs > 0 && attempts.live.size === 0) return wait(waitMs)
     host.unlinked(why, 0)
     ask()
   }
 
   /** Ends its link from this side. */
-  function end(attempt: Attempt, why: Closing, mute?: boolean): void {
+  function end(
+    attempt: OwnAttempt,
+    mute?: boolean,
+    why = closing(attempt.welcome ? "silent" : "timeout", "nothing came in time"),
+  ): void {
     stop(attempt, why, mute)
     closed(attempt, why)
   }
 
   /** How the death of a link that was in use counts against its rung. */
-  function judge({ dialer, doubted, welcomedAt, heardAt = welcomedAt }: Attempt): void {
+  function judge({ dialer, doubted, welcomedAt, heardAt = welcomedAt }: OwnAttempt): void {
     const now = runtime.now()
     health.died(dialer.name, (doubted ? heardAt : now) - welcomedAt, now)
   }
@@ -544,12 +460,12 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   function shut(why: Closing): void {
     lastClosing = why
     dropAll(why)
+    connections?.leave()
     enter({ phase: "closed" })
   }
 
   function enter(next: State): void {
     cancelAlarm()
-    if (next.phase === "waiting" || next.phase === "closed") connections?.leave()
     state = next
     enteredAt = runtime.now()
   }
@@ -639,9 +555,4 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempts.note(healthy, "doubted")
     ask()
   }
-}
-
-/** How long the server asks to be left alone, in milliseconds, as far as it is believed. */
-function wishOf({ retryAfterMs = 0 }: Closing): number {
-  return Math.min(retryAfterMs, defaults.RETRY_AFTER_CEILING_MS)
 }
