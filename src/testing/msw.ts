@@ -91,7 +91,7 @@ function createSocket(client: MswClient): ServerSocket {
     terminate: () => client.close(1011, ""),
     hear(sink) {
       client.addEventListener("message", ({ data }) => {
-        sink.message(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer))// a dialer sends no Blob
+        sink.message(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // a dialer sends no Blob
       })
       client.addEventListener("close", ({ code, reason }) => sink.closed(code, reason))
     },

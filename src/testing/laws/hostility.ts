@@ -23,7 +23,7 @@ export const hostility: readonly LawDefinition[] = [
           () => story(to),
         )
         await bench.settle()
-        const strange = to.packets.find((packet) => !said.includes(packet as string))// a binary packet counts as garbage too
+        const strange = to.packets.find((packet) => !said.includes(packet as string)) // a binary packet counts as garbage too
         bench.expect(strange === undefined, "nothing that nobody said", String(strange))
         if (!isOver(pair)) await bench.arrives(to, said)
         isCoded(bench, pair)

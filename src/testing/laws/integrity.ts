@@ -147,7 +147,7 @@ export const integrity: readonly LawDefinition[] = [
     prove: (bench) =>
       alongBoth(bench, async (from, to) => {
         const said = bytes("view", noise(100))
-        const batch = encodeBatch([said]) as Uint8Array// a batch with a binary packet is binary
+        const batch = encodeBatch([said]) as Uint8Array // a batch with a binary packet is binary
         const larger = new Uint8Array(batch.length + 20).fill(0xee)
         larger.set(batch, 7)
         from.call("send", () => from.link.send(larger.subarray(7, 7 + batch.length)))

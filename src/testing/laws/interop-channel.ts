@@ -19,7 +19,7 @@ function openWhole(bench: Bench, options: HubOptions = {}): { channel: Channel; 
     return {}
   }
   const hub = new Hub({ runtime: bench.timers.hub, ...options }, [{ name: dialer.name, open }])
-  bench.admit = (link, origin) => (door as Door).admit(link, origin)// set: the constructor opens acceptors
+  bench.admit = (link, origin) => (door as Door).admit(link, origin) // set: the constructor opens acceptors
   const { url, platform, runtime } = bench.target
   const channel = new Channel(url, { runtime, platform, store: null, reprobeMs: [] }, [dialer])
   const close = async (): Promise<void> => {

@@ -45,7 +45,7 @@ export const order: readonly LawDefinition[] = [
       const down = notes(300, "down")
       for (const [index, packet] of up.entries()) {
         channel.send(packet)
-        hub.send(down[index] as string)// `down` is as long as `up`
+        hub.send(down[index] as string) // `down` is as long as `up`
         if (index % 50 === 49) await bench.settle()
       }
       await bench.arrives(hub, up)

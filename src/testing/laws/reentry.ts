@@ -28,7 +28,7 @@ export const reentry: readonly LawDefinition[] = [
       end.onPacket = () => {
         end.close()
         told = end.told.length
-        end.onPacket = () => {}// further packets of the same batch, if batches were joined
+        end.onPacket = () => {} // of the same batch, if batches were joined
       }
       // When the end closes, more packets have arrived already, perhaps in the same read from the socket.
       other.sendEach(notes(20))
