@@ -2,18 +2,18 @@ import { setTimeout as pause, setImmediate as turn } from "node:timers/promises"
 import { payload } from "./payload.mjs"
 
 /**
- * What every server does, whichever peer carries it: echoes, counts what it hears, says something to one, to all or to
- * a room. `peer` is the server half of a peer, once it has been started.
+ * The server's application, the same for every peer: it echoes, counts the messages that it receives, and sends to one
+ * client, to all or to a room. `peer` is the started server half of a peer.
  */
 export class Application {
   peer
   #sockets = new Set()
   #heard = 0
-  /** What a client is told when it connects. */
+  /** The message that a client is sent when it connects. */
   #greeting
   #seq = 0
 
-  /** A client is there. */
+  /** Called when a client has connected. */
   connected(socket) {
     this.#sockets.add(socket)
     if (this.#greeting !== undefined) this.peer.send(socket, "down", this.#greeting)
@@ -23,15 +23,15 @@ export class Application {
     this.#sockets.delete(socket)
   }
 
-  /** A message of a client. */
+  /** Called with each message of a client. */
   heard(socket, name, data) {
     if (name === "echo") this.peer.send(socket, "echo", data)
     else if (name === "up" && data.seq > 0) this.#heard++
   }
 
-  // What the load asks for, beside the traffic.
+  // Functions that the load process calls.
 
-  /** Every client that connects from now on is told something at once, with a text of so many bytes if any are given. */
+  /** Sends each client that connects from now on a message at once. `bytes`: the size of its text, if given. */
   greet(textBytes = 0) {
     this.#greeting = textBytes === 0 ? { seq: 1 } : { seq: 1, text: "x".repeat(textBytes) }
   }
@@ -40,7 +40,9 @@ export class Application {
     return { sockets: this.#sockets.size, heard: this.#heard }
   }
 
-  /** Says `perTick` messages to each client, in `ticks` ticks that begin `everyMs` after each other (0: at once). */
+  /**
+   * Sends `perTick` messages to each client in each of `ticks` ticks, which begin every `everyMs` (0: without a wait).
+   */
   async down(ticks, perTick, everyMs) {
     return this.#tick(ticks, everyMs, () => {
       for (let n = 0; n < perTick; n++) {
@@ -50,7 +52,7 @@ export class Application {
     })
   }
 
-  /** Says `perTick` messages to all, in so many ticks. */
+  /** Broadcasts `perTick` messages in each of this many ticks. */
   async broadcast(ticks, perTick) {
     return this.#tick(ticks, 0, () => {
       for (let n = 0; n < perTick; n++) this.peer.broadcast("down", payload(++this.#seq))
@@ -63,12 +65,12 @@ export class Application {
     for (const socket of this.#sockets) this.peer.join(socket, `room ${Math.floor(n++ / size)}`)
   }
 
-  /** Says one message to a room per tick, one room after another. */
+  /** Sends one message per tick to a room, to one room after another. */
   async toRooms(ticks, rooms) {
     return this.#tick(ticks, 0, (tick) => this.peer.toRoom(`room ${tick % rooms}`, "down", payload(++this.#seq)))
   }
 
-  /** Returns when it began, on the clock that all processes of a machine share. */
+  /** Returns the time of the start, on the clock that all processes of a machine share. */
   async #tick(ticks, everyMs, say) {
     const startedAt = process.hrtime.bigint()
     for (let tick = 0; tick < ticks; tick++) {

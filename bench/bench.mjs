@@ -1,16 +1,16 @@
 import { countOf, seqsOf } from "./payload.mjs"
 
-/** What a workload measures with: one peer's server, and the clients of this process. */
+/** The tools of a workload: one peer's server process, and the clients in this process. */
 export class Bench {
-  /** Messages that came down to the wires that count. */
+  /** Number of messages that the counting wires have received. */
   heard = 0
-  /** When the last of those came that `until` waited for, in nanoseconds of the clock that all processes share. */
+  /** When the last message that `until` waited for arrived, in nanoseconds of the clock that all processes share. */
   heardAt = 0n
-  /** Wires that a workload keeps open from round to round. */
+  /** Wires that a workload keeps open between rounds. */
   wires = []
-  /** For how long a round measures, in milliseconds. */
+  /** Length of a round's measurement, in milliseconds. */
   roundMs
-  /** The server's process: `call` its functions, or wait until it is `settled` with so many clients. */
+  /** The server's process: `call` calls its functions, `settled` waits until it has a number of clients. */
   server
   port
   #client
@@ -25,12 +25,15 @@ export class Bench {
     this.roundMs = roundMs
   }
 
-  /** A client as an application would have it. `heard` is given the data of every message. `port` may be a proxy's. */
+  /**
+   * The peer's own client, as an application uses it. `heard` is called with each message's data. `port` may be a
+   * proxy's.
+   */
   connect(heard, port = this.port) {
     return this.#client.connect({ ...this.#target, port, heard })
   }
 
-  /** A client that speaks the wire format over plain sockets; it reads the number of every message it hears. */
+  /** A client that speaks the wire format over plain sockets. It reads the number of every message that it receives. */
   openReader(heard) {
     const hear = (bytes) => {
       for (const seq of seqsOf(bytes)) heard({ seq })
@@ -38,7 +41,7 @@ export class Bench {
     return this.#client.openWire({ ...this.#target, hear })
   }
 
-  /** The same, cheaper: it only counts. */
+  /** The same, but cheaper: it only counts messages. */
   openWire() {
     const hear = (bytes) => {
       this.heard += countOf(bytes, "seq")
@@ -50,7 +53,7 @@ export class Bench {
     return this.#client.openWire({ ...this.#target, hear })
   }
 
-  /** Opens so many of these, and waits until the server knows them all. */
+  /** Opens this many of these clients, and waits until the server knows them all. */
   async openWires(count, atOnce = 50) {
     const open = async () => {
       while (left-- > 0) this.wires.push(await this.openWire())
@@ -60,7 +63,7 @@ export class Bench {
     await this.server.settled(this.wires.length)
   }
 
-  /** Resolves when so many messages have come down to the wires since this one was opened. */
+  /** Resolves when this many messages have come down to the counting wires since this `Bench` was made. */
   until(messages) {
     if (this.heard >= messages) return Promise.resolve()
     return new Promise((resolve, reject) => {
@@ -76,7 +79,7 @@ export class Bench {
     })
   }
 
-  /** What the server and the clock spend while something runs: microseconds of CPU, and milliseconds. */
+  /** Measures a function: the server's CPU time in microseconds, and the elapsed time in milliseconds. */
   async spent(run) {
     const before = await this.server.call("cpu")
     const startedAt = performance.now()
@@ -87,7 +90,7 @@ export class Bench {
     return { cpuUs: user - before.user + kernelUs, kernelUs, ms }
   }
 
-  /** Calls this again and again until the round is over. */
+  /** Calls the function repeatedly until the round is over. */
   async forRound(run) {
     const endsAt = performance.now() + this.roundMs
     do await run()

@@ -2,7 +2,7 @@ import { payload } from "./payload.mjs"
 
 const MESSAGES = 200
 
-/** Before a peer is measured: every message goes up and comes down once and in order, on both kinds of clients. */
+/** Checks a peer before it is measured: on both kinds of clients, each message arrives once and in order, both ways. */
 export async function checkCorrectness(bench) {
   await check("client", async (heard) => {
     const client = await bench.connect(heard)
@@ -11,7 +11,7 @@ export async function checkCorrectness(bench) {
   await check("wire", async (heard) => {
     const wire = await bench.openReader(heard)
     let ready = Promise.resolve()
-    // An upload at a time, as a wire over HTTP wants it.
+    // One upload at a time, as wires over HTTP require.
     const send = (seq) => {
       ready = ready.then(() => wire.say("echo", [payload(seq)]))
     }
@@ -31,7 +31,7 @@ async function check(kind, connect) {
   })
   for (let n = 0; n < MESSAGES; n++) client.send(n)
   await all
-  // Whatever came twice would come soon.
+  // A message that is delivered twice would arrive within this time.
   await new Promise((resolve) => setTimeout(resolve, 20))
   for (let n = 0; n < heard.length; n++) {
     if (heard[n] !== payload(n).seq || n === MESSAGES) throw new Error(`the ${kind} heard ${heard[n]} as message ${n}`)

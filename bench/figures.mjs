@@ -1,4 +1,4 @@
-/** What is measured: how it is called, in which unit, and whether more of it is better. */
+/** The figures that are measured: title, unit, and whether higher is better. */
 export const figures = {
   cpu: { title: "server CPU", unit: "s per million", digits: 2 },
   kernel: { title: "of it in the kernel", unit: "s per million", digits: 2 },

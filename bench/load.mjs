@@ -7,13 +7,13 @@ import { workloads } from "./workloads/index.mjs"
 const [workloadName, variantName, peer, transport, roundMs] = process.argv.slice(2)
 const workload = workloads.find(({ name }) => name === workloadName)
 const variant = workload.variants.find(({ name }) => name === variantName)
-/** With EVERWIRE_PROFILE=<folder>, what the server does in the rounds is left there as a CPU profile. */
+/** With EVERWIRE_PROFILE=<folder>, a CPU profile of the server during the rounds is written there. */
 const profiles = process.env.EVERWIRE_PROFILE
 const client = await import(`./peers/${peer}.mjs`)
 const server = start("server.mjs", [peer, transport], ["--expose-gc"])
 const port = await server.call("port")
 
-/** Waits until the server knows of so many clients. */
+/** Waits until the server has this many clients. */
 const settled = async (sockets) => {
   const lateAt = Date.now() + 30_000
   for (;;) {

@@ -1,18 +1,22 @@
 import { start } from "./processes.mjs"
 
-/** Rounds in which code is compiled, and that do not count; more where a round does little of what it measures (`warmUp`). */
+/**
+ * Warm-up rounds that do not count, in which code is compiled. A workload whose rounds are short sets more (`warmUp`).
+ */
 const WARM_UP = 6
 
-/** Then others take over: where a process lies in memory makes it faster or slower for as long as it lives. */
+/**
+ * Rounds after which new processes start: the memory layout of a process makes it faster or slower for all its life.
+ */
 const ROUNDS_OF_A_PROCESS = 5
 
-/** Preparing, a round or the end of one may take so long. */
+/** Timeout of a step: preparing, a round, or the end of one. */
 const LIMIT_MS = 120_000
 
 /**
- * Measures the cases of one variant in interleaved rounds: A B C A B C. Each case is a load process and a server process
- * of its own, both kept for some rounds; what a process can be asked but once (`once`) is measured in so many fresh
- * ones. A case that fails its correctness check, or breaks, is not measured.
+ * Measures the cases of one variant in interleaved rounds: A B C A B C. Each case has its own load process and server
+ * process, which are kept for some rounds. A workload that a process can run only once (`once`) is measured in new
+ * processes each time. A case that fails its correctness check or an error is left out.
  */
 export async function measure(workload, variant, cases, { rounds, roundMs }) {
   const sets = workload.once ?? Math.max(1, Math.round(rounds / ROUNDS_OF_A_PROCESS))
@@ -26,7 +30,7 @@ export async function measure(workload, variant, cases, { rounds, roundMs }) {
   })
 }
 
-/** The same with one set of processes. */
+/** Measures some rounds with one set of processes. */
 async function run(workload, variant, cases, { rounds, roundMs }) {
   const running = cases.map(([peer, transport]) => {
     const load = start("load.mjs", [workload.name, variant.name, peer, transport, String(roundMs)])
@@ -45,7 +49,7 @@ async function run(workload, variant, cases, { rounds, roundMs }) {
   return running
 }
 
-/** A step that fails, or does not end, takes its case out of the run. */
+/** Runs a step. If it fails or times out, its case is left out of the rest of the run. */
 async function attempt(one, run) {
   if (one.failed !== undefined) return
   let timer

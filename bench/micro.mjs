@@ -1,4 +1,5 @@
-// The parts of packets and sessions alone: npm run bench:micro. Compares commits on one machine, to find what has become slower.
+// Measures single functions of packets and sessions: npm run bench:micro. Use it to compare commits on one machine and
+// find what has become slower.
 import { build } from "esbuild"
 import { bench, do_not_optimize, group, run } from "mitata"
 import { payload } from "./payload.mjs"
@@ -38,7 +39,7 @@ group("decode", () => {
 group("session", () => {
   const { session, link, endTick } = startSession()
   session.hear(link, ["n1"])
-  /** Says so many in one tick; acknowledged as a channel does, so that the outbox stays small. */
+  /** Sends this many packets in one tick. They are acknowledged as a channel does, so that the outbox stays small. */
   const say = (count) => {
     for (let n = 0; n < count; n++) session.say(message)
     endTick()
@@ -59,7 +60,7 @@ group("session", () => {
 
 await run()
 
-/** A session on a link that swallows, a clock that stands still, and a tick that ends when it is told to. */
+/** A session on a link that discards its batches, with a clock that stands still and a tick that ends by a call. */
 function startSession() {
   let later = []
   const runtime = { now: () => 0, after: () => () => {}, soon: (run) => void later.push(run), random: () => 0 }
@@ -83,7 +84,7 @@ function startSession() {
   return { session, link, endTick }
 }
 
-/** These parts have no entry of their own: their files are bundled from the sources. */
+/** The package does not export these parts, so they are bundled from the sources. */
 async function bundleParts(...files) {
   const contents = files.map((file) => `export * from "../src/${file}.ts"`).join("\n")
   const stdin = { contents, resolveDir: import.meta.dirname }

@@ -1,4 +1,4 @@
-/** A message's data is 100 bytes of JSON as long as its number has six digits. */
+/** The data of a message: 100 bytes of JSON, if its number has six digits. */
 const FIRST = 100_000
 const FILLER = "x".repeat(100 - `{"seq":${FIRST},"text":""}`.length)
 
@@ -8,14 +8,16 @@ export function payload(seq) {
 
 export const PAYLOAD_BYTES = 100
 
-/** How often this stands in the bytes. Every message has one `seq`, so this counts messages on any wire. */
+/**
+ * The number of times that `seq` occurs in the bytes. Every message has one, so this counts messages of any protocol.
+ */
 export function countOf(bytes, mark) {
   let count = 0
   for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + mark.length)) count++
   return count
 }
 
-/** The numbers of the messages in some bytes, in whatever way a peer has escaped them. */
+/** The numbers of the messages in these bytes, whether or not the peer has escaped the quotes. */
 export function seqsOf(bytes) {
   return Array.from(bytes.toString().matchAll(/seq\W+(\d+)/g), ([, digits]) => Number(digits))
 }

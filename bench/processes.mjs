@@ -2,10 +2,10 @@ import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 /**
- * glibc gives the top of the heap back to the system when 128 KiB of it are free, unless the process happened to free
- * something larger before: one that handles messages of 64 KiB then faults the same pages in again for every one, and its
- * neighbour does not (mallopt(3), M_TRIM_THRESHOLD). Set for all, so that no peer is measured by that luck; with
- * EVERWIRE_ALLOCATOR=system it is left as it is.
+ * glibc returns the top of the heap to the system when 128 KiB of it are free, unless the process has freed a larger
+ * block before (mallopt(3), M_TRIM_THRESHOLD). A process that handles messages of 64 KiB may then fault the same pages
+ * in again for every message, while another does not. The threshold is set for all processes, so that no peer's figures
+ * depend on this chance. EVERWIRE_ALLOCATOR=system leaves it unset.
  */
 const ALLOCATOR =
   process.env.EVERWIRE_ALLOCATOR === "system"
@@ -13,8 +13,8 @@ const ALLOCATOR =
     : { MALLOC_TRIM_THRESHOLD_: String(1 << 27), MALLOC_MMAP_THRESHOLD_: String(1 << 25) }
 
 /**
- * Starts a file of this package as a process whose functions can be called. `stop` ends it; a process that ends by
- * itself fails every call that waits.
+ * Starts a file of this package as a process whose functions can be called. `stop` ends the process. If it exits by
+ * itself, every pending call is rejected.
  */
 export function start(file, args, execArgv = []) {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
@@ -53,7 +53,7 @@ export function start(file, args, execArgv = []) {
   }
 }
 
-/** In such a process: what can be called. It ends when its parent lets go of it. */
+/** In such a process: serves these functions to the parent. The process exits when the parent disconnects. */
 export function answer(functions) {
   process.on("message", async ({ id, name, args }) => {
     try {

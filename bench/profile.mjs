@@ -1,5 +1,5 @@
-// Where a server's CPU went: EVERWIRE_PROFILE=<folder> npm run bench -- --peers everwire --only echo
-// leaves profiles, and node bench/profile.mjs <folder> lists the functions of each by their own time, as source lines.
+// Shows where a server spends its CPU time. EVERWIRE_PROFILE=<folder> npm run bench -- --peers everwire --only echo
+// writes CPU profiles; node bench/profile.mjs <folder> lists each profile's functions by self time, with source lines.
 import { readdirSync, readFileSync } from "node:fs"
 import { SourceMap } from "node:module"
 import { join, relative } from "node:path"
@@ -17,7 +17,7 @@ for (const file of readdirSync(folder).filter((file) => file.endsWith(".cpuprofi
   }
 }
 
-/** The share of the busy time that each function spent in itself, largest first. */
+/** Each function's share of the busy time, without the functions that it calls; largest first. */
 function ownTimes({ nodes, samples, timeDeltas }) {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const times = new Map()

@@ -1,4 +1,4 @@
-// everwire beside its peers: npm run bench -- --only echo,broadcast --peers ws,everwire --rounds 5 --quick
+// Compares everwire with its peers: npm run bench -- --only echo,broadcast --peers ws,everwire --rounds 5 --quick
 import { parseArgs } from "node:util"
 import { figures } from "./figures.mjs"
 import { measure } from "./measure.mjs"
@@ -41,7 +41,7 @@ async function run() {
   if (results.some(({ cases }) => cases.some(({ failed }) => failed !== undefined))) process.exitCode = 1
 }
 
-/** Those of a comma-separated list, or all. */
+/** The values of a comma-separated list, or all values. */
 function chosen(kind, list, all) {
   if (list === undefined) return all
   const names = new Set(list.split(",").map((name) => name.trim()))

@@ -10,7 +10,7 @@ import { answer } from "./processes.mjs"
 const [peer, transport] = process.argv.slice(2)
 const { serve } = await import(`./peers/${peer}.mjs`)
 
-// Held polls and idle keep-alive connections are the load's to end.
+// Long timeouts, so that only the load process ends held polls and idle keep-alive connections.
 const server = createServer({ keepAliveTimeout: 120_000, requestTimeout: 0 })
 const profiler = new Session()
 const application = new Application()
@@ -22,7 +22,7 @@ const calls = ["greet", "count", "down", "broadcast", "rooms", "toRooms"]
 answer({
   port: () => server.address().port,
   ...Object.fromEntries(calls.map((name) => [name, (...args) => application[name](...args)])),
-  /** Whatever follows goes into a CPU profile. */
+  /** Starts a CPU profile. */
   profile() {
     profiler.connect()
     profiler.post("Profiler.enable")
@@ -30,7 +30,7 @@ answer({
   },
   profiled: (file) =>
     profiler.post("Profiler.stop", (_error, { profile }) => writeFileSync(file, JSON.stringify(profile))),
-  /** CPU of this process so far, in microseconds: its own code and what the kernel does for it. */
+  /** CPU time of this process so far, in microseconds: user and system time together. */
   cpu: () => process.cpuUsage(),
   async memory() {
     for (let n = 0; n < 5; n++) {

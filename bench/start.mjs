@@ -1,4 +1,4 @@
-// What `npm run bench` runs: installs what this package needs, if that has changed, and hands over to it.
+// Run by `npm run bench`: installs this package's dependencies if they have changed, and runs the benchmark.
 import { spawnSync } from "node:child_process"
 import { existsSync, statSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -12,7 +12,7 @@ const isInstalled = existsSync(installed) && statSync(installed).mtimeMs >= stat
 process.exitCode =
   (isInstalled ? 0 : run("npm", ["ci", "--no-audit", "--no-fund"])) || run(process.execPath, [file, ...args])
 
-/** Returns how it ended. */
+/** Runs a command and returns its exit status. */
 function run(command, args) {
   return spawnSync(command, args, { cwd: here, stdio: "inherit" }).status ?? 1
 }

@@ -1,4 +1,4 @@
-// What bundlers are given.
+// The entry file for bundlers.
 import { createChannel } from "everwire"
 import { talk } from "./talk.mjs"
 

@@ -1,12 +1,12 @@
 // @ts-check
-// React Native 0.77 as far as a library meets it: a realm of its own with what its InitializeCore gives, and nothing else.
-// No crypto, TextEncoder, TextDecoder, btoa, EventSource, document, events of the page, nor bodies of answers as streams; a
-// URL without setters, most of whose getters throw; a WebSocket that counts no buffered bytes.
+// Imitates React Native 0.77 as a library sees it: a separate realm with the globals of its InitializeCore only. There
+// is no crypto, TextEncoder, TextDecoder, btoa, EventSource, document or page event, and a response body is no stream.
+// URL has no setters and most of its getters throw. WebSocket does not count buffered bytes.
 
 import vm from "node:vm"
 import { WebSocket } from "ws"
 
-/** What no React Native before 0.80 or so implements of URL (Libraries/Blob/URL.js). */
+/** The members of URL that React Native before about 0.80 does not implement (Libraries/Blob/URL.js). */
 const NOT_IMPLEMENTED = [
   "hash",
   "host",
@@ -62,7 +62,7 @@ export function createReactNative({ hasRandomValues = true } = {}) {
   }
   for (const name of ["global", "self", "window"]) globals[name] = globals
   const context = vm.createContext(globals)
-  // Node gives every realm these beside the language.
+  // Node adds these to every realm, in addition to the globals of the language.
   vm.runInContext("delete globalThis.SharedArrayBuffer; delete globalThis.WebAssembly", context)
   return context
 }
@@ -86,7 +86,7 @@ async function nativeFetch(url, { method = "GET", headers = {}, body = null, sig
   }
 }
 
-/** Says its own host as its Origin, as the native socket does. */
+/** Sends the host that it connects to as its Origin, as the native socket does. */
 class NativeWebSocket {
   #socket
   /** @type {number | undefined} */

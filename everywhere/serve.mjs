@@ -1,4 +1,5 @@
-// Runs a recipe (`node serve.mjs ./server.mjs`), gives its hub what talk.mjs asks for, and leaves in the order asked for.
+// Runs a recipe (`node serve.mjs ./server.mjs`), adds to its hub the handlers that talk.mjs needs, and closes hub and
+// server in the order that the client asks for.
 
 const { hub, close } = await import(process.argv[2])
 
@@ -7,13 +8,13 @@ hub.handle("sum", (numbers) => numbers.reduce((sum, number) => sum + number, 0))
 hub.on("leave", leave)
 hub.onPeer((peer) => {
   peer.onClose((closing) => {
-    // The channel said goodbye, and the server has no more to do. The answer to the goodbye goes before: a server like
-    // Vite's cuts its connections when it closes.
+    // The channel has said goodbye, so the server can close. The answer to the goodbye must go out first, because some
+    // servers, such as Vite's, cut their connections when they close.
     if (closing.code === "closed-by-peer") setTimeout(leave, ANSWER_MS, "channel")
   })
 })
 
-/** How long the answer to a goodbye may take to the channel, and the server to close, in milliseconds. */
+/** Time for the answer to a goodbye to reach the channel, and for the server to close, in milliseconds. */
 const ANSWER_MS = 250
 const CLOSE_MS = 1_000
 

@@ -1,14 +1,14 @@
 // @ts-check
-// The tables of docs/runtimes.md.
+// Writes the tables of docs/runtimes.md.
 
 import { readFileSync, writeFileSync } from "node:fs"
 
-/** What a cell says of a good outcome; anything else stands as it is. */
+/** The text of a cell for each good outcome. Any other outcome is printed as it is. */
 const WORDS = new Map([
   ["ok", "✓"],
   ["absent", "not there"],
 ])
-/** What a cell says of a transport that was not tried with this version of its row. */
+/** The text of a cell whose transport was not tried with this version of the row. */
 export const NOT_RUN = "not run"
 const KINDS = /** @type {const} */ ({ clients: "Clients", servers: "Servers" })
 
@@ -18,7 +18,8 @@ const KINDS = /** @type {const} */ ({ clients: "Clients", servers: "Servers" })
  *
  * @param {string} file
  * @param {{ title: string, version: string, kind: "clients" | "servers" }[]} rows
- * @param {Map<object, Map<string, string>>} results By row and transport. A chosen row that lacks a transport has not run.
+ * @param {Map<object, Map<string, string>>} results By row and transport. A chosen row that lacks a transport has not
+ * run.
  * @param {string[]} transports
  * @param {string} tried When, and with which state of the package.
  */

@@ -1,4 +1,4 @@
-// What every client of the matrix does, wherever it runs: it names nothing of Node's.
+// The program that every client of the matrix runs, on every platform. So it uses no API of Node.
 
 const LARGE = 150_000
 const TEXT = "text Größe 文字 🙂 "
@@ -61,7 +61,7 @@ export async function talk(createChannel, { url, transport, order }) {
   await step("request", async () => expectSame(await channel.request("sum", [1, 2, 39]), 42))
   if (order !== "channel") {
     const left = new Promise((resolve) => channel.onStatus((status) => status !== "open" && resolve()))
-    // A message and no request: the hub may be gone before its answer would be here.
+    // A message, not a request: the hub may have closed before the answer to a request arrives.
     channel.send("leave", order)
     await step("hear that the hub left", () => left, 5_000)
   }

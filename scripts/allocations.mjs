@@ -1,7 +1,7 @@
 // @ts-check
-// What a message allocates at the hub: bytes are counted, not seconds, so the figure is the same on a machine that does
-// other things. The built package is interpreted (`--jitless`), where every allocation of the code takes place, and
-// nothing is collected between two readings of the heap. Exits 1 when one is above its limit.
+// Counts the bytes that a message allocates at the hub. Unlike a time, this figure is the same on a busy machine. The
+// built package is interpreted (`--jitless`), so that no allocation is optimized away, and no garbage is collected
+// between two readings of the heap. Exits 1 when a figure is above its limit.
 
 import { spawnSync } from "node:child_process"
 import { setImmediate as turn } from "node:timers/promises"
@@ -9,13 +9,14 @@ import { fileURLToPath } from "node:url"
 import { GCProfiler } from "node:v8"
 
 /**
- * Bytes per message said or heard, per delivery of a broadcast, and per delivery of one of 20 broadcasts in a tick; and
- * per poll and per upload of one message, with what Node makes of an exchange left out.
- * Measured with V8 11.3 (Node 20) and rounded up by less than the smallest object. Whoever allocates less lowers them.
+ * Limits in bytes: per message sent or received, per delivery of a broadcast, per delivery of one of 20 broadcasts in a
+ * tick, and per poll and per upload of one message, without Node's own objects for the exchange.
+ * Measured with V8 11.3 (Node 20) and rounded up by less than the smallest object. Lower them when the hub allocates
+ * less.
  */
 const limits = { hear: 895, say: 744, broadcast: 87, burst: 102, poll: 5150, upload: 7090 }
 const MEASURED_WITH = "11.3."
-/** Another V8 lays its objects out a little differently. */
+/** Tolerance for other versions of V8, whose objects differ a little in size. */
 const OTHER_V8 = 1.1
 
 const PEERS = 50
@@ -66,7 +67,8 @@ async function measure() {
   const batch = `mup\t${JSON.stringify(data)}`
   speak(0, "n1")
 
-  // Messages said so far to all, and beside these to the first peer: acknowledged every 64 as a channel does.
+  // Messages sent so far to all peers, and further ones to the first peer only. Every 64th is acknowledged, as a
+  // channel acknowledges.
   let toAll = 0
   let toFirst = 0
   const acknowledge = () => {
@@ -75,7 +77,7 @@ async function measure() {
   const hear = () => {
     speak(0, batch)
     endTick()
-    pass() // a peer may say so much in a time
+    pass() // lets the peer's allowance refill
   }
   const say = () => {
     peer.send("down", data)
@@ -98,7 +100,7 @@ async function measure() {
 }
 
 /**
- * The median of what a message allocates, where a call makes so many.
+ * The median of the bytes that a message allocates. Each call of `work` makes this many messages.
  *
  * @param {number} messages
  * @param {() => void} work
@@ -113,8 +115,8 @@ function bytesPer(messages, work) {
 }
 
 /**
- * The same for exchanges over long-poll: a poll that finds nothing and is asked for again, so that the hub lets the one go
- * and holds the other, and an upload.
+ * The same for exchanges over long-poll: an upload, and a poll that finds nothing and is then replaced by another, so
+ * that the hub answers the first and holds the second.
  *
  * @param {import("everwire/node").NodeHub} hub
  * @param {() => void} endTick
@@ -176,7 +178,7 @@ async function bytesPerExchange(hub, endTick, pass) {
   return measured
 }
 
-/** Returns what reads how many bytes have been allocated since. */
+/** Returns a function that reads how many bytes were allocated since this call. */
 function startReading() {
   globalThis.gc?.()
   const profiler = new GCProfiler()
@@ -195,8 +197,9 @@ function median(readings) {
 }
 
 /**
- * A hub with peers on sockets that swallow what is sent, and a clock that stands still unless it is told to pass. At first they answer its probes, until
- * it knows that their links are fast: looking at a text costs what it takes to join its parts.
+ * A hub whose peers are on sockets that discard what is sent, with a clock that moves only by `pass`. At first the
+ * peers answer the hub's probes, until the hub knows that their links are fast. Then the sockets stop looking at
+ * batches, because reading a joined string makes V8 allocate a flat copy of it.
  */
 async function startHub() {
   const { createHub } = await import("everwire/node")
@@ -230,7 +233,7 @@ async function startHub() {
   /** @type {((batch: string) => void)[]} */
   const mouths = []
   const speak = (/** @type {number} */ n, /** @type {string} */ batch) => mouths[n]?.(batch)
-  // A function of its own: V8 makes an object for what a function inside of another needs, each time that is called.
+  // Not inside `send`: there V8 would allocate a context object for the closure at each call of `send`.
   const answer = (/** @type {number} */ n, /** @type {string} */ batch) => {
     const [token] = batch.slice(1).split(",")
     later.push(() => speak(n, `a0,${token},0`))
@@ -239,7 +242,7 @@ async function startHub() {
     looks: 700,
     bufferedAmount: 0,
     send(/** @type {string | Uint8Array} */ batch) {
-      // A probe leads its batch here, because the hub has nothing else to say.
+      // A probe is the first packet of its batch here, because the hub sends nothing else.
       if (this.looks === 0 || --this.looks === 0 || typeof batch !== "string" || !batch.startsWith("p")) return
       answer(n, batch)
     },

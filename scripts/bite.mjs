@@ -1,7 +1,7 @@
 // @ts-check
-// Do the tests bite? Plants faults in a copy of the tree, one at a time, and asks who finds each: the simulator first,
-// then the tests. Prints a table in Markdown. Exits 1 when a fault is found by nobody.
-// `npm run bite` for all, `npm run bite -- ack` for those whose name holds a word, `--simulator` to ask nobody else.
+// Mutation testing: plants faults in a copy of the tree, one at a time, and runs the simulator and then the tests to
+// see which finds it. Prints a table in Markdown. Exits 1 when a fault is not found.
+// `npm run bite` plants all faults, `npm run bite -- ack` those whose id contains a word; `--simulator` runs no tests.
 
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -11,10 +11,10 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { faults } from "./bite/faults.mjs"
 
-/** How many seeds the simulator has to find a fault. */
+/** Number of seeds that the simulator runs to find a fault. */
 const SEEDS = 1_000
 
-/** Cheapest first: the next is asked only when the one before has found nothing. */
+/** The tests, fastest first. A step runs only when the one before it has not found the fault. */
 const TESTS = [
   "test/wire test/session test/messaging test/client test/server",
   "test/model",
@@ -79,7 +79,7 @@ function ask(tests) {
       return { by: `\`${file.name.slice(file.name.indexOf("test/"))}\`: ${failed.fullName.trim()}`, seeds: "" }
     }
   } catch {
-    // A run that hung or died has no report; that it did is the finding.
+    // A run that hung or crashed has no report. It counts as having found the fault.
   }
   return { by: `\`${tests}\`: the run did not end well`, seeds: "" }
 }

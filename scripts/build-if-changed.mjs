@@ -1,5 +1,5 @@
 // @ts-check
-// Builds the package unless `dist` is newer than everything that it is made of. For `npm start`, whose second run then takes no time.
+// Builds the package unless `dist` is newer than all its sources. For `npm start`, so that a second start is fast.
 
 import { spawnSync } from "node:child_process"
 import { readdirSync, statSync } from "node:fs"
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 const root = fileURLToPath(new URL("..", import.meta.url))
 process.chdir(root)
 
-/** The last files that the development build writes are the declarations; nothing here runs the other one. */
+/** The declarations are the last files that the development build writes. The production build is not run here. */
 const builtAt = statSync("dist/index.d.cts", { throwIfNoEntry: false })?.mtimeMs ?? 0
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).map((name) => `src/${name}`)
 const changed = [

@@ -1,6 +1,6 @@
 // @ts-check
-// What publint and attw do not look at: that every entry of the built package loads in both formats and both builds with the
-// same exports, and that its types lean on nothing which an application might not have.
+// Checks what publint and attw do not: every entry of the built package loads in both formats and both builds with the
+// same exports, and its types need no package that an application might not have.
 
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
@@ -16,7 +16,7 @@ const entries = Object.keys(require("../package.json").exports)
   .filter((path) => !path.endsWith(".json"))
   .map((path) => `everwire${path.slice(1)}`)
 
-/** What each entry exports, by format, in a process with these conditions; and where the first one was found. */
+/** The exports of each entry, by format, in a process with these conditions; and the path of the first entry. */
 const LIST = `
   import { createRequire } from "node:module"
   const require = createRequire(process.cwd() + "/package.json")

@@ -1,7 +1,7 @@
 // @ts-check
-// The sources of the package's entries, by their names in `dist`.
+// The source file of each entry of the package, by the entry's name in `dist`.
 
-/** Those that have types. */
+/** The entries with type declarations. */
 export const publicEntries = {
   index: "src/index.ts",
   core: "src/core.ts",

@@ -1,6 +1,6 @@
 // @ts-check
-// What a peer costs while nothing is said: heap and resident memory per idle WebSocket of a hub, beside the same number
-// of bare `ws` sockets in the same run. Server and clients are processes of their own; the built package is measured.
+// Measures what an idle peer costs: heap and resident memory per idle WebSocket of a hub, compared with the same number
+// of bare `ws` sockets in the same run. Server and clients run in separate processes, on the built package.
 
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -11,9 +11,11 @@ import { promisify } from "node:util"
 import { WebSocket, WebSocketServer } from "ws"
 
 const PEERS = 2_000
-/** Peers that come and go before anything is measured, so that what is loaded and compiled once does not count. */
+/**
+ * Peers that connect and leave before the measurement, so that code that is loaded and compiled once does not count.
+ */
 const WARM_UP = 200
-/** Handshakes at a time. */
+/** Handshakes that run at the same time. */
 const AT_ONCE = 50
 
 /** @typedef {{ heap: number, rss: number }} Memory in bytes */
@@ -57,7 +59,7 @@ async function measure(subject) {
 }
 
 /**
- * Calls `during` while so many clients are connected.
+ * Calls `during` while this many clients are connected.
  *
  * @template T
  * @param {string} url
@@ -76,7 +78,7 @@ async function connected(url, peers, during) {
 }
 
 /**
- * What the server holds, once it has so many connections.
+ * The server's memory, once it has this many connections.
  *
  * @param {import("node:child_process").ChildProcess} server
  * @param {number} connections
@@ -97,7 +99,7 @@ function run(args, execArgv = []) {
 }
 
 /**
- * The next message of a child; a child that ends instead is a failure.
+ * The next message of a child process. Rejects when the child exits instead.
  *
  * @param {import("node:child_process").ChildProcess} child
  */
@@ -113,10 +115,10 @@ async function serve(subject) {
   const server = createServer()
   if (subject === "everwire") {
     const { createHub } = await import("everwire/node")
-    // Without a resume window nothing of the warm-up is kept.
+    // No resume window, so that the sessions of the warm-up are not kept.
     createHub({ limits: { maxSessionsPerAddress: PEERS + WARM_UP }, resumeMs: 0 }).attach(server)
   } else {
-    // As an application would: every socket is heard and remembered.
+    // As an application does: it listens to every socket and remembers it.
     const sockets = new Set()
     new WebSocketServer({ server, clientTracking: false, perMessageDeflate: false }).on("connection", (socket) => {
       sockets.add(socket)
@@ -142,7 +144,7 @@ async function serve(subject) {
 }
 
 /**
- * Opens so many sockets, tells when the last one is there, and keeps them.
+ * Opens this many sockets, reports when the last one is open, and keeps them.
  *
  * @param {string} url
  * @param {number} peers

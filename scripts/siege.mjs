@@ -1,7 +1,9 @@
 // @ts-check
-// What strangers and peers that do not read can make a hub keep, who is let in, and who has a session that two claim:
+// Attacks on a hub: how much memory strangers and peers that do not read can take, which origins are let in, and who
+// gets a session that two clients claim.
 // `npm run siege`, or `npm run siege -- detached` for one case.
-// The built package is measured, each case in a process of its own with a heap of 512 MB. Ends with 1 when a bound is passed.
+// It measures the built package, each case in a separate process with a heap of 512 MB. Exits 1 when a figure exceeds
+// its bound.
 
 import { fork } from "node:child_process"
 import { once } from "node:events"

@@ -1,7 +1,7 @@
 // @ts-check
 // Runs the simulator of `everwire/testing` over many seeds, on all cores: `npm run simulate -- --seeds 100000`.
-// `--from S` begins there (default 1), `--seed S` runs one seed and shows the shortest way to its
-// failure, `--cores N` uses so many processes.
+// `--from S` is the first seed (default 1), `--seed S` runs one seed and shows the fewest moves that make it fail,
+// `--cores N` sets the number of processes.
 // Exits 1 when a law was broken, with the first seed that broke it.
 
 import { fork } from "node:child_process"
@@ -12,11 +12,13 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { build } from "esbuild"
 
-/** How many seeds a process runs before it tells how far it is. */
+/** Seeds that a process runs before it reports its progress. */
 const CHUNK = 100
 
 /** @typedef {{ message: string, moves: readonly unknown[], cause: { law?: string, message: string } }} Failure */
-/** @typedef {{ seeds: number, sessions: number, cpuMs: number, failure?: { seed: number, message: string } }} Progress */
+/**
+ * @typedef {{ seeds: number, sessions: number, cpuMs: number, failure?: { seed: number, message: string } }} Progress
+ */
 
 const { values } = parseArgs({
   options: {
@@ -77,7 +79,7 @@ async function failureOf(simulation) {
 }
 
 /**
- * Leaves out what is not needed to break the same law: halves of the moves first, then smaller and smaller parts.
+ * Removes moves that are not needed to break the same law: halves of the list first, then smaller and smaller parts.
  *
  * @param {(moves: readonly unknown[]) => { run(): Promise<unknown> }} create
  * @param {Failure} failure
@@ -118,7 +120,7 @@ async function runMany(bundle) {
     const worker = fork(fileURLToPath(import.meta.url), ["--worker", bundle])
     return new Promise((resolve, reject) => {
       const next = () => {
-        // Only what lies before the first failure can still be the first.
+        // Only seeds below the failure found so far can still be the first one that fails.
         const chunk = chunks.shift()
         if (chunk === undefined || (first !== undefined && chunk.from > first.seed)) worker.disconnect()
         else worker.send(chunk)
@@ -145,7 +147,7 @@ async function runMany(bundle) {
 }
 
 /**
- * Runs the chunks that it is sent.
+ * A worker process: runs the chunks of seeds that it is sent.
  *
  * @param {string} bundle
  */
@@ -173,7 +175,7 @@ async function work(bundle) {
 }
 
 /**
- * One file of the sources, so that nothing need be built first.
+ * Bundles the sources into one file, so that the package need not be built first.
  *
  * @param {string} folder
  */
@@ -188,7 +190,7 @@ async function bundleSimulator(folder) {
     target: "node20",
     conditions: ["everwire-source"],
     sourcemap: "inline",
-    // `ws` is CommonJS and asks for Node's modules by `require`.
+    // `ws` is CommonJS and loads Node's modules by `require`, which an ES module has to define.
     banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
     logLevel: "error",
   })

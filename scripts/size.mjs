@@ -1,8 +1,8 @@
 // @ts-check
-// What an application pays for, measured on both builds of the package as a browser bundle would take them.
+// Measures the size of the package in a browser bundle, for both builds.
 //
 //   npm run size               fails where a build is over its limit
-//   npm run size -- --files    also what each file of the production build takes
+//   npm run size -- --files    also prints the size of each file of the production build
 
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -14,7 +14,10 @@ import { production } from "./production/build.mjs"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const { files } = parseArgs({ options: { files: { type: "boolean" } } }).values
 
-/** `limits` guard what has been reached, and only fall; `targetBytes` is what is aimed at (docs/decisions tell why it is not met yet). */
+/**
+ * `limits` guard the present sizes and are only lowered. `targetBytes` is the goal; docs/decisions say why it is not
+ * met.
+ */
 const budgets = [
   {
     title: "everwire, whole client",
@@ -44,12 +47,12 @@ async function bundle(code, options) {
     format: "esm",
     platform: "browser",
     target: "es2022",
-    // Left in the output, so that it is named below as what it is.
+    // Kept in the output, so that the size listing below can name it.
     external: ["node:*"],
-    // Without this esbuild reads tsconfig.json, whose `paths` would give it the sources instead of the build.
+    // Otherwise esbuild reads tsconfig.json, whose `paths` point to the sources instead of the build.
     tsconfigRaw: {},
     logLevel: "warning",
-    // The bare imports between chunks, which `sideEffects: false` lets a bundler drop.
+    // Removes the bare imports between chunks, as bundlers do because of `sideEffects: false`.
     logOverride: { "ignored-bare-import": "silent" },
     ...options,
   })
@@ -68,10 +71,10 @@ for (const { title, code, limits, targetBytes } of budgets) {
     const { text, imports } = await bundle(code, { conditions: [condition] })
     const gzipBytes = gzipped(text)
     const problems = imports.map((path) => `imports "${path}"`)
-    // The name of the extension stands in the `ws` package and nowhere in a client's own code.
+    // The name of this extension occurs in the `ws` package and not in the client's code.
     if (text.includes("permessage-deflate")) problems.push("contains the ws package")
     if (gzipBytes > limitBytes) problems.push(`is ${gzipBytes - limitBytes} B over its limit`)
-    // Bundlers minify by one of these two, or by what is between them.
+    // Bundlers use one of these two minifiers, or one whose result lies between theirs.
     const { code: other = "" } = await minify(text, { module: true, ecma: 2020, compress: { passes: 2 } })
     const target = condition === "production" ? `, target ${targetBytes} B` : ""
     console.log(
@@ -84,14 +87,14 @@ for (const { title, code, limits, targetBytes } of budgets) {
 if (files) await printFiles()
 if (failed) process.exitCode = 1
 
-/** What each file takes of the whole client: minified, and what is saved of the gzipped bundle when it is left out. */
+/** Each file's share of the whole client: its minified size, and how much smaller the gzipped bundle is without it. */
 async function printFiles() {
   const { plugin, options } = production()
   const { text } = await bundle(`export { createChannel } from "./src/index.ts"`, {
     ...options,
     plugins: [plugin],
     conditions: ["everwire-source"],
-    // Everything but white space, so that comments tell where each file begins.
+    // Whitespace is not minified, so that esbuild keeps the comments that mark the beginning of each file.
     minify: false,
     minifyIdentifiers: true,
   })

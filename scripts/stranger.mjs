@@ -1,6 +1,7 @@
 // @ts-check
-// What a stranger does: follows docs/transports.md to the letter, in a fresh folder, with the tarball that would be
-// published. Blocks `file=name` are parts of that file, blocks `sh step` are run; an `output` behind one is what it prints.
+// Follows docs/transports.md to the letter as a new user would, in a fresh folder, with the tarball that would be
+// published. Blocks marked `file=name` are parts of that file; blocks marked `sh step` are run, and an `output` block
+// after one must be what it prints.
 
 import { execSync } from "node:child_process"
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -8,7 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Fewer would mean that the laws were not run. */
+/** Least number of passed laws. With fewer, the laws were not run. */
 const MIN_LAWS = 60
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -52,7 +53,7 @@ function blocksOf(markdown) {
 }
 
 /**
- * Runs lines of the shell; what they print is shown when they fail.
+ * Runs shell lines. Their output is shown when they fail.
  *
  * @param {string} lines
  * @param {string} cwd

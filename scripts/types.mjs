@@ -1,7 +1,7 @@
 // @ts-check
-// Compiles test/types against the package that would be published, as applications do: TypeScript from 5.0 to the newest,
-// each way of resolving modules, the libraries' own declarations checked, with and without Node's types. `--own`: one way
-// of resolving, with the TypeScript of this repository, which needs no network.
+// Compiles test/types against the package that would be published, as applications do: with TypeScript from 5.0 to the
+// newest, each mode of module resolution, declarations checked, with and without Node's types. `--own` uses one mode
+// and the TypeScript of this repository, and so needs no network.
 
 import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 
 const VERSIONS = ["5.0", "5.4", "5.7", "6.0", "latest"]
 
-/** How modules are found, and what kind of package the application is. Node 10's way ends with TypeScript 6. */
+/** Modes of module resolution, and the type of the application's package. The mode "node10" ends with TypeScript 6. */
 const RESOLUTIONS = [
   { moduleResolution: "node10", module: "commonjs", type: "commonjs", until: 6 },
   { moduleResolution: "node16", module: "node16", type: "commonjs" },
@@ -20,18 +20,18 @@ const RESOLUTIONS = [
   { moduleResolution: "bundler", module: "esnext", type: "module" },
 ]
 
-/** What is compiled beside what: a page knows no Node, and a server need not know the DOM. */
+/** The programs and the types that each has: a page has no Node types, and a server need not have those of the DOM. */
 const PROGRAMS = [
   { file: "client.ts", lib: ["es2022", "dom"], types: [] },
   { file: "node.ts", lib: ["es2022", "dom"], types: ["node"] },
 ]
-/** With the way that is usual today alone. */
+/** Compiled only with the mode that is usual today. */
 const OTHERS = [
   { file: "client.ts", lib: ["es2022", "dom"], types: [], exactOptionalPropertyTypes: false },
   { file: "server.ts", lib: ["es2022"], types: ["node"] },
 ]
 
-/** All that a server without the DOM's types is asked: to take the hub's. */
+/** `server.ts`: a server's program, compiled without the DOM's types. */
 const SERVER = `import { createHub } from "everwire/node"
 import { createChannel } from "everwire"
 export const hub = createHub({ authenticate: () => ({ id: "1", name: "ann" }) })
@@ -64,7 +64,7 @@ try {
 }
 if (failed > 0) process.exitCode = 1
 
-/** The compilers, in a folder of their own. */
+/** Installs the compilers in a separate folder. */
 function install() {
   const folder = join(scratch, "compilers")
   mkdirSync(folder)
@@ -75,7 +75,7 @@ function install() {
 }
 
 /**
- * An application of this kind of package, with everwire as it would be installed.
+ * Makes an application with this `type` in its package.json, and with everwire installed as from the registry.
  *
  * @param {string} type
  */

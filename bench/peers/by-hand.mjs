@@ -1,7 +1,7 @@
-// The least that a session costs: a hub that speaks the protocol (docs/protocol.md) and knows nothing else. What it says is
-// numbered and kept until it is acknowledged, what it hears is counted and acknowledged, beats ask for answers, a bye ends
-// it; clients are those of everwire. It is no hub to use: nothing is resumed, refused, limited or judged, there is one link
-// for each session and one transport for each server, and what breaks the protocol breaks the server.
+// The least that a session costs: a minimal hub that speaks the protocol (docs/protocol.md). It numbers its packets and
+// keeps them until they are acknowledged, counts and acknowledges those it hears, sends beats, and ends a session at a
+// bye. The clients are everwire's. It is not a hub to use: it cannot resume, refuse, limit or authenticate, it has one
+// link per session and one transport per server, and a protocol error crashes it.
 import { randomBytes } from "node:crypto"
 import { Sender, WebSocketServer } from "ws"
 import { BEAT_MS } from "./settings.mjs"
@@ -12,12 +12,12 @@ export const transports = ["websocket", "long-poll"]
 // docs/protocol.md, "Numbers".
 const ACK_MS = 250
 const ACK_PACKETS = 256
-/** What a packet counts for beside its length in what is kept. */
+/** Bytes that a kept packet counts for in addition to its length. */
 const OVERHEAD_BYTES = 64
 
 export function serve({ server, application, transport }) {
   const sessions = new Map()
-  /** Those that have something to send at the end of this tick, and those that owe an ack. */
+  /** Sessions that have packets to send at the end of this tick, and sessions that owe an ack. */
   const spoken = []
   const owing = []
   const ends = { sessions, spoken, owing, application }
@@ -36,13 +36,13 @@ export function serve({ server, application, transport }) {
 }
 
 class Session {
-  /** Packets that are not acknowledged, and how much that is. */
+  /** Packets that are not acknowledged, and their total in bytes. */
   #kept = []
   bytes = 0
   #acked = 0
-  /** How many of those kept the link has been given. */
+  /** Number of the kept packets that the link was given. */
   #sent = 0
-  /** Unnumbered packets that lead the next batch. */
+  /** Unnumbered packets that go first in the next batch. */
   #leading
   #speaks = false
   #heard = 0
@@ -107,7 +107,7 @@ class Session {
     else if (this.#owed > 0 && this.#ends.owing.push(this) === 1) setTimeout(settle, ACK_MS, this.#ends.owing)
   }
 
-  /** What has been heard, for whatever goes anyway. */
+  /** The ack that is owed, to go with a batch that is sent anyway. */
   ack() {
     this.#owed = 0
     return `a${this.#heard}`
@@ -122,7 +122,7 @@ class Session {
     this.#lead(`p${++this.#token}`)
   }
 
-  /** Hands what was said in this tick to the link, if that has room. */
+  /** Hands the packets of this tick to the link if the link has room. */
   flush() {
     this.#speaks = false
     if (this.#leading === undefined && this.#sent === this.#kept.length) return
@@ -164,7 +164,7 @@ class Session {
   }
 }
 
-/** The last batch that was framed, and its frame: it is built once for all who are sent the same. */
+/** The last batch and its frame. A frame is built once for all clients that are sent the same. */
 let lastBatch = ""
 let lastFrame
 const FRAME = { fin: true, opcode: 1, mask: false, readOnly: false, rsv1: false }
@@ -182,7 +182,7 @@ function acceptSockets(server, ends) {
       },
       close: () => socket.close(),
     }
-    // The hello came with the handshake.
+    // The hello came in the upgrade request.
     const [, hello] = request.headers["sec-websocket-protocol"].split(",")
     const session = new Session(link, ends, decodeURIComponent(hello.trim()))
     socket.on("message", (batch) => session.hear(batch.toString().split("\n")))

@@ -1,7 +1,7 @@
 import { openEverwire } from "../wire/everwire.mjs"
 import { BEAT_MS } from "./settings.mjs"
 
-/** Limits that stand in the way of a load of thousands from one address. */
+/** Limits per address, raised, because thousands of clients connect from one address here. */
 const ofConnections = { maxSessionsPerAddress: 100_000, maxUnwelcomedLinks: 100_000 }
 const limits = {
   ...ofConnections,
@@ -12,14 +12,14 @@ const limits = {
   maxHellosPerSecond: Infinity,
 }
 
-/** The options of the hub, first as this build calls them, then as earlier ones did. */
+/** The hub's options: first with the names of this build, then with those of earlier builds. */
 const named = [
   { heartbeatMs: BEAT_MS, heartbeatTimeoutMs: 2 * BEAT_MS, limits },
   { speakMs: BEAT_MS, patienceMs: 2 * BEAT_MS, limits },
   { speakMs: BEAT_MS, patienceMs: 2 * BEAT_MS, limits: ofConnections },
 ]
 
-/** A build of everwire as a peer: what its entry points for the client and for Node export. */
+/** Makes a peer of a build of everwire, from the exports of its client entry and its Node entry. */
 export const everwireOf = ({ createChannel }, { createHub }) => ({
   transports: ["websocket", "sse", "long-poll"],
 
@@ -51,7 +51,7 @@ export const everwireOf = ({ createChannel }, { createHub }) => ({
   openWire: openEverwire,
 })
 
-/** A hub with the first of these options that this build knows. */
+/** Makes a hub with the first of these option sets that this build accepts. */
 function firstOf(createHub) {
   const refusals = []
   for (const options of named) {

@@ -1,6 +1,7 @@
-// What batching by hand over `ws` can reach, with nothing else: no session, no numbers, no acks. What is said in one tick
-// is one frame, built once for all who are sent the same, and written to the socket as it is. The heartbeat is the one that
-// the README of `ws` shows: a ping to all in one sweep, and whoever has not answered by the next is cut off.
+// The best that batching by hand over `ws` can reach, without sessions, numbers and acks. The messages of one tick are
+// one frame, which is built once for all clients that are sent the same, and written to the socket directly. The
+// heartbeat is that of the README of `ws`: a ping to all clients in one sweep, and a client that has not answered by
+// the next sweep is cut off.
 import { Sender, WebSocket, WebSocketServer } from "ws"
 import { RawWebSocket } from "../wire/websocket.mjs"
 import { BEAT_MS } from "./settings.mjs"
@@ -11,7 +12,7 @@ const FRAME = { fin: true, opcode: 1, mask: false, readOnly: false, rsv1: false 
 
 export function serve({ server, application }) {
   const clients = new Set()
-  /** The last batch that was framed, and its frame. */
+  /** The last batch and its frame, for reuse. */
   let last = ""
   let frame
   const flush = (client) => {
@@ -21,7 +22,7 @@ export function serve({ server, application }) {
     last = batch
     client.stream.write(frame)
   }
-  /** Those who have been said something in this tick. */
+  /** Clients that have messages to send at the end of this tick. */
   const spoken = []
   const say = (client, packet) => {
     if (client.said.push(packet) > 1) return

@@ -1,4 +1,4 @@
-// The floor of SSE and long-poll: `node:http` alone. What is said in one tick is one event or one answer.
+// The floor for SSE and long-poll: `node:http` alone. All messages of one tick are one event or one answer.
 import { randomUUID } from "node:crypto"
 import { EventSource } from "eventsource"
 import { RawHttp } from "../wire/http.mjs"
@@ -46,7 +46,7 @@ export function serve({ server, application }) {
   return { send: (client, name, data) => client.say(JSON.stringify([name, data])), broadcast }
 }
 
-/** Somebody who has a stream open, or a poll from time to time. */
+/** A client that has a stream open or polls from time to time. */
 class Client {
   #queue = []
   #response
@@ -84,7 +84,7 @@ export async function connect({ port, transport, heard }) {
     for (const [, data] of JSON.parse(text)) heard(data)
   }
   const abort = new AbortController()
-  // Between two polls nothing tells a server that a client has gone.
+  // Between two polls a server cannot know that a client has gone.
   const close = () => {
     abort.abort()
     return fetch(`${url}/left/${id}`, { method: "POST" })

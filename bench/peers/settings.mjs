@@ -1,2 +1,2 @@
-/** Every peer that has a heartbeat has one of this interval, so that idle CPU compares. */
+/** The interval of all peers' heartbeats, in milliseconds. It is the same, so that their idle CPU can be compared. */
 export const BEAT_MS = 10_000

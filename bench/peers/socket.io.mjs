@@ -6,7 +6,7 @@ import { BEAT_MS } from "./settings.mjs"
 
 export const transports = ["websocket", "long-poll"]
 
-/** Its names of the transports. */
+/** Socket.IO's names of the transports. */
 const NAMES = { websocket: "websocket", "long-poll": "polling" }
 
 export function serve({ server, application, transport }) {
@@ -73,7 +73,7 @@ async function openPolls({ port, hear }) {
   const poll = async () => {
     while (!down.socket.destroyed) {
       const packets = await down.request("GET", own)
-      // A ping is a packet like any other: messages may come with it.
+      // A ping is a normal packet: messages may come in the same payload.
       if (packets[0] === PING) void up.request("POST", own, "3")
       hear(packets)
     }

@@ -7,7 +7,7 @@ import { BEAT_MS } from "./settings.mjs"
 
 export const transports = ["websocket", "sse", "long-poll"]
 
-/** The client's names of the transports. */
+/** SockJS's names of the transports. */
 const NAMES = { websocket: "websocket", sse: "eventsource", "long-poll": "xhr-polling" }
 
 export function serve({ server, application }) {

@@ -1,4 +1,4 @@
-// The floor: `ws` as its README shows it, one message per frame, name and payload as JSON.
+// Raw `ws` as its README shows it: one message per frame, with name and payload as JSON.
 import { WebSocket, WebSocketServer } from "ws"
 import { RawWebSocket } from "../wire/websocket.mjs"
 

@@ -10,7 +10,9 @@ const at = (path) => new URL(path, root)
 const LATEST = at("bench/results/latest.json")
 const PAGE = at("docs/performance.md")
 
-/** Keeps what was measured, and on what. A part of the workloads or of the peers goes to files that are not committed. */
+/**
+ * Saves the results and the machine's data. A run of only some workloads or peers goes to files that are not committed.
+ */
 export async function writeReport({ results, whole, ...run }) {
   const machine = `${cpus()[0].model}, ${cpus().length} cores, ${platform()} ${arch()}`
   const report = { ...run, node: process.version, machine, results }
@@ -19,7 +21,7 @@ export async function writeReport({ results, whole, ...run }) {
   else writeFileSync(at("bench/results/partial.md"), textOf(report))
 }
 
-/** Writes the tables and plots again, from the last whole run. */
+/** Writes the tables and plots again from the last complete run. */
 export async function rewritePages() {
   const report = JSON.parse(readFileSync(LATEST, "utf8"))
   writeFileSync(at("bench/results/latest.md"), textOf(report))
@@ -29,7 +31,7 @@ export async function rewritePages() {
   }
   let page = readFileSync(PAGE, "utf8")
   for (const [mark, content] of Object.entries(partsOf(report))) {
-    // What stands between the two comments is written here, the rest by hand.
+    // Only the text between the two marker comments is replaced.
     const place = new RegExp(`(<!-- ${mark} -->)[^]*(<!-- /${mark} -->)`)
     page = page.replace(place, (_all, begin, end) => `${begin}\n\n${content}\n\n${end}`)
   }

@@ -6,7 +6,7 @@ const PEERS = ["ws", "http", "everwire", "socket.io", "primus", "sockjs", "floor
 const COLOURS = ["#8a8f98", "#b9bdc4", "#0b6bcb", "#d9822b", "#5f9e6e", "#a563a8", "#d6b300", "#8c6d46"]
 const peer = { field: "peer", type: "nominal", scale: { domain: PEERS, range: COLOURS }, title: null }
 
-/** SVG by name. */
+/** The plots as SVG, by name. */
 export async function plot(results) {
   return {
     cpu: await draw(cpuPlot(results)),

@@ -1,4 +1,4 @@
-/** The middle of some numbers, and between what they lie. */
+/** The median and the range of some numbers. */
 export function summarise(samples) {
   const sorted = samples.toSorted((a, b) => a - b)
   const median = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
@@ -10,12 +10,12 @@ export function variantOf(results, workload, variant) {
   return results.find((one) => one.workload === workload && one.variant === variant)
 }
 
-/** What was measured of one peer; undefined when it was not, or failed. */
+/** The results of one peer; undefined when it was not run or failed. */
 export function samplesOf(variant, [peer, transport], figure) {
   return variant?.cases.find((one) => one.peer === peer && one.transport === transport)?.samples?.map((s) => s[figure])
 }
 
-/** A figure as a ratio to another peer's of the same rounds: each round's own ratio, then their median. */
+/** The ratio of a figure to another peer's: the median of the ratios of the single rounds. */
 export function ratioOf(variant, one, to, figure) {
   const samples = samplesOf(variant, one, figure)
   const others = samplesOf(variant, to, figure)

@@ -17,7 +17,7 @@ export function targetTable(results) {
   return table(["figure", "target", "everwire", "", "best peer", "floor", "by hand"], rows)
 }
 
-/** All figures of each workload: the median, between what it lay, and its ratio to the reference. */
+/** All figures of each workload: the median, the range, and the ratio to the reference. */
 export function workloadTables(results) {
   return workloads.flatMap((workload) => {
     const measured = results.filter((one) => one.workload === workload.name)
@@ -44,7 +44,7 @@ function casesTable(workload, variant, measured) {
   return table(["peer", "transport", ...heads], rows)
 }
 
-/** A workload of everwire alone: its variants are the rows, each with what it may take. */
+/** A workload of everwire only: one row per variant, with its limit. */
 function rowsTable(workload, measured) {
   const rows = measured.map((one) => {
     const [{ peer, transport, failed }] = one.cases

@@ -5,10 +5,13 @@ const websocket = on("websocket")
 const sse = on("sse")
 const longPoll = on("long-poll")
 const WS = websocket("ws")
-/** What costs the least that does the same with no session: per transport. */
+/** By transport: the cheapest peer that does the same work without sessions. */
 const FLOORS = { websocket: "floor", sse: "http", "long-poll": "http" }
 
-/** What everwire is to reach: a figure of a workload's variant, as a ratio `to` another case, `atMost` or `atLeast` this. */
+/**
+ * The targets of everwire: a figure of a workload's variant, whose ratio `to` another case is `atMost` or `atLeast`
+ * this.
+ */
 const targets = [
   ["echo, websocket: p50", "echo", "websocket", "p50", websocket, { to: WS, atMost: 1.1 }],
   ["echo, websocket: server CPU", "echo", "websocket", "cpu", websocket, { to: WS, atMost: 1.2 }],
@@ -74,8 +77,8 @@ const targets = [
 ]
 
 /**
- * Each target with what everwire, the best of the others, the floor and a session by hand reached; those that were not
- * run are left out.
+ * Each target with the results of everwire, of the best other peer, of the floor and of the session by hand. Targets
+ * whose cases were not run are left out.
  */
 export function judge(results) {
   return targets.flatMap(([title, workload, variantName, figure, at, { to, atMost, atLeast }]) => {

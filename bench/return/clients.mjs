@@ -1,4 +1,4 @@
-// Those that come back: node clients.mjs <peer> <transport or "default"> <port>
+// The clients that reconnect: node clients.mjs <peer> <transport or "default"> <port>
 import { io } from "socket.io-client"
 import { createChannel } from "../../dist/index.js"
 import { answer } from "../processes.mjs"
@@ -6,7 +6,7 @@ import { answer } from "../processes.mjs"
 const [peer, transport, port] = process.argv.slice(2)
 const url = `http://127.0.0.1:${port}`
 const chosen = transport === "default" ? {} : { transports: [transport] }
-/** When each was greeted last, in milliseconds since the epoch. */
+/** When each client was last greeted by the server, in milliseconds since the epoch. */
 const greetedAt = []
 const channels = []
 
@@ -28,7 +28,7 @@ function open(index) {
 const cpuMs = () => process.cpuUsage().user / 1_000 + process.cpuUsage().system / 1_000
 
 answer({
-  /** So many are opened, some at a time; resolves when all have been greeted. */
+  /** Opens this many clients, several at once. Resolves when all have been greeted. */
   async open(count) {
     for (let begun = 0; begun < count; begun += 50) {
       await Promise.all(Array.from({ length: Math.min(50, count - begun) }, (_, i) => open(begun + i)))
@@ -36,7 +36,7 @@ answer({
   },
   greetedAt: () => greetedAt,
   cpuMs,
-  /** Where everwire's are now, and what they did since then: how many of each. */
+  /** For everwire: the number of incidents since then, by transport, kind and code. */
   incidents(since) {
     const counts = {}
     for (const channel of channels) {

@@ -1,4 +1,5 @@
-// How a herd comes back when its server's process was killed: npm run return -- --channels 500,2000
+// Measures how many clients reconnect, and how fast, after their server was killed: npm run return -- --channels
+// 500,2000
 import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { start } from "../processes.mjs"
@@ -9,14 +10,14 @@ const { values } = parseArgs({
     only: { type: "string", default: "websocket,default" },
     peers: { type: "string", default: "everwire,socket.io" },
     rounds: { type: "string", default: "1" },
-    /** Tells what everwire's channels did. */
+    /** Prints the incidents of everwire's channels. */
     incidents: { type: "boolean", default: false },
   },
 })
 
-/** The server is away for so long, in milliseconds. */
+/** How long the server is away, in milliseconds. */
 const AWAY_MS = 1_000
-/** Who has not come back so long after the restart will not, in milliseconds. */
+/** A client that is not back this long after the restart counts as lost, in milliseconds. */
 const PATIENCE_MS = 60_000
 const MAX_CONNECTIONS = 2
 
@@ -49,14 +50,14 @@ const misses = missesOf(rows)
 for (const miss of misses) console.error(`missed: ${miss}`)
 process.exitCode = misses.length > 0 ? 1 : 0
 
-/** Lets so many settle, kills their server, starts another at the same port, and waits for all. */
+/** Connects this many clients, kills their server, starts another on the same port, and waits for all clients. */
 async function measure(peer, transport, count) {
   let server = start("./return/server.mjs", [peer, "0"])
   const port = await server.call("listen")
   const clients = start("./return/clients.mjs", [peer, transport, `${port}`])
   try {
     await clients.call("open", count)
-    // Better rungs have been climbed to, and nobody is young any more.
+    // By now the channels have moved to their best transports, and no session is new.
     await sleep(4_000)
     const cpuBefore = await clients.call("cpuMs")
     const killedAt = Date.now()
@@ -82,7 +83,7 @@ async function measure(peer, transport, count) {
   }
 }
 
-/** What everwire is held to: the last one back is no later than Socket.IO's, and nobody dials more than there is need. */
+/** The targets: everwire's last client is back no later than Socket.IO's, and no channel makes needless dials. */
 function missesOf(measured) {
   const misses = []
   for (const row of measured.filter(({ peer }) => peer === "everwire")) {

@@ -1,4 +1,4 @@
-// The server that dies and comes back: node server.mjs <peer> <port>. It greets whoever comes.
+// The server that is killed and restarted: node server.mjs <peer> <port>. It greets each client that connects.
 import { createServer } from "node:http"
 import { Server } from "socket.io"
 import { createHub } from "../../dist/node.js"

@@ -1,7 +1,7 @@
 /**
- * What is said in each case: sizes of messages in bytes of JSON, `down` from the server and `up` from the client, so long
- * after the client is there. `chat`: a small message goes down each second meanwhile, and the sender of the bulk waits
- * whenever it is told to.
+ * What is said in each case: sizes of messages in bytes of JSON, `down` from the server and `up` from the client, so
+ * long after the client is there. `chat`: a small message goes down each second meanwhile, and the sender of the bulk
+ * waits whenever it is told to.
  */
 export const cases = {
   a: {
@@ -45,17 +45,19 @@ export const RATES = [20e3, 150e3, 500e3, 2e6, 20e6]
 export const ROUND_TRIPS = [20, 200, 600]
 export const QUEUES = [64_000, 2_000_000]
 
-/** How long a case takes at least, in milliseconds: a round trip to be there, half a one more for what goes up, and the bulk. */
+/**
+ * Least time of a case, in milliseconds: a round trip to connect, half of one more for data that goes up, and the bulk.
+ */
 export function idealMs({ name, rate, roundTripMs }) {
   if (cases[name].silent) return SILENT_AFTER_MS
   const { afterMs = 0, down = [], up = [] } = cases[name].plan(rate)
   return afterMs + (Math.max(sum(down), sum(up)) * 8_000) / rate + (up.length > 0 ? 1.5 : 1) * roundTripMs
 }
 
-/** How long a bulk runs before the connections die. */
+/** How long a bulk runs before the connections fall silent. */
 export const SILENT_AFTER_MS = 8_000
 
-/** Below this rate the cases are smaller, because the least of them would take minutes. */
+/** Below this rate the cases are smaller, because even the smallest would take minutes. */
 function isTiny(rate) {
   return rate < 100e3
 }

@@ -6,7 +6,7 @@ import { Modem } from "./modem.mjs"
 import { peers } from "./peers.mjs"
 import { Tally } from "./tally.mjs"
 
-/** A chat line's size, and how often one is said. */
+/** The size of a chat line, and the interval at which one is sent. */
 const CHAT_BYTES = 100
 const CHAT_EVERY_MS = 1_000
 
@@ -43,7 +43,7 @@ export async function runCell(cell) {
   const talk = await openTalk(cell, {
     heard: heard(tallies.up),
     there(voice) {
-      // A peer that begins another session is not told again.
+      // A client that begins another session is not sent the messages again.
       if (hasCome) return
       hasCome = true
       const ignore = () => {}
@@ -62,7 +62,7 @@ export async function runCell(cell) {
   clearTimeout(timer)
   isOver = true
   const ms = Math.max(tallies.down.heardAt, tallies.up.heardAt) - startedAt
-  // What comes twice, and a dial that is under way, show a little later.
+  // Waits a little longer, to see messages that arrive twice and dials that are still under way.
   await pause(cell.roundTripMs + 300)
   const { interruptions, incidents } = talk.client.report()
   const { up: upLine, down: downLine, connections } = talk.modem
@@ -89,7 +89,7 @@ export async function runCell(cell) {
   return result
 }
 
-/** A server, a modem in front of it, and a client that `dial` starts. */
+/** Starts a server and a modem in front of it. `dial` starts the client. */
 export async function openTalk({ peer, rate, roundTripMs, queueBytes }, { there, heard }) {
   const server = createServer({ keepAliveTimeout: 120_000, requestTimeout: 0, headersTimeout: 0 })
   server.listen({ port: 0, host: "127.0.0.1" })
@@ -112,7 +112,7 @@ export async function openTalk({ peer, rate, roundTripMs, queueBytes }, { there,
   }
 }
 
-/** How often each transport was dialed before the first welcome and after it. */
+/** The number of dials of each transport before the first welcome and after it. */
 export function dialsOf(incidents) {
   const welcomed = incidents.findIndex(({ what }) => what === "welcomed")
   const dials = { before: {}, after: {} }

@@ -2,8 +2,8 @@ import { once } from "node:events"
 import { connect, createServer } from "node:net"
 
 /**
- * A TCP proxy on loopback that carries bytes as a phone's modem does: each direction has one first-in-first-out queue for
- * all connections together, sends at a rate, and delivers a fixed delay later.
+ * A TCP proxy on loopback that carries bytes as a phone's modem does. Each direction has one first-in-first-out queue
+ * for all connections together, sends at a rate, and delivers after a fixed delay.
  *
  * What lies outside the queue: each socket has the buffers of the kernel (on Linux up to 4 MB to write and some hundred
  * kB to read, which Node cannot make smaller), and this process holds at most two reads of 64 kB per socket that found
@@ -11,7 +11,7 @@ import { connect, createServer } from "node:net"
  * TCP handshake is not delayed, and headers of TCP and IP are not counted.
  */
 export class Modem {
-  /** Connections that were made through it. */
+  /** Number of connections that were made through the modem. */
   connections = 0
   up
   down
@@ -36,7 +36,7 @@ export class Modem {
     return this.#server.address().port
   }
 
-  /** The connections of this moment carry nothing any more, in both directions, and nobody is told. New ones work. */
+  /** Drops all data of the open connections, in both directions, without telling either end. New connections work. */
   swallow() {
     for (const { ways } of this.#live) for (const way of ways) way.die()
     this.up.forgetTheDead()
@@ -64,15 +64,15 @@ export class Modem {
   }
 }
 
-/** One direction of one connection: what was read and is not in the line's queue yet. */
+/** One direction of one connection: the data that was read from the socket and is not in the line's queue yet. */
 class Way {
   isDead = false
   to
-  /** Whether the line knows that something waits here. */
+  /** Whether this source is in the line's list of waiting sources. */
   isWaiting = false
   #from
   #line
-  /** Bytes, or how this side ended ("end", "reset"), in order. */
+  /** Data, or the way in which this side ended ("end", "reset"), in order. */
   #pending = []
 
   constructor(from, to, line) {
@@ -84,7 +84,7 @@ class Way {
     from.on("error", () => this.#push("reset"))
   }
 
-  /** The next piece for the queue, of at most so many bytes; undefined when nothing waits. */
+  /** The next piece for the queue, of at most this many bytes; undefined when nothing waits. */
   next(mostBytes) {
     const [first] = this.#pending
     if (typeof first !== "object" || first.length <= mostBytes) return this.#pending.shift()
@@ -106,7 +106,7 @@ class Way {
     return this.#pending.length === 0
   }
 
-  /** It is not read from any more, so that the sender's buffers fill as those of a dead connection do. */
+  /** Stops reading, so that the sender's buffers fill as they do on a dead connection. */
   die() {
     this.isDead = true
     this.#pending = []
@@ -120,7 +120,10 @@ class Way {
   }
 }
 
-/** A slice is what takes so long to send, within these bounds: small enough to share fairly, large enough to be cheap. */
+/**
+ * A slice takes this long to send, within these bounds in bytes: small enough for fair sharing, large enough to be
+ * cheap.
+ */
 const SLICE_MS = 20
 const MIN_SLICE_BYTES = 256
 const MAX_SLICE_BYTES = 1_460
@@ -129,18 +132,18 @@ const MAX_SLICE_BYTES = 1_460
 class Line {
   /** Bits per second. May be changed at any time; the slice that is being sent keeps its speed. */
   rate
-  /** Bytes that were sent so far. */
+  /** Bytes sent so far. */
   carriedBytes = 0
   #delayMs
   #queueBytes
-  /** Slices that wait to be sent, and how many bytes they are. */
+  /** Slices that wait to be sent, and their total in bytes. */
   #queue = new Fifo()
   #queuedBytes = 0
-  /** Slices that were sent and are on their way. */
+  /** Slices that were sent and whose delay has not passed yet. */
   #flying = new Fifo()
-  /** When the last slice will have been, or was, sent. */
+  /** The moment at which the last slice is or was completely sent. */
   #freeAt = 0
-  /** Sources that found the queue full, in the order in which they are asked for a slice. */
+  /** Sources that found the queue full, in the order of their turns. */
   #waiting = []
   #timer
   #timerAt = Number.POSITIVE_INFINITY
@@ -155,7 +158,7 @@ class Line {
     return this.#queuedBytes
   }
 
-  /** A source has something: it goes into the queue as far as there is room. */
+  /** Called by a source that has data: puts slices into the queue while there is room. */
   offer(way) {
     const now = performance.now()
     while (!way.isEmpty && this.#waiting.length === 0 && this.#hasRoom) this.#take(way, now)
@@ -203,7 +206,7 @@ class Line {
     }
   }
 
-  /** Does what is due by the clock, however late the timer is. */
+  /** Processes everything that is due by the clock, even if the timer was late. */
   #run() {
     const now = performance.now()
     for (let slice = this.#queue.first; slice !== undefined; slice = this.#queue.first) {
@@ -260,7 +263,7 @@ class Line {
   }
 }
 
-/** A queue whose `shift` costs the same however long it is. */
+/** A queue whose `shift` takes constant time. */
 class Fifo {
   #items = []
   #at = 0

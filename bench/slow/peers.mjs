@@ -5,13 +5,13 @@ import { createChannel } from "../../dist/index.js"
 import { createHub } from "../../dist/node.js"
 
 /**
- * What talks over a modem. Each has two halves:
- * - `serve(server, { there, heard })` puts it on an `http.Server`; `there` is given a voice when a client is there, `heard`
- *   the data of each message. Returns what closes it.
- * - `dial(port, heard)` returns a client: its `voice`, `report()` and `close()`, and `opened` if it cannot be spoken to
- *   before.
+ * The peers that are measured over the modem. Each has two halves:
+ * - `serve(server, { there, heard })` attaches it to an `http.Server`. `there` is called with a voice when a client has
+ *   connected, and `heard` with the data of each message. Returns a function that closes it.
+ * - `dial(port, heard)` returns a client: its `voice`, `report()` and `close()`, and `opened` if it cannot send before
+ *   that.
  *
- * A voice has `send(data)`, which is false when the sender should wait, and `writable()`, which ends the wait.
+ * A voice has `send(data)`, which returns false when the sender should wait, and `writable()`, which ends the wait.
  */
 export const peers = {
   ws: rawWebSocket(),
@@ -24,7 +24,7 @@ export const peers = {
   "socket.io": socketIo(["polling", "websocket"]),
 }
 
-/** Raw `ws`, one message per frame. It has no session: what it had not heard when it closed is gone. */
+/** Raw `ws`, one message per frame. It has no session: messages that have not arrived when it closes are lost. */
 function rawWebSocket() {
   const voiceOf = (socket) => ({
     send(data) {
@@ -60,7 +60,7 @@ function rawWebSocket() {
   }
 }
 
-/** Bytes that a raw socket may hold before its sender waits. */
+/** Bytes that a raw socket may buffer before its sender waits. */
 const SOCKET_BYTES = 65_536
 
 function everwire(transports) {
@@ -115,7 +115,7 @@ function everwireVoice(end) {
   }
 }
 
-/** Socket.IO has nothing that tells a sender to wait. */
+/** Socket.IO has no signal that tells a sender to wait. */
 function socketIo(transports) {
   const voiceOf = (socket) => ({
     send(data) {
@@ -143,7 +143,7 @@ function socketIo(transports) {
   }
 }
 
-/** Asks every few milliseconds. */
+/** Waits by calling the condition every few milliseconds. */
 async function until(test) {
   while (!test()) await new Promise((resolve) => setTimeout(resolve, 10))
 }

@@ -21,9 +21,9 @@ const { values: options } = parseArgs({
     rates: { type: "string" },
     rtts: { type: "string" },
     queues: { type: "string" },
-    /** A part that says something about everything, in about a minute. */
+    /** A small selection of all cells, which takes about a minute. */
     quick: { type: "boolean", default: false },
-    /** The message of 1 MB through a proxy that takes bodies of 64 kB, and nothing else. */
+    /** Only the message of 1 MB through a proxy that accepts bodies of 64 kB. */
     "proxy-64k": { type: "boolean", default: false },
   },
 })
@@ -79,7 +79,7 @@ function choosePeers() {
   const transports = chosen("transport", options.only, Object.keys(peers).filter(isEverwire))
   return Object.keys(peers).filter((peer) => {
     if (isEverwire(peer)) return kinds.includes("everwire") && transports.includes(peer)
-    // All times are compared with raw `ws`, so it is always there. Socket.IO is left out of parts that do not name it.
+    // All times are compared with raw `ws`, so it always runs. In a partial run, Socket.IO runs only if it is named.
     return peer === "ws" || (kinds.includes("socket.io") && (options.peers !== undefined || !options.quick))
   })
 }
@@ -135,7 +135,7 @@ most 1.5 s and a round trip late, nothing lost, doubled or reordered, and open t
 the link needs and 20 s.`
 }
 
-/** Whether the rig itself is right: raw `ws` should take what the link needs. */
+/** Checks the measurement itself: raw `ws` should take the time that the link needs. */
 function wsText() {
   const ratios = results.flatMap((one) => (one.peer === "ws" && one.ms ? [one.ms / idealMs(one)] : []))
   const [least, most] = [Math.min(...ratios), Math.max(...ratios)]
@@ -149,7 +149,7 @@ function loadText({ cells, atOnce, seconds, cores, p99, max }) {
   )
 }
 
-/** A whole run is the page of the documentation; a part of one goes where nothing is committed. */
+/** A complete run is written to the documentation, a partial one to files that are not committed. */
 function write(page) {
   const root = new URL("../../", import.meta.url)
   const isWhole = !isPart && !options.quick && !options["proxy-64k"]
@@ -157,13 +157,13 @@ function write(page) {
   mkdirSync(new URL("docs/performance/", root), { recursive: true })
   writeFileSync(new URL(path, root), page)
   if (isWhole) execFileSync("npx", ["biome", "format", "--write", path], { cwd: fileURLToPath(root), stdio: "ignore" })
-  // Everything that was measured, with the incidents of each channel, to find out why a cell missed its target.
+  // All results with the incidents of each channel, to find out why a cell missed its target.
   const rows = [...results, ...smallBodies].map((one) => JSON.stringify(one))
   writeFileSync(new URL(DETAILS, root), `[\n${rows.join(",\n")}\n]\n`)
   console.log(`written to ${path}; every cell is in ${DETAILS}`)
 }
 
-/** Those of a comma-separated list, or all. */
+/** The values of a comma-separated list, or all values. */
 function chosen(kind, list, all) {
   if (list === undefined) return all
   const names = list.split(",").map((name) => name.trim())

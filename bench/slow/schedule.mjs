@@ -4,17 +4,17 @@ import { idealMs } from "./cases.mjs"
 
 const PROCESSES = 3
 
-/** Fast links cost CPU and want precise timers, so few of them run at once, and last. Rates in bits per second. */
+/** Fast links need CPU and precise timers, so few of them run at once, and they run last. Rates in bits per second. */
 const STAGES = [
   { below: 1e6, atOnce: 80 },
   { below: 5e6, atOnce: 36 },
   { below: Number.POSITIVE_INFINITY, atOnce: 4 },
 ]
 
-/** Cells that run side by side begin so long after each other. */
+/** Delay between the starts of cells that run at the same time. */
 const APART_MS = 50
 
-/** Runs all cells, those of one stage before those of the next. `onResult` is told of each as it ends. */
+/** Runs all cells, one stage after another. `onResult` is called with the result of each cell. */
 export async function runAll(cells, onResult) {
   const loads = []
   let left = [...cells]
@@ -27,7 +27,7 @@ export async function runAll(cells, onResult) {
   return loads
 }
 
-/** The longest first, so that they do not come alone at the end. */
+/** Longest cells first, so that the end of a stage does not wait for a single long cell. */
 async function runStage(cells, atOnce, onResult) {
   const queue = cells.toSorted((a, b) => idealMs(b) - idealMs(a))
   const processes = Array.from({ length: Math.min(PROCESSES, atOnce) }, () => start("slow/worker.mjs", []))
@@ -35,7 +35,7 @@ async function runStage(cells, atOnce, onResult) {
   await Promise.all(processes.map((one) => one.call("load")))
   const startedAt = performance.now()
   const lane = async (_, n) => {
-    // Not all in one moment: a start costs much more than what follows.
+    // The cells do not start at the same moment, because a start needs much more CPU than the rest.
     await pause(n * APART_MS)
     for (let cell = queue.shift(); cell !== undefined; cell = queue.shift()) {
       try {

@@ -1,4 +1,4 @@
-// Holds the modem itself against the clock: node slow/self-check.mjs
+// Checks that the simulated modem keeps its rates and delays: node slow/self-check.mjs
 import { once } from "node:events"
 import { connect, createServer } from "node:net"
 import { Modem } from "./modem.mjs"
@@ -32,7 +32,7 @@ failed ||= Math.abs(share - 0.5) > 0.05
 console.log(`${Math.abs(share - 0.5) > 0.05 ? "WRONG" : "right"}: of two floods one gets ${(share * 100).toFixed(0)} %`)
 process.exitCode = failed ? 1 : 0
 
-/** A server says so many bytes to a client as fast as it can. */
+/** A server sends this many bytes to a client as fast as it can. */
 async function flood({ bytes, ...options }) {
   const { modem, close } = await open(options, (socket) => socket.end(Buffer.alloc(bytes)))
   const startedAt = performance.now()
@@ -53,7 +53,7 @@ async function flood({ bytes, ...options }) {
   return { firstMs, wholeMs, queuedBytes }
 }
 
-/** Two connections are flooded at once: the part of the first after a while. */
+/** Floods two connections at once, and returns the first one's share of the bytes after a while. */
 async function fairShare() {
   const options = { rate: 2e6, roundTripMs: 20, queueBytes: 64_000 }
   const { modem, close } = await open(options, (socket) => socket.write(Buffer.alloc(8_000_000)))

@@ -4,12 +4,12 @@ import { dialsOf, linesOf, openTalk } from "./cell.mjs"
 import { Tally } from "./tally.mjs"
 
 const MESSAGE_BYTES = 4_000
-/** After this it counts as never noticed. */
+/** After this time, in milliseconds, the dead link counts as never noticed. */
 const LIMIT_MS = 40_000
 
 /**
- * A bulk goes down, and in the middle of it every connection of that moment falls silent. Tells how long the channel
- * takes to doubt the link and to have another one, and how long a round trip through the full queue was just before.
+ * Silences all open connections in the middle of a bulk that goes down. Measures how long the channel takes to doubt
+ * the link and to get another one, and how long a round trip through the full queue took just before.
  */
 export async function runSilent(cell) {
   const tally = new Tally()
@@ -33,7 +33,7 @@ export async function runSilent(cell) {
   const heardBefore = tally.heard
   while (tally.heard < heardBefore + 5 && Date.now() < limitAt) await pause(50)
   isOver = true
-  // A link that ends instead of being doubted is followed by a dial.
+  // If the link ended and was not doubted, the next dial counts.
   const noticedAt = since("doubted", "dialed", "took-over")
   const movedAt = since("took-over")
   const after = talk.client.report()
@@ -55,7 +55,7 @@ export async function runSilent(cell) {
   return result
 }
 
-/** Says each message in a task of its own, so that a sender that never has to wait still lets others run. */
+/** Sends each message in a separate task, so that a sender that never has to wait does not block other cells. */
 function eachInATask(voice) {
   return {
     send(data) {

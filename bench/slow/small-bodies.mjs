@@ -4,12 +4,12 @@ import { setTimeout as pause } from "node:timers/promises"
 import { peers } from "./peers.mjs"
 import { Tally } from "./tally.mjs"
 
-/** What the proxy takes in the body of one request. */
+/** Largest request body that the proxy accepts, in bytes. */
 const MAX_BODY_BYTES = 65_536
 const MESSAGE_BYTES = 1_000_000
 const LIMIT_MS = 20_000
 
-/** A message of 1 MB each way through a proxy that answers 413 to larger bodies: whether they came whole, and how soon. */
+/** Sends 1 MB each way through a proxy that answers 413 to larger bodies. Measures whether and how soon they arrive. */
 export async function runSmallBodies(peer) {
   const tallies = { down: new Tally(), up: new Tally() }
   const server = createServer().listen(0, "127.0.0.1")
@@ -34,7 +34,7 @@ export async function runSmallBodies(peer) {
   return result
 }
 
-/** An HTTP proxy as many stand in front of servers: it collects a request's body, and streams the answer. */
+/** An HTTP proxy like many in front of servers: it buffers a request's body and streams the answer. */
 async function startProxy(targetPort) {
   const proxy = createServer(async (request, response) => {
     const pieces = []

@@ -10,7 +10,7 @@ export function cellTitle({ name, peer, rate, roundTripMs, queueBytes }) {
   return `${name} ${peer} ${short(rate)} ${roundTripMs} ms ${short(queueBytes)}B`
 }
 
-/** The worst of each peer and case. */
+/** The worst result of each peer and case. */
 export function summaryTable(results) {
   const timed = results.filter(({ name, failed }) => !cases[name].silent && failed === undefined)
   const rows = groups(timed, ({ peer, name }) => `${peer}|${name}`).map((same) => {
@@ -46,7 +46,7 @@ export function summaryTable(results) {
   return table(heads, rows)
 }
 
-/** Per rate: one row for each peer and case, one column for each round trip and queue. */
+/** One table per rate, with a row for each peer and case and a column for each round trip and queue. */
 export function rateTables(results) {
   const timed = results.filter(({ name }) => !cases[name].silent)
   return groups(timed, ({ rate }) => rate)
@@ -102,7 +102,7 @@ export function smallBodiesTable(results) {
   return table(["transport", "1 MB down", "1 MB up", "bodies refused"], rows)
 }
 
-/** Seconds; the ratio to raw `ws`; and what else is not as it should be. */
+/** A cell: the seconds, the ratio to raw `ws`, and the targets that were missed. */
 function cellText(result, results) {
   if (result === undefined) return ""
   if (result.failed !== undefined) return "failed"
@@ -129,7 +129,7 @@ function seconds(ms) {
   return ms === undefined ? "never" : `${(ms / 1_000).toFixed(ms < 9_950 ? 2 : 1)} s`
 }
 
-/** Those that have the same key, in the order in which the keys came. */
+/** Groups values by key, in the order in which the keys first occur. */
 function groups(list, key) {
   const byKey = new Map()
   for (const one of list) byKey.set(key(one), [...(byKey.get(key(one)) ?? []), one])

@@ -1,21 +1,21 @@
-/** What was said in one direction and what was heard of it. Every message has a number. */
+/** Counts the messages sent in one direction and those of them that arrived. Every message has a number. */
 export class Tally {
   said = 0
   saidBytes = 0
   doubled = 0
   reordered = 0
-  /** Messages heard that are no chat lines. */
+  /** Messages that arrived and are not chat lines. */
   bulkHeard = 0
-  /** When the last message came. */
+  /** When the last message arrived. */
   heardAt = 0
-  /** The greatest time that a chat line took. */
+  /** The longest time that a chat line took to arrive. */
   #chatMs = 0
-  /** When each chat line was said that did not come yet, by number. */
+  /** By number: when each chat line was sent that has not arrived yet. */
   #awaited = new Map()
   #heard = new Set()
   #highest = -1
 
-  /** Makes the next message, of so many bytes as JSON. A chat line carries the time at which it was said. */
+  /** Makes the next message, of this many bytes as JSON. A chat line contains the time at which it was sent. */
   next(bytes, isChat = false) {
     const message = { n: this.said++, at: isChat ? performance.now() : 0, text: "" }
     const rest = bytes - JSON.stringify(message).length
@@ -35,7 +35,7 @@ export class Tally {
     this.#highest = Math.max(this.#highest, n)
   }
 
-  /** The greatest time that a chat line took, or takes already. */
+  /** The longest time that a chat line took to arrive, or has been under way without arriving. */
   chatMs() {
     const now = performance.now()
     return Math.max(this.#chatMs, ...Array.from(this.#awaited.values(), (at) => now - at))
@@ -45,7 +45,7 @@ export class Tally {
     return this.#heard.size
   }
 
-  /** Messages that never came although a later one did. */
+  /** Messages that did not arrive although a later one did. */
   get lost() {
     return this.#highest + 1 - this.#heard.size
   }

@@ -4,13 +4,13 @@ import { peers } from "./peers.mjs"
 const MAX_RATIO = { websocket: 1.15, sse: 1.15, all: 1.15, "long-poll": 1.4, "short-poll": 1.4 }
 const MAX_BYTES = 1.08
 
-/** How long a cell took as a ratio to raw `ws` in the same cell; undefined when one of both was not done. */
+/** A cell's time as a ratio to raw `ws` in the same cell; undefined when one of the two did not finish. */
 export function ratioOf(result, results) {
   const { ms } = results.find((one) => one.peer === "ws" && isSameCell(one, result)) ?? {}
   return result.ms === undefined || ms === undefined ? undefined : result.ms / ms
 }
 
-/** Most dials of one transport before the first welcome, and all dials after it. */
+/** The most dials of one transport before the first welcome, and the number of all dials after it. */
 export function dialsIn({ dials }) {
   if (dials === undefined) return undefined
   return {
@@ -19,7 +19,9 @@ export function dialsIn({ dials }) {
   }
 }
 
-/** What everwire misses in a cell, in words; empty when nothing, or when the peer is another. Raw `ws` has to be done. */
+/**
+ * The targets that everwire misses in a cell, in words. Empty for other peers. Raw `ws` must have finished the cell.
+ */
 export function missesOf(result, results) {
   const { name, peer, failed, ms } = result
   if (failed !== undefined) return [`failed: ${failed}`]
@@ -29,8 +31,8 @@ export function missesOf(result, results) {
 }
 
 /**
- * What no slow link excuses: messages lost, doubled, out of order or never heard, a channel that was not open, a dial beside
- * one that works, a death that is noticed late.
+ * Faults that no slow link excuses: messages that are lost, doubled, out of order or never heard, a channel that was
+ * not open, a dial while a working link exists, a dead link that is noticed late.
  */
 export function faultsOf(result) {
   const { name, ms, part, dials, interruptions } = result
@@ -63,7 +65,7 @@ function silentMissesOf({ noticedMs, loadedMs, doubtsBefore }) {
   return misses
 }
 
-/** How soon a silent death is to be noticed, given a round trip under load. */
+/** Time within which a silently dead link must be noticed, for a given round trip under load. */
 export function silentLimitMs({ loadedMs }) {
   return 3_000 + 4 * loadedMs
 }

@@ -1,4 +1,4 @@
-// A process that runs cells, many at a time.
+// A worker process that runs many cells at the same time.
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { answer } from "../processes.mjs"
 import { cases } from "./cases.mjs"
@@ -11,14 +11,14 @@ const delay = monitorEventLoopDelay({ resolution: 5 })
 delay.enable()
 
 answer({
-  /** Every peer once, so that no cell waits for code to be loaded. */
+  /** Runs every peer once, so that no cell waits for code to be loaded. */
   async warmUp() {
     const link = { name: "e", rate: 50e6, roundTripMs: 2, queueBytes: 2e6 }
     for (const peer of Object.keys(peers)) await runCell({ ...link, peer })
   },
   run: (cell) => (cases[cell.name].silent ? runSilent(cell) : runCell(cell)),
   runSmallBodies,
-  /** Since it was asked last: the part of a core that this process used, and how late its timers were in milliseconds. */
+  /** Since the last call: the share of a core that this process used, and how late its timers were, in milliseconds. */
   load() {
     const load = { ...used(), p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 }
     delay.reset()

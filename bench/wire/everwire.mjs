@@ -4,17 +4,17 @@ import { BEAT_MS } from "../peers/settings.mjs"
 import { RawHttp } from "./http.mjs"
 import { RawWebSocket } from "./websocket.mjs"
 
-// docs/protocol.md, "Numbers": what a channel owes an ack after.
+// docs/protocol.md, "Numbers": the counts and times after which a channel owes an ack.
 const ACK_PACKETS = 256
 const ACK_BYTES = 65_536
 const ACK_MS = 5_000
 const UNACKNOWLEDGED_MS = 2_000
-/** Over HTTP, so many times as many packets and bytes. */
+/** Over HTTP, an ack is owed after this many times as many packets and bytes. */
 const EXCHANGE_ACKS = 4
 
 /**
- * The channel's side of the protocol (docs/protocol.md) as far as a wire that never breaks needs it: hello, position,
- * counting, acks by number, bytes and time, and the pulse. `carry` is given batches to bring up.
+ * The channel's side of the protocol (docs/protocol.md), as far as a link that never breaks needs it: hello, position,
+ * counting, acks by number, bytes and time, and the pulse. `carry` is called with each batch to send up.
  */
 class Seat {
   #carry
@@ -27,7 +27,9 @@ class Seat {
   #positioned = false
   #spokeAt = Date.now()
   #owedSince = Number.POSITIVE_INFINITY
-  /** Since when something said has not been asked after: acks in answers to uploads do not judge the way down. */
+  /**
+   * Since when a sent packet waits for a probe. Acks in answers to uploads do not count: they do not test the way down.
+   */
   #waitsSince = Number.POSITIVE_INFINITY
 
   /** `least`: how many times what an ack is owed for on a WebSocket makes one go alone. */
@@ -37,7 +39,7 @@ class Seat {
     this.#least = least
   }
 
-  /** There is a link: what is due by the clock goes on it from now on. */
+  /** Called when the link is open: acks and beats that are due by the clock are sent from now on. */
   begin() {
     seats.add(this)
   }
@@ -47,9 +49,9 @@ class Seat {
     return `h${JSON.stringify({ v: 1, id: token(), key: token(), holder: token(), heard: 0, acked: 0, turn: 1 })}`
   }
 
-  /** A batch, or lines of a stream. `mark` is what stands before each message. */
+  /** Takes in a batch, or lines of a stream. `mark` is the text in front of each message. */
   hear(bytes, mark) {
-    // A stream's lines and a batch that begins with its message need no more than this.
+    // Lines of a stream, and a batch that begins with a message, need no more than this.
     const messages = countOf(bytes, mark) + (bytes[0] === 109 ? 1 : 0)
     this.#heard += messages
     this.#owed += messages
@@ -69,7 +71,7 @@ class Seat {
     return this.#say(packets.join("\n"))
   }
 
-  /** Once in a while: what is due by the clock. */
+  /** Called at intervals: sends the acks and beats that are due by the clock. */
   tick(now) {
     const isDue = now - this.#owedSince >= ACK_MS || now - this.#spokeAt >= BEAT_MS
     if (!isDue && now - this.#waitsSince < UNACKNOWLEDGED_MS) return
@@ -95,7 +97,9 @@ class Seat {
   }
 }
 
-/** Tokens of the probes in these bytes: each asks for an answer. `mark` is what stands before one that is not the first. */
+/**
+ * The tokens of the probes in these bytes, each of which must be answered. `mark` is the text before all but the first.
+ */
 function* probesOf(bytes, mark) {
   let at = bytes.indexOf(mark.slice(1)) === 0 ? -1 : bytes.indexOf(mark)
   while (at >= 0 || bytes.indexOf(mark.slice(1)) === 0) {
@@ -106,14 +110,14 @@ function* probesOf(bytes, mark) {
   }
 }
 
-/** One timer for all. */
+/** One timer for all links. */
 const seats = new Set()
 setInterval(() => {
   const now = Date.now()
   for (const seat of seats) seat.tick(now)
 }, 250).unref()
 
-/** Opens an everwire link that speaks to its hub over plain sockets. */
+/** Opens an everwire link to a hub over plain sockets. */
 export function openEverwire(options) {
   if (options.transport === "websocket") return openSocket(options)
   return options.transport === "sse" ? openStream(options) : openPolls(options)
@@ -126,7 +130,7 @@ async function openSocket({ port, hear }) {
     welcomed = resolve
   })
   const socket = await RawWebSocket.open(port, "/everwire/websocket", {
-    // The hello goes with the upgrade.
+    // The hello goes with the upgrade request.
     protocols: ["everwire", encodeURIComponent(seat.hello())],
     onFrame(batch) {
       seat.hear(batch, "\nm")
@@ -145,7 +149,7 @@ async function openSocket({ port, hear }) {
   }
 }
 
-/** Uploads of an HTTP link: one in flight, what is said meanwhile goes in the next. */
+/** The uploads of an HTTP link: one at a time. Packets sent meanwhile go in the next upload. */
 class Uploads {
   #http
   #path
@@ -201,7 +205,7 @@ async function openPolls({ port, hear }) {
   seat.hear(welcome, "\nm")
   const poll = async () => {
     for (let n = 2; !down.socket.destroyed; n++) {
-      // As a channel on Node polls: without a body.
+      // Polls without a body, as a channel on Node does.
       seat.hear(await down.request("POST", path, "", `Everwire: @{"link":"${link}","poll":${n}}\r\n`), "\nm")
     }
   }

@@ -1,16 +1,16 @@
 import { connect } from "node:net"
 
-/** Headers are given as lines. */
+/** Headers are an array of lines. */
 const TEXT = "Content-Type: text/plain;charset=UTF-8\r\n"
 const LAST_CHUNK = Buffer.from("0\r\n\r\n")
 
-/** One kept connection of HTTP/1.1 (RFC 9112): one request after another, or a stream for ever. */
+/** One keep-alive connection of HTTP/1.1 (RFC 9112): it carries one request after another, or one endless stream. */
 export class RawHttp {
-  /** Requests that wait for the one in flight, which is the first. */
+  /** The request in flight, which is the first, and those that wait for it. */
   #asked = []
   #parts = []
   #bytes = 0
-  /** Where the answer in flight ends; undefined until its head is there. */
+  /** Position of the end of the answer in flight; undefined until its head has arrived. */
   #end
 
   constructor(port) {
@@ -21,7 +21,7 @@ export class RawHttp {
     this.socket.on("data", (bytes) => this.onData(bytes))
   }
 
-  /** A request, and the body of its answer. */
+  /** Sends a request, and resolves with the body of its answer. */
   request(method, path, body = "", headers = TEXT) {
     return new Promise((resolve, reject) => {
       const text = head(this.port, method, path, body, headers) + body
@@ -29,7 +29,7 @@ export class RawHttp {
     })
   }
 
-  /** Opens a stream: calls back with the lines of its body that are complete (and with the sizes of its chunks). */
+  /** Opens a stream and calls back with the complete lines of its body (which include the sizes of its chunks). */
   stream(path, onLines) {
     let rest = Buffer.alloc(0)
     this.onData = (bytes) => {
@@ -65,7 +65,7 @@ export class RawHttp {
     else reject(new Error(all.latin1Slice(0, 500)))
   }
 
-  /** What is in flight is never answered. */
+  /** Closes the connection. Requests in flight are never answered. */
   close() {
     this.#asked = []
     this.socket.destroy()

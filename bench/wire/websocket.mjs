@@ -8,9 +8,9 @@ const PING = 9
 const PONG = 10
 const MASK = randomBytes(4)
 
-/** A WebSocket client (RFC 6455) that costs a load generator as little as it can: it never builds an object per frame. */
+/** A WebSocket client (RFC 6455) that costs the load process as little as possible: it makes no object per frame. */
 export class RawWebSocket {
-  /** What a data frame brought. */
+  /** The payload of a data frame. */
   onFrame = (_payload) => {}
   #rest = Buffer.alloc(0)
 
@@ -18,7 +18,7 @@ export class RawWebSocket {
     this.socket = socket
   }
 
-  /** `onFrame` is told from the first frame on: one may come in the same piece as the answer to the upgrade. */
+  /** `onFrame` is called from the first frame on. That one may come in the same read as the answer to the upgrade. */
   static async open(port, path, { onFrame, protocols = [] } = {}) {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true })
     socket.on("error", () => {})
@@ -38,12 +38,12 @@ export class RawWebSocket {
     if (!head.toString("latin1").startsWith("HTTP/1.1 101")) throw new Error(`no upgrade: ${head}`)
     const end = head.indexOf("\r\n\r\n") + 4
     socket.on("data", (bytes) => raw.#read(bytes))
-    // What came with the head is heard when whoever opens the socket listens.
+    // Frames that came with the head are delivered once the caller of `open` listens.
     if (end < head.length) setImmediate(() => raw.#read(head.subarray(end)))
     return raw
   }
 
-  /** Sends text frames in one write. */
+  /** Sends several text frames in one write. */
   send(...texts) {
     const frames = texts.map((text) => frame(TEXT, text))
     this.socket.write(frames.length === 1 ? frames[0] : Buffer.concat(frames))

@@ -1,6 +1,6 @@
 import { POLLS, WEBSOCKETS } from "./cases.mjs"
 
-/** The server says the same to all of 1,000 clients. */
+/** The server sends the same message to all of 1,000 clients. */
 export const broadcast = {
   name: "broadcast",
   title: "Broadcast to 1,000",

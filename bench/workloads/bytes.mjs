@@ -4,7 +4,7 @@ import { WEBSOCKETS } from "./cases.mjs"
 
 const MESSAGES = 256
 
-/** What crosses one TCP connection, in both directions together: acks and numbering belong to the message they serve. */
+/** Bytes over one TCP connection per message, in both directions together, so that acks and numbers are included. */
 export const bytes = {
   name: "bytes",
   title: "Bytes on the wire above name and payload (100 bytes), one message per tick",
@@ -24,7 +24,7 @@ export const bytes = {
       await turn()
     }
     while ((await bench.server.call("count")).heard < heard + MESSAGES) await pause(5)
-    // Acks that wait for their time come within this.
+    // Acks that are sent after a delay arrive within this time.
     await pause(300)
     const up = above(handshake, "up")
     const before = crossed()

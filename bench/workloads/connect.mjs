@@ -2,12 +2,14 @@ import { WEBSOCKETS } from "./cases.mjs"
 
 const AT_ONCE = 10
 
-/** Clients come, are said something at once, and go. */
+/** Clients connect, are sent a message at once, and leave. */
 export const connect = {
   name: "connect",
   title: "Connections, from the first byte to the first message and the end",
   figures: ["cpu", "perSecond"],
-  /** Some hundred connections a round, and each goes through most of a server's code but once. */
+  /**
+   * A round has some hundred connections, and each runs most of the server's code only once: so more warm-up rounds.
+   */
   warmUp: 20,
   variants: [{ name: "websocket", reference: "ws", cases: WEBSOCKETS }],
 

@@ -2,7 +2,7 @@ import { POLLS, STREAMS, WEBSOCKETS } from "./cases.mjs"
 
 const CONNECTIONS = 50
 
-/** The server says something to each of 50 clients as fast as it can, which warms it up; then every few milliseconds. */
+/** The server sends to each of 50 clients: first as fast as it can, to warm up, and then every few milliseconds. */
 export const downstream = {
   name: "downstream",
   title: `Downstream over ${CONNECTIONS} connections`,

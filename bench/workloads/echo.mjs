@@ -1,7 +1,7 @@
 import { payload } from "../payload.mjs"
 import { POLLS, STREAMS, WEBSOCKETS } from "./cases.mjs"
 
-/** One client says something and waits until it comes back, again and again. Clients as applications have them. */
+/** One client sends a message, waits for its echo, and repeats. It uses the peer's own client, as applications do. */
 export const echo = {
   name: "echo",
   title: "Echo round trip, one client, one message at a time",

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs"
 import { transformSync } from "esbuild"
 import { createChannel } from "../../dist/index.js"
 
-/** One way through the proxy, in milliseconds; a round trip is two. */
+/** One-way delay of the proxy, in milliseconds. A round trip is twice as long. */
 const DELAY_MS = 20
 const R = 2 * DELAY_MS
 
-/** From `createChannel` to the first message, through a proxy that does something to the wires. */
+/** The time from `createChannel` to the first message, through a proxy that interferes with some transports. */
 export const faults = {
   name: "faults",
   title: `Time to the first message, on a wire with a round trip of ${R} ms`,

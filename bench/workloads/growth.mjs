@@ -1,7 +1,7 @@
 import { broadcast } from "./broadcast.mjs"
 import { WITH_ROOMS } from "./cases.mjs"
 
-/** A broadcast's cost per delivery, as the peers grow. */
+/** The cost of a broadcast per delivery, for growing numbers of peers. */
 export const growth = {
   ...broadcast,
   name: "growth",

@@ -4,17 +4,17 @@ import { WEBSOCKETS } from "./cases.mjs"
 
 const WARM_UP = 200
 
-/** Clients are there and nothing is said but heartbeats, every 10 s where a peer has any. */
+/** Clients are connected and send no messages. Peers that have heartbeats send them every 10 s. */
 export const idle = {
   name: "idle",
   title: "5,000 idle connections",
   figures: ["heap", "rss", "idleCpu", "idleKernel"],
   variants: [{ name: "websocket", reference: "ws", connections: 5_000, beats: 3, cases: WEBSOCKETS }],
-  /** All peers idle side by side; three times, because resident memory follows the moment at which a heap grew. */
+  /** All peers idle at the same time. Three rounds, because resident memory depends on when a heap happened to grow. */
   once: 3,
 
   async prepare(bench, { connections }) {
-    // What is loaded and compiled once does not count.
+    // A warm-up, so that code that is loaded and compiled once does not count.
     await bench.openWires(WARM_UP)
     for (const wire of bench.wires.splice(0)) await wire.close()
     await bench.server.settled(0)
@@ -25,7 +25,7 @@ export const idle = {
   },
 
   async round(bench, { beats }) {
-    // Whole beats, so that it does not matter when each of them began; fewer where rounds are short.
+    // A whole number of heartbeat intervals, so that their phase does not matter; fewer of them if rounds are short.
     const waited = Math.ceil(beats * Math.min(1, bench.roundMs / 200))
     const { cpuUs, kernelUs, ms } = await bench.spent(() => pause(waited * BEAT_MS))
     const inSeconds = (micros) => micros / 1e6 / (ms / 30_000)

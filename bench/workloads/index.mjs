@@ -11,7 +11,7 @@ import { rooms } from "./rooms.mjs"
 import { slow } from "./slow.mjs"
 import { upstream } from "./upstream.mjs"
 
-/** In the order in which they run. A new workload is a file like these and a line here. */
+/** The workloads, in the order in which they run. A new workload is a file like these and a line here. */
 export const workloads = [
   echo,
   upstream,
@@ -27,7 +27,7 @@ export const workloads = [
   slow,
 ].map((workload) => (process.env.EVERWIRE_BEFORE === undefined ? workload : withBefore(workload)))
 
-/** Another build stands beside everwire wherever that is measured: they take turns in each round. */
+/** Adds the build of EVERWIRE_BEFORE to every case that measures everwire. Both take turns in each round. */
 function withBefore(workload) {
   const beside = (one) => (one[0] === "everwire" ? [one, ["before", ...one.slice(1)]] : [one])
   return { ...workload, variants: workload.variants.map((each) => ({ ...each, cases: each.cases.flatMap(beside) })) }

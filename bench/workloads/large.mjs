@@ -2,7 +2,7 @@ import { WEBSOCKETS } from "./cases.mjs"
 
 const JSON_BYTES = 65_536
 
-/** One large message after another goes up and comes back. Clients as applications have them. */
+/** Sends one large message after another and waits for its echo. It uses the peer's own client, as applications do. */
 export const large = {
   name: "large",
   title: "Large messages, echoed",

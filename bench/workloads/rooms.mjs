@@ -2,7 +2,10 @@ import { WITH_ROOMS } from "./cases.mjs"
 
 const CLIENTS = 1_000
 
-/** A message to a room of some size, one room after another; the same clients, so larger rooms are fewer. */
+/**
+ * Sends a message to one room after another. The number of clients is fixed, so there are fewer rooms if they are
+ * larger.
+ */
 export const rooms = {
   name: "rooms",
   title: `Rooms of ${CLIENTS} clients, as they grow`,

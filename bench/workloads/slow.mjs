@@ -3,7 +3,7 @@ import { Modem } from "../slow/modem.mjs"
 const BYTES = 300_000
 const LINK = { rate: 2e6, roundTripMs: 40, queueBytes: 2_000_000 }
 
-/** A client comes over a slow link and is said something large at once. */
+/** A client connects over a slow link and is sent a large message at once. */
 export const slow = {
   name: "slow",
   title: "300 kB said on connect, over a link of 2 Mbit/s with a round trip of 40 ms",
@@ -22,7 +22,7 @@ export const slow = {
       ],
     },
   ],
-  /** The link is the bottleneck, so all peers run side by side. */
+  /** The link is the bottleneck, so all peers can run at the same time. */
   once: 5,
 
   async prepare(bench) {

@@ -4,7 +4,7 @@ import { POLLS, STREAMS, WEBSOCKETS } from "./cases.mjs"
 
 const CONNECTIONS = 50
 
-/** 50 clients say something as fast as they can, which warms the server up; then every few milliseconds. */
+/** 50 clients send messages: first as fast as they can, to warm the server up, and then every few milliseconds. */
 export const upstream = {
   name: "upstream",
   title: `Upstream over ${CONNECTIONS} connections`,

@@ -1,5 +1,5 @@
 // @ts-check
-// Chromium, by Playwright. Its pages go to the back/forward cache, as a person's do.
+// Chromium, driven by Playwright. The back/forward cache is enabled, as it is for users.
 
 import { execFileSync } from "node:child_process"
 import { chromium } from "playwright-core"

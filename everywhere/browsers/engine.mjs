@@ -1,5 +1,5 @@
 // @ts-check
-// What the tests need of a browser.
+// The interface that the tests need of a browser engine.
 
 /**
  * @typedef {{
@@ -9,8 +9,8 @@
  *   close(): Promise<unknown>,
  *   evaluate(code: string): Promise<any>,
  *   cdp?(method: string, params: object): Promise<unknown>,
- * }} Tab `code` is an expression; what it gives, or resolves to, is plain data. `cdp` sends a command of the Chrome DevTools
- * Protocol.
+ * }} Tab `code` is an expression; what it gives, or resolves to, is plain data. `cdp` sends a command of the Chrome
+ * DevTools Protocol.
  *
  * @typedef {{ version: string, newTab(): Promise<Tab>, close(): Promise<unknown> }} Engine
  */

@@ -1,5 +1,5 @@
 // @ts-check
-// Firefox, by WebDriver BiDi (W3C), which it speaks itself: no driver beside it.
+// Firefox, driven by WebDriver BiDi (W3C), which Firefox speaks itself, without a driver process.
 
 import { execFileSync, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"

@@ -1,11 +1,12 @@
 // @ts-check
-// A hub behind a front that can be told to misbehave as portals and proxies do, with the pages that talk to it.
+// A hub behind an HTTP front that can misbehave as captive portals and proxies do. It also serves the test pages.
 
 import { createServer } from "node:http"
 import { createHub } from "everwire/node"
 
 /**
- * @typedef {{ status: number, headers?: Record<string, string>, body?: string }} Page What a portal answers in the hub's place.
+ * @typedef {{ status: number, headers?: Record<string, string>, body?: string }} Page What a portal answers in the
+ * hub's place.
  * @typedef {import("node:http").IncomingMessage} Request
  * @typedef {import("node:http").ServerResponse} Response
  *
@@ -25,7 +26,7 @@ export async function openFront(scripts) {
   hub.handle("echo", (data) => data)
   /** What was said, by the id of the peer that said it. @type {Map<string, number[]>} */
   const said = new Map()
-  /** Codes by which peers ended. @type {string[]} */
+  /** The codes with which peers closed. @type {string[]} */
   const ends = []
   hub.on("say", (number, { id }) => void said.set(id, [...(said.get(id) ?? []), Number(number)]))
   hub.onPeer((peer) => {
@@ -42,15 +43,15 @@ export async function openFront(scripts) {
     url: "",
     /** @type {Trouble} */
     trouble: {},
-    /** When the hub was asked for, in milliseconds of `performance.now()`. @type {number[]} */
+    /** The time of each request to the hub, in milliseconds of `performance.now()`. @type {number[]} */
     asked: [],
     said,
     ends,
-    /** Breaks all connections. */
+    /** Cuts all open connections. */
     cut() {
       for (const socket of sockets) socket.destroy()
     },
-    /** Nobody can connect any more, until `comeBack`. */
+    /** Stops listening, so that no client can connect until `comeBack`. */
     async goAway() {
       const closed = new Promise((resolve) => server.close(resolve))
       front.cut()
@@ -76,7 +77,7 @@ export async function openFront(scripts) {
       return hub.listener(request, response)
     }
     if (pathname === "/stream") {
-      // The application's own, which has no end.
+      // A stream of the application itself, which never ends.
       response.writeHead(200, { "content-type": "text/plain", "cache-control": "no-store" })
       return void response.write("begun")
     }
@@ -109,7 +110,7 @@ export async function openFront(scripts) {
 
 const PAGE = "<!doctype html><title>Welcome</title><form><input name=room></form>"
 
-/** Upgrades are answered 501: the channel has HTTP alone. @type {Trouble["answer"]} */
+/** Answers upgrades with 501, so that the channel can only use HTTP. @type {Trouble["answer"]} */
 export const refuseUpgrades = (_, isUpgrade) => (isUpgrade ? { status: 501 } : undefined)
 
 /**

@@ -1,4 +1,4 @@
-// The page of run.mjs: one channel, over the transport that its address names.
+// The page of run.mjs, with one channel over the transport that the page's URL names.
 
 import { createChannel } from "everwire"
 
@@ -14,7 +14,9 @@ addEventListener("pageshow", (event) => {
 })
 
 globalThis.page = {
-  /** Tells whose peer this is, and whether the page was kept while it was away, as soon as all that was said is heard. */
+  /**
+   * When the hub has heard everything: returns the peer's id, and whether the page came from the back/forward cache.
+   */
   async opened() {
     while (channel.status !== "open") await new Promise((resolve) => setTimeout(resolve, 5))
     await channel.flush()

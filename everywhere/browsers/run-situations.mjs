@@ -1,5 +1,5 @@
 // @ts-check
-// `npm run browsers:situations`: what else happens to pages (situations.mjs), in three browser engines.
+// `npm run browsers:situations`: runs the situations of situations.mjs in three browser engines.
 //
 //   npm run browsers:situations -- --only chromium --match portal --times 3
 
@@ -12,13 +12,16 @@ import { openFront } from "./front.mjs"
 import { SITUATIONS } from "./situations.mjs"
 import { openWebKit } from "./webkit.mjs"
 
-/** @typedef {{ id: string, title: string, times: number, atOnce: number, open: () => Promise<import("./engine.mjs").Engine> }} Row */
+/**
+ * @typedef {{ id: string, title: string, times: number, atOnce: number, open: () =>
+ * Promise<import("./engine.mjs").Engine> }} Row
+ */
 
 /** @type {Row[]} */
 const ENGINES = [
   { id: "chromium", title: "Chromium", times: 15, atOnce: 5, open: openChromium },
   { id: "firefox", title: "Firefox", times: 5, atOnce: 5, open: openFirefox },
-  // WebDriver talks to one of its tabs at a time.
+  // WebDriver controls one tab at a time.
   { id: "webkit", title: "WebKitGTK", times: 5, atOnce: 1, open: openWebKit },
 ]
 const { only, match, times } = parseArgs({

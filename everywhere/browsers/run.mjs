@@ -1,6 +1,6 @@
 // @ts-check
-// `npm run browsers`: pages that are left, in three browser engines, over each transport alone. Prints the table of
-// docs/runtimes.md; a page whose hub did not hear of it in time is an exit code.
+// `npm run browsers`: leaves pages in three browser engines, over each transport alone. Prints the table of
+// docs/runtimes.md. Exits 1 when a hub did not learn in time that a page was left.
 //
 //   npm run browsers                                each page is left 15 times in each way
 //   npm run browsers -- --only firefox --times 3
@@ -27,11 +27,11 @@ const ENGINES = [
   { id: "webkit", title: "WebKitGTK", open: openWebKit },
 ]
 const TRANSPORTS = ["websocket", "sse", "long-poll", "short-poll"]
-/** How long the hub may not know that a page was left, and how long a page is away, in milliseconds. */
+/** Time within which the hub must learn that a page was left, and time that a page is away, in milliseconds. */
 const GOODBYE_MS = 1_000
 const AWAY_MS = 700
 const TICK_MS = 50
-/** Who was put away in the middle of a dial has no link to let go of: the hub takes it for lost after so long at most. */
+/** The same for a page that was put away during a dial. It has no link to close, so the hub waits for a timeout. */
 const DIALING_MS = 15_000
 
 const { only, times: given } = parseArgs({
@@ -70,7 +70,9 @@ await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undef
 const { port } = /** @type {import("node:net").AddressInfo} */ (server.address())
 const url = `http://127.0.0.1:${port}`
 
-/** @type {Record<string, (engine: Engine, address: string) => Promise<string>>} What a cell says; "✗" where it failed. */
+/**
+ * @type {Record<string, (engine: Engine, address: string) => Promise<string>>} What a cell says; "✗" where it failed.
+ */
 const WAYS = {
   closed: (engine, address) => leave(engine, address, (tab) => tab.close()),
   reloaded: (engine, address) => leave(engine, address, (tab) => tab.reload()),
@@ -119,7 +121,7 @@ async function leave(engine, address, go) {
     const entry = /** @type {Met} */ (met.get(peerId))
     await go(tab)
     const isKnown = await until(() => entry.code !== undefined || !entry.peer.connected, GOODBYE_MS)
-    // A link may end before the goodbye comes beside it.
+    // The link may end before the goodbye arrives, which is a separate request.
     await until(() => entry.code !== undefined, GOODBYE_MS / 4)
     found.push(entry.code === "closed-by-peer" ? "goodbyes" : isKnown ? "kept" : "✗ missed")
     await tab.close().catch(() => {})
@@ -183,7 +185,7 @@ async function goElsewhere(tab) {
       () => true,
       () => false,
     )
-  // Where another navigation is still under way, this one may be refused.
+  // The browser may refuse this navigation while another is under way.
   while (!(await go())) await later(5)
 }
 

@@ -1,4 +1,4 @@
-// The page of situations.mjs: it does what the test tells it to.
+// The page of situations.mjs. The test calls its functions.
 
 import { talk } from "./talk.mjs"
 
@@ -8,7 +8,7 @@ globalThis.page = {
     globalThis.channel = talk(options)
     return true
   },
-  /** Four streams of the application itself, which go on. */
+  /** Opens four endless streams of the application itself. */
   async stream(count) {
     await Promise.all(
       Array.from({ length: count }, async () => {
@@ -18,7 +18,7 @@ globalThis.page = {
     )
     return true
   },
-  /** A worker of this kind opens a channel, talks over it and closes it. */
+  /** Starts a worker of this kind, which opens a channel, talks over it and closes it. */
   async inWorker(kind, options) {
     const { port1, port2 } = new MessageChannel()
     const told = new Promise((resolve, reject) => {

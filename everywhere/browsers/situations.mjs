@@ -1,6 +1,6 @@
 // @ts-check
-// What happens to a page besides being left: portals, proxies, workers, frozen and hidden tabs, other people's requests, no
-// network. Each situation gives what it measured, in milliseconds, or fails with a sentence.
+// Situations of a page besides navigation: portals, proxies, workers, frozen and hidden tabs, the application's own
+// requests, no network. Each returns a time in milliseconds, or fails with a sentence.
 
 import { bufferStream, refuseUpgrades } from "./front.mjs"
 
@@ -17,15 +17,15 @@ const BACK_MS = 5_000
 const RETRY_AFTER_S = 4
 const SAY_MS = 40
 
-/** As long as a person needs for a form. */
+/** Time that a person needs to fill in a form, in milliseconds. */
 const LOGIN_MS = 25_000
 
 /** @type {import("./front.mjs").Page} */
 const REDIRECT = { status: 302, headers: { location: "http://portal.invalid/" } }
 
 /**
- * A proxy whose server is away is come back to no later than after the time that it was away: it may be a restart, and all
- * come back at once.
+ * A proxy whose server is away is come back to no later than after the time that it was away: it may be a restart, and
+ * all come back at once.
  */
 const AWAY_MS = 1.2 * PORTAL_MS
 
@@ -85,7 +85,7 @@ export const SITUATIONS = [
       const page = { status: 429, headers: { "retry-after": `${RETRY_AFTER_S}` } }
       front.trouble = {
         answer(_, isUpgrade) {
-          // A page cannot read what answers its upgrade.
+          // A page cannot read the HTTP answer to its upgrade.
           if (!isUpgrade) answeredAt ||= performance.now()
           return page
         },
@@ -133,7 +133,7 @@ export const SITUATIONS = [
   },
   {
     title: "a proxy keeps streams back until 4 kB, with WebSocket gone later: back after",
-    // The WebSocket was well a moment ago, so for 2 s the server is taken to be away before anything else is dialed.
+    // The WebSocket worked a moment ago, so for 2 s the channel assumes that the server is away and dials nothing else.
     mostMs: 2 * BACK_MS,
     async run(ground) {
       await talking(ground)
@@ -235,7 +235,7 @@ export const SITUATIONS = [
         const { tab } = ground
         await talking(ground, { transports: [transport] })
         await tab.cdp?.("Network.emulateNetworkConditions", { ...OFFLINE, offline: true })
-        // It does not reach the WebSockets that are open.
+        // This emulation does not affect open WebSockets.
         ground.front.trouble = { answer: () => ({ status: 502 }) }
         if (transport === "websocket") ground.front.cut()
         await later(6_000)

@@ -1,4 +1,4 @@
-// A channel that remembers all that it heard of, for pages and workers alike.
+// A channel that records every message and status, for pages and workers.
 
 import { createChannel } from "everwire"
 
@@ -19,7 +19,7 @@ export function talk(options) {
   channel.onReset(({ closing }) => resets.push(closing.code))
   channel.onError((error) => errors.push(String(error)))
   return {
-    /** Milliseconds until a request was answered. */
+    /** Resolves with the time that a request took to be answered, in milliseconds. */
     async echo(data = "echo") {
       const askedAt = performance.now()
       const answer = await channel.request("echo", data, { timeoutMs: 20_000 })
@@ -29,7 +29,7 @@ export function talk(options) {
     say(everyMs) {
       saying = setInterval(() => channel.send("say", ++said), everyMs)
     },
-    /** Says no more, and waits until all that was said is heard. */
+    /** Stops sending, and waits until the hub has heard everything. */
     async hush() {
       clearInterval(saying)
       await channel.flush()

@@ -1,5 +1,5 @@
 // @ts-check
-// WebKit (the one of GTK), by WebDriver (W3C). It needs a display: there is `xvfb-run`.
+// WebKitGTK, driven by WebDriver (W3C). It needs a display, for example that of `xvfb-run`.
 
 import { spawn } from "node:child_process"
 import { createServer } from "node:net"
@@ -9,7 +9,7 @@ export async function openWebKit() {
   const port = await freePort()
   const child = spawn("xvfb-run", ["-a", process.env.WEBKIT_DRIVER ?? "WebKitWebDriver", `--port=${port}`], {
     stdio: "ignore",
-    detached: true, // its browser is ended with it
+    detached: true, // a process group, so that the browser is killed with the driver
   })
   /**
    * @param {string} method
@@ -28,7 +28,7 @@ export async function openWebKit() {
   await started(() => call("GET", "/status"))
   const { sessionId, capabilities } = await call("POST", "/session", { capabilities: {} })
   const session = `/session/${sessionId}`
-  /** Commands go to the window that was chosen last, so they go one after another. */
+  /** WebDriver sends commands to the window chosen last, so the commands of all tabs run one after another. */
   let turn = Promise.resolve()
   /**
    * @param {string} handle

@@ -1,4 +1,4 @@
-// A worker of any kind that opens a channel as it is told, talks over it and closes it.
+// A worker of any kind. On a message from the page it opens a channel, talks over it and closes it.
 
 import { talk } from "./talk.mjs"
 
@@ -23,5 +23,5 @@ globalThis.onmessage = hear
 globalThis.onconnect = ({ ports: [port] }) => {
   port.onmessage = hear
 }
-// Of a service worker alone: it is in use at once.
+// Only for a service worker: it becomes active at once.
 globalThis.skipWaiting?.()

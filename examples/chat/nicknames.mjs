@@ -3,7 +3,7 @@
 const manners = ["Brisk", "Calm", "Clever", "Gentle", "Jolly", "Keen", "Mellow", "Nimble", "Quiet", "Sunny", "Witty"]
 const creatures = ["Badger", "Curlew", "Dormouse", "Finch", "Hare", "Lynx", "Marten", "Newt", "Otter", "Puffin", "Wren"]
 
-/** A name for somebody who has not given one. */
+/** A random name for a user who has not given one. */
 export function randomNick() {
   return `${pick(manners)} ${pick(creatures)}`
 }

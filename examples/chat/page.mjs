@@ -9,17 +9,17 @@ import { Proof } from "./page/proof.mjs"
 
 /** @typedef {import("./contract.ts").Chat} Chat */
 
-/** Five numbered messages a second go up; as many come down. */
+/** Interval of the numbered messages, in milliseconds: five a second go up, and five come down. */
 const BEAT_MS = 200
 const LOOK_MS = 250
 const PING_MS = 1000
 
-// Registered before the channel's own listener, so that the hub is told while there still is a wire.
+// Registered before the channel's own listener, so that the goodbye goes out while there still is a link.
 addEventListener("pagehide", (event) => {
   if (!event.persisted) void channel.close({ flushMs: 0 })
 })
 
-// A better wire is looked for soon, so that the climb back is seen. In earnest the defaults are kinder to the server.
+// Better transports are dialed again soon, so that users can watch it. In production the defaults spare the server.
 const options = { reprobeMs: [1000, 3000] }
 const channel = /** @type {import("everwire").Channel<Chat>} */ (createChannel("/everwire", options))
 
@@ -35,7 +35,7 @@ const flow = new Flow()
 
 begin()
 
-/** What the hub must be told in every new session before anything else. */
+/** The first messages of every new session. */
 function begin() {
   channel.send("join", { nick: conversation.nick })
   channel.send("count", { from: proof.begin() })
@@ -68,7 +68,7 @@ channel.onStatus((status, { transport, closing, retryInMs = 0 }) => {
   element("status").title = closing?.reason ?? ""
   input("text").disabled = status === "closed"
   document.documentElement.dataset["status"] = status
-  // The last figure says nothing about a wire that is gone.
+  // The last figure was measured on a link that is gone.
   if (status !== "open") show(element("rtt"), "–")
   if (status !== "open" || transport === carrier) return look()
   if (carrier !== undefined) conversation.note(`carried by ${transport} from here`)
@@ -99,7 +99,7 @@ function look() {
 setInterval(look, LOOK_MS)
 look()
 
-/** A request there and back over whatever carries the talk now: more telling than the channel's own, smoothed figure. */
+/** Measures a request's round trip on the current link. It shows more than the channel's own, smoothed figure. */
 async function ping() {
   const startedAt = performance.now()
   try {

@@ -6,13 +6,14 @@ import { Tally } from "./tally.mjs"
  * @typedef {import("everwire/node").Peer<Chat>} Peer
  */
 
-/** How many sayings a newcomer is shown. */
+/** Number of earlier messages that a new user is shown. */
 const HISTORY = 50
-/** The numbered stream: five beats a second. */
+/** Interval of the numbered stream, in milliseconds: five beats a second. */
 const BEAT_MS = 200
 
 /**
- * The chat room: who is here, what was said, and for every page that asks a numbered stream each way, which is counted.
+ * The chat room: its users and messages. Each page can also ask for a numbered stream in each direction, which is
+ * counted.
  *
  * @param {import("everwire/node").NodeHub<Chat>} hub
  * @param {() => import("./contract.ts").Positions} positions

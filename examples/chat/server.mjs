@@ -1,5 +1,5 @@
 // @ts-check
-// `npm start`: a hub with a chat room, and a page with switches that break the wires under it.
+// `npm start`: a hub with a chat room, and a page with switches that break the transports under it.
 
 import { readFile } from "node:fs/promises"
 import { createServer } from "node:http"
@@ -43,7 +43,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 }
 
 /**
- * What is not the hub's: the page, and its switches.
+ * Answers requests that are not for the hub: the page's files and the switches.
  *
  * @param {import("node:http").IncomingMessage} request
  * @param {import("node:http").ServerResponse} response
@@ -64,7 +64,8 @@ function answer(request, response) {
  */
 async function answerSwitch(request, response) {
   if (request.method === "POST") {
-    // A page of another origin cannot send this type without a preflight, which nobody answers.
+    // A page of another origin cannot send this content type without a CORS preflight, which this server does not
+    // allow.
     if (request.headers["content-type"] !== "application/json") return void response.writeHead(415).end()
     const wish = await readJson(request)
     if (!switches.turn(wish["transport"], wish["position"])) return void response.writeHead(400).end()

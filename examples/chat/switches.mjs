@@ -12,11 +12,11 @@ import { Duplex } from "node:stream"
 /** @type {readonly Position[]} */
 const positions = ["fine", "refused", "mute"]
 
-/** Stand in front of the hub, as a hostile network would, and do to each transport what its switch says. */
+/** Switches in front of the hub. Each disturbs one transport, as a hostile network would. */
 export class Switches {
   /** @type {import("./contract.ts").Positions} */
   positions = { websocket: "fine", sse: "fine", "long-poll": "fine", "short-poll": "fine" }
-  /** Exchanges and sockets that are open now, with the transport that each of them belongs to. */
+  /** The open exchanges and sockets, each with its transport. */
   #open = /** @type {Map<Response | Duplex, TransportName>} */ (new Map())
 
   /**
@@ -51,7 +51,7 @@ export class Switches {
     if (position === "fine") return pass()
     request.resume()
     if (position === "refused") response.writeHead(403).end()
-    // Mute: taken, and never answered.
+    // Mute: the request is accepted and never answered.
   }
 
   /**

@@ -1,17 +1,17 @@
 // @ts-check
 
-/** A number so far ahead of the last is none of the stream's: whoever sends it must not make us write down the gap. */
+/** A number this far ahead of the last one is invalid. Otherwise a client could make us store an enormous gap. */
 const GAP_LIMIT = 100_000
 
-/** Counts a stream of numbers, exactly: how many came, which are missing, which came twice. Both ends use it. */
+/** Counts a stream of numbers: how many came, how many are missing, how many came twice. Both ends use it. */
 export class Tally {
   /** Numbers heard, each once. */
   received = 0
   /** Numbers heard again. */
   doubled = 0
-  /** The number that is to come next. */
+  /** The next number that is expected. */
   #next
-  /** Numbers that were jumped over and have not come since. */
+  /** Numbers that were skipped and have not come since. */
   #missing = /** @type {Set<number>} */ (new Set())
 
   /** @param {number} first number of the stream */

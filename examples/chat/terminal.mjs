@@ -13,7 +13,7 @@ if (address === undefined) {
   console.error("usage: npm run chat -- http://127.0.0.1:PORT [nick], with the address that `npm start` prints")
   process.exit(64)
 }
-// As people type it, without a scheme.
+// The URL may be typed without a scheme.
 const url = address.includes("://") ? address : `http://${address}`
 
 const channel = /** @type {import("everwire").Channel<Chat>} */ (createChannel(url, { reprobeMs: [1000, 3000] }))
@@ -31,7 +31,7 @@ channel.onStatus((status, { transport, closing }) => {
 channel.onReset(({ messages }) => {
   const count = `what became of ${messages.length} messages is unknown`
   if (channel.status === "closed") return note(count)
-  // In a new session, the hub must be told again who this is.
+  // The hub of a new session does not know this user's name yet.
   channel.send("join", { nick })
   note(`the hub began anew; ${count}`)
 })
@@ -61,7 +61,7 @@ function show({ id, nick, text, peer }) {
   if (shown.has(id)) return
   shown.add(id)
   const own = peer === channel.peerId
-  // What others say must not move the cursor or ring the bell.
+  // Text of other users must not contain control characters, which could move the cursor or ring the bell.
   console.log(`${paint(own ? "dim" : "bold", `${printable(nick)}:`)} ${printable(text)}`)
 }
 

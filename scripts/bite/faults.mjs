@@ -1,11 +1,12 @@
 // @ts-check
-// Faults to plant, one at a time. Each says what a careless change might do; each must be found by a test.
+// The faults that bite.mjs plants, one at a time. Each is a mistake that a careless change could make, and a test or
+// the simulator must find it.
 
 /**
  * @typedef {object} Fault
  * @property {string} id
  * @property {string} file
- * @property {string} find Exactly once in the file.
+ * @property {string} find Text that occurs exactly once in the file.
  * @property {string} plant
  */
 

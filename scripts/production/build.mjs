@@ -1,5 +1,6 @@
 // @ts-check
-// What makes a build of the sources the production build: numbers for sentences, and short names for what only the library uses.
+// The transformations of the production build: numbers in place of sentences, and short names for properties that only
+// the library uses.
 
 import { readFileSync } from "node:fs"
 import { relative } from "node:path"
@@ -11,7 +12,7 @@ import { numbered, sentencesOf } from "./sentences.mjs"
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-/** Needs the declarations that the development build has left in `dist`. */
+/** Needs the type declarations that the development build has written to `dist`. */
 export function production() {
   const client = sourcesOf(["src/index.ts", "src/core.ts"])
   const sentences = sentencesOf(client)
@@ -38,7 +39,7 @@ export function production() {
       define: { NUMBERED: "true" },
       minifySyntax: true,
       mangleProps: new RegExp(`^(?:${names.join("|")})$`),
-      // One name has one short form in every entry and both formats: what one entry makes, another may be given.
+      // A name has the same short form in all entries and formats, because one entry may be given an object of another.
       mangleCache: Object.fromEntries(names.map((name, index) => [name, shortForm(index)])),
     },
   }

@@ -1,6 +1,6 @@
 // @ts-check
-// The names of properties that only the library uses: the production build shortens them. Which names are kept is derived from
-// the public types, the platform, the dependencies and the wire, so that no list has to be kept up to date by hand.
+// Finds the names of properties that only the library uses, which the production build shortens. The names to keep are
+// derived from the public types, the platform, the dependencies and the wire, so that no list is maintained by hand.
 
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
@@ -8,12 +8,14 @@ import ts from "typescript"
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
 /**
- * The names that may be shortened, sorted: members that the sources of `client` declare, unless the name stands anywhere in
+ * The names that may be shortened, sorted: members that the sources of `client` declare, unless the name stands
+ * anywhere in
  * - the public types (`declarations`): applications use it, or write objects that have it;
  * - the types of the platform and of the dependencies: other code uses it;
  * - the members that `src/runtimes` declares: it reads objects of other programs, and makes some, by types of its own;
  * - a string in the sources: `"failed" in answer` and `fields["part"]` find a property by its text;
- * - the type of what is given to `JSON.stringify`, or is read from what has no declared type: it crosses a wire, or is stored.
+ * - the type of what is given to `JSON.stringify`, or is read from what has no declared type: it crosses a wire, or is
+ * stored.
  *
  * @param {readonly string[]} client What `sourcesOf` says of the client's entries.
  * @param {readonly string[]} entries Sources of all entries, from the root of the project.
@@ -69,7 +71,7 @@ export function shortenedNames(client, entries, declarations) {
   }
 
   /**
-   * Whether the type of what is taken apart says that it has this property. The type of the pattern itself always does.
+   * Whether the type of the destructured value declares this property. The type of the pattern itself always does.
    *
    * @param {ts.ObjectBindingPattern} pattern
    * @param {string} name
@@ -82,7 +84,7 @@ export function shortenedNames(client, entries, declarations) {
   }
 
   /**
-   * Keeps what a type and the types of its members name.
+   * Keeps the names of a type's members, and those of its members' types.
    *
    * @param {ts.Type} type
    */
@@ -101,7 +103,7 @@ export function shortenedNames(client, entries, declarations) {
 }
 
 /**
- * The sources that an entry is made of, from the root of the project, sorted.
+ * The source files that these entries are bundled from, as sorted paths from the project's root.
  *
  * @param {readonly string[]} entries
  */

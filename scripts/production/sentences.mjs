@@ -1,5 +1,6 @@
 // @ts-check
-// The sentences of errors and closings: the production build puts a number in the place of each, and writes down which is which.
+// The sentences of errors and closings. The production build replaces each by a number and writes a page that lists
+// them.
 
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -7,18 +8,21 @@ import ts from "typescript"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** What takes a sentence, and as its how-manieth argument. */
+/** The functions and constructors that take a sentence, and the index of that argument. */
 const TAKERS = new Map([
   ["closing", 1],
   ["EverwireError", 1],
   ["protocolError", 0],
 ])
 
-/** @typedef {{ number: number, file: string, start: number, end: number, code: string, words: string, values: string[] }} Sentence */
+/**
+ * @typedef {{ number: number, file: string, start: number, end: number, code: string, words: string, values: string[]
+ * }} Sentence
+ */
 
 /**
- * Every sentence of these files, in their order. Equal ones have the same number; the first is 1. Only what stands in the call is a sentence: words
- * of the platform and of the network, which come in a variable, are not.
+ * Every sentence of these files, in order. Numbers begin at 1, and equal sentences share a number. Only text written in
+ * the call is a sentence; text in a variable, which comes from the platform or the network, is not.
  *
  * @param {readonly string[]} files From the root of the project.
  * @returns {Sentence[]}
@@ -52,7 +56,8 @@ export function sentencesOf(files) {
 }
 
 /**
- * A file with numbers for its sentences, or lists of a number and what follows it; every line keeps its number.
+ * The file with each sentence replaced by its number, or by a list of the number and the sentence's values. Lines keep
+ * their line numbers.
  *
  * @param {string} text
  * @param {string} file
@@ -71,7 +76,7 @@ export function numbered(text, file, sentences) {
 }
 
 /**
- * The page that tells what each number means.
+ * The page that lists the sentence of each number.
  *
  * @param {readonly Sentence[]} sentences
  */
@@ -99,7 +104,7 @@ function isSentence(node) {
 }
 
 /**
- * What a sentence tells of this one time, which its number is followed by. A misuse tells nothing: the caller knows what it gave.
+ * The values in a sentence, which follow its number. A misuse has none, because the caller knows what it passed.
  *
  * @param {string} code
  * @param {ts.Node} words

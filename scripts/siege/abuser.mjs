@@ -1,12 +1,12 @@
 // @ts-check
-// What a hundred honest channels notice of one abuser: their round trips beside it, for each kind of abuse in turn.
+// How one abuser slows a hundred honest channels down: their round trips during each kind of abuse.
 //
 //   npm run siege:abuser -- [--seconds 7] [kind ...]
 //
-// Three processes: the hub, the honest channels (this one), the abuser at full speed. Exits 1 when the honest p99 is more
-// than three times what it is beside a process that only takes a processor ("burns": what that row shows is the machine's
-// doing), or when an abuser is told no code. A turn is what the hub does without a look at what else has come, in
-// milliseconds of its processor time: a figure that other work on the machine does not change.
+// Three processes: the hub, the honest channels (this one), and the abuser at full speed. Exits 1 in two cases. Either
+// the honest p99 is more than three times as long as during "burns", in which the abuser only uses a processor (that
+// row shows the effect of the machine alone). Or an abuser was closed without a code. A turn is one run of the hub's
+// event loop, in milliseconds of its processor time, which other work on the machine does not change.
 
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -16,12 +16,12 @@ import { createChannel } from "everwire"
 import { kinds } from "./abuser/kinds.mjs"
 
 const CHANNELS = 100
-/** Each channel asks so often. */
+/** Interval between the requests of each channel. */
 const EVERY_MS = 100
-/** A p99 below this is no burden to anybody, and is mostly the machine's noise. */
+/** A p99 below this is good enough and is mostly noise of the machine. */
 const FLOOR_MS = 5
 const TIMES = 3
-/** A round trip that has not ended by then counts as this long. */
+/** A round trip that has not ended within this time counts as this long. */
 const LONGEST_MS = 10_000
 
 const args = process.argv.slice(2)
@@ -57,7 +57,10 @@ function print(name, { p50, p99, max, turn, longest, heard, megabytes, logged, c
   console.log(`${name.padEnd(14)}${ms} ms ${work}  ${codes.join(", ")}${verdict}`)
 }
 
-/** @typedef {{ p50: number, p99: number, max: number, turn: number, longest: number, heard: number, megabytes: number, logged: number, codes: string[] }} Row */
+/**
+ * @typedef {{ p50: number, p99: number, max: number, turn: number, longest: number, heard: number, megabytes: number,
+ * logged: number, codes: string[] }} Row
+ */
 
 /**
  * @param {string | undefined} kind
@@ -98,7 +101,7 @@ async function measure(kind) {
   /** @type {Pick<Row, "heard" | "megabytes" | "turn" | "longest">[]} */
   const [counted] = await once(hub, "message")
   abuser?.kill("SIGKILL")
-  // Who has not been answered by now waits as long as the rest take.
+  // Requests that are not answered yet get a little more time.
   await pause(200)
   for (const channel of channels) void channel.close()
   hub.kill("SIGKILL")

@@ -1,5 +1,5 @@
 // @ts-check
-// Sessions that have lost their link while much waits for them.
+// Sessions that have lost their link while the hub keeps many bytes for them.
 
 import { ask, frame, hello, MIB, memory, next, repeat, startHub, upgrade } from "./ground.mjs"
 
@@ -18,7 +18,7 @@ export async function detached({ sessions, bytes = 1_000_000, maxKeptBytes = 64 
   const base = await memory()
   await repeat(sessions, async () => {
     const { socket } = await ask(port, upgrade())
-    // It says something, so that it is kept for the whole window.
+    // The client sends a message: a session that was used is kept for the whole resume window.
     socket.write(frame(`${hello()}\nn1\nmused\t1`))
     await next(socket)
     socket.destroy()

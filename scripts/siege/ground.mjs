@@ -1,5 +1,5 @@
 // @ts-check
-// A hub to be besieged, and raw clients that do only what they are told.
+// The hub that the siege attacks, and raw clients without any logic of a channel.
 
 import { once } from "node:events"
 import { createServer } from "node:http"
@@ -9,7 +9,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { createHub } from "everwire/node"
 
-/** A figure, and the most that it may be. @typedef {{ what: string, value: number, most: number, unit: string }} Row */
+/** A figure and its upper bound. @typedef {{ what: string, value: number, most: number, unit: string }} Row */
 /** @typedef {import("node:net").Socket} Socket */
 
 export const TRANSPORTS = /** @type {const} */ (["websocket", "sse", "long-poll", "short-poll"])
@@ -23,7 +23,7 @@ const collect = runInNewContext("gc")
 export async function startHub(options) {
   const server = createServer()
   const hub = createHub(options)
-  hub.onRefused(() => {}) // or the console is told
+  hub.onRefused(() => {}) // without a listener the hub would log each refusal to the console
   hub.onError(() => {})
   hub.attach(server)
   server.listen(0, "127.0.0.1")
@@ -42,7 +42,7 @@ export async function startHub(options) {
   }
 }
 
-/** Bytes that this process holds, with those outside of the heap, when what is not needed has been collected. */
+/** Bytes that this process holds after a garbage collection, including those outside of the heap. */
 export async function memory() {
   for (let times = 0; times < 4; times++) {
     collect()
@@ -58,35 +58,35 @@ export function memoryNow() {
 
 let sessions = 0
 
-/** A hello of a new session. */
+/** The hello of a new session. */
 export function hello() {
   const id = `siege-session-${String(++sessions).padStart(12, "0")}`
   return `h${JSON.stringify({ v: 1, id, key: `key-of-${id}`, heard: 0, acked: 0, turn: 1 })}`
 }
 
 /**
- * A request, as it stands on the wire.
+ * The bytes of an HTTP request.
  *
  * @param {string} transport
  * @param {string} body
- * @param {number} [bytes] How long the head says that the body is.
+ * @param {number} [bytes] The Content-Length. Default the length of the body.
  */
 export function post(transport, body, bytes = Buffer.byteLength(body)) {
   const head = `POST /everwire/${transport} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n`
   return head + body
 }
 
-/** An upgrade. */
+/** The bytes of a WebSocket upgrade request. */
 export function upgrade() {
   const key = "dGhlIHNhbXBsZSBub25jZQ=="
   return `GET /everwire/websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`
 }
 
 /**
- * A masked message of text (RFC 6455, section 5.2), or its beginning. The mask is zero.
+ * A masked text message (RFC 6455, section 5.2), or the beginning of one. The mask is zero.
  *
  * @param {string} text
- * @param {number} [bytes] How long the header says that it is.
+ * @param {number} [bytes] The length in the frame's header. Default the length of the text.
  */
 export function frame(text, bytes = Buffer.byteLength(text)) {
   const head = Buffer.alloc(14)
@@ -97,7 +97,7 @@ export function frame(text, bytes = Buffer.byteLength(text)) {
 }
 
 /**
- * A connection, and the first that is answered to what was written.
+ * Opens a connection, writes the bytes, and resolves with the first data that is answered.
  *
  * @param {number} port
  * @param {string | Buffer} bytes
@@ -105,7 +105,7 @@ export function frame(text, bytes = Buffer.byteLength(text)) {
  */
 export async function ask(port, bytes) {
   const socket = connect(port, "127.0.0.1")
-  socket.on("error", () => {}) // the close that follows tells
+  socket.on("error", () => {}) // the "close" event that follows is enough
   await once(socket, "connect")
   socket.write(bytes)
   return { socket, answer: await next(socket) }
@@ -113,7 +113,7 @@ export async function ask(port, bytes) {
 
 /**
  * @param {Socket} socket
- * @returns {Promise<string>} What comes next; empty when the other side has ended it
+ * @returns {Promise<string>} The next data; empty when the other side has ended the connection
  */
 export function next(socket) {
   return new Promise((resolve) => {
@@ -130,11 +130,11 @@ export function next(socket) {
 }
 
 /**
- * A client that is welcomed, and from then on reads nothing.
+ * Opens a client that reads its welcome and then stops reading.
  *
  * @param {number} port
  * @param {string} transport
- * @returns {Promise<Socket[]>} Its connections
+ * @returns {Promise<Socket[]>} The client's connections
  */
 export async function deaf(port, transport) {
   if (transport === "websocket") {
@@ -155,13 +155,13 @@ export async function deaf(port, transport) {
   const reader = connect(port, "127.0.0.1")
   reader.on("error", () => {}) // as above
   reader.write(second)
-  // One byte, so that the rest waits.
+  // Reads one byte, and leaves the rest waiting.
   reader.pause()
   return [socket, reader]
 }
 
 /**
- * Does so many things, some at a time.
+ * Runs `work` this many times, several at once.
  *
  * @param {number} times
  * @param {(n: number) => Promise<unknown>} work

@@ -1,5 +1,5 @@
 // @ts-check
-// Pages of other origins at every door: each transport, by each method, and by an upgrade.
+// Requests from pages of other origins, which the hub must refuse: on each transport, by each method and by an upgrade.
 
 import { ask, hello, repeat, startHub, TRANSPORTS } from "./ground.mjs"
 
@@ -8,8 +8,8 @@ import { ask, hello, repeat, startHub, TRANSPORTS } from "./ground.mjs"
 const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 
 /**
- * Origins that are not the hub's own, `http://127.0.0.1:<port>`, though some look like it. (The same with https is the page
- * behind a proxy that ends TLS.)
+ * Origins other than the hub's own, which is `http://127.0.0.1:<port>`. Some look similar to it. The https form is not
+ * among them: it is the hub's own page behind a proxy that terminates TLS.
  *
  * @param {number} port
  */
@@ -49,7 +49,7 @@ export async function origins() {
     unanswered += Number(status === 0)
   })
   const sessions = hub.stats().sessions
-  // Or nothing that was counted above would tell anything.
+  // Without this check the counts above would prove nothing.
   const statuses = [
     await knockAt(port, { transport: "long-poll", method: "POST", isUpgrade: false, origin: own }),
     await knockAt(port, { transport: "websocket", method: "GET", isUpgrade: true, origin: own }),

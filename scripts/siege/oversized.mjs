@@ -1,5 +1,5 @@
 // @ts-check
-// Bodies and messages that are larger than a stranger may send: one of them, and many that are never ended.
+// Bodies and messages above the hub's limit for strangers: one at a time, and many that never end.
 
 import { connect } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -20,7 +20,7 @@ export async function oversized({ bytes, strangers }) {
   for (const transport of TRANSPORTS) {
     const before = await memory()
     const most = 1_800_000
-    // One buffer for all, so that what the clients have not sent costs nothing.
+    // All clients share one buffer, so that what they have not sent yet takes no memory.
     const large = Buffer.alloc(most - 1_000, "x")
     const sockets = await Promise.all(Array.from({ length: strangers }, () => begin(port, transport, most)))
     for (const socket of sockets) socket.write(large)
@@ -28,7 +28,7 @@ export async function oversized({ bytes, strangers }) {
     const held = (await memory()) - before - large.length
     for (const socket of sockets) socket.destroy()
     const what = `kept for ${strangers} strangers with 1.8 MB each: ${transport}`
-    // Of a WebSocket some is read before it can be stopped: two pieces of 64 KiB. It is let go 2 s later.
+    // On a WebSocket, two reads of 64 KiB arrive before the hub can stop reading. They are released 2 s later.
     const each = transport === "websocket" ? 160 : 32
     rows.push({ what, value: held / MIB, most: (strangers * each) / 1024, unit: "MiB" })
     await sleep(50)
@@ -38,7 +38,7 @@ export async function oversized({ bytes, strangers }) {
 }
 
 /**
- * Sends so much as fast as it goes.
+ * Sends a body or message of this many bytes as fast as possible.
  *
  * @param {number} port
  * @param {string} transport
@@ -60,7 +60,8 @@ async function pour(port, transport, bytes) {
   }
   for (let waited = 0; isOpen && waited < 5_000; waited += 50) await sleep(50)
   socket.destroy()
-  // By a bye, or, where the header of the frame tells already, by the close code 1009 (RFC 6455, section 7.4.1).
+  // The hub refuses with a bye. If the frame's header already gives the size, it refuses with the close code 1009 (RFC
+  // 6455, section 7.4.1).
   const isTold =
     transport === "websocket"
       ? answer.includes("too-large") || answer.includes("\u0003\u00f1")
@@ -74,7 +75,7 @@ async function pour(port, transport, bytes) {
 }
 
 /**
- * The beginning of a first body, or of a first message, of so many bytes.
+ * Sends the beginning of a first body or first message that is announced with this many bytes.
  *
  * @param {number} port
  * @param {string} transport
@@ -88,7 +89,7 @@ async function begin(port, transport, bytes) {
     return socket
   }
   const socket = connect(port, "127.0.0.1")
-  socket.on("error", () => {}) // the close that follows tells
+  socket.on("error", () => {}) // the "close" event that follows is enough
   socket.write(post(transport, '@{"up":1}\nh', bytes))
   return socket
 }

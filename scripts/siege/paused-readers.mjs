@@ -1,5 +1,5 @@
 // @ts-check
-// Peers that are welcomed and then read nothing, on every transport, while the hub goes on speaking to each of them.
+// Clients that stop reading after their welcome, on every transport, while the hub goes on sending to each of them.
 
 import { setTimeout as sleep } from "node:timers/promises"
 import { createChannel } from "everwire"

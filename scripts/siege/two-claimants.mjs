@@ -1,5 +1,6 @@
 // @ts-check
-// Two that present the key of one session, one after the other, on each pair of transports: the later one has it.
+// Two clients that present the key of the same session, one after the other, on each pair of transports. The hub must
+// give the session to the later one.
 
 import { randomBytes } from "node:crypto"
 import { connect } from "node:net"
@@ -53,7 +54,7 @@ function heardBy(claimant) {
 }
 
 /**
- * Says hello on a link, and reads what comes down on it from when it is welcomed.
+ * Sends a hello on a link, and collects what comes down after the welcome.
  *
  * @param {number} port
  * @param {string} transport
@@ -80,7 +81,7 @@ async function claim(port, transport, hello) {
   if (transport === "sse") {
     const [, ticket] = /"ticket":"([\w-]+)"/.exec(answer) ?? []
     const stream = connect(port, "127.0.0.1")
-    stream.on("error", () => {}) // the close that follows tells
+    stream.on("error", () => {}) // the "close" event that follows is enough
     stream.write(`GET /everwire/sse?ticket=${ticket} HTTP/1.1\r\nHost: x\r\n\r\n`)
     const claimant = hear(stream)
     while (!text.includes('w{"v"') && !stream.destroyed) await sleep(1)

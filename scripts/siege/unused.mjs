@@ -1,22 +1,23 @@
 // @ts-check
-// Handshakes of sessions that nobody uses, on every transport: what each costs, when all are gone, and who is refused.
+// Sessions that are never used after their handshake, on every transport: what each costs in memory, whether all are
+// removed, and whether an address is refused above its limit.
 
 import { setTimeout as sleep } from "node:timers/promises"
 import { ask, frame, hello, memory, next, post, repeat, startHub, TRANSPORTS, upgrade } from "./ground.mjs"
 
 /** @typedef {import("./ground.mjs").Row} Row */
 
-/** An unused session is gone by then, in milliseconds. */
+/** Time within which the hub must have removed an unused session, in milliseconds. */
 const GONE_MS = 10_000
 
 /**
- * @param {{ sessions: number, pass?: (ms: number) => Promise<unknown>, options?: import("everwire/node").NodeHubOptions }} given
- * `sessions`: how many of each transport.
+ * @param {{ sessions: number, pass?: (ms: number) => Promise<unknown>, options?: import("everwire/node").NodeHubOptions
+ * }} given `sessions`: number of sessions on each transport.
  * @returns {Promise<Row[]>}
  */
 export async function unused({ sessions, pass = sleep, options = {} }) {
   const { hub, port, stop } = await startHub({ ...options, limits: { maxSessionsPerAddress: sessions } })
-  // What the engine makes of the code itself is made by then.
+  // A first round, so that the engine has compiled the code before memory is measured.
   for (const transport of TRANSPORTS) {
     await repeat(sessions, () => shakeHands(port, transport))
     await pass(GONE_MS + 1_000)
@@ -49,7 +50,7 @@ export async function unused({ sessions, pass = sleep, options = {} }) {
 }
 
 /**
- * Opens a link of a new session and leaves when it is welcomed.
+ * Opens a link of a new session and closes the connection after the welcome.
  *
  * @param {number} port
  * @param {string} transport

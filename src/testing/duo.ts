@@ -10,54 +10,57 @@ import { createVirtualRuntime, type Machine, type VirtualRuntime } from "./virtu
 
 /** Options of a duo. */
 export interface DuoOptions<C extends Contract<C> = AnyContract> {
-  /** Sets the hub's handlers. Called for every hub process: again after `startHub`. */
+  /** Sets the hub's handlers. Called once for every hub process, so again in `startHub`. */
   readonly serve?: (hub: Hub<C>) => void
   /** Options of the hub. */
   readonly hub?: Omit<HubOptions, "runtime">
   /** Options of the channel. */
   readonly channel?: Omit<ChannelOptions, "runtime">
-  /** The ladder, best first. Default the names of the four built-in transports. */
+  /** Names of the channel's transports, best first. Default the four built-in ones. */
   readonly transports?: readonly string[]
   /** One-way delay of the network in milliseconds. Default 10. */
   readonly latencyMs?: number
-  /** What chance may add to it, in milliseconds. Default 0. */
+  /** Upper bound of a random delay that is added to the latency, in milliseconds. Default 0. */
   readonly jitterMs?: number
-  /** How fast the network carries. Default without limits. */
+  /** Rate and queue of the network. Default no limits. */
   readonly limits?: Limits
-  /** Every chance is drawn from it. Default 1. */
+  /** Seed of all random numbers. Default 1. */
   readonly seed?: number
 }
 
 /** A hub and a channel on one virtual network, for the tests of an application. */
 export interface Duo<C extends Contract<C> = AnyContract> {
-  /** The clock. It stands still but for `pass`, `passUntil` and their like. */
+  /** The clock. It moves only in `pass`, `passUntil` and the other methods that move it. */
   readonly runtime: VirtualRuntime
   readonly network: Network
   readonly channel: Channel<C>
-  /** The machine that the channel runs on: put it to sleep and you have a frozen tab. */
+  /** The machine that the channel runs on. `tab.sleep()` freezes the channel as a browser freezes a tab. */
   readonly tab: Machine
   /** The hub that was started last. */
   readonly hub: Hub<C>
-  /** What handlers and listeners of either end threw while nobody listened with `onError`. */
+  /** What handlers and listeners of both ends threw while there was no `onError` listener. */
   readonly errors: readonly unknown[]
-  /** The hub's view of the channel. @throws Error while that hub has none */
+  /** The hub's peer for the channel. @throws Error while the hub that was started last has none */
   readonly peer: Peer<C>
-  /** Shuts the hub down as a deploy does; resolves when it has, after at most `drainMs` (default 0) of virtual time. */
+  /**
+   * Shuts the hub down as a deploy does. Resolves when it has closed, at most `drainMs` of virtual time (default 0)
+   * later.
+   */
   closeHub(options?: { readonly drainMs?: number }): Promise<void>
-  /** The hub's process dies without a word; its links are cut. */
+  /** Kills the hub's process: the hub sends nothing more, and its links are cut. */
   crashHub(): void
-  /** Starts another hub process, in the place of the one before. */
+  /** Starts another hub process, which replaces the one before it. Returns its hub. */
   startHub(): Hub<C>
 }
 
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
-/** Longer than this no channel takes to open where nothing is in the way, unless `auth` or `authenticate` never answer. */
+/** A channel opens within this time on a network without faults, unless `auth` or `authenticate` never settles. */
 const OPEN_MS = 30_000
 
 /**
- * Makes a hub and a channel that is open when the promise resolves. Nothing of it needs a port or real time.
+ * Makes a hub and a channel, and resolves when the channel is open. It needs no port and no real time.
  *
- * @throws Error (as a rejection) when the channel does not open, because `authenticate` refuses it, say.
+ * @throws Error (as a rejection) when the channel does not open, for example because `authenticate` refuses it.
  * @example
  * const { channel, runtime, network } = await createDuo<Chat>({ serve: setUpChat })
  * network.cut()
@@ -76,7 +79,7 @@ class VirtualDuo<C extends Contract<C>> implements Duo<C> {
   readonly channel: Channel<C>
   readonly tab: Machine
   readonly #options: DuoOptions<C>
-  /** Of all hubs there were. */
+  /** The machines of all hubs so far. */
   readonly #machines: Machine[] = []
   #running: { readonly hub: Hub<C>; readonly machine: Machine }
 

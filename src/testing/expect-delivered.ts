@@ -1,16 +1,16 @@
 import type { Contract } from "../messaging/contract.ts"
 import type { Duo } from "./duo.ts"
 
-/** How many lines of the trace an error shows. */
+/** Lines of the trace that an error shows. */
 const SHOWN = 20
 
 /**
- * Lets virtual time pass until the other end has acknowledged everything that the hub and the channel have said so far:
- * every handler was called. A hub learns of it within five seconds, a channel sooner.
+ * Lets virtual time pass until the channel and the hub have each acknowledged everything that the other has sent, so
+ * every handler has been called. An ack reaches a hub within five seconds, and a channel sooner.
  *
- * @throws Error (as a rejection) when it takes longer than `withinMs` of virtual time (default 10 000), or the channel
- * closes: it says how far each end is, and shows what crossed the network last. And when a handler threw and nobody
- * listened with `onError`: what it threw is the `cause`.
+ * @throws Error (as a rejection) when this takes longer than `withinMs` of virtual time (default 10 000) or the channel
+ * closes: the message says how far each end is and shows the last lines of the network's trace. Also when a handler
+ * threw and there is no `onError` listener: then what it threw is the `cause`.
  */
 export async function expectDelivered<C extends Contract<C>>(
   duo: Duo<C>,

@@ -40,8 +40,8 @@ const laws: readonly LawDefinition[] = [
 ]
 
 /**
- * The laws that a transport has to keep to carry everwire, each ready to run: no test runner is needed, any will do. What
- * the transport does not claim in its traits is not asked. `docs/laws.md` says what each law does.
+ * The laws that a transport has to keep to carry everwire, each ready to run in any test runner or in none. A law that
+ * needs a trait which the subject does not claim is left out. `docs/laws.md` says what each law does.
  *
  * @example
  * for (const { id, title, run } of transportLaws(subject)) test(`${id}: ${title}`, run)

@@ -1,58 +1,62 @@
-/** How fast a network carries, and how much stands in its line. What is not given has no limit. */
+/** The speed of a network and the size of its queue. A limit that is left out is infinite. */
 export interface Limits {
-  /** From the channels to the hubs. */
+  /** Rate from the channels to the hubs. */
   readonly upBytesPerSecond?: number | undefined
-  /** From the hubs to the channels. */
+  /** Rate from the hubs to the channels. */
   readonly downBytesPerSecond?: number | undefined
   /**
-   * How many bytes of all links together stand in the line, each way. A router has some tens of kilobytes: what finds no
-   * room waits at its sender, and shows in the `bufferedBytes` of that link. Without it everything stands in the line, as in
-   * the modem of a phone, and no link shows that anything waits.
+   * Bytes that the queue of each direction holds, for all links together. A router holds some tens of kilobytes: bytes
+   * that find no room wait at their sender and count in the `bufferedBytes` of that link. Without this limit the queue
+   * takes everything, as the modem of a phone does, and no link shows that anything waits.
    */
   readonly queueBytes?: number | undefined
 }
 
-/** What has passed a network in one direction. */
+/** Bytes and batches that have passed a network in one direction. */
 export interface Carried {
   readonly bytes: number
   readonly batches: number
 }
 
-/** A piece of one sender's bytes, small enough that several senders take turns. */
+/** A piece of one sender's bytes. It is small, so that several senders can take turns. */
 export interface Segment {
   readonly bytes: number
-  /** The last byte has passed the line. */
+  /** Called when the segment's last byte has passed the line. */
   passed(): void
 }
 
-/** One end of a link, as the line sees it. */
+/** The sending side of one direction of a link, as the line sees it. */
 export interface LineSender {
-  /** How large the next segment is; undefined when nothing waits. */
+  /** Size of the next segment in bytes; undefined when nothing waits. */
   nextBytes(): number | undefined
-  /** Hands the next segment over. */
+  /** Removes the next segment from the sender and returns it. */
   take(): Segment
 }
 
-/** So much passes between two turns, or less where a batch ends. */
+/** Bytes that one sender may send before it is another's turn. A segment is shorter where a batch ends. */
 export const SEGMENT_BYTES = 4_096
 
 /**
- * One direction of a slow network, shared by all links: bytes pass one after another, at its rate, in the order in which they
- * came in. Times inside are fractions of a millisecond, so that many small segments take as long as a large one.
+ * One direction of a slow network, shared by all links. Bytes pass one after another, at the line's rate, in the order
+ * in which they entered. Times are kept as fractions of a millisecond, so that many small segments take exactly as long
+ * as one large segment.
  */
 export class Line {
   readonly #now: () => number
   readonly #after: (delayMs: number, run: () => void) => () => void
   #bytesPerSecond = Number.POSITIVE_INFINITY
   #queueBytes = Number.POSITIVE_INFINITY
-  /** What stands in the line, oldest first, behind `#gone` that have passed. The first segment is passing. */
+  /** The queue, oldest first. The first `#gone` entries have passed already; the entry after them is passing now. */
   #segments: Segment[] = []
-  /** Taken out one by one, they would have the others moved each time, and a modem's line has a hundred thousand. */
+  /**
+   * Entries of `#segments` that have passed. They are removed many at a time, because each removal moves all the others
+   * and a modem's queue can hold a hundred thousand.
+   */
   #gone = 0
   #queued = 0
-  /** When the first segment will have passed. */
+  /** The moment at which the segment that is passing will have passed. */
   #passedAt = 0
-  /** Senders with something that has found no room, in the order of their turns. */
+  /** Senders that wait for room in the queue, in the order of their turns. */
   readonly #waiting: LineSender[] = []
   #cancel: (() => void) | undefined
 
@@ -61,21 +65,21 @@ export class Line {
     this.#after = after
   }
 
-  /** Whether bytes take any time at all. */
+  /** Whether this direction has a rate. Without one, bytes take no time and are not queued. */
   get limited(): boolean {
     return this.#bytesPerSecond < Number.POSITIVE_INFINITY
   }
 
-  /** How many bytes stand in it. */
+  /** Bytes in the queue. */
   get queuedBytes(): number {
     return this.#queued
   }
 
-  /** Changes the rate and the queue from now on, for what is passing too. */
+  /** Changes the rate and the size of the queue from now on. The segment that is passing gets the new rate too. */
   limit(bytesPerSecond: number, queueBytes: number): void {
     const now = this.#now()
     const leftMs = Math.max(0, this.#passedAt - now)
-    // Without a rate nothing stands in the line, so there is nothing whose time would change.
+    // A line that had no rate has an empty queue, so no passing segment needs a new time.
     if (leftMs > 0) this.#passedAt = now + (leftMs * this.#bytesPerSecond) / bytesPerSecond
     this.#bytesPerSecond = bytesPerSecond
     this.#queueBytes = queueBytes
@@ -84,7 +88,7 @@ export class Line {
     this.#pass()
   }
 
-  /** The sender has something to hand over. */
+  /** Tells the line that this sender has bytes to send. */
   offer(sender: LineSender): void {
     if (!this.#waiting.includes(sender)) this.#waiting.push(sender)
     this.#fill(this.#now())
@@ -92,8 +96,8 @@ export class Line {
   }
 
   /**
-   * Lets senders in while there is room, one segment each in a turn, as a router's connections share its queue. `freeAt` is
-   * since when the line has been empty, if it is.
+   * Takes segments from the waiting senders while the queue has room, one segment per sender and turn, as connections
+   * share a router's queue. `freeAt`: the moment since which the line has been free, if it is.
    */
   #fill(freeAt: number): void {
     for (;;) {

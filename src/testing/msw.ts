@@ -3,24 +3,24 @@ import type { Hub } from "../server/hub.ts"
 import type { LinkOrigin, ServerSocket } from "../transports/transport.ts"
 import { EverwireError } from "../wire/errors.ts"
 
-/** What makes the handlers: `http` and `ws` as msw exports them, from version 2.6 on. Nothing else of msw is used. */
+/** The exports `http` and `ws` of msw, version 2.6 or later. Nothing else of msw is used. */
 export interface Msw<HttpHandler, SocketHandler> {
   readonly http: { all(path: string, answer: (info: { request: Request }) => Promise<Response>): HttpHandler }
   readonly ws: { link(url: string): MswLink<SocketHandler> }
 }
 
-/** What `ws.link` gives. */
+/** The return value of msw's `ws.link`. */
 export interface MswLink<SocketHandler> {
   addEventListener(type: "connection", listener: (connection: MswConnection) => void): SocketHandler
 }
 
-/** A WebSocket that was opened, and the subprotocols that it was opened with. */
+/** A WebSocket that the page has opened, and the subprotocols that the page passed to its constructor. */
 export interface MswConnection {
   readonly client: MswClient
   readonly info: { readonly protocols: string | readonly string[] | undefined }
 }
 
-/** A WebSocket of the page as msw's handlers see it. */
+/** The page's end of a WebSocket, as msw's handlers see it. */
 export interface MswClient {
   readonly url: URL
   send(data: string | ArrayBuffer): void
@@ -30,12 +30,13 @@ export interface MswClient {
 }
 
 /**
- * Handlers of msw that bring everything under a hub's URL to a hub in the same process, for `setupServer`, `setupWorker`
- * and `use`. Which transports work through them, and what msw does not tell, is in `docs/testing.md`.
+ * Makes handlers for msw's `setupServer`, `setupWorker` and `use`. They pass every request and WebSocket below the
+ * hub's URL to a hub in the same process. `docs/testing.md` says which transports work this way and what msw does not
+ * report.
  *
- * @param url What the front end gives to `createChannel`.
- * @param hub From `everwire/server` or `everwire/node`; not attached to anything.
- * @throws EverwireError `misuse` when the URL does not end in the hub's `path`: then no request would find the hub.
+ * @param url The URL that the front end passes to `createChannel`.
+ * @param hub A hub from `everwire/server` or `everwire/node` that is not attached to a server.
+ * @throws EverwireError `misuse` when the URL does not end in the hub's `path`, because no request would reach the hub.
  * @example
  * const hub = createHub()
  * const server = setupServer(...mswHandlers("https://chat.example/everwire", hub, { http, ws }))
@@ -50,9 +51,11 @@ export function mswHandlers<HttpHandler, SocketHandler>(
     throw new EverwireError("misuse", `the hub lives at ${hub.path}, which this URL does not end in: ${href}`)
   }
   return [
-    // This one first: the `ws` package on Node upgrades by a request, which msw cannot carry and the hub answers 426.
+    // The HTTP handler comes first: the `ws` package of Node upgrades with a request, which msw cannot carry. The hub
+    // answers that request with 426.
     http.all(`${href}/*`, ({ request }) => {
-      // Requests reach msw without the Origin that a browser adds later, but with the cookies of a mocked login.
+      // msw sees a request before the browser adds its Origin header, but with the cookies of a mocked login. The hub
+      // refuses requests with cookies and without an Origin, so the header is added here.
       if (!request.headers.has("origin")) request.headers.set("origin", origin)
       return hub.fetch(request)
     }),
@@ -62,18 +65,18 @@ export function mswHandlers<HttpHandler, SocketHandler>(
   ]
 }
 
-/** WebSockets that a hub has been asked to take: msw shows each to all handlers, the latest first. None is kept alive. */
+/** WebSockets that were already passed to a hub. msw shows each WebSocket to all handlers, the newest first. Holds none alive. */
 const shown = new WeakSet<MswClient>()
 
 function connect({ client, info }: MswConnection, hub: Pick<Hub, "upgrade">): void {
   if (shown.has(client)) return
   shown.add(client)
   const headers = new Map([["host", client.url.host]])
-  // There is no handshake: the hello that goes with it is seen here.
+  // msw has no upgrade request. A channel puts its hello in the subprotocols, so the header is made from these.
   if (info.protocols !== undefined) headers.set("sec-websocket-protocol", String(info.protocols))
   const header = (name: string): string | undefined => headers.get(name)
   const verdict = hub.upgrade(client.url.pathname, { header }, true)
-  // There is no status to refuse it with: the socket closes before it opens.
+  // Without an upgrade request there is no HTTP status to refuse with, so the socket is closed before it opens.
   if (verdict === undefined || "refusal" in verdict) return client.close(1011, "this hub takes no WebSocket")
   const origin: LinkOrigin = { transport: "websocket", address: undefined, header }
   verdict.take(createSocket(client), origin)
@@ -81,14 +84,14 @@ function connect({ client, info }: MswConnection, hub: Pick<Hub, "upgrade">): vo
 
 function createSocket(client: MswClient): ServerSocket {
   return {
-    bufferedAmount: 0, // msw takes everything at once
+    bufferedAmount: 0, // msw buffers nothing
     send: (data) => client.send(typeof data === "string" ? data : data.slice().buffer),
-    // msw hands a frame over at the end of the tick, and not at all when the socket has been closed by then.
+    // msw delivers a frame at the end of the tick and drops it if the socket is closed by then, so the close waits too.
     close: (code, reason) => queueMicrotask(() => client.close(code, reason)),
     terminate: () => client.close(1011, ""),
     hear(sink) {
       client.addEventListener("message", ({ data }) => {
-        sink.message(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // what the dialer sent
+        sink.message(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // a dialer sends no Blob
       })
       client.addEventListener("close", ({ code, reason }) => sink.closed(code, reason))
     },

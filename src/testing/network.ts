@@ -9,29 +9,32 @@ import { type Direction, Wire, type WireHost } from "./wire.ts"
 
 /** Options of an in-memory network. */
 export interface NetworkOptions {
-  /** The clock that it lives by. */
+  /** Clock and randomness of the network: the same virtual runtime that its hubs and channels use. */
   readonly runtime: Runtime
   /** One-way delay in milliseconds. Default 10. */
   readonly latencyMs?: number
-  /** What chance may add to it, in milliseconds. The order on each link stays. Default 0. */
+  /** Upper bound of a random delay on top of the latency, in milliseconds. Each link keeps its order. Default 0. */
   readonly jitterMs?: number
-  /** How many bytes each direction of a link takes before they pile up at the sender, where there is no rate. Default 65 536. */
+  /**
+   * Without a rate limit: bytes that may be in transit in each direction of a link. Bytes beyond it count in the
+   * sender's `bufferedBytes`. Default 65 536.
+   */
   readonly windowBytes?: number
-  /** How fast it carries, and how much stands in its line. Default without limits. */
+  /** Rate and queue of each direction. Default no limits. */
   readonly limits?: Limits | undefined
-  /** Remote address that acceptors see. Default none. */
+  /** Remote address of all dialers, as acceptors see it. Default none. */
   readonly address?: string
   /**
-   * Whether chance spreads dials over all hubs that listen, as a balancer without stickiness does. Default `false`: the
-   * one that opened last is reached.
+   * Whether each dial reaches a random one of the listening hubs, as behind a load balancer without sticky sessions.
+   * Default `false`: each dial reaches the hub that opened last.
    */
   readonly balanced?: boolean
 }
 
 /**
- * A network without sockets. Its transports go by any name; hand their halves to `createChannel` and `createHub` as you
- * would your own. What can go wrong on the way to a hub goes wrong here when told, for one link (see {@link Wire}), for one
- * transport or for everything.
+ * A network in memory, without sockets. Its transports can have any names; pass their dialers to `createChannel` and
+ * their acceptors to `createHub`. A test can cause the faults of a real network, for one link (see {@link Wire}), for
+ * one transport or for all of them.
  *
  * @example
  * const runtime = createVirtualRuntime()
@@ -43,64 +46,75 @@ export interface NetworkOptions {
  * network.block("websocket")
  */
 export interface Network {
-  /** The client half of a transport. `streamed`: something on the way may hold it back after the first batch. */
+  /**
+   * The client half of a transport. `streamed` (default `false`) marks a transport that a proxy may hold back after the
+   * first batch, as it may an event stream.
+   */
   dialer(name: string, traits?: { readonly streamed?: boolean }): Dialer
-  /** The server half. Of several hubs that listen, {@link NetworkOptions.balanced} says which is reached. */
+  /** The server half of a transport. If several hubs listen, {@link NetworkOptions.balanced} says which is reached. */
   acceptor(name: string): Acceptor
-  /** Every link that has an end still open, oldest first. */
+  /** Every link that is still open at one end or both, oldest first. */
   readonly wires: readonly Wire[]
-  /** What crossed and what happened, line by line. */
+  /** A log of the packets that arrived and of the faults, one line each. */
   readonly trace: string
   /** Adds a line to the trace. */
   remark(who: string, text: string): void
-  /** Changes how long everything takes from now on. */
+  /** Changes the latency of what is sent from now on, in milliseconds. `jitterMs`: default 0. */
   delay(latencyMs: number, jitterMs?: number): void
   /**
-   * Changes how fast it carries from now on, for what is under way too. Without limits it carries everything at once. All
-   * links share one line in each direction: a dial, an end and every batch stand behind what was sent before by any link,
-   * and what a broken link has left in the line takes its time there. A batch is heard when all of it has come.
+   * Changes the rates and the queue from now on, also for bytes that are queued already. Called without limits, it
+   * removes them all. All links share one queue in each direction: a dial, a close and every batch wait behind what any
+   * link sent before them. Bytes of a link that broke still take up their time in the queue. A batch is delivered when
+   * its last byte has arrived.
    */
   limit(limits?: Limits): void
-  /** How many dials there were. */
+  /** Number of dials since the network was made. */
   readonly dials: number
-  /** What has passed in each direction, of links that broke meanwhile too. */
+  /** Bytes and batches that have passed in each direction, including those of links that have broken since. */
   readonly carried: Readonly<Record<Direction, Carried>>
-  /** How many bytes stand in the line of each direction. */
+  /** Bytes in the queue of each direction. Always 0 without a rate limit. */
   readonly queuedBytes: Readonly<Record<Direction, number>>
-  /** Cuts every link, or those of one transport: both ends are told. */
+  /** Cuts every link, or every link of one transport. Both ends are told. */
   cut(name?: string): void
   /**
-   * The process that listens dies: its links are cut, and dials are refused until a hub opens acceptors again. What the
-   * hub itself would still do is stopped by `halt` of its machine. Where several hubs listen, only the one on this machine
-   * dies, if one is given.
+   * Does to the network what the death of a hub's process does: the hub's links are cut, and dials fail until a hub
+   * opens acceptors again. To stop the hub itself, call `halt` of its machine. With `machine`, only the hub on that
+   * machine dies; without it, all hubs do.
    */
   crash(machine?: Machine): void
-  /** Nothing arrives anywhere until `thaw`; nothing is lost. */
+  /** Holds everything back, on all links, until `thaw`. Nothing is lost. */
   freeze(): void
   thaw(): void
-  /** Dials of this transport are refused, or every dial. Links that are open stay so. */
+  /** Refuses every dial of this transport, or of all transports. Open links stay open. */
   block(name?: string): void
-  /** Dials of this transport are not answered until `unblock`. */
+  /** Leaves every dial of this transport unanswered until `unblock`. */
   blackHole(name: string): void
-  /** Of each link of this transport only so many batches come down (default 1; 0 is a mute one), until `unblock`. */
+  /**
+   * Holds back what each link of this transport sends down after its first `passing` batches (default 1; with 0 nothing
+   * comes down at all), until `unblock`.
+   */
   holdBack(name: string, passing?: number): void
-  /** Links of this transport are cut when idle for so long. */
+  /** Cuts each link of this transport when it has been idle for `afterMs` milliseconds, until `unblock`. */
   cutIdle(name: string, afterMs: number): void
-  /** Takes away whatever is in the way of this transport. What was held goes on. */
+  /** Removes all obstacles of this transport. What was held back is delivered. */
   unblock(name: string): void
-  /** Takes away whatever is in the way of anything. Links that broke stay broken. */
+  /** Removes the obstacles of all transports and thaws everything. Links that broke stay broken. */
   heal(): void
 }
 
-/** Makes a network. Two networks share nothing. */
+/**
+ * Makes a network. Two networks share nothing.
+ *
+ * @throws RangeError when a limit is not a number above 0.
+ */
 export function createNetwork(options: NetworkOptions): Network {
   return new MemoryNetwork(options)
 }
 
-/** What is in the way of a transport. */
+/** The obstacles that a test has set for one transport. */
 interface Obstacles {
   readonly dials: "pass" | "refused" | "held"
-  /** How many batches of a link come down. */
+  /** Number of batches of each link that come down before the rest is held back. */
   readonly passing: number
   readonly idleMs: number | undefined
 }
@@ -115,11 +129,11 @@ class MemoryNetwork implements Network, WireHost {
   readonly #address: string | undefined
   readonly #balanced: boolean
   readonly #trace: Trace
-  /** Those that listen, by transport, in the order they opened. */
+  /** The doors of the listening hubs, by transport, in the order in which they opened. */
   readonly #doors = new Map<string, Door[]>()
   readonly #obstacles = new Map<string, Obstacles>()
   readonly #wires = new Set<Wire>()
-  /** Of the transports that there are. */
+  /** Names of all transports that have a dialer. */
   readonly #names = new Set<string>()
   #dialed = 0
   #latencyMs: number
@@ -255,7 +269,7 @@ class MemoryNetwork implements Network, WireHost {
     this.thaw()
   }
 
-  // — for the wires —
+  // — called by the wires —
 
   now(): number {
     return this.#runtime.now()

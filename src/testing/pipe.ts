@@ -3,24 +3,24 @@ import { sizeOf } from "../wire/batch.ts"
 import type { Closing } from "../wire/errors.ts"
 import { type Line, type LineSender, SEGMENT_BYTES, type Segment } from "./line.ts"
 
-/** What crosses a wire: the dial itself, batches, and the end. */
+/** One thing that crosses a wire: the dial itself, a batch, or the end of the link. */
 export type Cargo =
   | { readonly what: "dial" }
   | { readonly what: "batch"; readonly batch: Batch }
   | { readonly what: "closed"; readonly closing: Closing }
 
-/** What a pipe needs of its wire. */
+/** What a pipe needs from the wire that made it. */
 export interface PipeHost {
   now(): number
   after(delayMs: number, run: () => void): () => void
-  /** How long this piece of cargo takes, in milliseconds. */
+  /** The latency of the next piece of cargo, in milliseconds. */
   transitMs(): number
-  /** Whether something on the way holds this back for now. */
+  /** Whether the network holds this cargo back for now (see `freeze` and `holdBack` of the network). */
   holds(cargo: Cargo): boolean
-  /** Some of it has passed the network's line, all of it with `last`; it is under way now. */
+  /** A part of this cargo has passed the network's line. `last`: the whole cargo has, and only latency is left. */
   passed(cargo: Cargo, bytes: number, last: boolean): void
   arrived(cargo: Cargo): void
-  /** The buffer of the sending end has emptied after it had grown. */
+  /** The buffer of the sending end is empty again after it had grown. */
   drained(): void
 }
 
@@ -29,31 +29,31 @@ interface Piece {
   readonly at: number
 }
 
-/** What has not passed the line yet. */
+/** Cargo that the line has not taken completely. */
 interface Load {
   readonly cargo: Cargo
-  /** How many bytes the line has not taken. */
+  /** Bytes of the cargo that the line has not taken yet. */
   left: number
 }
 
-/** One direction of a wire. What was put in comes out in order, unless all of the rest is lost. */
+/** One direction of a wire. Cargo comes out in the order it was put in, until `lose` drops everything that is left. */
 export class Pipe implements LineSender {
   readonly #host: PipeHost
-  /** What all wires of the network share in this direction. */
+  /** The line that all wires of the network share in this direction. */
   readonly #line: Line
-  /** How many bytes the network takes before they pile up at the sender, where it has no rate. */
+  /** Without a rate limit: bytes that may be in transit before further bytes count as buffered at the sender. */
   readonly #windowBytes: number
-  /** What the line has not taken, oldest first: of the first one it may have taken a part. */
+  /** Cargo that waits for the line, oldest first. The line may have taken a part of the first one. */
   #loads: Load[] = []
-  /** Bytes of it. */
+  /** Total of `left` in `#loads`, in bytes. */
   #waitingBytes = 0
-  /** On the way, oldest first. */
+  /** Cargo that has passed the line and arrives when its latency is over, oldest first. */
   readonly #pieces: Piece[] = []
-  /** Bytes that were put in and have not arrived. */
+  /** Bytes of cargo that were put in and have not arrived. */
   #bytes = 0
-  /** Whether the sender's buffer has grown since it was last told of room. */
+  /** Whether the sender's buffer has grown since the last `drained` call. */
   #grown = false
-  /** Whether everything from now on vanishes. */
+  /** Set by `lose`: all cargo from then on is dropped. */
   #lost = false
   #cancel: (() => void) | undefined
 
@@ -63,13 +63,13 @@ export class Pipe implements LineSender {
     this.#windowBytes = windowBytes
   }
 
-  /** Bytes that the sender holds because the network does not take them. */
+  /** Bytes that the sender has to buffer because the network does not take them. */
   get bufferedBytes(): number {
     if (this.#line.limited && !this.#lost) return this.#waitingBytes
     return Math.max(0, this.#bytes - this.#windowBytes)
   }
 
-  /** Whether everything vanishes in here. */
+  /** Whether this pipe drops all cargo. */
   get lost(): boolean {
     return this.#lost
   }
@@ -92,10 +92,13 @@ export class Pipe implements LineSender {
     if (this.bufferedBytes > 0) this.#grown = true
   }
 
-  /** Everything on the way vanishes, and everything that is still put in. What the line has taken still takes its time. */
+  /**
+   * Drops all cargo in transit and all cargo put in later. Segments that the line has taken still take up their time
+   * there.
+   */
   lose(): void {
     this.#lost = true
-    // What stands in the line is not the sender's any more, and what waited for it is forgotten.
+    // The sender no longer holds what the line has taken, and what still waited for the line is dropped.
     if (this.#line.limited) this.#bytes = 0
     this.#loads = []
     this.#waitingBytes = 0
@@ -104,7 +107,7 @@ export class Pipe implements LineSender {
     this.#cancel = undefined
   }
 
-  // — for the line —
+  // — called by the line —
 
   nextBytes(): number | undefined {
     const [first] = this.#loads
@@ -128,7 +131,7 @@ export class Pipe implements LineSender {
     if (last && !this.#lost) this.#depart(cargo)
   }
 
-  /** It is on its way: only the latency is between it and the other end. */
+  /** The cargo has passed the line and arrives when its latency is over, but never before older cargo. */
   #depart(cargo: Cargo): void {
     const soonest = this.#pieces.at(-1)?.at ?? 0
     this.#pieces.push({ cargo, at: Math.max(soonest, this.#host.now() + this.#host.transitMs()) })
@@ -141,7 +144,7 @@ export class Pipe implements LineSender {
     this.#host.drained()
   }
 
-  /** Sees to it that the oldest piece arrives when it is due; to be called when it may be held no longer. */
+  /** Arms the timer for the oldest piece. To be called again when the network may have stopped holding cargo back. */
   pump(): void {
     if (this.#cancel !== undefined) return
     const [first] = this.#pieces
@@ -165,7 +168,7 @@ export class Pipe implements LineSender {
   }
 }
 
-/** The dial and the end are too small to count. */
+/** Only batches have a size here; a dial and an end count as 0 bytes. */
 function bytesOf(cargo: Cargo): number {
   return cargo.what === "batch" ? sizeOf(cargo.batch) : 0
 }

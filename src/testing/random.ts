@@ -1,6 +1,6 @@
 /**
- * Mulberry32 (Tommy Ettinger, public domain): 32 bits of state, a number in [0, 1) per call. Small, fast, and the same on
- * every platform, so a seed means the same history everywhere. Not for secrets.
+ * Mulberry32 (Tommy Ettinger, public domain): 32 bits of state, a number in [0, 1) per call. It is small, fast and the
+ * same on every platform, so a seed gives the same run everywhere. Not for secrets.
  */
 export function createRandom(seed: number): () => number {
   let state = seed | 0

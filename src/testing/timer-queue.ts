@@ -1,12 +1,12 @@
-/** A callback and the moment it is due. Without `run` it has been cancelled or has run. */
+/** A callback and the moment at which it is due. `run` is undefined when the timer was cancelled or has run. */
 export interface Timer {
   readonly at: number
-  /** Counts timers, so that two of one moment run in the order they were armed. */
+  /** A running number. Timers that are due at the same moment run in the order in which they were armed. */
   readonly order: number
   run: (() => void) | undefined
 }
 
-/** Timers by due moment: a binary heap. A cancelled timer stays until its moment comes and is then skipped. */
+/** Timers in the order in which they are due, as a binary heap. A cancelled timer is skipped when it comes first. */
 export class TimerQueue {
   readonly #heap: Timer[] = []
 
@@ -23,7 +23,7 @@ export class TimerQueue {
     heap[index] = timer
   }
 
-  /** Takes the first timer out, if it is due by then. */
+  /** Removes and returns the first timer that is not cancelled, if it is due by `until`. */
   takeDue(until: number): Timer | undefined {
     for (;;) {
       const [first] = this.#heap

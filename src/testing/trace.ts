@@ -1,10 +1,10 @@
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../wire/batch.ts"
 
-/** How much of a packet is shown. */
+/** Characters of each packet that are shown. */
 const SHOWN = 96
-/** How many lines are kept. */
+/** Lines that are kept at least; up to twice as many until the oldest are dropped. */
 const KEPT = 5_000
-/** A larger batch is not kept but told by its size. */
+/** Of a batch larger than this, only the size is kept. */
 const KEPT_BYTES = 4_096
 
 interface Line {
@@ -13,7 +13,7 @@ interface Line {
   readonly text: string | Batch
 }
 
-/** What crossed a network and what happened to it, for people. Written only when it is read. */
+/** A log of the packets and faults of a network, for people to read. Lines are formatted only when it is read. */
 export class Trace {
   readonly #startedAt: number
   #lines: Line[] = []
@@ -28,7 +28,7 @@ export class Trace {
     if (this.#lines.length > 2 * KEPT) this.#lines = this.#lines.slice(-KEPT)
   }
 
-  /** One line for each packet or event: milliseconds since the beginning, who, and what. */
+  /** The log, one line for each packet or event: milliseconds since the start, the wire or name, and the text. */
   toString(): string {
     return this.#lines
       .map(({ at, who, text }) => {

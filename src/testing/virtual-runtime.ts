@@ -4,34 +4,35 @@ import { type Timer, TimerQueue } from "./timer-queue.ts"
 
 /** Options of a virtual runtime. */
 export interface VirtualRuntimeOptions {
-  /** Every chance is drawn from it: the same seed gives the same history. Default 1. */
+  /** Seed of the random numbers. The same seed gives the same run. Default 1. */
   readonly seed?: number
-  /** What the clock shows at first, in milliseconds since the epoch. Default the beginning of 2026. */
+  /** The clock's first time, in milliseconds since the epoch. Default 2026-01-01T00:00Z. */
   readonly now?: number
 }
 
-/** One machine of a virtual world. It shares the clock with the others; its timers and errors are its own. */
+/** One machine of a virtual world. All machines share one clock; each has its own timers and errors. */
 export interface Machine extends Runtime {
-  /** How many timers are armed here. */
+  /** Number of timers that are armed on this machine. */
   pending(): number
-  /** What `report` was given. */
+  /** The errors that were given to `report`, oldest first. */
   readonly reported: readonly unknown[]
-  /** What `warn` was given. */
+  /** The messages that were given to `warn`, oldest first. */
   readonly warned: readonly string[]
-  /** Stops everything here, as a frozen tab or a closed laptop does; the clock and the other machines go on. */
+  /** Stops all callbacks of this machine, as in a frozen tab or a closed laptop. The clock and other machines go on. */
   sleep(): void
-  /** Runs what became due meanwhile, in order, and goes on. */
+  /** Ends a sleep. The callbacks that became due meanwhile run at the end of the tick, in order. */
   wake(): void
-  /** Power loss: nothing here ever runs again, and its timers are forgotten. */
+  /** Stops this machine for good, as a power loss does: its timers are dropped and none of its callbacks runs again. */
   halt(): void
-  /** Whether that has happened. */
+  /** Whether `halt` was called. */
   readonly halted: boolean
 }
 
 /**
- * A clock that moves only when told, and seeded chance: pass it to `createChannel` and `createHub` and whole days pass in
- * a moment, in the same way each time. What is due runs inside `advance`, `runUntil` and `drain`. An application that awaits
- * promises needs `pass` and `passUntil`, which let it do so while virtual time stands still.
+ * A runtime whose clock moves only when a test moves it, and whose random numbers come from a seed. Pass it to
+ * `createChannel` and `createHub`: a test of a whole day then takes a moment and runs the same way each time. Due
+ * callbacks run inside `advance`, `runUntil` and `drain`. An application that awaits promises needs `pass` and
+ * `passUntil` instead, which also let promises settle while virtual time stands still.
  *
  * @example
  * const runtime = createVirtualRuntime({ seed: 7 })
@@ -39,21 +40,27 @@ export interface Machine extends Runtime {
  * runtime.advance(60_000)
  */
 export interface VirtualRuntime extends Machine {
-  /** Lets so much time pass: everything that becomes due runs, each at its own moment. */
+  /** Moves the clock forward by `ms` milliseconds. Each callback that becomes due runs at its own moment. */
   advance(ms: number): void
-  /** Lets time pass until the claim holds, looking after every callback. Answers whether it came to hold in time. */
+  /**
+   * Moves the clock forward until `holds` returns `true`, for at most `limitMs` milliseconds. `holds` is called after
+   * every timer. Returns `false` when the limit was reached first.
+   */
   runUntil(holds: () => boolean, limitMs: number): boolean
-  /** As `advance`, and after every callback the promises that wait for nothing but each other go on, before time does. */
+  /** As `advance`, but after every timer it lets promises settle that wait for no timer, before the clock moves on. */
   pass(ms: number): Promise<void>
-  /** As `runUntil`, with promises as in `pass`. */
+  /** As `runUntil`, and lets promises settle as `pass` does. */
   passUntil(holds: () => boolean, limitMs: number): Promise<boolean>
-  /** Ends the tick: runs what was put off with `soon`, and no timer. */
+  /** Ends the tick: runs the callbacks that were given to `soon`, but no timer. */
   drain(): void
-  /** Moves the clock without running a timer: the whole world slept. What is overdue runs with the next `advance`. */
+  /**
+   * Moves the clock by `ms` milliseconds without running a timer, as if all machines had slept. Overdue timers run in
+   * the next `advance`.
+   */
   jump(ms: number): void
-  /** How many timers are armed on all machines together. */
+  /** Number of timers that are armed on all machines together. */
   pending(): number
-  /** Adds a machine with timers of its own, which can sleep, wake and break on its own. */
+  /** Adds a machine with separate timers, which can sleep, wake and halt independently of the others. */
   machine(): Machine
 }
 
@@ -65,29 +72,29 @@ export function createVirtualRuntime({
   return new VirtualWorld(seed, now)
 }
 
-/** So many callbacks at one moment of the clock are a loop, and no test wants to wait for its end. */
+/** More callbacks than this at one moment of the clock are taken for an endless loop and throw. */
 const LOOP = 100_000
 
-/** So many `await`s of what is settled already an application may make in a row before time goes on without it. */
+/** Microtask turns that `pass` waits between timers: an application may await settled promises this often in a row. */
 const TURNS = 12
 const SETTLED = Promise.resolve()
 
-/** What machines share. */
+/** The state that all machines share. */
 interface World {
   readonly timers: TimerQueue
-  /** What runs before any timer, in order. */
+  /** Callbacks of `soon`, in order. They run before any timer. */
   readonly ticks: (() => void)[]
   readonly random: () => number
   now: number
-  /** How many timers were ever armed. */
+  /** Number of timers armed so far. Orders timers that are due at the same moment. */
   armed: number
-  /** How many ids were ever given. */
+  /** Number of ids given out so far. */
   ids: number
 }
 
 type Condition =
   | { readonly is: "awake" }
-  /** Callbacks that became due wait here. */
+  /** `due`: callbacks that became due during the sleep. */
   | { readonly is: "asleep"; readonly due: (() => void)[] }
   | { readonly is: "halted" }
 
@@ -96,14 +103,14 @@ class VirtualMachine implements Machine {
   readonly warned: string[] = []
   protected readonly world: World
   #condition: Condition = { is: "awake" }
-  /** Armed timers, so that a halt finds them. */
+  /** Armed timers, so that `halt` can cancel them. */
   readonly #armed = new Set<Timer>()
 
   constructor(world: World) {
     this.world = world
   }
 
-  // Functions of their own, as the system's are: whoever takes one out of the runtime can call it.
+  // These are properties, not methods, so that they work without `this`: `const { now } = runtime` is allowed.
 
   readonly now = (): number => this.world.now
 
@@ -170,9 +177,9 @@ class VirtualMachine implements Machine {
 
 class VirtualWorld extends VirtualMachine implements VirtualRuntime {
   readonly #machines: Machine[] = []
-  /** Whether time is being moved: nobody else may move it meanwhile. */
+  /** Whether the clock is being moved. Moving it again from inside a callback is an error. */
   #running = false
-  /** How many timers in a row have run at one moment. */
+  /** Number of timers that have run one after another at the same moment. */
   #atOnce = 0
 
   constructor(seed: number, now: number) {
@@ -240,7 +247,7 @@ class VirtualWorld extends VirtualMachine implements VirtualRuntime {
     }
   }
 
-  /** Runs the first timer that is due by then. When there is none, it is then, and the answer is `false`. */
+  /** Runs the first timer that is due by `until`. Without one, it moves the clock to `until` and returns `false`. */
   #next(until: number): boolean {
     const { world } = this
     const timer = world.timers.takeDue(until)

@@ -4,51 +4,51 @@ import { type Closing, closing } from "../wire/errors.ts"
 import type { Line } from "./line.ts"
 import { type Cargo, Pipe } from "./pipe.ts"
 
-/** The end of a wire that dialed, and the one that accepted. */
+/** One of the two ends of a wire: the end that dialed, or the end that accepted. */
 export type WireEnd = "dialer" | "acceptor"
 
 /** `up` is from the dialer to the acceptor. */
 export type Direction = "up" | "down"
 
-/** What a wire needs of its network. */
+/** What a wire needs from its network. */
 export interface WireHost {
   now(): number
   after(delayMs: number, run: () => void): () => void
   transitMs(): number
   readonly windowBytes: number
-  /** What all wires share in each direction. */
+  /** The line of each direction, which all wires share. */
   readonly lines: Readonly<Record<Direction, Line>>
-  /** So many bytes have passed the line; with `last` a whole piece has. */
+  /** Bytes of this cargo have passed the line. `last`: the whole cargo has. */
   passed(direction: Direction, cargo: Cargo, bytes: number, last: boolean): void
-  /** Whether the network holds this back: all of it is frozen, or something in the way of this transport does. */
+  /** Whether the network holds this cargo back, because it is frozen or because this transport is obstructed. */
   holds(wire: Wire, direction: Direction, cargo: Cargo): boolean
-  /** The dial has arrived: the acceptor's half is made, if anybody accepts. */
+  /** The dial has arrived. The network makes the acceptor's end, or refuses the dial. */
   accept(wire: Wire): void
   note(wire: Wire, text: string, batch?: Batch): void
-  /** Neither end needs the wire any more. */
+  /** Both ends are over, so the network can forget the wire. */
   over(wire: Wire): void
 }
 
-/** A link as the network sees it: both ends, and everything that can happen between them. */
+/** One link as the network sees it: its two ends, and the faults that a test can cause between them. */
 export class Wire {
   /** The transport's name. */
   readonly name: string
   /** Counts the wires of a network, from 1. */
   readonly number: number
   readonly dialer: WireLink
-  /** There as soon as the dial has arrived. */
+  /** The hub's end. Undefined until the dial has arrived and been accepted. */
   acceptor: WireLink | undefined
-  /** Where the hub that accepted runs. */
+  /** The runtime of the hub that accepted. */
   acceptedBy: Runtime | undefined
-  /** How many batches have arrived at the dialer. */
+  /** Number of batches that have arrived at the dialer. */
   arrivedDown = 0
   readonly #host: WireHost
   readonly #up: Pipe
   readonly #down: Pipe
   #frozen = false
-  /** How long it may be idle; what cuts it then. */
+  /** Set by `cutIdle`: how long the wire may be idle, and the canceller of the timer that checks it. */
   #idle: { readonly afterMs: number; cancel: () => void } | undefined
-  /** When anything last arrived at either end. */
+  /** When cargo last arrived at either end, or a part of a large batch passed the line. */
   #busyAt: number
   #over = false
 
@@ -64,15 +64,15 @@ export class Wire {
     this.#up.put({ what: "dial" })
   }
 
-  /** Whether something that one end sends now would vanish without a word: the wire only looks alive there. */
+  /** Whether one end still looks alive although everything it sends is lost, and nothing will tell it so. */
   get broken(): boolean {
     if (this.#over) return false
-    // An end that has closed takes nothing more, and says so in the other direction.
+    // A direction into a closed end is no fault if the end's close can still travel the other way and tell the sender.
     const told = { up: this.acceptor?.over && !this.#down.lost, down: this.dialer.over && !this.#up.lost }
     return (this.#up.lost && !told.up) || (this.#down.lost && !told.down)
   }
 
-  /** Both ends are told that the wire broke, each in its own time. What is on the way is lost. */
+  /** Breaks the wire. Everything in transit is lost, and each end is told of `why` after one latency. */
   cut(why: Closing = closing("network", "the wire was cut")): void {
     this.#host.note(this, "cut")
     this.#up.lose()
@@ -82,7 +82,7 @@ export class Wire {
     this.settle()
   }
 
-  /** Nothing arrives at either end until `thaw`; nothing is lost. */
+  /** Holds everything back in both directions until `thaw`. Nothing is lost. */
   freeze(): void {
     this.#host.note(this, "freeze")
     this.#frozen = true
@@ -94,7 +94,7 @@ export class Wire {
     this.pump()
   }
 
-  /** One end dies and is told. The other is not: what it sends vanishes. */
+  /** Breaks the wire and tells only the end given in `dead`. The other end is not told, and what it sends is lost. */
   halfOpen(dead: WireEnd): void {
     this.#host.note(this, `half-open: the ${dead} died`)
     this.#up.lose()
@@ -103,7 +103,7 @@ export class Wire {
     this.settle()
   }
 
-  /** Nothing more arrives in this direction, not even the end; the other direction works. */
+  /** Drops everything in this direction from now on, a close included. The other direction still works. */
   silence(direction: Direction): void {
     this.#host.note(this, `silence ${direction}`)
     const pipe = direction === "up" ? this.#up : this.#down
@@ -111,7 +111,10 @@ export class Wire {
     this.settle()
   }
 
-  /** A middlebox cuts the wire when nothing has arrived at either end for so long; undefined takes it away. */
+  /**
+   * Cuts the wire, as a middlebox does, when it has been idle in both directions for `afterMs` milliseconds. Undefined
+   * removes the limit.
+   */
   cutIdle(afterMs: number | undefined): void {
     this.#idle?.cancel()
     this.#idle = undefined
@@ -126,13 +129,13 @@ export class Wire {
     look()
   }
 
-  /** For the network: what was held may go on. */
+  /** Called by the network: delivers what was held back and is no longer. */
   pump(): void {
     this.#up.pump()
     this.#down.pump()
   }
 
-  /** For the network: this wire has an acceptor. Returns its link, whose sink is yet to be set. */
+  /** Called by the network: creates the hub's end. The network then gives it a sink with `open`. */
   accepted(runtime: Runtime): WireLink {
     const link = new WireLink(this, this.#down, runtime)
     this.acceptor = link
@@ -140,23 +143,23 @@ export class Wire {
     return link
   }
 
-  /** For the network: nobody accepts. */
+  /** Called by the network: the dial is refused, and the dialer is told of `why`. */
   refuse(why: Closing): void {
     this.#up.lose()
     this.#down.put({ what: "closed", closing: why })
     this.settle()
   }
 
-  /** For the links: an end has closed, so nothing that is on the way to it matters. */
+  /** Called by an end that has closed or died: what is in transit to it is dropped. */
   left(link: WireLink): void {
     if (link === this.dialer) this.#down.lose()
     else this.#up.lose()
-    // A dial that has not arrived is taken back: nothing of it reaches anybody any more.
+    // The dial itself has not arrived yet: it is taken back, so no hub ever sees it.
     if (this.acceptor === undefined) this.#up.lose()
     this.settle()
   }
 
-  /** Forgets the wire once nothing can happen on it any more. */
+  /** Tells the network to forget the wire when both ends are over. */
   settle(): void {
     if (this.#over || !this.dialer.over) return
     if (this.acceptor?.over === false) return
@@ -174,7 +177,7 @@ export class Wire {
         transitMs: () => host.transitMs(),
         holds: (cargo) => this.#frozen || host.holds(this, direction, cargo),
         passed: (cargo, bytes, last) => {
-          // A part of a large batch is on its way, so the wire is not idle.
+          // A part of a large batch has passed, so the wire is not idle.
           if (!last) this.#busyAt = host.now()
           host.passed(direction, cargo, bytes, last)
         },
@@ -208,16 +211,16 @@ export class Wire {
   }
 }
 
-/** One end of a wire: a link that keeps the contract. */
+/** One end of a wire. It keeps the contract of `Link`. */
 export class WireLink implements Link {
   readonly name: string
-  /** What the link speaks to. */
+  /** Receives what arrives at this end. */
   sink: LinkSink | undefined
-  /** `dead`: the wire broke here, and the sink will be told as soon as its machine is awake. */
+  /** `dead`: this end has ended, and its sink will be told as soon as the machine of this end is awake. */
   #state: "open" | "dead" | "closed" = "open"
   readonly #wire: Wire
   readonly #out: Pipe
-  /** The machine at this end: what arrives while it sleeps waits there. */
+  /** The machine of this end. While it sleeps, what arrives waits in its queue. */
   readonly #runtime: Runtime
 
   constructor(wire: Wire, out: Pipe, runtime: Runtime) {
@@ -247,28 +250,28 @@ export class WireLink implements Link {
     this.#wire.left(this)
   }
 
-  /** For the network: the link is known at this end, and this is what it speaks to. */
+  /** Called by the network: admits the link at the hub, and sets the sink that the hub returns. */
   open(admit: () => LinkSink): void {
     this.#runtime.soon(() => {
       this.sink = admit()
     })
   }
 
-  /** For the wire: a batch came. */
+  /** Called by the wire: a batch has arrived. */
   batch(batch: Batch): void {
     this.#runtime.soon(() => {
       if (this.#state !== "closed") this.sink?.batch(batch)
     })
   }
 
-  /** For the wire: there is room again. */
+  /** Called by the wire: the buffer of this end has room again. */
   drained(): void {
     this.#runtime.soon(() => {
       if (!this.over) this.sink?.writable()
     })
   }
 
-  /** For the wire: this end is over, and it was not its own doing. */
+  /** Called by the wire: the link has ended without a `close` at this end. */
   die(why: Closing): void {
     if (this.over) return
     this.#state = "dead"

@@ -1,7 +1,7 @@
 const Metro = require("metro")
 
 async function build() {
-  // What React Native's own configuration says of how packages are found.
+  // The settings for package resolution of React Native's own configuration.
   const resolver = {
     resolverMainFields: ["react-native", "browser", "main"],
     unstable_conditionNames: ["react-native"],

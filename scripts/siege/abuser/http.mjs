@@ -1,14 +1,14 @@
 // @ts-check
-// Abuse by requests: on connections that are kept, each with the next request right behind the answer.
+// Abuse by HTTP requests on keep-alive connections. Each connection sends its next request right after an answer.
 
 import { connect } from "node:net"
 import { codesIn, helloOf, openLink } from "./wire.mjs"
 
-/** So many connections ask at once. */
+/** Connections that send requests at the same time. */
 const AT_ONCE = 32
 
 /**
- * Sessions that begin, one after another.
+ * Begins one new session after another.
  *
  * @param {string} transport
  * @returns {import("./kinds.mjs").Abuse}
@@ -26,7 +26,7 @@ export const hellos = (transport) => (url, told) =>
   })
 
 /**
- * Polls of one link, as often as they are answered.
+ * Polls one link again whenever a poll is answered.
  *
  * @param {string} transport
  * @returns {import("./kinds.mjs").Abuse}
@@ -43,7 +43,7 @@ export const polls = (transport) => (url, told) =>
   })
 
 /**
- * Uploads of one small message each.
+ * Sends uploads of one small message each.
  *
  * @param {string} transport
  * @returns {import("./kinds.mjs").Abuse}
@@ -62,7 +62,7 @@ export const posts = (transport) => (url, told) =>
   })
 
 /**
- * Uploads of one small message each, hundreds of them in each chunk of a connection, before any is answered.
+ * Sends uploads of one small message each, pipelined: hundreds are written to a connection at once, before any answer.
  *
  * @param {string} transport
  * @returns {import("./kinds.mjs").Abuse}
@@ -105,7 +105,8 @@ function atOnce(run) {
 }
 
 /**
- * A connection that is opened again when it has closed. Resolves with the whole answer, or with nothing.
+ * A connection that is opened again after it has closed. A call resolves with the whole answer, or with an empty
+ * string.
  *
  * @param {URL} url
  * @param {(code: string) => void} told

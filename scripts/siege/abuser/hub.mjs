@@ -1,5 +1,5 @@
 // @ts-check
-// The hub of the siege, with the handlers that abusers aim at.
+// The hub's process, with the handlers that the abuser calls.
 
 import { createServer } from "node:http"
 import { createHub } from "everwire/node"
@@ -40,7 +40,7 @@ server.listen(0, "127.0.0.1", () => {
   process.send?.(`http://127.0.0.1:${port}`)
 })
 
-/** What each turn of the event loop took, in milliseconds of processor time. @type {number[]} */
+/** Duration of each turn of the event loop, in milliseconds of processor time. @type {number[]} */
 let turns = []
 let before = process.cpuUsage()
 const watch = () => {

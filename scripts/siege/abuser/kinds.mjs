@@ -1,23 +1,25 @@
 // @ts-check
-// The kinds of abuse. Each takes the hub's URL and is told where to report the codes that it gets.
+// The kinds of abuse. Each is a function of the hub's URL and of a callback to which it reports the codes of its
+// closes.
 
 import { hellos, pipelined, polls, posts } from "./http.mjs"
 import { frameOf, fullSpeed, openLink } from "./wire.mjs"
 
 /**
  * @typedef {(url: URL, told: (code: string) => void) => Promise<unknown>} Abuse
- * `code`: whether the hub has to tell it one. It need not where the abuse costs it nothing.
+ * `code` (default `true`): whether the hub must close the abuser with a code. It need not if the abuse costs it
+ * nothing.
  * @typedef {{ run: Abuse, code?: boolean }} Kind
  */
 
-/** What a frame may hold. */
+/** Size of the large frames, in bytes. The hub accepts frames of this size. */
 const LARGE = 1_800_000
 
 /** @param {string} packet */
 const manyOf = (packet, bytes = LARGE) => `${packet}\n`.repeat(Math.floor(bytes / (packet.length + 1))).slice(0, -1)
 
 /**
- * Says the same over and over on a link of its own, and begins again when that is closed.
+ * Sends the same batches over and over on one link, and opens another when it is closed.
  *
  * @param {() => readonly (string | Buffer)[]} batches
  * @returns {Abuse}
@@ -28,7 +30,7 @@ const repeat = (batches) => async (url, told) => {
 }
 
 /**
- * The same on a second link of a session, which has another in use.
+ * The same on a spare link of a session whose current link is another one.
  *
  * @param {string} text
  * @returns {Abuse}
@@ -47,7 +49,7 @@ const repeatOnSpare = (text) => async (url, told) => {
 const always = (...texts) => repeat(() => texts)
 
 /**
- * A message of as many frames, most of which bring nothing.
+ * A message in `count` frames, most of which are empty.
  *
  * @param {string} text
  * @param {number} count
@@ -71,7 +73,7 @@ export const kinds = {
     },
   },
   small: { run: repeat(() => Array.from({ length: 1_000 }, () => "mx\t1")) },
-  // `ws` ends the connection, or the hub does for its silence: neither has a word for frames that bring no packets.
+  // `ws` ends the connection, or the hub does because no packet comes. Neither gives a code for frames without packets.
   pings: { code: false, run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x89)))) },
   pongs: { code: false, run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x8a)))) },
   fragments: { run: always(fragmented("mx\t1", 16_000)) },

@@ -1,5 +1,5 @@
 // @ts-check
-// One abuser of a kind, at full speed until it is ended. Tells its parent each code that the hub tells it.
+// The abuser's process: runs one kind of abuse until it is killed, and sends each code of a close to its parent.
 
 import { kinds } from "./kinds.mjs"
 

@@ -1,6 +1,6 @@
 // @ts-check
-// A WebSocket by hand, for an abuser that is to be quicker than the hub: frames are masked with zeros (RFC 6455, 5.3), so
-// they need not be built anew.
+// A minimal WebSocket client, for an abuser that must be faster than the hub. Frames are masked with zeros (RFC 6455,
+// 5.3), so that one frame can be sent again without being built again.
 
 import { randomBytes } from "node:crypto"
 import { connect } from "node:net"
@@ -19,7 +19,7 @@ export function helloOf(session, turn = session.turn ?? 1) {
 let turns = 0
 
 /**
- * Opens a link and says hello. Tries again, quickly, for as long as it is refused.
+ * Opens a link and sends a hello. While it is refused, it tries again after a short wait.
  *
  * @param {URL} url
  * @param {(code: string) => void} told
@@ -49,7 +49,7 @@ export async function openLink(url, told, session) {
       socket.on("close", () => resolve(false))
     })
     if (welcome && !socket.destroyed) {
-      // Where a session of before goes on is not known here: a new one each time keeps the numbers simple.
+      // Each time a new session: the numbers at which an earlier session would resume are not known here.
       socket.on("close", () => {
         if (session.turn === undefined) delete session.id
       })
@@ -63,7 +63,7 @@ export async function openLink(url, told, session) {
 }
 
 /**
- * Writes as fast as the hub reads. Ends with the link.
+ * Writes as fast as the hub reads, until the link ends.
  *
  * @param {Link} link
  * @param {() => readonly (string | Buffer)[]} batches Texts, or finished frames
@@ -84,7 +84,7 @@ export async function fullSpeed({ socket }, batches) {
 
 /**
  * @param {string} text
- * @param {number} [first] The first byte of the frame: the end of a message of text, unless told otherwise.
+ * @param {number} [first] The frame's first byte. Default 0x81: the last frame of a text message.
  */
 export function frameOf(text, first = 0x81) {
   const payload = Buffer.from(text)
@@ -104,7 +104,7 @@ function upgradeOf({ host }) {
   return `GET /everwire/websocket HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`
 }
 
-/** The codes of closings in what came. @param {string} text */
+/** The codes in the byes of the received text. @param {string} text */
 export function codesIn(text) {
   return [...text.matchAll(/"code":"([\w-]+)"/g)].map(([, code]) => String(code))
 }

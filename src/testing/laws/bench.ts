@@ -15,12 +15,12 @@ import {
   type Whereabouts,
 } from "./subject.ts"
 
-/** How long something may take that must happen, in milliseconds of the rig's clock. */
+/** How long `until` waits before the law fails, in milliseconds of the rig's clock. */
 const REAL_LIMIT_MS = 20_000
 const VIRTUAL_LIMIT_MS = 60_000
-/** How long a poll is held in these worlds, in milliseconds: short, so that links see several. */
+/** How long the acceptor holds a poll, in milliseconds. Short, so that a link sees several polls. */
 const HOLD_MS = 1_000
-/** So many looks without reaching the limit: a virtual clock that `settle` does not move. */
+/** After this many calls of `settle` without reaching the time limit, the virtual clock is taken to stand still. */
 const MAX_LOOKS = 2_000
 
 /** Both ends of a link. */
@@ -29,29 +29,31 @@ export interface Pair {
   readonly hub: End
 }
 
-/** One world with the transport on trial in it: dials links, admits them, and waits for what must happen. */
+/** Runs one law on one rig: it dials links, admits them at the hub, and waits for what the law requires. */
 export class Bench implements EndHost {
   readonly traits: TransportTraits
   readonly rig: TransportRig
-  /** How long a poll is held in this world, in milliseconds. */
+  /** How long the acceptor holds a poll, in milliseconds. */
   readonly holdMs = HOLD_MS
-  /** The timers of each end. */
+  /** The runtime of each end. It records which timers are armed. */
   readonly timers: Readonly<Record<Seat, Ledger>>
   /** The hub's ends, in the order they were admitted. */
   readonly admitted: End[] = []
-  /** What the hub's door does. A law may put a whole hub there. */
+  /** Called by the door for each new link. A law may replace it to admit links to a whole hub. */
   admit = (link: Link, origin: LinkOrigin): LinkSink => this.#admit(link, origin)
-  /** What becomes of a link that was admitted. By default its hello is answered with a welcome. */
+  /** Called for each link that was admitted. By default its hello is answered with a welcome. */
   receive = (hub: End): void => {
     hub.onOpening = (hello) => hub.send(`w${hello.slice(1)}`)
   }
   readonly #law: string
   #where: Whereabouts = {}
-  /** The channel's ends that have said hello, by the number in it. */
+  /** The channel's ends that have sent a hello, and the number in that hello. */
   readonly #hailed = new Map<End, number>()
   #settling: Promise<void> | undefined
   #heardNews: (() => void) | undefined
-  /** The first call that threw. Told by the law, not from inside whatever callback made the call. */
+  /**
+   * The first call that threw. The law reports it later: an error thrown inside a callback would go to the transport.
+   */
   #thrown: string | undefined
 
   private constructor(law: string, { traits }: TransportSubject, rig: TransportRig) {
@@ -61,7 +63,7 @@ export class Bench implements EndHost {
     this.timers = { channel: new Ledger(rig.runtime), hub: new Ledger(rig.runtime) }
   }
 
-  /** Sets a world up, tries a law in it, and takes it down, come what may. */
+  /** Sets a rig up, checks a law on it, and tears the rig down in every case. */
   static async try(law: string, subject: TransportSubject, prove: (bench: Bench) => Promise<void>): Promise<void> {
     const rig = await subject.setup()
     try {
@@ -93,7 +95,7 @@ export class Bench implements EndHost {
     }
   }
 
-  /** Dials a link and says nothing on it yet. */
+  /** Dials a link and sends nothing. */
   dial(): End {
     const end = new End(this, "channel")
     end.call("dial", () => {
@@ -102,7 +104,7 @@ export class Bench implements EndHost {
     return end
   }
 
-  /** Dials and says hello, and nothing more: the welcome is on its way. */
+  /** Dials a link and sends a hello, without waiting for the welcome. */
   hail(): End {
     const end = this.dial()
     const number = this.#hailed.size + 1
@@ -111,12 +113,12 @@ export class Bench implements EndHost {
     return end
   }
 
-  /** Dials a link, says hello (the channel speaks first on every link) and waits for the welcome. */
+  /** Dials a link, sends a hello (the channel sends first on every link) and waits for the welcome. */
   connect(): Promise<Pair> {
     return this.meet(this.hail())
   }
 
-  /** Waits until this link, which was hailed, has been welcomed. */
+  /** Waits for the welcome of a link that `hail` dialed. */
   async meet(channel: End): Promise<Pair> {
     const number = this.#hailed.get(channel)
     await this.until(
@@ -125,16 +127,16 @@ export class Bench implements EndHost {
       () =>
         `${this.otherEnd(channel) === undefined ? "no hello at the hub, and at the channel: " : ""}${story(channel)}`,
     )
-    return { channel, hub: this.otherEnd(channel) as End } // it answered
+    return { channel, hub: this.otherEnd(channel) as End } // the welcome came from it
   }
 
-  /** The hub's end of a link that was hailed, once its hello has come. */
+  /** The hub's end of a link that `hail` dialed; undefined until its hello has arrived. */
   otherEnd(channel: End): End | undefined {
     const hello = `h${this.#hailed.get(channel)}`
     return this.admitted.findLast(({ opening }) => opening === hello)
   }
 
-  /** Lets what is in flight arrive. */
+  /** Lets everything in transit arrive. Concurrent calls share one `settle` of the rig. */
   settle(): Promise<void> {
     this.#settling ??= this.rig.settle().finally(() => {
       this.#settling = undefined
@@ -142,7 +144,7 @@ export class Bench implements EndHost {
     return this.#settling
   }
 
-  /** Waits until it holds. @throws LawBroken when it does not in time. */
+  /** Waits until `holds` returns `true`. @throws LawBroken when that takes too long. */
   async until(holds: () => boolean, expected: string, seen: () => string, limitMs?: number): Promise<void> {
     const { realTime } = this.traits
     const deadline = this.rig.runtime.now() + (limitMs ?? (realTime ? REAL_LIMIT_MS : VIRTUAL_LIMIT_MS))
@@ -153,7 +155,9 @@ export class Bench implements EndHost {
     }
   }
 
-  /** Waits for a promise of the channel or the hub, letting time pass. @throws LawBroken when it is rejected. */
+  /**
+   * Lets time pass until a promise of the channel or the hub settles. @throws LawBroken when it is rejected or late.
+   */
   async pass<Value>(promise: Promise<Value>, expected: string): Promise<Value> {
     let outcome: { value: Value } | { error: unknown } | undefined
     promise.then(
@@ -174,7 +178,7 @@ export class Bench implements EndHost {
     return await promise.catch((error: unknown) => this.broken(expected, String(error)))
   }
 
-  /** @throws LawBroken unless it holds. */
+  /** @throws LawBroken unless `holds`. */
   expect(holds: boolean, expected: string, seen: string | (() => string)): void {
     if (!holds) this.broken(expected, typeof seen === "string" ? seen : seen())
   }
@@ -184,7 +188,7 @@ export class Bench implements EndHost {
     throw new LawBroken(this.#law, expected, seen)
   }
 
-  /** Exactly these packets come to this end, in this order. */
+  /** Waits until exactly these packets have arrived at this end, in this order. @throws LawBroken otherwise. */
   async arrives(end: End, said: readonly Packet[]): Promise<void> {
     await this.until(
       () => end.packets.length >= said.length,
@@ -197,7 +201,7 @@ export class Bench implements EndHost {
       this.broken("every packet once, in order and unchanged", `at the ${end.seat}'s end ${found}`)
   }
 
-  /** This end is told once that the link is over. */
+  /** Waits until this end's sink was told that the link is over. @throws LawBroken when that takes too long. */
   async isTold(end: End): Promise<void> {
     await this.until(
       () => end.over,
@@ -233,7 +237,7 @@ export class Bench implements EndHost {
   }
 }
 
-/** What an end was told so far, for people. */
+/** A readable summary of what an end's sink was told so far. */
 export function story({ opening, told, closings }: End): string {
   const last = closings.at(-1)
   const close = last === undefined ? "" : `, closed with ${last.code} (${last.reason})`

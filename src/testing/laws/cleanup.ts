@@ -3,10 +3,10 @@ import type { LawDefinition } from "./law.ts"
 import { notes } from "./packets.ts"
 import type { Seat } from "./subject.ts"
 
-/** So long after its end a link may still be remembered: for a poll that comes late, for a closing handshake. */
+/** How long a link may keep resources after its end, in milliseconds: for a late poll or for a closing handshake. */
 const LINGER_MS = 6_000
 
-/** The ways for a link to be over, all of which clean up behind it. */
+/** The ways in which a link can end. After each of them all resources must be released. */
 const endings: readonly {
   id: string
   title: string
@@ -79,7 +79,7 @@ const endings: readonly {
   },
 ]
 
-/** What a link used is given back. */
+/** Laws on cleanup: a link releases its timers, sockets, requests and listeners. */
 export const cleanup: readonly LawDefinition[] = [
   ...endings.flatMap(({ id, title, needs = [], end }): LawDefinition[] => [
     {

@@ -5,7 +5,7 @@ import type { LawDefinition } from "./law.ts"
 import { note, notes } from "./packets.ts"
 import { bothWays, eachSeat } from "./ways.ts"
 
-/** Closings are told apart by their code on every wire that tells it: these mean different things to whoever hears them. */
+/** Codes that a transport which claims `tellsCode` must carry: the channel or the hub reacts differently to each. */
 const CODES: readonly Code[] = [
   "closed",
   "hub-closing",
@@ -16,7 +16,7 @@ const CODES: readonly Code[] = [
   "over-capacity",
 ]
 
-/** What this closing has become when it reached the other end. */
+/** Closes one end of a new link with `why`, and returns the closing that the other end is told. */
 async function crossing(bench: Bench, why: Closing, up: boolean): Promise<Closing | undefined> {
   const { channel, hub } = await bench.connect()
   const [from, to] = up ? [channel, hub] : [hub, channel]
@@ -25,7 +25,7 @@ async function crossing(bench: Bench, why: Closing, up: boolean): Promise<Closin
   return to.closings[0]
 }
 
-/** How a link ends. */
+/** Laws on how a link ends. */
 export const closings: readonly LawDefinition[] = [
   ...bothWays("closing.told", "a close reaches the other end", async (bench, from, to) => {
     from.close()
@@ -114,7 +114,7 @@ export const closings: readonly LawDefinition[] = [
     "closing.own-is-deaf",
     (seat) => `after its own close the ${seat}'s end hears no batch that was on the way`,
     async (bench, end, other) => {
-      // One batch before: what the wire was doing when the link was new is over.
+      // One batch first, so that the transport has finished everything it does only on a new link.
       other.send(note("before"))
       await bench.arrives(end, [note("before")])
       other.sendEach(notes(20))
@@ -202,7 +202,8 @@ export const closings: readonly LawDefinition[] = [
       channel.close()
       for (let i = 0; i < 3; i++) await bench.settle()
       bench.expect(channel.told.length === 0, "nothing at the channel's end", () => story(channel))
-      // A wire that cannot take a dial back may have let it in; then its hub goes on alone, and closes in its own time.
+      // A transport that cannot cancel a dial may have admitted the link. Then the hub's end is still open and is
+      // closed here.
       for (const hub of bench.admitted) hub.close()
       await bench.connect()
     },

@@ -10,17 +10,17 @@ import type { End } from "./end.ts"
 import { difference, notes } from "./packets.ts"
 import type { Seat } from "./subject.ts"
 
-/** Sessions outlive links, so what must happen may take a few of them. */
+/** Limit in real time, in milliseconds. It is long because a session may need several links, one after another. */
 const REAL_LIMIT_MS = 40_000
 
-/** A session in one of its two seats, which writes down what it says and delivers. */
+/** A session in one of its two seats. It records the packets that it sends and delivers. */
 export class Speaker implements SessionHost {
   readonly session: Session
   readonly said: Packet[] = []
   readonly heard: Packet[] = []
-  /** The current link has not answered in time. */
+  /** Whether the current link has not answered in time. */
   inDoubt = false
-  /** What the session found wrong with a link. */
+  /** Protocol errors that the session found. Each is a failure of the transport. */
   readonly faults: string[] = []
   readonly #seat: Seat
   readonly #bench: Bench
@@ -33,7 +33,7 @@ export class Speaker implements SessionHost {
     this.session = new Session(new Clockwork(bench.timers[seat]), this, { ...pulse, ...acks, ...settings })
   }
 
-  /** Says so many messages. */
+  /** Sends `count` messages, each padded to at least `bytes` bytes. */
   say(count: number, bytes = 0): void {
     for (const packet of notes(count, `${this.#seat}-${this.said.length}-`, bytes)) {
       this.said.push(packet)
@@ -41,7 +41,7 @@ export class Speaker implements SessionHost {
     }
   }
 
-  /** From now on this end of a link speaks to the session. */
+  /** Connects this end of a link to the session. */
   listen(end: End): void {
     end.onPacket = (packet) => this.#hear(end.link, packet)
     end.onClosed = () => this.session.linkLost(end.link)
@@ -75,7 +75,9 @@ export class Speaker implements SessionHost {
   }
 }
 
-/** Two sessions over links of the transport on trial, with the least handshake that keeps their numbers right. */
+/**
+ * Two sessions over links of the transport, with a minimal handshake: a turn and the number of the last packet heard.
+ */
 export class Conversation {
   readonly channel: Speaker
   readonly hub: Speaker
@@ -106,14 +108,14 @@ export class Conversation {
     return end
   }
 
-  /** The channel closes its link. */
+  /** Closes the channel's link. */
   leave(end: End): void {
     end.close()
     this.channel.session.linkLost(end.link)
     if (this.end === end) this.end = undefined
   }
 
-  /** Waits until each side has heard what the other said, dialing again whenever there is no link. */
+  /** Waits until each side has heard everything that the other said, and dials again when there is no link. */
   async agree(): Promise<void> {
     const { channel, hub } = this
     await this.#bench.until(
@@ -139,11 +141,12 @@ export class Conversation {
     return up === undefined ? down && `at the channel ${down}` : `at the hub ${up}`
   }
 
-  /** A link that does not answer is left; without one another is dialed. */
+  /** Closes a link that does not answer, and dials another when there is none. */
   #tend(): void {
     const { session, inDoubt } = this.channel
     this.channel.inDoubt = false
-    // Left first: a dial beside it that comes to nothing may take the hub's session away from it.
+    // The old link is closed before the dial: if the dial failed, its hello could still take the hub's session away
+    // from the old link.
     if (inDoubt && this.end !== undefined) this.leave(this.end)
     if (session.link === undefined && (this.end === undefined || this.end.over)) this.#dial()
   }
@@ -159,7 +162,10 @@ export class Conversation {
     return end
   }
 
-  /** A later hello takes the session; one that was overtaken on the way does not take it back. */
+  /**
+   * Attaches the hub's session to the link of the latest hello. A hello with an older turn, which came late, is
+   * ignored.
+   */
   #welcome(end: End, hello: string): void {
     const [turn = "", heard = ""] = hello.slice(1).split(",")
     if (readCount(turn) <= this.#obeyed) return

@@ -4,43 +4,43 @@ import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../wire/ba
 import { type Closing, closing } from "../../wire/errors.ts"
 import type { Seat } from "./subject.ts"
 
-/** What is said when a law closes a link and does not care why. */
+/** The closing of a law that closes a link for no particular reason. */
 export const DONE: Closing = closing("closed", "the law is done with it", false)
 
-/** Stands in for the link while the dial has not returned. */
+/** Placeholder for the link until `dial` has returned. */
 const UNDIALED: Link = { name: "", bufferedBytes: 0, send() {}, close() {} }
 
-/** What an end needs of its bench. */
+/** What an end needs from its bench. */
 export interface EndHost {
-  /** The end was told something. */
+  /** The end's sink was called. */
   news(): void
-  /** A call that must not throw did. */
+  /** A call that must not throw has thrown. */
   threw(call: string, error: unknown): void
 }
 
-/** One end of a link: makes the calls, and writes down what its sink is told. */
+/** One end of a link: it makes the calls of a session and records the calls of its sink. */
 export class End implements LinkSink {
   readonly seat: Seat
   readonly origin: LinkOrigin | undefined
   link: Link
   /** The first packet that came: the hello at the hub, the welcome at the channel. */
   opening: string | undefined
-  /** Every packet that came after it, in order. Wires may join batches and never packets. */
+  /** All packets after the opening, in order. A transport may join batches, but it must not join or split packets. */
   readonly packets: Packet[] = []
   readonly closings: Closing[] = []
-  /** `bufferedBytes` at each moment that `writable` was told. */
+  /** The link's `bufferedBytes` at each call of `writable`. */
   readonly writables: number[] = []
-  /** What the sink was told, in order. */
+  /** The calls of the sink, in order. */
   readonly told: ("batch" | "closed" | "writable")[] = []
-  /** What it was told from inside a call made to the link or its dialer. */
+  /** Calls of the sink from inside a call to the link or to its dialer. The contract forbids them. */
   readonly inside: string[] = []
-  /** Where a law reacts from inside a callback. */
+  /** Laws replace these functions to react from inside a callback. */
   onOpening = (_opening: string): void => {}
   onPacket = (_packet: Packet): void => {}
   onClosed = (_why: Closing): void => {}
   onWritable = (): void => {}
   readonly #host: EndHost
-  /** The call that is being made, while it is. */
+  /** The call to the link or the dialer that has not returned yet. */
   #calling: string | undefined
 
   constructor(host: EndHost, seat: Seat, link = UNDIALED, origin?: LinkOrigin) {
@@ -50,7 +50,7 @@ export class End implements LinkSink {
     this.origin = origin
   }
 
-  /** Whether the other end, or the wire, has ended the link. */
+  /** Whether the sink was told that the link is over. */
   get over(): boolean {
     return this.closings.length > 0
   }
@@ -67,7 +67,7 @@ export class End implements LinkSink {
     this.call("send", () => this.link.send(batch))
   }
 
-  /** Sends each packet as a batch of its own. */
+  /** Sends each packet as a separate batch. */
   sendEach(packets: readonly Packet[]): void {
     for (const packet of packets) this.send(packet)
   }
@@ -76,7 +76,7 @@ export class End implements LinkSink {
     this.call("close", () => this.link.close(why))
   }
 
-  /** Makes a call that must not throw, and during which the sink must not be told anything. */
+  /** Makes a call that must not throw and that must not call the sink before it returns. */
   call(what: string, run: () => void): void {
     const outer = this.#calling
     this.#calling = what
@@ -120,7 +120,7 @@ export class End implements LinkSink {
     this.#host.news()
   }
 
-  /** A law's own reaction is no call to the link, wherever the transport made the callback. */
+  /** Runs a law's reaction. Calls of the sink that it causes do not count as made from inside the transport's call. */
   #outside(run: () => void): void {
     const outer = this.#calling
     this.#calling = undefined

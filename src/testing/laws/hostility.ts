@@ -4,7 +4,7 @@ import { stillWorks } from "./isolation.ts"
 import type { LawDefinition } from "./law.ts"
 import { note, notes } from "./packets.ts"
 
-/** Who does not keep to the wire hurts himself alone. */
+/** Laws on hostility: garbage on one connection harms no other connection. */
 export const hostility: readonly LawDefinition[] = [
   ...(["hub", "channel"] as const).map(
     (toward): LawDefinition => ({
@@ -23,7 +23,7 @@ export const hostility: readonly LawDefinition[] = [
           () => story(to),
         )
         await bench.settle()
-        const strange = to.packets.find((packet) => !said.includes(packet as string)) // a packet of bytes is strange too
+        const strange = to.packets.find((packet) => !said.includes(packet as string)) // a binary packet counts as garbage too
         bench.expect(strange === undefined, "nothing that nobody said", String(strange))
         if (!isOver(pair)) await bench.arrives(to, said)
         isCoded(bench, pair)
@@ -51,7 +51,7 @@ export const hostility: readonly LawDefinition[] = [
       const pair = await bench.connect()
       await bench.rig.intrude?.()
       for (let i = 0; i < 3; i++) await bench.settle()
-      // A wire that lets in before it has heard anything has to throw out.
+      // A transport that admits a link before its first batch must close the link when that batch is garbage.
       await bench.until(
         () => bench.admitted.every((hub) => hub === pair.hub || hub.over || hub.told.length === 0),
         "whoever said garbage to be put out",
@@ -109,7 +109,7 @@ function isOver({ channel, hub }: Pair): boolean {
   return channel.over || hub.over
 }
 
-/** Each end that was told was told a code that `docs/errors.md` explains. */
+/** Checks that each closing so far has a code that `docs/errors.md` explains. */
 function isCoded(bench: Bench, { channel, hub }: Pair): void {
   for (const { closings, seat } of [channel, hub]) {
     for (const { code } of closings) {

@@ -4,7 +4,7 @@ import type { LawDefinition } from "./law.ts"
 import { bytes, noise, note, notes } from "./packets.ts"
 import { alongBoth, bothWays } from "./ways.ts"
 
-/** These packets cross unchanged, each in a batch of its own, in both directions. */
+/** A law that these packets arrive unchanged in both directions, each sent as a separate batch. */
 function crosses(id: string, title: string, said: () => readonly Packet[], binary = false): LawDefinition {
   return {
     id: `integrity.${id}`,
@@ -18,12 +18,12 @@ function crosses(id: string, title: string, said: () => readonly Packet[], binar
   }
 }
 
-/** JSON as the kernel makes it: what is raw here stays raw in `JSON.stringify`, what it escapes is escaped here. */
+/** A packet with JSON data, as the kernel makes it: `JSON.stringify` decides which characters are escaped. */
 function json(value: unknown): string {
   return `mtrap\t${JSON.stringify(value)}`
 }
 
-/** What is sent arrives unchanged, and once. */
+/** Laws on integrity: every batch arrives unchanged and once. */
 export const integrity: readonly LawDefinition[] = [
   ...bothWays("integrity.one-byte", "a batch of one byte arrives", async (bench, from, to) => {
     from.send("m")
@@ -40,7 +40,7 @@ export const integrity: readonly LawDefinition[] = [
     "integrity.largest-bytes",
     "the largest batch of bytes arrives whole",
     async (bench, from, to) => {
-      // A batch of bytes holds a header of 4 bytes before each packet.
+      // In a binary batch each packet has a header of 4 bytes; the packet itself begins with the 3 bytes `mx\n`.
       const said = [bytes("x", noise(bench.traits.maxBatchBytes - 4 - 3)), bytes("after")]
       from.sendEach(said)
       await bench.arrives(to, said)
@@ -52,7 +52,8 @@ export const integrity: readonly LawDefinition[] = [
     "integrity.multibyte",
     "characters that take two, three and four bytes arrive whole",
     async (bench, from, to) => {
-      // Lengths that share no factor, so that wherever a wire cuts, some character is cut.
+      // The texts are shifted by 0 to 3 bytes, so that a transport that splits the data at any position splits a
+      // character.
       const count = Math.min(5_001, Math.floor(bench.traits.maxBatchBytes / 12))
       const said = ["", "a", "ab", "abc"].map((shift) => `m${shift}\t${"é€😀".repeat(count)}`)
       from.sendEach(said)
@@ -146,7 +147,7 @@ export const integrity: readonly LawDefinition[] = [
     prove: (bench) =>
       alongBoth(bench, async (from, to) => {
         const said = bytes("view", noise(100))
-        const batch = encodeBatch([said]) as Uint8Array // holds bytes, so it is bytes
+        const batch = encodeBatch([said]) as Uint8Array // a batch with a binary packet is binary
         const larger = new Uint8Array(batch.length + 20).fill(0xee)
         larger.set(batch, 7)
         from.call("send", () => from.link.send(larger.subarray(7, 7 + batch.length)))
@@ -194,7 +195,7 @@ export const integrity: readonly LawDefinition[] = [
   ),
 ]
 
-/** Long enough for a wire that repeats things to repeat them. */
+/** Waits long enough for a transport that repeats requests to repeat them. */
 async function pause(bench: Bench): Promise<void> {
   for (let i = 0; i < 3; i++) await bench.settle()
 }

@@ -8,17 +8,18 @@ import type { Bench } from "./bench.ts"
 import type { LawDefinition } from "./law.ts"
 import { difference } from "./packets.ts"
 
-/** A whole hub behind the transport's door, and a channel that dials it. */
+/** Makes a real hub that admits the rig's links, and a real channel that dials it. */
 function openWhole(bench: Bench, options: HubOptions = {}): { channel: Channel; hub: Hub; close(): Promise<void> } {
   const { dialer } = bench.rig
   let door: Door | undefined
-  // The hub takes the door of a transport of this name; the rig's acceptor goes on working with the bench's.
+  // The hub opens this stub acceptor and gives it a door. The rig's real acceptor keeps the bench's door, which passes
+  // its links on to the hub's door.
   const open = (given: Door): object => {
     door = given
     return {}
   }
   const hub = new Hub({ runtime: bench.timers.hub, ...options }, [{ name: dialer.name, open }])
-  bench.admit = (link, origin) => (door as Door).admit(link, origin) // opened by the constructor
+  bench.admit = (link, origin) => (door as Door).admit(link, origin) // set: the constructor opens acceptors
   const { url, platform, runtime } = bench.target
   const channel = new Channel(url, { runtime, platform, store: null, reprobeMs: [] }, [dialer])
   const close = async (): Promise<void> => {
@@ -28,7 +29,7 @@ function openWhole(bench: Bench, options: HubOptions = {}): { channel: Channel; 
   return { channel, hub, close }
 }
 
-/** Numbers that came, compared with those that went. */
+/** Waits for `count` messages and checks that they are the numbers from 0 on, each once and in order. */
 async function counted(bench: Bench, heard: readonly unknown[], count: number, where: string): Promise<void> {
   await bench.until(
     () => heard.length >= count,
@@ -44,7 +45,7 @@ async function counted(bench: Bench, heard: readonly unknown[], count: number, w
   )
 }
 
-/** The library itself over this transport. */
+/** Laws on a real channel and a real hub over this transport. */
 export const interopChannel: readonly LawDefinition[] = [
   {
     id: "interop.channel",
@@ -223,7 +224,7 @@ export const interopChannel: readonly LawDefinition[] = [
   },
 ]
 
-/** A payload as a packet, which tells kinds and values apart. */
+/** A payload in a form that `difference` can compare: bytes as they are, everything else as JSON text. */
 function look(payload: unknown): Packet {
   return payload instanceof Uint8Array ? payload : `${JSON.stringify(payload)}`
 }

@@ -2,7 +2,7 @@ import { Conversation } from "./conversation.ts"
 import { DONE } from "./end.ts"
 import type { LawDefinition } from "./law.ts"
 
-/** Whole sessions over this transport: whatever happens to links, every message once and in order. */
+/** Laws on whole sessions over this transport: whatever happens to links, each message arrives once and in order. */
 export const interopSession: readonly LawDefinition[] = [
   {
     id: "interop.session",

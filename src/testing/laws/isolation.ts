@@ -2,7 +2,7 @@ import { type Bench, type Pair, story } from "./bench.ts"
 import type { LawDefinition } from "./law.ts"
 import { note, notes } from "./packets.ts"
 
-/** Links of one dialer and one acceptor know nothing of each other. */
+/** Laws on isolation: links of one dialer and one acceptor do not affect each other. */
 export const isolation: readonly LawDefinition[] = [
   {
     id: "isolation.two-links",
@@ -101,7 +101,7 @@ export const isolation: readonly LawDefinition[] = [
   },
 ]
 
-/** A link that has carried nothing yet carries both ways, and nothing else comes. */
+/** Checks that a link which has carried only its hello and welcome carries one packet each way, and nothing else. */
 export async function stillWorks(bench: Bench, { channel, hub }: Pair): Promise<void> {
   channel.send(note("still up"))
   hub.send(note("still down"))

@@ -1,11 +1,11 @@
-/** A transport does not keep a law. */
+/** The error with which a law fails: the transport does not keep it. */
 export class LawBroken extends Error {
   override readonly name = "LawBroken"
-  /** Id of the law. */
+  /** The law's id. */
   readonly law: string
-  /** What the law asks for. */
+  /** What the law requires, in words. */
   readonly expected: string
-  /** What came instead. */
+  /** What happened instead, in words. */
   readonly seen: string
 
   constructor(law: string, expected: string, seen: string) {

@@ -1,21 +1,21 @@
 import type { Bench } from "./bench.ts"
 import type { Claim } from "./subject.ts"
 
-/** What every transport keeps, ready to be tried on one. */
+/** A promise that every transport must keep, ready to be checked on one transport. */
 export interface Law {
-  /** Stable: lists of accepted failures and `docs/laws.md` name laws by it. */
+  /** Does not change between versions: `docs/laws.md` and lists of accepted failures name laws by their id. */
   readonly id: string
-  /** What is promised, as a sentence. */
+  /** The promise, as a sentence. */
   readonly title: string
-  /** Tries the law in a world of its own. @throws LawBroken (as a rejection), or whatever the subject's rig throws. */
+  /** Checks the law on a fresh rig. @throws LawBroken (as a rejection), or any error that the subject's rig throws. */
   run(): Promise<void>
 }
 
-/** A law before it knows the transport that it is tried on. */
+/** A law without the transport that it is checked on. */
 export interface LawDefinition {
   readonly id: string
   readonly title: string
-  /** What a transport or its rig must claim for the law to make sense. */
+  /** Traits that the subject must claim; without them the law is not run. */
   readonly needs?: readonly Claim[]
   readonly prove: (bench: Bench) => Promise<void>
 }

@@ -1,11 +1,11 @@
 import type { Runtime } from "../../session/runtime.ts"
 
-/** A runtime that knows which of its timers are neither run nor cancelled. */
+/** A runtime that records which of its timers have neither run nor been cancelled. */
 export class Ledger implements Runtime {
   readonly #runtime: Runtime
-  /** Delays of the armed timers, by timer. */
+  /** The delay of each armed timer, in milliseconds. */
   readonly #armed = new Map<object, number>()
-  /** What `report` was given. */
+  /** The errors that were given to `report`. */
   readonly reported: unknown[] = []
 
   constructor(runtime: Runtime) {

@@ -2,7 +2,7 @@ import type { LawDefinition } from "./law.ts"
 import { bytes, note, notes } from "./packets.ts"
 import { bothWays } from "./ways.ts"
 
-/** What is sent arrives in the order it was sent. */
+/** Laws on order: batches arrive in the order in which they were sent. */
 export const order: readonly LawDefinition[] = [
   ...bothWays("order.burst", "a thousand batches of one tick arrive whole and in order", async (bench, from, to) => {
     const said = notes(1_000)
@@ -45,7 +45,7 @@ export const order: readonly LawDefinition[] = [
       const down = notes(300, "down")
       for (const [index, packet] of up.entries()) {
         channel.send(packet)
-        hub.send(down[index] as string) // as many
+        hub.send(down[index] as string) // `down` is as long as `up`
         if (index % 50 === 49) await bench.settle()
       }
       await bench.arrives(hub, up)

@@ -1,19 +1,19 @@
 import { type Packet, utf8 } from "../../wire/batch.ts"
 
-/** How many characters of a packet are shown to people. */
+/** Characters of a packet that a message shows. */
 const SHOWN = 40
 
-/** A packet of text, as the kernel makes them: a kind, then anything but raw line ends. `bytes` is its least size. */
+/** A text packet as the kernel makes it: a kind, then text without raw line ends. Padded to at least `bytes` bytes. */
 export function note(label: string | number, bytes = 0): string {
   return `m${label}\t`.padEnd(bytes, "0123456789abcdef")
 }
 
-/** So many different packets of text. */
+/** `count` different text packets. */
 export function notes(count: number, label = "n", bytes = 0): string[] {
   return Array.from({ length: count }, (_, index) => note(`${label}${index + 1}`, bytes))
 }
 
-/** A packet of bytes: a kind and a name on a line, then the payload. */
+/** A binary packet: one line with a kind and a name, then the payload. */
 export function bytes(label: string | number, payload: Uint8Array = new Uint8Array()): Uint8Array {
   const head = utf8(`m${label}\n`)
   const packet = new Uint8Array(head.length + payload.length)
@@ -22,7 +22,7 @@ export function bytes(label: string | number, payload: Uint8Array = new Uint8Arr
   return packet
 }
 
-/** Bytes without a pattern that a compressor or a text decoder could hold on to. */
+/** Pseudorandom bytes: they do not compress, and they are not valid text. Always the same for one length. */
 export function noise(length: number): Uint8Array {
   const noisy = new Uint8Array(length)
   let state = 0x2545_f491
@@ -35,7 +35,7 @@ export function noise(length: number): Uint8Array {
   return noisy
 }
 
-/** Where what was heard departs from what was said; undefined when it does not. */
+/** Describes the first difference between the packets sent and those received; undefined when there is none. */
 export function difference(said: readonly Packet[], heard: readonly Packet[]): string | undefined {
   const at = said.findIndex((packet, index) => !isSame(packet, heard[index]))
   if (at < 0) {
@@ -57,7 +57,7 @@ function isSame(one: Packet, other: Packet | undefined): boolean {
   return true
 }
 
-/** Where two packets part that would look the same on paper. */
+/** The position at which two packets first differ, for packets that would look the same when printed. */
 function parting(belongs: Packet | undefined, came: Packet): string {
   if (belongs === undefined || typeof belongs !== typeof came || (isPlain(belongs) && isPlain(came))) return ""
   let at = 0
@@ -69,12 +69,12 @@ function parting(belongs: Packet | undefined, came: Packet): string {
   return `; they part at ${at}: ${unit(came)} for ${unit(belongs)}`
 }
 
-/** Whether people see all of it. */
+/** Whether a message shows the whole packet, in printable ASCII. */
 function isPlain(packet: Packet): boolean {
   return typeof packet === "string" && packet.length <= SHOWN && /^[ -~\t]*$/.test(packet)
 }
 
-/** A packet for people. */
+/** A packet as a readable string. */
 function show(packet: Packet | undefined): string {
   if (packet === undefined) return "nothing"
   if (typeof packet !== "string") return `${packet.length} bytes (${packet.subarray(0, 12).join(" ")} ...)`

@@ -6,10 +6,10 @@ import type { LawDefinition } from "./law.ts"
 import { note, notes } from "./packets.ts"
 import { alongBoth, bothWays } from "./ways.ts"
 
-/** More than any wire swallows in one tick. */
+/** Upper bound of what `fill` sends, in bytes: more than any transport takes from the buffer in one tick. */
 const MOST_BYTES = 33_554_432
 
-/** Sends until the link holds what a session calls enough. Returns what was sent. */
+/** Sends until `bufferedBytes` reaches the limit at which a session stops sending. Returns the packets sent. */
 export function fill(bench: Bench, from: End): Packet[] {
   const size = Math.min(65_536, bench.traits.maxBatchBytes)
   const said: Packet[] = []
@@ -26,7 +26,10 @@ export function fill(bench: Bench, from: End): Packet[] {
   return said
 }
 
-/** What a link says about its own fill is true. Sessions stop at 256 KiB and go on when told. */
+/**
+ * Laws on back-pressure: `bufferedBytes` and `writable` are true. A session stops sending at 256 KiB of
+ * `bufferedBytes` and goes on when `writable` is called.
+ */
 export const pressure: readonly LawDefinition[] = [
   {
     id: "pressure.at-rest",
@@ -66,7 +69,7 @@ export const pressure: readonly LawDefinition[] = [
     needs: ["backPressure"],
     prove(bench) {
       fill(bench, bench.hail())
-      // Whether it arrives is the hub's to say: no session sends more than a hello before it was welcomed.
+      // It need not arrive: no session sends this much before its welcome, so the hub may refuse it.
       return bench.settle()
     },
   },
@@ -138,7 +141,7 @@ export const pressure: readonly LawDefinition[] = [
       from.onWritable = pump
       pump()
       await bench.arrives(to, said)
-      // Bytes count more than characters on some wires, headers a little.
+      // The bound is generous: some transports count UTF-8 bytes and not characters, and headers add a little.
       const bound = LINK_BUFFER_BYTES + 2 * size
       bench.expect(most <= bound, `never more than ${bound} bytes buffered`, `${most}`)
     },

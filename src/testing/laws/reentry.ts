@@ -7,7 +7,7 @@ import { note, notes } from "./packets.ts"
 import { fill } from "./pressure.ts"
 import { alongBoth, eachSeat } from "./ways.ts"
 
-/** Calls from inside callbacks, and callbacks that must not come from inside calls. */
+/** Laws on reentry: calls from inside callbacks work, and no call runs a callback before it returns. */
 export const reentry: readonly LawDefinition[] = [
   ...eachSeat(
     "reentry.send-in-batch",
@@ -28,9 +28,9 @@ export const reentry: readonly LawDefinition[] = [
       end.onPacket = () => {
         end.close()
         told = end.told.length
-        end.onPacket = () => {} // of the same batch, where the wire has joined them
+        end.onPacket = () => {} // of the same batch, if batches were joined
       }
-      // More has arrived when it closes, maybe in the same piece.
+      // When the end closes, more packets have arrived already, perhaps in the same read from the socket.
       other.sendEach(notes(20))
       await bench.isTold(other)
       await bench.settle()
@@ -142,7 +142,8 @@ export const reentry: readonly LawDefinition[] = [
     "reentry.quiet-send",
     (seat) => `a send of the ${seat} calls nothing back before it has returned`,
     async (bench, end, other) => {
-      // A callback may make a call, also while more has arrived; that must wait for the call to return.
+      // A callback makes a call while more batches have arrived. The callbacks for these must wait until the call
+      // returns.
       end.onPacket = () => end.send(note("answer"))
       other.sendEach(notes(20))
       await bench.settle()

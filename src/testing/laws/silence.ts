@@ -5,10 +5,10 @@ import type { LawDefinition } from "./law.ts"
 import { notes } from "./packets.ts"
 import { eachSeat } from "./ways.ts"
 
-/** The pulse of sessions that are to give up soon, in milliseconds. */
+/** A short heartbeat, in milliseconds, so that sessions give up a dead link soon. */
 const PULSE = { heartbeatMs: 100, heartbeatTimeoutMs: 300 }
 
-/** The other end is gone without a word. */
+/** Laws on silence: the other end vanishes without a close. */
 export const silence: readonly LawDefinition[] = [
   {
     id: "silence.hub-noticed",
@@ -114,7 +114,7 @@ export const silence: readonly LawDefinition[] = [
   },
 ]
 
-/** What breaks without a word may be dialed again. */
+/** A link that broke without a close must end with a closing that is retryable. */
 function isLoss(bench: Bench, end: End): void {
   const [why] = end.closings
   bench.expect(

@@ -1,27 +1,32 @@
 import type { Runtime } from "../../session/runtime.ts"
 import type { Dialer, Door, Platform } from "../../transports/transport.ts"
 
-/** The two ends of a link: the channel's, which dialed, and the hub's, which was dialed. */
+/** One of the two ends of a link: the channel's end, which dialed, or the hub's end, which accepted. */
 export type Seat = "channel" | "hub"
 
-/** What a transport claims of itself, and what its rig can do to it. Laws are selected by nothing else. */
+/** The abilities of a transport and of its rig. They alone decide which laws are run. */
 export interface TransportTraits {
-  /** Size of the largest batch that is brought across, in bytes of UTF-8 or binary. The door lets in as much. */
+  /** Size of the largest batch that the transport carries, in bytes (text as UTF-8). The door has the same limit. */
   readonly maxBatchBytes: number
-  /** Batches of bytes cross, not only text. */
+  /** The transport carries batches of bytes as well as of text. */
   readonly binary: boolean
-  /** `bufferedBytes` and `writable` follow what the wire takes. Without it, a wire takes everything at once. */
+  /**
+   * `bufferedBytes` and `writable` show when the connection is full. A transport without it never reports a full
+   * buffer.
+   */
   readonly backPressure: boolean
-  /** What of a closing crosses the wire. */
+  /** Which fields of a `Closing` reach the other end. */
   readonly tellsCode: boolean
   readonly tellsReason: boolean
   readonly tellsRetryable: boolean
   readonly tellsRetryAfter: boolean
-  /** The channel's end closes by itself when the hub has vanished. Otherwise the session has to find out. */
+  /**
+   * The channel's end closes by itself when the hub has vanished. Without it, the session finds out by its timeouts.
+   */
   readonly noticesVanishedHub: boolean
   /** The hub's end closes by itself when the channel has vanished. */
   readonly noticesVanishedChannel: boolean
-  /** A request or an answer that is lost on the way is repeated, and the link lives on. The rig has `lose`. */
+  /** A lost HTTP request or answer is repeated, and the link lives on. The rig has `lose`. */
   readonly repairsLoss: boolean
 
   /** The rig has `vanish`. */
@@ -32,68 +37,71 @@ export interface TransportTraits {
   readonly garble: boolean
   /** The rig has `intrude`. */
   readonly intrude: boolean
-  /** The rig's runtime is the real clock: what is waited for is waited for. */
+  /** The rig's runtime uses the real clock, so the laws wait in real time. */
   readonly realTime: boolean
 }
 
-/** A trait that is claimed or not. */
+/** A trait that laws can require: all but `maxBatchBytes` and `realTime`. */
 export type Claim = Exclude<keyof TransportTraits, "maxBatchBytes" | "realTime">
 
-/** A transport on trial. */
+/** A transport that the laws are checked on. */
 export interface TransportSubject {
   readonly name: string
   readonly traits: TransportTraits
-  /** Makes a fresh world: nothing of one law may be seen by the next. */
+  /** Makes a fresh rig for one law. It must share no state with the rigs of other laws. */
   setup(): Promise<TransportRig>
 }
 
-/** Where to dial, and with what. */
+/** What a dialer needs to reach the hub that `listen` has set up. */
 export interface Whereabouts {
-  /** What a channel would be given. Transports that need no URL may leave the default, `http://hub.test/everwire`. */
+  /** The URL to dial. Default `http://hub.test/everwire`, for transports that need no URL. */
   readonly url?: string
-  /** What the dialer finds on its platform. Default nothing. */
+  /** The platform that the dialer is given. Default an empty one. */
   readonly platform?: Platform
 }
 
 /**
- * One dialer and one acceptor that reach each other, and hands to do things to the wire between them. A hand that the traits
- * claim must be there.
+ * One dialer and one acceptor that reach each other, and optional functions that break the connection between them.
+ * Each of these functions must exist if the traits claim it.
  */
 export interface TransportRig {
-  /** Time and chance of both ends. The laws hand it on, counting timers. */
+  /** Clock and randomness of both ends. The laws wrap it, to count timers, before they pass it on. */
   readonly runtime: Runtime
   readonly dialer: Dialer
-  /** Puts the server half to work with this door. Called once, before the first dial. */
+  /** Opens the acceptor with this door. Called once, before the first dial. */
   listen(door: Door): Promise<Whereabouts> | Whereabouts
   /**
-   * Lets what is in flight arrive. On a virtual clock it moves the clock; in real time it waits for as long as a wire like
-   * this may reasonably take. It may be called any number of times.
+   * Lets everything in transit arrive. With a virtual clock it moves the clock; in real time it waits as long as such a
+   * connection may reasonably take. May be called any number of times.
    */
   settle(): Promise<void>
   /**
-   * What the transport still holds for links: sockets, requests, streams, listeners; one line each, for people. Pools of
-   * the platform (idle keep-alive connections) do not count, nor does what listens for the next dial before `teardown`.
+   * The resources that the transport still holds for links (sockets, requests, streams, listeners), one readable line
+   * each. Two things do not count: the platform's pools (idle keep-alive connections), and, before `teardown`, what
+   * listens for the next dial.
    */
   leftovers(): readonly string[]
   /** Ends everything. Afterwards `leftovers()` is empty. May be called twice. */
   teardown(): Promise<void> | void
 
   /**
-   * One end's process is gone, with all its links, and does not come back. The wire tells the other end what such a wire
-   * tells in life, which may be nothing. Dialing a hub that has vanished fails.
+   * Makes one end's process vanish for good, with all its links. The other end learns what it would learn on a real
+   * connection of this kind, which may be nothing. Dialing a vanished hub fails.
    */
   vanish?(seat: Seat): Promise<void> | void
-  /** Every connection breaks at this moment. Dialing again works. */
+  /** Breaks every open connection. Later dials work. */
   sever?(): Promise<void> | void
-  /** What travels next toward this seat, on the link that was opened last, is no batch of this wire. */
+  /**
+   * Replaces the next data sent toward this seat, on the link opened last, by garbage that this transport cannot read.
+   */
   garble?(toward: Seat): Promise<void> | void
-  /** Somebody who does not speak this wire knocks at the hub's door with garbage. */
+  /** Connects to the hub as a stranger and sends garbage that is not of this transport. */
   intrude?(): Promise<void> | void
-  /** The next request, or the next answer, is lost on the way. For transports that repair it. */
+  /** Loses the next HTTP request, or the next answer. For transports that claim `repairsLoss`. */
   lose?(what: "request" | "answer"): void
 }
 
-/** The hands of a rig, by the traits that claim them. */
+/** The optional functions of a rig, each with the trait that claims it. */
 const HANDS = [
   ["vanish", "vanish"],
   ["sever", "sever"],
@@ -102,7 +110,11 @@ const HANDS = [
   ["repairsLoss", "lose"],
 ] as const
 
-/** A law whose hand is missing would do nothing to the wire, and hold. @throws Error: the subject is wrong, no law is broken. */
+/**
+ * Checks that the rig has every function that the traits claim. Without one, a law would break nothing and would pass.
+ *
+ * @throws Error, not LawBroken: the subject is at fault, not the transport.
+ */
 export function checkHands(rig: TransportRig, traits: TransportTraits): void {
   for (const [claim, hand] of HANDS) {
     if (traits[claim] && rig[hand] === undefined)

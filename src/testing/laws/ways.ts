@@ -5,7 +5,7 @@ import type { Claim, Seat } from "./subject.ts"
 
 type Prove = (bench: Bench, from: End, to: End, pair: Pair) => Promise<void>
 
-/** The same law for both directions of an open link: `-up` is from the channel to the hub. */
+/** Makes one law for each direction of an open link. The id ends in `-up` (channel to hub) or `-down`. */
 export function bothWays(id: string, title: string, prove: Prove, needs: readonly Claim[] = []): LawDefinition[] {
   return (["up", "down"] as const).map((way) => ({
     id: `${id}-${way}`,
@@ -19,7 +19,7 @@ export function bothWays(id: string, title: string, prove: Prove, needs: readonl
   }))
 }
 
-/** The same law for both ends of an open link. */
+/** Makes one law for each end of an open link. The id ends in `-channel` or `-hub`. */
 export function eachSeat(
   id: string,
   title: (seat: Seat) => string,
@@ -37,7 +37,7 @@ export function eachSeat(
   }))
 }
 
-/** Both directions of one open link, one after the other. */
+/** Checks both directions of one open link, one after the other. */
 export async function alongBoth(bench: Bench, prove: (from: End, to: End) => Promise<void>): Promise<void> {
   const { channel, hub } = await bench.connect()
   await prove(channel, hub)

@@ -1,11 +1,13 @@
 import { Broken } from "./failure.ts"
 import type { Witness } from "./witness.ts"
 
-/** Who has closed hears nothing more, and after a reset nothing of the session before it is heard. */
+/**
+ * Checks that a side hears nothing after it has closed, and that a channel hears nothing of a session before a reset.
+ */
 export function createAfterCloseWitness(): Witness {
-  /** Channels that have closed, peers that have closed, peers whose channel was reset. */
+  /** Names of closed channels, ids of closed peers, and `peer channel` for each peer from before a reset. */
   const over = new Set<string>()
-  /** The peers whose words a channel has heard in its present session. */
+  /** By channel: the peers whose words it has heard since its last reset. */
   const peers = new Map<string, Set<string>>()
   return {
     heard({ way, speaker, n }, by) {

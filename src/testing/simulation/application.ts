@@ -7,53 +7,62 @@ import type { Network } from "../network.ts"
 import type { Machine, VirtualRuntime } from "../virtual-runtime.ts"
 import type { Plan } from "./plan.ts"
 
-/** The world of a simulation, as an application sees it. */
+/** The hubs, channels and network of a simulation, as its application sees them. */
 export interface World<C extends Contract<C> = AnyContract> {
   readonly seed: number
-  /** What the seed stands for. */
+  /** The plan that was drawn from the seed. */
   readonly plan: Plan
   /** The clock of all machines. */
   readonly runtime: VirtualRuntime
   readonly network: Network
-  /** Whether nothing has gone wrong so far. A network that is slow from the beginning has nothing wrong. */
+  /** Whether there was no fault so far. A network that is slow from the beginning is no fault. */
   readonly calm: boolean
-  /** Hubs that listen now. */
+  /** The hubs that listen now. */
   readonly hubs: readonly Hub<C>[]
-  /** Channels that have not closed. */
+  /** The channels that have not closed. */
   readonly channels: readonly Channel<C>[]
   /** Writes a line into the trace that a failure shows. */
   note(who: string, text: string): void
 }
 
 /**
- * What runs in a simulation: your own handlers, what your users do, and what must hold. Make a new one for each simulation.
- * Whatever these functions throw fails the simulation.
+ * What runs in a simulation: your handlers, the acts of your users, and your checks. Make a new object for each
+ * simulation. Any error that one of these functions throws fails the simulation.
  */
 export interface Application<C extends Contract<C> = AnyContract> {
-  /** Options of every hub, over those that the plan gives. */
+  /** Options of every hub. They override those of the plan. */
   readonly hubOptions?: Omit<HubOptions, "runtime">
-  /** Options of every channel, over those that the plan gives. */
+  /** Options of every channel. They override those of the plan. */
   readonly channelOptions?: Omit<ChannelOptions, "runtime">
   /**
-   * Whether it goes on talking when no user acts, from timers say. Then it is not awaited that everything said is
-   * acknowledged, which it never is; `missing` alone tells what must have arrived. Default `false`.
+   * Whether the application sends messages without an act of a user, for example from timers. Then there is always a
+   * message that is not acknowledged, so the simulation does not wait for acks at the end; only `missing` says what
+   * must have arrived. Default `false`.
    */
   readonly chatters?: boolean
   /**
-   * A hub process has started: set its handlers. Comes again for the process after a restart. `machine` is for your timers:
-   * it stops when the hub does, and a channel's sleeps when the tab is frozen.
+   * Called for each hub process that starts, so again after a restart: set the hub's handlers here. Use `machine` for
+   * your own timers: it stops when the hub does.
    */
   hub?(hub: Hub<C>, machine: Machine, world: World<C>): void
-  /** A channel has begun: set its handlers. When one closes, another one begins. */
+  /**
+   * Called for each new channel: set its handlers here. When a channel closes, another one is made. Use `machine` for
+   * your own timers: it sleeps when the tab is frozen, and stops when the channel closes.
+   */
   channel?(channel: Channel<C>, machine: Machine, world: World<C>): void
-  /** What users do, by name. Chance says when, and how often which; `random` gives numbers in [0, 1) for the details. */
+  /**
+   * The acts of your users, by name. The seed decides when each is called and how often; `random` returns numbers in
+   * [0, 1) for the details of an act.
+   */
   readonly acts: Readonly<Record<string, (world: World<C>, random: () => number) => void>>
-  /** How many requests of this channel wait for an answer: who tells has its timers counted. */
+  /**
+   * The number of this channel's requests that wait for an answer. If it is given, the channel's timers are counted.
+   */
   waiting?(channel: Channel<C>): number
-  /** Looked at after every move: throws when something has happened that must not. */
+  /** Called after every move. Throws when something has happened that must not. */
   check?(world: World<C>): void
-  /** Looked at when no fault is left: what has still not arrived, in words; undefined when everything has. */
+  /** Called after the last fault: says in words what has not arrived yet; undefined when everything has. */
   missing?(world: World<C>): string | undefined
-  /** All channels and all hubs have closed: the last look. */
+  /** Called once, when all channels and all hubs have closed. Throws when something is wrong. */
   closed?(world: World<C>): void
 }

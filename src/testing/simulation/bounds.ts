@@ -2,12 +2,12 @@ import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_PAYLOAD_BYTES, PACKET_OVERHEAD_BYTE
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 
-/** What a link may hold: the last batch that a session handed it found room, or was one packet of the largest payload. */
+/** Bytes that a link may buffer: its buffer may be just below the limit when it is given one more batch. */
 const LINK_BYTES = LINK_BUFFER_BYTES + Math.max(2 * BATCH_BYTES, 2 * MAX_PAYLOAD_BYTES)
-/** Links of one channel and of what is left of them at the hub: the ladder twice, and those that only look alive there. */
+/** Links per channel: twice the ladder, and dead links that the hub has not noticed yet. */
 const LINKS = 64
 
-/** Nothing grows without a bound: outboxes, what waits on a link, links. */
+/** Checks that outboxes, the buffers of links, and the number of links stay bounded. */
 export const bounds: Checker = {
   check({ plan, application, running, listening, network }) {
     const channelBytes = application.channelOptions?.maxOutboxBytes ?? plan.maxOutboxBytes

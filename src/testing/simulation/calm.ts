@@ -2,10 +2,12 @@ import type { World } from "./application.ts"
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 
-/** Where the latency is longer than this, a probe may be given up that would have been answered. */
+/** With a latency above this (in milliseconds), a channel may give up a probe that would still be answered. */
 const SLOW_MS = 120
 
-/** Where nothing goes wrong, nothing is doubted and no channel is ever away, however slow the network carries. */
+/**
+ * Checks that without faults no link is doubted or closed and no channel reconnects, however low the network's rate.
+ */
 export const calm: Checker = {
   check(world) {
     if (!isCalm(world)) return
@@ -17,7 +19,7 @@ export const calm: Checker = {
   },
 }
 
-/** Whether nothing has gone wrong, and round trips are so short that nothing may look as if it had. */
+/** Whether there was no fault so far, and round trips are too short to be mistaken for one. */
 export function isCalm({ calm, plan }: Pick<World, "calm" | "plan">): boolean {
   return calm && plan.latencyMs + plan.jitterMs <= SLOW_MS
 }

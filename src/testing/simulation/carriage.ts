@@ -4,17 +4,17 @@ import { isCalm } from "./calm.ts"
 import { Broken } from "./failure.ts"
 import type { Witness } from "./witness.ts"
 
-/** What a session may add to the words: headers of parts, and acks for what comes from the other side. */
+/** Factors on the bytes of the words: for the headers of parts, and for acks of the other side's words. */
 const SHARE = 1.1
 const ACK_SHARE = 0.02
-/** What surrounds a word or its ack. */
+/** Bytes around a word, and of its ack. */
 const AROUND_BYTES = 150
-/** Hellos and welcomes, requests and answers, beats. */
+/** Bytes for each dial (hello and welcome), for the requests and their answers, and for beats. */
 const DIAL_BYTES = 1_000
 const BASE_BYTES = 20_000
 const BYTES_PER_SECOND = 200
 
-/** Batches beside those of small words: parts of large ones, acks of so many bytes from the other side, beats and acks by time. */
+/** Batches beyond those of small words: one per part of a large word, acks per bytes and per time, dials and beats. */
 const PART_BYTES = 1_024
 const ACKED_BYTES = 4_096
 const BATCHES_PER_DIAL = 8
@@ -22,8 +22,8 @@ const BASE_BATCHES = 200
 const BATCHES_PER_SECOND = 12
 
 /**
- * Where nothing goes wrong, the network carries each word once, and little beside it: nothing is sent again because it was
- * slow to arrive, and small pieces are not acknowledged one by one.
+ * Checks that without faults the network carries each word once, with little overhead: no packet is sent again only
+ * because it was slow, and small packets are not acknowledged one by one.
  */
 export function createCarriageWitness(world: Pick<World, "runtime" | "plan" | "calm" | "network">): Witness {
   const said = { up: 0, down: 0 }

@@ -1,10 +1,10 @@
 import type { Contract } from "../../messaging/contract.ts"
 import type { SimulatedWorld } from "./simulated-world.ts"
 
-/** Stands beside the system and watches one thing. It throws {@link Broken} when that is not as it must be. */
+/** Checks one property of the simulated world, and throws {@link Broken} when it does not hold. */
 export interface Checker {
-  /** After every move. */
+  /** Called after every move. */
   check?<C extends Contract<C>>(world: SimulatedWorld<C>): void
-  /** After every channel and every hub was closed. */
+  /** Called once, after every channel and every hub was closed. */
   closed?<C extends Contract<C>>(world: SimulatedWorld<C>): void
 }

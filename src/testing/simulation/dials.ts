@@ -2,10 +2,10 @@ import { isCalm } from "./calm.ts"
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 
-/** Dials of one transport that a channel may need: that of its climb, and one more where the first had no answer yet. */
+/** Dials of one transport per channel: the first one, and a hedge if the first is not answered in time. */
 const TRIES = 2
 
-/** Where nothing goes wrong, a channel dials each transport and is done: a slow network is not asked again and again. */
+/** Checks that without faults a channel does not dial a transport again and again, even on a slow network. */
 export const dials: Checker = {
   check(world) {
     const { plan, everyChannel, network } = world

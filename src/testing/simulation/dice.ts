@@ -1,6 +1,6 @@
 import { createRandom } from "../random.ts"
 
-/** Chance, drawn from one seed. */
+/** Random choices, all drawn from one seed. */
 export class Dice {
   readonly random: () => number
 
@@ -8,7 +8,7 @@ export class Dice {
     this.random = createRandom(seed)
   }
 
-  /** Whether something of this likelihood happens. */
+  /** `true` with this probability, from 0 to 1. */
   chance(likelihood: number): boolean {
     return this.random() < likelihood
   }
@@ -18,7 +18,7 @@ export class Dice {
     return least + Math.floor(this.random() * (most - least + 1))
   }
 
-  /** A number from `least` to `most`; each order of magnitude is as likely as the next. */
+  /** A whole number from `least` to `most`. Each order of magnitude is equally likely. */
   magnitude(least: number, most: number): number {
     return Math.round(least * (most / least) ** this.random())
   }
@@ -28,9 +28,9 @@ export class Dice {
     return index === 0 ? first : (rest[index - 1] ?? first)
   }
 
-  /** One of the keys, each as often as its weight says. Undefined when nothing has any. */
+  /** One of the keys, with a probability in proportion to its weight. Undefined when all weights are 0. */
   weighted<Key extends string>(weights: Readonly<Record<Key, number>>): Key | undefined {
-    const keys = Object.keys(weights) as Key[] // a record has no other keys than its own
+    const keys = Object.keys(weights) as Key[] // `weights` has no keys besides `Key`
     let left = this.random() * keys.reduce((sum, key) => sum + weights[key], 0)
     return keys.find((key) => {
       left -= weights[key]
@@ -38,13 +38,13 @@ export class Dice {
     })
   }
 
-  /** The same values in another order. */
+  /** The values in random order. */
   shuffle<Value>(values: readonly Value[]): Value[] {
     const left = [...values]
     return values.flatMap(() => left.splice(this.between(0, left.length - 1), 1))
   }
 
-  /** A seed for dice of their own. */
+  /** A seed for another `Dice`. */
   seed(): number {
     return Math.floor(this.random() * 2 ** 32)
   }

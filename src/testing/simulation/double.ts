@@ -1,9 +1,9 @@
 import { Broken } from "./failure.ts"
 import type { Witness, Word } from "./witness.ts"
 
-/** Nothing is heard twice, unless it was uncertain and the application wished it to be said again. */
+/** Checks that no word is heard twice, except an uncertain word that the channel resends after a reset. */
 export function createDoubleWitness(): Witness {
-  /** How often a word may still be heard. */
+  /** How many more times each word may be heard. */
   const left = new Map<string, number>()
   return {
     said(word) {

@@ -1,6 +1,6 @@
 import type { Move } from "./moves.ts"
 
-/** A law of the simulation was broken. */
+/** The error of a checker or a witness: a law of the simulation was broken. */
 export class Broken extends Error {
   override readonly name = "Broken"
   /** The law, in a word or two. */
@@ -12,15 +12,15 @@ export class Broken extends Error {
   }
 }
 
-/** How many lines of the trace and how many moves the message shows. */
+/** Lines of the trace that the message shows. */
 const SHOWN = 60
 
-/** A simulation found a fault. The message holds the seed and the end of the trace. */
+/** A simulation has found a fault, which is the `cause`. The message has the seed and the end of the trace. */
 export class SimulationFailed extends Error {
   override readonly name = "SimulationFailed"
-  /** `createSimulation({ seed })` fails in the same way again. */
+  /** The seed. `createSimulation({ seed })` with the same options fails in the same way. */
   readonly seed: number
-  // Not fields, or every runner would print thousands of lines beside the message.
+  // Private, because test runners print public fields: that would be thousands of lines.
   readonly #moves: readonly Move[]
   readonly #trace: string
 
@@ -33,11 +33,11 @@ export class SimulationFailed extends Error {
     this.#trace = trace
   }
 
-  /** What was done until it failed. */
+  /** The moves that were made, up to the one that failed. */
   get moves(): readonly Move[] {
     return this.#moves
   }
-  /** What crossed the network and what happened, line by line. */
+  /** The log of the packets that arrived and of the faults, one line each. */
   get trace(): string {
     return this.#trace
   }

@@ -4,25 +4,24 @@ import { Broken } from "./failure.ts"
 import { carryMs, setupMs } from "./rates.ts"
 import type { Witness } from "./witness.ts"
 
-/** A word may be heard in so many times the time that the network needs for it and for all that was said before it. */
+/** A word may take this many times as long as the network needs for it and all words before it. */
 const FACTOR = 2
-/** On top of that: for a climb from the first rung to the last, and for round trips. */
+/** Added to that: time to dial from the first rung to the last, and a number of round trips. */
 const LATE_MS = 5_000
 const ROUND_TRIPS = 6
-/** What surrounds a word on the wire: kind, name, speaker and number. */
+/** Bytes around a word on the wire: kind, name, speaker and number. */
 const AROUND_BYTES = 100
 
 /**
- * Where nothing goes wrong, a word is heard about as soon as a network of this rate can have carried it and everything that
- * was said before it. The witness looks away from the first end of a session on: what was said to a side that has left is
- * never heard.
+ * Checks that without faults a word is heard soon after a network of this rate can have carried it and all words before
+ * it. The witness stops checking when the first session ends, because words to a side that has closed are never heard.
  */
 export function createGoodputWitness(world: Pick<World, "runtime" | "plan" | "calm">): Witness {
   const { limits, latencyMs, jitterMs, channels } = world.plan
   const slackMs = LATE_MS + ROUND_TRIPS * 2 * (latencyMs + jitterMs) + FACTOR * setupMs(limits, channels)
-  /** When the network would have carried all words of a direction, if it carried nothing else. */
+  /** The moment at which the network could have carried all words of a direction, if it carried nothing else. */
   const freeAt = { up: 0, down: 0 }
-  /** When each word has to have been heard. */
+  /** The deadline of each word that was not heard yet. */
   const due = new Map<string, number>()
   let ended = false
   const end = (): void => {

@@ -2,12 +2,15 @@ import type { Code } from "../../wire/errors.ts"
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 
-/** How a channel may end when nobody attacks it. */
+/** The codes with which a channel may close in a simulation. */
 const ENDS: readonly Code[] = ["closed", "closed-by-peer", "buffer-full", "unauthorized"]
 
-/** Both ends keep the protocol: neither accuses the other, no channel ends by itself, and nothing throws unheard. */
+/**
+ * Checks that both ends keep the protocol: no link ended with `protocol-error`, no channel closed with an unexpected
+ * code or gave up a working session, and no machine was given an error to report.
+ */
 export function createHonestyChecker(): Checker {
-  /** Which links there were at the last look: while they are the same, nobody has accused anybody. */
+  /** The links at the last check. While they are the same, there is no new incident to look for. */
   let links = ""
   return {
     check({ everyHub, everyChannel, running, network }) {

@@ -4,41 +4,41 @@ import { Broken } from "./failure.ts"
 import { carryMs, setupMs } from "./rates.ts"
 import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"
 
-/** Where no link is left that only looks alive, an open channel gets everything through within this. */
+/** If no link is broken unnoticed, open channels deliver everything within this time, in milliseconds, */
 const PROMPT_MS = 3_000
-/** and so many round trips: a sender begins with little and learns in each of them how much the network carries. */
+/** and this many round trips: a sender starts with a small window and enlarges it with each round trip. */
 const START_ROUND_TRIPS = 6
-/** An open channel that says something learns within this and eight round trips that it was heard, or takes another link. */
+/** Within this time (ms) and eight round trips an open channel gets an ack for what it sent, or changes its link. */
 const STUCK_MS = 6_000
-/** Links that nobody needs, and better rungs that are not in use, are given this beyond what they have by right. */
+/** Tolerance on top of the library's own deadlines, in milliseconds. */
 const GRACE_MS = 5_000
 
-/** So many times as long as everything that waits takes on a slow network, everything else may take longer too. */
+/** On a slow network all times grow by this factor of the time that it needs for all bytes that wait. */
 const SLOW_FACTOR = 3
 
-/** So short a resume window is waited for. */
+/** Up to this `resumeMs` (in milliseconds), the simulation waits until sessions without a link have expired. */
 const SHORT_MS = 1_000
 
-/** How much waits to be acknowledged, and since when it has been so much. */
+/** Bytes of a channel that are not acknowledged, and since when their number has not changed. */
 interface Progress {
   readonly bytes: number
   readonly since: number
 }
 
 /**
- * When faults have ended: within the time that the simulation allows every channel is open, everything has arrived, only
- * one link is left of each channel, and that is of the best transport.
+ * The check after the last fault: within `settleMs` every channel is open and everything has arrived. Then each channel
+ * must be left with one link, and with quick reprobes that link must be of the best transport.
  */
 export class Liveness<C extends Contract<C>> {
   readonly #world: SimulatedWorld<C>
   readonly #settleMs: number
   readonly #mendedAt: number
-  /** How much longer everything may take because the network is slow. */
+  /** Milliseconds that everything may take longer because the network is slow. */
   readonly #slowMs: number
   readonly #progress = new Map<RunningChannel<C>, Progress>()
-  /** Since when sessions have been without a link. */
+  /** The peers that have no link, and since when. */
   #unlinked = new Map<object, number>()
-  /** Since when everything has been heard, and since when both ends know. */
+  /** Since when everything has been heard (`#heardAt`) and has been acknowledged too (`#toldAt`). */
   #heardAt: number | undefined
   #toldAt: number | undefined
 
@@ -49,7 +49,7 @@ export class Liveness<C extends Contract<C>> {
     this.#slowMs = slowMs(world)
   }
 
-  /** Whether nothing is left to wait for. @throws Broken when it takes too long */
+  /** Whether everything has settled. @throws Broken when that takes too long */
   settled(): boolean {
     const now = this.#world.runtime.now()
     const untold = this.#untold()
@@ -67,7 +67,7 @@ export class Liveness<C extends Contract<C>> {
       throw new Broken("liveness", `${unneeded} links that nobody needs are still there after ${unneededMs} ms`)
     }
     const kept = plan.resumeMs <= SHORT_MS && application.hubOptions?.resumeMs === undefined ? this.#keptMs(now) : 0
-    // While a spare link is there, the session may still be taken by it.
+    // While a spare link exists, the session is kept, because the channel may still take that link.
     if (kept > plan.resumeMs + SPARE_LINK_MS + GRACE_MS + this.#slowMs) {
       throw new Broken("liveness", `a session without a link is kept for longer than ${plan.resumeMs} ms`)
     }
@@ -79,13 +79,13 @@ export class Liveness<C extends Contract<C>> {
     return untold === undefined && unneeded <= 0 && kept === 0 && low === undefined
   }
 
-  /** What has not arrived, in words. */
+  /** Says in words what has not arrived or is not acknowledged yet; undefined when everything is. */
   #untold(): string | undefined {
     const { running, application, plan, runtime } = this.#world
     const shut = running.find(({ channel }) => channel.status !== "open")
     const missing = shut === undefined ? application.missing?.(this.#world) : undefined
     if (shut === undefined && missing === undefined) return this.#unacknowledged()
-    // Whoever comes back, or hears more, owes its acks from then on.
+    // A channel that opens or hears more after this owes acks from then on, so the time starts again.
     this.#heardAt = undefined
     if (shut !== undefined) return `${shut.name} is ${shut.channel.status}: ${shut.channel.explain().why}`
     const openMs = runtime.now() - Math.max(this.#mendedAt, ...running.map(({ openAt = 0 }) => openAt))
@@ -118,14 +118,14 @@ export class Liveness<C extends Contract<C>> {
     if (channel !== undefined) return `the hub has not acknowledged what ${channel.name} said`
     for (const { name, hub } of listening) {
       for (const peer of hub.peers.values()) {
-        // A peer without a link is what a hello that was given up has left; it expires.
+        // A peer without a link is left over from a dial that the channel gave up. It expires by itself.
         if (peer.connected && peer.bufferedBytes > 0) return `${peer.id} has not acknowledged what ${name} said`
       }
     }
     return undefined
   }
 
-  /** Make before break: what does not answer is replaced, however alive it looks. */
+  /** Checks that a channel replaces a link that does not answer, even if the link looks alive. */
   #checkStuck(running: RunningChannel<C>): void {
     const { channel, name, openAt } = running
     const now = this.#world.runtime.now()
@@ -135,7 +135,7 @@ export class Liveness<C extends Contract<C>> {
     const since = stuck ? Math.max(before.since, openAt) : now
     this.#progress.set(running, { bytes, since })
     const stuckMs = STUCK_MS + 8 * channel.rttMs + this.#slowMs
-    // Each doubt doubles a channel's patience, so that a slow wire is not taken for a dead one for ever.
+    // Each doubt doubles the channel's timeout, so that a slow link is not taken for a dead one again and again.
     const doubts =
       now > since + stuckMs ? channel.explain().incidents.filter(({ what }) => what === "doubted").length : 0
     if (now > since + stuckMs * 2 ** Math.min(doubts, 5)) {
@@ -143,7 +143,7 @@ export class Liveness<C extends Contract<C>> {
     }
   }
 
-  /** For how long the hubs have kept a session without a link: the oldest one of them; 0 when each has one. */
+  /** Longest time that a hub has kept a session without a link, in milliseconds; 0 when each session has a link. */
   #keptMs(now: number): number {
     const before = this.#unlinked
     this.#unlinked = new Map()
@@ -160,7 +160,7 @@ export class Liveness<C extends Contract<C>> {
   }
 }
 
-/** How long a slow network may take for everything that stands in its line or waits at either end. */
+/** Extra time for a slow network, in milliseconds: for all bytes in its queue and in both ends' buffers. */
 function slowMs<C extends Contract<C>>({ plan, network, running, listening }: SimulatedWorld<C>): number {
   const { limits, channels } = plan
   const sum = (sides: Iterable<{ readonly bufferedBytes: number }>): number =>

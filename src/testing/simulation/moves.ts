@@ -4,41 +4,43 @@ import type { Dice } from "./dice.ts"
 import { drawLimits } from "./rates.ts"
 
 /**
- * One thing that a simulation does. What is told by `index` is chosen among those that there are: a link, a channel or a
- * hub. A simulation's moves are plain data: kept, they are a history that can be lived through again.
+ * One step of a simulation: a pause, an act of a user, or a fault. `index` chooses one of the links, channels or hubs
+ * that exist at that moment (modulo their number). Moves are plain data, so they can be stored as JSON and run again.
  */
 export type Move =
   | { readonly do: "pass"; readonly ms: number }
-  /** The clock moves and no timer runs: the whole world slept. */
+  /** The clock jumps without running timers, as if all machines had slept. */
   | { readonly do: "jump"; readonly ms: number }
-  /** Something that the application's users do; `dice` is the seed of its details. */
+  /** An act of the application; `dice` is the seed of its random details. */
   | { readonly do: "act"; readonly act: string; readonly dice: number }
   | { readonly do: "cut-link" | "freeze-link" | "thaw-link"; readonly index: number }
   | { readonly do: "half-open"; readonly index: number; readonly dead: WireEnd }
   | { readonly do: "silence"; readonly index: number; readonly direction: Direction }
-  /** `mute` holds back everything that comes down, `hold-back` all but the first batch of a link. */
+  /** `mute` holds back everything that a link sends down, `hold-back` everything after the first batch. */
   | {
       readonly do: "block" | "black-hole" | "hold-back" | "mute" | "cut-idle" | "cut-transport" | "unblock"
       readonly transport: string
     }
-  /** `offline` cuts everything and refuses every dial. */
+  /** `offline` cuts all links and refuses all dials. */
   | { readonly do: "cut" | "offline" | "heal" }
-  /** Nothing arrives anywhere for so long, and nothing is lost. */
+  /** The whole network is frozen for `ms` milliseconds. Nothing is lost. */
   | { readonly do: "stall"; readonly ms: number }
   | { readonly do: "delay"; readonly latencyMs: number; readonly jitterMs: number }
-  /** The network becomes slower or faster; without limits it carries everything at once. */
+  /** The network gets other limits, or none. */
   | ({ readonly do: "throttle" } & Limits)
-  /** A channel's machine stands still for so long: a frozen tab, a closed laptop. */
+  /** A channel's machine sleeps for `ms` milliseconds, as a frozen tab or a closed laptop does. */
   | { readonly do: "nap"; readonly index: number; readonly ms: number }
-  /** Somebody presses "try again". */
+  /** A user presses "try again": `channel.retry()`. */
   | { readonly do: "retry"; readonly index: number }
-  /** `restart-hub` is a deploy: a hub closes and another one listens at once. `replace-hub` is the same for a crash. */
+  /**
+   * `restart-hub` is a deploy: a hub closes and another starts at once. In `replace-hub` the first one crashes instead.
+   */
   | { readonly do: "close-hub" | "crash-hub" | "restart-hub" | "replace-hub"; readonly index: number }
   | { readonly do: "start-hub" }
 
 type Fault = Exclude<Move["do"], "pass" | "act">
 
-/** What takes faults away. */
+/** Moves that end faults. */
 const MENDING = ["thaw-link", "unblock", "heal", "start-hub", "retry"] as const
 const BREAKING = [
   "jump",
@@ -63,26 +65,26 @@ const BREAKING = [
   "replace-hub",
 ] as const satisfies readonly Fault[]
 
-/** How often each fault happens, compared with the others. */
+/** Relative frequency of each fault. */
 export type Faults = Readonly<Record<Fault, number>>
 
-/** Some faults often, some never; whatever can break can also be mended. */
+/** Draws the frequencies: about half of the breaking faults never happen, and all mending ones can. */
 export function drawFaults(dice: Dice): Faults {
   const mending = dice.magnitude(10, 300) / 100
   const rates = [
     ...BREAKING.map((fault) => [fault, dice.chance(0.5) ? 0 : dice.random() ** 2]),
     ...MENDING.map((fault) => [fault, dice.random() * mending]),
   ]
-  // Every fault is in one of the two lists, but for `throttle`, whose rate is drawn with the limits.
+  // The two lists hold every fault except `throttle`, whose frequency is drawn with the limits.
   return { ...Object.fromEntries(rates), throttle: 0 } as Faults
 }
 
-/** Any index: it is taken modulo how many there are. */
+/** Bound of a drawn index, which is taken modulo the number of links, channels or hubs. */
 const MANY = 60
-/** How often a throttle takes the limits away. */
+/** Probability that a `throttle` move removes the limits. */
 const LIFTED = 0.25
 
-/** What a world has that faults happen to. */
+/** The fields of a plan that `drawFault` needs. */
 interface Targets {
   readonly faults: Faults
   readonly transports: readonly [string, ...string[]]

@@ -1,10 +1,10 @@
 import { Broken } from "./failure.ts"
 import type { Witness, Word } from "./witness.ts"
 
-/** What is heard was said, as it was said, and by the one to whom it was said. */
+/** Checks that each word heard was said, that it arrived unchanged, and that the right side heard it. */
 export function createPhantomWitness(): Witness {
   const said = new Map<string, Word[]>()
-  /** Which channel a peer is of, from the first word between them on. */
+  /** The channel of each peer, known from the first word between them. */
   const channels = new Map<string, string>()
   return {
     said(word) {

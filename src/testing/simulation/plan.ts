@@ -4,50 +4,53 @@ import { Dice } from "./dice.ts"
 import { drawFault, drawFaults, type Faults, type Move } from "./moves.ts"
 import { drawWorldLimits, largestWordBytes } from "./rates.ts"
 
-/** What a seed stands for: the world it makes, and how rough that is. Times in milliseconds, sizes in bytes. */
+/**
+ * Everything that is drawn from a seed before the run: the hubs, channels, network and faults. Times in ms, sizes in
+ * bytes.
+ */
 export interface Plan {
-  /** The ladder of every channel, best first. Default: some of the names of the built-in ones. */
+  /** The transports of every channel, best first. Default: some or all of the names of the built-in ones. */
   readonly transports: readonly [string, ...string[]]
-  /** How many channels there are at a time, and how many hubs. */
+  /** Number of channels and of hubs at a time. */
   readonly channels: number
   readonly hubs: number
-  /** Whether a balancer without stickiness stands before the hubs. */
+  /** Whether each dial reaches a random hub, as behind a load balancer without sticky sessions. */
   readonly balanced: boolean
   readonly latencyMs: number
   readonly jitterMs: number
-  /** What each direction of a link takes before bytes pile up at the sender. */
+  /** Without a rate limit: bytes that may be in transit in each direction of a link before the sender has to buffer. */
   readonly windowBytes: number
-  /** How fast the network is, and what stands in its line. Undefined without limits: then it is never throttled either. */
+  /** Rate and queue of the network. Undefined: no limits, and no `throttle` moves. */
   readonly limits?: Limits | undefined
-  /** As of the options of hubs and channels. */
+  /** What a channel does with uncertain messages after a reset: its option `resend`. The next four are options too. */
   readonly onReset: "report" | "resend"
   readonly resumeMs: number
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly maxOutboxBytes: number
-  /** How much the built-in talk says at once: the largest word, how often words are large, and how often binary. */
+  /** Of the built-in talk: bytes of the largest word, and the shares of words that are large and that are binary. */
   readonly wordBytes: number
   readonly largeShare: number
   readonly binaryShare: number
-  /** How many moves there are, and how much time lies between two of them in the middle. */
+  /** Number of moves, and the mean time between two of them. */
   readonly moves: number
   readonly paceMs: number
-  /** Which share of the moves are faults, from 0 to 1, and how often each is drawn compared with the others. */
+  /** Share of the moves that are faults, from 0 to 1, and the relative frequency of each fault. */
   readonly turbulence: number
   readonly faults: Faults
-  /** How often each act of the application is drawn, compared with the others. */
+  /** Relative frequency of each act of the application. */
   readonly acts: Readonly<Record<string, number>>
-  /** Whether channels try better transports again after seconds; by default it takes minutes. */
+  /** Whether channels dial better transports again after seconds. By default they wait for minutes. */
   readonly quickReprobes: boolean
-  /** At the end only this transport is given back, and what is in the way of the others stays; otherwise all are. */
+  /** At the end only this transport is unblocked and the others keep their obstacles. Undefined: all are unblocked. */
   readonly mended: string | undefined
-  /** Whether links that only look alive are cut at the end, so that nothing has to be found out by waiting. */
+  /** Whether broken links that still look alive are cut at the end, so that no end has to find out by a timeout. */
   readonly tidy: boolean
 }
 
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"] as const
 
-/** Draws everything from the seed but what is given. */
+/** Draws a plan from the seed. Fields of `given` replace those drawn. */
 export function drawPlan(seed: number, acts: readonly string[], given: Partial<Plan> = {}): Plan {
   const dice = new Dice(seed)
   const hubs = dice.chance(0.75) ? 1 : dice.between(2, 3)
@@ -79,11 +82,11 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
     mended: dice.chance(0.7) ? undefined : dice.pick(...transports),
     tidy: dice.chance(0.5),
   }
-  // Drawn last, so that everything else is as it was before there were limits.
+  // Limits are drawn last, so that they do not change what older seeds draw for everything else.
   const drawnLimits = drawWorldLimits(dice, given.channels ?? drawn.channels)
   const limits = "limits" in given ? given.limits : drawnLimits
   const throttle = dice.chance(0.5) ? 0 : dice.random() ** 2
-  // Much of what may go wrong on a slow network shows only where nothing else does.
+  // Many bugs of slow networks show only when there are no other faults.
   const quiet = dice.chance(0.3) && limits !== undefined
   return {
     ...drawn,
@@ -95,11 +98,11 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
   }
 }
 
-/** Now and then nothing happens for so long that pulses, hold-offs and back-offs have their turn. */
+/** Share of the moves that a long pause follows, and its upper bound in ms: heartbeats and back-offs run in it. */
 const LONG_SHARE = 0.06
 const LONG_MS = 40_000
 
-/** Draws what is done, in order. */
+/** Draws the moves from the seed, in order. */
 export function drawMoves(seed: number, plan: Plan): Move[] {
   const dice = new Dice(seed)
   const moves: Move[] = []

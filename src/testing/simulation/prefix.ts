@@ -1,13 +1,13 @@
 import { Broken } from "./failure.ts"
 import type { Witness } from "./witness.ts"
 
-/** What a side has heard in a session is the beginning of what the other side said in it, word after word. */
+/** Checks that in each session a side hears the other side's words in order, from the first one, without a gap. */
 export function createPrefixWitness(): Witness {
-  /** Number of the word with which each session of a channel began. */
+  /** By channel: the numbers of the words with which its sessions may begin. */
   const starts = new Map<string, Set<number>>()
-  /** Number behind the last word of a channel that a hub has heard, or that a reset has told. */
+  /** By channel: the number after the last word that a hub has heard or that a reset has reported. */
   const ends = new Map<string, number>()
-  /** What is due next: up at a peer, down of a peer. */
+  /** The number of the next word: `up` and the peer that hears it, or `down` and the peer that says it. */
   const due = new Map<string, number>()
   const startsOf = (channel: string): Set<number> => {
     const set = starts.get(channel) ?? new Set([0])

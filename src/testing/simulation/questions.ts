@@ -1,6 +1,6 @@
 import { Broken } from "./failure.ts"
 
-/** Whoever asks: a channel, or a peer of a hub. */
+/** The side that sent a request: a channel or a peer of a hub. */
 type Asker = object
 
 interface Question {
@@ -8,7 +8,7 @@ interface Question {
   waits: boolean
 }
 
-/** Every question is heard at most once, and answered or refused once: with its own answer. */
+/** Checks that every request is handled at most once, and is answered with its own answer or rejected. */
 export class Questions {
   readonly #asked: Question[] = []
   readonly #heard = new Set<string>()
@@ -29,19 +29,19 @@ export class Questions {
     )
   }
 
-  /** The other side has heard it. */
+  /** Called by the other side's handler: records that it has heard the question. */
   answer(question: string, n: number): number {
     if (this.#heard.has(question)) this.#break(`question ${question} was heard twice`)
     this.#heard.add(question)
     return n
   }
 
-  /** How many of its questions are neither answered nor refused. */
+  /** The number of this side's requests that are neither answered nor rejected. */
   waiting(asker: Asker): number {
     return this.#asked.filter((question) => question.waits && question.asker === asker).length
   }
 
-  /** Everything has closed: whoever did not crash has an answer or a refusal. */
+  /** Called when everything has closed: each request of a side that did not crash must be settled. */
   over(crashed: ReadonlySet<Asker>): void {
     const open = this.#asked.filter(({ waits, asker }) => waits && !crashed.has(asker)).length
     if (open > 0) this.#break(`${open} have no answer and no refusal`)

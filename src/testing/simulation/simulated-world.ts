@@ -10,48 +10,51 @@ import { Dice } from "./dice.ts"
 import type { Move } from "./moves.ts"
 import type { Plan } from "./plan.ts"
 
-/** A hub process. */
+/** A hub process of the simulation. */
 export interface RunningHub<C extends Contract<C>> {
   readonly name: string
   readonly hub: Hub<C>
   readonly machine: Machine
-  /** The same machine for the application's own timers. It stops when the hub closes. */
+  /** A second machine, for the application's timers. It is halted when the hub closes or crashes. */
   readonly own: Machine
 }
 
-/** A channel, and the machine that it is on: a tab, say. */
+/** A channel and the machine that it runs on (a tab, for example). */
 export interface RunningChannel<C extends Contract<C>> {
   readonly name: string
   readonly channel: Channel<C>
   readonly machine: Machine
-  /** The same machine for the application's own timers. It stops when the channel closes. */
+  /**
+   * A second machine, for the application's timers. It sleeps with the first one, and is halted when the channel
+   * closes.
+   */
   readonly own: Machine
-  /** Why it is over. */
+  /** Why the channel closed; undefined while it has not. */
   ended: Closing | undefined
-  /** Since when it has been open without a break. */
+  /** Since when the channel has been open without interruption. */
   openAt: number | undefined
-  /** Whether it has given up a session whose link worked. */
+  /** Whether the channel has given up a session although its link worked: a fault. */
   gaveUp: boolean
 }
 
-/** The hubs, the channels and the network between them, and what each move does to them. */
+/** The hubs, the channels and the network between them. `do` makes a move. */
 export class SimulatedWorld<C extends Contract<C>> implements World<C> {
   readonly seed: number
   readonly plan: Plan
   readonly runtime: VirtualRuntime
   readonly network: Network
   readonly application: Application<C>
-  /** Those that listen. */
+  /** The hubs that listen now. */
   listening: RunningHub<C>[] = []
-  /** All that ever were, in the order they began. */
+  /** All hubs so far, in the order in which they started. */
   readonly everyHub: RunningHub<C>[] = []
   readonly everyChannel: RunningChannel<C>[] = []
-  /** How many sessions hubs have begun. */
+  /** Number of sessions that hubs have begun. */
   sessions = 0
   calm = true
-  /** Transports whose links were cut when idle. */
+  /** Transports that a `cut-idle` move was made for. */
   readonly #cutIdle = new Set<string>()
-  /** Take back what is to happen later. */
+  /** Cancellers of the timers that end a stall or a nap. */
   readonly #cancels: (() => void)[] = []
 
   constructor(seed: number, plan: Plan, application: Application<C>) {
@@ -79,7 +82,7 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
     this.network.remark(who, text)
   }
 
-  /** Does it. Time passes in nothing but `pass`, and there `SimulatedWorld` is not asked. */
+  /** Makes a move. No time passes: the simulation makes `pass` moves itself. */
   do(move: Exclude<Move, { do: "pass" }>): void {
     const { network } = this
     if (move.do !== "act") {
@@ -152,19 +155,22 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
     }
   }
 
-  /** Another channel for each that has closed. */
+  /** Starts a new channel for each that has closed. */
   fill(): void {
     for (let missing = this.plan.channels - this.running.length; missing > 0; missing--) this.#startChannel()
   }
 
-  /** Takes every fault away, and the network is as fast as at first; where the plan gives back one transport only, the others stay as they are. */
+  /**
+   * Ends all faults and gives the network its first limits again. If the plan names one transport in `mended`, only
+   * that one is unblocked and the others keep their obstacles.
+   */
   mend(): void {
     const { transports, mended, limits } = this.plan
     this.note("", "— no more faults —")
     for (const cancel of this.#cancels) cancel()
     this.network.limit(limits)
     for (const name of transports) {
-      // What cuts idle links never stays: a session that ends when its link does would not settle.
+      // A limit on idle links is always removed: with a short `resumeMs` its cuts would end sessions again and again.
       if (mended === undefined || name === mended || this.#cutIdle.has(name)) this.network.unblock(name)
     }
     for (const wire of this.network.wires) wire.thaw()
@@ -186,7 +192,7 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
     const own = this.runtime.machine()
     const running: RunningHub<C> = { name: `hub ${this.everyHub.length + 1}`, hub, machine, own }
     hub.onError((error, { stage }) => {
-      // A handler of requests may throw: that is how it says no.
+      // A request handler may throw: that is how it rejects a request.
       if (stage !== "request") machine.report(error)
     })
     hub.onPeer((peer) => {
@@ -246,7 +252,7 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
       gaveUp: false,
     }
     channel.onError((error, stage) => {
-      // Where the outbox of a plan is small, an answer may find no room: then this has to be told.
+      // With a small outbox there may be no room for an answer. Then `buffer-full` is the right report, and no fault.
       const isFull = stage === "request" && (error as { code?: unknown } | null)?.code === "buffer-full"
       if (!isFull) machine.report(error)
     })
@@ -263,17 +269,18 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
       this.note(running.name, `is reset: ${closing.code}, ${messages.length} messages uncertain`)
     })
     this.everyChannel.push(running)
-    // On a slow line channels wait for each other, and for what is still on its way to one that has left. None can know.
+    // On a slow network channels wait for each other's bytes, and for bytes to a channel that has left. That may look
+    // like a fault to them, so the checks of a calm world no longer apply.
     if (plan.limits !== undefined && this.everyChannel.length > 1) this.calm = false
     application.channel?.(channel, running.own, this)
   }
 
-  /** For what ends by itself, unless all faults end before. */
+  /** Runs `run` after `ms` milliseconds, unless `mend` ends all faults earlier. */
   #later(ms: number, run: () => void): void {
     this.#cancels.push(this.runtime.after(ms, run))
   }
 
-  /** Whether a channel's link does what it should, as both ends see it. */
+  /** Whether a channel's link works: the hub's peer is connected, and the channel does not doubt the link. */
   #works(channel: Channel<C>): boolean {
     const peer = this.hubs.map(({ peers }) => peers.get(channel.peerId ?? "")).find((found) => found !== undefined)
     const last = channel.explain().incidents.findLast(({ what }) => what === "took-over" || what === "doubted")
@@ -293,7 +300,7 @@ export class SimulatedWorld<C extends Contract<C>> implements World<C> {
 
 const QUICK_REPROBE_MS = [500, 4_000]
 
-/** One of those that there are, whatever the index. */
+/** The value at this index modulo the number of values; undefined when there is none. */
 function at<Value>(values: readonly Value[], index: number): Value | undefined {
   return values[index % values.length]
 }

@@ -21,42 +21,48 @@ export type { Plan } from "./plan.ts"
 
 /** Options of a simulation. */
 export interface SimulationOptions<C extends Contract<C> = AnyContract> {
-  /** Everything that chance decides is drawn from it: the same seed gives the same history. */
+  /** Seed of all random choices. The same seed gives the same run. */
   readonly seed: number
-  /** What runs in it. Default: a talk in numbered words, which is checked word by word. */
+  /**
+   * The application that runs on the hubs and channels. Default: a talk in numbered words, each of which is checked.
+   */
   readonly application?: Application<C>
   /**
-   * Parts of the plan that are not to be drawn: one channel only, say, or no faults at all. For an application of your own
-   * `maxOutboxBytes` is the library's default unless it is given here: a full outbox throws from `send`.
+   * Fields of the plan that are given and not drawn, for example one channel only, or no faults. With your own
+   * application, `maxOutboxBytes` is not drawn but is the library's default, because `send` throws when an outbox is
+   * full.
    */
   readonly plan?: Partial<Plan>
-  /** What is done, instead of what the seed draws: the `moves` of a {@link SimulationFailed}, for one. */
+  /** The moves to make instead of those drawn from the seed, for example the `moves` of a {@link SimulationFailed}. */
   readonly moves?: readonly Move[]
-  /** Within so much virtual time after the last fault everything must be open and delivered. Default 60 000. */
+  /**
+   * Milliseconds of virtual time after the last fault within which every channel must be open and everything delivered.
+   * A slow network is given more. Default 60 000.
+   */
   readonly settleMs?: number
 }
 
-/** What a simulation that found nothing has seen. */
+/** The figures of a simulation that found no fault. */
 export interface SimulationReport {
-  /** Sessions that hubs began. */
+  /** Number of sessions that the hubs began. */
   readonly sessions: number
   readonly moves: number
-  /** How much virtual time has passed. */
+  /** Virtual time that has passed, in milliseconds. */
   readonly virtualMs: number
 }
 
-/** A world drawn from a seed, ready to run. */
+/** A simulation drawn from a seed, ready to run. */
 export interface Simulation {
   readonly seed: number
-  /** What the seed stands for. */
+  /** The plan that was drawn from the seed. */
   readonly plan: Plan
-  /** What will be done. */
+  /** The moves that `run` makes, in order. */
   readonly moves: readonly Move[]
-  /** What has crossed the network and what has happened so far, line by line. */
+  /** The log of the packets and events so far, one line each. Empty before `run`. */
   readonly trace: string
   /**
-   * Runs it: all moves, then the faults end and everything must arrive, then everything closes and nothing may be left.
-   * To be called once.
+   * Runs the simulation. It makes all moves; then the faults end and everything must arrive; then all channels and hubs
+   * close and no link or timer may be left. May be called once only.
    *
    * @throws SimulationFailed (as a rejection) when a law is broken
    */
@@ -64,10 +70,10 @@ export interface Simulation {
 }
 
 /**
- * Hubs and channels in one process, on a virtual clock and a network that fails in every way there is, all of it drawn from
- * one seed. Checkers stand beside it: nothing lost, doubled, reordered or invented, nothing said after the end, buffers in
- * their bounds, no timer left; and when the faults end, everything arrives. `docs/testing.md` shows how to put your own
- * hub and handlers in.
+ * Makes a simulation: hubs and channels in one process, on a virtual clock and a network with random faults, all drawn
+ * from one seed. Checkers verify that no message is lost, doubled, reordered or invented, that nothing is heard after a
+ * close, that buffers stay within their bounds, and that no timer is left. When the faults end, everything must arrive.
+ * `docs/testing.md` shows how to simulate your own hub and handlers.
  *
  * @example
  * for (let seed = 1; seed <= 1_000; seed++) await createSimulation({ seed }).run()
@@ -75,11 +81,11 @@ export interface Simulation {
 export function createSimulation<C extends Contract<C> = AnyContract>(options: SimulationOptions<C>): Simulation {
   const { application, ...rest } = options
   if (application === undefined) return new SeededSimulation(rest, new Talk())
-  // Small outboxes end channels and throw from `send`: only who asks for that has to live with it.
+  // A small outbox closes channels and makes `send` throw. An application meets that only if its plan asks for it.
   return new SeededSimulation({ ...rest, plan: { maxOutboxBytes: MAX_OUTBOX_BYTES, ...rest.plan } }, application)
 }
 
-/** How closely it is looked whether everything has arrived, in milliseconds. */
+/** Interval of the checks whether everything has arrived, in milliseconds of virtual time. */
 const LOOK_MS = 200
 
 class SeededSimulation<C extends Contract<C>> implements Simulation {
@@ -90,7 +96,7 @@ class SeededSimulation<C extends Contract<C>> implements Simulation {
   readonly #settleMs: number
   readonly #checkers: readonly Checker[] = [createHonestyChecker(), calm, dials, bounds, timers]
   #world: SimulatedWorld<C> | undefined
-  /** How many moves were made. */
+  /** Number of moves made so far. */
   #made = 0
 
   constructor(options: Omit<SimulationOptions, "application">, application: Application<C>) {
@@ -137,7 +143,7 @@ class SeededSimulation<C extends Contract<C>> implements Simulation {
     this.#application.check?.(world)
   }
 
-  /** Lets time pass until everything has arrived; the laws of liveness say how long that may take. */
+  /** Lets time pass until everything has arrived. `Liveness` throws when that takes too long. */
   async #settle(world: SimulatedWorld<C>): Promise<void> {
     const liveness = new Liveness(world, this.#settleMs)
     while (!liveness.settled()) {
@@ -149,7 +155,7 @@ class SeededSimulation<C extends Contract<C>> implements Simulation {
 
   async #close(world: SimulatedWorld<C>): Promise<void> {
     const { runtime } = world
-    // What still stands in a slow line would outlive everybody.
+    // Without limits the queue empties at once; otherwise it could hold bytes after all channels and hubs have closed.
     world.network.limit()
     for (const { channel } of world.running) void channel.close({ flushMs: 0 })
     this.#check(world)

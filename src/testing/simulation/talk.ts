@@ -17,37 +17,39 @@ import { Questions } from "./questions.ts"
 import { createUncertaintyWitness } from "./uncertain.ts"
 import type { Witness, Word } from "./witness.ts"
 
-/** What a packet costs in an outbox beside its payload, at most: one of bytes is several objects on a hub. */
+/**
+ * Most that an outbox counts for one packet besides its payload, in bytes: a binary packet is several objects on a hub.
+ */
 const MOST_OVERHEAD_BYTES = 256
 
-/** A word on the wire: text as JSON, or bytes. */
+/** A word as it is sent: as JSON, or as bytes. */
 type Spoken = readonly [speaker: string, n: number, pad: string] | Uint8Array
 
 interface TalkContract {
   up: { word: Spoken }
-  /** A cry is said to all peers of a hub at once, so it cannot carry a number of each. */
+  /** A cry is a broadcast to all peers of a hub, so it cannot carry a different number for each peer. */
   down: { word: Spoken; cry: readonly [cry: number, pad: string] }
   requests: { ask(n: number): number }
   asks: { ask(n: number): number }
 }
 
-/** A channel that talks. */
+/** A channel and the words that it has said. */
 interface Speaker {
   readonly name: string
   readonly channel: Channel<TalkContract>
   said: number
-  /** Numbers of its words that no hub has heard and no reset has reported. */
+  /** Numbers of the words that no hub has heard and no reset has reported. */
   readonly unheard: Set<number>
 }
 
-/** A peer, as the hub's side of the talk. */
+/** A peer of a hub, with the number of words said to it and heard by its channel. */
 interface Listener {
   readonly peer: Peer<TalkContract>
   readonly machine: Machine
   said: number
   heard: number
   closed: boolean
-  /** The number that each cry has among the words said to this peer. */
+  /** By cry: its number among the words said to this peer. */
   readonly cries: Map<number, number>
 }
 
@@ -55,8 +57,8 @@ type TalkWorld = World<TalkContract>
 type Random = () => number
 
 /**
- * The application that a simulation has when none is given: both ends say numbered words, large and small, text and
- * binary, ask each other, flush, kick and leave; witnesses compare what was said with what was heard.
+ * The default application of a simulation. Both ends send numbered words (large and small, text and binary) and
+ * requests; channels flush and leave, hubs kick peers. Witnesses compare the words said with the words heard.
  */
 export class Talk implements Application<TalkContract> {
   readonly #witnesses: Witness[] = [
@@ -70,9 +72,9 @@ export class Talk implements Application<TalkContract> {
   readonly #listeners = new Map<string, Listener>()
   readonly #questions = new Questions()
   #cries = 0
-  /** Whether the witnesses that need the world have been made: with the first hub. */
+  /** Whether the witnesses that need the world exist. They are made when the first hub starts. */
   #began = false
-  /** What a callback found that the library would have caught. */
+  /** The first fault found in a callback. It is thrown by `check`, because the library catches what callbacks throw. */
   #found: Error | undefined
 
   readonly acts: Application<TalkContract>["acts"] = {
@@ -109,7 +111,7 @@ export class Talk implements Application<TalkContract> {
         listener.closed = true
         this.#tell((witness) => witness.peerClosed?.(peer.id, undelivered))
       })
-      // On a slow network the first word is so large that a welcome behind it comes late.
+      // On a slow network the first word is large: a welcome that was sent after it would arrive late.
       const { limits, wordBytes, maxOutboxBytes } = world.plan
       const size = limits === undefined ? 0 : Math.floor(Math.min(wordBytes / 2, maxOutboxBytes / 4))
       if (greets) this.#sayTo(world.plan, listener, size, false)
@@ -134,7 +136,7 @@ export class Talk implements Application<TalkContract> {
     })
     channel.handle("ask", (n) => this.#questions.answer(`down ${n}`, n))
     channel.onReset(({ messages }) => {
-      const uncertain = messages.map(({ data }) => read("up", data as Spoken)) // words are all that is ever sent up
+      const uncertain = messages.map(({ data }) => read("up", data as Spoken)) // channels send only words
       if (plan.onReset === "report") for (const { n } of uncertain) speaker.unheard.delete(n)
       this.#tell((witness) => witness.reset?.(name, uncertain, plan.onReset))
     })
@@ -174,7 +176,7 @@ export class Talk implements Application<TalkContract> {
     return this.#speakers.filter(({ channel }) => channel.status !== "closed")
   }
 
-  /** Peers that have not ended on hubs that run: a crashed one says nothing more. */
+  /** Open peers of hubs that have not crashed. */
   #open(): Listener[] {
     return [...this.#listeners.values()].filter(({ closed, machine }) => !closed && !machine.halted)
   }
@@ -201,7 +203,7 @@ export class Talk implements Application<TalkContract> {
     const { peer } = listener
     const word: Word = { way: "down", speaker: peer.id, n: listener.said, size, binary }
     listener.said++
-    // Before it is said: a peer whose outbox is full closes inside the call, and counts what came before.
+    // Read before the call: a peer whose outbox is full closes inside `send`, and then this word does not count as said.
     const before = peer.closed
     const { bufferedBytes } = peer
     peer.send("word", write(word))
@@ -239,11 +241,11 @@ export class Talk implements Application<TalkContract> {
     const { channel, name, said } = speaker
     channel.flush().then(
       () => this.#tell((witness) => witness.flushed?.(name, said)),
-      () => {}, // the session ended first, and says so elsewhere
+      () => {}, // the session ended first; other events report that
     )
   }
 
-  /** Whether a channel took it; what it says of its buffer must be the truth. */
+  /** Sends a word, and checks `bufferedBytes` and the result of `send`. Returns `false` when the outbox was full. */
   #taken(channel: Channel<TalkContract>, word: Word, plan: Plan): boolean {
     const before = channel.bufferedBytes
     try {
@@ -259,14 +261,16 @@ export class Talk implements Application<TalkContract> {
     }
   }
 
-  /** An outbox takes one packet of any size, and no second one beyond its bound. */
+  /** An empty outbox takes one packet of any size; after that, no packet may exceed the bound. */
   #checkBound({ bufferedBytes }: { readonly bufferedBytes: number }, before: number, { maxOutboxBytes }: Plan): void {
     if (before > 0 && bufferedBytes > before && bufferedBytes > maxOutboxBytes + MOST_OVERHEAD_BYTES) {
       this.#found ??= new Broken("bounds", `an outbox of ${maxOutboxBytes} bytes took more and holds ${bufferedBytes}`)
     }
   }
 
-  /** The library catches what its callbacks throw, so that it is kept here until the next look. */
+  /**
+   * Calls all witnesses. The library catches errors of its callbacks, so a fault is kept here until the next `check`.
+   */
   #tell(what: (witness: Witness) => void): void {
     try {
       for (const witness of this.#witnesses) what(witness)
@@ -276,7 +280,7 @@ export class Talk implements Application<TalkContract> {
   }
 }
 
-/** How often a kick or a leave that was drawn takes place. */
+/** Probability that a drawn kick or leave takes place. */
 const RARELY = 0.25
 
 function draw(plan: Plan, random: Random): [size: number, binary: boolean] {

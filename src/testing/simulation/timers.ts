@@ -1,11 +1,11 @@
 import type { Checker } from "./checker.ts"
 import { Broken } from "./failure.ts"
 
-/** Whoever has closed leaves nothing behind that would ring later. */
+/** Checks that an open channel has few timers, and that closed channels and hubs have none. */
 export const timers: Checker = {
   check({ everyChannel, everyHub, listening, running, application }) {
     for (const { name, channel, machine } of running) {
-      // One alarm of the session, one of the connector, and the time-outs of what it asks.
+      // One timer of the session, one of the connector, and a timeout for each request.
       const most = 2 + (application.waiting?.(channel) ?? Number.POSITIVE_INFINITY)
       if (machine.pending() > most) throw new Broken("timers", `${name} has ${machine.pending()}, ${most} are enough`)
     }

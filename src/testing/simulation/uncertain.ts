@@ -2,15 +2,16 @@ import { Broken } from "./failure.ts"
 import type { Witness } from "./witness.ts"
 
 /**
- * Both ends agree on what is uncertain when a session has ended: what a channel does not report was heard or is said
- * again; what a peer does not count as undelivered was heard; and what `flush` has promised was heard.
+ * Checks the reports of both ends about what was delivered when a session ends. A word that a channel's reset does not
+ * report was heard or is said again. A word that a peer does not count as undelivered was heard. All words before a
+ * resolved `flush` were heard.
  */
 export function createUncertaintyWitness(): Witness {
   const said = new Map<string, number>()
   const heard = new Map<string, number>()
-  /** For each channel, words behind which nothing is settled: all before were heard, or were reported. */
+  /** By channel: a count. Each word with a lower number was heard or was reported. */
   const settled = new Map<string, number>()
-  /** Words of a channel that were heard, beyond that. */
+  /** By channel: the numbers of heard words that `settled` does not cover yet. */
   const beyond = new Map<string, Set<number>>()
   const undelivered = new Map<string, number>()
   const count = (map: Map<string, number>, key: string): number => map.get(key) ?? 0
@@ -40,7 +41,7 @@ export function createUncertaintyWitness(): Witness {
       if (first > next) throw new Broken("agreement", `${channel} reports from ${first} on, and ${next} was not heard`)
       const end = first + uncertain.length
       const heardLast = Math.max(next - 1, ...(beyond.get(channel) ?? []))
-      // Where it says everything again, a session before may have brought it.
+      // With `resend` a later word may have been heard already, in an earlier session that sent it too.
       if (onReset === "report" && heardLast >= end) {
         throw new Broken("agreement", `${channel} will say ${heardLast} again as unheard, and it was heard`)
       }

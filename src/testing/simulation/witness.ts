@@ -1,7 +1,7 @@
 /** One word of the talk. A speaker's words are numbered from 0. */
 export interface Word {
   readonly way: "up" | "down"
-  /** Up a channel's name, down the id of the peer to which it was said. */
+  /** For `up`: the channel's name. For `down`: the id of the peer that the hub said it to. */
   readonly speaker: string
   readonly n: number
   readonly size: number
@@ -9,21 +9,21 @@ export interface Word {
 }
 
 /**
- * Watches the talk for one thing that must not happen, and throws {@link Broken} when it does. What it must know it keeps
- * itself: it asks neither end.
+ * Watches the talk for one kind of fault and throws {@link Broken} when it finds one. A witness keeps its own records
+ * and does not ask the hub or the channel.
  */
 export interface Witness {
   said?(word: Word): void
-  /** `by`: up the id of the peer at which it was heard, down the channel's name. */
+  /** `by`: for `up` the id of the peer at the hub that heard the word, for `down` the channel's name. */
   heard?(word: Word, by: string): void
   /** A channel's session could not be resumed. These words may or may not have been heard. */
   reset?(channel: string, uncertain: readonly Word[], onReset: "report" | "resend"): void
   channelClosed?(channel: string): void
   peerClosed?(peer: string, undelivered: number): void
-  /** A channel was told that everything it had said, up to this many words, was heard. */
+  /** A `flush` of the channel has resolved: the channel was told that its first `words` words were heard. */
   flushed?(channel: string, words: number): void
-  /** After every move, and again and again while it is awaited that everything arrives. */
+  /** Called after every move, and repeatedly at the end while everything must arrive. */
   check?(): void
-  /** Everything has closed. `lost`: peers whose hub crashed, so that nobody was told. */
+  /** All hubs and channels have closed. `lost`: peers whose hub crashed, so their `onClose` was never called. */
   over?(lost: ReadonlySet<string>): void
 }
