@@ -15,8 +15,8 @@ export const faults = [
   {
     id: "an ack tells one more than was heard",
     file: "src/session/session.ts",
-    find: "this.#lead(`a${this.#inbox.heard}`)\n",
-    plant: "this.#lead(`a${this.#inbox.heard + 1}`)\n",
+    find: "this.#lead(ACK + this.#inbox.heard)\n",
+    plant: "this.#lead(ACK + (this.#inbox.heard + 1))\n",
   },
   {
     id: "duplicates are delivered",
@@ -45,8 +45,8 @@ export const faults = [
   {
     id: "a position is off by one",
     file: "src/session/session.ts",
-    find: "undefined : `n${outbox.cursor + 1}$",
-    plant: "undefined : `n${outbox.cursor}$",
+    find: ": `${POSITION}${outbox.cursor + 1}$",
+    plant: ": `${POSITION}${outbox.cursor}$",
   },
   {
     id: "late batches of an old link are heard",
@@ -93,8 +93,8 @@ export const faults = [
   {
     id: "peers are sent what was joined for another",
     file: "src/server/sessions/shared-outbox.ts",
-    find: "packets.some((packet, index) => packet !== lastPackets[index])",
-    plant: "packets[0] !== lastPackets[0]",
+    find: "packets.some((packet, index) => packet !== this.#packets[index])",
+    plant: "packets[0] !== this.#packets[0]",
   },
   {
     id: "the outbox has no bound",
@@ -308,14 +308,14 @@ export const faults = [
   {
     id: "what was sent counts as never sent",
     file: "src/session/session.ts",
-    find: "if (sent > this.#everSent) this.#everSent = sent",
-    plant: "if (sent > 1e9) this.#everSent = sent",
+    find: "this.#outbox.sent = Math.max(this.#outbox.sent, sent)",
+    plant: "this.#outbox.sent = Math.max(this.#outbox.sent, 0)",
   },
   {
     id: "the cursor is not rewound for a new link",
     file: "src/session/session.ts",
     find: "const cursor = Math.max(sent, this.#outbox.acked)",
-    plant: "const cursor = Math.max(sent, this.#everSent)",
+    plant: "const cursor = Math.max(sent, this.#outbox.sent)",
   },
   {
     id: "an ack is owed and never goes",
@@ -458,8 +458,8 @@ export const faults = [
   {
     id: "parts that another link brought are dropped",
     file: "src/session/inbox.ts",
-    find: "    this.#parts ??= []\n",
-    plant: "    if (from === 0 || this.#parts === undefined) this.#parts = []\n",
+    find: "    this.parts ??= []\n",
+    plant: "    if (from === 0 || this.parts === undefined) this.parts = []\n",
   },
   {
     id: "parts that were heard are heard again",
