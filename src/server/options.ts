@@ -97,7 +97,7 @@ const LIMITS = {
   maxUnwelcomedLinks: APART,
   maxUnwelcomedLinksPerAddress: APART,
   maxKeptBytes: APART,
-  ...(Object.fromEntries(Object.keys(WORK_LIMITS).map((name) => [name, APART])) as Record<keyof WorkLimits, string>), // the keys come from it
+  ...(Object.fromEntries(Object.keys(WORK_LIMITS).map((name) => [name, APART])) as Record<keyof WorkLimits, string>), // same keys
 } satisfies Record<keyof Limits, string>
 
 /** Least `takeMs`, in milliseconds. With a shorter one, the hub would cut slow links whose clients do read. */

@@ -6,8 +6,8 @@ import type { Closing } from "../wire/errors.ts"
  *
  * - Batches arrive in the order they were sent, each at most once. When one is lost, everything after it is lost too and
  *   the link closes.
- * - `send` never throws and never blocks. The link buffers batches that are sent before its connection is open, and
- *   drops batches that are sent after its end.
+ * - `send` never throws and never blocks. The link buffers batches that are sent before its connection is open, and drops
+ *   batches that are sent after its end.
  * - After this side called `close`, the link calls its sink no more.
  */
 export interface Link {

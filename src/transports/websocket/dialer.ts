@@ -33,7 +33,7 @@ export const websocket: Dialer = {
       else cancelLook = runtime.after(DRAIN_LOOK_MS, look)
     }
     const put = (): void => {
-      for (const batch of waiting.splice(0)) socket?.send(batch as string | OwnBytes) // a session never sends shared memory
+      for (const batch of waiting.splice(0)) socket?.send(batch as string | OwnBytes) // never shared memory
       if (link.bufferedBytes >= LINK_BUFFER_BYTES) cancelLook ??= runtime.after(DRAIN_LOOK_MS, look)
     }
     const link = {
@@ -86,7 +86,7 @@ export const websocket: Dialer = {
           }
         }
         socket.onmessage = ({ data }) => {
-          if (!closed) sink.batch(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // binaryType is arraybuffer
+          if (!closed) sink.batch(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)) // by binaryType
         }
         socket.onclose = ({ code, reason }) => fail(readClose(code, reason))
         socket.onrefused = fail
