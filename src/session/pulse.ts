@@ -6,7 +6,7 @@ import { FIRST_BEAT, PROBE_MS, UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
 export interface Moments {
   /** When a batch was last sent. */
   spokeAt: number
-  /** Whether no beat was sent yet and this side sends the first one, which the other side answers. */
+  /** Whether this side beats first on an idle link (after `FIRST_BEAT` of `heartbeatMs`), and the other side answers. */
   isFirst: boolean
   /** When a batch last came, or when the silence last led to a doubt. */
   heardAt: number
