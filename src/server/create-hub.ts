@@ -7,15 +7,15 @@ import { httpTransports, resolveAcceptors } from "./transports.ts"
 
 /** Options of a hub in any runtime. */
 export interface WebHubOptions<P extends Principal = Principal> extends HubOptions<P> {
-  /** What is offered, by name or as an acceptor of one's own. Default: SSE, long-poll and short-poll. */
+  /** Transports that the hub offers, by name or as your own acceptor. Default: SSE, long-poll and short-poll. */
   readonly transports?: readonly (keyof typeof httpTransports | Acceptor)[] | undefined
 }
 
 /**
- * Makes a hub for any runtime with the web's Request and Response: bring its requests to `hub.fetch`. On Node, take
- * `createHub` from `everwire/node`, which brings WebSocket.
+ * Creates a hub for any runtime with the web's Request and Response. Pass requests to `hub.fetch`. On Node, use
+ * `createHub` from `everwire/node`, which has WebSocket.
  *
- * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
+ * @throws EverwireError `misuse` on an unknown transport or option, or an invalid path, origin or proxy.
  */
 export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>(
   options: WebHubOptions<P> = {},

@@ -13,61 +13,66 @@ import type { Limits } from "./sessions/registry.ts"
 /** Options of a hub. Every one has a safe default. */
 export interface HubOptions<P extends Principal = Principal> {
   /**
-   * Where the hub lives. Default `/everwire`. Transports are below it: `/everwire/sse`. As everywhere on the web, upper
-   * and lower case are two paths, and `/caf%C3%A9` and `/café` are one.
+   * URL path of the hub. Default `/everwire`. The transports are below it: `/everwire/sse`. Upper and lower case are
+   * different paths; `/caf%C3%A9` and `/café` are the same one.
    */
   readonly path?: string | undefined
-  /** Says who a channel is, on every link's hello. Without it everybody is the same anonymous principal. */
+  /**
+   * Returns the principal of a channel. Called for the hello of every link. Default: all are the same anonymous
+   * principal.
+   */
   readonly authenticate?: Authenticate<P> | undefined
   /**
-   * Origins of pages that may speak to the hub, beside its own host: `["https://app.example"]`. Default none. `"*"` lets
-   * all in, without cookies. An entry that is no origin, as one with a path, throws `misuse`.
+   * Origins of pages that may connect, in addition to the hub's own host: `["https://app.example"]`. Default none.
+   * `"*"` allows all origins, but without cookies. An entry that is not an origin, such as one with a path, throws
+   * `misuse`.
    */
   readonly origins?: readonly string[] | "*" | undefined
   /**
-   * Names by which the hub may be asked: `["hub.example", ".example.org"]`, where a dot in front stands for a domain and
-   * everything below it. Ports do not count; addresses and `localhost` are always let in. Any other `Host` is refused, so
-   * that no page can reach the hub by a name of its own that leads there (DNS rebinding). Default: any name, but where
-   * `origins` is a list, pages of the own host have to be of one that it names. An entry that is no name throws `misuse`.
+   * Host names that requests may use for the hub: `["hub.example", ".example.org"]`. A leading dot means the domain and
+   * all its subdomains. Ports are ignored; IP addresses and `localhost` are always allowed. Any other `Host` is
+   * refused, so that no page can reach the hub by a domain of its own that resolves to the hub (DNS rebinding).
+   * Default: any name; but if `origins` is a list, a page of the hub's own host must be in it. An entry that is not a
+   * name throws `misuse`.
    */
   readonly hosts?: readonly string[] | undefined
-  /** Whether requests with cookies but without an Origin are let in. Default `false`. */
+  /** Whether requests with cookies but without an Origin are allowed. Default `false`. */
   readonly allowCookiesWithoutOrigin?: boolean | undefined
   /**
-   * Which proxies in front are believed about the client's address, and about host and protocol as the client knows
-   * them. Default `false`. See {@link TrustProxy}.
+   * Which proxies the hub trusts to tell it the client's address, and the host and protocol that the client used.
+   * Default `false`. See {@link TrustProxy}.
    */
   readonly trustProxy?: TrustProxy | undefined
   /** How long a session without a link is kept, in milliseconds. Default 120 000. */
   readonly resumeMs?: number | undefined
   /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
   readonly maxPayloadBytes?: number | undefined
-  /** What one peer's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it the peer is closed. */
+  /** Most bytes of one peer's unacknowledged messages. Default 16 MiB. Above it the hub closes the peer. */
   readonly maxOutboxBytes?: number | undefined
-  /** Each end speaks at least so often, in milliseconds. Default 20 000. */
+  /** Longest time in which an end sends nothing, in milliseconds: then it sends a beat. Default 20 000. */
   readonly heartbeatMs?: number | undefined
-  /** Each end may hang up after so long a silence, in milliseconds. Default 30 000. */
+  /** How long an end may receive nothing before it gives the link up, in milliseconds. Default 30 000. */
   readonly heartbeatTimeoutMs?: number | undefined
   /**
-   * What was sent must be taken: 1 KiB of it, or all, in so many milliseconds. A client that takes less, because it does
-   * not read, is cut off, and its session waits for another link. Default 45 000, more than the slowest link needs; 5 000 at
-   * least.
+   * How long a client may take to read 1 KiB of what the hub sent, or all if that is less, in milliseconds. The hub
+   * cuts the link of a client that reads less; its session waits for another link. Default 45 000, more than the
+   * slowest link needs; 5 000 at least.
    */
   readonly takeMs?: number | undefined
-  /** For how long a long-poll is held, in milliseconds. Default 25 000. */
+  /** Longest time that a long-poll is left unanswered, in milliseconds. Default 25 000. */
   readonly holdMs?: number | undefined
-  /** Caps on what strangers and peers can make the hub keep and do. */
+  /** Limits on the memory and work that clients can cause, before and after their welcome. */
   readonly limits?: Partial<Limits> | undefined
-  /** Time and chance. Default: the system's. */
+  /** Source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
-  /** @internal Names of what the hub can do beyond version 1 of the protocol, sorted. None so far. */
+  /** @internal Names of features beyond version 1 of the protocol, sorted. There are none so far. */
   readonly features?: readonly string[] | undefined
 }
 
-/** Of what more is to be said, below. */
+/** For options with checks of their own, below: `checkNames` checks only that the name exists. */
 const APART = ""
 
-/** The options, as `checkNames` wants them. */
+/** The names of all options, in the form that `checkNames` takes. */
 const HUB_OPTIONS = {
   path: APART,
   authenticate: "function",
@@ -92,19 +97,21 @@ const LIMITS = {
   maxUnwelcomedLinks: APART,
   maxUnwelcomedLinksPerAddress: APART,
   maxKeptBytes: APART,
-  ...(Object.fromEntries(Object.keys(WORK_LIMITS).map((name) => [name, APART])) as Record<keyof WorkLimits, string>), // its keys
+  ...(Object.fromEntries(Object.keys(WORK_LIMITS).map((name) => [name, APART])) as Record<keyof WorkLimits, string>), // same keys
 } satisfies Record<keyof Limits, string>
 
-/** A shorter `takeMs` would take every link for one that is not read. */
+/** Least `takeMs`, in milliseconds. With a shorter one, the hub would cut slow links whose clients do read. */
 const MIN_TAKE_MS = 5_000
 
-/** Most of these are told in a welcome, of which channels refuse anything but counts. */
+/**
+ * Options that must be whole numbers. Most are sent in the welcome, and a channel refuses a welcome with other values.
+ */
 const COUNTS = ["resumeMs", "maxPayloadBytes", "heartbeatMs", "heartbeatTimeoutMs", "takeMs", "holdMs"] as const
 
 /**
- * @param own Options that this kind of hub has beside those of all hubs.
- * @throws EverwireError `misuse` on an option that does not exist, a figure that no channel would take, a path, an
- * origin or a proxy that is none
+ * @param own Options that this kind of hub has in addition to those of all hubs.
+ * @throws EverwireError `misuse` on an unknown option, a number that no channel would accept, or an invalid path,
+ * origin or proxy
  */
 export function checkOptions(options: HubOptions, own: Known): void {
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
@@ -140,7 +147,7 @@ export function checkOptions(options: HubOptions, own: Known): void {
   }
 }
 
-/** @throws EverwireError `misuse` on what holds no options. */
+/** @throws EverwireError `misuse` if `given` is not an object */
 export function checkObject(given: unknown, what: string, example: string): void {
   if (typeof given === "object" && given !== null && !Array.isArray(given)) return
   throw new EverwireError("misuse", `${what} are an object, like ${example}; given: ${String(given)}`)

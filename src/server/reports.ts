@@ -10,7 +10,7 @@ import { ErrorReport } from "./limits/error-report.ts"
 import type { Peer } from "./peer.ts"
 import { Counts, type Tally } from "./stats.ts"
 
-/** Where an error came from, for `onError`. */
+/** Where an error came from. `onError` receives it. */
 export interface HubErrorContext {
   readonly stage: Stage | "hub"
   readonly peer?: Peer
@@ -22,7 +22,7 @@ interface HubEvents {
   refused: [refusal: Refusal]
 }
 
-/** What the hub tells its owner: listeners of peers, errors and refusals, and the log where nobody listens. */
+/** Passes new peers, errors and refusals to the application's listeners, and to the log if there is no listener. */
 export class Reports {
   readonly #runtime: Runtime
   readonly #lifecycle = new Lifecycle<HubEvents>((error) => this.failed(error, { stage: "listener" }))
@@ -37,7 +37,7 @@ export class Reports {
     this.#refusals = new RefusalReport((message) => this.warn(message))
   }
 
-  /** How often each code was refused. */
+  /** How often something was refused, by code. */
   get refusedTally(): Tally {
     return this.#refused.tally
   }
@@ -70,17 +70,17 @@ export class Reports {
     if (!this.#lifecycle.emit("error", this.#report, error, context)) this.#report(error)
   }
 
-  /** The hub itself has a fault, or what it was lent has. */
+  /** Reports an error in the hub itself, or in a transport or runtime that it was given. */
   readonly hubFailed = (error: unknown): void => this.failed(error, { stage: "hub" })
 
-  /** Tells what was left out so far. */
+  /** Logs how many errors were left out of the log so far. */
   close(): void {
     this.#errors.close()
   }
 
   readonly #report = (error: unknown): void => this.#errors.report(error)
 
-  /** The last resort. Where that fails too, nobody is left to tell. */
+  /** The last place for an error. If `report` throws too, its error is dropped, because nothing else could take it. */
   readonly #reportNow = (error: unknown): void => {
     callSafely(
       () => this.#runtime.report(error),

@@ -11,42 +11,45 @@ import { readWorkLimits } from "./limits/work-limits.ts"
 import type { HubOptions } from "./options.ts"
 import type { Limits } from "./sessions/registry.ts"
 
-/** How late the hub's alarms may ring, as a part of their delay, so that those of many peers ring together. */
+/** How late an alarm of the hub may ring, as a share of its delay. So the alarms of many peers can ring together. */
 const SLACK = 1 / 16
 
-/** What a hub was told by its options, with the defaults of those that were left out. */
+/** The options of a hub, with defaults filled in. */
 export interface HubSettings {
   readonly runtime: Runtime
-  /** How late alarms may ring. A clock that the application gave, as tests do, is kept to exactly: 0. */
+  /**
+   * How late alarms may ring, as a share of their delay. 0 if the application gave a runtime, because tests need exact
+   * times.
+   */
   readonly slack: number
-  /** As a client's URL has it. */
+  /** The hub's path, encoded as in a client's URL. */
   readonly path: string
   readonly policy: OriginPolicy
-  /** Undefined where nobody has said whether there is a proxy. */
+  /** Undefined if the application has not set it. */
   readonly trustProxy: TrustProxy | undefined
   readonly authenticate: Authenticate | undefined
   readonly maxPayloadBytes: number
-  /** Largest batch that a link may bring in. */
+  /** Largest batch that a link may deliver, in bytes. */
   readonly maxBatchBytes: number
   readonly resumeMs: number
   readonly takeMs: number
   readonly holdMs: number
   readonly limits: Limits
   readonly costs: Costs
-  /** Whether addresses of this machine and of private networks are counted like others. */
+  /** Whether loopback and private addresses count towards the limits for each address. */
   readonly countsPrivate: boolean
-  /** Of every session that was granted nothing else. */
+  /** Settings of every session that was granted no others. */
   readonly session: SessionSettings
 }
 
-/** Reads options that `checkOptions` has passed. */
+/** Turns options into settings. `checkOptions` must have accepted them. */
 export function readSettings(options: HubOptions): HubSettings {
   const maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
   const limits = readLimits(options.limits)
   return {
     runtime: options.runtime ?? hubRuntime,
     slack: options.runtime === undefined ? SLACK : 0,
-    path: readPath(options.path ?? "/everwire") ?? "", // it has been checked
+    path: readPath(options.path ?? "/everwire") ?? "", // `checkOptions` has checked the path
     policy: readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts),
     trustProxy: options.trustProxy,
     authenticate: options.authenticate,
@@ -80,7 +83,10 @@ function readLimits(given: Partial<Limits> = {}): Limits {
   }
 }
 
-/** Largest batch that an honest channel makes: one packet of the largest payload, or a filled batch of small ones in UTF-8. */
+/**
+ * Returns the largest batch that an honest channel sends, in bytes: one packet with the largest payload, or a full
+ * batch of small packets in UTF-8.
+ */
 export function maxBatchBytes(maxPayloadBytes: number): number {
   return (
     Math.max(maxPayloadBytes + 3 * defaults.MAX_HEADER_BYTES, 3 * defaults.BATCH_BYTES) + 4 * defaults.BATCH_BYTES * 3

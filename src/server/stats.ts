@@ -1,30 +1,33 @@
 import type { Code } from "../wire/errors.ts"
 
-/** How often each code has occurred. Codes that have not are absent. */
+/** How often each code has occurred. A code that has not occurred is absent. */
 export type Tally = Readonly<Partial<Record<Code, number>>>
 
-/** What a hub keeps at this moment, and what it has refused and ended since it began. */
+/** What a hub keeps now, and how much it has refused and ended since it was created. */
 export interface HubStats {
   /** Sessions, with and without a link. `limits.maxSessions` is their cap. */
   readonly sessions: number
-  /** Links that have not been welcomed yet. `limits.maxUnwelcomedLinks` is their cap. */
+  /** Links that have no welcome yet. `limits.maxUnwelcomedLinks` is their cap. */
   readonly unwelcomedLinks: number
-  /** Hellos that `authenticate` judges now, or that wait for it. `limits.maxAuthentications` caps those that it judges. */
+  /**
+   * Hellos for which `authenticate` runs now or that wait for it. `limits.maxAuthentications` caps those for which it
+   * runs.
+   */
   readonly authenticating: number
-  /** Bytes that are kept for all sessions, counted at this moment. `limits.maxKeptBytes` is their cap. */
+  /** Bytes that the hub keeps for all sessions, counted when this is read. `limits.maxKeptBytes` is their cap. */
   readonly keptBytes: number
-  /** What was refused, by code: everything that `onRefused` hears of. */
+  /** How often something was refused, by code. Counts each call of `onRefused`. */
   readonly refused: Tally
-  /** Sessions that have ended, by code: everything that the `onClose` of a peer hears of. */
+  /** Sessions that have ended, by code. Counts each call of a peer's `onClose`. */
   readonly ended: Tally
 }
 
-/** Counts what occurs, by code. */
+/** Counts events by code. */
 export class Counts {
   readonly #counts = new Map<Code, number>()
 
   add(code: Code): void {
-    // A channel may say any code in its bye, and must not make the hub keep all of them.
+    // A channel can put any text as a code into its bye. The limit keeps made-up codes from filling the memory.
     const known = this.#counts.has(code) || this.#counts.size < MOST_CODES ? code : "closed-by-peer"
     this.#counts.set(known, (this.#counts.get(known) ?? 0) + 1)
   }
@@ -34,5 +37,5 @@ export class Counts {
   }
 }
 
-/** More than there are codes. */
+/** Most codes that are counted apart. Larger than the number of real codes. */
 const MOST_CODES = 64

@@ -5,21 +5,21 @@ import type { Acceptor } from "../transports/transport.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { checkObject } from "./options.ts"
 
-/** Transports that need nothing but exchanges, so that every runtime has them. */
+/** Transports that need only HTTP exchanges, so every runtime can offer them. */
 export const httpTransports = {
   sse: sseAcceptor,
   "long-poll": longPollAcceptor,
   "short-poll": shortPollAcceptor,
 } as const
 
-/** Those that were made here. Any other is the application's own, and may do anything. The set keeps none of them alive. */
+/** Acceptors that this file made. All others are the application's own code, which may throw or break the interface. Keeps none alive. */
 const builtIn = new WeakSet<Acceptor>()
 
 export function isBuiltIn(acceptor: Acceptor): boolean {
   return builtIn.has(acceptor)
 }
 
-/** Names to acceptors. @throws EverwireError `misuse` on an unknown or repeated name, or none at all. */
+/** Turns names into acceptors. @throws EverwireError `misuse` on an unknown or repeated name, or an empty list. */
 export function resolveAcceptors<Name extends string>(
   options: { readonly transports?: readonly (Name | Acceptor)[] | undefined },
   usual: readonly Name[],
@@ -29,7 +29,7 @@ export function resolveAcceptors<Name extends string>(
   const { transports: wanted = usual } = options
   if (!Array.isArray(wanted)) throw new EverwireError("misuse", 'transports is a list, like ["sse", "long-poll"]')
   const acceptors = wanted.map((item: Name | Acceptor) => {
-    if (typeof (item as Partial<Acceptor> | null)?.open === "function") return item as Acceptor // just seen
+    if (typeof (item as Partial<Acceptor> | null)?.open === "function") return item as Acceptor // it has `open`
     if (typeof item !== "string") throw new EverwireError("misuse", "a transport is a name, or an acceptor with `open`")
     if (!Object.hasOwn(known, item))
       throw new EverwireError(

@@ -1,9 +1,9 @@
 import { isThenable } from "./thenable.ts"
 
 /**
- * Calls a function of the application, which may do anything. What it throws, or what its promise rejects with, goes to
- * `failed`, once. What it returns, or what its promise resolves to, goes to `done`; what `done` throws goes to `failed`
- * too. `failed` must not throw.
+ * Calls a function of the application, which may throw or return any promise. If it throws or its promise rejects, the
+ * error goes to `failed`, once. Its result, or the value of its promise, goes to `done`. If `done` throws, that error
+ * goes to `failed` too. `failed` must not throw.
  */
 export function callSafely(
   call: () => unknown,
@@ -20,8 +20,8 @@ export function callSafely(
 }
 
 /**
- * The part of {@link callSafely} for a promise. One of another make becomes one of the platform's, because it may call back
- * twice, or throw afterwards.
+ * The part of {@link callSafely} for a promise. `Promise.resolve` turns a thenable of another library into a native
+ * promise, because such a thenable may call back twice, or throw afterwards.
  */
 export function settleSafely(
   promise: PromiseLike<unknown>,

@@ -1,26 +1,26 @@
 import type { Runtime } from "./runtime.ts"
 
-/** Who is to be called when a moment has come. Set for one moment at a time. */
+/** An object that a clockwork calls at a set time. It can be set for one time only; setting it again replaces that. */
 export interface Alarm {
-  /** When it rings; undefined while it is not set. The clockwork's to write. */
+  /** When it rings; undefined while it is not set. Only the clockwork writes this. */
   slot: Slot | undefined
   ring(): void
 }
 
-/** Where an alarm waits for its moment. */
+/** The place of a set alarm in its clockwork. */
 export interface Slot {
-  /** The moment, in milliseconds of the clock. */
+  /** When the alarm rings, in milliseconds of the runtime's clock. */
   readonly at: number
-  /** Takes an alarm out. */
+  /** Cancels the alarm. */
   clear(alarm: Alarm): void
 }
 
-/** Who has something to send at the end of the tick. */
+/** An object that has something to send at the end of the tick. */
 export interface Flushable {
   flushNow(): void
 }
 
-/** A runtime as sessions use it: with alarms that can be set anew, and the end of the tick. */
+/** The timers of a session, built on a runtime: alarms that can be set again, and a flush at the end of the tick. */
 export class Clockwork {
   declare readonly runtime: Runtime
 
@@ -33,7 +33,7 @@ export class Clockwork {
     return this.runtime.now()
   }
 
-  /** Sets an alarm, for another moment if it was set already. */
+  /** Sets an alarm. If it was set already, the new time replaces the old one. */
   set(alarm: Alarm, at: number): void {
     this.clear(alarm)
     const ring = (): void => {
@@ -48,7 +48,7 @@ export class Clockwork {
     alarm.slot = undefined
   }
 
-  /** Has it flushed at the end of the tick. Whoever asks twice is flushed twice. */
+  /** Calls `flushNow` at the end of the tick, once for each call of this method. */
   flushSoon(flushable: Flushable): void {
     this.runtime.soon(() => flushable.flushNow())
   }

@@ -1,12 +1,13 @@
 import { LATE_MS } from "../wire/defaults.ts"
 import type { Runtime } from "./runtime.ts"
 
-/** How long input goes first when a deadline rings late. */
+/** How long a late deadline still waits, so that input that has arrived is processed first. In milliseconds. */
 const GRACE_MS = 250
 
 /**
- * Runs `run` when the time is over. A timer that rings much too late shows that this side was held up: what it waits for may
- * have come meanwhile, and is heard first. Returns its canceller.
+ * Runs `run` after `delayMs` milliseconds. If the timer rings more than `LATE_MS` late, this process was blocked or
+ * asleep, and the awaited input may already be in its queue: then `run` waits another `GRACE_MS`. Returns the
+ * canceller.
  */
 export function deadline(runtime: Runtime, delayMs: number, run: () => void): () => void {
   const at = runtime.now() + delayMs

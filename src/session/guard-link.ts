@@ -1,8 +1,8 @@
 import type { Link } from "./link.ts"
 
 /**
- * A link of a transport that may be the application's own. Nothing of a link may throw: one that does is as good as broken,
- * which `broke` is told, perhaps more than once.
+ * Wraps a link so that none of its members throws, because the transport may be the application's own code. A link that
+ * throws counts as broken: each error goes to `broke`, which may therefore be called more than once.
  */
 export function guardLink(link: Link, broke: (error: unknown) => void): Link {
   const guard = <Result>(call: () => Result): Result | undefined => {
@@ -14,8 +14,8 @@ export function guardLink(link: Link, broke: (error: unknown) => void): Link {
     }
   }
   const { name, exchanges = false } = link
-  // Every member is named here, so that the compiler tells of one that is new in `Link`. What a link of the application's own
-  // keeps beside `bufferedBytes` is the application's to bound.
+  // This type makes the compiler demand every member of `Link`, also a new one. `keptBytes` is left out: only links on
+  // a hub have it, and an application with a transport of its own has to bound those bytes itself.
   const guarded: { readonly [Member in keyof Omit<Required<Link>, "keptBytes">]: Link[Member] } = {
     name,
     exchanges,

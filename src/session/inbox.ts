@@ -3,26 +3,29 @@ import { EverwireError, protocolError } from "../wire/errors.ts"
 import { LAST_PART } from "../wire/kinds.ts"
 import { kindOf } from "../wire/packet.ts"
 
-/** Where there are more parts than this, they are so large on average: honest ones are, but for those that were cut again. */
+/**
+ * A packet in more than `MANY_PARTS` parts must have `MEAN_PART_BYTES` in each on average. An honest sender cuts larger
+ * parts; only parts that were cut again may be smaller.
+ */
 const MANY_PARTS = 1_024
 const MEAN_PART_BYTES = 64
 
-/** What was heard, and how much of it the other side has not been told yet. */
+/** How far packets were received, the parts of an incomplete one, and how much is not acknowledged yet. */
 export class Inbox {
   /** Highest number delivered. */
   heard = 0
-  /** How much has been heard of the packet behind it, in units of `cutPacket`. */
+  /** How much of the next packet has been received, in units of `cutPacket`. */
   part = 0
-  /** Those parts, without their kinds. */
+  /** The received parts of that packet, without their kinds. */
   parts: Packet[] | undefined
-  /** Packets heard since the last ack went out. */
+  /** Packets received since the last ack was sent. */
   owedPackets = 0
-  /** Bytes heard since the last ack went out. */
+  /** Bytes received since the last ack was sent. */
   owedBytes = 0
 
   /**
-   * Whether the packet of this number is news. Older ones were heard already and are dropped; they still are owed an ack,
-   * because whoever repeats them has not heard ours.
+   * Returns whether the packet of this number is new. An older one was delivered already and is dropped. It still
+   * counts for the next ack, because a sender that repeats it has not received the last one.
    *
    * @throws EverwireError `protocol-error` on a gap: an ordered link cannot skip.
    */
@@ -38,8 +41,8 @@ export class Inbox {
   }
 
   /**
-   * Hears a part of the packet of this number, which begins at `from`; what was heard of it before is left out. Returns
-   * the packet with its last part.
+   * Adds a part that begins at `from` to the packet of this number, and skips what was received before. Returns the
+   * whole packet after its last part, else undefined.
    *
    * @throws EverwireError `protocol-error` on a gap, `too-large` when the parts are more than `maxBytes` together
    */
@@ -53,31 +56,31 @@ export class Inbox {
     if (number > this.heard + 1 || from > this.part) throw protocolError("a gap before a part")
     const at = 1 + this.part - from
     this.parts ??= []
-    // Of bytes a copy, so that a small part does not keep all that came with it.
+    // `slice` copies bytes, so that a small part does not keep the memory of its whole batch.
     this.parts.push(part.slice(at))
     this.part += Math.max(0, sizeOf(part) - at)
     if (this.part > maxBytes) throw new EverwireError("too-large", "a packet that is larger than the welcome allowed")
-    // Each part is kept as an object of its own, which costs more than a few bytes do.
+    // Each part is an object, which takes more memory than a few bytes of payload.
     if (this.parts.length > MANY_PARTS && this.part < MEAN_PART_BYTES * this.parts.length) {
       throw protocolError("a packet in parts that are too small")
     }
     return isLast ? joinParts(this.parts, this.part) : undefined
   }
 
-  /** An ack has gone out. */
+  /** An ack was sent. */
   settle(): void {
     this.owedPackets = 0
     this.owedBytes = 0
   }
 }
 
-/** All are text or all are bytes, when their sender is honest. */
+/** Joins parts. An honest sender sends all of them as text, or all as bytes. */
 function joinParts(parts: readonly Packet[], bytes: number): Packet {
   if (typeof parts[0] === "string") return parts.join("")
   const packet = allocatePacket(bytes)
   let at = 0
   for (const part of parts as readonly Uint8Array[]) {
-    packet.set(part, at) // of text it takes what are digits
+    packet.set(part, at) // `set` also accepts a text part, from a dishonest sender: it reads each character as a number
     at += part.length
   }
   return packet

@@ -2,82 +2,96 @@ import type { Batch } from "../wire/batch.ts"
 import type { Closing } from "../wire/errors.ts"
 
 /**
- * One live connection of any kind: ordered, may die, never lies.
+ * One live connection of any kind. It keeps order and may die at any moment, but never delivers a wrong batch.
  *
  * - Batches arrive in the order they were sent, each at most once. When one is lost, everything after it is lost too and
  *   the link closes.
- * - `send` never throws and never blocks. What is sent before the wire is open waits; what is sent after the end is
- *   forgotten.
- * - After one's own `close` the sink hears nothing more.
+ * - `send` never throws and never blocks. The link buffers batches that are sent before its connection is open, and drops
+ *   batches that are sent after its end.
+ * - After this side called `close`, the link calls its sink no more.
  */
 export interface Link {
-  /** The transport's name, for people and for `explain()`. */
+  /** The transport's name, for logs and for `explain()`. */
   readonly name: string
-  /** Whether what goes alone costs an exchange of its own, as it does over HTTP: acks that go alone are rarer then. */
+  /**
+   * Whether each batch may cost one HTTP exchange. Then the session sends fewer acks that would go alone. Default
+   * false.
+   */
   readonly exchanges?: boolean | undefined
   send(batch: Batch): void
-  /** Ends the link and tells the other end why, as far as the wire allows. Called again, it does nothing. */
+  /** Ends the link and tells the other end why, if the transport can. A second call does nothing. */
   close(closing: Closing): void
-  /** Ends it at once without a word. Given where a word may have to wait for a connection that this link itself holds. */
+  /**
+   * Ends the link at once and sends nothing. Present on a link whose last message might have to wait for a connection
+   * that the link itself occupies.
+   */
   abandon?: (() => void) | undefined
   /**
-   * Set by `close` where the wire can tell: whether the other end has heard what was sent before and the last word. Resolves
-   * `false` when that is certain not to happen. Undefined where nobody can tell.
+   * Set by `close` if the transport can tell whether the other end has received all batches and the closing. Resolves
+   * `true` if it has, and `false` when it certainly never will. Undefined if the transport cannot tell.
    */
   readonly told?: PromiseLike<boolean> | undefined
-  /** Whether the other end has shown that it hears this link. Undefined where an open wire shows it. */
+  /**
+   * Whether the other end has shown that it receives what this link sends. Undefined if an open connection proves it.
+   */
   readonly reached?: boolean | undefined
-  /** Whether it was closed because the other end was waited for, and never showed that. */
+  /** Whether the link was closed after a wait in which the other end never showed that (see `reached`). */
   readonly wasGivenUp?: boolean | undefined
-  /** Bytes taken by `send` and not yet handed to the network. */
+  /** Bytes that were passed to `send` and not yet to the network. */
   readonly bufferedBytes: number
-  /** Bytes that it keeps beside these, on a hub: answers that may be asked for again, and what has come and is not whole. */
+  /**
+   * On a hub: further bytes that the link keeps, for answers that the client may request again and for incomplete
+   * messages.
+   */
   readonly keptBytes?: number | undefined
   /**
-   * How many times the other end has asked for more and has not been answered. A session keeps its data while that is 0, and
-   * is told of more by `writable`. Undefined where nobody asks.
+   * How many requests of the other end for data are open, such as polls. While this is 0 the session sends no data; a
+   * new request calls `writable`. Undefined on a link that can send at any time.
    */
   readonly asked?: number | undefined
 }
 
 /**
- * What a link speaks to. It exists before the link does, so no first batch is ever lost.
+ * Receives the batches and the end of a link. It is made before the link, so the first batch cannot be lost.
  * A link never calls its sink from inside a call made to the link or to its dialer.
  */
 export interface LinkSink {
   batch(batch: Batch): void
-  /** The link ended and it was not this side's `close`. At most once; nothing follows. */
+  /** The link has ended, and not by this side's `close`. Called at most once, as the last call. */
   closed(closing: Closing): void
-  /** `bufferedBytes` has fallen after it was worth waiting for, or the other end has asked for more. */
+  /** The link can send more: `bufferedBytes` has fallen after it was high, or the other end has requested data. */
   writable(): void
   /**
-   * Bytes have come down that are no batch yet: a piece of the answer to a poll, or the answer that a stream begins with.
-   * A transport that can tell says so, because a slow link is not dead while they come.
+   * Bytes have arrived that are not a whole batch yet: a piece of the answer to a poll, or the answer that opens a
+   * stream. A transport calls this if it can, because a slow link is alive while bytes arrive.
    */
   moved?(): void
-  /** On a hub: the other end has done what may not be done, which its owner is told. `closed` follows. */
+  /** On a hub: the other end broke a rule, and `hub.onRefused` is to report it. `closed` follows. */
   refused?(why: Closing): void
-  /** On a hub: what comes before the welcome is larger than a hello may be. */
+  /** On a hub: the bytes before the welcome are more than a hello may have. */
   overflowed?(): void
-  /** On a hub: so many bytes of what has come are kept until the rest is there. */
+  /** On a hub: the link keeps `bytes` more bytes that have arrived, until the rest of them is here. */
   keeps?(bytes: number): void
   /**
-   * What a transport may put into the answer to a batch it was brought, where it answers anyway: an ack, which may overtake
-   * what was sent and may be lost. Undefined when there is none.
+   * Returns an ack that an HTTP transport may put into its answer to an upload, which it sends anyway. This ack may
+   * overtake batches that were sent before, and may be lost. Undefined if no ack is due.
    */
   acknowledgement?(): Batch | undefined
-  /** That ack, at the other end: beside what the link brings, so it says nothing of whether the link brings anything. */
+  /**
+   * The client received such an ack. It came outside the order of the link's batches, so it does not prove that the
+   * link still delivers batches.
+   */
   acknowledged?(batch: Batch): void
   /**
-   * Whether what was brought still waits to be worked on, as it does at a hub where it was much. A transport that can brings
-   * nothing more until `whenIdle` calls back: it stops reading, or answers an upload later.
+   * Whether batches from this link still wait in the hub's backlog. A transport that can then delivers nothing more
+   * until `whenIdle` calls back: it stops reading its socket, or answers an upload later.
    */
   readonly isBusy?: boolean
-  /** Calls back once when all that was brought has been worked on, or is not worked on any more. */
+  /** Calls `run` once when all batches from this link have been processed or dropped. */
   whenIdle?(run: () => void): void
   /**
-   * Counts an exchange that a transport was brought for this link. Answers for how long, in milliseconds, its sender is to
-   * wait before it asks again, where there were too many and this one is to be refused; else 0.
+   * Counts one HTTP exchange of this link. Returns 0 if it is within the limit. Otherwise the transport has to refuse
+   * the exchange, and the result is how long the client must wait before it tries again, in milliseconds.
    */
   exchanged?(): number
 }

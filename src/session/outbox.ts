@@ -3,50 +3,55 @@ import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../wire/defaults.ts"
 import { cutPacket } from "../wire/fragment.ts"
 import { CANCEL } from "../wire/kinds.ts"
 
-/** Packets that several outboxes keep together, because the same was said to many. */
+/** Packets of a broadcast, kept once for all outboxes that contain them. */
 export interface SharedPackets {
   /** The packets, or the text that carried all of them. */
   readonly held: readonly Packet[] | string
 }
 
 /**
- * What was said and not yet acknowledged, and how much of it the current link has been handed. The nth packet ever pushed
- * is number n.
+ * The packets that were sent and are not acknowledged, and how far the current link has been handed them. The nth
+ * packet ever pushed has number n.
  */
 export interface Outbox {
-  /** Highest number ever said. */
+  /** Number of the last packet that was pushed. */
   readonly said: number
   /** Highest number the other side has acknowledged. */
   readonly acked: number
-  /** Highest number that was ever handed to any link: the other side has certainly not heard what lies beyond. */
+  /** Highest number that was ever handed to any link. The other side cannot have heard the packets behind it. */
   sent: number
-  /** Number of the last packet handed to the current link whole. */
+  /** Number of the last packet that the current link was handed completely. */
   readonly cursor: number
-  /** How much of the packet behind it the link has been handed, or need not be: in units of {@link cutPacket}. */
+  /** How much of the next packet the link was handed, or the other side has already, in units of {@link cutPacket}. */
   readonly part: number
-  /** Bytes held, with a fixed overhead per packet. */
+  /** Bytes of all packets here, with a fixed overhead for each. */
   readonly bytes: number
   /** `list` and `place`: for a broadcast, the shared list that already holds the packet, and its index there. */
   push(packet: Packet, list?: SharedPackets, place?: number): void
   /**
-   * Hands on what is behind the cursor: of a packet larger than `partBytes` the next part, else as many packets as make a
-   * batch of about `batchBytes` at most, and no more than `BATCH_BYTES` unless it is one packet.
+   * Returns the next batch and moves the cursor behind it. For a packet larger than `partBytes` that is its next part.
+   * Else it is as many packets as fit into `batchBytes` and `BATCH_BYTES`, or one packet.
    */
   next(partBytes: number, batchBytes?: number): Batch
-  /** Moves the cursor behind the packet of this number, which is acknowledged or still here, or into the next one. */
+  /** Moves the cursor behind the packet of this number, or, with `part`, into the next one. */
   seek(number: number, part?: number): void
-  /** Forgets everything up to this number, which was said. Older acks than the last are no news. */
+  /** Removes all packets up to this number. An ack that is older than the last one changes nothing. */
   ack(number: number): void
   /** Every packet that is not acknowledged, oldest first. */
   unacknowledged(): Iterable<Packet>
-  /** Puts a packet without effect in the place of each that is refused: all keep their numbers. */
+  /**
+   * Replaces each packet for which `isRefused` is true by one without effect, so that all others keep their numbers.
+   */
   withdraw?(isRefused: (packet: Packet, number: number) => boolean): void
 }
 
-/** Cancels a request that is never made: ids begin with 1. */
+/** A packet without effect: it cancels request 0, which never exists, because ids begin with 1. */
 const WITHDRAWN = `${CANCEL}0\t`
 
-/** The next part of a packet behind a cursor; undefined when the packet fits whole and none of it has been handed on. */
+/**
+ * Returns the part of a packet that begins at `from`, and where it ends (0: at the end). Undefined if the whole packet
+ * fits.
+ */
 export function nextPart(packet: Packet, from: number, maxBytes: number): [batch: Batch, end: number] | undefined {
   const size = sizeOf(packet)
   if (from === 0 && size <= maxBytes) return undefined
@@ -63,7 +68,7 @@ export class ListOutbox implements Outbox {
   cursor = 0
   part = 0
   bytes = 0
-  /** Those behind `acked`. */
+  /** The packets with numbers above `acked`, in order. */
   readonly #packets: Packet[] = []
 
   push(packet: Packet): void {
@@ -113,7 +118,7 @@ export class ListOutbox implements Outbox {
   }
 }
 
-/** What a packet counts in an outbox. */
+/** How many bytes a packet counts in an outbox. */
 function costOf(packet: Packet): number {
   return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }

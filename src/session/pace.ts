@@ -2,45 +2,50 @@ import { HIGH_WATER_BYTES, WINDOW_BYTES } from "../wire/defaults.ts"
 import type { Link } from "./link.ts"
 import { NO_QUEUE_MS, type Place, Rate } from "./rate.ts"
 
-/** How long what is handed to a link may stand in line on the way. */
+/** How long data that was handed to a link may wait in queues on the way. In milliseconds. */
 const QUEUE_MS = 850
-/** The same for what the application has said, handed on or not: `send` answers `false` above it. */
+/**
+ * The same for all unacknowledged data of the application, handed to the link or not. Above it `send` returns `false`.
+ */
 const HIGH_WATER_MS = 1_000
-/** Where answers stand in a line on the way back, they are waited for by so much longer than the quickest, and so long in all. */
+/**
+ * Answers may wait in a queue on the way back. The rest of a round trip counts at most `MAX_BACK_MS` above the
+ * quickest, and at most `MAX_REST_MS`.
+ */
 const MAX_BACK_MS = 300
 const MAX_REST_MS = 1_200
-/** For how long the quickest is remembered. */
+/** How long the quickest round trip is remembered, in milliseconds. */
 const QUICKEST_MS = 10_000
-/** By how much a limit grows with each round trip until a line is met. */
+/** The factor by which a limit grows with each round trip until a mark meets a queue. */
 const GROWTH = 8
-/** A window is never smaller: two parts of a packet. Where an ack is an exchange, it has to be worth one. */
+/** Smallest window: two parts of a packet. It is larger where each ack costs an HTTP exchange. */
 const MIN_WINDOW_BYTES = 2_048
 const MIN_EXCHANGE_WINDOW_BYTES = 8_192
-/** And what is handed on for once where the other end asks. */
+/** Smallest amount for one request of the other end, such as a poll, in bytes. */
 const MIN_SHARE_BYTES = 4_096
 const MAX_WINDOW_BYTES = 2 ** 28
 /**
- * A part of a packet is this share of the window, so that acks come back long before all of it has gone: about 11 ms of what
- * the link carries. On a link where that is more than the largest packet none is cut.
+ * The size of a part as a share of the window: about 11 ms of what the link carries. So acks come back long before a
+ * whole window was sent. If a part is larger than the largest packet, no packet is cut.
  */
 const PART_SHARE = 1 / 64
 const MIN_PART_BYTES = 1_024
 const MAX_PART_BYTES = 2_097_152
-/** Who never answers is not asked any more. */
+/** Most unanswered marks. An end that never answers gets no more of them. */
 const MAX_MARKS = 16
-/** A window that is not half used is measured no oftener than this. */
+/** Least time between two marks while little of the window is used, in milliseconds. */
 const MARK_MS = 1_000
-/** What was measured is believed for so long, and half of it for as long again: networks change. */
+/** A measured window halves each time that this passes without an answer, because networks change. In milliseconds. */
 const BELIEF_MS = 5_000
 
 const START: Place = { handed: 0, leftAt: 0, arrivedAt: 0, answeredAt: 0 }
 
-/** A probe among the data, and what was known when it left. */
+/** A probe among the data, with the state of the session when it was sent. */
 interface Mark {
   readonly token: number
   readonly at: number
   readonly handed: number
-  /** What had been handed on and not answered, and the place behind which that began. */
+  /** Bytes that were handed to the link and not answered, and the place after which they began. */
   readonly flight: number
   readonly since: Place
   readonly window: number
@@ -48,45 +53,49 @@ interface Mark {
 }
 
 /**
- * How much may be handed to a link before the other side has answered, in parts of which size, and from when on the
- * application is told to wait. Both limits follow what the link was seen to carry.
+ * Decides how many bytes a session may hand to its link before the other side answers, how large parts and batches are,
+ * and above how many bytes `send` returns `false`. The limits follow the measured speed of the link.
  *
- * Probes among the data, the marks, measure it. The answer tells for how long a mark stood in line behind data, whatever the
- * way back is busy with (as in LEDBAT, RFC 6817). With what was in flight before it, that gives the bytes for the line that is
- * aimed at: enough for the link to be busy, and little enough that no probe waits for long.
+ * Marks, which are probes among the data, measure the speed. The answer to a mark tells how long the mark waited in
+ * queues on its way, independent of queues on the way back (as in LEDBAT, RFC 6817). From that and the bytes in flight
+ * before the mark follows the window: enough bytes to keep the link busy, and few enough that no probe waits for long.
  */
 export class Pace {
   highWaterBytes = HIGH_WATER_BYTES
-  /** The largest part of a packet, in bytes, and the largest batch of packets: each is a write to a socket. */
+  /** The largest part of a packet and the largest batch, in bytes. Each is one write to a socket. */
   partBytes = MIN_PART_BYTES
   batchBytes = MIN_PART_BYTES
   #windowBytes = WINDOW_BYTES
-  /** What follows from the limits at the moment of `begin`: the window, how much must wait for a mark, and lie between two. */
+  /**
+   * Computed by `begin`: the window, the bytes that must wait before a mark is sent, and the bytes between two marks.
+   */
   #begunAt = -1
   #roomBytes = 0
   #waitingBytes = 0
   #betweenBytes = 0
-  /** What had been handed on at that moment. */
+  /** Bytes that had been handed to the link at the last `begin`. */
   #begunBytes = 0
-  /** See {@link Link}. */
+  /** `asked` of the link: see {@link Link}. */
   #asked: number | undefined
-  /** Whether no line was ever met. */
+  /** Whether no mark has ever met a queue. */
   #isFree = true
   /** Marks that are on the way, oldest first. */
   #marks: Mark[] = []
   #markedAt = 0
   #answeredAt = 0
-  /** Bytes handed to this link, and how many of them before the last mark. */
+  /** Bytes that were handed to this link, and how many of them before the last mark. */
   #handed = 0
   #marked = 0
-  /** Where the last mark was that was answered; or where everything before was acknowledged. */
+  /** The place of the last answered mark, or the place up to which everything is acknowledged. */
   #known = START
   readonly #rate = new Rate()
-  /** The shortest round trip beside its line, of the last seconds, and when that was. */
+  /**
+   * The shortest round trip of the last seconds without its time in queues, and when it was measured. In milliseconds.
+   */
   #leastRestMs = Infinity
   #leastAt = 0
 
-  /** Another link is in use: what was learned of the one before is where its own measuring begins. */
+  /** Begins with another link. The limits of the link before are the start values; its marks are dropped. */
   linked(): void {
     this.#marks = []
     this.#begunAt = -1
@@ -96,7 +105,7 @@ export class Pace {
     this.#rate.reset()
   }
 
-  /** To be called before anything is handed to this link. */
+  /** Must be called before the session hands data to this link. */
   begin({ exchanges, asked }: Link, now: number): void {
     this.#begunBytes = this.#handed
     this.#asked = asked
@@ -116,16 +125,17 @@ export class Pace {
     this.batchBytes = Math.max(this.partBytes, room >> 2)
   }
 
-  /** Whether the link has been handed enough. `bytes`: what the other side has not acknowledged. */
+  /** Whether the session must hand no more to the link now. `bytes`: all that the other side has not acknowledged. */
   isFull(bytes: number): boolean {
-    // While one half of the window is acknowledged, the other is on its way. Halves that went at once would come at once.
+    // On polls, one half of the window is acknowledged while the other is on its way. If all of it went in one answer,
+    // nothing would be on its way meanwhile.
     const share = this.#asked && !this.#isFree && Math.max(MIN_SHARE_BYTES, this.#roomBytes / (2 * this.#asked))
     return (share && this.#handed - this.#begunBytes >= share) || this.#flight(bytes) >= this.#roomBytes
   }
 
   /**
-   * Whether a probe with this token is to be handed on next, to measure the link. `isLast`: nothing else will be handed on
-   * now.
+   * Whether the session is to send a mark with this token next. If so, records it. `isLast`: the session hands nothing
+   * else to the link now.
    */
   isMarkDue(token: number, bytes: number, now: number, isLast: boolean): boolean {
     const { length } = this.#marks
@@ -133,7 +143,7 @@ export class Pace {
     const flight = this.#flight(bytes)
     const isIdle = length === 0 && now - this.#markedAt >= MARK_MS
     const unmarked = this.#handed - this.#marked
-    // What is asked for goes in one piece, and its last word tells more than one in the middle.
+    // The answer to a poll arrives in one piece, so a mark at its end measures more than one in the middle.
     const isFar = this.#asked ? isLast && unmarked > 0 : unmarked >= this.#betweenBytes
     const isUsed = flight >= this.#waitingBytes && isFar
     if (!isIdle && !isUsed) return false
@@ -157,14 +167,14 @@ export class Pace {
     this.#handed += bytes
   }
 
-  /** Everything is acknowledged. */
+  /** All packets are acknowledged. */
   settled(): void {
     this.#known = { ...START, handed: this.#handed }
   }
 
   /**
-   * A probe was answered, which had stood in line for so long. Returns the round trip in milliseconds; undefined when the
-   * probe was no mark.
+   * A probe was answered that had waited `stoodMs` in queues on its way. Returns the round trip in milliseconds, or
+   * undefined if the probe was not a mark.
    */
   answered(token: number, stoodMs: number, now: number): number | undefined {
     const index = this.#marks.findIndex((mark) => mark.token === token)
@@ -181,29 +191,29 @@ export class Pace {
     rate.told(handed - since.handed, this.#known, since, flight >= window / 4)
     const restMs = Math.min(rttMs - lineMs, this.#quickestMs(rttMs - lineMs, now) + MAX_BACK_MS, MAX_REST_MS)
     const follow = (limit: number, before: number, goalMs: number, mostRestMs: number): number => {
-      // This much is in flight when the line is the one that is aimed at (Little's law).
+      // Rate times this is the number of bytes in flight with the intended time in queues (Little's law).
       const goalRttMs = Math.min(restMs, mostRestMs) + goalMs
       if (lineMs > goalMs) {
         const less = Math.max(rate.latest * goalRttMs, (before * goalRttMs) / (restMs + lineMs))
         return limit === before ? Math.min(limit, less) : Math.max(limit, less)
       }
-      // A sender that had little to say is no slow link, and no fast one.
+      // If the sender had little to send, the answer shows neither a slow link nor a fast one.
       if (flight < before / 4) return limit
       return Math.max(limit, rate.sure * goalRttMs, this.#isFree && flight >= before / 2 ? GROWTH * before : 0)
     }
-    // Whole numbers of 31 bits: V8 makes an object of each other one that is read.
+    // Whole numbers of 31 bits, because V8 allocates an object for each other number that is read.
     const whole = (bytes: number): number => Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(bytes, MAX_WINDOW_BYTES)))
     this.#windowBytes = whole(follow(this.#windowBytes, window, QUEUE_MS, MAX_REST_MS))
     this.highWaterBytes = whole(follow(this.highWaterBytes, highWater, HIGH_WATER_MS, MAX_BACK_MS))
     return rttMs
   }
 
-  /** What was handed on and not answered, as far as it is not acknowledged. */
+  /** Bytes that were handed to the link and are neither answered nor acknowledged. */
   #flight(bytes: number): number {
     return Math.min(bytes, this.#handed - this.#known.handed)
   }
 
-  /** The shortest round trip of the last seconds, with this one. */
+  /** Returns the shortest round trip of the last seconds, this one included. */
   #quickestMs(restMs: number, now: number): number {
     if (restMs < this.#leastRestMs || now - this.#leastAt > QUICKEST_MS) {
       this.#leastRestMs = restMs
@@ -212,7 +222,7 @@ export class Pace {
     return this.#leastRestMs
   }
 
-  /** When nothing is on the way, measuring begins with what is handed on next. */
+  /** If nothing is on the way, starts measuring with the bytes that are handed on next. */
   #restart(now: number): void {
     if (this.#handed > this.#known.handed || this.#known.leftAt === now) return
     this.#known = { handed: this.#handed, leftAt: now, arrivedAt: now, answeredAt: now }

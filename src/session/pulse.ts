@@ -1,48 +1,53 @@
 import { FIRST_BEAT, PROBE_MS, UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
 
-/** The moments by which a link is judged, in milliseconds of the runtime's clock. `Infinity` where nothing is pending. */
+/**
+ * The times by which a session judges its link, in milliseconds of the runtime's clock. `Infinity` means not pending.
+ */
 export interface Moments {
-  /** Last time a batch left. */
+  /** When a batch was last sent. */
   spokeAt: number
-  /** Whether this side's beat is the first, and the other's the answer to it. */
+  /** Whether this side beats first on an idle link (after `FIRST_BEAT` of `heartbeatMs`), and the other side answers. */
   isFirst: boolean
-  /** Last time a batch came, or its absence was concluded. */
+  /** When a batch last came, or when the silence last led to a doubt. */
   heardAt: number
-  /** Since when an ack is owed. */
+  /** Since when this side owes an ack. */
   owedSince: number
-  /** Since when something said has been waiting, with no ack making progress; behind a doubt, since the link began. */
+  /** Since when a sent packet has waited for an ack without progress. After a doubt: since the link began. */
   waitingSince: number
-  /** Whether something must come: the rest of a packet, or what the welcome said there was. */
+  /** Whether more data must come: the rest of a packet in parts, or packets that the welcome announced. */
   expects: boolean
-  /** When the unanswered probe left. */
+  /** When the unanswered probe was sent. */
   probedAt: number
-  /** How long that probe may take. */
+  /** How long the answer to that probe may take, in milliseconds. */
   probeMs: number
-  /** Smoothed round trip. */
+  /** Smoothed round trip, in milliseconds. */
   rttMs: number
-  /** When the line will have gone in which the last probe of the other side stood on its way. */
+  /** When the queue will be empty in which the last probe of the other side waited on its way here. */
   lineUntil: number
-  /** When that was known. */
+  /** When `lineUntil` was set. */
   lineAt: number
-  /** When something last came that was no batch yet. */
+  /** When bytes last came that were not a whole batch yet. */
   movedAt: number
-  /** Doubts in a row without progress: each doubles the patience, so that a slow wire is not taken for a dead one for ever. */
+  /**
+   * Doubts in a row without progress. Each doubles the waits, up to 5 times, so that a slow link is not doubted again
+   * and again.
+   */
   doubts: number
 }
 
-/** The figures that the welcome fixes, and this seat's way of acknowledging. */
+/** The times that the welcome sets, and how this end acknowledges. In milliseconds. */
 export interface PulseSettings {
   readonly heartbeatMs: number
   readonly heartbeatTimeoutMs: number
   readonly ackMs: number
-  /** Whether this seat judges its link by probes (the channel does, the hub does not). */
+  /** Whether this end judges its link by probes. The channel does, the hub does not. */
   readonly prober: boolean
 }
 
-/** What is due next: speak (an ack or a beat), probe, doubt the link, or hang up on it. */
+/** What the session has to do at a deadline: send an ack or a beat, send a probe, doubt the link, or close it. */
 export type Due = "speak" | "probe" | "doubt" | "hang-up"
 
-/** Pure: the nearest deadline and what it asks for. */
+/** Returns the nearest deadline and what is due then. A pure function. */
 export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } {
   let at = Math.min(m.spokeAt + s.heartbeatMs * (m.isFirst ? FIRST_BEAT : 1), m.owedSince + s.ackMs)
   let due: Due = "speak"
@@ -58,8 +63,9 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
     if (m.probedAt === Infinity) {
       consider((m.expects ? Math.min(m.waitingSince, m.heardAt) : m.waitingSince) + quietMs, "probe")
     } else {
-      // A slow link is not dead: the answer may stand in a line as long as probes of the other side did, or behind a batch
-      // that is coming. Whatever else comes, without an answer it may be the way there that is dead.
+      // A slow link is not dead: the answer may wait in a queue as long as the other side's probes did, or behind a
+      // batch that is arriving. Batches that arrive are no substitute for the answer, because the link may be dead in
+      // the other direction.
       const answerMs = Math.max(m.probeMs, 3 * (m.lineUntil - Math.max(m.probedAt, m.lineAt)))
       consider(Math.max(m.probedAt + answerMs, m.movedAt + quietMs), "doubt")
     }
@@ -67,7 +73,7 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
   return { at, due }
 }
 
-/** How long a probe sent now may take. */
+/** How long the answer to a probe that is sent now may take, in milliseconds. */
 export function probePatience(m: Moments): number {
   return Math.max(PROBE_MS, 4 * m.rttMs) * doubling(m)
 }

@@ -1,4 +1,7 @@
-/** A place in what was handed to a link: how many bytes came before it, and when it left, arrived (by this clock), and was answered. */
+/**
+ * A place in the bytes that were handed to a link: how many bytes came before it, and when it left, arrived and was
+ * answered, in milliseconds of this end's clock.
+ */
 export interface Place {
   readonly handed: number
   readonly leftAt: number
@@ -6,26 +9,26 @@ export interface Place {
   readonly answeredAt: number
 }
 
-/** A line that is shorter than this is none: the link carries more. */
+/** A mark that waited less than this in a queue met no queue: the link can carry more. In milliseconds. */
 export const NO_QUEUE_MS = 100
 
-/** How fast a link carries, as the answers to marks tell. All in bytes per millisecond. */
+/** Estimates how fast a link carries data, from the answers to marks. All rates are in bytes per millisecond. */
 export class Rate {
-  /** What the last answer told. */
+  /** The rate by the last answer. */
   latest = 0
-  /** What the link is sure to carry. */
+  /** A rate that the link surely carries. */
   sure = 0
-  /** What the answers of the last moment told at most, and those of the moment before. */
+  /** The highest rate in the current period, and in the period before. `Infinity` if an answer met no queue. */
   #now = Infinity
   #before = Infinity
   #momentAt = 0
-  /** What the last answer told behind a line that was never interrupted, and what two of them agree on. */
+  /** The rate by the last answer in an unbroken queue, and the lower of the last two such rates. */
   #unbroken = Infinity
   #agreed = 0
 
   /**
-   * Another link is measured from now on. An agreed rate of the link before would count as sure whatever this one tells, so it
-   * is forgotten; the most of the last moments only bounds what this one tells, so it stays.
+   * Begins to measure another link. The agreed rate of the link before is reset, because it would count as sure
+   * whatever the new link shows. The highest rates of the last periods stay, because they only bound the new rates.
    */
   reset(): void {
     this.#unbroken = Infinity
@@ -33,14 +36,15 @@ export class Rate {
   }
 
   /**
-   * A mark was answered. `bytes` lay between it and the place before; `isBusy`: its sender had much to say.
+   * A mark was answered. `bytes` were handed to the link between the mark and the place `before`. `isBusy`: the sender
+   * had much to send.
    *
-   * What comes in lumps, as it does in the bodies of HTTP, may seem to come quickly once. So only what the answers of two
-   * moments agree on is sure. They need not agree with one that met no line: that link carries more.
+   * Data that arrives in bursts, as in HTTP bodies, may seem fast once. So a rate is sure only if the answers of two
+   * periods agree on it. An answer that met no queue sets no bound, because that link carries more.
    */
   told(bytes: number, { leftAt, arrivedAt, answeredAt }: Place, before: Place, isBusy: boolean): void {
     const isLine = arrivedAt - leftAt >= NO_QUEUE_MS
-    // A line tells when data arrived, however long answers stand in another one on the way back.
+    // With a queue, the arrival times tell the rate, even if answers wait in another queue on the way back.
     const betweenMs = Math.max(arrivedAt - before.arrivedAt, leftAt - before.leftAt)
     const tookMs = isLine ? betweenMs : Math.max(betweenMs, answeredAt - before.answeredAt)
     const rate = bytes / Math.max(1, tookMs)
@@ -50,7 +54,7 @@ export class Rate {
       this.#now = 0
       this.#momentAt = answeredAt
     }
-    // It left before the last one had arrived, so nothing but the link itself kept the two apart.
+    // The mark left before the one before it had arrived, so only the link's own speed separates their arrivals.
     if (isLine && leftAt <= before.arrivedAt) {
       this.#agreed = Math.min(rate, this.#unbroken)
       this.#unbroken = rate

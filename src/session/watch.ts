@@ -4,14 +4,14 @@ import { type Due, type Moments, nextDue, type PulseSettings, probePatience } fr
 
 const NEVER = Infinity
 
-/** Who is told when a deadline has passed. */
+/** The session, which the watch calls when a deadline has passed. */
 export interface WatchHost {
   due(due: Due): void
 }
 
 /**
- * Keeps the moments by which the current link is judged, and one alarm for the nearest deadline. An alarm is only ever
- * set earlier: when it rings too soon it looks again, so a busy link costs no timers.
+ * Keeps the times by which a session judges its current link, and one alarm for the nearest deadline. A set alarm is
+ * only moved earlier, never later. If it rings too soon, it is set again, so traffic on a busy link sets no timers.
  */
 export class Watch implements Alarm, Moments {
   readonly #clockwork: Clockwork
@@ -32,13 +32,18 @@ export class Watch implements Alarm, Moments {
   rttMs = 0
   doubts = 0
   slot: Slot | undefined
-  /** `rttMs` as probes showed it, on this link or one before. */
+  /**
+   * The round trip as probes measured it, on this link or an earlier one. 0 before the first measurement. In
+   * milliseconds.
+   */
   #measuredMs = 0
-  /** When the last probe left, answered or not. */
+  /** When the last probe was sent, whether answered or not. On a new link: when it began. */
   probedLastAt = 0
-  /** Whether a silence that was noticed late has been forgiven, and nothing has come since. */
+  /** Whether a late alarm has led to a probe instead of a doubt, and nothing has come since. */
   #isSpared = false
-  /** Whether the alarm was set by its own ring. Browsers let a chain of such timers ring once a minute in a hidden tab. */
+  /**
+   * Whether the alarm was set by its own ring. In a hidden tab, browsers run such chained timers only once a minute.
+   */
   #isChained = false
   /** Whether there is a link to watch. */
   #watching = false
@@ -56,7 +61,7 @@ export class Watch implements Alarm, Moments {
   get isMeasured(): boolean {
     return this.#measuredMs > 0
   }
-  /** How long a probe sent now may take, in milliseconds. */
+  /** How long the answer to a probe that is sent now may take, in milliseconds. */
   get probePatienceMs(): number {
     return probePatience(this)
   }
@@ -67,8 +72,9 @@ export class Watch implements Alarm, Moments {
   }
 
   /**
-   * A link is current from now on. `waiting`: something said is not acknowledged. `isFirst`: see {@link Moments}. After a
-   * doubt it is asked soon, whether anything waits or not: what was mute behind its welcome may be so again.
+   * A new link is current. `waiting`: a packet is not acknowledged. `isFirst`: see {@link Moments}. After a doubt the
+   * new link is probed soon even if no packet waits, because it may also go silent after its welcome, as the last one
+   * did.
    */
   start(now: number, waiting: boolean, isFirst: boolean): void {
     this.isFirst = isFirst
@@ -84,14 +90,14 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** There is no link any more. */
+  /** The session has no link any more. */
   stop(): void {
     this.#watching = false
     this.probing = false
     this.#clockwork.clear(this)
   }
 
-  /** The link took so long to be welcomed: until a probe was answered on it, a round trip may take as long. */
+  /** The dial took `rttMs` until the welcome. Until a probe is answered, a round trip is assumed to take as long. */
   dialed(rttMs: number): void {
     this.rttMs = Math.max(this.#measuredMs, rttMs)
   }
@@ -104,33 +110,33 @@ export class Watch implements Alarm, Moments {
     this.#clockwork.set(this, this.slot.at)
   }
 
-  /** Whether something must come. */
+  /** Sets whether more data must come (see {@link Moments}). */
   expect(expects: boolean): void {
     if (expects === this.expects) return
     this.expects = expects
     this.#arm()
   }
 
-  /** An ack is owed. */
+  /** A packet was received that must be acknowledged. */
   owes(): void {
     if (this.owedSince < NEVER) return
     this.owedSince = this.#clockwork.now()
     this.#arm()
   }
 
-  /** The ack has gone out. */
+  /** The ack was sent. */
   settled(): void {
     this.owedSince = NEVER
   }
 
-  /** Something was said that is to be acknowledged. */
+  /** A packet was sent that must be acknowledged. */
   waits(now: number): void {
     if (this.waitingSince < NEVER) return
     this.waitingSince = now
     this.#arm()
   }
 
-  /** An ack told something new, so a probe in flight need not. `waiting`: there is more that is not acknowledged. */
+  /** An ack covered new packets, so no answer to a probe is needed. `waiting`: more packets are not acknowledged. */
   progressed(waiting: boolean): void {
     this.doubts = 0
     this.probing = false
@@ -144,14 +150,14 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** The last probe was answered. `waiting`: something said is still not acknowledged. */
+  /** The last probe was answered. `waiting`: a packet is still not acknowledged. */
   answered(waiting: boolean): void {
     this.took(this.#clockwork.now() - this.probedLastAt, waiting)
   }
 
   /**
-   * A probe was answered after so long. A quick answer counts in full: what took longer before, a dial or another probe, may
-   * have been held up.
+   * A probe was answered after `rttMs`. An answer that is quicker than the average replaces it at once, because a
+   * slower dial or probe before may have been delayed by something else.
    */
   took(rttMs: number, waiting: boolean): void {
     this.rttMs = this.#measuredMs = Math.min(rttMs, ((this.rttMs || rttMs) + rttMs) / 2)
@@ -160,8 +166,9 @@ export class Watch implements Alarm, Moments {
   }
 
   /**
-   * Judged by the clock, because a tab may be throttled. But what has come in a sleep, or while this side was held up, waits
-   * behind a late ring: the link is asked once more before it is doubted.
+   * Checks the clock, because the timers of a tab may be throttled. If the alarm rings late, batches that arrived while
+   * the machine slept or the process was blocked are still in the queue: so the link gets one probe before it is
+   * doubted.
    */
   ring(): void {
     const now = this.#clockwork.now()

@@ -7,108 +7,127 @@ export type { Alarm, Clockwork, Slot } from "../session/clockwork.ts"
 export type { Link, LinkSink } from "../session/link.ts"
 export type { Batch } from "../wire/batch.ts"
 
-/** Where a dialer dials, and with what. */
+/** The hub that a dialer connects to, and the means that it may use. */
 export interface Target {
   /** The hub's URL with `http:` or `https:`, without a trailing slash. */
   readonly url: string
   readonly runtime: Runtime
-  /** The platform's own means, or those that the application injected. Read when dialing, never at load. */
+  /**
+   * The WebSocket, EventSource and `fetch` that the application injected. A dialer reads it when it dials, never when
+   * the module loads.
+   */
   readonly platform: Platform
-  /** Whether cookies go along to another origin. */
+  /** Whether requests to another origin carry cookies. */
   readonly withCredentials: boolean
-  /** For how long a poll may be held on this network, in milliseconds. */
+  /** How long the hub may leave a poll unanswered on this network, in milliseconds. */
   readonly holdMs: number
-  /** Tells that this network cut a poll, and how long a hold it may allow; remembered for the next dial. */
+  /**
+   * The dialer calls this when the network cut a poll. `holdMs` is a hold that the network may allow, in milliseconds.
+   * The channel remembers it for the next dial.
+   */
   learnHold(holdMs: number): void
 }
 
 /** The client half of a transport. */
 export interface Dialer {
-  /** The transport's name: the same as the acceptor's. */
+  /** The transport's name. The acceptor has the same one. */
   readonly name: string
   /**
-   * Whether something on the way may hold this transport's bytes back while it looks open (a proxy that buffers streams).
-   * Such a link carries traffic when welcomed, but the rungs below it are only let go once it has answered a probe.
+   * Whether a proxy may hold the bytes of this transport back while the link looks open, as one that buffers streams
+   * does. A welcomed link of such a transport carries traffic, but the channel gives up the lower rungs only after the
+   * link has answered a probe. Default false.
    */
   readonly streamed?: boolean
   /**
-   * Given where a link keeps a connection of HTTP for as long as it lives. Browsers open six to a host over HTTP/1.1, for all
-   * tabs together; `shareConnections`, which is to stand here, has the tabs of an origin share four of them. Without one,
-   * such a transport comes last in the ladder.
+   * For a transport whose links each occupy an HTTP connection for as long as they live. A browser opens six
+   * connections to a host over HTTP/1.1, for all tabs together. Set this to `shareConnections`: with it, the tabs of an
+   * origin share four of them. If you leave it out, put such a transport last in the ladder.
    */
   readonly holds?: ((host: ConnectionsHost) => Connections) | undefined
-  /** Whether this platform has what the transport needs. */
+  /** Whether this platform has the APIs that the transport needs. */
   supported(platform: Platform): boolean
   /**
-   * Starts a link. Synchronous: what is sent before the wire is open waits inside the link, a failure arrives as
-   * `sink.closed`, and cancelling is closing the link.
+   * Starts a link and returns it at once. The link buffers batches that are sent before its connection is open. It
+   * reports a failure by `sink.closed`. To cancel the dial, close the link.
    */
   dial(target: Target, sink: LinkSink): Link
   /**
-   * Brings the hub a bye that needs no link, for a channel that leaves while none works and for a page that is left. Starts
-   * before it returns, because a page may be gone right after. Resolves when the hub has heard it, or when it has
-   * been tried for `GOODBYE_MS`. Absent where the transport cannot: then the hub keeps the session for its resume window.
+   * Sends the hub a bye without a link, when a channel closes while no link works or when its page is unloaded. The
+   * request starts before this returns, because the page may be gone right after. The promise resolves when the hub has
+   * answered, or after `GOODBYE_MS` of tries. Absent on a transport that cannot do this: then the hub keeps the session
+   * for its resume window.
    */
   leave?(target: Target, bye: string): Promise<void>
 }
 
-/** What a channel lends for the sharing of connections. */
+/** What a channel gives to `holds`, so that its links can share the browser's connections. */
 export interface ConnectionsHost {
   readonly runtime: Runtime
   /** The hub's URL. */
   readonly url: string
-  /** What is believed not to work here: by a name, and until when; remembered for the origin. */
+  /** The verdicts of this origin: each has a name and a time, in milliseconds since the epoch, until which it holds. */
   readonly verdicts: { brokenUntil(name: string, now: number): number; condemn(name: string, now: number): void }
-  /** A connection may be held now, which had to be waited for; or other tabs were before the link that holds one. */
+  /**
+   * To be called when a connection that the channel waited for has become free, or when the channel must give its own
+   * up because other tabs asked first.
+   */
   changed(): void
 }
 
-/** Which links of one channel may hold one of few connections. */
+/** Decides when the links of one channel may occupy one of the browser's few connections. */
 export interface Connections {
-  /** Whether links that would hold a connection are not dialed now, because others hold as many as there may be. */
+  /** Whether the channel must not dial a link that occupies a connection, because other tabs occupy all that may be. */
   isCrowded(): boolean
-  /** When a connection may be held: 0 for now, later when that is not known yet, without an end when none is to be had. */
+  /**
+   * When a link may occupy a connection, in milliseconds of the runtime's clock. 0: at once. A later time: it is not
+   * known yet, ask again then. `Infinity`: no connection is free.
+   */
   freeAt(): number
-  /** No connection is held any more. `waits`: one that was not to be had yet is still waited for. */
+  /**
+   * The channel occupies no connection any more. `waits`: a request for one that is not granted yet stays in the queue.
+   */
   leave(waits?: boolean): void
   /**
-   * Where connections are few, a link that holds one yields it after `leastMs` and some time for an answer, by `run`.
-   * Returns the canceller. The time is random: the first link that is yielded may be all that everybody waits for.
+   * Calls `run` after `leastMs` and some time for an answer, in milliseconds, so that a link can give its connection up
+   * to others. Returns the canceller, or undefined where connections are not scarce. The time is random, so that tabs
+   * do not all yield together: one free connection may be enough for all of them.
    */
   yieldAfter(leastMs: number, rttMs: number, run: () => void): (() => void) | undefined
 }
 
-/** Who is at the other end of a link, as far as its wire can tell. */
+/** What the request that opened a link tells about the client. */
 export interface LinkOrigin {
   /** The transport's name. */
   readonly transport: string
-  /** The client's address, where there is one. Behind a proxy that `trustProxy` does not name it is the proxy's. */
+  /** The client's IP address, if known. Behind a proxy that `trustProxy` does not name, it is the proxy's address. */
   readonly address: string | undefined
-  /** A header of the request that opened the link, by lower-case name. */
+  /** Returns a header of the request that opened the link. `name` is in lower case. */
   header(name: string): string | undefined
   /**
-   * That request itself, for middleware that reads sessions: Node's `http.IncomingMessage`, or the web's `Request` where it
-   * came through `hub.fetch`. Absent where there is none.
+   * The request that opened the link, for middleware that reads login sessions: Node's `http.IncomingMessage`, or the
+   * web's `Request` if it came through `hub.fetch`. Absent where the server has no such object.
    */
   readonly request?: unknown
 }
 
-/** What the hub lends an acceptor. */
+/** What a hub gives to an acceptor: the hub's limits, its clock, and `admit` for new links. */
 export interface Door {
   readonly runtime: Runtime
-  /** Alarms for the deadlines of many links, which may ring a little late: cheaper than `runtime.after` for each. */
+  /**
+   * Alarms for the deadlines of many links. They may ring a little late, but cost less than one `runtime.after` each.
+   */
   readonly clockwork: Clockwork
-  /** Id of this hub, for every answer. */
+  /** Id of this hub. Every answer over HTTP carries it. */
   readonly hub: string
-  /** Largest batch a link may bring in, in bytes. */
+  /** Largest batch that a link may pass to its sink, in bytes. */
   readonly maxBatchBytes: number
-  /** For how long a poll is held at most, in milliseconds. */
+  /** Longest time that a poll is left unanswered, in milliseconds. */
   readonly holdMs: number
-  /** Takes a new link in. The first batch of the sink must be a hello. */
+  /** Registers a new link and returns its sink. The first batch that the link passes to the sink must be a hello. */
   admit(link: Link, origin: LinkOrigin): LinkSink
   /**
-   * Hears a bye that came beside the links (see `Dialer.leave`). Returns why it was refused, if it was. Hubs have it; a door
-   * of your own tests may go without.
+   * Handles a bye that came without a link (see `Dialer.leave`). Returns why it was refused, or undefined if it was
+   * accepted. Every hub has this; a door in your own tests may omit it.
    * @throws EverwireError `protocol-error`
    */
   leave?(bye: string): Closing | undefined
@@ -117,116 +136,132 @@ export interface Door {
 /** The server half of a transport. */
 export interface Acceptor {
   readonly name: string
-  /** Called once by the hub that it is given to. */
+  /** The hub calls this once, when it is created with this acceptor. */
   open(door: Door): OpenAcceptor
 }
 
-/** An acceptor at work. What it can take tells the hub's doors what to bring it. */
+/**
+ * An acceptor that a hub has opened. The hub routes to it only what it has a method for: exchanges, sockets, or both.
+ */
 export interface OpenAcceptor {
   /**
-   * Answers one HTTP exchange on `<hub path>/<transport name>`. The Origin check has passed.
+   * Answers one HTTP exchange on `<hub path>/<transport name>`. The hub has checked the Origin before.
    *
-   * An EverwireError that it throws, or rejects with, is answered 400 with its code (413 for `too-large`, 408 for
-   * `timeout`, 404 for `link-unknown`, 405 for `refused`), and `hub.onRefused` hears of it; anything else 500, and the hub's owner is told. Where there is a `socket` too, a promise of `false`
-   * leaves the answer to the hub: 426, because an upgrade is wanted.
+   * If it throws or rejects with an EverwireError, the hub answers 400 with the error's code (413 for `too-large`, 408
+   * for `timeout`, 404 for `link-unknown`, 405 for `refused`) and calls `hub.onRefused`. On any other error the hub
+   * answers 500 and reports the error to the application. If the acceptor has `socket` too, it may resolve to `false`:
+   * then the hub answers 426, because the client must upgrade.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: an acceptor's method may return nothing
   exchange?(exchange: HttpExchange): Promise<unknown> | void
-  /** Takes a WebSocket over after its handshake. The Origin check has passed. */
+  /** Takes a WebSocket over after its handshake. The hub has checked the Origin before. */
   socket?(socket: ServerSocket, origin: LinkOrigin): void
-  /** Ends what the acceptor itself keeps (not the links, which the hub closes). */
+  /** Releases what the acceptor itself keeps. The hub closes the links. */
   close?(): void
 }
 
-/** One HTTP request and its answer, whatever server it comes from. */
+/** One HTTP request and its answer, in the same shape for every kind of server. */
 export interface HttpExchange {
   readonly method: string
   /** Path of the URL, without the query. */
   readonly path: string
-  /** One parameter of the query. */
+  /** Returns one parameter of the URL's query, or undefined. */
   query(name: string): string | undefined
-  /** One header, by lower-case name. The function may be kept after the exchange and holds nothing else of it. */
+  /**
+   * Returns one header; `name` is in lower case. The function may be kept after the exchange: it references the headers
+   * only, so the rest of the exchange can be freed.
+   */
   readonly header: (name: string) => string | undefined
-  /** Address of the other end of the connection; in what an acceptor is given, the client's, as far as it is known. */
+  /**
+   * IP address of the other end of the connection. In an exchange that an acceptor receives, it is the client's
+   * address, if the hub knows it from `trustProxy`.
+   */
   readonly address: string | undefined
-  /** Whether the connection itself has TLS; undefined where that is not known. */
+  /** Whether the connection itself uses TLS. Undefined if that is not known. */
   readonly isSecure?: boolean | undefined
-  /** The server's own object for the request, for `authenticate`. */
+  /** The server's own request object, which `authenticate` receives. */
   readonly request?: unknown
   /**
-   * Reads the whole body, counting bytes as they come. When one becomes larger than `maxBytes`, `more` is given what has come
-   * and answers how large it may be; it may throw, which ends the reading. Called once at most.
+   * Reads the whole body and counts its bytes as they arrive. When the body exceeds `maxBytes`, `more` is called with
+   * the bytes so far and returns the new limit, in bytes; if it throws, the reading ends. May be called once at most.
    * @throws EverwireError `too-large`, `timeout`, `network`
    */
   body(maxBytes: number, more?: (beginning: Uint8Array) => number): Promise<Uint8Array>
-  /** Answers at once. At most one of `respond` and `stream` is called. */
+  /** Sends the whole answer. For each exchange, at most one of `respond` and `stream` is called. */
   respond(status: number, headers: Readonly<Record<string, string>>, body?: string | Uint8Array): void
-  /** Answers with an open body of text. */
+  /** Starts an answer whose text body stays open. */
   stream(status: number, headers: Readonly<Record<string, string>>): HttpStream
-  /** Bytes of the answer that the network has not taken. Absent where nobody can tell. */
+  /** Bytes of the answer that the network has not taken yet. Absent if the server cannot tell. */
   readonly unsentBytes?: number | undefined
-  /** Ends the connection at once. Absent where that cannot be done. */
+  /** Ends the connection at once. Absent if the server cannot do that. */
   cut?(): void
-  /** Calls back once when the client is known to have gone before the answer was complete. */
+  /** Calls `run` once if the client disconnects before the answer is complete, as soon as the server knows. */
   onAbort(run: () => void): void
   /**
-   * Tells a link when the exchange has to end: because the server that the request came through is closing, or has begun to
-   * since, and waits for its answers (`hub-closing`: the answer is to be completed at once), or because the client does not
-   * take what it is sent (`timeout`). Absent where neither can be told.
+   * Calls `link.lost` when the exchange has to end. `hub-closing`: the HTTP server is closing and waits for its
+   * answers, so the answer must be completed at once; this also comes if the server was already closing before the
+   * call. `timeout`: the client does not read its answer. Absent if the server can tell neither.
    */
   onLeaving?(link: { lost(why: Closing): void }): void
 }
 
-/** An answer that stays open. */
+/** The body of an HTTP answer that stays open. */
 export interface HttpStream {
   write(text: string): void
   end(): void
-  /** Ends it at once, with what has not been taken. A server that cannot tell may go without. */
+  /** Ends the stream at once and drops bytes that the network has not taken. Absent if the server cannot do that. */
   cut?(): void
-  /** Bytes written and not yet taken by the network. */
+  /** Bytes that were written and that the network has not taken yet. */
   readonly bufferedBytes: number
-  /** Calls back when `bufferedBytes` has fallen to nothing after it had grown. */
+  /** Calls `run` when `bufferedBytes` has fallen to 0 after it had grown. */
   onDrain(run: () => void): void
 }
 
-/** A WebSocket on the server, after its handshake. Whoever brings one wraps the socket of his runtime. */
+/** A WebSocket on the server, after its handshake. The adapter of each runtime wraps that runtime's socket in this. */
 export interface ServerSocket {
-  /** Bytes sent and not yet taken by the network. */
+  /** Bytes that were sent and that the network has not taken yet. */
   readonly bufferedAmount: number
-  /** Bytes of a message that has not come whole. Absent where nobody can tell. */
+  /** Bytes that have arrived of a message that is not complete. Absent if the runtime cannot tell. */
   readonly incomingBytes?: number | undefined
   /** Sends one message: text for a string, binary for bytes. Does nothing when the socket is not open. */
   send(data: string | Uint8Array): void
   close(code: number, reason: string): void
   /** Ends the connection at once, without a closing handshake. */
   terminate(): void
-  /** Called once, before anything can come. */
+  /** Sets the sink for all events of this socket. Called once, before the first event. */
   hear(sink: SocketSink): void
   /**
-   * Reads nothing more from the network until `resume`, so that whoever sends has to wait. A message that was read before may
-   * still come. Absent where a runtime's socket cannot: then the hub keeps what waits, and closes the link when that is too much.
+   * Stops reading from the network until `resume`, so that the client has to wait. A message that was read before may
+   * still come. Absent if the runtime's socket cannot pause: then the hub queues incoming messages, and closes the link
+   * when they exceed its limit.
    */
   pause?(): void
   resume?(): void
 }
 
-/** What is told by a WebSocket on the server. */
+/** Receives the events of a WebSocket on the server. */
 export interface SocketSink {
   message(data: string | Uint8Array): void
-  /** `bufferedAmount` has fallen to nothing after it had grown. */
+  /** `bufferedAmount` has fallen to 0 after it had grown. */
   drained(): void
-  /** What comes of the first message is larger than a hello may be. */
+  /** The first message is larger than a hello may be. Comes before the message is complete. */
   overflowed?(): void
-  /** So much more has come of a message that is large and not whole. */
+  /** Another `bytes` bytes have arrived of a large message that is not complete yet. */
   keeps?(bytes: number): void
-  /** The socket has closed, for whatever reason; comes once. */
+  /** The socket has closed, by either end or by an error. Comes once. */
   closed(code: number, reason: string): void
 }
 
-/** Bytes in memory that no thread shares, in the words of any TypeScript: from 5.7 on, `Uint8Array<ArrayBuffer>`. */
+/**
+ * Bytes in memory that is not shared between threads. From TypeScript 5.7 on this is `Uint8Array<ArrayBuffer>`; the
+ * type is written so that it compiles in older versions too.
+ */
 export type OwnBytes = ReturnType<Uint8Array["slice"]>
 
-/** What is called with an event. A method's parameter, so that the platform's own types, which say more of it, fit. */
+/**
+ * An event listener. Its type comes from a method, because TypeScript checks a method's parameters less strictly: so a
+ * platform's own listener types, whose events have more members, are assignable.
+ */
 type Listens<Event> = { listener(event: Event): void }["listener"] | null
 
 /** The part of the WebSocket interface (HTML standard) that the dialer uses. */
@@ -237,7 +272,7 @@ export interface ClientSocket {
   onmessage: Listens<{ data: unknown }>
   onclose: Listens<{ code: number; reason: string }>
   onerror: Listens<unknown>
-  /** Called where the platform knows how the upgrade was refused; browsers do not tell. `onclose` may follow. */
+  /** Called if the platform knows why the upgrade was refused; browsers do not tell. `onclose` may follow. */
   onrefused?: ((why: Closing) => void) | null
   send(data: string | OwnBytes): void
   close(code?: number, reason?: string): void
@@ -247,16 +282,16 @@ export interface ClientSocket {
 export interface ClientStream {
   onmessage: Listens<{ data: unknown }>
   onerror: Listens<unknown>
-  /** Called where the platform knows how the request was refused; browsers do not tell. `onerror` may follow. */
+  /** Called if the platform knows why the request was refused; browsers do not tell. `onerror` may follow. */
   onrefused?: ((why: Closing) => void) | null
   close(): void
 }
 
-/** What a client needs of its platform. A member that is missing is asked of the global scope when dialing. */
+/** The platform functions that a client needs. For a missing member, the dialer uses the global scope when it dials. */
 export interface Platform {
-  /** Opens a WebSocket that offers these subprotocols; absent where there is none. */
+  /** Opens a WebSocket that offers these subprotocols. Absent if the platform has no WebSocket. */
   openSocket?(url: string, protocols: string[]): ClientSocket
-  /** Opens an EventSource; absent where there is none. */
+  /** Opens an EventSource. Absent if the platform has none. */
   openStream?(url: string, withCredentials: boolean): ClientStream
   fetch?(url: string, init: FetchInit): Promise<FetchAnswer>
 }
@@ -265,7 +300,7 @@ export interface Platform {
 export interface FetchInit {
   method: string
   headers: Record<string, string>
-  /** `null` where the envelope is in a header. */
+  /** `null` if the envelope is in a header. */
   body: string | OwnBytes | null
   credentials: "include" | "same-origin"
   redirect: "manual"
@@ -279,8 +314,8 @@ export interface FetchAnswer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
   /**
-   * The body as it comes. Where it is absent or null, `arrayBuffer` gives all of it at its end, and then the whole answer
-   * has to come in before its deadline.
+   * The body, to be read as it arrives. If it is absent or null, the dialer reads the whole body with `arrayBuffer`;
+   * then the whole answer has to arrive before its deadline.
    */
   readonly body?: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> } } | null
   arrayBuffer(): Promise<ArrayBuffer>

@@ -44,14 +44,14 @@ export const explanations = {
 /** The closed list of codes. */
 export type Code = keyof typeof explanations
 
-/** Why a Link or a Session ended. */
+/** Why a link or a session ended. */
 export interface Closing {
   readonly code: Code
-  /** For people: one sentence, never the server's insides. */
+  /** One sentence for people. It never shows internals of the server. */
   readonly reason: string
-  /** Whether dialing again can help. */
+  /** Whether the channel may succeed if it dials again. */
   readonly retryable: boolean
-  /** The other side's wish for how long to wait before dialing again, in milliseconds. */
+  /** How long the other side asks the channel to wait before it dials again, in milliseconds. */
   readonly retryAfterMs?: number
 }
 
@@ -65,7 +65,7 @@ function sentence(code: Code, words: string): string {
     : words
 }
 
-/** Builds a {@link Closing}. Retryable unless said otherwise. */
+/** Builds a {@link Closing}. It is retryable by default. */
 export function closing(code: Code, reason: string, retryable = true, retryAfterMs?: number): Closing {
   return { code, reason: sentence(code, reason), retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
@@ -93,8 +93,8 @@ export function closingError(why: Closing): EverwireError {
 }
 
 /**
- * What was thrown, in words: its name comes first, "EverwireError" for those of every copy of the class. Anything may be
- * thrown: of what cannot be made a text, its type.
+ * Turns a thrown value into text. For an error the text begins with its name, which is "EverwireError" in every copy of the
+ * class. If the value cannot be converted to a string, the text is its type.
  */
 export function wordsOf(error: unknown): string {
   try {
@@ -104,7 +104,7 @@ export function wordsOf(error: unknown): string {
   }
 }
 
-/** What a parser throws: caught where the batch came in, where it closes the link. */
+/** The error that a parser throws. The code that received the batch catches it and closes the link. */
 export function protocolError(what: string): EverwireError {
   return new EverwireError("protocol-error", what)
 }

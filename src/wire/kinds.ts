@@ -17,14 +17,14 @@ export const WELCOME = "w"
 export const TAKE = "t"
 export const BYE = "b"
 
-/** What is to be known of a kind. */
+/** The properties of one kind of packet. */
 export interface Kind {
   /** First character of its packets. */
   readonly letter: string
   readonly title: string
-  /** Whether each counts one, on both sides, and is delivered exactly once and in order. */
+  /** Whether both sides count each packet of this kind and deliver it exactly once and in order. */
   readonly numbered: boolean
-  /** Which side says it: the channel, the hub, or both. */
+  /** Who sends it: the channel (`up`), the hub (`down`), or both. */
   readonly direction: "up" | "down" | "both"
   /** Whether it may be bytes instead of text. */
   readonly bytes: boolean

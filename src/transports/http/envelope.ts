@@ -4,43 +4,43 @@ import { readClosing, readFields } from "../../wire/handshake.ts"
 import { readCount } from "../../wire/packet.ts"
 
 /**
- * The first line of every HTTP body and of every control event on a stream. Uploads and polls are numbered from 1 on each
- * link, so that a repeated request is answered again and a stale answer is recognised.
+ * The first line of every HTTP body and of every control event on a stream. Uploads and polls are numbered from 1 on
+ * each link, so that a repeated request is answered again and a stale answer is recognised.
  */
 export interface Envelope {
   /** Secret id of the link, minted by the hub. Absent in the first request. */
   readonly link?: string | undefined
-  /** Number of this upload. Absent when nothing is brought. */
+  /** Number of this upload. Absent if the request brings no packets. */
   readonly up?: number | undefined
-  /** Number of this poll. Absent when nothing is fetched. */
+  /** Number of this poll. Absent if the request asks for no packets. */
   readonly poll?: number | undefined
-  /** Longest hold the channel's network allows, in milliseconds. */
+  /** How long the hub may leave a poll unanswered on the channel's network, in milliseconds. */
   readonly holdMs?: number | undefined
   /** Single-use ticket for the stream that belongs to this link. */
   readonly ticket?: string | undefined
-  /** Id of the hub that answers. In the first answer of a link, and in those that close or refuse. */
+  /** Id of the hub that answers. Present in the first answer of a link, and in answers that close or refuse. */
   readonly hub?: string | undefined
   /** The link ends with this exchange. */
   readonly close?: Closing | undefined
 }
 
-/** Where a poll that brings nothing up may say its envelope, so that the hub has no body to wait for. */
+/** The header that may carry the envelope of a poll without packets, so that the hub need not wait for a body. */
 export const ENVELOPE_HEADER = "everwire"
 
-/** What a body may hold beside its batch. */
+/** How many bytes a body may have in addition to its batch. */
 export const MAX_ENVELOPE_BYTES = 1_024
 
 export const TEXT_TYPE = "text/plain;charset=UTF-8"
 export const BYTES_TYPE = "application/octet-stream"
 
-/** An envelope alone, as a stream carries it. */
+/** Encodes an envelope alone, as a stream carries it. */
 export function writeEnvelope(envelope: Envelope): string {
   return `@${JSON.stringify(envelope)}`
 }
 
-/** A body: the envelope as the first packet of the batches, as one. */
+/** Encodes a body: one batch of the envelope, as its first packet, and all packets of `batches`. */
 export function encodeBody(envelope: Envelope, batches: readonly Batch[]): string | Uint8Array<ArrayBuffer> {
-  return joinBatches([writeEnvelope(envelope), ...batches]) as string | Uint8Array<ArrayBuffer> // a buffer of its own
+  return joinBatches([writeEnvelope(envelope), ...batches]) as string | Uint8Array<ArrayBuffer> // never shared memory
 }
 
 /** Inverse of {@link encodeBody}. @throws EverwireError `protocol-error` */

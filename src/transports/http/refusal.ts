@@ -1,8 +1,9 @@
 import { type Closing, closing } from "../../wire/errors.ts"
 
 /**
- * What it means that an answer is not the hub's. Its status is judged before its type: what proxies say of themselves comes
- * as a web page. `now` is the time of day, for a `Retry-After` that is a date. `url` is what was asked.
+ * Turns an answer that is not the hub's into a closing. The status is checked before the content type, because proxies
+ * send their own errors as web pages. `now` is the wall-clock time, for a `Retry-After` that is a date. `url` is the
+ * requested URL.
  */
 export function refusal(
   status: number,
@@ -21,7 +22,10 @@ export function refusal(
   return retryAfterMs > 0 ? { ...why, retryAfterMs } : why
 }
 
-/** A `Retry-After` in milliseconds: seconds, or a date (RFC 9110, 10.2.3) by the clock that wrote it. `NaN` or less than 0 for none. */
+/**
+ * Returns `Retry-After` in milliseconds. It has seconds or a date (RFC 9110, 10.2.3); a date is compared with the
+ * answer's own `Date`, because the client's clock may be wrong. `NaN`, 0 or less: there is no wait.
+ */
 function waitOf(headers: { get(name: string): string | null }, now: number): number {
   const retryAfter = headers.get("retry-after") ?? ""
   return Number(retryAfter) * 1_000 || Date.parse(retryAfter) - (Date.parse(headers.get("date") ?? "") || now)
@@ -29,7 +33,7 @@ function waitOf(headers: { get(name: string): string | null }, now: number): num
 
 function codeOf(status: number): Closing["code"] {
   if (status === 429 || status === 503) return "rate-limited"
-  // A browser hides where a redirect leads, and gives 0 for its status (Fetch standard, "opaque-redirect").
+  // A browser hides the target of a redirect and reports status 0 (Fetch standard, "opaque-redirect").
   if (/^[03]/.test(`${status}`)) return "redirected"
   return status === 413 ? "too-large" : "refused"
 }

@@ -1,7 +1,7 @@
 import { createHttpAcceptor } from "../http/server/acceptor.ts"
 import type { Acceptor } from "../transport.ts"
 
-/** The server half of long-poll: a poll is held until there is mail or the hold is over. */
+/** The server half of long-poll: the hub answers a poll when it has a batch, or when the hold is over. */
 export function longPollAcceptor(): Acceptor {
   return createHttpAcceptor("long-poll", () => ({
     drain(mailbox, exchange, envelope, door) {

@@ -5,8 +5,8 @@ import { type Down, Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
 /**
- * Long-poll: one exchange is always held by the hub until there is something to bring down; uploads go beside it. Two
- * connections, one round trip of latency, works through everything that passes POST.
+ * Long-poll: the hub leaves one request unanswered until it has a batch to send. Uploads are separate requests. This
+ * takes two connections and one round trip of latency, and works through every proxy that passes POST.
  */
 export const longPoll: Dialer = {
   name: "long-poll",
@@ -21,7 +21,8 @@ export const longPoll: Dialer = {
         get holdMs() {
           return holdMs
         },
-        // A proxy that cuts a silent answer after T is stayed under from now on.
+        // A proxy cut the silent poll after `heldMs`. Later polls ask for 80 % of that, so that they end before the
+        // proxy cuts.
         cut(heldMs) {
           if (heldMs < HEARTBEAT_FLOOR_MS || heldMs >= holdMs) return
           holdMs = Math.max(HEARTBEAT_FLOOR_MS, Math.floor(heldMs * 0.8))

@@ -2,8 +2,8 @@ import { createHttpAcceptor } from "../http/server/acceptor.ts"
 import type { Acceptor } from "../transport.ts"
 
 /**
- * The server half of short-poll: a poll is answered at the end of the tick, so that what its own upload caused can go
- * with the answer. Only the first one, the hello's, is held for its welcome.
+ * The server half of short-poll: the hub answers a poll at the end of the tick, so that packets which its own upload
+ * caused can go with the answer. Only the first poll, with the hello, is held until the welcome.
  */
 export function shortPollAcceptor(): Acceptor {
   return createHttpAcceptor("short-poll", () => ({

@@ -4,8 +4,9 @@ import { type Down, Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
 /**
- * Short-poll: requests that are answered at once, repeated at an interval that follows the traffic. Slow and
- * chatty, and the only one that a host without long requests allows. A send does not wait for the interval.
+ * Short-poll: the hub answers each request at once, and the channel repeats it at an interval that grows while nothing
+ * comes. It is slow and costs many requests, but it is the only transport for a server that allows no long requests.
+ * Sending does not wait for the interval.
  */
 export const shortPoll: Dialer = {
   name: "short-poll",

@@ -17,23 +17,26 @@ const STREAM_HEADERS = {
   "content-type": "text/event-stream",
   "x-accel-buffering": "no",
   "content-encoding": "identity",
-  // A server that is closing waits for its connections, and one that was kept for more requests would take seconds to end.
+  // A server that is closing waits for its connections, and one that was kept for more requests would take seconds to
+  // end.
   connection: "close",
 } as const
 
-/** The server half of SSE: the hello is answered with a ticket, the ticket opens the stream, the stream drains the mail. */
+/**
+ * The server half of SSE: the hello is answered with a ticket, the ticket opens the stream, the stream drains the mail.
+ */
 export function sseAcceptor(): Acceptor {
   return createHttpAcceptor("sse", (door) => {
     /**
-     * Links whose stream has not been opened, by ticket. Each ticket opens one stream, once. A link that closes before its
-     * stream has come keeps its ticket for the last word.
+     * Links whose stream has not been opened, by ticket. Each ticket opens one stream, once. A link that closes before
+     * its stream has come keeps its ticket for the last word.
      */
     const tickets = new Map<string, Mailbox>()
     const events = new LastMade(writeEvent)
     return {
       drain(mailbox, exchange, envelope, _door, first) {
-        // What the upload caused goes down the stream first: somebody may be waiting for it. With polls it is quicker the
-        // other way round, because the next upload waits for this answer and the next poll does not.
+        // What the upload caused goes down the stream first: somebody may be waiting for it. With polls it is quicker
+        // the other way round, because the next upload waits for this answer and the next poll does not.
         if (!first) return door.runtime.soon(() => mailbox.confirm(exchange, envelope))
         const ticket = door.runtime.id()
         tickets.set(ticket, mailbox)
@@ -49,8 +52,9 @@ export function sseAcceptor(): Acceptor {
         const mailbox = tickets.get(ticket)
         tickets.delete(ticket)
         if (mailbox === undefined) {
-          // 204 tells an EventSource to stop dialing (HTML standard, section 9.2.3). The ticket may be another hub's: where a
-          // balancer goes by connection, the next stream reaches that one by another connection only.
+          // 204 tells an EventSource to stop reconnecting (HTML standard, section 9.2.3). The ticket may belong to
+          // another hub: if a load balancer routes by connection, only a new connection can reach that hub, so this one
+          // is closed.
           return exchange.respond(204, { ...NO_STORE, connection: "close" })
         }
         mailbox.ticket = undefined
@@ -63,7 +67,7 @@ export function sseAcceptor(): Acceptor {
   })
 }
 
-/** Writes the mail to the stream as it comes, each batch as an event, while the stream takes it. */
+/** Writes the mailbox's batches to the stream as they come, one event each, while the stream's buffer is not full. */
 function pour(mailbox: Mailbox, stream: HttpStream, events: LastMade<Batch, string>): void {
   let ended = false
   const pass = (): void => {
@@ -85,8 +89,8 @@ function pour(mailbox: Mailbox, stream: HttpStream, events: LastMade<Batch, stri
 }
 
 /**
- * One event of `data:` lines alone (HTML standard, section 9.2.5): no field that could be injected into is ever written.
- * A packet never holds a raw CR or LF, so its lines are the batch's lines.
+ * Encodes a batch as one event with only `data:` lines (HTML standard, section 9.2.5), so a payload cannot inject
+ * another field. A packet never contains a raw CR or LF, so each line is one packet of the batch.
  */
 function writeEvent(batch: Batch): string {
   const data = typeof batch === "string" ? batch.replaceAll("\n", "\ndata:") : `=${toBase64(batch)}`

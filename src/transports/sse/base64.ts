@@ -1,6 +1,6 @@
 import { fromBinary, toBinary } from "../../wire/batch.ts"
 
-/** Bytes as base64 (RFC 4648, section 4), for the one wire that carries text alone. */
+/** Encodes bytes as base64 (RFC 4648, section 4). An EventSource carries only text. */
 export function toBase64(bytes: Uint8Array): string {
   return btoa(toBinary(bytes))
 }

@@ -8,8 +8,8 @@ import type { Batch, ClientStream, Dialer } from "../transport.ts"
 import { fromBase64 } from "./base64.ts"
 
 /**
- * SSE: batches come down on an EventSource (HTML standard, section 9.2), uploads are POSTs. The hello goes up first and is
- * answered with a single-use ticket for the stream, so no secret stands in a URL.
+ * SSE: the hub sends batches on an EventSource (HTML standard, section 9.2), and the channel uploads by POST. The hello
+ * goes up first. The hub answers it with a single-use ticket for the stream, so no lasting secret is in a URL.
  */
 export const sse: Dialer = {
   name: "sse",
@@ -31,7 +31,8 @@ export const sse: Dialer = {
           }
         }
         stream.onrefused = (why) => uplink.fail(why)
-        // EventSource would dial again by itself, with a ticket that is used up: the connector does that.
+        // EventSource would reconnect by itself, but with a used ticket. The link fails instead, and the connector
+        // dials again.
         stream.onerror = () => uplink.fail(closing("network", "it broke"))
       }
       return {
@@ -46,7 +47,8 @@ export const sse: Dialer = {
             uplink.fail(closing("unsupported", wordsOf(error)))
           }
         },
-        // A stream of the application's own may not let itself be closed. The uplink hears no more of it anyway.
+        // `close` of a stream that the application injected may throw. The uplink ignores its events from now on
+        // anyway.
         stop: () => callSafely(() => stream?.close()),
       }
     })

@@ -7,13 +7,13 @@ import type { Acceptor, Batch, Link, LinkSink, ServerSocket, SocketSink } from "
 import { readClose, writeClose } from "./close-code.ts"
 import { readOffer } from "./offer.ts"
 
-/** A peer that does not answer the closing handshake is cut off after so long. */
+/** How long a client may take to answer the closing handshake before its socket is cut, in milliseconds. */
 const CLOSE_GRACE_MS = 2_000
 
-/** With what the text of an envelope begins. */
+/** The first character of an envelope. */
 const ENVELOPE = "@".charCodeAt(0)
 
-/** The server half of WebSocket, over whatever socket the runtime has. */
+/** The server half of the WebSocket transport. It works with the `ServerSocket` of any runtime. */
 export function websocketAcceptor(): Acceptor {
   return {
     name: "websocket",
@@ -40,9 +40,9 @@ class SocketLink implements Link, SocketSink, Alarm {
   readonly #socket: ServerSocket
   readonly #clockwork: Clockwork
   #closed = false
-  /** Whether nothing is read until what was read has been worked on. */
+  /** Whether reading is paused until the hub has processed the batches that were read. */
   #isPaused = false
-  /** When a socket that does not finish its closing handshake is cut off. */
+  /** The alarm that cuts a socket whose closing handshake is not finished. */
   slot: Slot | undefined
 
   constructor(socket: ServerSocket, clockwork: Clockwork) {

@@ -1,15 +1,20 @@
 import { type Closing, type Code, closing } from "../../wire/errors.ts"
 
-/** Close codes of the private range (RFC 6455, section 7.4.2). The reason field carries our code and sentence. */
+/**
+ * Close codes from the private range (RFC 6455, section 7.4.2). The reason field carries everwire's code and sentence.
+ */
 const RETRYABLE = 4000
 const FINAL = 4001
 
-/** The code and reason of a closing frame. A reason takes at most 123 bytes of UTF-8, and the code may be the other side's. */
+/**
+ * Returns the code and reason for a closing frame. A reason has at most 123 bytes of UTF-8, so it is cut; and
+ * `why.code` may come from the other side, so other characters than printable ASCII are replaced.
+ */
 export function writeClose(why: Closing): [code: number, reason: string] {
   return [why.retryable ? RETRYABLE : FINAL, `${why.code}: ${why.reason}`.replace(/[^ -~]/g, "?").slice(0, 120)]
 }
 
-/** What a closing frame, or its absence (1006), means. */
+/** Turns the code and reason of a closing frame into a closing. Code 1006 means that no closing frame came. */
 export function readClose(code: number, reason: string): Closing {
   if (code === RETRYABLE || code === FINAL) {
     const end = reason.indexOf(": ")

@@ -9,19 +9,19 @@ import { writeOffer } from "./offer.ts"
 /** The close code of a connection that broke off (RFC 6455, section 7.1.5). */
 const ABNORMAL = 1006
 
-/** Browsers have no event for a draining buffer, so it is looked at again after so long. */
+/** How often a full send buffer is checked, in milliseconds. Browsers have no event for a buffer that drains. */
 const DRAIN_LOOK_MS = 25
 
 /**
- * WebSocket (RFC 6455): one message is one batch, both ways. What is sent right after the dial, the hello, goes with the
- * handshake where it is small.
+ * WebSocket (RFC 6455): one message is one batch, in both directions. The hello, which is sent right after the dial,
+ * goes with the handshake if it is small enough.
  */
 export const websocket: Dialer = {
   name: "websocket",
   supported: (platform) => !!platform.openSocket,
   leave,
   dial({ url, platform, runtime }, sink) {
-    /** What was sent and not yet handed to the socket, because it is not open. */
+    /** Batches that were sent before the socket was open. */
     const waiting: Batch[] = []
     let isOpen = false
     let closed = false
@@ -33,7 +33,7 @@ export const websocket: Dialer = {
       else cancelLook = runtime.after(DRAIN_LOOK_MS, look)
     }
     const put = (): void => {
-      for (const batch of waiting.splice(0)) socket?.send(batch as string | OwnBytes) // no session shares its memory
+      for (const batch of waiting.splice(0)) socket?.send(batch as string | OwnBytes) // never shared memory
       if (link.bufferedBytes >= LINK_BUFFER_BYTES) cancelLook ??= runtime.after(DRAIN_LOOK_MS, look)
     }
     const link = {
@@ -49,7 +49,8 @@ export const websocket: Dialer = {
       },
       close(why: Closing): void {
         if (!end()) return
-        // The other end answers the closing frame when it has heard all that came before (RFC 6455, section 7.1.4).
+        // The other end answers the closing frame after it has received all messages before it (RFC 6455, section
+        // 7.1.4).
         link.told = new Promise((resolve) => {
           if (socket) socket.onclose = ({ code }) => resolve(code !== ABNORMAL)
           else resolve(false)
@@ -57,7 +58,7 @@ export const websocket: Dialer = {
         socket?.close(...writeClose(why))
       },
     }
-    /** Whether it had not ended before. */
+    /** Marks the link as ended. Returns whether this call ended it. */
     const end = (): boolean => {
       const was = closed
       closed = true
@@ -89,9 +90,9 @@ export const websocket: Dialer = {
         }
         socket.onclose = ({ code, reason }) => fail(readClose(code, reason))
         socket.onrefused = fail
-        socket.onerror = () => {} // always followed by close, which knows more
+        socket.onerror = () => {} // a close event always follows, and has a code
       } catch (error) {
-        // The constructor throws on a page that may not open this URL (mixed content, CSP).
+        // The constructor throws if the page may not open this URL (mixed content, CSP).
         fail(closing("unsupported", wordsOf(error)))
       }
     })

@@ -1,20 +1,26 @@
-/** The one subprotocol that a hub agrees to, whatever is offered beside it: that may be the hello, with its key. */
+/**
+ * The only subprotocol that a hub selects. The other one that a client offers may be its hello, which holds the
+ * session's key.
+ */
 export const SUBPROTOCOL = "everwire"
 
-/** Common servers take 8 KiB of headers, cookies among them. */
+/** Longest offer, in characters. Common servers accept 8 KiB of headers, and cookies need a part of that. */
 const MAX_OFFER_LENGTH = 2_048
 
 /**
- * The subprotocols to offer (RFC 6455, section 4.1) when the first batch is to go with the handshake: a round trip sooner
- * than behind it. It is the second of them, percent-encoded. None when the batch does not fit.
+ * Returns the subprotocols to offer (RFC 6455, section 4.1) so that the first batch goes with the handshake, which
+ * saves a round trip. The batch is the second subprotocol, percent-encoded. Returns an empty list if the batch is too
+ * long.
  */
 export function writeOffer(batch: string): string[] {
-  // What encodeURIComponent leaves alone may stand in a token, but for parentheses (RFC 9110, section 5.6.2).
+  // encodeURIComponent leaves only characters that a token may have, except for parentheses (RFC 9110, section 5.6.2).
   const token = encodeURIComponent(batch).replace(/[()]/g, (sign) => `%2${sign === "(" ? 8 : 9}`)
   return token.length > MAX_OFFER_LENGTH ? [] : [SUBPROTOCOL, token]
 }
 
-/** The first batch in a `Sec-WebSocket-Protocol` header; undefined when none came with it, "" when it cannot be read. */
+/**
+ * Reads the first batch from a `Sec-WebSocket-Protocol` header. Undefined if it has none, "" if it cannot be decoded.
+ */
 export function readOffer(header: string | undefined): string | undefined {
   const [name, token] = header?.split(",").map((offered) => offered.trim()) ?? []
   if (name !== SUBPROTOCOL || token === undefined) return undefined

@@ -2,21 +2,25 @@ import { PROBE_MS, VERDICT_MS } from "../../../wire/defaults.ts"
 import type { Connections, ConnectionsHost } from "../../transport.ts"
 
 /**
- * Browsers open six connections to a host over HTTP/1.1, for all tabs together. So many of them may be held by streams and
- * polls; the others are for what is answered at once.
+ * How many connections streams and polls may occupy. A browser opens six to a host over HTTP/1.1, for all tabs
+ * together; the other two stay free for requests that are answered at once.
  */
 const HELD_CONNECTIONS = 4
-/** Locks need a few of these to be granted, and tabs to answer. In milliseconds. */
+/** How long to wait until locks are granted and other tabs have answered. In milliseconds. */
 const SLOT_MS = 50
-/** After a yield nothing is held for so long, in milliseconds: each trial could silence a tab again. */
+/**
+ * After a yield, how long this tab occupies no connection, in milliseconds: each new try could block another tab again.
+ */
 const IN_DOUBT_MS = 120_000
-/** A round trip counts up to this, because where requests wait for connections it seems long. In milliseconds. */
+/**
+ * Upper limit of the wait for an answer, in milliseconds. A round trip seems long if requests wait for a connection.
+ */
 const MOST_ANSWER_MS = 1_000
 
-/** The verdict that holding connections does not work here. */
+/** Name of the verdict that occupying connections does not work here. */
 const HELD = "held"
 
-/** What this needs of a browser. Each part is missing somewhere. */
+/** The parts of a browser that this file uses. Each is missing on some platform. */
 interface Browser {
   readonly location?: unknown
   readonly navigator?: { readonly locks?: LockManager }
@@ -25,21 +29,25 @@ interface Browser {
 }
 
 /**
- * Shares the few connections of a browser: which links of a channel may hold one, and when one is yielded to others. For
- * the `holds` of a dialer. The tabs of an origin share by Web Locks: there is a lock for each connection, and whichever is
- * free first is taken. A tab that is closed or crashes gives its own back. Where there are no locks, as on a page without
- * TLS, the tabs ask each other, and those that asked first may hold.
+ * Shares the few connections of a browser between tabs. Decides when a link of a channel may occupy one and when it
+ * yields it. To be set as the `holds` of a dialer. The tabs of an origin use Web Locks: one lock for each connection,
+ * and a tab takes the first that is free. The browser releases the lock of a tab that is closed or crashes. Without Web
+ * Locks, as on a page without TLS, the tabs ask each other by BroadcastChannel, and the tabs that asked first may
+ * occupy a connection.
  */
 export function shareConnections({ runtime, url, verdicts, changed }: ConnectionsHost): Connections {
-  /** The URL is one that the channel wrote. React Native's `URL` has no `origin`. */
+  /** Cut from the URL as text, which the channel has normalized, because React Native's `URL` has no `origin`. */
   const origin = url.split("/", 3).join("/")
-  /** Gives the slot back. One is enough: of two links that would hold a connection, one is let go soon. */
+  /** Aborting it gives the slot back. One slot is enough: of two links that occupy a connection, one is closed soon. */
   let slot: AbortController | undefined
-  /** Whether it is there, or was when it was given back, and since when that is known. */
+  /** Whether the slot is granted, and from when on `isTaken` can be relied on: before `knownAt` it may still change. */
   let isTaken = true
   let knownAt = 0
 
-  /** Whether connections are few. Over HTTP/2 and HTTP/3 one carries everything, and only browsers count. */
+  /**
+   * Whether connections are scarce. They are not outside browsers, nor over HTTP/2 and HTTP/3, where one carries
+   * everything.
+   */
   const areFew = (): boolean => {
     const { location, performance } = globalThis as Browser
     const isOne = performance
@@ -51,11 +59,11 @@ export function shareConnections({ runtime, url, verdicts, changed }: Connection
   const tell = (taken: boolean): void => {
     isTaken = taken
     knownAt = 0
-    if (!taken) slot?.abort() // it is asked for again in the next climb
+    if (!taken) slot?.abort() // the next climb asks for a slot again
     changed()
   }
 
-  /** Asks for a slot until it is given back by `signal`. */
+  /** Asks for a slot. Aborting `signal` ends the wait, or gives the slot back. */
   const askForSlot = (signal: AbortSignal): void => {
     const { navigator, BroadcastChannel } = globalThis as Browser
     const locks = navigator?.locks
@@ -63,7 +71,7 @@ export function shareConnections({ runtime, url, verdicts, changed }: Connection
     isTaken = !locks
     if (locks) {
       const take = (): Promise<unknown> | undefined => {
-        // The lock is kept until the promise is settled; a second one is given back at once.
+        // The browser keeps the lock until the promise settles. A second lock is given back at once.
         if (isTaken || signal.aborted) return undefined
         tell(true)
         return new Promise((resolve) => {
@@ -71,7 +79,7 @@ export function shareConnections({ runtime, url, verdicts, changed }: Connection
         })
       }
       for (let lock = 0; lock < HELD_CONNECTIONS; lock++) {
-        // Rejected when it is not waited for any more, and where locks are forbidden, as in a sandbox.
+        // The request rejects when `signal` aborts, and where locks are forbidden, as in a sandbox.
         locks.request(`${name}:${lock}`, { signal }, take).catch(take)
       }
     } else if (BroadcastChannel) {
@@ -79,7 +87,7 @@ export function shareConnections({ runtime, url, verdicts, changed }: Connection
         const tabs = new BroadcastChannel(name)
         const askedAt = runtime.now() + runtime.random()
         const elders = new Set<number>()
-        // A tab asks with the time. One that asked before answers with its own, below zero.
+        // A tab asks by sending the time. A tab that asked earlier answers with its own time, negated.
         tabs.onmessage = ({ data }) => {
           if (data > askedAt) tabs.postMessage(-askedAt)
           else if (Math.abs(data) < askedAt && elders.add(Math.abs(data)).size === HELD_CONNECTIONS) tell(false)
@@ -87,7 +95,7 @@ export function shareConnections({ runtime, url, verdicts, changed }: Connection
         tabs.postMessage(askedAt)
         signal.onabort = () => tabs.close()
       } catch {
-        // Storage is forbidden here: nobody counts.
+        // Storage is forbidden on this page, so the tabs cannot be counted.
       }
     }
   }

@@ -7,28 +7,31 @@ import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writ
 import { refusal } from "../refusal.ts"
 import { post } from "./post.ts"
 
-/** A larger body may be refused where it is to outlive its page (Fetch standard, 5.6); others may do so at the same time. */
+/**
+ * Largest body that is sent with `keepalive`, in bytes. Browsers refuse more than 64 KiB for all such requests of a
+ * page together (Fetch standard, 5.6), and other requests may run at the same time.
+ */
 const KEEPALIVE_BYTES = 16_384
 
-/** An answer, or why there is none. */
+/** The answer to an exchange, or why there is none. */
 export type Answer =
   | { readonly envelope: Envelope; readonly batch: Batch | undefined }
-  /** `status` is 0 where no answer began. */
+  /** `status` is 0 if no answer began. */
   | { readonly failed: Closing; readonly status: number; readonly hub?: string | undefined }
 
-/** What is under way on a link. */
+/** An exchange that has not ended. */
 export interface Running {
-  /** Abandons it. */
+  /** Aborts the exchange. */
   stop(): void
-  /** Something came on this link, so it is given time again. */
+  /** Bytes came on this link, so the exchange gets more time. */
   moved(): void
 }
 
 /**
- * One POST and its answer. Never rejects. It is among what is `running` until it has ended. It counts as failed when the
- * answer has not begun after `deadlineMs` and nothing has come on the link for `EXCHANGE_DEADLINE_MS`: on a slow line the
- * answer may have to wait behind what comes beside it. `moved` is called for each piece of the answer. Without `packets`
- * there is no body: the envelope is in a header.
+ * Sends one POST and reads its answer. Never rejects. `running` contains the exchange until it has ended. The exchange
+ * fails if its answer has not begun after `deadlineMs` and no bytes have come on the link for `EXCHANGE_DEADLINE_MS`:
+ * on a slow network the answer may wait behind another answer. `moved` is called for each piece of the answer. Without
+ * `packets` the request has no body, and the envelope is in a header.
  */
 export async function exchange(
   target: Target,
@@ -40,7 +43,7 @@ export async function exchange(
   moved?: () => void,
 ): Promise<Answer> {
   const line = writeEnvelope(envelope)
-  const body = packets ? (encodeBatch([line, ...packets]) as FetchInit["body"]) : null // a buffer of its own
+  const body = packets ? (encodeBatch([line, ...packets]) as FetchInit["body"]) : null // never shared memory
   const abort = new AbortController()
   let cancel = (): void => {}
   let until = 0
@@ -59,12 +62,13 @@ export async function exchange(
   try {
     arm(deadlineMs)
     const answer = await post(target, url, {
-      // Text goes to another origin without a preflight: text/plain is safelisted (Fetch standard, 2.2.2). Bytes do not.
+      // Text needs no preflight to another origin, because text/plain is safelisted (Fetch standard, 2.2.2). Bytes need
+      // one.
       headers: body
         ? { "content-type": typeof body === "string" ? TEXT_TYPE : BYTES_TYPE }
         : { [ENVELOPE_HEADER]: line },
       body,
-      // The last word outlives its page, which browsers allow for 64 KiB.
+      // The last upload has to outlive its page. Browsers allow that for 64 KiB.
       keepalive: !!envelope.close && (body?.length ?? 0) < KEEPALIVE_BYTES,
       signal: abort.signal,
     })

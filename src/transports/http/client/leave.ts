@@ -4,8 +4,9 @@ import { TEXT_TYPE } from "../envelope.ts"
 import { post } from "./post.ts"
 
 /**
- * A bye as a request of its own, which outlives its page. It is said again for a while where a server is overloaded, or
- * where another hub answers behind the same address. Not by way of `exchange`, which a WebSocket alone does not need.
+ * Sends a bye in a separate request, which outlives its page. Repeats it until `GOODBYE_MS` if the server is
+ * overloaded, or if another hub behind the same address answers. It does not use `exchange`, so that a bundle with only
+ * WebSocket stays small.
  */
 export async function leave(this: Dialer, target: Target, bye: string): Promise<void> {
   const { runtime } = target
@@ -21,10 +22,10 @@ export async function leave(this: Dialer, target: Target, bye: string): Promise<
         keepalive: true,
         signal: abort.signal,
       })
-      await answer.arrayBuffer() // what is not read may hold a connection
+      await answer.arrayBuffer() // an unread body may keep its connection occupied
       if (answer.status < 400) break
     } catch {
-      // Nobody was reached. There is nothing to tell: the hub ends the session when its time is over.
+      // No server was reached. The error needs no report: the hub ends the session after its resume window.
     }
   }
   cancel()

@@ -1,6 +1,9 @@
 import type { FetchAnswer, FetchInit, Target } from "../../transport.ts"
 
-/** A POST as every request of a channel is made. It may outlive its page, if `keepalive` (Fetch standard, 5.6). */
+/**
+ * Sends a POST with the settings of all requests of a channel. With `keepalive` it may outlive its page (Fetch
+ * standard, 5.6).
+ */
 export function post(
   { platform, withCredentials }: Target,
   url: string,

@@ -3,14 +3,14 @@ import type { Batch, Door, HttpExchange } from "../../transport.ts"
 import { BYTES_TYPE, type Envelope, TEXT_TYPE, writeEnvelope } from "../envelope.ts"
 
 /**
- * What every answer says about itself: it is nobody's to store, to transform or to guess the type of.
+ * Headers of every answer: no cache may store it, no proxy may transform it, and no browser may guess its type.
  */
 export const NO_STORE = {
   "cache-control": "no-store, no-transform",
   "x-content-type-options": "nosniff",
 } as const
 
-/** Answers with an envelope, or with a body that begins with one. */
+/** Answers with `body`, which begins with the envelope. Default: the envelope alone. */
 export function respond(
   exchange: HttpExchange,
   status: number,
@@ -26,7 +26,8 @@ export function respond(
 }
 
 /**
- * Answers a bye that came beside the links. Where it is another hub's, the next try may reach that one.
+ * Answers a bye that came without a link. If its session is at another hub, the answer is 404, and the client's next
+ * try may reach that hub.
  *
  * @throws EverwireError `protocol-error`
  */
@@ -42,7 +43,7 @@ const BYTES_HEADERS = { ...NO_STORE, "content-type": BYTES_TYPE }
 
 function lastHeaders({ retryAfterMs }: Closing): Record<string, string> {
   return {
-    // Where a balancer goes by connection, another connection is the only way to another hub.
+    // If a load balancer routes by connection, the client can reach another hub only on a new connection.
     connection: "close",
     ...(retryAfterMs !== undefined && { "retry-after": String(Math.ceil(retryAfterMs / 1000)) }),
   }
