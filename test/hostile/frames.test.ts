@@ -1,4 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest"
+import { maxFragments } from "../../src/runtimes/node/socket.ts"
+import { maxBatchBytes } from "../../src/server/settings.ts"
+import { MAX_PAYLOAD_BYTES } from "../../src/wire/defaults.ts"
 import { disposeAll, nextOf } from "../support/hub-server.ts"
 import { startArena } from "./arena.ts"
 import { openTcp, openWelcomed } from "./attack.ts"
@@ -84,6 +87,40 @@ describe("frames that break the WebSocket protocol", () => {
     await Promise.race(cut)
     await arena.settled()
   }, 8_000)
+
+  it("a message in more fragments than 1 for 512 bytes ends the connection: most of them bring nothing", async () => {
+    const arena = await startArena()
+    const { socket, closed } = await openWelcomed(arena.url)
+    const heard: unknown[] = []
+    arena.hub.on("x", (data) => heard.push(data))
+    const most = maxFragments(maxBatchBytes(MAX_PAYLOAD_BYTES))
+    socket.send("n1\nmx\t1", { fin: false })
+    for (let i = 0; i < most - 2; i++) socket.send("", { fin: false })
+    socket.send("", { fin: true })
+    while (heard.length === 0) await arena.pass(1)
+    socket.send("mx\t2", { fin: false })
+    for (let i = 0; i < most; i++) socket.send("", { fin: false })
+    expect(await closed).toMatchObject({ status: 1008 })
+    expect(heard).toEqual([1])
+    await arena.settled()
+  })
+
+  it.each(["ping", "pong"] as const)(
+    "more %ss than 100 in a second end the connection with rate-limited",
+    async (kind) => {
+      const arena = await startArena()
+      const { socket, closed } = await openWelcomed(arena.url)
+      // What was not used of four seconds may be used at once.
+      for (let i = 0; i < 400; i++) socket[kind]()
+      let isClosed = false
+      void closed.then(() => (isClosed = true))
+      for (let i = 0; i < 20; i++) await arena.pass(1)
+      expect(isClosed).toBe(false)
+      for (let i = 0; i < 10; i++) socket[kind]()
+      expect(await closed).toMatchObject({ status: 4000, code: "rate-limited" })
+      await arena.settled()
+    },
+  )
 
   it("a message in many fragments is measured as a whole against the limit", async () => {
     const arena = await startArena()

@@ -73,9 +73,8 @@ export const kinds = {
     },
   },
   small: { run: repeat(() => Array.from({ length: 1_000 }, () => "mx\t1")) },
-  // `ws` ends the connection, or the hub does because no packet comes. Neither gives a code for frames without packets.
-  pings: { code: false, run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x89)))) },
-  pongs: { code: false, run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x8a)))) },
+  pings: { run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x89)))) },
+  pongs: { run: always(Buffer.concat(Array(10_000).fill(frameOf("", 0x8a)))) },
   fragments: { run: always(fragmented("mx\t1", 16_000)) },
   batches: { run: always(manyOf("mx\t1", 60_000)) },
   large: { run: always(manyOf("mx\t1")) },

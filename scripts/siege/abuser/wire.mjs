@@ -104,7 +104,19 @@ function upgradeOf({ host }) {
   return `GET /everwire/websocket HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`
 }
 
-/** The codes in the byes of the received text. @param {string} text */
+/**
+ * The codes of closings in what came: of a bye or an answer over HTTP; else of a closing frame whose reason begins with one,
+ * or that frame's own status.
+ *
+ * @param {string} text
+ */
 export function codesIn(text) {
-  return [...text.matchAll(/"code":"([\w-]+)"/g)].map(([, code]) => String(code))
+  const told = [...text.matchAll(/"code":"([\w-]+)"/g)].map(([, code]) => String(code))
+  if (told.length > 0) return told
+  return text
+    .split("\x88") // the first byte of a closing frame
+    .slice(1)
+    .map((frame) => ({ status: 256 * frame.charCodeAt(1) + frame.charCodeAt(2), reason: frame.slice(3) }))
+    .filter(({ status }) => status >= 1_000 && status < 5_000)
+    .map(({ status, reason }) => /^([a-z][a-z-]+): /.exec(reason)?.[1] ?? `status ${status}`)
 }

@@ -12,12 +12,16 @@ import { type Front, type FrontHub, frontOf, frontOfSocket, serverOf } from "./f
 import { SERVER_CLOSING } from "./hold.ts"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 import { type AttachableServer, checkServer } from "./server.ts"
-import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
+import { HeardSocket, ignore, maxFragments, NodeSocket, SocketWriter } from "./socket.ts"
 import { Takings } from "./takings.ts"
 import { refuseUpgrade } from "./upgrade.ts"
 
-/** A socket whose other end does not answer a closing frame is cut after this. The types of `ws` do not know the option yet. */
-const CLOSE_OPTIONS = { closeTimeout: 2_000 }
+/**
+ * Options that the types of `ws` do not know yet. `closeTimeout`: when a socket is cut whose other end does not answer a closing
+ * frame, in milliseconds. `maxPendingAutoPongs`: so many pongs may wait to be written. The hub counts pings itself and ends
+ * the connection with a code, where `ws` with its own 60 ends it without a word.
+ */
+const NEW_OPTIONS = { closeTimeout: 2_000, maxPendingAutoPongs: 1_024 }
 
 const UPGRADE_TAKEN =
   "another listener of this server's upgrades took a WebSocket of the hub's before hub.handleUpgrade was called: write " +
@@ -41,13 +45,14 @@ export class NodeDoor {
     this.#exchangeHost = { takings, chunks: createChunks() }
     this.#writer = new SocketWriter(clockwork, takings)
     this.#sockets = new WebSocketServer({
-      ...CLOSE_OPTIONS,
+      ...NEW_OPTIONS,
       noServer: true,
       WebSocket: HeardSocket,
       clientTracking: false,
       handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
       perMessageDeflate,
       maxPayload: settings.maxBatchBytes,
+      maxFragments: maxFragments(settings.maxBatchBytes),
     })
     this.#guest = {
       path: settings.path,

@@ -1,11 +1,13 @@
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
+import { isAllowed, spent } from "../../server/limits/allowance.ts"
 import { NOT_TAKEN } from "../../server/limits/taking.ts"
 import type { Clockwork, Flushable } from "../../session/clockwork.ts"
 import { LastMade } from "../../transports/last-made.ts"
 import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
 import { writeClose } from "../../transports/websocket/close-code.ts"
 import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
+import { type Closing, closing } from "../../wire/errors.ts"
 import { BYE } from "../../wire/kinds.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
 import { Intake, type IntakeSink, Turns } from "./intake.ts"
@@ -20,6 +22,25 @@ const AT_ONCE = 32
 /** What the headers of the frames may take that come before the welcome, a closing frame among them. */
 const MAX_FRAMES_BYTES = 1_024
 
+/** A ping or a pong (RFC 6455, section 5.5) takes so much of a second: a hundred a second are more than anybody needs. */
+const CONTROL_MS = 10
+const TOO_MANY_CONTROLS = closing("rate-limited", "too many pings or pongs")
+
+/** A message may come in fragments of so many bytes on average, or in this many. Proxies make fragments of some KiB. */
+const LEAST_FRAGMENT_BYTES = 512
+const FEW_FRAGMENTS = 1_024
+
+/** How many fragments a message may have (RFC 6455, section 5.4) that may be so large. */
+export function maxFragments(maxBytes: number): number {
+  return Math.max(FEW_FRAGMENTS, Math.ceil(maxBytes / LEAST_FRAGMENT_BYTES))
+}
+
+/** What the errors of `ws` mean after which it closes the connection by itself. */
+const FAULTS: Readonly<Record<string, Closing>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: closing("too-large", "a message that is larger than the hub takes"),
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: closing("rate-limited", "a message in too many fragments"),
+}
+
 /** A finished frame: characters of one byte each, or bytes. */
 type Frame = string | Buffer
 
@@ -28,10 +49,8 @@ export class HeardSocket extends WebSocket implements Hold, Taker {
   sink: SocketSink | undefined
   /** What is written through instead of it. */
   node: NodeSocket | undefined
-  /** Whether a message came that is larger than the hub takes. `ws` then reads no more, so it hears of no closing frame. */
-  isFlooded = false
-  /** Whether the client did not take what it was sent, and was cut off for that. */
-  isStalled = false
+  /** Why this side ended the connection by itself. The closing frame of the other side, if one comes, says less. */
+  fault: Closing | undefined
 
   /** What its hubs hold open on the server that it came through, this socket among it. */
   holds: Set<Hold> | undefined
@@ -50,7 +69,7 @@ export class HeardSocket extends WebSocket implements Hold, Taker {
   }
 
   stalled(): void {
-    this.isStalled = true
+    this.fault = NOT_TAKEN
     this.terminate()
   }
 }
@@ -111,6 +130,8 @@ export class NodeSocket implements ServerSocket, IntakeSink {
   readonly #intake: Intake
   /** What has come of a message that is not whole. */
   #partBytes = 0
+  /** Until when the pings and pongs that came are counted: see `limits/allowance.ts`. */
+  #controlsUntil = 0
   /** Whether more came before the welcome than may. */
   #isRefused = false
   /** So much may come at once until this side has said a welcome: a bye may be followed by another hello. */
@@ -178,6 +199,8 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     this.#socket.sink = sink
     this.#socket.node = this
     this.#socket.on("message", tellMessage)
+    this.#socket.on("ping", countControl)
+    this.#socket.on("pong", countControl)
     this.#socket.on("close", tellClose)
     this.#socket.on("error", noteError)
   }
@@ -197,6 +220,16 @@ export class NodeSocket implements ServerSocket, IntakeSink {
 
   held(bytes: number): void {
     this.#socket.sink?.keeps?.(bytes)
+  }
+
+  /** A ping or a pong has come, which brings no packets and is answered by `ws`. */
+  controlled(): void {
+    const now = this.#writer.clockwork.now()
+    this.#controlsUntil = spent(this.#controlsUntil, CONTROL_MS, now)
+    if (isAllowed(this.#controlsUntil, now) || this.#socket.fault !== undefined) return
+    this.#socket.fault = TOO_MANY_CONTROLS
+    this.close(...writeClose(TOO_MANY_CONTROLS))
+    this.pause()
   }
 
   /** A message is whole. */
@@ -235,16 +268,21 @@ function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
   sinkOf(this)?.message(isBinary ? data : data.toString())
 }
 
-/** The close that follows tells of the other errors. */
+/** Counts a ping or a pong. */
+function countControl(this: WebSocket): void {
+  ;(this as HeardSocket).node?.controlled() // as in `sinkOf`
+}
+
+/** After an error `ws` reads no more, so it hears of no closing frame. The close that follows tells of the other errors. */
 function noteError(this: WebSocket, error: Error & { code?: string }): void {
-  if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") (this as HeardSocket).isFlooded = true // as in `sinkOf`
+  ;(this as HeardSocket).fault = FAULTS[error.code ?? ""] // as in `sinkOf`
 }
 
 function tellClose(this: WebSocket, code: number, reason: Buffer): void {
   const socket = this as HeardSocket // as in `sinkOf`
   socket.holds?.delete(socket)
-  if (socket.isStalled) return sinkOf(this)?.closed(...writeClose(NOT_TAKEN))
-  sinkOf(this)?.closed(socket.isFlooded ? 1009 : code, reason.toString())
+  if (socket.fault === undefined) sinkOf(this)?.closed(code, reason.toString())
+  else sinkOf(this)?.closed(...writeClose(socket.fault))
 }
 
 function sinkOf(socket: WebSocket): SocketSink | undefined {
