@@ -591,6 +591,22 @@ describe("bodies", () => {
     await arena.settled()
   })
 
+  it("of more than 128 requests in one chunk of a connection are refused with rate-limited, and the connection ends", async () => {
+    const arena = await startArena()
+    const { link } = await greet(arena.url, "long-poll")
+    const { socket, received } = await openTcp(arena.port)
+    const requests = Array.from({ length: 400 }, (_, n) => {
+      const body = bodyOf({ link, up: n + 2 }, n === 0 ? "n1\nmn\t1" : "mn\t1")
+      return `POST /everwire/long-poll HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    }).join("")
+    expect(requests.length).toBeLessThan(65_536)
+    socket.write(requests)
+    const answers = (await received).split("HTTP/1.1 ").slice(1)
+    expect(answers.filter((answer) => answer.startsWith("200"))).toHaveLength(128)
+    expect(answers.slice(128)).toEqual([expect.stringMatching(/^429 .*"rate-limited"/s)])
+    await arena.settled()
+  })
+
   it("of a request that is refused at once are not parsed as the next request", async () => {
     const arena = await startArena()
     const { socket, received } = await openTcp(arena.port)

@@ -1,14 +1,25 @@
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 
 /** So many requests may wait on a connection for the answer to the one ahead of them. */
 const MAX_PIPELINED = 32
+/**
+ * So many requests of HTTP/1 may come in one chunk of a connection. Node hands over all of a chunk, 64 KiB, before anything else
+ * has its turn: of the smallest requests 470, which are answered as they come, so that none of them waits.
+ */
+const MAX_IN_A_CHUNK = 128
 
 /**
  * Whether a request may be heard: not when too many wait ahead of it on its connection. The first one beyond them is refused,
  * which is the last answer of the connection; those behind it have no answer at all.
  */
 export type Pipelined = "fine" | "too many" | "behind the last"
+
+interface Chunk {
+  bytesRead: number
+  requests: number
+}
 
 /**
  * Requests that came on a connection before the one ahead of them was answered. Browsers and `fetch` send none; of others Node
@@ -17,15 +28,32 @@ export type Pipelined = "fine" | "too many" | "behind the last"
 export class Pipelining {
   /** Answers that wait for their turn on a connection. */
   readonly #waiting = new WeakMap<Duplex, Set<ServedResponse>>()
-  /** Connections on which too many have waited. */
+  /** The last chunk of a connection that has brought a request, told from others by how much had come with it. */
+  readonly #chunks = new WeakMap<Socket, Chunk>()
+  /** Connections on which too many have waited, or came at once. */
   readonly #flooded = new WeakSet<Duplex>()
 
   /** Judges a request that has come. */
-  judge({ socket }: ServedRequest): Pipelined {
+  judge({ socket, httpVersionMajor }: ServedRequest): Pipelined {
+    if (httpVersionMajor > 1) return "fine"
     if (this.#flooded.has(socket)) return "behind the last"
-    if (this.#waiting.get(socket)?.size !== MAX_PIPELINED) return "fine"
+    const isFine = this.#waiting.get(socket)?.size !== MAX_PIPELINED && this.#countInChunk(socket) <= MAX_IN_A_CHUNK
+    if (isFine) return "fine"
     this.#flooded.add(socket)
     return "too many"
+  }
+
+  /** How many requests the last chunk of this connection has brought so far. */
+  #countInChunk(socket: Socket): number {
+    const { bytesRead } = socket
+    const chunk = this.#chunks.get(socket)
+    if (chunk?.bytesRead === bytesRead) return ++chunk.requests
+    if (chunk === undefined) this.#chunks.set(socket, { bytesRead, requests: 1 })
+    else {
+      chunk.bytesRead = bytesRead
+      chunk.requests = 1
+    }
+    return 1
   }
 
   /**
