@@ -1,28 +1,33 @@
-/** An address of IPv6 as eight groups of 16 bits. One of IPv4 is mapped into them (RFC 4291, section 2.5.5.2). */
+/** An IPv6 address as eight groups of 16 bits. An IPv4 address is mapped into IPv6 (RFC 4291, section 2.5.5.2). */
 type Groups = readonly number[]
 
-/** A network of addresses: those whose first `bits` are the same. */
+/** A network: all addresses whose first `bits` bits are the same. */
 export interface Network {
   readonly groups: Groups
   readonly bits: number
 }
 
-/** The names that Express has for networks, and what each stands for. */
+/** Express's names for networks, and the networks that they stand for. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ["127.0.0.0/8", "::1/128"],
   linklocal: ["169.254.0.0/16", "fe80::/10"],
   uniquelocal: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
 }
 
-/** Networks that are never routed on the internet. RFC 6598 has the last, which providers and clouds use inside. */
+/**
+ * Networks that are never routed on the internet. The last is from RFC 6598: providers and clouds use it internally.
+ */
 const PRIVATE = ["loopback", "linklocal", "uniquelocal", "100.64.0.0/10"].flatMap((name) => readNetworks(name) ?? [])
 
-/** Of an IPv6 address, one household or one server has this much at least (RFC 6177), so it counts as one. */
+/**
+ * A household or server gets an IPv6 network of 64 bits or shorter (RFC 6177), so addresses count by their first 4
+ * groups.
+ */
 const IPV6_SITE_GROUPS = 4
 
 /**
- * The networks that a text names: an address, an address and the length of its prefix or a netmask (`10.0.0.0/8`), or
- * `loopback`, `linklocal`, `uniquelocal`. Undefined when it names none.
+ * The networks that a text names: an address, an address with the length of its prefix or a netmask (`10.0.0.0/8`), or
+ * `loopback`, `linklocal`, `uniquelocal`. Undefined if the text is none of these.
  */
 export function readNetworks(given: string): Network[] | undefined {
   if (Object.hasOwn(NAMED, given)) return NAMED[given]?.flatMap((network) => readNetworks(network) ?? [])
@@ -34,20 +39,20 @@ export function readNetworks(given: string): Network[] | undefined {
   return bits === undefined || bits < 1 || before + bits > 128 ? undefined : [{ groups, bits: before + bits }]
 }
 
-/** Whether an address is in any of these networks. What is no address is in none. */
+/** Whether an address is in one of these networks. False if the text is no address. */
 export function isIn(address: string, networks: readonly Network[]): boolean {
   const groups = readAddress(address)
   return groups !== undefined && networks.some((network) => contains(network, groups))
 }
 
-/** Whether an address is of this machine or of a private network: a proxy's, more often than a person's. */
+/** Whether an address is of this machine or of a private network: then it is more likely a proxy's than a client's. */
 export function isPrivate(address: string): boolean {
   return isIn(address, PRIVATE)
 }
 
 /**
- * An address as `X-Forwarded-For` may have it, with a port or in brackets, in its one usual form: an address of IPv4
- * that is mapped into IPv6 becomes that of IPv4. Undefined for what is no address (`unknown`, a name, a token).
+ * Writes an address from `X-Forwarded-For`, perhaps with a port or in brackets, in one form. An IPv4 address mapped
+ * into IPv6 becomes plain IPv4. Undefined if the text is no address (`unknown`, a name, a token).
  */
 export function normalAddress(given: string): string | undefined {
   const [, bracketed, dotted] = /^(?:\[(.*)\](?::\d+)?|([\d.]+):\d+)$/.exec(given) ?? []
@@ -55,7 +60,7 @@ export function normalAddress(given: string): string | undefined {
   return groups && writeAddress(groups)
 }
 
-/** What sessions are counted by: the address, but the /64 network of an address of IPv6, which is one household's. */
+/** The key by which sessions are counted: the address, or for IPv6 its /64 network, which is one household's. */
 export function siteOf(address: string): string {
   const groups = readAddress(address)
   if (groups === undefined) return address
@@ -68,10 +73,10 @@ function readAddress(given: string): Groups | undefined {
     const [a = 256, b = 256, c = 256, d = 256] = dotted.slice(1).map(Number)
     return Math.max(a, b, c, d) > 255 ? undefined : [0, 0, 0, 0, 0, 0xffff, (a << 8) | b, (c << 8) | d]
   }
-  const [address = ""] = given.split("%") // behind it stands the interface of an address that is local to it
+  const [address = ""] = given.split("%") // after the "%": the network interface of a link-local address
   if (!/^[\da-f:.]*:[\da-f:.]*$/i.test(address)) return undefined
   try {
-    // The URL standard has a parser for IPv6, and a normal form.
+    // The URL parser reads IPv6 and writes it in a normal form.
     const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::")
     const read = (groups = ""): number[] => (groups === "" ? [] : groups.split(":").map((group) => parseInt(group, 16)))
     const [before, after] = [read(head), read(tail)]
@@ -102,7 +107,7 @@ function contains({ groups, bits }: Network, address: Groups): boolean {
   })
 }
 
-/** The length of a prefix: a number, or as many ones as a netmask of IPv4 begins with. */
+/** The length of a prefix: given as a number, or as an IPv4 netmask, of which it counts the leading ones. */
 function readPrefix(prefix: string, before: number): number | undefined {
   if (/^\d{1,3}$/.test(prefix)) return Number(prefix)
   const mask = before > 0 && prefix.includes(".") ? readAddress(prefix) : undefined

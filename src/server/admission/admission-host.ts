@@ -7,24 +7,29 @@ import type { Authenticate } from "./authenticate.ts"
 import type { Judges } from "./judges.ts"
 import type { Sites } from "./sites.ts"
 
-/** What admission needs of its hub. */
+/** What admission needs from the hub. */
 export interface AdmissionHost extends HubSessionHost {
-  /** When this hub began, by its own clock. */
+  /** When this hub began, by its own clock, in milliseconds. */
   readonly startedAt: number
   readonly registry: Registry
-  /** Where the session of a hello is found. */
+  /** Finds the session that a hello names. */
   readonly directory: Directory
   readonly authenticate: Authenticate | undefined
   readonly resumeMs: number
-  /** What an honest session never lets wait on a link, in bytes: whoever lets more pile up asks and does not listen. */
+  /**
+   * Most bytes in a link's send buffer. A client that sends requests without reading the answers exceeds it, and its
+   * link is closed.
+   */
   readonly maxLinkBytes: number
-  /** Divides the time among peers. */
+  /** Divides the hub's time among peers. */
   readonly slices: Slices
   readonly sites: Sites
   readonly judges: Judges
-  /** Why nobody is let in now. */
+  /** Why the hub admits no new session now; undefined if it does. */
   closing(): Closing | undefined
-  /** A session has begun: before its first link is attached, so that what the application says at once goes first. */
+  /**
+   * Called for a new session before its first link is attached, so that messages that `onPeer` sends at once go first.
+   */
   began(hubSession: HubSession): void
   report(error: unknown): void
 }

@@ -5,14 +5,14 @@ import { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { sameKey } from "./key.ts"
 
-/** What a hello that was judged comes to. */
+/** The result of a judged hello. */
 export type Claim =
   | { readonly hubSession: HubSession; readonly isNew: boolean }
   | { readonly refusal: Closing }
-  /** The session is another hub's, or was that of one before this: the channel may begin another. */
+  /** Another hub has the session, or this hub had it before a restart: the channel may begin a new one. */
   | { readonly disowned: string }
 
-/** The session that a hello claims: the one that is known by its id, or a new one. */
+/** The session that a hello asks for: the known one with its id, or a new one. */
 export function claimSession(
   host: AdmissionHost,
   known: HubSession | undefined,
@@ -21,7 +21,7 @@ export function claimSession(
   principal: Principal,
 ): Claim {
   if (hello.hub !== undefined && hello.hub !== host.hub) {
-    // Even if a stray hello has begun a session of this id here: what it carried is another hub's to know.
+    // Holds even if a stray hello began a session of this id here: its packets belong to the other hub.
     return { disowned: "another hub has the session" }
   }
   if (known === undefined) return beginSession(host, hello, address, principal)
@@ -48,12 +48,12 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
     registry.textOf(address),
     host.sites.at(address),
   )
-  // For as long as the session lives: what is said on one link may be repeated on another.
+  // For the whole life of the session, because a packet sent on one link may be repeated on another.
   hubSession.session.agree(hello.features)
   registry.add(hubSession)
   host.began(hubSession)
   if (!hubSession.session.ended) return { hubSession, isNew: true }
-  // `onPeer` closed it: its channel is told as any other that comes too late.
+  // `onPeer` closed the session: the channel gets the reason, as any channel that comes after the end.
   const why = registry.endedWhy(hello.id, hello.key) ?? closing("closed-by-peer", "closed by the hub", false)
   return { refusal: why }
 }

@@ -12,7 +12,7 @@ import { hearLeave } from "./leave.ts"
 import type { Arrival } from "./trust-proxy.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
 
-/** Opens the acceptors of a hub, each with the door by which its links are let in. */
+/** Opens the acceptors of a hub, each with the door through which it admits links. */
 export function openAcceptors(
   acceptors: readonly Acceptor[],
   { maxBatchBytes, holdMs, trustProxy }: HubSettings,
@@ -38,7 +38,7 @@ export function openAcceptors(
   return new Map(acceptors.map((acceptor) => [acceptor.name, acceptor.open(isBuiltIn(acceptor) ? door : guardedDoor)]))
 }
 
-/** A link of a transport of the application's own. When it throws, it is as good as broken. */
+/** Admits a link of the application's own transport. If a method of the link throws, the link counts as broken. */
 function admitGuarded(link: Link, origin: LinkOrigin, host: AdmissionHost, unwelcomed: Unwelcomed): LinkSink {
   let isBroken = false
   const guarded = guardLink(link, (error) => {
@@ -55,7 +55,7 @@ function admitGuarded(link: Link, origin: LinkOrigin, host: AdmissionHost, unwel
   return hubLink
 }
 
-/** A proxy that nobody told the hub of hides every client's address, and often the host: said once. */
+/** Warns once about a proxy that `trustProxy` does not mention: it hides every client's address, and often the host. */
 function createProxyLookout(reports: Reports): (request: Arrival) => void {
   let hasTold = false
   return (request) => {

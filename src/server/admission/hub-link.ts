@@ -25,22 +25,22 @@ type State =
 
 const ANONYMOUS: Principal = { id: "" }
 
-/** A link over HTTP on which more waits than a batch is to bring no more for so long. */
+/** How long a client is told to send nothing on an HTTP link with too much waiting input, in milliseconds. */
 const FULL_WAIT_MS = 1_000
 
-/** Judges a link's hello, then passes everything on to the session that it belongs to. */
+/** Judges a link's hello, then passes all input on to the session that the link belongs to. */
 export class HubLink implements LinkSink, Alarm, Flushable {
   readonly #host: AdmissionHost
-  /** Those that it is counted among until it is welcomed. */
+  /** The set that counts this link until it is welcomed. */
   #unwelcomed: Unwelcomed
   readonly #link: Link
-  /** Of a link that was welcomed, the session itself: many links have nothing else that would make it worth an object. */
+  /** For a welcomed link the session itself: a hub has many links, and nothing else would need an object for each. */
   #state: State
-  /** What it is counted by until it is welcomed. */
+  /** The key by which the link is counted until it is welcomed. */
   readonly #site: string
-  /** The hello must have been judged by then. */
+  /** Deadline for the hello and its judgement. */
   slot: Slot | undefined
-  /** What has come on it and had to wait. */
+  /** Input that had to wait. Undefined until that happens for the first time. */
   #work: LinkWork | undefined
 
   constructor(host: AdmissionHost, unwelcomed: Unwelcomed, link: Link, origin: LinkOrigin) {
@@ -53,7 +53,10 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     host.clockwork.flushSoon(this)
   }
 
-  /** The tick in which the link opened is over: a hello that came with it has been heard, and the acceptor has its sink. */
+  /**
+   * Runs at the end of the tick in which the link opened: a hello that came with it was handled, and the acceptor has
+   * its sink.
+   */
   flushNow(): void {
     const { stage } = this.#state
     const why = stage === "waiting" ? this.#unwelcomed.refusal(this.#site) : undefined
@@ -90,7 +93,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     }
   }
 
-  /** Hears it now, if it is little and nothing of the link waits; else it waits with the rest. */
+  /** Handles the batch now if it is small and no other input of the link waits; otherwise it waits behind the rest. */
   #hear(hubSession: HubSession, batch: Batch): void {
     const host = this.#host
     checkListens(host, hubSession, this.#link)
@@ -121,7 +124,8 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     if (this.isBusy) return this.#work?.endsWith(why)
     const state = this.#leave()
     if (state.stage === "admitted") state.links.closed(this.#link, why)
-    // The socket itself refuses a message that is too large, and cuts off who does not read, before it is heard here.
+    // The socket itself refuses a message that is too large and cuts a client that does not read, so report these
+    // here.
     if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
   }
 
@@ -160,11 +164,14 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#state = judging
     const leaving = this.#host.closing()
     if (leaving === undefined) return this.#judge(judging)
-    // While the hub drains, the sessions that it has may still be resumed.
+    // While the hub drains, its existing sessions may still be resumed.
     this.#find(judging, (known) => (known === undefined ? this.refuse(leaving) : this.#judge(judging)))
   }
 
-  /** Calls back with the session of this id: at once where the directory answers at once, and only while the hello is judged. */
+  /**
+   * Calls back with the session of this id: at once if the directory answers at once, and only while the hello is being
+   * judged.
+   */
   #find(judging: Judging, then: (known: HubSession | undefined) => void): void {
     const { directory, registry } = this.#host
     const { id } = judging.hello
@@ -173,7 +180,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     judging.asked = "the directory of sessions"
     const answered = (later: HubSession | undefined): void => {
       if (this.#state !== judging) return
-      // Another link may have begun the session meanwhile, and the one that was found may have ended.
+      // Meanwhile another link may have begun the session, or the session that was found may have ended.
       then(registry.get(id) ?? (later?.session.ended === false ? later : undefined))
     }
     Promise.resolve(found)
@@ -214,7 +221,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     welcome(this.#host, this.#link, hubSession, isNew, judging)
   }
 
-  /** Something that the protocol does not allow, or a bug: either way only this link ends. */
+  /** The input broke the protocol, or a bug threw: either way only this link ends. */
   broke(error: unknown): void {
     if (!(error instanceof EverwireError)) this.#host.report(error)
     const { code, message } =
@@ -222,19 +229,19 @@ export class HubLink implements LinkSink, Alarm, Flushable {
         ? error
         : { code: "protocol-error" as const, message: "the hub could not take this" }
     const state = this.#state
-    // The next link would bring the same again.
+    // The channel would send the same on its next link, so the session ends.
     if (code === "too-large" && state.stage === "admitted") {
       const why = closing(code, message, false)
       state.end(why)
-      this.#leave() // an upload that waits for what it brought is answered now
+      this.#leave() // answers an upload that waits until its input is handled
       return this.#tell(state, why)
     }
     this.refuse(closing(code, message))
   }
 
   /**
-   * The session is not known here. The same link may bring the hello of another, so that whoever comes back to a hub that has
-   * begun anew needs one connection; but only once, and not over HTTP, where it would save nothing.
+   * The session is not known here. The same link may bring a hello for a new session, so that a channel of a restarted
+   * hub needs only one connection. Allowed once for each link, and not over HTTP, where it would save nothing.
    */
   #disown(reason: string): void {
     const why = closing("session-unknown", reason)
@@ -253,12 +260,12 @@ export class HubLink implements LinkSink, Alarm, Flushable {
 
   #sayBye(why: Closing): void {
     const { hub, clockwork, startedAt } = this.#host
-    // A hub that has begun since the channel last heard from its own is most likely that one, restarted.
+    // If the hub began after the channel last heard from its hub, this most likely is that hub after a restart.
     const tellsAge = why.code === "session-unknown"
     this.#link.send(writeBye(why, { hub, ageMs: tellsAge ? Math.max(0, clockwork.now() - startedAt) : undefined }))
   }
 
-  /** Ends the link with a last word. */
+  /** Sends a bye with the reason, then closes the link. */
   refuse(why: Closing): void {
     if (this.#state.stage === "closed") return
     const state = this.#leave()
@@ -268,7 +275,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#tell(state, why)
   }
 
-  /** Tells the hub's owner who was refused, when all is done: a listener may close the hub. */
+  /** Reports the refusal to the hub's owner. Called last, because a listener may close the hub. */
   #tell(state: State, { code, reason }: Closing): void {
     const transport = this.#link.name
     if (state.stage === "closed") return

@@ -8,26 +8,26 @@ import { type Authenticate, describe, isPrincipal } from "./authenticate.ts"
 import type { Site } from "./sites.ts"
 import type { Greeting } from "./welcome.ts"
 
-/** The hello has come, and it is not decided yet whether it is welcomed. */
+/** A hello came, and it is not decided yet whether the link is welcomed. */
 export interface Judging extends Greeting {
   readonly stage: "judging"
   readonly origin: LinkOrigin
-  /** Bytes that came so far. */
+  /** Bytes that came so far, the hello included. */
   bytes: number
-  /** Who has to answer. */
+  /** Whose answer the link waits for. */
   asked: "authenticate" | "the directory of sessions" | undefined
 }
 
-/** Who waits for a judgement. */
+/** The link that waits for the judgement. */
 interface Accused {
-  /** Whether it still waits: it may have been closed, or its deadline has passed. */
+  /** Whether it still waits: it may have been closed, or its deadline may have passed. */
   isOpen(): boolean
-  /** `authenticate` has said who it is. */
+  /** `authenticate` returned a principal. */
   admit(principal: Principal): void
   refuse(why: Closing): void
 }
 
-/** Has `authenticate` judge the credentials of a hello, when it is the turn of its address. */
+/** Calls `authenticate` with the credentials of a hello, when there is room for a call. */
 export function judge(
   { judges, report }: AdmissionHost,
   authenticate: Authenticate,
@@ -41,7 +41,7 @@ export function judge(
   const answered = (principal: unknown): void => {
     const isKnown = isPrincipal(principal) // its getters are the application's: what they throw goes to `failed`
     if (!isOpen()) return
-    // Neither somebody nor a refusal, as where a database's ids are numbers: nobody else would tell.
+    // Neither a principal nor a refusal, for example an id that is a number. Only this report tells the application.
     if (!isKnown && principal) {
       const wanted = 'authenticate gives a principal, { id: "a text" }, or null to refuse'
       report(new EverwireError("misuse", `${wanted}; given: ${describe(principal)}`))
@@ -57,7 +57,7 @@ export function judge(
       const { message, retryable } = error as EverwireError // of whichever copy of the class
       return refuse(closing("unauthorized", message, retryable))
     }
-    // Not the credentials failed but what judges them, and that may pass.
+    // The application's code failed, not the credentials. A later try may succeed, so the refusal is retryable.
     refuse(closing("unauthorized", "the credentials could not be judged"))
   }
   judges.take({

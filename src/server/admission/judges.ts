@@ -3,35 +3,38 @@ import { HELLO_DEADLINE_MS } from "../../wire/defaults.ts"
 import { spent, waitMs } from "../limits/allowance.ts"
 import type { Site } from "./sites.ts"
 
-/** Of the calls that may be under way, one address has this part at most. */
+/** The largest part of `maxAuthentications` that one address may use at once. */
 const PART_OF_SITE = 1 / 4
 
-/** A hello that is to be judged. */
+/** A hello that waits for `authenticate`. */
 export interface Case {
   readonly site: Site | undefined
-  /** Whether the link is still there. */
+  /** Whether the link still waits for the answer. */
   isOpen(): boolean
-  /** Calls `authenticate`. `settled` is to be called once it has answered. */
+  /** Calls `authenticate`, and calls `settled` when that has answered. */
   judge(settled: () => void): void
 }
 
-/** A call that is under way. */
+/** A call of `authenticate` that has not answered yet. */
 interface Call {
   readonly site: Site | undefined
   readonly since: number
 }
 
-/** Calls `authenticate` for one hello after another, only so many at once, and so many in a second. */
+/** Calls `authenticate` for hellos in order, within limits on calls at once and calls per second. */
 export class Judges {
   readonly #clockwork: Clockwork
   readonly #most: number
-  /** What a call costs of what may be done in a second, and when all that was done is won back: see `allowance.ts`. */
+  /**
+   * What one call costs of the allowance per second, and the moment when the allowance is full again: see
+   * `allowance.ts`.
+   */
   readonly #costMs: number
   #until = 0
-  /** In the order in which they began. */
+  /** Calls without an answer, oldest first. */
   readonly #calls = new Set<Call>()
   readonly #waiting = new Set<Case>()
-  /** Whether those that wait are being looked through: one that is judged at once makes room meanwhile. */
+  /** Whether `#next` is running. `authenticate` may answer at once, which calls `#next` again. */
   #isLooking = false
 
   constructor(clockwork: Clockwork, most: number, mostPerSecond: number) {
@@ -40,12 +43,12 @@ export class Judges {
     this.#costMs = 1_000 / mostPerSecond
   }
 
-  /** Hellos that are being judged, or wait for that. */
+  /** How many hellos are being judged or wait for it. */
   get size(): number {
     return this.#calls.size + this.#waiting.size
   }
 
-  /** Counts one hello that is to be judged; or, where too many have come, answers for how long it is to wait, in milliseconds. */
+  /** Counts one hello for the limit per second. Returns 0, or how many milliseconds to wait if there are too many. */
   count(): number {
     const now = this.#clockwork.now()
     const ms = waitMs(this.#until, now)
@@ -53,7 +56,7 @@ export class Judges {
     return ms
   }
 
-  /** Judges it now, or when there is room. */
+  /** Calls `authenticate` for the hello now, or when there is room. */
   take(one: Case): void {
     if (this.#hasRoom(one.site)) return this.#begin(one)
     this.#waiting.add(one)
@@ -78,7 +81,9 @@ export class Judges {
     if (this.#calls.delete(call) && call.site !== undefined) call.site.judging--
   }
 
-  /** One that never answers has its place for no longer than a hello waits. Answers whether there was one. */
+  /**
+   * Frees the places of calls that have not answered within the deadline of a hello. Returns whether there were any.
+   */
   #endLate(): boolean {
     const { size } = this.#calls
     const late = this.#clockwork.now() - HELLO_DEADLINE_MS

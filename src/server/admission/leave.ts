@@ -7,11 +7,11 @@ import type { AdmissionHost } from "./admission-host.ts"
 import { sameKey } from "./key.ts"
 
 /**
- * Hears the bye of a channel that had no link on which it would arrive. The key is the proof, as in a hello; credentials are
- * not judged again. Returns why it is refused, if it is. Where the directory answers later, a bye with the wrong key is heard
- * and does nothing.
+ * Handles the bye of a channel that has no link to send it on, so it comes in a request of its own. The key proves that
+ * the session is the channel's, as in a hello; credentials are not judged again. Returns why the bye is refused, if it
+ * is. If the directory answers later, a bye with the wrong key is not refused but has no effect.
  *
- * @throws EverwireError `protocol-error` when it is no such bye.
+ * @throws EverwireError `protocol-error` if the packet is no such bye
  */
 export function hearLeave(host: AdmissionHost, packet: string): Closing | undefined {
   const { hub, registry, directory, report } = host
@@ -32,7 +32,7 @@ function leaveSession(
 ): Closing | undefined {
   const why = saidByPeer(leave.why)
   if (hubSession === undefined) {
-    // What a hub has welcomed and does not know any more has ended there.
+    // A hub that welcomed the session and does not know it any more has already ended it.
     if (leave.hub === undefined) registry.left(leave.id, leave.key, why)
   } else if (sameKey(hubSession.key, leave.key)) hubSession.links.leave(why, leave.said)
   else return closing("session-forbidden", "this session belongs to somebody else", false)

@@ -11,15 +11,16 @@ import type { Worker } from "../limits/slices.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 
-/** A link whose peer does too much, and goes on whenever it may, for so long is closed. */
+/** A link is closed if its peer stays over its limits for this long without a pause, in milliseconds. */
 const OVER_MS = 3_000
-/** A peer that then does nothing for so long has made a pause. */
+/** A peer that is not over its limits for this long has made a pause, in milliseconds. */
 const PAUSE_MS = 1_000
-/** A peer that has to wait waits so long at least: then some packets go on together. */
+/** Shortest wait of a peer over its limits, in milliseconds. Several packets are then handled together. */
 const LEAST_WAIT_MS = 20
 
 /**
- * Hears a batch of a welcomed link at once, if it is little and its peer may go on. Answers false where it has to wait.
+ * Handles a batch of a welcomed link at once if it is small and its peer is within its limits. Returns false if the
+ * batch has to wait.
  *
  * @throws EverwireError of the protocol, and what the session throws
  */
@@ -35,18 +36,19 @@ export function hearAtOnce(host: AdmissionHost, hubSession: HubSession, link: Li
 }
 
 /**
- * A client that asks and does not read the answers would fill the link's buffer.
+ * Refuses more input on a link whose client sends requests and does not read the answers: they would fill the link's
+ * send buffer.
  *
  * @throws EverwireError `buffer-full`
  */
 export function checkListens({ maxLinkBytes }: AdmissionHost, { session }: HubSession, link: Link): void {
-  // A spare link is sent nothing but answers to probes.
+  // A spare link is sent nothing but answers to probes, so its limit is lower.
   if (link.bufferedBytes > (session.link === link ? maxLinkBytes : LINK_BUFFER_BYTES)) {
     throw new EverwireError("buffer-full", "more was asked than is listened to")
   }
 }
 
-/** Passes packets on to the session. What it may keep of them is counted. */
+/** Passes packets to the session and counts the memory that it may keep of them. */
 function pass(
   { kept, fanOut }: AdmissionHost,
   hubSession: HubSession,
@@ -65,25 +67,25 @@ function pass(
   if (session.link !== link) kept.grow(link.bufferedBytes)
 }
 
-/** Whose link is worked on. */
+/** The `HubLink` whose input is worked on. */
 interface WorkOwner {
-  /** The end of the link, which came behind what had to wait. */
+  /** The link has ended, and all input that came before the end has been handled. */
   closed(why: Closing): void
   refuse(why: Closing): void
-  /** What came cannot be heard. */
+  /** The input could not be handled. */
   broke(error: unknown): void
 }
 
-/** What has come on a welcomed link and waits for its turn. Made when something has to wait for the first time. */
+/** The input of a welcomed link that waits for its turn. Made when a batch has to wait for the first time. */
 export class LinkWork implements Alarm, Worker {
-  /** When what waits may go on. */
+  /** When the waiting input may be worked on again. */
   slot: Slot | undefined
   readonly #host: AdmissionHost
   readonly #hubSession: HubSession
   readonly #link: Link
   readonly #owner: WorkOwner
   #backlog: Backlog | undefined
-  /** Since when, and until when, the peer has done too much without a pause. */
+  /** Since when the peer has been over its limits without a pause, and until when it had to wait last. */
   #over: { readonly since: number; readonly until: number } | undefined
 
   constructor(host: AdmissionHost, hubSession: HubSession, link: Link, owner: WorkOwner) {
@@ -101,7 +103,7 @@ export class LinkWork implements Alarm, Worker {
     return this.#backlog?.bytes ?? 0
   }
 
-  /** @throws EverwireError `rate-limited` when a transport that cannot be stopped has brought too much */
+  /** @throws EverwireError `rate-limited` if too much waits, from a transport that cannot stop reading */
   add(batch: Batch): void {
     const { maxLinkBytes, slices } = this.#host
     if (this.#backlog !== undefined) {
@@ -117,18 +119,18 @@ export class LinkWork implements Alarm, Worker {
     if (this.#work()) slices.add(this)
   }
 
-  /** Calls back when nothing waits. */
+  /** Calls back when no input waits. */
   whenIdle(run: () => void): void {
     if (this.#backlog === undefined) this.#host.runtime.soon(run)
     else this.#backlog.whenIdle.push(run)
   }
 
-  /** The link has ended. What came before the end is heard before the end. */
+  /** The link has ended. The input that still waits is handled before the session hears of the end. */
   endsWith(why: Closing): void {
     if (this.#backlog !== undefined) this.#backlog.ended = why
   }
 
-  /** The link is not heard any more: what waits is dropped. */
+  /** The hub closed the link: the waiting input is dropped. */
   drop(): void {
     if (this.#backlog === undefined) return
     this.#host.clockwork.clear(this)
@@ -185,7 +187,7 @@ export class LinkWork implements Alarm, Worker {
     return false
   }
 
-  /** The peer, or its address, does too much: the rest goes on when that may be. */
+  /** The peer or its address is over its limits: waits until it is within them, or refuses the link. */
   #wait(now: number): void {
     const until = now + Math.max(LEAST_WAIT_MS, this.#hubSession.spending.waitMs(now))
     const { since, until: before } = this.#over ?? { since: now, until: now }
@@ -197,7 +199,7 @@ export class LinkWork implements Alarm, Worker {
     this.#host.clockwork.set(this, until)
   }
 
-  /** Nothing waits any more. */
+  /** No input waits any more. */
   #idle(): void {
     const backlog = this.#backlog
     if (backlog === undefined) return
@@ -208,7 +210,7 @@ export class LinkWork implements Alarm, Worker {
     for (const run of backlog.whenIdle) this.#host.runtime.soon(run)
   }
 
-  /** What waits is counted among what is kept for the peer. */
+  /** Counts the waiting bytes among the memory that the hub keeps for the peer. */
   #count(backlog: Backlog): void {
     const grown = backlog.bytes - backlog.counted
     this.#hubSession.waitingBytes += grown
@@ -218,8 +220,8 @@ export class LinkWork implements Alarm, Worker {
 }
 
 /**
- * Makes parts of packets texts of their own: they are kept, and a slice of a text keeps all of the text, which here is a batch.
- * Two texts that are joined are a slice of nothing: sliced in turn, they become a new one that holds no more than they do.
+ * Copies parts of packets, because the session keeps them. In the engine a slice of a string keeps the whole string
+ * alive, here the whole batch. A concatenation that is sliced again becomes a new string of its own size.
  */
 function ownParts(packets: Packet[]): void {
   for (let at = 0; at < packets.length; at++) {

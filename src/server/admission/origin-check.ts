@@ -1,22 +1,33 @@
 import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
 import { type Arrival, type Asked, askedOf, type Trust } from "./trust-proxy.ts"
 
-/** Which pages may speak to the hub, and by which names of it. */
+/** Which pages may connect to the hub, and under which host names. */
 export interface OriginPolicy {
-  /** Origins beside the hub's own host, in the form in which they are compared. `"*"` lets every page in, without cookies. */
+  /**
+   * Allowed origins other than the hub's own host, as `readOrigin` writes them. `"*"` allows every page, without
+   * cookies.
+   */
   readonly origins: ReadonlySet<string> | "*"
-  /** The names by which the hub may be asked. Undefined where they were not given: then it may be asked by any name. */
+  /**
+   * Host names that requests may use for the hub. Undefined if the option was not given: then every name is allowed.
+   */
   readonly hosts: readonly string[] | undefined
-  /** The names whose pages are the hub's own. Undefined where nothing was given that tells: then those of any name. */
+  /**
+   * Host names whose pages count as the hub's own. Undefined if neither `hosts` nor a list of `origins` was given: then
+   * every name does.
+   */
   readonly ownHosts: readonly string[] | undefined
-  /** Whether a request with cookies is let in that names neither an Origin nor, in any other way, the page it is from. */
+  /** Whether a request with cookies is allowed if neither an Origin nor another header says which page sent it. */
   readonly allowCookiesWithoutOrigin: boolean
 }
 
 /** The hub's own host and protocol, as the client knows them. */
 type Own = Pick<Asked, "host" | "protocol">
 
-/** The policy that the options ask for. @throws EverwireError `misuse` on what would let nobody in, or everybody. */
+/**
+ * Reads the options into a policy. @throws EverwireError `misuse` on an entry that no origin or host could match, or on
+ * options that contradict each other
+ */
 export function readPolicy(
   origins?: readonly string[] | "*",
   allowCookiesWithoutOrigin = false,
@@ -43,8 +54,9 @@ export function readPolicy(
 }
 
 /**
- * The one Origin check (RFC 6454; OWASP ASVS 4.4.2) that every door goes through: upgrades, streams, polls, posts and
- * preflights. Cross-site requests carry cookies on all of them in some engine, so none may skip it.
+ * The one Origin check (RFC 6454; OWASP ASVS 4.4.2), for upgrades, streams, polls, posts and preflights. Some browser
+ * engine sends cookies with each of these across sites, so none of them may skip it. Returns why the request is
+ * refused, if it is.
  */
 export function checkOrigin(request: Arrival, policy: OriginPolicy, trust?: Trust): Closing | undefined {
   const origin = request.header("origin")
@@ -66,7 +78,7 @@ export function checkOrigin(request: Arrival, policy: OriginPolicy, trust?: Trus
   if (read !== undefined && policy.origins.has(read)) return undefined
   if (isOwn(origin, own) || (read !== undefined && isOwn(read, own))) {
     if (!isOwnName) return refuse(unknownHost(own))
-    // Browsers know by which scheme the hub was asked, where a proxy that takes the TLS off may leave that out.
+    // The browser knows the scheme that the page used. A proxy that terminates TLS may not forward it to the hub.
     const site = request.header("upgrade") === undefined ? request.header("sec-fetch-site") : undefined
     if (site === undefined || site === "same-origin") return undefined
   }
@@ -78,8 +90,8 @@ export function checkOrigin(request: Arrival, policy: OriginPolicy, trust?: Trus
 }
 
 /**
- * The hub as the client asked for it. That there was TLS is believed of anybody who says so: it only makes another page of
- * the one that has none.
+ * The hub's host and protocol as the client used them. The hub believes any client's `X-Forwarded-Proto: https`: a
+ * false one can only turn pages without TLS into other origins, which are then refused.
  */
 function ownOf(request: Arrival, trust: Trust | undefined): Own {
   const { host, protocol } = askedOf(request, trust)
@@ -87,7 +99,10 @@ function ownOf(request: Arrival, trust: Trust | undefined): Own {
   return { host, protocol: protocol ?? (isTold ? "https" : undefined) }
 }
 
-/** Whether a page of a browser has sent it, which may have been led here by a name of its own (DNS rebinding). */
+/**
+ * Whether a page in a browser sent the request. Such a page may use a domain of its own that resolves to the hub (DNS
+ * rebinding).
+ */
 function isOfPage(request: Arrival): boolean {
   return request.header("sec-fetch-site") !== undefined || request.header("referer") !== undefined
 }
@@ -97,8 +112,8 @@ function unknownHost({ host = "none" }: Own): string {
 }
 
 /**
- * Browsers name no Origin when a page opens an EventSource on its own host. What they say instead cannot be set by a
- * page: `Sec-Fetch-Site` (Fetch Metadata, to trustworthy hosts) or, on plain http, a Referer.
+ * Browsers send no Origin when a page opens an EventSource on its own host. They send `Sec-Fetch-Site` (Fetch Metadata,
+ * only to trustworthy hosts) or, over plain http, a Referer. A page cannot set either of them.
  */
 function isSameOrigin(request: Arrival, own: Own): boolean {
   const site = request.header("sec-fetch-site")
@@ -109,9 +124,9 @@ function isSameOrigin(request: Arrival, own: Own): boolean {
 }
 
 /**
- * Whether an origin of the web is that of the hub. A Host without a port has the default port of the origin's scheme:
- * whether the client came by TLS is known only where the hub has it itself or a proxy says so. Then a page without TLS
- * is another origin, because anybody on the way may have written it.
+ * Whether a page's origin is that of the hub. A Host without a port has the default port of the origin's scheme,
+ * because the hub often does not know whether the client used TLS. If it knows that the client did, a page without TLS
+ * is another origin: anybody on the network may have changed that page.
  */
 function isOwn(origin: string, { host, protocol }: Own): boolean {
   const [scheme = ""] = /^https?(?=:\/\/)/.exec(origin) ?? []
@@ -120,7 +135,10 @@ function isOwn(origin: string, { host, protocol }: Own): boolean {
   return own === origin || readOrigin(own) === origin
 }
 
-/** The CORS headers (Fetch standard, section 3.2) of an answer to an origin that passed the check, if there is one. */
+/**
+ * The CORS headers (Fetch standard, section 3.2) for an origin that passed the check. Undefined if the request has no
+ * Origin.
+ */
 export function corsHeaders(request: Arrival, policy: OriginPolicy): Record<string, string> | undefined {
   const origin = request.header("origin")
   if (origin === undefined) return undefined
@@ -129,9 +147,9 @@ export function corsHeaders(request: Arrival, policy: OriginPolicy): Record<stri
 }
 
 /**
- * Those of an answer that refuses an origin. Its page may read that it is refused, which every other answer keeps from
- * it: a program that hears `origin-refused` can be mended, where browsers say only "Failed to fetch". Without cookies, and
- * never on a preflight, so nothing else follows.
+ * The CORS headers of an answer that refuses an origin. They let the page read the refusal, so that its channel can
+ * report `origin-refused` where the browser says only "Failed to fetch". They allow no cookies and are never sent on a
+ * preflight, so the page can read nothing else.
  */
 export function refusalHeaders(request: Arrival): Record<string, string> {
   const origin = request.header("origin")
@@ -139,9 +157,10 @@ export function refusalHeaders(request: Arrival): Record<string, string> {
 }
 
 /**
- * An origin in the one form in which origins are compared (URL standard, "host serializing"): without a default port, in
- * lower case, a name in punycode, an IPv6 address compressed. A dot at the end of a name is left out, because nginx
- * leaves it out of `$host`, and the name is the same. Undefined for what is no origin: with a path, without a scheme.
+ * Writes an origin in one form for comparison (URL standard, "host serializing"): without a default port, in lower
+ * case, a name in punycode, an IPv6 address compressed. A dot at the end of a name is removed: the name is the same,
+ * and nginx removes the dot in `$host`. Undefined if the text is no origin, for example without a scheme or with a
+ * path.
  */
 function readOrigin(given: string): string | undefined {
   if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#\\@\s]*\/?$/i.test(given)) return undefined
@@ -153,15 +172,15 @@ function readOrigin(given: string): string | undefined {
   }
 }
 
-/** The name in a Host header, without its port, as names are compared; undefined for what is none. */
+/** The name in a Host header, without the port, in the form for comparison. Undefined if there is no valid name. */
 function nameOf(host: string): string | undefined {
   const origin = readOrigin(`http://${host}`)
   return origin === undefined || host === "" ? undefined : new URL(origin).hostname
 }
 
 /**
- * Whether a Host is one of these names; one with a dot in front names everything below it, too. Nobody can lead a browser
- * here by an address, nor by `localhost` (RFC 6761, section 6.3), so these are always among them.
+ * Whether a Host is one of these names. A name with a leading dot stands for all names below it, too. IP addresses and
+ * `localhost` (RFC 6761, section 6.3) are always allowed, because no attacker can make them resolve to the hub.
  */
 function isNamed(host: string | undefined, names: readonly string[]): boolean {
   const name = host === undefined ? undefined : nameOf(host)
@@ -170,7 +189,7 @@ function isNamed(host: string | undefined, names: readonly string[]): boolean {
   return names.some((entry) => name === entry || (entry.startsWith(".") && `.${name}`.endsWith(entry)))
 }
 
-/** One entry of `hosts`, as it is compared. */
+/** Reads one entry of the option `hosts` into the form for comparison. */
 function readHost(entry: unknown): string {
   const [, dot = "", host = ""] = typeof entry === "string" ? (/^(\.?)(.*)$/s.exec(entry) ?? []) : []
   const name = /:\d*$|\*/.test(host) ? undefined : nameOf(host)
@@ -182,7 +201,10 @@ function readHost(entry: unknown): string {
   )
 }
 
-/** One entry of the option. An application's own schemes (`capacitor://localhost`, `file://`) are origins as well. */
+/**
+ * Reads one entry of the option `origins`. The schemes of apps (`capacitor://localhost`, `file://`) are origins as
+ * well.
+ */
 function readEntry(entry: unknown): string {
   const wrong = (what: string): EverwireError =>
     new EverwireError("misuse", `origins holds ${typeof entry === "string" ? `"${entry}"` : typeof entry}: ${what}`)
@@ -200,7 +222,7 @@ function refuse(reason: string): Closing {
   return closing("origin-refused", reason, false)
 }
 
-/** What a stranger gave goes into a sentence for people, so it must not be long. */
+/** Shortens a client's value, so that a reason for people to read stays short. */
 function cut(given: string): string {
   return given.length > 100 ? `${given.slice(0, 100)}...` : given
 }

@@ -1,31 +1,31 @@
 import type { Code } from "../../wire/errors.ts"
 
-/** Somebody whom the hub did not let in, or something that it did not take. */
+/** A client that the hub did not admit, or input that it did not accept. */
 export interface Refusal {
   readonly code: Code
-  /** One sentence for people. The other side is told the same where it can be told anything. */
+  /** One sentence for people. The client gets the same sentence, if the hub can still answer it. */
   readonly reason: string
   /**
-   * What was refused: a `request` over HTTP before its hello was read (its origin, its path, its body), an `upgrade` to
-   * WebSocket, a `hello` (or none came), by `authenticate` (or it did not answer in time), what came on the link of a
-   * `session`, or the `path` of a WebSocket at which no hub of its server is (on Node, where nobody else listens to
-   * upgrades).
+   * What was refused: a `request` over HTTP before its hello was read (its origin, path or body), an `upgrade` to
+   * WebSocket, a `hello` (or none came in time), the credentials by `authenticate` (or it did not answer in time),
+   * input on the link of a `session`, or the `path` of a WebSocket at which the server has no hub (on Node, if nothing
+   * else listens to upgrades).
    */
   readonly stage: "request" | "upgrade" | "path" | "hello" | "authenticate" | "session"
-  /** The transport that was asked for. In a request that no transport answers, whatever stood in its place. */
+  /** The transport that was asked for. If the path names no transport of the hub, the text in its place. */
   readonly transport: string
-  /** The client's address: that of the connection, or what a proxy that `trustProxy` names says. */
+  /** The client's address: that of the connection, or the one that a proxy trusted by `trustProxy` reports. */
   readonly address: string | undefined
-  /** The `Origin` of the request, where it had one and has not been let go yet. */
+  /** The `Origin` of the request. Undefined if there was none, and for the stage `session`. */
   readonly origin: string | undefined
 }
 
 /**
- * What belongs to the life of a hub: a restart, a deploy, a channel that comes too late, one that tries a transport which is
- * not offered here before it takes another (`refused`).
+ * Refusals that belong to normal operation: a restart or deploy, a channel that comes too late, a channel that tries a
+ * transport that the hub does not offer before it takes another (`refused`). They are not reported.
  */
 const EXPECTED: ReadonlySet<string> = new Set<Code>([
-  "misuse", // `onError` has heard of it
+  "misuse", // already reported through `onError`
   "refused",
   "hub-closing",
   "session-unknown",
@@ -36,7 +36,7 @@ const EXPECTED: ReadonlySet<string> = new Set<Code>([
   "closed",
 ])
 
-/** What the owner of a hub can do about it. */
+/** What the owner of the hub can do about a refusal. */
 const ADVICE: Partial<Readonly<Record<Code | "path", string>>> = {
   path: 'Give createChannel the hub\'s URL, or createHub that "path".',
   "origin-refused":
@@ -48,7 +48,7 @@ const ADVICE: Partial<Readonly<Record<Code | "path", string>>> = {
   "version-unsupported": "Update the older side.",
 }
 
-/** The default report of refusals: the first of each code, so that a log tells of each kind and is not filled by one. */
+/** The default report of refusals. It reports the first refusal of each code, so that one kind cannot fill the log. */
 export class RefusalReport {
   readonly #reported = new Set<string>()
   readonly #warn: (message: string) => void
@@ -60,7 +60,7 @@ export class RefusalReport {
   report({ code, reason, stage, transport, address, origin }: Refusal): void {
     const kind = stage === "path" ? stage : code
     if (EXPECTED.has(kind) || this.#reported.has(kind)) return
-    // A link that breaks before its hello has come is nobody's fault.
+    // A link that breaks before its hello came needs no report.
     if (code === "hello-timeout" && stage === "hello") return
     this.#reported.add(kind)
     const page = origin === undefined ? "" : `, a page of ${oneLine(origin)}`
@@ -72,7 +72,7 @@ export class RefusalReport {
   }
 }
 
-/** What a stranger gave must neither be long nor forge a line of the log. */
+/** Makes a client's value short and printable, so that it cannot forge a line of the log. */
 function oneLine(given: string): string {
   return given.replace(/[^ -~]/g, "?").slice(0, 200)
 }

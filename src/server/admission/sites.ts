@@ -1,16 +1,19 @@
 import type { Clockwork } from "../../session/clockwork.ts"
 import { isPrivate, siteOf } from "./address.ts"
 
-/** So many addresses are remembered before those are forgotten that have done nothing for a while. */
+/** Number of addresses that are kept before idle ones are removed. */
 const MANY = 1_000
 
-/** What the peers and strangers of one address have done, each as `allowance.ts` says; of IPv6, of one /64 network. */
+/**
+ * What one address (or IPv6 /64 network) has used, over all its peers and links. The fields `...Until` are as in
+ * `allowance.ts`.
+ */
 export class Site {
-  /** Messages and bytes. */
+  /** For messages and bytes. */
   workUntil = 0
   exchangesUntil = 0
   hellosUntil = 0
-  /** Calls of `authenticate` that are under way. */
+  /** Calls of `authenticate` that have not answered yet. */
   judging = 0
 
   isIdle(now: number): boolean {
@@ -18,12 +21,12 @@ export class Site {
   }
 }
 
-/** The addresses that are counted. */
+/** All addresses that are counted. */
 export class Sites {
   readonly #sites = new Map<string, Site>()
   readonly #clockwork: Clockwork
   readonly #countsPrivate: boolean
-  /** With so many, those are looked for that can be forgotten. */
+  /** At this number of addresses, idle ones are removed. */
   #many = MANY
 
   constructor(clockwork: Clockwork, countsPrivate: boolean) {
@@ -31,7 +34,7 @@ export class Sites {
     this.#countsPrivate = countsPrivate
   }
 
-  /** Undefined for an address that is not counted. */
+  /** The counts of an address. Undefined if the address is unknown or not counted. */
   at(address: string | undefined): Site | undefined {
     if (address === undefined || address === "" || (!this.#countsPrivate && isPrivate(address))) return undefined
     const name = siteOf(address)

@@ -2,21 +2,22 @@ import { EverwireError } from "../../wire/errors.ts"
 import { isIn, normalAddress, readNetworks } from "./address.ts"
 
 /**
- * Which proxies in front are believed when they say, in `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto`,
- * for whom they ask. The values are those of Express's `trust proxy`:
+ * Which proxies in front of the hub it trusts to report the client's address, host and protocol, in `X-Forwarded-For`,
+ * `X-Forwarded-Host` and `X-Forwarded-Proto`. The values are those of Express's `trust proxy`:
  *
  * - `false`: none; the address is that of the connection.
- * - `true`: all; the leftmost address is the client's. Anybody who reaches the hub past the proxy may then claim any.
- * - a number: so many proxies stand between the hub and the internet.
- * - addresses, networks (`10.0.0.0/8`) and `loopback`, `linklocal`, `uniquelocal`, in a list or with commas between.
- * - a function: whether the proxy with this address, so many hops from the hub, is one of yours.
+ * - `true`: all; the leftmost address is the client's. A client that reaches the hub without the proxy can then claim
+ * any address.
+ * - a number: how many proxies stand between the hub and the internet.
+ * - addresses, networks (`10.0.0.0/8`) and `loopback`, `linklocal`, `uniquelocal`, in a list or separated by commas.
+ * - a function: gets an address and its number of hops from the hub, and returns whether it is one of your proxies.
  */
 export type TrustProxy = boolean | number | string | readonly string[] | ((address: string, hop: number) => boolean)
 
-/** Whether what asks from this address, so many hops from the hub, is a proxy that is believed. */
+/** Whether the sender at this address, this many hops from the hub, is a trusted proxy. */
 export type Trust = (address: string, hop: number) => boolean
 
-/** What a request, upgrade or not, tells about where it comes from. */
+/** What the hub knows about where a request comes from, whether it is an upgrade or not. */
 export interface Arrival {
   header(name: string): string | undefined
   /** Address of the other end of the connection. */
@@ -25,17 +26,17 @@ export interface Arrival {
   readonly isSecure?: boolean | undefined
 }
 
-/** Where a request comes from and what it was sent to, as seen by the client. */
+/** The client's address, and the host and protocol to which it sent the request. */
 export interface Asked {
   readonly address: string | undefined
   readonly host: string | undefined
-  /** Undefined where a proxy may have taken the TLS off and nobody says so. */
+  /** Undefined if a proxy may have terminated TLS and no trusted proxy reports the protocol. */
   readonly protocol: "http" | "https" | undefined
 }
 
 /**
- * The option as a function; undefined when no proxy is believed. What a function of the application's throws is told, and
- * nobody is believed.
+ * The option as a function; undefined if no proxy is trusted. If the application's own function throws, `failed` gets
+ * the error and the proxy is not trusted.
  *
  * @throws EverwireError `misuse`
  */
@@ -45,7 +46,7 @@ export function readTrust(given: TrustProxy, failed: (error: unknown) => void = 
   if (typeof given === "function") {
     return (address, hop) => {
       try {
-        return given(address, hop) === true // the promise of an async one believes nobody
+        return given(address, hop) === true // so the promise of an async function trusts no proxy
       } catch (error) {
         failed(error)
         return false
@@ -66,7 +67,7 @@ export function readTrust(given: TrustProxy, failed: (error: unknown) => void = 
   return (address) => isIn(address, networks)
 }
 
-/** Who asked, and for what, as far as the proxies that are believed can tell. */
+/** The client's address, host and protocol, as far as trusted proxies report them. */
 export function askedOf(request: Arrival, trust: Trust | undefined): Asked {
   const secure = request.isSecure === true ? "https" : undefined
   const direct: Asked = { address: request.address, host: request.header("host"), protocol: secure }
@@ -74,7 +75,7 @@ export function askedOf(request: Arrival, trust: Trust | undefined): Asked {
   const forwardedFor = listOf(request.header("x-forwarded-for"))
   let address = request.address === undefined ? "" : (normalAddress(request.address) ?? request.address)
   let hops = 0
-  // From right to left: each proxy adds the address that asked it, and those on the left may be the client's invention.
+  // From right to left: each proxy appends the address of its sender; the client may have made up those on the left.
   while (trust(address, hops)) {
     hops++
     const before = normalAddress(forwardedFor.pop() ?? "")
@@ -84,7 +85,7 @@ export function askedOf(request: Arrival, trust: Trust | undefined): Asked {
   if (hops === 0) return direct
   const told = (name: string): string | undefined => {
     const values = listOf(request.header(name))
-    // As many proxies may have added theirs as are believed; what stands left of those is the client's invention.
+    // Each trusted proxy may have appended a value. The client may have made up the values to the left of those.
     return values[Math.max(0, values.length - hops)] || undefined
   }
   const protocol = told("x-forwarded-proto")?.toLowerCase().replace(/^ws/, "http")

@@ -5,16 +5,16 @@ import { type Hello, writeWelcome } from "../../wire/handshake.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 
-/** A hello as it came. */
+/** A hello as it came in. */
 export interface Greeting {
   readonly hello: Hello
-  /** By the hub's clock. */
+  /** When the hello came, by the hub's clock, in milliseconds. */
   readonly heardAt: number
-  /** What came behind it, until it is welcomed. */
+  /** Packets that came after the hello and before the welcome. */
   readonly later: Packet[]
 }
 
-/** Welcomes a link to its session, and has the session hear what came behind the hello. */
+/** Welcomes a link to its session and passes the packets that came after the hello on to the session. */
 export function welcome(
   host: AdmissionHost,
   link: Link,
@@ -42,9 +42,9 @@ export function welcome(
     maxPayloadBytes: host.maxPayloadBytes,
     features: session.features,
   })
-  // Alone, before any data: on a slow link the channel would hear of it only when all of that has come.
+  // In a batch alone, before any data: on a slow link the channel would otherwise get it only after all that data.
   link.send(packet)
-  // Of a link that only probes too: it may take over later, and was told of this.
+  // Also for a link that only probes: it may become the current one, and this welcome told it the interval.
   if (heartbeatMs < host.settings.heartbeatMs) session.configure({ heartbeatMs })
   if (attached) {
     session.clocked(hello.clock, heardAt)

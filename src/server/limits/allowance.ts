@@ -1,36 +1,36 @@
 import { type Closing, closing } from "../../wire/errors.ts"
 import type { WorkLimits } from "./work-limits.ts"
 
-/** An allowance that was not used may be used later, up to so many milliseconds of it. */
+/** Unused allowance may be used later, up to this many milliseconds of it. */
 const BURST_MS = 4_000
 
 /*
- * What somebody may do in a time is kept as one number: the moment at which all that was done will have been won back. Each
- * thing that is done moves it on by some milliseconds, a message at 5,000 a second by 0.2. Whoever does nothing costs nothing.
+ * An allowance is kept as one number: the moment when it will be full again. Each use moves that moment later by its cost in
+ * milliseconds; a message at 5,000 a second costs 0.2. So an idle peer needs no timer and no work.
  */
 
-/** That moment when something more is done. */
+/** The moment when the allowance is full again, after one more use. */
 export function spent(until: number, costMs: number, now: number): number {
   return Math.max(until, now) + costMs
 }
 
-/** Whether something may be done now. */
+/** Whether one more use is allowed now. */
 export function isAllowed(until: number, now: number): boolean {
   return until <= now + BURST_MS
 }
 
-/** How many milliseconds it takes until something may be done again. */
+/** Milliseconds until the next use is allowed. */
 export function waitMs(until: number, now: number): number {
   return Math.max(0, until - now - BURST_MS)
 }
 
-/** What things cost of an allowance, in milliseconds. 0 where there is no limit. */
+/** Costs of single uses of an allowance, in milliseconds. 0 if there is no limit. */
 export interface Costs {
   readonly message: number
   readonly byte: number
   readonly exchange: number
   readonly hello: number
-  /** Of an address's allowance they cost so much less. */
+  /** The cost for the address's allowance is divided by this. */
   readonly share: number
 }
 
@@ -44,7 +44,7 @@ export function costsOf(limits: WorkLimits): Costs {
   }
 }
 
-/** What is told to whoever does too much: not to come again for so long. */
+/** The closing for a peer over its limits. It tells how long to wait before the next try. */
 export function rateLimited(reason: string, retryAfterMs: number): Closing {
   return closing("rate-limited", reason, true, Math.ceil(retryAfterMs))
 }

@@ -1,27 +1,33 @@
 import { type Batch, decodeBatch, type Packet, sizeOf } from "../../wire/batch.ts"
 import { type Closing, protocolError } from "../../wire/errors.ts"
 
-/** More packets than this are in no batch of an honest channel, whose bodies hold 256 KiB at most. */
+/** More packets than an honest channel puts into one batch: its bodies hold 256 KiB at most. */
 export const MAX_BATCH_PACKETS = 65_536
 
-/** So many packets, of so many bytes together, are taken at once: then it costs little to look at the time between. */
+/**
+ * A run: the packets, and their bytes, that are handled between two looks at the clock. Reading it for each would cost
+ * too much.
+ */
 const RUN_PACKETS = 8
 const RUN_BYTES = 8_192
 
-/** Batches that have come and wait, to be taken apart piece by piece: a large one as a whole takes too long. */
+/**
+ * Batches that wait to be handled. They are decoded run by run, because decoding a large batch as a whole takes too
+ * long.
+ */
 export class Backlog {
   readonly #batches: Batch[] = []
-  /** The batch that is being taken apart, how much of it was taken, and how many packets that were. */
+  /** Index of the batch that is being decoded, the position in it, and the number of packets decoded from it. */
   #next = 0
   #at = 0
   #packets = 0
-  /** Why the link has ended behind all that waits, if it has. */
+  /** Why the link ended after all this input, if it did. */
   ended: Closing | undefined
-  /** Called when nothing waits any more. */
+  /** Called when no input waits any more. */
   readonly whenIdle: (() => void)[] = []
-  /** Bytes that wait; those of the batch that is being taken apart count as a whole. */
+  /** Bytes that wait. A batch counts in full until all of it is decoded. */
   bytes = 0
-  /** As many as were counted among what is kept for the peer. */
+  /** The part of `bytes` that is counted among the memory kept for the peer. */
   counted = 0
 
   add(batch: Batch): void {
@@ -30,9 +36,9 @@ export class Backlog {
   }
 
   /**
-   * The packet that has waited longest, with those of its batch that follow if they are small; undefined when none waits.
+   * The oldest waiting packet and the small ones that follow it in its batch; undefined if none waits.
    *
-   * @throws EverwireError `protocol-error` on a batch that cannot be read, or of too many packets
+   * @throws EverwireError `protocol-error` on a batch that cannot be decoded, or has too many packets
    */
   take(): Packet[] | undefined {
     const batch = this.#batches[this.#next]
@@ -59,12 +65,12 @@ export class Backlog {
   }
 }
 
-/** Whether all of a batch is taken at once. */
+/** Whether the whole batch is one run. */
 export function isOneRun(batch: Batch): boolean {
   return endOfRun(batch, 0) === batch.length
 }
 
-/** Where those packets end that are taken at once: the one that begins here, and those that follow while they are small. */
+/** Where the run that begins at `from` ends: its first packet, and those that follow while they are small. */
 function endOfRun(batch: Batch, from: number): number {
   const between = typeof batch === "string" ? 1 : 0
   let end = endOfPacket(batch, from)
@@ -76,7 +82,10 @@ function endOfRun(batch: Batch, from: number): number {
   return end
 }
 
-/** Where the packet ends that begins here. Of bytes that are cut short, at their end: decoding them tells what is wrong. */
+/**
+ * Where the packet that begins at `from` ends. For bytes that are cut short, their end; decoding then reports the
+ * error.
+ */
 function endOfPacket(batch: Batch, from: number): number {
   if (typeof batch === "string") {
     const end = batch.indexOf("\n", from)

@@ -5,11 +5,12 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Whether the payload of a numbered packet is nested deeper than this. Looks at openings and closings outside of strings, and
- * at nothing else: a parser makes an object for each opening before it finds that the text is no JSON.
+ * Whether the payload of a numbered packet is nested deeper than `most`. It only counts brackets outside of strings.
+ * Checked before parsing, because a parser makes an object for each opening bracket before it finds that the text is no
+ * JSON.
  */
 export function isNestedDeeper(packet: Packet, most: number): boolean {
-  // Two characters for each level.
+  // Each level needs two characters.
   if (typeof packet !== "string" || packet.length <= 2 * most) return false
   let at = packet.indexOf("\t")
   if (packet.startsWith(REQUEST)) at = packet.indexOf("\t", at + 1)
@@ -25,7 +26,7 @@ export function isNestedDeeper(packet: Packet, most: number): boolean {
   return false
 }
 
-/** Where the string ends whose text begins here; the end of all where it does not end. */
+/** Where the string that begins at `from` ends; the end of the text if it is not closed. */
 function endOfString(text: string, from: number): number {
   for (let at = from; ; at++) {
     at = text.indexOf('"', at)

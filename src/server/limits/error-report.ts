@@ -1,31 +1,31 @@
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import { EverwireError } from "../../wire/errors.ts"
 
-/** What is left out is counted for so long, in milliseconds. */
+/** Length of a period, in milliseconds. Left-out errors are counted for each period. */
 const PERIOD_MS = 1_000
-/** So many errors of a kind are reported in a period. */
+/** Most errors of one kind that are reported in a period. */
 const MOST_OF_KIND = 10
-/** So many kinds are told apart in a period. */
+/** Most kinds that are counted apart in a period; further ones count as "others". */
 const MOST_KINDS = 50
-/** So many characters of messages are reported in a period, but for its first error. */
+/** Most characters of messages that are reported in a period. Its first error may be longer. */
 const MOST_CHARACTERS = 65_536
-/** Kinds are cut to so many characters, where an application made the name up. */
+/** Longest name of a kind, in characters. An application can make up names of any length. */
 const KIND_LENGTH = 60
 
 /**
- * The report of errors that no listener has taken. A peer can make a handler throw as often as it can send, and a log must
- * not be filled by that: of each kind, which is the code or the name of an error, the first ones of each second are
- * reported, and the others counted.
+ * Reports errors that no listener takes. A peer can make a handler throw as often as it can send, which must not fill
+ * the log: of each kind (the code or name of an error) the first ones of each second are reported, and the others
+ * counted.
  */
 export class ErrorReport implements Alarm {
-  /** When the period ends; set when something is left out. */
+  /** When the period ends. Set only if an error was left out. */
   slot: Slot | undefined
   readonly #clockwork: Clockwork
   readonly #report: (error: unknown) => void
   readonly #warn: (message: string) => void
   #endsAt = 0
   #characters = 0
-  /** How many of each kind there were in this period, and how many of those were left out. */
+  /** For each kind: how many errors there were in this period, and how many of them were not reported. */
   readonly #kinds = new Map<string, { count: number; leftOut: number }>()
 
   constructor(clockwork: Clockwork, report: (error: unknown) => void, warn: (message: string) => void) {
@@ -36,7 +36,7 @@ export class ErrorReport implements Alarm {
 
   report(error: unknown): void {
     const now = this.#clockwork.now()
-    // A clock that was put back ends a period too.
+    // A clock that was put back ends the period, too.
     if (now >= this.#endsAt || now < this.#endsAt - PERIOD_MS) this.#begin(now)
     const kind = this.#kindOf(error)
     const characters = lengthOf(error)
@@ -53,7 +53,7 @@ export class ErrorReport implements Alarm {
     this.#begin(this.#clockwork.now())
   }
 
-  /** Tells what was left out so far. */
+  /** Warns of the errors that were left out so far. */
   close(): void {
     this.#begin(0)
   }
@@ -78,7 +78,7 @@ export class ErrorReport implements Alarm {
   }
 }
 
-/** An application may throw anything, with getters that throw in turn. */
+/** An application may throw anything, even objects with getters that throw. */
 function nameOf(error: unknown): string {
   try {
     const name: unknown = error instanceof EverwireError ? error.code : (error as Error | undefined)?.name

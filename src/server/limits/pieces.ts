@@ -1,25 +1,28 @@
 import { EverwireError } from "../../wire/errors.ts"
 
-/** The first pieces of a body are kept as they came: most bodies have one or two. */
+/** The first pieces of a body are kept without copying: most bodies have one or two. */
 const KEPT_AS_THEY_ARE = 8
-/** Behind those, smaller pieces are copied together: an array of bytes costs about 100 bytes beside its content. */
+/**
+ * Later pieces smaller than this are copied into shared arrays, because each array costs about 100 bytes besides its
+ * content.
+ */
 const SMALL_BYTES = 1_024
 const SHARED_BYTES = 4_096
-/** After so many pieces of a body they must hold 16 bytes on average: smaller ones cost the hub more than they bring. */
+/** After this many pieces they must have 16 bytes on average. Smaller ones cost the hub too much for what they hold. */
 const CHECKED_PIECES = 256
 export const LEAST_PIECE_BYTES = 16
 
-/** The pieces in which the body of a request comes, as the network or the chunks of the sender divide it. */
+/** The body of a request, in the pieces in which the network or the sender's chunks deliver it. */
 export class Pieces {
-  /** How much they hold together. */
+  /** Bytes in all pieces together. */
   bytes = 0
   #count = 0
   readonly #chunks: Uint8Array[] = []
-  /** What small pieces are copied into, and how much of it is used. It belongs behind the last chunk. */
+  /** The array that small pieces are copied into, and how much of it is used. It follows the last chunk. */
   #shared = new Uint8Array()
   #used = 0
 
-  /** @throws EverwireError `protocol-error` when a body comes in many pieces of a few bytes */
+  /** @throws EverwireError `protocol-error` if the body comes in many pieces of a few bytes */
   add(piece: Uint8Array): void {
     this.bytes += piece.length
     if (++this.#count > CHECKED_PIECES && this.bytes < this.#count * LEAST_PIECE_BYTES) {
@@ -38,7 +41,7 @@ export class Pieces {
     this.#used += piece.length
   }
 
-  /** All of the body so far. */
+  /** The whole body so far. */
   join(): Uint8Array {
     this.#closeShared()
     const [first] = this.#chunks
@@ -52,7 +55,7 @@ export class Pieces {
     return whole
   }
 
-  /** What is used of the shared array becomes a chunk; what is left of it takes the next small pieces. */
+  /** Makes a chunk of the used part of the shared array; the rest takes the next small pieces. */
   #closeShared(): void {
     if (this.#used === 0) return
     this.#chunks.push(this.#shared.subarray(0, this.#used))

@@ -1,31 +1,34 @@
 import type { Clockwork } from "../../session/clockwork.ts"
 
-/** For so long one peer's packets are worked on without a look at what else has come, in milliseconds. */
+/** How long one peer's packets may be handled without a look at other input, in milliseconds. */
 const SLICE_MS = 2
-/** So many at most, also where the clock stands still. */
+/** Most packets of one slice. Also ends a slice when the clock does not move. */
 const SLICE_PACKETS = 256
-/** Slices of one turn. */
+/** Most slices of one turn. */
 const TURN_SLICES = 4
-/** A turn of several peers takes so long, in milliseconds, before everything else has its turn. */
+/** How long a turn of several peers may take before other work runs, in milliseconds. */
 const TURN_MS = 4
 
 /** A link with packets that wait. */
 export interface Worker {
-  /** Works on what waits until `mayGoOn` denies it. Answers whether more waits and may be worked on in the next turn. */
+  /** Handles waiting packets until `mayGoOn` returns false. Returns whether the rest may go on in the next turn. */
   work(): boolean
 }
 
 /**
- * Divides the hub's time among its peers. What a peer sends is worked on at once, as long as that is little; the rest goes
- * on in turns, a slice of each peer, and between two turns whatever else has come is heard.
+ * Divides the hub's time among its peers. A small amount of a peer's input is handled at once. The rest goes on in
+ * turns with one slice for each peer, and between two turns the hub handles other input.
  */
 export class Slices {
   readonly #clockwork: Clockwork
   readonly #report: (error: unknown) => void
-  /** Those that wait for the next turn, the first that came first. */
+  /** Links that wait for the next turn, oldest first. */
   readonly #waiting = new Set<Worker>()
   #isSet = false
-  /** Whose packets were heard last, for how long, how many, and until when: as long as no other peer's are heard between. */
+  /**
+   * The peer whose packets were handled last: for how long, how many, and until when. Reset when another peer's are
+   * handled.
+   */
   #owner: unknown
   #usedMs = 0
   #packets = 0
@@ -36,20 +39,20 @@ export class Slices {
     this.#report = report
   }
 
-  /** Whether packets of this peer may be heard now. `used` is told of them. */
+  /** Whether packets of this peer may be handled now. The caller reports them to `used`. */
   mayGoOn(owner: unknown, now: number): boolean {
     if (this.#owner !== owner || now > this.#endedAt) this.#begin(owner)
     return this.#usedMs < SLICE_MS && this.#packets < SLICE_PACKETS
   }
 
-  /** So many packets of the peer that was last allowed were heard between these moments. */
+  /** Counts packets of the last allowed peer that were handled between these two moments. */
   used(packets: number, from: number, to: number): void {
     this.#usedMs += to - from
     this.#packets += packets
     this.#endedAt = to
   }
 
-  /** Has it worked on in the next turn. */
+  /** Adds a link to the next turn. */
   add(worker: Worker): void {
     this.#waiting.add(worker)
     this.#set()
@@ -80,7 +83,7 @@ export class Slices {
       this.#waiting.delete(worker)
       this.#begin(undefined)
       try {
-        // Behind those that have waited for as long.
+        // Goes to the end, behind those that already wait.
         if (worker.work()) this.#waiting.add(worker)
       } catch (error) {
         this.#report(error)

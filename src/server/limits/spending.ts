@@ -1,27 +1,27 @@
 import { type Costs, isAllowed, spent, waitMs } from "./allowance.ts"
 import { AHEAD_MS, type FanOut } from "./fan-out.ts"
 
-/** What an address has used up: see `allowance.ts`. All peers that come from it use the same. */
+/** What the peers of one address have used together: see `allowance.ts`. */
 interface SharedSpending {
   workUntil: number
 }
 
-/** What the hub counts by, for all peers. */
+/** What the hub's peers share: costs, and the count of messages that the hub sent. */
 interface SpendingHost {
   readonly costs: Costs
   readonly fanOut: FanOut
 }
 
-/** What a peer has used up of what it, and the address that it came from, may do: see `allowance.ts`. */
+/** What one peer has used of its own allowance and of its address's: see `allowance.ts`. */
 export class Spending {
   readonly #host: SpendingHost
-  /** Undefined where the address is not counted. */
+  /** Undefined if the address is not counted. */
   readonly #site: SharedSpending | undefined
-  /** Its messages and bytes. */
+  /** For messages and bytes. */
   #workUntil = 0
-  /** Its exchanges. */
+  /** For HTTP requests. */
   #exchangesUntil = 0
-  /** What it made the hub say. */
+  /** For messages that the hub sent because of this peer. */
   #fanOutUntil = 0
 
   constructor(host: SpendingHost, site: SharedSpending | undefined) {
@@ -29,7 +29,10 @@ export class Spending {
     this.#site = site
   }
 
-  /** Whether a packet of it may be heard: neither it nor its address has done too much, nor has it made the hub say too much. */
+  /**
+   * Whether a packet of the peer may be handled now: neither the peer nor its address nor the fan-out is over its
+   * limit.
+   */
   mayDo(now: number): boolean {
     return (
       isAllowed(this.#workUntil, now) &&
@@ -38,13 +41,13 @@ export class Spending {
     )
   }
 
-  /** How long it is until one may be, in milliseconds. */
+  /** Milliseconds until a packet may be handled. */
   waitMs(now: number): number {
     const ms = Math.max(waitMs(this.#workUntil, now), this.#fanOutUntil - now - AHEAD_MS)
     return this.#site === undefined ? ms : Math.max(ms, waitMs(this.#site.workUntil, now))
   }
 
-  /** So much is heard now. */
+  /** Counts packets and bytes that are handled now. */
   did(packets: number, bytes: number, now: number): void {
     const { message, byte, share } = this.#host.costs
     const ms = Math.max(packets * message, bytes * byte)
@@ -52,13 +55,13 @@ export class Spending {
     if (this.#site !== undefined) this.#site.workUntil = spent(this.#site.workUntil, ms / share, now)
   }
 
-  /** So many packets were heard, and made the hub say what it said since `before`. */
+  /** Counts the messages that the hub sent since `before`, because `packets` packets of the peer were handled. */
   caused(before: number, packets: number, now: number): void {
     const { fanOut } = this.#host
     if (fanOut.said > before) this.#fanOutUntil = fanOut.spent(this.#fanOutUntil, before, packets, now)
   }
 
-  /** One of its links was brought a request. Answers how long to wait before the next, in milliseconds, if it was one too many. */
+  /** Counts one HTTP request on the peer's links. Returns 0, or the milliseconds to wait if there were too many. */
   exchanged(now: number): number {
     const until = this.#exchangesUntil
     if (!isAllowed(until, now)) return waitMs(until, now)

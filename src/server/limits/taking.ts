@@ -2,29 +2,29 @@ import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import { TAKE_PROGRESS_BYTES } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
 
-/** Why a link ends whose other end does not take what is written to it. */
+/** Why a link ends if its client does not read what was written to it. */
 export const NOT_TAKEN = closing("timeout", "too little of what was sent was taken in time")
 
-/** Whether a link ended for that. A channel that gives up a dial ends its link with the same code. */
+/** Whether a link ended for that reason. The code alone does not tell: a channel that gives up a dial uses the same. */
 export function isNotTaken({ code, reason }: Closing): boolean {
   return code === NOT_TAKEN.code && reason === NOT_TAKEN.reason
 }
 
-/** How often it is looked, as a part of the deadline: so much later than that a client is cut off at most. */
+/** Interval between checks, as a part of the deadline. A client is cut off at most this much too late. */
 const LOOK = 1 / 9
 
-/** What is written to, as far as it can tell what has been taken. */
+/** A connection that is written to, with counts of what the client has taken. */
 export interface Written {
-  /** What was written and is not taken yet, in bytes. */
+  /** Bytes that were written and not taken yet. */
   pendingBytes(): number
-  /** What has been taken, since whatever moment. */
+  /** Bytes that were taken, counted from any fixed moment. */
   takenBytes(): number
 }
 
 /**
- * Whether what is written to a client is taken by it: a client that stops reading, or reads by the byte, would have the
- * hub hold what it was sent for as long as it likes. Slow is not dead, so what counts is that it moves. It is looked only
- * while something waits.
+ * Watches whether a client reads what is written to it. A client that stops reading, or reads byte by byte, would make
+ * the hub keep its data without limit. A slow client is allowed as long as it makes progress. Checks run only while
+ * data waits.
  */
 export class Taking implements Alarm {
   slot: Slot | undefined
@@ -32,7 +32,7 @@ export class Taking implements Alarm {
   readonly #takeMs: number
   readonly #written: Written
   readonly #stalled: () => void
-  /** How much had been taken when it moved last, and when that was. */
+  /** How much had been taken at the last progress, and when that was. */
   #taken = 0
   #movedAt = 0
 
@@ -43,14 +43,14 @@ export class Taking implements Alarm {
     this.#stalled = stalled
   }
 
-  /** Something was written that may have to wait. */
+  /** Data was written that may have to wait. */
   watch(): void {
     if (this.slot !== undefined || this.#written.pendingBytes() === 0) return
     this.#moved()
     this.#lookLater()
   }
 
-  /** Nothing is written any more, or nobody is there to take it. */
+  /** Ends the checks: nothing more is written, or the client is gone. */
   stop(): void {
     this.#clockwork.clear(this)
   }

@@ -1,37 +1,39 @@
 import { EverwireError } from "../../wire/errors.ts"
 
 /**
- * Caps on what peers and strangers can make the hub do. `Infinity` switches one off. Those per second may be exceeded for a
- * moment, by what is allowed in four seconds, unless it is said otherwise.
+ * Limits on the work that clients can cause. `Infinity` switches one off. A limit per second may be exceeded for a
+ * moment, by what it allows in four seconds, unless stated otherwise.
  */
 export interface WorkLimits {
-  /** Packets of one peer per second: messages, requests, acks. Default 3 000. What is more waits. */
+  /** Packets of one peer per second: messages, requests, acks. Default 3 000. Packets above it wait. */
   readonly maxMessagesPerSecond: number
-  /** Bytes of one peer per second. Default 16 MiB. What is more waits. */
+  /** Bytes of one peer per second. Default 16 MiB. Input above it waits. */
   readonly maxBytesPerSecond: number
-  /** HTTP requests on one link per second. Default 1 000. One more is answered 429. */
+  /** HTTP requests on one link per second. Default 1 000. Those above it are answered with 429. */
   readonly maxExchangesPerSecond: number
   /**
-   * How many times as much as one peer an address may do, of IPv6 a /64 network: messages, bytes and HTTP requests of all its
-   * peers together. Default 50. Addresses of this machine and of private networks are not counted, as with
-   * `maxSessionsPerAddress`, unless that was given.
+   * How many times as much as one peer all peers of an address (for IPv6, of a /64 network) may do together: messages,
+   * bytes and HTTP requests. Default 50. Addresses of this machine and of private networks are not counted unless
+   * `maxSessionsPerAddress` was given.
    */
   readonly maxShareOfAddress: number
   /**
-   * Messages per second, to all peers together, that the hub says because of what one peer sent: a broadcast to a thousand
-   * peers counts a thousand. What handlers say behind their first `await` is not counted, and of one packet 3 000 at most.
-   * Default 300 000. What is more waits; of this nothing can be saved up.
+   * Messages per second, to all peers together, that the hub sends because of what one peer sent. A broadcast to a
+   * thousand peers counts a thousand. What handlers send after their first `await` is not counted, and one packet
+   * counts at most 3 000. Default 300 000. Packets above it wait; unused allowance cannot be saved up.
    */
   readonly maxFanOutPerSecond: number
-  /** Hellos of one address per second, counted like the above. Default 500. One more is refused. */
+  /** Hellos of one address per second, counted like `maxShareOfAddress`. Default 500. Those above it are refused. */
   readonly maxHellosPerSecond: number
-  /** Calls of `authenticate` under way at once. Default 1 000; a quarter of them may be for one address. One more waits. */
+  /** Calls of `authenticate` at once. Default 1 000; one address may use a quarter of them. Further hellos wait. */
   readonly maxAuthentications: number
-  /** Calls of `authenticate` per second, for all addresses together. Default 5 000. One more hello is refused. */
+  /** Calls of `authenticate` per second, for all addresses together. Default 5 000. Hellos above it are refused. */
   readonly maxAuthenticationsPerSecond: number
-  /** Bytes of one peer's requests that are being answered, 512 more for each. Default 8 MiB. One more fails. */
+  /**
+   * Bytes of one peer's requests that are being answered, plus 512 for each. Default 8 MiB. A request above it fails.
+   */
   readonly maxRequestBytes: number
-  /** How deep arrays and objects of a payload may be nested. Default 1 000. */
+  /** How deep arrays and objects in a payload may be nested. Default 1 000. */
   readonly maxDepth: number
 }
 
@@ -48,14 +50,14 @@ export const WORK_LIMITS: WorkLimits = {
   maxDepth: 1_000,
 }
 
-/** The limits that were given, and the defaults of the others. */
+/** The given limits, with defaults for the others. */
 export function readWorkLimits(given: Partial<WorkLimits> = {}): WorkLimits {
   const limits: { -readonly [Name in keyof WorkLimits]: number } = { ...WORK_LIMITS }
   for (const name of Object.keys(limits) as (keyof WorkLimits)[]) limits[name] = given[name] ?? limits[name] // its own keys
   return limits
 }
 
-/** @throws EverwireError `misuse` on what is no number above 0 */
+/** @throws EverwireError `misuse` on a value that is no number above 0 */
 export function checkWorkLimits(given: Partial<WorkLimits> = {}): void {
   for (const name of Object.keys(WORK_LIMITS)) {
     const value: unknown = given[name as keyof WorkLimits] // a key of it

@@ -1,15 +1,15 @@
 import type { Session } from "../../session/session.ts"
 import { EverwireError } from "../../wire/errors.ts"
 
-/** Somebody waits for an ack. */
+/** A promise that waits for an ack. */
 interface Waiting {
-  /** Whether that is what was waited for. */
+  /** Whether the awaited ack has come. */
   isDone(): boolean
   resolve(): void
   reject(error: EverwireError): void
 }
 
-/** Promises of a session that an ack resolves: one that makes room, or that tells that all has arrived. */
+/** Promises of a session that an ack resolves: when there is room again, or when all packets have arrived. */
 export class AckWaits {
   readonly #owner: { readonly session: Session }
   #waiting: Waiting[] = []
@@ -18,13 +18,13 @@ export class AckWaits {
     this.#owner = owner
   }
 
-  /** Resolves when there is room for more; rejects when the session ends first. */
+  /** Resolves when there is room for more; rejects if the session ends first. */
   room(): Promise<void> {
     const { session } = this.#owner
     return this.#wait(session, () => session.hasRoom)
   }
 
-  /** Resolves when the channel has acknowledged all that was said so far; rejects when the session ends first. */
+  /** Resolves when the channel has acknowledged all packets sent so far; rejects if the session ends first. */
   arrival(): Promise<void> {
     const { session } = this.#owner
     const { said } = session
@@ -39,7 +39,7 @@ export class AckWaits {
     this.#waiting = waiting.filter((one) => !one.isDone())
   }
 
-  /** The session has ended. */
+  /** Rejects all promises, because the session has ended. */
   end(error: () => EverwireError): void {
     for (const waiting of this.#waiting) waiting.reject(error())
     this.#waiting = []

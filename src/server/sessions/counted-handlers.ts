@@ -4,14 +4,16 @@ import { isThenable } from "../../session/thenable.ts"
 import { checkFunction } from "../../wire/packet.ts"
 import type { HubPeer } from "./hub-peer.ts"
 
-/** Handlers of a hub. What their requests hold is counted at the peer until they have answered, also when nobody waits. */
+/**
+ * Handlers of a hub. A request counts at its peer until its handler has answered, even after the caller has given up.
+ */
 export class CountedHandlers extends Handlers<HubPeer> {
   override handle(name: string, handler: RequestHandler<HubPeer>, options?: SubscribeOptions): Unsubscribe {
     checkFunction(handler)
     const counted: RequestHandler<HubPeer> = (data, peer, request) => {
       const answer = handler(data, peer, request)
       if (!isThenable(answer)) return answer
-      // One of another make may do its work when it is asked, so it is asked once.
+      // A thenable that is no Promise may start its work on each `then`, so call that only once.
       const answering = Promise.resolve(answer)
       peer.holdUntil(answering)
       return answering

@@ -1,10 +1,10 @@
 import type { HubSession } from "./hub-session.ts"
 
-/** Where sessions are found by id. */
+/** Finds sessions by their id. */
 export interface Directory {
   /**
-   * The hub's registry answers at once. A directory that has to ask elsewhere gives a promise; its answer may be outdated when
-   * it comes, so what the registry has by then counts first. A rejection refuses the link, whose channel tries again.
+   * The hub's registry answers at once. A directory that asks elsewhere returns a promise. Its answer may be outdated,
+   * so a session that the registry has by then is preferred. A rejection refuses the link, and its channel tries again.
    */
   find(id: string): HubSession | undefined | PromiseLike<HubSession | undefined>
 }

@@ -2,13 +2,15 @@ import type { Runtime } from "../../session/runtime.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
 import type { HubSession } from "./hub-session.ts"
 
-/** A channel that must go is asked to wait so long at most before it dials again. */
+/** Longest `retryAfterMs` that a draining hub gives to a channel, in milliseconds. */
 export const RETRY_AFTER_MS = 1_000
-/** One peer after the other is told to move, so long apart at most: their channels do not dial in one moment. */
+/**
+ * Longest time between the last calls of two peers, in milliseconds, so that their channels do not all dial at once.
+ */
 const APART_MS = 1
-/** The last peer is told when so much of the time is over at most: the rest is for what it has open. */
+/** The last peer gets its last call within this part of the drain time. The rest is for its open requests. */
 const TELL_PART = 1 / 2
-/** Those that are left are looked at again after so long. */
+/** Interval at which the remaining sessions are checked again, in milliseconds. */
 const LOOK_MS = 100
 
 /** @throws EverwireError `misuse` */
@@ -18,30 +20,30 @@ export function checkDrainMs(drainMs: unknown): void {
 }
 
 /**
- * The goodbye of a hub. Each peer has a moment from which nothing new is begun with it, and is let go as soon as nothing
- * is open any more that was begun before; at the end of the time all are.
+ * Shuts down a hub's sessions. Each one gets a last call, after which nothing new is begun with it. It ends as soon as
+ * nothing is open any more, and at the latest at the end of the drain time.
  */
 export class Drain {
-  /** Resolves when all have been let go, and the last answers have been handed on. */
+  /** Resolves when all sessions have ended and the last answers were handed to the network. */
   readonly done: Promise<void>
-  /** Whether all were let go at once. */
+  /** Whether all sessions ended at once, because the drain time was 0. */
   isOver = false
   readonly #runtime: Runtime
-  /** What all are told. */
+  /** The closing that every peer gets. */
   readonly #why: Closing
-  /** Those that have not been let go. */
+  /** Sessions that have not ended. */
   readonly #left: Set<HubSession>
-  /** Those whose moment has not come, in the order in which it comes. */
+  /** Sessions in the order of their last calls; the first `#told` of them have had it. */
   readonly #untold: HubSession[]
-  /** How long after one moment the next one comes, in milliseconds. */
+  /** Time between two last calls, in milliseconds. */
   readonly #apartMs: number
-  /** When the first moment came. */
+  /** When the first last call was made. */
   readonly #startedAt: number
   #told = 0
-  /** Of which something was heard in this tick. */
+  /** Sessions with progress in this tick. */
   #news: Set<HubSession> | undefined
   #deadline = Infinity
-  /** Whether there was any time. */
+  /** Whether the drain time was above 0. */
   readonly #isWaitedFor: boolean
   #cancelDeadline = (): void => {}
   #cancelNext = (): void => {}
@@ -65,7 +67,7 @@ export class Drain {
     if (!this.#isEnded) this.#lookLater()
   }
 
-  /** The time is over then, unless it is over earlier anyway. */
+  /** Sets the end of the drain time, unless it is earlier already. */
   hasten(drainMs: number): void {
     const deadline = this.#runtime.now() + drainMs
     if (deadline >= this.#deadline) return
@@ -75,7 +77,7 @@ export class Drain {
     else this.#end()
   }
 
-  /** Something of this session is over, or the session itself. Looked at when the batch that brought it has been heard. */
+  /** The session ended or made progress. It is checked when the batch that caused this has been handled. */
   progressed(hubSession: HubSession): void {
     if (this.#news === undefined) {
       this.#news = new Set()
@@ -88,7 +90,7 @@ export class Drain {
     this.#news.add(hubSession)
   }
 
-  /** Lets the peer go, if nothing holds it. */
+  /** Ends the session if nothing is open. */
   look(hubSession: HubSession): void {
     if (!this.#left.has(hubSession) || !hubSession.isFree) return
     this.#left.delete(hubSession)
@@ -96,12 +98,12 @@ export class Drain {
     if (this.#left.size === 0) this.#end()
   }
 
-  /** Not all at one time: those that have to be told at once, at the end of the time, do not dial at once. */
+  /** Each channel gets a random delay, so that sessions that end together are not dialed again together. */
   #release(hubSession: HubSession): void {
     hubSession.end({ ...this.#why, retryAfterMs: Math.ceil(this.#runtime.random() * RETRY_AFTER_MS) })
   }
 
-  /** Tells those whose moment has come. */
+  /** Makes the last calls that are due. */
   #tell(): void {
     const now = this.#runtime.now()
     for (const hubSession of this.#untold.slice(this.#told)) {
@@ -118,7 +120,7 @@ export class Drain {
     if (this.#left.size === 0) this.#end()
   }
 
-  /** A stream that its channel opens tells nobody: who has not been let go is looked at again. */
+  /** Checks the remaining sessions at intervals, because a new stream of a channel is not reported here. */
   #lookLater(): void {
     this.#cancelLook = this.#runtime.after(LOOK_MS, () => {
       for (const hubSession of this.#left) this.look(hubSession)
@@ -136,7 +138,7 @@ export class Drain {
       this.#left.delete(hubSession)
       this.#release(hubSession)
     }
-    // Over HTTP what was said last goes at the end of the tick: whoever awaits this may close its sockets.
+    // Over HTTP the last packets go at the end of the tick, and the caller may close its sockets after `done`.
     if (this.#isWaitedFor) this.#runtime.after(0, this.#resolve)
     else this.isOver = true
   }

@@ -1,7 +1,7 @@
 import type { Clockwork } from "../../session/clockwork.ts"
 import { Session, type SessionSettings } from "../../session/session.ts"
 
-/** A session that has ended: it holds nothing, and hears nothing. */
+/** A session that has ended. It holds no packets and ignores all input. */
 export function createEnded(clockwork: Clockwork, settings: SessionSettings): Session {
   const deaf = { deliver() {}, control() {}, doubted() {}, silent() {}, answered() {} }
   const session = new Session(clockwork, deaf, settings)

@@ -26,56 +26,52 @@ import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
 import { type LastJoined, type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
 
-/** What a session needs of its hub. */
 export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly rooms: Rooms<HubPeer>
   readonly encoder: MessageEncoder
   readonly costs: Costs
   readonly maxDepth: number
-  /** The same object for every session that was granted nothing else. */
+  /** One shared object for all sessions whose link asked for no other heartbeat. */
   readonly settings: SessionSettings
   readonly joined: LastJoined
-  /** What stands in the place of every session that has ended. */
+  /** Replaces the `session` of every hub session that has ended. */
   readonly ended: Session
-  /** What is kept for all sessions. */
   readonly kept: KeptBytes
   readonly fanOut: FanOut
-  /** A link was refused, or ended because of what came on it; or a session, because the hub keeps too much. */
+  /** A link was refused, or ended because of its input; or a session ended because the hub keeps too much. */
   refused(refusal: Refusal): void
-  /** The channel acknowledged more, or something that was open with it may be over. */
+  /** The channel acknowledged more packets, or a request that was open may be over. */
   progressed(hubSession: HubSession): void
-  /** The session has no link any more: how long it may stay so. `mayReturn`: see {@link SessionLinks.detached}. */
+  /** How long the session may stay without a link, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
   windowMs(hubSession: HubSession, mayReturn: boolean): number
-  /** The session has ended and is to be forgotten. */
   forget(hubSession: HubSession, why: Closing): void
 }
 
-/** One session of the hub, with what the hub alone knows of it: the key, the principal, the peer, and what it costs. */
+/** A session at the hub, with what only the hub knows of it: its key, principal, peer and costs. */
 export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly id: string
   readonly key: string
   readonly principal: Principal
-  /** Remote address of the link that began the session: the one that its cap counts. */
+  /** Remote address of the link that began the session. The limits per address count this one. */
   readonly address: string
-  /** When it has ended, the hub's {@link HubSessionHost.ended}, so that an application that keeps the peer keeps nothing of it. */
+  /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
   session: Session
   readonly peer: HubPeer
   readonly links: SessionLinks
   readonly #host: HubSessionHost
   readonly #outbox: SharedOutbox
-  /** What the channel had acknowledged when the hub last counted what it keeps. */
+  /** The channel's last ack when the hub last counted its memory. */
   #taken = 0
-  /** Made when there is something to handle or to ask. */
+  /** Made when a message is handled or a request is made for the first time. */
   #dispatch: PeerDispatch | undefined
-  /** What waits for acks, once something has. */
+  /** Promises that wait for acks. Made for the first one. */
   #waits: AckWaits | undefined
-  /** Set once nothing new is begun with the channel. */
+  /** Set when the hub drains and starts nothing new with the channel. */
   #lastCall: LastCall | undefined
-  /** How many of its links have brought what still waits to be heard. */
+  /** How many of its links have input that waits to be handled. */
   backlogs = 0
-  /** Bytes of what waits in them. */
   waitingBytes = 0
-  /** Made when there is first something to count: many sessions of strangers never bring anything. */
+  /** Made for the first input, because many sessions never bring any. */
   #spending: Spending | undefined
   readonly #site: Site | undefined
 
@@ -92,7 +88,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.peer = new HubPeer(host.runtime.id(), this)
   }
 
-  /** Where a link stands that has been welcomed to it: see `HubLink`. */
+  /** The state of a welcomed link: see `HubLink`, where the hub session itself is that state. */
   get stage(): "admitted" {
     return "admitted"
   }
@@ -124,12 +120,12 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   say(packet: Packet, list?: PacketList, place?: number): void {
     this.#say(packet, list, place)
-    // What belongs to a request that is open still arrives; a message is sent before the bye, and not waited for.
+    // A draining hub waits until packets of open requests have arrived. It sends messages without waiting.
     if (this.#lastCall !== undefined && kindOf(packet) !== MESSAGE) this.#lastCall.awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number): void {
     this.#host.fanOut.said++
-    // What is shared has been counted. Beside it the packet may wait once more in the link, as UTF-8.
+    // A shared packet is already counted in its list. The link may hold one more copy of the packet, as UTF-8.
     const size = sizeOf(packet)
     const wide = size < SHORT_LENGTH || isWide(packet)
     const inLink = this.session.link === undefined ? 0 : wide ? 3 : 1
@@ -142,7 +138,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
       throw error
     }
   }
-  /** Says it if the session is there to hear it, and answers whether there is room for more. */
+  /** Sends the packet if the session has not ended. Returns whether there is room for more. */
   tell(packet: Packet, list?: PacketList, place?: number): boolean {
     const { session } = this
     if (session.ended) return false
@@ -166,16 +162,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#taken = acked
     return hasTaken
   }
-  /** The hub is leaving: what is open is brought to its end, and no request is begun any more. */
+  /** The hub is leaving: open requests are finished, and no new one is begun. */
   lastCall(): void {
     this.#lastCall = new LastCall(this, this.#host.clockwork)
     this.#lastCall.begin()
   }
-  /** Whether nothing holds the session, after its last call: see {@link LastCall.isFree}. */
   get isFree(): boolean {
     return this.session.ended || this.#lastCall?.isFree === true
   }
-  /** Why a request of the hub is not begun any more; one that an open request of the channel needs still is. */
   get askRefusal(): EverwireError | undefined {
     return this.#lastCall?.askRefusal
   }
@@ -200,13 +194,11 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#host.progressed(this)
   }
 
-  /** Ends the session on both sides. */
   end(why: Closing): void {
     if (this.session.ended) return
     const { link } = this.session
     this.session.flushNow(true)
-    // What was heard is acknowledged, so that the channel does not take it for lost.
-    // Over HTTP an ack that has gone may be on its way beside the bye, which overtakes it.
+    // So that the channel does not count them as lost. Over HTTP the bye may overtake an ack, so send another.
     const isOwed = this.session.owesAck || (link?.exchanges && this.session.heard > 0)
     const ack = link !== undefined && isOwed ? this.session.acknowledgement(link) : undefined
     if (ack !== undefined) link?.send(ack)
@@ -238,7 +230,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
       const refusal = this.#refusalOf(sizeOf(packet))
       if (refusal !== undefined) {
         const failure = failureOf(openPacket(packet).id, refusal)
-        callSafely(() => this.#say(failure)) // a session without room has ended by this
+        callSafely(() => this.#say(failure)) // if there is no room for it, #say has ended the session
         if (refusal !== NOT_BEGUN) this.refused(closing(refusal.code, refusal.message), this.session.link)
         return
       }
@@ -247,9 +239,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.#lastCall !== undefined) this.#host.progressed(this)
   }
 
-  /** Why a request is not begun, if it is not. */
   #refusalOf(size: number): EverwireError | undefined {
-    // After the last call its code says that it was not begun.
     if (this.#lastCall?.refusesRequests === true) {
       this.#host.progressed(this)
       return NOT_BEGUN
@@ -264,14 +254,13 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.links.control(link, packet)
   }
 
-  /** Tells the hub's owner what was not taken of this session. */
   refused({ code, reason }: Closing, link: Link | undefined): void {
     const transport = link?.name ?? ""
     const address = this.address || undefined
     this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
   }
 
-  /** Ends it because the hub keeps too much. What its links keep goes too: they are cut where the channel does not take it. */
+  /** Ends the session because the hub keeps too much. Links with data that the channel does not take are cut. */
   makeRoom(why: Closing): void {
     if (this.session.ended) return
     this.refused(why, this.session.link)
@@ -279,14 +268,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.end(why)
   }
 
-  /** The link has room, or its channel has asked for more. */
+  /** The link has room, or its channel opened a new request for packets. */
   linkWritable(link: Link): void {
     this.session.writable(link)
     this.#host.progressed(this)
   }
 
   doubted(): void {
-    // The hub does not probe: it hangs up on silence, and the channel judges the link.
+    // The hub does not probe links: it closes a silent one, and the channel judges its links.
   }
 
   silent(link: Link): void {

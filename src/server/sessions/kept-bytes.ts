@@ -3,19 +3,22 @@ import { type PacketList, RUN_OVERHEAD_BYTES } from "./shared-outbox.ts"
 
 /** A session that keeps bytes for its channel. */
 export interface Keeper {
-  /** Bytes that it keeps by itself: parts of a message, and what its links have not handed to the network. */
+  /** Bytes that only this session keeps: parts of a packet, input that waits, and data that its links have not sent. */
   readonly ownBytes: number
-  /** Lists of packets that it keeps alive. Others may keep the shared ones too. */
+  /** Lists of packets that the session keeps alive. Other sessions may share them. */
   lists(): Iterable<PacketList>
-  /** Whether the channel has acknowledged anything since this was last asked. */
+  /** Whether the channel acknowledged anything since the last call. */
   hasTaken(): boolean
-  /** Ends it, and lets go of all that. */
+  /** Ends the session and releases its memory. */
   makeRoom(why: Closing): void
 }
 
-/** Of two sessions that keep as much, one that has taken nothing since the last count goes first: it counts so many times. */
+/**
+ * Factor for a session whose channel acknowledged nothing since the last count: of two that keep as much, it ends
+ * first.
+ */
 const STALLED_WEIGHT = 4
-/** When too much is kept, so large a part of the bound is made free at once; sessions are not counted again for less. */
+/** When the limit is exceeded, this part of it is freed at once, so that the next count is not needed soon. */
 const FREED_PART = 1 / 16
 
 export const TOO_MUCH = closing(
@@ -24,14 +27,14 @@ export const TOO_MUCH = closing(
 )
 
 /**
- * What a hub keeps for all of its sessions, held under a bound. A count goes over all sessions, so it is made rarely: whoever
- * makes the hub keep something says how much it can be at most, and only when all of that since the last count would pass
- * the bound is counted again. What is let go needs no word.
+ * Limits the memory that a hub keeps for all sessions. Counting goes over all sessions, so it is done rarely: callers
+ * report an upper bound of what they add, and only when the sum since the last count could exceed the limit does the
+ * hub count again. Released memory need not be reported.
  */
 export class KeptBytes {
   readonly #maxBytes: number
   readonly #keepers: () => Iterable<Keeper>
-  /** How much may come until the next count. */
+  /** Bytes that may still be added before the next count. */
   #room: number
   #isJudging = false
 
@@ -41,17 +44,14 @@ export class KeptBytes {
     this.#room = maxBytes
   }
 
-  /**
-   * So many more bytes may be kept from now on. Ends sessions when that is too much for the hub, and answers whether there is
-   * room now.
-   */
+  /** Adds this many bytes. Ends sessions if that is too much for the hub. Returns whether there is room now. */
   grow(bytes: number): boolean {
     this.#room -= bytes
     if (this.#room < 0 && !this.#isJudging) this.#judge(bytes)
     return this.#room >= 0
   }
 
-  /** What is kept now, in bytes. What several sessions share counts once. */
+  /** Bytes that are kept now. A list that several sessions share counts once. */
   total(): number {
     const seen = new Set<PacketList>()
     let total = 0
@@ -70,15 +70,15 @@ export class KeptBytes {
     return total
   }
 
-  /** `coming` is not kept yet and needs its room too. */
+  /** `coming` bytes are about to be added and need room too. */
   #judge(coming: number): void {
     this.#isJudging = true
-    // Listeners of sessions that end may say more, which counts from here on.
+    // Listeners of sessions that end may send more, which counts from here on.
     this.#room = -coming
     const least = this.#maxBytes * FREED_PART
     let total = this.total()
     if (total + coming > this.#maxBytes - least / 4) {
-      // Those who hold most go first. What is shared is free when the last of its holders has gone.
+      // Sessions that hold most end first. A shared list is freed with the last session that holds it.
       for (const { keeper, lists, bytes } of this.#ranked()) {
         if (total + coming <= this.#maxBytes - least) break
         total -= bytes
@@ -90,7 +90,7 @@ export class KeptBytes {
     this.#isJudging = false
   }
 
-  /** The sessions that keep something, the one that is to go first in front. */
+  /** The sessions that keep something, in the order in which they are ended. */
   #ranked(): { keeper: Keeper; lists: PacketList[]; bytes: number; weight: number }[] {
     const ranked = []
     for (const keeper of this.#keepers()) {

@@ -2,26 +2,26 @@ import type { Alarm, Clockwork } from "../../session/clockwork.ts"
 import type { Session } from "../../session/session.ts"
 import { EverwireError } from "../../wire/errors.ts"
 
-/** While the hub drains, a channel without a link is not waited for any longer after it was last heard. */
+/** While the hub drains, it waits this long for a channel without a link after it was last heard, in milliseconds. */
 const AWAY_MS = 5_000
 
-/** What a request is told that comes after the last call. */
+/** The failure of a request that comes after the last call. */
 export const NOT_BEGUN = new EverwireError("hub-closing", "the hub is shutting down: the request was not begun")
 
-/** The session that is called. */
+/** The session that the last call is for. */
 interface Called {
   readonly session: Session
-  /** Rings when the channel is not waited for any longer. */
+  /** Rings when the hub stops waiting for the channel. */
   readonly links: Alarm
-  /** How many requests of the hub are open, and how many of the channel. */
+  /** Open requests of the hub, and open requests of the channel. */
   readonly openRequests: readonly [asked: number, answering: number]
 }
 
-/** The state of a session to whose channel nothing new is begun, because the hub is leaving. */
+/** The state of a session while the hub drains: nothing new is begun with its channel. */
 export class LastCall {
   readonly #called: Called
   readonly #clockwork: Clockwork
-  /** The number of what must be acknowledged before the channel is let go. */
+  /** Number of the last packet that must be acknowledged before the session ends. */
   #lastSaid = 0
 
   constructor(called: Called, clockwork: Clockwork) {
@@ -31,15 +31,15 @@ export class LastCall {
 
   begin(): void {
     const { session } = this.#called
-    // Each batch is acknowledged at once from here on: the bye, which acknowledges too, may not arrive.
+    // From here on each batch is acknowledged at once, because the bye, which would carry the ack, may not arrive.
     session.configure({ ackPackets: 0 })
     this.awaitSaid()
     if (session.link === undefined) this.awaitReturn()
   }
 
   /**
-   * Whether nothing holds the session: no request of either side is open, what was said has arrived, what was heard can be
-   * acknowledged, and the bye is taken at once.
+   * Whether the session may end: no request of either side is open, the awaited packets are acknowledged, and the link
+   * can send an ack and the bye at once.
    */
   get isFree(): boolean {
     const { session, openRequests } = this.#called
@@ -50,32 +50,34 @@ export class LastCall {
     return link.asked !== 0 && link.reached !== false
   }
 
-  /** Why a request of the hub is not begun any more; one that an open request of the channel needs still is. */
+  /** Why the hub may begin no new request. It may while a request of the channel is open, whose handler may need it. */
   get askRefusal(): EverwireError | undefined {
     if (this.#called.openRequests[1] > 0) return undefined
     return new EverwireError("hub-closing", "the hub is shutting down: nothing new is asked", { retryable: true })
   }
 
-  /** Whether a request of the channel is not begun any more; one that an open request of the hub needs still is. */
+  /**
+   * Whether requests of the channel are refused. They are not while a request of the hub is open, which may need them.
+   */
   get refusesRequests(): boolean {
     return this.#called.openRequests[0] === 0
   }
 
-  /** What was said so far has to arrive. */
+  /** Waits until all packets sent so far have arrived. */
   awaitSaid(): void {
     const { session } = this.#called
     this.#lastSaid = session.said
     if (session.acked < session.said) session.ask()
   }
 
-  /** A channel that has just lost its link may miss an ack that was on its way: it dials again soon, or not in time. */
+  /** A channel that just lost its link may have missed an ack, so the hub waits for it, for a limited time. */
   awaitReturn(): void {
     const at = this.#clockwork.now() + Math.max(0, AWAY_MS - this.#awayMs)
     const { links } = this.#called
     this.#clockwork.set(links, Math.min(links.slot?.at ?? Number.POSITIVE_INFINITY, at))
   }
 
-  /** For how long nothing was heard of a channel that is away. */
+  /** For how long nothing was heard from the channel, in milliseconds. */
   get #awayMs(): number {
     return this.#clockwork.now() - this.#called.session.idleSince
   }

@@ -2,15 +2,16 @@ import { MAX_NAME_LENGTH } from "../../wire/defaults.ts"
 import { EverwireError } from "../../wire/errors.ts"
 
 /**
- * Names of messages that were dropped because nothing handles them. Most are a stranger's, or are ignored on purpose: that is
- * no error. But when a handler of such a name is set later, it was set too late, and that is reported.
+ * Names of messages that were dropped because they had no handler. That alone is no error: clients may send any name,
+ * and some are ignored on purpose. But if a handler for such a name is set later, it was set too late, and that is
+ * reported.
  */
 export class MissedNames {
-  /** In quotes, which makes each a text of its own: a name may be a slice of a large packet. */
+  /** As JSON, which makes a new string: a name may be a slice that keeps a large packet alive. */
   readonly #quoted = new Set<string>()
   readonly #most: number
 
-  /** Remembers so many at most. */
+  /** `most`: how many names are remembered. */
   constructor(most: number) {
     this.#most = most
   }
@@ -19,7 +20,7 @@ export class MissedNames {
     if (name.length <= MAX_NAME_LENGTH && this.#quoted.size < this.#most) this.#quoted.add(JSON.stringify(name))
   }
 
-  /** A handler of this name is set: what to report, the first time, where messages have come before it. */
+  /** Call it when a handler of this name is set. Returns the error to report, once, if messages came before it. */
   late(name: string): EverwireError | undefined {
     const quoted = JSON.stringify(name)
     if (!this.#quoted.delete(quoted)) return undefined

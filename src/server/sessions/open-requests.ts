@@ -1,15 +1,15 @@
 import { EverwireError } from "../../wire/errors.ts"
 
-/** What a request costs while it is being answered, beside its payload. */
+/** What a request costs while it is being answered, in addition to its payload, in bytes. */
 const REQUEST_BYTES = 512
 
-/** What the requests of a peer cost together that are being answered. Made when it asks for the first time. */
+/** Bytes of a peer's requests that are being answered. Made for its first request. */
 export class OpenRequests {
   #bytes = 0
-  /** What the request costs that is being delivered: its handler is called before another one is delivered. */
+  /** Cost of the request that is being delivered. Its handler is called before the next one is delivered. */
   #deliveredBytes = 0
 
-  /** Why one more request of this size is not begun, if it is not; else what it costs is kept in mind for `holdUntil`. */
+  /** Why the hub does not begin a request of this size; undefined if it does. Then its cost is kept for `holdUntil`. */
   refusal(size: number, maxBytes: number): EverwireError | undefined {
     const bytes = size + REQUEST_BYTES
     if (this.#bytes > 0 && this.#bytes + bytes > maxBytes) {
@@ -19,7 +19,7 @@ export class OpenRequests {
     return undefined
   }
 
-  /** The request that was delivered last is being answered. */
+  /** Counts the request that was delivered last until its answer settles. */
   holdUntil(answering: Promise<unknown>): void {
     const bytes = this.#deliveredBytes
     const release = (): void => {

@@ -1,7 +1,7 @@
 import { UNUSED_WINDOW_MS } from "../../wire/defaults.ts"
 import type { HubSession } from "./hub-session.ts"
 
-/** For how long a session may stay without a link. */
+/** How long a session may stay without a link, in milliseconds. */
 export function windowMs({ session, links }: HubSession, mayReturn: boolean, resumeMs: number): number {
   const used = session.heard > 0 || (session.said > 0 && links.isMet)
   if (used) return resumeMs

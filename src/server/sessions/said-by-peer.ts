@@ -1,6 +1,6 @@
 import { type Closing, closing } from "../../wire/errors.ts"
 
-/** A closing that the channel told, as the hub's application is told of it. */
+/** Turns the closing of a channel's bye into the one that the hub's application gets. */
 export function saidByPeer({ code, reason, retryable }: Closing): Closing {
   return closing(code === "closed" ? "closed-by-peer" : code, reason, retryable)
 }

@@ -10,49 +10,49 @@ import { kindOf } from "../../wire/packet.ts"
 import { saidByPeer } from "./said-by-peer.ts"
 import { SpareLinks } from "./spare-links.ts"
 
-/** What the links of a session need of the hub. */
+/** What the links of a session need from the hub. */
 export interface LinksHost {
   readonly runtime: Runtime
   readonly clockwork: Clockwork
   readonly hub: string
 }
 
-/** The session whose links these are. */
+/** The session that the links belong to. */
 interface LinkedSession {
   readonly session: Session
-  /** How many of its links have brought what still waits to be heard. */
+  /** How many of its links have input that waits to be handled. */
   readonly backlogs: number
   end(why: Closing): void
-  /** It has no link any more: how long it may stay so, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
+  /** How long the session may stay without a link, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
   windowMs(mayReturn: boolean): number
-  /** It has just lost its last link. */
+  /** The session has lost its last link. */
   isAway(): void
-  /** This link was ended because there are too many. */
+  /** The link was closed because the session has too many. */
   refused(why: Closing, link: Link): void
 }
 
 const NO_LINKS: readonly Link[] = []
 
-/** What a link keeps on this side. */
+/** Bytes that the hub holds for a link. */
 function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
   return bufferedBytes + keptBytes
 }
 
-/** The links of one session of the hub: which of them carries it, which are spare, and how long it may be without any. */
+/** The links of one session: the current one, the spares, and the time that the session may be without any. */
 export class SessionLinks implements Alarm {
-  /** The last turn that was obeyed. */
+  /** The turn of the last take or hello that made a link the current one. */
   turn = 0
-  /** Whether the channel had heard the hub on a link that it has left: it may come back for what it has missed. */
+  /** Whether the channel received packets on a link that it has left: it may come back for what it missed. */
   isMet = false
-  /** When the resume window has passed. */
+  /** When the resume window ends. */
   slot: Slot | undefined
   readonly #owner: LinkedSession
   readonly #host: LinksHost
-  /** The channel that presented the key last. */
+  /** The channel that used the session's key last. */
   #holder: string | undefined
   /** Welcomed links that are not the current one. */
   #spares: SpareLinks | undefined
-  /** Why the channel has left, while what it said before may still be on its way. */
+  /** Why the channel left, while packets that it sent before may still be on their way. */
   #left: Closing | undefined
 
   constructor(owner: LinkedSession, host: LinksHost) {
@@ -60,12 +60,12 @@ export class SessionLinks implements Alarm {
     this.#host = host
   }
 
-  /** Whether the link is one of these, and was not closed. */
+  /** Whether the link belongs to the session and was not closed. */
   has(link: Link): boolean {
     return this.#owner.session.link === link || this.#spares?.has(link) === true
   }
 
-  /** What all of them keep on this side, in bytes. */
+  /** Bytes that the hub holds for all its links. */
   get keptBytes(): number {
     const { link } = this.#owner.session
     let bytes = link === undefined ? 0 : keptBy(link)
@@ -73,7 +73,9 @@ export class SessionLinks implements Alarm {
     return bytes
   }
 
-  /** Somebody presents the key. If it is another than before, the one before is told and loses all its links. */
+  /**
+   * A channel presents the session's key. If another channel had it before, that one is told and loses all its links.
+   */
   heldBy(holder: string): void {
     const before = this.#holder
     this.#holder = holder
@@ -97,7 +99,10 @@ export class SessionLinks implements Alarm {
     this.#spares.add(link, holder)
   }
 
-  /** A welcomed link brought a packet of the handshake. @throws EverwireError `protocol-error` on what may not come then. */
+  /**
+   * A welcomed link brought a packet of the handshake. @throws EverwireError `protocol-error` on a packet that is not
+   * allowed then
+   */
   control(link: Link, packet: string): void {
     if (packet.length > MAX_HELLO_BYTES) throw protocolError("a packet of the handshake that is too large")
     switch (kindOf(packet)) {
@@ -111,9 +116,9 @@ export class SessionLinks implements Alarm {
       case BYE: {
         const why = saidByPeer(readBye(packet).why)
         const { session } = this.#owner
-        // Only the current link speaks for the session; a spare one that says bye is merely closed by its channel.
+        // Only the current link can end the session. A bye on a spare link means that its channel closes that link.
         if (session.link !== link) return
-        // Whoever says bye hears nothing more: the link is closed without a word.
+        // A channel that says bye reads nothing more, so the link is closed without an answer.
         session.linkLost(link)
         link.close(why)
         this.#owner.end(why)
@@ -124,7 +129,7 @@ export class SessionLinks implements Alarm {
     }
   }
 
-  /** Makes this link the current one. The one before is kept for a while: a link that lost the turn may win it back. */
+  /** Makes this link the current one. The one before becomes a spare, because the channel may take it again. */
   attach(link: Link, heard: Heard, turn: number): void {
     const { session } = this.#owner
     const before = session.link
@@ -136,20 +141,21 @@ export class SessionLinks implements Alarm {
     if (before !== undefined && before !== link) this.spare(before)
   }
 
-  /** A welcomed link is gone. */
+  /** A welcomed link has ended. */
   closed(link: Link, why?: Closing): void {
     const { session } = this.#owner
     this.#spares?.delete(link)
     this.#leftBy(link)
     if (session.link !== link) return
     session.linkLost(link)
-    // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its closing frame says the same. A page
-    // that is put away closes its link too, and may come back: that is retryable.
+    // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its close frame has the same
+    // meaning. A page that the browser puts into its back/forward cache closes its link too and may come back: that
+    // closing is retryable.
     if (why?.code === "closed" && !why.retryable) this.#owner.end({ ...why, code: "closed-by-peer" })
     else this.detached(!link.wasGivenUp)
   }
 
-  /** Nothing was heard on the current link for too long. */
+  /** The current link received nothing for too long. */
   silent(link: Link): void {
     this.#leftBy(link)
     link.close(closing("silent", "nothing was heard for too long"))
@@ -157,8 +163,8 @@ export class SessionLinks implements Alarm {
   }
 
   /**
-   * The channel says bye beside its links. What it said before may still be on its way on the current one, which it ends
-   * behind that.
+   * The channel says bye in a request of its own. Packets that it sent before may still be on their way on the current
+   * link, so the session waits for them.
    */
   leave(why: Closing, said: number): void {
     const { session } = this.#owner
@@ -167,13 +173,16 @@ export class SessionLinks implements Alarm {
     this.#host.runtime.after(LEAVE_MS, () => this.#endLeft(why))
   }
 
-  /** What has come from a channel that left is heard to its end. */
+  /** Ends the session when all input of the channel that left has been handled. */
   #endLeft(why: Closing): void {
     if (this.#owner.backlogs === 0) return this.#owner.end(why)
     this.#host.runtime.after(LEAVE_MS, () => this.#endLeft(why))
   }
 
-  /** There is no link: the resume window opens. `mayReturn`: the channel was not waited for in vain already. */
+  /**
+   * The session has no link: the resume window begins. `mayReturn` is false if the link was given up, because the
+   * channel was already waited for in vain.
+   */
   detached(mayReturn = true): void {
     if (this.#owner.session.ended) return
     if (this.#left !== undefined) return this.#owner.end(this.#left)
@@ -182,7 +191,7 @@ export class SessionLinks implements Alarm {
     this.#owner.isAway()
   }
 
-  /** No link came back in the resume window; one that was welcomed may still be taken. */
+  /** The resume window is over. If a spare link is left, the channel may still take it. */
   ring(): void {
     if (this.#spares?.isEmpty === false) {
       const { clockwork } = this.#host
@@ -191,7 +200,7 @@ export class SessionLinks implements Alarm {
     this.#owner.end(closing("session-expired", "no link came back in time"))
   }
 
-  /** Closes all of them. What they keep goes too: one is cut where the channel does not take it. */
+  /** Closes all links. A link that holds data is cut, because the channel does not take it. */
   cut(why: Closing): void {
     const { session } = this.#owner
     const { link } = session

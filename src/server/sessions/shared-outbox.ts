@@ -2,26 +2,26 @@ import { nextPart, type Outbox, type SharedPackets } from "../../session/outbox.
 import { type Batch, encodeBatch, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 
-/** What a run costs beside its packets: the run, its list, and the list's array. */
+/** Memory of a run besides its packets, in bytes: the run, its list, and the list's array. */
 export const RUN_OVERHEAD_BYTES = 192
-/** What a packet of bytes costs beside these: a typed array and its buffer are several objects. */
+/** Further memory of a binary packet, in bytes: a typed array and its buffer are several objects. */
 const BYTES_OVERHEAD_BYTES = 256
 
 /**
- * To look at a text costs what it takes to join its parts. So of shorter texts than this only each so many-th of a list is
- * looked at, and tells of those behind it: most lists of most peers are acknowledged before there are so many.
+ * Finding out whether a text is wide makes the engine join its parts. So of texts shorter than this, only every 64th of
+ * a list is checked, and its result holds for those after it. Most lists are acknowledged before that.
  */
 export const SHORT_LENGTH = 512
 const LOOK_EACH = 64
 
-/** Packets that were said one after another. All texts of a list are counted with the same bytes per unit. */
+/** Packets in the order in which they were sent. All texts of a list are counted with the same bytes per character. */
 export class PacketList implements SharedPackets {
-  /** The packets, or the text that carried all of them: what left in one piece is held in one. */
+  /** The packets; or one text with all of them, if they were sent as one batch. */
   held: Packet[] | string
-  /** What all of it costs, in bytes of memory. */
+  /** Memory of the whole list, in bytes. */
   bytes = 0
   readonly isWide: boolean
-  /** How many runs of outboxes keep it, as the hub has counted last. */
+  /** How many runs of outboxes refer to this list, when the hub last counted. */
   holders = 0
 
   constructor(packet: Packet, wide: boolean) {
@@ -33,13 +33,13 @@ export class PacketList implements SharedPackets {
     this.bytes = this.costOf(packet)
   }
 
-  /** What one of its packets costs in memory. */
+  /** Memory of one packet, in bytes. */
   costOf(packet: Packet): number {
     if (typeof packet !== "string") return packet.length + BYTES_OVERHEAD_BYTES
     return (this.isWide ? 2 : 1) * packet.length + PACKET_OVERHEAD_BYTES
   }
 
-  /** What its packets cost whose text this is, joined: a line feed stands between two of them. */
+  /** Memory of packets that are joined into one text, with a line feed between two of them. */
   costOfAll(batch: string, packets: number): number {
     return this.costOf(batch) + (packets - 1) * (PACKET_OVERHEAD_BYTES - (this.isWide ? 2 : 1))
   }
@@ -51,8 +51,8 @@ export class PacketList implements SharedPackets {
 }
 
 /**
- * Puts a packet behind the last of this list, or begins another, and answers the one whose last it is now. A list is short,
- * because whoever needs one packet of it keeps all of them alive; a large packet has one to itself.
+ * Appends a packet to this list or begins a new one, and returns the list that has it. Lists are short, because one
+ * packet that is still needed keeps the whole list alive. A large packet has a list to itself.
  */
 function append(packet: Packet, list: PacketList | undefined): PacketList {
   const wasWide = list?.isWide === true
@@ -69,7 +69,7 @@ function append(packet: Packet, list: PacketList | undefined): PacketList {
   return new PacketList(packet, wide)
 }
 
-/** Packets in the order in which they were said. Outboxes refer to parts of it, so that what is said to many is kept once. */
+/** Packets in the order in which they were sent. Outboxes refer to parts of it, so that a broadcast is kept once. */
 export class Log {
   #list: PacketList | undefined
 
@@ -79,11 +79,11 @@ export class Log {
   }
 }
 
-/** Packets that were said one after another, of one list. */
+/** Consecutive packets of one outbox that are in one list. */
 class Run {
-  /** Undefined in the run that an outbox begins with, and when all of it is acknowledged. */
+  /** Undefined in the first run of an outbox, and when all packets are acknowledged. */
   list: PacketList | undefined
-  /** Number of the packet that is first in the list, whether it was said here or not. */
+  /** The number that the first packet of the list has in this outbox, even if it was never sent here. */
   readonly base: number
   /** Number of the last packet. */
   end = 0
@@ -99,21 +99,21 @@ class Run {
   }
 }
 
-/** What every outbox begins with: most peers of some hubs are never told anything. */
+/** The first run of every outbox, shared, because many peers are never sent anything. */
 const NO_RUN = new Run(undefined, 0)
 
 const NOTHING: readonly Packet[] = []
 
 /**
- * What was joined last for a session of a hub, and to what: after a burst of broadcasts one session after another has the same
- * to join. It keeps one batch, so at most `BATCH_BYTES`, and the packets that were joined to it, which are as large together.
+ * The packets that were joined last for a session of the hub, and the batch. After a burst of broadcasts many sessions
+ * join the same packets. Keeps at most one batch of `BATCH_BYTES`, and packets of the same size.
  */
 export class LastJoined {
   #packets = NOTHING
   #batch: Batch = ""
 
   of(packets: readonly Packet[]): Batch {
-    // One alone needs no joining, and may be of any size.
+    // One packet needs no joining, and may have any size.
     if (packets.length === 1) return encodeBatch(packets)
     if (packets.length !== this.#packets.length || packets.some((packet, index) => packet !== this.#packets[index])) {
       this.#packets = packets
@@ -131,16 +131,16 @@ export class SharedOutbox implements Outbox {
   cursor = 0
   part = 0
   bytes = 0
-  /** Holds the first packet that is not acknowledged, or is used up and the next one does. */
+  /** The run with the oldest unacknowledged packet. May be exhausted; then that packet is in `run.next`. */
   #first = NO_RUN
   #last = this.#first
-  /** Holds the packet behind the cursor, or one after it does. */
+  /** The run with the packet after the cursor, or a run before that one. */
   #current = this.#first
-  /** What was said last to this session alone: the next such packet goes behind it. */
+  /** The list of packets sent to this session alone. The next one is appended to it. */
   #own: PacketList | undefined
   readonly #joined: LastJoined
 
-  /** `joined`: that of the hub, so that sessions which were told the same share what they hand to their links. */
+  /** `joined` is the hub's, so that sessions with the same packets share the batches. */
   constructor(joined: LastJoined) {
     this.#joined = joined
   }
@@ -177,7 +177,7 @@ export class SharedOutbox implements Outbox {
     }
     const batch = this.#joined.of(packets)
     const { list } = run
-    // All of its own list, which no other run refers to.
+    // The whole of the session's own list, which no other run refers to.
     const isWhole = list !== undefined && list === this.#own && list.held.length === packets.length
     if (isWhole && run.base === number && run.end === this.cursor && typeof batch === "string") {
       list.held = batch
@@ -218,19 +218,19 @@ export class SharedOutbox implements Outbox {
     }
   }
 
-  /** Lets go of all that it holds. The numbers stay. */
+  /** Releases all packets. The numbers stay. */
   clear(): void {
     this.#first = this.#last = this.#current = NO_RUN
     this.#own = undefined
     this.bytes = 0
   }
 
-  /** The lists that it keeps alive, the one of each run. */
+  /** The lists that this outbox keeps alive, one for each run. */
   *lists(): Generator<PacketList> {
     for (let run: Run | undefined = this.#first; run !== undefined; run = run.next) if (run.list) yield run.list
   }
 
-  /** The packet behind the cursor. */
+  /** The packet after the cursor. */
   #peek(): Packet {
     while (this.cursor >= this.#current.end && this.#current.next) this.#current = this.#current.next
     return this.#current.packet(this.cursor + 1)

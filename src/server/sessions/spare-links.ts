@@ -3,17 +3,17 @@ import type { Runtime } from "../../session/runtime.ts"
 import { MAX_SPARE_LINKS, SPARE_LINK_MS } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
 
-/** A link that was welcomed, and the moment it will be closed unless it is taken. */
+/** A welcomed link that waits to be taken, and the timer that closes it otherwise. */
 interface Spare {
   readonly link: Link
-  /** The channel that said hello on it. */
+  /** The channel that sent its hello. */
   readonly holder: string | undefined
   readonly cancel: () => void
 }
 
 const TOO_MANY_LINKS = closing("superseded", "this session has too many links beside the one in use")
 
-/** The welcomed links of a session that are not the current one. Made when there is one. */
+/** The welcomed links of a session that are not the current one. Made for the first of them. */
 export class SpareLinks {
   readonly #runtime: Runtime
   readonly #refused: (why: Closing, link: Link) => void
@@ -28,12 +28,12 @@ export class SpareLinks {
     return this.#spares.length === 0
   }
 
-  /** In a list of its own: links may be deleted meanwhile. */
+  /** A copy, so that links may be deleted during a loop over it. */
   links(): Link[] {
     return this.#spares.map(({ link }) => link)
   }
 
-  /** Those of other channels than this one. */
+  /** The links of all channels but this one. */
   linksOfOthers(holder: string): Link[] {
     return this.#spares.filter((spare) => spare.holder !== holder).map(({ link }) => link)
   }
@@ -46,7 +46,7 @@ export class SpareLinks {
     return this.#spares.find((spare) => spare.link === link)?.holder
   }
 
-  /** Keeps a link until it is taken or its time is over. */
+  /** Keeps a link until it is taken or `SPARE_LINK_MS` have passed. */
   add(link: Link, holder: string | undefined): void {
     const cancel = this.#runtime.after(SPARE_LINK_MS, () => {
       this.delete(link)
