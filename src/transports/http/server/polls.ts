@@ -119,10 +119,7 @@ export class Polls implements Flushable {
       }
       const isLast = this.heldCount === 1
       if (!mail.hasMail && isLast && now < next.until) {
-        if (!next.isWatched) {
-          next.isWatched = true
-          next.exchange.onAbort(() => this.#left(place, next))
-        }
+        if (!next.isWatched) this.#watch(place, next)
         return mail.wakeAt(next.until)
       }
       this.#held[place] = undefined
@@ -137,6 +134,12 @@ export class Polls implements Flushable {
       if (this.#last === 1) mail.expect()
       if (!isLast) mail.tellRoom()
     }
+  }
+
+  /** Has it told when the channel leaves this poll. Apart from the loop, which would make a scope for the closure each time. */
+  #watch(place: number, held: Held): void {
+    held.isWatched = true
+    held.exchange.onAbort(() => this.#left(place, held))
   }
 
   /** Lets polls go that came before their turn and need not wait for it. What is left to say is for the one that is missing. */
