@@ -923,4 +923,16 @@ export const faults = [
     find: "        this.#endedCounts.add(why.code)\n",
     plant: "",
   },
+  {
+    id: "a refused upgrade stays half-open",
+    file: "src/runtimes/node/upgrade.ts",
+    find: '  socket.once("finish", () => socket.destroy())\n',
+    plant: "",
+  },
+  {
+    id: "a link without a hello is kept",
+    file: "src/server/admission/hub-link.ts",
+    find: 'if (stage === "waiting" || stage === "judging") clockwork.set(',
+    plant: 'if (stage === "judging") clockwork.set(',
+  },
 ]

@@ -17,20 +17,23 @@ const AT_ONCE = 50
  * @property {() => unknown} close
  */
 
+/** What the hub's process orders; an empty order closes all. @typedef {{ open?: number, ask?: number, forMs?: number }} Order */
+
 /** @type {Client[]} */
 const clients = []
 const [, , url = "", subject = ""] = process.argv
 
 process.on("disconnect", () => process.exit())
-process.on("message", async (/** @type {{ open?: number, ask?: number, forMs?: number }} */ order) => {
-  if (order.open !== undefined) process.send?.(await open(order.open))
-  else if (order.ask !== undefined) process.send?.(await ask(order.ask, order.forMs ?? 0))
-  else {
-    await Promise.all(clients.splice(0).map((client) => client.close()))
-    process.send?.("closed")
-  }
-})
+process.on("message", (/** @type {Order} */ order) => void obey(order).then((answer) => process.send?.(answer)))
 process.send?.("ready")
+
+/** @param {Order} order */
+async function obey({ open: more, ask: asking, forMs = 0 }) {
+  if (more !== undefined) return await open(more)
+  if (asking !== undefined) return await ask(asking, forMs)
+  await Promise.all(clients.splice(0).map((client) => client.close()))
+  return "closed"
+}
 
 /**
  * @param {number} count
