@@ -935,4 +935,22 @@ export const faults = [
     find: 'if (stage === "waiting" || stage === "judging") clockwork.set(',
     plant: 'if (stage === "judging") clockwork.set(',
   },
+  {
+    id: "what comes while a hello is judged has no bound",
+    file: "src/server/admission/hub-link.ts",
+    find: "isLarger(batch, MAX_HELLO_BYTES - state.bytes)",
+    plant: "isLarger(batch, 1e12)",
+  },
+  {
+    id: "what comes while a hello is judged is not added up",
+    file: "src/server/admission/hub-link.ts",
+    find: "          state.bytes += sizeOf(batch)\n",
+    plant: "",
+  },
+  {
+    id: "hellos that are judged are not shown in the stats",
+    file: "src/server/hub.ts",
+    find: "authenticating: this.#judges.size",
+    plant: "authenticating: 0",
+  },
 ]
