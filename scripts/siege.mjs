@@ -9,6 +9,7 @@ import { fork } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { detached } from "./siege/detached.mjs"
+import { held } from "./siege/held.mjs"
 import { origins } from "./siege/origins.mjs"
 import { oversized } from "./siege/oversized.mjs"
 import { pausedReaders } from "./siege/paused-readers.mjs"
@@ -24,6 +25,7 @@ const cases = {
   "paused-50": () => pausedReaders({ readers: 50, rounds: 160 }),
   "paused-200": () => pausedReaders({ readers: 200, rounds: 160 }),
   detached: () => detached({ sessions: 1_000 }),
+  held: () => held({ sessions: 500, asking: 50, idleMs: 5_000, askMs: 3_000 }),
   origins,
   "two-claimants": twoClaimants,
 }

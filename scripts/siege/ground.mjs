@@ -44,11 +44,17 @@ export async function startHub(options) {
 
 /** Bytes that this process holds after a garbage collection, including those outside of the heap. */
 export async function memory() {
+  await heap()
+  return memoryNow()
+}
+
+/** Bytes of this process's heap after a garbage collection. */
+export async function heap() {
   for (let times = 0; times < 4; times++) {
     collect()
     await turn()
   }
-  return memoryNow()
+  return process.memoryUsage().heapUsed
 }
 
 export function memoryNow() {

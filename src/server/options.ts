@@ -115,7 +115,7 @@ const COUNTS = ["resumeMs", "maxPayloadBytes", "heartbeatMs", "heartbeatTimeoutM
  */
 export function checkOptions(options: HubOptions, own: Known): void {
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
-  checkObject(options.limits ?? {}, "limits", "{ maxSessions: 10000 }")
+  if (options.limits !== undefined) checkObject(options.limits, "limits", "{ maxSessions: 10000 }")
   checkNames(options.limits, LIMITS, "limits")
   checkWorkLimits(options.limits)
   for (const name of COUNTS) {

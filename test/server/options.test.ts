@@ -9,6 +9,7 @@ describe("the options of a hub", () => {
     ["a figure that is none", { maxPayloadBytes: Number.NaN }],
     ["an outbox of no size", { maxOutboxBytes: Number.NaN }],
     ["a cap that is a text, as of a setting", { limits: { maxSessions: "100" as unknown as number } }],
+    ["caps that are null", { limits: null as never }],
     ["a cap below 0", { limits: { maxUnwelcomedLinks: -1 } }],
     ["credentials in the place of what judges them", { authenticate: "secret" as never }],
     ["a heartbeat timeout that no beat comes within", { heartbeatMs: 40_000 }],

@@ -517,6 +517,18 @@ describe("hellos", () => {
     expect(greedy.every(({ down }) => down[0]?.startsWith("w"))).toBe(true)
   })
 
+  it.each([
+    ["at once", [17_000]],
+    ["bit by bit", [8_000, 8_000, 8_000]],
+  ])("are counted while they are judged, and end with too-large when more than 16 KiB comes %s", async (_, sizes) => {
+    const world = start({ authenticate: () => new Promise(() => {}) })
+    const opened = open(world, "judged")
+    expect(world.hub.stats()).toMatchObject({ authenticating: 1, unwelcomedLinks: 1 })
+    for (const size of sizes) opened.sink.batch(`mm\t"${"x".repeat(size)}"`)
+    expect(opened.closed).toMatchObject({ code: "too-large" })
+    expect(world.hub.stats()).toMatchObject({ unwelcomedLinks: 0, refused: { "too-large": 1 } })
+  })
+
   it("that `authenticate` does not answer hold their place for at most five seconds", async () => {
     let calls = 0
     const world = start({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { detached } from "../../scripts/siege/detached.mjs"
+import { held } from "../../scripts/siege/held.mjs"
 import { origins } from "../../scripts/siege/origins.mjs"
 import { oversized } from "../../scripts/siege/oversized.mjs"
 import { pausedReaders } from "../../scripts/siege/paused-readers.mjs"
@@ -12,7 +13,7 @@ const MIB = 1024 * 1024
 /** Checks the counts only. Memory is judged by `npm run siege`, which runs each case in a process of its own. */
 function counted(rows: readonly { what: string; value: number; most: number; unit: string }[]): void {
   for (const { what, value, most, unit } of rows) {
-    if (!/^(bytes|memory|growth|kept for .* strangers)/.test(what)) {
+    if (!/^(bytes|memory|growth|kept for .* strangers|processor time|round trip)/.test(what)) {
       expect.soft(value, `${what}, in ${unit || "number"}`).toBeLessThanOrEqual(most)
     }
   }
@@ -35,6 +36,11 @@ describe("a share of `npm run siege`", () => {
 
   it("sessions without a link never hold more than the limit, and those that end are told why", async () => {
     counted(await detached({ sessions: 40, bytes: 200_000, maxKeptBytes: 2 * MIB }))
+  })
+
+  it("idle sessions open on every transport, and all that is asked while many ask is answered", async () => {
+    // Clients of the built package: `npm test` builds it first.
+    counted(await held({ sessions: 20, asking: 5, idleMs: 200, askMs: 600 }))
   })
 
   it("pages of other origins are admitted on no transport", async () => {

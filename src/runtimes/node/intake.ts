@@ -55,6 +55,8 @@ export class Intake {
   #usedMs = 0
   #isWaiting = false
   isPaused = false
+  /** Whether nothing of what comes is heard any more. */
+  #isDropping = false
 
   constructor(stream: Duplex, clockwork: Clockwork, turns: Turns, sink: IntakeSink) {
     this.#stream = stream
@@ -72,7 +74,7 @@ export class Intake {
 
   /** As `push` of the stream: answers whether it should be read on. */
   push(chunk: Buffer | null): boolean {
-    if (this.#held !== undefined || this.#isWaiting || this.isPaused) return this.#hold(chunk)
+    if (this.#held !== undefined || this.#isWaiting || this.isPaused || this.#isDropping) return this.#hold(chunk)
     return this.#pass(chunk)
   }
 
@@ -80,6 +82,12 @@ export class Intake {
   resume(): void {
     this.isPaused = false
     if (this.#held !== undefined) this.#wait()
+  }
+
+  /** Drops what waits and what still comes. Nothing more is read after the next chunk, which Node may have read already. */
+  drop(): void {
+    this.#isDropping = true
+    this.#held = undefined
   }
 
   /** Its turn has come. */
@@ -101,7 +109,7 @@ export class Intake {
     let hasRoom = true
     let from = this.#clockwork.now()
     for (let at = 0; at < length; at += PIECE_BYTES) {
-      if (this.#isWaiting || this.isPaused) return this.#hold(chunk.subarray(at))
+      if (this.#isWaiting || this.isPaused || this.#isDropping) return this.#hold(chunk.subarray(at))
       const piece = length <= PIECE_BYTES ? chunk : chunk.subarray(at, at + PIECE_BYTES)
       this.#sink.came(piece.length)
       hasRoom = push.call(this.#stream, piece)
@@ -114,6 +122,7 @@ export class Intake {
   }
 
   #hold(chunk: Buffer | null): boolean {
+    if (this.#isDropping) return false
     this.#held ??= []
     this.#held.push(chunk)
     if (chunk !== null) this.#sink.held(chunk.length)

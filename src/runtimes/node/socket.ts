@@ -214,7 +214,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     }
     if (this.#partBytes < SMALL_BYTES) return
     // No more is read of who was refused, and the socket is cut when the time of its closing handshake is over.
-    if (this.#isRefused) this.pause()
+    if (this.#isRefused) this.#intake.drop()
     else this.#socket.sink?.keeps?.(bytes)
   }
 

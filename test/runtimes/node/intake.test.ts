@@ -128,6 +128,19 @@ describe("the data that one socket brings at once", () => {
     expect(all().equals(sent)).toBe(true)
   })
 
+  it("is dropped, with what still comes, when nothing of the socket is heard any more", async () => {
+    const { stream, intake, bytes, held } = await start(1)
+    stream.push(chunk(65_536))
+    expect(intake.heldBytes).toBe(57_344)
+    intake.drop()
+    expect(intake.heldBytes).toBe(0)
+    expect(stream.push(chunk(65_536))).toBe(false)
+    intake.resume()
+    await turns(3)
+    expect(stream.push(chunk(100))).toBe(false)
+    expect([bytes(), held(), intake.heldBytes]).toEqual([8_192, 57_344, 0])
+  })
+
   it("is dropped when the stream is destroyed", async () => {
     const { stream, intake, bytes } = await start(1)
     stream.push(chunk(65_536))

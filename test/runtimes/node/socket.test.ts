@@ -28,7 +28,8 @@ async function start(count: number) {
   const sockets = new WebSocketServer({ server, WebSocket: HeardSocket })
   onDispose(() => sockets.close())
   const runtime = createRuntime()
-  const ticks = new Ticks(runtime)
+  // The clock stands still, so that no socket has used up its time, however busy the machine is.
+  const ticks = new Ticks({ ...runtime, now: () => 0 })
   const writer = new SocketWriter(ticks)
   const written: string[] = []
   const seats = []
@@ -46,6 +47,25 @@ async function start(count: number) {
   }
   return { seats, ticks, written, reported: runtime.reported }
 }
+
+describe("a socket that brings more than a hello before its welcome", () => {
+  it("is refused once, and of what comes behind the first 64 KiB nothing is held or read", async () => {
+    const { seats } = await start(1)
+    const [seat] = seats
+    if (seat === undefined) throw new Error("no socket was opened")
+    const { socket, stream } = seat
+    let overflows = 0
+    const ignore = (): void => {}
+    socket.hear({ message: ignore, closed: ignore, drained: ignore, overflowed: () => void overflows++ })
+    // The header of a masked text message of 1 MB (RFC 6455, section 5.2).
+    const head = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 0, 0, 0, 0])
+    stream.push(Buffer.concat([head, Buffer.alloc(20_000)]))
+    expect([overflows, socket.incomingBytes]).toEqual([1, 20_014])
+    for (let n = 0; n < 3; n++) expect(stream.push(Buffer.alloc(65_536))).toBe(false)
+    expect(overflows).toBe(1)
+    expect(socket.incomingBytes).toBeLessThan(70_000)
+  })
+})
 
 describe("sockets with text to send", () => {
   it("are written to when the tick ends, one after another in groups", async () => {
