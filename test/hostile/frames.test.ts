@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest"
-import { maxFragments } from "../../src/runtimes/node/socket.ts"
+import { maxFragments } from "../../src/runtimes/node/socket-faults.ts"
 import { maxBatchBytes } from "../../src/server/settings.ts"
 import { MAX_PAYLOAD_BYTES } from "../../src/wire/defaults.ts"
 import { disposeAll, nextOf } from "../support/hub-server.ts"

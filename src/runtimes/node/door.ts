@@ -12,7 +12,8 @@ import { type Front, type FrontHub, frontOf, frontOfSocket, serverOf } from "./f
 import { SERVER_CLOSING } from "./hold.ts"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 import { type AttachableServer, checkServer } from "./server.ts"
-import { HeardSocket, ignore, maxFragments, NodeSocket, SocketWriter } from "./socket.ts"
+import { HeardSocket, ignore, NodeSocket, SocketWriter } from "./socket.ts"
+import { maxFragments } from "./socket-faults.ts"
 import { Takings } from "./takings.ts"
 import { refuseUpgrade } from "./upgrade.ts"
 

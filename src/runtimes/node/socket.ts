@@ -7,10 +7,11 @@ import { LastMade } from "../../transports/last-made.ts"
 import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
 import { writeClose } from "../../transports/websocket/close-code.ts"
 import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
-import { type Closing, closing } from "../../wire/errors.ts"
+import type { Closing } from "../../wire/errors.ts"
 import { BYE } from "../../wire/kinds.ts"
 import { type Hold, SERVER_CLOSING } from "./hold.ts"
 import { Intake, type IntakeSink, Turns } from "./intake.ts"
+import { CONTROL_MS, FAULTS, TOO_MANY_CONTROLS } from "./socket-faults.ts"
 import { type Taker, Takings } from "./takings.ts"
 
 /** So much of a message that has not come whole is not worth a count of what the hub keeps. */
@@ -21,25 +22,6 @@ const AT_ONCE = 32
 
 /** What the headers of the frames may take that come before the welcome, a closing frame among them. */
 const MAX_FRAMES_BYTES = 1_024
-
-/** A ping or a pong (RFC 6455, section 5.5) takes so much of a second: a hundred a second are more than anybody needs. */
-const CONTROL_MS = 10
-const TOO_MANY_CONTROLS = closing("rate-limited", "too many pings or pongs")
-
-/** A message may come in fragments of so many bytes on average, or in this many. Proxies make fragments of some KiB. */
-const LEAST_FRAGMENT_BYTES = 512
-const FEW_FRAGMENTS = 1_024
-
-/** How many fragments a message may have (RFC 6455, section 5.4) that may be so large. */
-export function maxFragments(maxBytes: number): number {
-  return Math.max(FEW_FRAGMENTS, Math.ceil(maxBytes / LEAST_FRAGMENT_BYTES))
-}
-
-/** What the errors of `ws` mean after which it closes the connection by itself. */
-const FAULTS: Readonly<Record<string, Closing>> = {
-  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: closing("too-large", "a message that is larger than the hub takes"),
-  WS_ERR_TOO_MANY_BUFFERED_PARTS: closing("rate-limited", "a message in too many fragments"),
-}
 
 /** A finished frame: characters of one byte each, or bytes. */
 type Frame = string | Buffer
@@ -229,7 +211,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     if (isAllowed(this.#controlsUntil, now) || this.#socket.fault !== undefined) return
     this.#socket.fault = TOO_MANY_CONTROLS
     this.close(...writeClose(TOO_MANY_CONTROLS))
-    this.pause()
+    this.#intake.drop()
   }
 
   /** A message is whole. */
@@ -275,7 +257,7 @@ function countControl(this: WebSocket): void {
 
 /** After an error `ws` reads no more, so it hears of no closing frame. The close that follows tells of the other errors. */
 function noteError(this: WebSocket, error: Error & { code?: string }): void {
-  ;(this as HeardSocket).fault = FAULTS[error.code ?? ""] // as in `sinkOf`
+  ;(this as HeardSocket).fault ??= FAULTS[error.code ?? ""] // as in `sinkOf`
 }
 
 function tellClose(this: WebSocket, code: number, reason: Buffer): void {
