@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const { files } = parseArgs({ options: { files: { type: "boolean" } } }).values
 
 /**
- * `limits` guard the present sizes and are only lowered. `targetBytes` is the goal; docs/decisions say why it is not
+ * `limits` guard the present sizes: a rise needs a paragraph in docs/decisions/0010. `targetBytes` is the goal; docs/decisions say why it is not
  * met.
  */
 const budgets = [
