@@ -15,8 +15,8 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const { files } = parseArgs({ options: { files: { type: "boolean" } } }).values
 
 /**
- * `limits` guard the present sizes: a rise needs a paragraph in docs/decisions/0010. `targetBytes` is the goal; docs/decisions say why it is not
- * met.
+ * `limits` guard the present sizes: a rise needs a paragraph in docs/decisions/0010-size.md. `targetBytes` is the goal; that
+ * page says why it is not met.
  */
 const budgets = [
   {
