@@ -34,9 +34,13 @@ export class Turns {
   }
 
   readonly #next = (): void => {
-    for (const intake of this.#waiting.splice(0, TURN_SOCKETS)) intake.goOn()
     this.#isSet = false
-    this.#set()
+    try {
+      // Not those that have to wait again in this very turn.
+      for (let left = Math.min(TURN_SOCKETS, this.#waiting.length); left > 0; left--) this.#waiting.shift()?.goOn()
+    } finally {
+      this.#set()
+    }
   }
 }
 
