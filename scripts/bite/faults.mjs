@@ -800,8 +800,8 @@ export const faults = [
   {
     id: "any number of pipelined requests waits",
     file: "src/runtimes/node/pipelining.ts",
-    find: "?.size !== MAX_PIPELINED",
-    plant: "?.size !== 1e9",
+    find: "this.#waiting.get(socket)?.size === MAX_PIPELINED",
+    plant: "this.#waiting.get(socket)?.size === 1e9",
   },
   {
     id: "a refused upgrade does not say when to come again",

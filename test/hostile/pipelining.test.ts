@@ -2,9 +2,12 @@
 // only to the answer whose turn it is, and throws where a later answer on a broken connection is ended, which ends the
 // process.
 
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
+import { createHub } from "everwire/node"
 import { afterEach, describe, expect, it } from "vitest"
-import { arrival, disposeAll } from "../support/hub-server.ts"
+import { arrival, disposeAll, onDispose } from "../support/hub-server.ts"
 import { startArena } from "./arena.ts"
 import { ask, bodyOf, envelopeOf, hello, openTcp } from "./attack.ts"
 import { breakOff, holdsOf, moments, raw } from "./broken-connections.ts"
@@ -189,4 +192,24 @@ describe("a connection with very many requests", () => {
     expect(statuses(await received)).toEqual(Array<string>(33).fill("200"))
     expect([refused, heard()]).toEqual([[], 32])
   })
+})
+
+it("an application's own requests behind the hub's middleware may be as many in one chunk as they like", async () => {
+  const hub = createHub()
+  const server = createServer((request, response) => {
+    void hub.listener(request, response, () => response.end("own"))
+  })
+  // One that is attached has the server's connections watched.
+  const attached = createHub({ path: "/attached" })
+  attached.attach(server)
+  onDispose(() => Promise.all([hub.close(), attached.close()]))
+  onDispose(() => void server.close())
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  const { socket, text } = await openTcp(port)
+  const answered = (): number => text().match(/own/g)?.length ?? 0
+  const all = new Promise<void>((resolve) => socket.on("data", () => answered() === 300 && resolve()))
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(300))
+  await all
+  socket.destroy()
 })

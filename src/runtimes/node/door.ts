@@ -135,8 +135,7 @@ export class NodeDoor {
     if (!this.#entrance.exchange(exchange, mounted, refusal)) return false
     exchange.outliveErrors()
     front?.hold(exchange, request, response)
-    // No more is read until those ahead have been answered.
-    if (isOneTooMany) request.socket.pause()
+    if (isOneTooMany) front?.pipelining.end(request)
     return true
   }
 

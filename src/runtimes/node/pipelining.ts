@@ -37,30 +37,38 @@ export class Pipelining {
   judge({ socket, httpVersionMajor }: ServedRequest): Pipelined {
     if (httpVersionMajor > 1) return "fine"
     if (this.#flooded.has(socket)) return "behind the last"
-    const isFine = this.#waiting.get(socket)?.size !== MAX_PIPELINED && this.#countInChunk(socket) <= MAX_IN_A_CHUNK
-    if (isFine) return "fine"
-    this.#flooded.add(socket)
-    return "too many"
+    const chunk = this.#chunks.get(socket)
+    const isFull = chunk !== undefined && chunk.requests >= MAX_IN_A_CHUNK && chunk.bytesRead === socket.bytesRead
+    return isFull || this.#waiting.get(socket)?.size === MAX_PIPELINED ? "too many" : "fine"
   }
 
-  /** How many requests the last chunk of this connection has brought so far. */
-  #countInChunk(socket: Socket): number {
+  /** The hub has refused this request: it is answered last on its connection, from which no more is read. */
+  end({ socket }: ServedRequest): void {
+    this.#flooded.add(socket)
+    socket.pause()
+  }
+
+  /** Counts a request among those of its chunk. */
+  #count(socket: Socket): void {
     const { bytesRead } = socket
     const chunk = this.#chunks.get(socket)
-    if (chunk?.bytesRead === bytesRead) return ++chunk.requests
-    if (chunk === undefined) this.#chunks.set(socket, { bytesRead, requests: 1 })
-    else {
+    if (chunk === undefined) {
+      this.#chunks.set(socket, { bytesRead, requests: 1 })
+    } else if (chunk.bytesRead === bytesRead) {
+      chunk.requests++
+    } else {
       chunk.bytesRead = bytesRead
       chunk.requests = 1
     }
-    return 1
   }
 
   /**
    * This answer will be given. When a connection breaks, Node tells the answer whose turn it is and none of those that wait
    * behind it, so these are told here.
    */
-  watch({ socket }: ServedRequest, response: ServedResponse): void {
+  watch({ socket, httpVersionMajor }: ServedRequest, response: ServedResponse): void {
+    // Here, because only requests of a hub are watched: an application's own may be as many as it likes.
+    if (httpVersionMajor === 1) this.#count(socket)
     if (response.socket !== null) return // it has its turn already
     let waiting = this.#waiting.get(socket)
     if (waiting === undefined) {
