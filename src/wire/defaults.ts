@@ -94,8 +94,8 @@ export const MAX_SPARE_LINKS = 8
 /** How long a dial may take until its welcome. */
 export const DIAL_DEADLINE_MS = 10_000
 /**
- * A channel whose hello was answered over HTTP sends its next request within this time. Otherwise its dial has ended or
- * it has left.
+ * A channel whose hello was answered over HTTP sends its next request, or opens its stream, within this time. Otherwise
+ * it has left, or its dial has ended.
  */
 export const UNREACHED_MS = 8_000
 /**
@@ -122,10 +122,7 @@ export const GOODBYE_MS = 1_500
  * link.
  */
 export const LEAVE_MS = 1_000
-/**
- * How long the hub waits for the next request after a client has abandoned a poll, or for the use of an SSE ticket,
- * before it counts the link as lost.
- */
+/** How long the hub waits for another poll after a client has abandoned one, before it counts the link as lost. */
 export const LEFT_POLL_MS = 5_000
 /**
  * If an alarm rings this much later than it was set for, this process was frozen or its tab throttled. Then input that
@@ -148,10 +145,7 @@ export const BACKOFF_CEILING_MS = 20_000
 export const PORTAL_MS = 2_000
 /** Longest wait that a server may ask for. A longer one is shortened to this. */
 export const RETRY_AFTER_CEILING_MS = 600_000
-/**
- * This many hubs in a row (behind a balancer without sticky sessions) must say that they do not know a session before
- * it is given up.
- */
+/** How many more hubs (behind a balancer without sticky sessions) a channel asks after one did not know its session. */
 export const UNKNOWN_RETRIES = 3
 
 /** How long the hub leaves a long-poll unanswered. Common proxies cut after 30 s. */
