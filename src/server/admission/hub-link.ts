@@ -43,7 +43,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#unwelcomed = unwelcomed
     this.#link = link
     this.#state = { stage: "waiting", origin }
-    this.#site = host.registry.siteOf(origin.address ?? "")
+    this.#site = host.sites.names.of(origin.address ?? "")
     unwelcomed.add(this, this.#site)
     host.clockwork.flushSoon(this)
   }
