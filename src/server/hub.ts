@@ -87,7 +87,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.id = runtime.id()
     this.path = settings.path
     this.#reports = new Reports(clockwork)
-    this.#registry = new Registry(clockwork, limits, countsPrivate)
+    this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes)

@@ -1,7 +1,7 @@
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import { DIAL_DEADLINE_MS } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
-import { isPrivate, siteOf } from "../admission/address.ts"
+import type { SiteNames } from "../admission/site-names.ts"
 import type { WorkLimits } from "../limits/work-limits.ts"
 import type { Directory } from "./directory.ts"
 import type { HubSession } from "./hub-session.ts"
@@ -40,17 +40,12 @@ export class Registry implements Directory {
   readonly #left = new Map<string, Ended>()
   readonly #clockwork: Clockwork
   readonly #limits: Limits
-  readonly #countsPrivate: boolean
-  /**
-   * The address that was looked up last, and its site. Kept because one client is often looked up many times in a row.
-   */
-  #lastAddress = ""
-  #lastSite = ""
+  readonly #siteNames: SiteNames
 
-  constructor(clockwork: Clockwork, limits: Limits, countsPrivate: boolean) {
+  constructor(clockwork: Clockwork, limits: Limits, siteNames: SiteNames) {
     this.#clockwork = clockwork
     this.#limits = limits
-    this.#countsPrivate = countsPrivate
+    this.#siteNames = siteNames
   }
 
   get size(): number {
@@ -90,7 +85,7 @@ export class Registry implements Directory {
     if (this.#ended.size >= maxSessions && !this.#forgetOldest()) {
       return closing("over-capacity", "too many sessions have ended a moment ago")
     }
-    const site = this.siteOf(address)
+    const site = this.#siteNames.of(address)
     if (site !== "" && (this.#perAddress.get(site) ?? 0) >= maxSessionsPerAddress) {
       return closing("over-capacity", "too many sessions from this address")
     }
@@ -99,34 +94,17 @@ export class Registry implements Directory {
 
   add(hubSession: HubSession): void {
     this.#sessions.set(hubSession.id, hubSession)
-    const site = this.siteOf(hubSession.address)
+    const site = this.#siteNames.of(hubSession.address)
     if (site !== "") this.#perAddress.set(site, (this.#perAddress.get(site) ?? 0) + 1)
   }
 
   remove(hubSession: HubSession): void {
     if (this.#sessions.get(hubSession.id) !== hubSession) return
     this.#sessions.delete(hubSession.id)
-    const site = this.siteOf(hubSession.address)
+    const site = this.#siteNames.of(hubSession.address)
     const left = (this.#perAddress.get(site) ?? 1) - 1
     if (left > 0) this.#perAddress.set(site, left)
     else this.#perAddress.delete(site)
-  }
-
-  /**
-   * Returns the same string object for the same address as last time, so that sessions that begin together share it.
-   */
-  textOf(address: string): string {
-    this.siteOf(address)
-    return this.#lastAddress
-  }
-
-  /** The key that sessions of this address are counted by; `""` if they are not counted. */
-  siteOf(address: string): string {
-    if (address !== this.#lastAddress) {
-      this.#lastAddress = address
-      this.#lastSite = !this.#countsPrivate && isPrivate(address) ? "" : siteOf(address)
-    }
-    return this.#lastSite
   }
 
   /**
