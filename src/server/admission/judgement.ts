@@ -57,7 +57,7 @@ export function judge(
     if (!isOurs) report(error)
     if (!isOpen()) return
     if (isOurs) {
-      const { message, retryable } = error as EverwireError // of whichever copy of the class
+      const { message, retryable } = error as EverwireError // perhaps of another copy of the class
       return refuse(closing("unauthorized", message, retryable))
     }
     // The application's code failed, not the credentials. A later try may succeed, so the refusal is retryable.
