@@ -170,7 +170,7 @@ export const faults = [
   },
   {
     id: "private addresses are counted by the default cap",
-    file: "src/server/sessions/registry.ts",
+    file: "src/server/admission/site-names.ts",
     find: "!this.#countsPrivate && isPrivate(address)",
     plant: "this.#countsPrivate && isPrivate(address)",
   },

@@ -1,22 +1,22 @@
 import type { Runtime } from "../session/runtime.ts"
 import { EverwireError } from "../wire/errors.ts"
 
-/** An id has so many characters of 5 bits: 145 bits. */
+/** Characters of an id. Each has 5 random bits: 145 in all. */
 const ID_LENGTH = 29
 
-/** What the wall clock showed when `performance.now()` was 0; read when time is first asked for. */
+/** The wall-clock time at which `performance.now()` was 0, in milliseconds. Set by the first call of `now`. */
 let startedAt: number | undefined
 
-/** The system's clock, timers and chance. The only file that names them. */
+/** The system's clock, timers and random numbers. */
 export const systemRuntime: Runtime = {
-  // The wall clock gives the beginning and nothing else: people and time servers put it back and forth.
+  // The wall clock is read only once, because people and time servers set it forwards and back.
   now() {
     const { performance: steady = Date } = globalThis as { performance?: { now(): number } } // not everywhere
     startedAt ??= Date.now() - steady.now()
     return Math.floor(startedAt + steady.now())
   },
   after(delayMs, run) {
-    // Timers hold 31 bits; a longer wait would fire at once.
+    // Delays of timers have 31 bits. A longer one would fire at once.
     const timer = setTimeout(run, Math.min(delayMs, 0x7fff_ffff))
     return () => clearTimeout(timer)
   },

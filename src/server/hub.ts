@@ -36,27 +36,27 @@ import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
 import { Counts, type HubStats } from "./stats.ts"
 
-/** So many names that nothing handles are remembered. */
+/** How many names without a handler the hub remembers. */
 const MAX_MISSED_NAMES = 256
 
-/** A hub's entrance, for the doors of runtimes alone. */
+/** Returns the entrance of a hub. Only the servers of runtimes use it. */
 export let entranceOf: <C extends Contract<C>, P extends Principal, D>(hub: Hub<C, P, D>) => Entrance
 
 /**
- * The server: one {@link Peer} per channel, whichever wire each of them uses. `P` is what `authenticate` returns, and
- * what `peer.principal` is. `D` is what the application keeps in `peer.data`.
+ * The server. It has one {@link Peer} for each channel, on every transport. `P` is what `authenticate` returns, and the
+ * type of `peer.principal`. `D` is the type of `peer.data`, which the application sets.
  */
 export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
-  /** Id of this hub process, in every welcome and answer. */
+  /** Random id of this hub, in every welcome and HTTP answer. */
   readonly id: string
   readonly path: string
   readonly #settings: HubSettings
   readonly #clockwork: Clockwork
   readonly #reports: Reports
   readonly #registry: Registry
-  /** What is kept for all sessions. */
+  /** Bytes that the hub keeps for all sessions. */
   readonly #kept: KeptBytes
-  /** What was said to all. */
+  /** Messages sent to all peers. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<HubPeer>()
   readonly #handlers = new CountedHandlers((error) => this.#reports.failed(error, { stage: "listener" }))
@@ -67,7 +67,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #entrance: Entrance
   readonly #endedCounts = new Counts()
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
-  /** Set when `close` was called: what everybody who says hello is told. */
+  /** Set by `close`: the closing that every hello is answered with. */
   #closing: Closing | undefined
   #drain: Drain | undefined
 
@@ -75,7 +75,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     entranceOf = (hub) => hub.#entrance
   }
 
-  /** @param own Names of options that this kind of hub has beside those of all hubs. */
+  /** @param own Options that this kind of hub has in addition to those of all hubs. */
   constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: Known = {}) {
     checkOptions(options, own)
     const settings = readSettings(options)
@@ -87,7 +87,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.id = runtime.id()
     this.path = settings.path
     this.#reports = new Reports(clockwork)
-    this.#registry = new Registry(clockwork, limits, countsPrivate)
+    this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
@@ -106,15 +106,12 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     })
   }
 
-  /** Peers by id of every session, with or without a link at this moment. */
+  /** All peers by their id, one for each session, with or without a link now. */
   get peers(): ReadonlyMap<string, Peer<C, P, D>> {
     return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer]))
   }
 
-  /**
-   * What the hub keeps at this moment, and what it has refused and ended. Goes over all sessions: made for once in some
-   * seconds.
-   */
+  /** What the hub keeps now, and what it has refused and ended. Goes over all sessions, so call it rarely. */
   stats(): HubStats {
     return {
       sessions: this.#registry.size,
@@ -127,87 +124,89 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /**
-   * Calls back for every new session, before anything of it is heard. What is sent here goes first. Handlers that are set
-   * here, before the first `await` of an async listener, hear everything.
+   * Calls back for every new session, before any input of it is handled. What the listener sends is sent first.
+   * Handlers that it sets receive everything; an async listener must set them before its first `await`.
    */
   onPeer(listener: (peer: Peer<C, P, D>) => void, options?: SubscribeOptions): Unsubscribe {
-    return this.#reports.on("peer", listener as (peer: Peer) => void, options) // the contract is the application's word
+    return this.#reports.on("peer", listener as (peer: Peer) => void, options) // contracts exist only as types
   }
 
   /**
-   * Hears what the application's own functions threw or rejected with, and faults of the hub. Without a listener it is
-   * reported to the runtime, as is what a listener itself throws: on Node, `console.error`. Of each kind, ten a second are;
-   * the others are counted.
+   * Receives errors that the application's functions threw or rejected with, and faults of the hub. Without a listener,
+   * and if a listener throws, the error goes to the runtime: on Node to `console.error`. In a second at most ten errors
+   * of each kind do; the others are counted.
    */
   onError(listener: (error: unknown, context: HubErrorContext) => void, options?: SubscribeOptions): Unsubscribe {
     return this.#reports.on("error", listener, options)
   }
 
   /**
-   * Hears whom the hub did not let in and what it did not take: a foreign origin, credentials, too many sessions, too large
-   * a body. Without a listener the first refusal of each code is reported as a warning.
+   * Receives what the hub refused: a foreign origin, wrong credentials, too many sessions, a body that is too large.
+   * Without a listener, the first refusal of each code is logged as a warning.
    */
   onRefused(listener: (refusal: Refusal) => void, options?: SubscribeOptions): Unsubscribe {
     return this.#reports.on("refused", listener, options)
   }
 
-  /** Hears messages of all peers. What the handler throws, or rejects with if it is async, reaches `onError`. */
+  /** Handles messages of all peers. An error that the handler throws or rejects with goes to `onError`. */
   on<N extends NameOf<C, "up">>(
     name: N,
     handler: (data: DataOf<C, "up", N>, peer: Peer<C, P, D>) => void,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>, options) // the contract is the application's word
+    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>, options) // as in `onPeer`
     const error = this.#missed.late(name)
     if (error !== undefined) this.#reports.failed(error, { stage: "message" })
     return off
   }
 
-  /** Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as itself. */
+  /**
+   * Answers requests of all peers. What it throws reaches the channel as `request-failed`, an EverwireError as it is.
+   */
   handle<N extends NameOf<C, "requests">>(
     name: N,
     handler: HandlerOf<C, "requests", N, Peer<C, P, D>, RequestContext>,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // the contract is the application's word
+    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // as in `onPeer`
   }
 
-  /** Sends to every peer. Encoded once for all. */
+  /** Sends a message to every peer. It is encoded once for all peers. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown): void {
     const packet = this.#encoder.encode(name, data)
     const list = this.#log.append(packet)
     this.#kept.grow(list.costOf(packet))
-    const place = list.held.length - 1 // whoever is told that a session ends in here may send more
-    // No copy is needed: sessions end in here at most, and none begins.
+    const place = list.held.length - 1 // read now: a session that ends in the loop calls listeners, which may send more
+    // Iterated without a copy: `tell` may end sessions, which a Map's iterator allows, and begins none.
     for (const hubSession of this.#registry.all()) hubSession.tell(packet, list, place)
   }
 
-  /** The peers in any of these rooms; each once. @throws EverwireError `misuse` on a room that is no string. */
+  /** The peers in at least one of these rooms, each once. @throws EverwireError `misuse` if a room is not a string. */
   to(...rooms: readonly string[]): Audience<C, P, D> {
     for (const room of rooms) checkRoom(room)
     return audienceOf<C, P, D>({ rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder }, rooms)
   }
 
   /**
-   * Answers a request of the web (Fetch standard): SSE, long-poll and short-poll in any runtime. 404 for other paths. May
-   * be handed over by itself: `Deno.serve(hub.fetch)`, `export default { fetch: hub.fetch }`. `address` is the client's,
-   * for the cap of sessions per address; what runtimes give in its place, which is no string, is ignored.
+   * Answers a request (Fetch standard) for SSE, long-poll and short-poll, on any runtime; other paths with 404. It is
+   * bound to the hub: `Deno.serve(hub.fetch)`, `export default { fetch: hub.fetch }`. `address` is the client's, for
+   * the limits per address. A second argument that is not a string, as runtimes pass it, is ignored.
    */
   readonly fetch = (request: Request, address?: unknown): Promise<Response> => this.#entrance.fetch(request, address)
 
   /**
-   * For servers: answers an exchange, and says whether its path was the hub's. `mounted` allows a prefix; with `why`
-   * the answer refuses whatever is asked.
+   * For servers: answers an exchange. Returns whether its path is the hub's. `mounted` allows a prefix before the path.
+   * If `why` is given, every exchange is refused with it.
    */
   exchange(exchange: HttpExchange, mounted = false, why?: Closing): boolean {
     return this.#entrance.exchange(exchange, mounted, why)
   }
 
   /**
-   * For servers: judges an upgrade. Undefined when its path is not the hub's. Whoever answers the upgrade agrees to the
-   * subprotocol `everwire` where that was offered, and to no other: the one behind it may be the hello, with its key. The
-   * headers are given with the origin. `trustProxy` and the report of refusals need the request's `address` and `isSecure`.
+   * For servers: decides about an upgrade. Undefined if its path is not the hub's. The server must agree to the
+   * subprotocol `everwire` if it was offered, and to no other: the one after it may be the hello, which contains the
+   * session's key. Pass the headers with the origin. `trustProxy` and reports need `address` and `isSecure`.
    */
   upgrade(pathname: string, request: Arrival, mounted = false): UpgradeVerdict | undefined {
     return this.#entrance.upgrade(pathname, request, mounted)
@@ -216,13 +215,13 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /**
    * Ends every session and begins no other. Channels are told to dial again, which finds the next process of a deploy.
    *
-   * With `drainMs` (in milliseconds, default 0), that is done no sooner than there is need, and after so long at the
-   * latest. One peer after the other gets its moment, 1 ms apart, all in the first half of the time. Until then all goes on
-   * as before. From then on no request is begun with that peer (`hub-closing`), but what an open one needs; and the peer
-   * is let go as soon as all requests of both sides are answered and what was said before has arrived. Whoever loses its
-   * link meanwhile may come back. Called again, it takes the shorter time.
+   * With `drainMs` (milliseconds, default 0) sessions end when nothing is open in them, at the latest after that time.
+   * Peers get their last call one after another, 1 ms apart, all within the first half of the time. Until its last
+   * call, a peer is served as before. After it, no new request is begun (`hub-closing`), except those that an open one
+   * needs. The peer is closed when all requests of both sides are answered and all packets sent before have arrived. A
+   * channel that loses its link meanwhile may come back. If `close` is called again, the shorter time holds.
    *
-   * @throws EverwireError (as a rejection) `misuse` on a `drainMs` that is no number from 0 on; the hub goes on.
+   * @throws EverwireError (as a rejection) `misuse` if `drainMs` is not a number from 0 on; the hub stays open.
    */
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
     checkNames(options, { drainMs: "" }, "close")
@@ -232,7 +231,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const closed = this.#entrance.close()
     this.#drain?.hasten(drainMs)
     this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
-    // Without time to wait, all is closed when this call returns.
+    // If there is no time to wait, all is closed when this call returns.
     if (!this.#drain.isOver) await this.#drain.done
     this.#unwelcomed.refuseAll(this.#closing)
     const { hubFailed } = this.#reports
@@ -243,7 +242,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     closed()
   }
 
-  /** What its sessions are lent. */
+  /** What the hub lends to its sessions. */
   #sessionHost(): HubSessionHost {
     const { runtime, session, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
     const reports = this.#reports
@@ -277,7 +276,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     }
   }
 
-  /** What links are lent on their way in. */
+  /** What the hub lends to links until they are welcomed. */
   #admissionHost(sites: Sites): Omit<AdmissionHost, keyof HubSessionHost> {
     const { authenticate, resumeMs, maxBatchBytes } = this.#settings
     const reports = this.#reports

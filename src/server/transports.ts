@@ -12,7 +12,10 @@ export const httpTransports = {
   "short-poll": shortPollAcceptor,
 } as const
 
-/** Acceptors that this file made. All others are the application's own code, which may throw or break the interface. Keeps none alive. */
+/**
+ * Acceptors that this file made. All others are the application's own code, which may throw or break the interface.
+ * Weak, so that it keeps none alive.
+ */
 const builtIn = new WeakSet<Acceptor>()
 
 export function isBuiltIn(acceptor: Acceptor): boolean {

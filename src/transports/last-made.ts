@@ -1,12 +1,12 @@
 import type { Batch } from "./transport.ts"
 
-/** Nothing longer is kept, in UTF-16 units of text or in bytes: what that saves is small beside what it holds. */
+/** A longer source is not kept, in UTF-16 units or bytes: for it, the saved work is small compared with the memory. */
 const KEPT_LENGTH = 65_536
 
 /**
- * What was made last of a text or of bytes. A broadcast hands the same to one link of a hub after another, so a frame of it is
- * made once. It belongs to one hub, and keeps at most 64 Ki units and what is made of them, which is as many and a header, or
- * up to three bytes for each.
+ * Remembers what was last made from a text or from bytes. A broadcast passes the same batch to many links of a hub, one
+ * after another, so its frame is made only once. Each hub has its own. It keeps at most one source of 64 Ki units and
+ * what was made of it, which is as large plus a header, or up to three bytes for each unit.
  */
 export class LastMade<From extends Batch, Made> {
   readonly #make: (from: From) => Made

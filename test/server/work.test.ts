@@ -131,6 +131,34 @@ describe("what one peer sends in one tick", () => {
     expect(world.heard).toEqual(upTo(1_000))
   })
 
+  it("is heard in slices too when it comes with the hello", async () => {
+    const world = start()
+    const { down } = open(world, "riding", { more: `\n${messages(1_500)}` })
+    expect(down[0]).toContain('"resumed":false')
+    expect(world.heard.length).toBeGreaterThan(0)
+    expect(world.heard.length).toBeLessThan(500)
+    await world.runtime.pass(50)
+    expect(world.heard).toEqual(upTo(1_500))
+  })
+
+  it("is heard once and in order when it comes in several batches while the hello is judged", async () => {
+    let allow: ((principal: { id: string }) => void) | undefined
+    const judged = new Promise<{ id: string }>((resolve) => {
+      allow = resolve
+    })
+    const world = start({ authenticate: () => judged })
+    const { sink } = open(world, "judged", { more: `\n${messages(500)}` })
+    sink.batch(
+      upTo(500)
+        .map((n) => `mm\t${500 + n}`)
+        .join("\n"),
+    )
+    expect(world.heard).toEqual([])
+    allow?.({ id: "ada" })
+    await world.runtime.pass(50)
+    expect(world.heard).toEqual(upTo(1_000))
+  })
+
   it("is acknowledged only as far as it was heard", async () => {
     const world = start()
     const { sink, down } = open(world, "acked")
@@ -367,6 +395,15 @@ describe("how much a peer may make the hub send", () => {
     next.sink.batch(messages(100, heard + 1))
     await world.runtime.pass(2_000)
     expect(world.heard).toEqual(upTo(heard + 100))
+  })
+
+  it("is limited for messages that come with the hello too", async () => {
+    const world = startRoom({ maxFanOutPerSecond: 1_000 })
+    await world.runtime.pass(10_000)
+    open(world, "riding", { more: `\n${messages(200)}` })
+    expect(world.heard.length).toBeLessThanOrEqual(8)
+    await world.runtime.pass(3_000)
+    expect(world.heard).toEqual(upTo(200))
   })
 
   it("counts at most 3,000 packets sent for one packet heard", async () => {

@@ -2,7 +2,7 @@ import { EventSource } from "eventsource"
 import type { Platform } from "../../transports/transport.ts"
 import { platform as native } from "../web/platform.ts"
 
-/** Bun has a WebSocket and no EventSource. */
+/** Bun has a built-in WebSocket, but no EventSource. */
 export function platform(): Platform {
   return {
     ...native(),
@@ -10,5 +10,5 @@ export function platform(): Platform {
   }
 }
 
-/** There is no page to remember for. Node warns of its `localStorage` when that is only looked at. */
+/** There is no page to keep anything for. In Node, reading `localStorage` would already print a warning. */
 export function store(): undefined {}

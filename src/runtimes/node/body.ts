@@ -5,24 +5,26 @@ import { EverwireError } from "../../wire/errors.ts"
 import type { ServedRequest } from "./served.ts"
 
 /**
- * The whole body, if it has come with its head, as small ones do: then nothing has to be listened to. To be asked when
- * the parser has gone on behind the head, which it has in the next tick.
+ * Returns the whole body if it came together with the head, as small bodies do; then no listeners are needed. Call it
+ * in the tick after the `request` event, when the parser has read on behind the head. Undefined if the body is not
+ * complete yet, too large or empty.
  */
 export function takeBody(request: ServedRequest, maxBytes: number): Uint8Array | undefined {
   const length = Number(request.headers["content-length"])
   if (!(length > 0 && length <= maxBytes && request.readableLength === length)) return undefined
   const body = request.read() as Buffer // no encoding was set
-  request.resume() // to its end, which others may wait for
+  request.resume() // so that `end` comes, which others may wait for
   return body
 }
 
-/** Says how large a body may be that begins like this. */
+/** Returns how large a body with this beginning may be, in bytes. */
 export type More = (beginning: Uint8Array) => number
 
 /**
- * Reads the whole body of a request, counting bytes as they come; see `HttpExchange.body`.
+ * Reads the whole body of a request and counts its bytes as they come. See `HttpExchange.body`.
  *
- * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`, `protocol-error` for many pieces of a few bytes
+ * @throws EverwireError (as a rejection) `too-large`, `timeout`, `network`; `protocol-error` for many pieces of a few
+ * bytes
  */
 export function readBody(
   request: ServedRequest,
@@ -33,7 +35,7 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const reading = new Reading(maxBytes, more, clockwork, resolve, reject)
     const broken = (): void => reading.fail(new EverwireError("network", "the body broke off"))
-    // The listeners stay when it is settled: what still comes is thrown away.
+    // The listeners stay when the promise is settled, so that data which still comes is read and dropped.
     request.on("data", (chunk: Buffer) => reading.heard(chunk))
     request.on("end", () => reading.ended())
     request.on("close", broken)
@@ -41,7 +43,7 @@ export function readBody(
   })
 }
 
-/** A body that is being read, until it is whole or has stopped moving. */
+/** A body that is being read, until it is complete or makes no progress. */
 class Reading implements Alarm {
   slot: Slot | undefined
   #maxBytes: number
@@ -49,9 +51,9 @@ class Reading implements Alarm {
   readonly #clockwork: Clockwork
   readonly #resolve: (body: Uint8Array) => void
   readonly #reject: (error: EverwireError) => void
-  /** What has come; undefined when it is settled, so that a request which is answered much later holds nothing of it. */
+  /** The data so far. Undefined when the promise is settled, so that a request with a late answer does not keep it. */
   #pieces: Pieces | undefined = new Pieces()
-  /** How many bytes had come when the alarm was set. */
+  /** Number of bytes that had come when the alarm was set. */
   #bytesBefore = 0
 
   constructor(
@@ -71,13 +73,13 @@ class Reading implements Alarm {
 
   heard(chunk: Buffer): void {
     const pieces = this.#pieces
-    // Of a body that was refused a million pieces may still come.
+    // A refused body may still bring a million pieces.
     if (pieces === undefined) return
     try {
       pieces.add(chunk)
       if (pieces.bytes > this.#maxBytes) this.#grown(pieces)
     } catch (error) {
-      this.fail(error as EverwireError) // these two and `more` throw no other
+      this.fail(error as EverwireError) // `add`, `#grown` and `more` throw nothing else
     }
   }
 
@@ -95,7 +97,7 @@ class Reading implements Alarm {
     else this.fail(new EverwireError("timeout", "too little of the body came in time"))
   }
 
-  /** It is larger than was known to be allowed. */
+  /** The body is larger than allowed so far: asks `more`, once, whether a larger one is allowed. */
   #grown(pieces: Pieces): void {
     const more = this.#more
     this.#more = undefined
@@ -108,7 +110,7 @@ class Reading implements Alarm {
     this.#clockwork.set(this, this.#clockwork.now() + BODY_DEADLINE_MS)
   }
 
-  /** What had come, the first time. */
+  /** Returns the data so far, and undefined if the promise was settled before. */
   #settle(): Pieces | undefined {
     const pieces = this.#pieces
     this.#pieces = undefined

@@ -8,27 +8,27 @@ interface Chunk {
   readonly encoding: "latin1" | "utf8"
 }
 
-/** What all streams of a hub share. */
+/** The last chunk that was made, shared by all streams of a hub. */
 export type Chunks = LastMade<string, Chunk>
 
 export function createChunks(): Chunks {
   return new LastMade((text: string) => {
     const bytes = Buffer.byteLength(text)
-    // Text of ASCII alone is copied, not encoded.
+    // ASCII text is copied as Latin-1, which needs no encoding.
     return { text: `${bytes.toString(16)}\r\n${text}\r\n`, encoding: bytes === text.length ? "latin1" : "utf8" }
   })
 }
 
 /**
- * An open answer whose body is written to the socket in chunks (RFC 9112, section 7.1) that are finished here: one write
- * each, where Node's response would make four parts of it. The response has sent its head and nothing else; it ends the
- * body.
+ * An open answer whose body is written to the socket in chunks (RFC 9112, section 7.1) that this class makes itself:
+ * one write for each chunk, where Node's response would write four parts. The response has sent only its head, and ends
+ * the body.
  */
 export class ChunkedStream implements HttpStream {
   readonly #response: Writable
   readonly #socket: Duplex
   readonly #chunks: Chunks
-  /** Called when what was written may have to wait for the client. */
+  /** Called when the data that was written may have to wait for the client. */
   readonly #watch: () => void
   #onDrain: (() => void) | undefined
 
@@ -50,14 +50,14 @@ export class ChunkedStream implements HttpStream {
   }
 
   end(): void {
-    // The connection may go on to other answers.
+    // The connection may be used for other answers afterwards.
     if (this.#onDrain !== undefined) this.#socket.off("drain", this.#onDrain)
     if (this.#isGone) return
     this.#response.end()
     this.#watch()
   }
 
-  /** As in an exchange that is answered at once: an answer whose connection has gone must not be ended. */
+  /** Whether the connection is gone. As in `NodeExchange`, its answer must not be ended then. */
   get #isGone(): boolean {
     return this.#response.destroyed || this.#socket.destroyed
   }

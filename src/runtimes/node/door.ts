@@ -18,9 +18,10 @@ import { Takings } from "./takings.ts"
 import { refuseUpgrade } from "./upgrade.ts"
 
 /**
- * Options that the types of `ws` do not know yet. `closeTimeout`: when a socket is cut whose other end does not answer a closing
- * frame, in milliseconds. `maxPendingAutoPongs`: so many pongs may wait to be written. The hub counts pings itself and ends
- * the connection with a code, where `ws` with its own 60 ends it without a word.
+ * Options that the types of `ws` do not have yet. `closeTimeout`: when a socket is cut whose other end does not answer
+ * the closing frame, in milliseconds. `maxPendingAutoPongs`: how many pongs may wait to be written. Far above the
+ * default of 60, at which `ws` ends the connection without a reason. The hub counts pings itself and closes with a
+ * code.
  */
 const NEW_OPTIONS = { closeTimeout: 2_000, maxPendingAutoPongs: 1_024 }
 
@@ -28,15 +29,17 @@ const UPGRADE_TAKEN =
   "another listener of this server's upgrades took a WebSocket of the hub's before hub.handleUpgrade was called: write " +
   "hub.attach(server), whose upgrades reach no other listener, or give each of two hubs a path of its own"
 
-/** The ways into a hub from Node's servers: see {@link NodeHub}, which has its three functions. */
+/**
+ * Connects a hub with Node's servers. Has the functions `attach`, `listener` and `handleUpgrade` of {@link NodeHub}.
+ */
 export class NodeDoor {
   readonly #entrance: Entrance
   readonly #sockets: SocketServer<typeof HeardSocket>
   readonly #exchangeHost: ExchangeHost
   readonly #writer: SocketWriter
-  /** The servers that the hub is attached to, and how often. */
+  /** The servers that the hub is attached to, and how many times. */
   readonly #attached = new Map<Front, number>()
-  /** What the fronts of servers know of this hub. */
+  /** What the fronts of servers call for this hub. */
   readonly #guest: FrontHub
 
   constructor(entrance: Entrance, perMessageDeflate: boolean) {
@@ -64,7 +67,7 @@ export class NodeDoor {
         entrance.strayed(pathOf(request), { header: headerReader(request), address: request.socket.remoteAddress }),
     }
     entrance.whileClosing(() => {
-      // What is waited for then has to keep the process alive; the hub's own timers do not.
+      // Until the hub has closed, this timer keeps the process alive. The hub's own timers do not.
       const stay = setInterval(() => {}, 0x7fff_ffff)
       return () => {
         clearInterval(stay)
@@ -101,7 +104,7 @@ export class NodeDoor {
     next?: () => unknown,
   ): unknown => {
     if (!this.#answer(request, response, frontOfSocket(request.socket), true)) {
-      // As it is: a framework may take a promise for more than a call of `next`.
+      // Returned unchanged: a framework may treat a promise as more than a call of `next`.
       if (next !== undefined) return next()
       response.writeHead(404).end()
     }
@@ -125,7 +128,7 @@ export class NodeDoor {
   #answer(request: ServedRequest, response: ServedResponse, front: Front | undefined, mounted: boolean): boolean {
     const pipelined = front?.pipelining.judge(request)
     if (pipelined === "behind the last") {
-      // Nothing is answered behind the last answer of the connection, so nothing is heard either.
+      // An earlier request got the last answer of the connection, so this one is read and dropped.
       request.on("error", ignore).resume()
       return true
     }
@@ -150,7 +153,7 @@ export class NodeDoor {
     const address = request.socket.remoteAddress
     const verdict = this.#entrance.upgrade(pathOf(request), { header, address, isSecure: isSecure(request) }, mounted)
     if (verdict === undefined) return false
-    // A socket that breaks during the handshake must not end the process.
+    // Without a listener, a socket that breaks during the handshake would end the process.
     socket.on("error", ignore)
     if ("refusal" in verdict) {
       const { code, retryAfterMs } = verdict.refusal
@@ -162,11 +165,11 @@ export class NodeDoor {
       return true
     }
     const origin: LinkOrigin = { transport: "websocket", address, header, request }
-    // The answer to a hello that came with the upgrade goes out with the handshake.
+    // The answer to a hello in the handshake goes out together with the answer to the handshake.
     socket.cork()
     try {
       this.#sockets.handleUpgrade(request, socket, head, (opened) => {
-        socket.off("error", ignore) // ws has its own now
+        socket.off("error", ignore) // `ws` has its own listener now
         if (front !== undefined) {
           opened.holds = front.open.holds
           front.open.holds.add(opened)
@@ -177,7 +180,7 @@ export class NodeDoor {
         accepted.flush()
       })
     } catch {
-      // What `ws` throws on a socket that it has handed out. The socket is not ours to end.
+      // `ws` throws if it has upgraded the socket before, for another listener. Then the socket belongs to that one.
       this.#entrance.misused(UPGRADE_TAKEN)
     } finally {
       socket.uncork()
@@ -188,7 +191,7 @@ export class NodeDoor {
 
 const PIPELINED = closing("rate-limited", "too many requests were sent on a connection before the first was answered")
 
-/** What resolves a promise while it is being made, and nothing at any other time: so a request needs no closure, of 96 B. */
+/** The `resolve` of the promise that is being made; undefined otherwise. So a request needs no closure, of 96 bytes. */
 let resolveLast: (() => void) | undefined
 const takeResolve = (resolve: () => void): void => {
   resolveLast = resolve
@@ -198,7 +201,7 @@ const takeResolve = (resolve: () => void): void => {
 function endOf(response: ServedResponse): Promise<void> {
   const end = new Promise<void>(takeResolve)
   const resolve = resolveLast
-  resolveLast = undefined // else the process would hold the last answer, and whatever waits for its end
+  resolveLast = undefined // it would keep the last answer alive, and whatever waits for its end
   if (resolve === undefined) return end
   if (response.closed) resolve()
   else response.on("close", resolve)

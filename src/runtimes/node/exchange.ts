@@ -10,15 +10,15 @@ import { type Hold, SERVER_CLOSING } from "./hold.ts"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 import type { Taker, Takings } from "./takings.ts"
 
-/** How long the rest of a refused body is listened to, and how much of it. */
+/** For how long the rest of a refused body is read, in milliseconds, and at most how many bytes of it. */
 const LINGER_MS = 2_000
 const LINGER_BYTES = 16_777_216
-/** Each piece counts as so much at least: a million of one byte each take the hub a second. */
+/** Each piece counts as this many bytes at least: a million pieces of one byte take the hub a second. */
 const LINGER_PIECE_BYTES = 1_024
 
 /**
- * What frameworks add to a request: the URL before they cut a mount prefix off, a body that a parser has read, and the
- * bytes that it was read from.
+ * Properties that frameworks add to a request: the URL before a mount prefix was removed, the body as a parser has
+ * read it, and the bytes that the parser has read.
  */
 interface FrameworkRequest extends ServedRequest {
   readonly originalUrl?: string
@@ -26,10 +26,10 @@ interface FrameworkRequest extends ServedRequest {
   readonly rawBody?: unknown
 }
 
-/** The path and the query string of the URL as the client sent it. */
+/** Returns the path and the query string of the URL as the client sent it. */
 function urlOf(request: ServedRequest): [pathname: string, query: string] {
   let url = (request as FrameworkRequest).originalUrl ?? request.url ?? "/" // Express and connect set it
-  // A proxy may name the whole URL (RFC 9112, section 3.2.2).
+  // A proxy may send the whole URL (RFC 9112, section 3.2.2).
   if (!url.startsWith("/")) url = url.replace(/^https?:\/\/[^/?]*/i, "")
   const mark = url.indexOf("?")
   return mark < 0 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)]
@@ -39,18 +39,18 @@ export function pathOf(request: ServedRequest): string {
   return urlOf(request)[0]
 }
 
-/** Reads headers by lower-case name, holding on to nothing else of the request. */
+/** Returns a function that reads headers by lower-case name. It keeps nothing else of the request alive. */
 export function headerReader({ headers }: ServedRequest): (name: string) => string | undefined {
   return (name) => {
-    // HTTP/2 names the host otherwise (RFC 9113, section 8.3.1).
+    // HTTP/2 has the host under another name (RFC 9113, section 8.3.1).
     const value = headers[name] ?? (name === "host" ? headers[":authority"] : undefined)
     return Array.isArray(value) ? value.join(", ") : value
   }
 }
 
-/** Whether the connection itself has TLS. */
+/** Whether the connection itself uses TLS. */
 export function isSecure({ socket }: ServedRequest): boolean {
-  return "encrypted" in socket // as `TLSSocket` says of itself
+  return "encrypted" in socket // only a `TLSSocket` has this property
 }
 
 /** What all exchanges of a hub share. */
@@ -59,7 +59,7 @@ export interface ExchangeHost {
   readonly chunks: Chunks
 }
 
-/** An exchange over Node's own objects. No Request or Response is made. */
+/** An exchange on Node's own objects. It makes no Request and no Response. */
 export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly method: string
   readonly path: string
@@ -68,11 +68,11 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   readonly #request: FrameworkRequest
   readonly #response: ServedResponse
   readonly #host: ExchangeHost
-  /** Whether the body was taken whole. Node calls the request complete a moment later. */
+  /** Whether the whole body was taken. Node sets `complete` of the request only a moment later. */
   #isRead = false
   /** Whether the server has begun to close since the request came. */
   #isLeaving = false
-  /** The link that is told then, which completes the answer. */
+  /** The link that completes the answer if the server closes. */
   #link: { lost(why: Closing): void } | undefined
 
   constructor(request: ServedRequest, response: ServedResponse, host: ExchangeHost) {
@@ -106,7 +106,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     return this.#request
   }
 
-  /** A socket that breaks in the middle of anything must not end the process. */
+  /** Listens to errors and ignores them. Without listeners, a socket that breaks would end the process. */
   outliveErrors(): void {
     this.#request.on("error", ignore)
     this.#response.on("error", ignore)
@@ -127,10 +127,10 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   }
 
   pendingBytes(): number {
-    return this.#response.writableLength // what its socket holds included, once it has its turn there
+    return this.#response.writableLength // includes data in the socket, once the answer has its turn there
   }
 
-  /** The client does not take what it was sent. The link is lost with it, so that nothing is kept for it. */
+  /** The client does not read what was sent. The link is lost too, so that the hub keeps nothing for it. */
   stalled(): void {
     this.#link?.lost(NOT_TAKEN)
     this.cut()
@@ -142,9 +142,9 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
 
   body(maxBytes: number, more?: More): Promise<Uint8Array> {
     const request = this.#request
-    // A parser that lets a body of another type pass may leave an empty object behind (body-parser 1 does).
+    // A parser that skips a body because of its type may still leave an empty object as `body` (body-parser 1 does).
     if (request.readableDidRead || rawBytes(request.body) !== undefined) return this.#parsedBody(maxBytes, more)
-    // Somebody else reads along, a logger perhaps: in the next tick the first piece would be gone.
+    // Another listener reads the body too, for example a logger. In the next tick the first piece would be gone.
     if (request.readableFlowing) return readBody(request, maxBytes, more, this.#clockwork)
     return new Promise((resolve) => {
       process.nextTick(() => {
@@ -160,12 +160,12 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     if (response.headersSent || this.#isGone) return
     const isHttp1 = this.#request.httpVersionMajor < 2
     const unread = isHttp1 && !this.#isRead && !this.#request.complete && this.#hasBody()
-    // What is spread comes last: V8 makes a hidden class for each object that is added to afterwards.
+    // The spread comes last, because V8 makes a hidden class for each object that gets properties after a spread.
     const head: Record<string, string> =
       status === 204 ? { ...headers } : { "content-length": String(Buffer.byteLength(body)), ...headers }
-    // Connections are not a request's to close in HTTP/2.
+    // In HTTP/2 a request cannot close its connection, which it shares with others.
     if (!isHttp1) delete head["connection"]
-    // A body that was not read to its end would be taken for the next request on this connection.
+    // The rest of a body that was not read would be taken for the next request, so the connection is closed.
     if (unread) head["connection"] = "close"
     response.writeHead(status, head)
     if (unread) {
@@ -173,12 +173,12 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
       return this.#linger()
     }
     const { socket } = response
-    // The socket of HTTP/2 is nobody's to cork, and an answer that waits for its turn has none.
+    // HTTP/2 streams share the socket, so it must not be corked. An answer that waits for its turn has no socket.
     if (!isHttp1 || !socket || body === "") {
       response.end(body)
       return this.#watch()
     }
-    // Node puts text into one piece with the head; `end(body)` adds an empty piece, for which the stream gathers the two.
+    // Node joins text with the head into one piece. `end(body)` would add an empty piece, and cost another join.
     socket.cork()
     response.write(body)
     socket.uncork()
@@ -190,12 +190,12 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     const response = this.#response
     const { socket } = response
     const { httpVersionMajor, httpVersionMinor } = this.#request
-    // The socket of HTTP/2 is nobody's to set, and has no delay.
+    // In HTTP/2 all streams share the socket, so it must not be changed. It has no delay anyway.
     if (httpVersionMajor < 2) this.#request.socket.setNoDelay(true)
-    // Before it has its turn on a pipelined connection, an answer has no socket.
+    // An answer that waits for its turn on a pipelined connection has no socket.
     const isChunked = httpVersionMajor === 1 && httpVersionMinor === 1 && socket !== null
     const head: Record<string, string> = isChunked ? { "transfer-encoding": "chunked", ...headers } : { ...headers }
-    // Connections are not a request's to close in HTTP/2.
+    // In HTTP/2 a request cannot close its connection.
     if (httpVersionMajor > 1) delete head["connection"]
     response.writeHead(status, head)
     response.flushHeaders?.()
@@ -222,7 +222,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
       if (!this.#response.writableFinished) run()
     }
     if (this.#response.destroyed) this.#clockwork.runtime.soon(look)
-    else this.#response.on("close", look) // it is told once, and `once` makes three objects more
+    else this.#response.on("close", look) // comes only once, and `once` would make three more objects
   }
 
   #watch(): void {
@@ -235,17 +235,17 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   }
 
   /**
-   * Whether nothing can be answered any more. To end an answer whose connection has gone would have Node go on to the
-   * next one on it, and Node ends the process where it finds that one gone, too.
+   * Whether the connection is gone. Its answer must not be ended then: Node would go on to the next answer on the
+   * connection, and if that one is gone too, Node ends the process.
    */
   get #isGone(): boolean {
     return this.#response.destroyed || this.#request.socket.destroyed
   }
 
   /**
-   * Closed while the client still writes, the connection would be reset and the answer lost with it: for a moment, what
-   * still comes is read and thrown away (RFC 9112, section 9.6). With the end of the body the answer ends, and the
-   * connection after it; a body that does not end in time, or is too long, is cut off.
+   * Reads and drops the rest of a body for a short time (RFC 9112, section 9.6). If the connection were closed while
+   * the client still writes, it would be reset, and the answer lost. The answer ends when the body has ended, and then
+   * the connection closes. A body that does not end in time, or is too long, is cut off.
    */
   #linger(): void {
     const request = this.#request
@@ -262,7 +262,7 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
     request.on("close", cancel)
   }
 
-  /** A body parser was here before: what it made of the body is turned back. */
+  /** A body parser has read the body before the hub: turns its result back into bytes. */
   async #parsedBody(maxBytes: number, more?: More): Promise<Uint8Array> {
     const { body, rawBody } = this.#request
     const bytes = rawBytes(rawBody) ?? rawBytes(body)
@@ -286,12 +286,12 @@ export class NodeExchange implements HttpExchange, Hold, Taker {
   }
 }
 
-/** Text or bytes of a body, whichever realm they are of; undefined for what else a parser makes of one. */
+/** Returns the bytes of a body that is text or bytes, from any realm; undefined for other results of a parser. */
 function rawBytes(body: unknown): Uint8Array | undefined {
   if (typeof body === "string") return utf8(body)
   return ArrayBuffer.isView(body) ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength) : undefined
 }
 
 function ignore(): void {
-  // The close that follows says what there is to say.
+  // The `close` event that follows is enough.
 }

@@ -10,31 +10,32 @@ import type { ServedRequest, ServedResponse } from "./served.ts"
 import { type NodeServer, own } from "./server.ts"
 import { asksForWebSocket, isOfChannel, refuseUpgrade, replay } from "./upgrade.ts"
 
-/** What a hub does with a server's events. */
+/** What a front calls for the events of its server that are for a hub. */
 export interface FrontHub {
   readonly path: string
-  /** Whether the hub is shutting down: then another hub may have its path. */
+  /** Whether the hub is closing. Then another hub may take its path. */
   isClosing(): boolean
   request(request: ServedRequest, response: ServedResponse, front: Front): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, front: Front): void
-  /** A channel asked for a WebSocket where no hub is. */
+  /** A channel asked for a WebSocket at a path without a hub. */
   strayed(request: IncomingMessage): void
 }
 
 /**
- * Where a server keeps its front. A registered symbol, because an application may hold several copies of this module: as
- * ESM and as CommonJS, or one more after each reload of a development server. The number changes with this interface.
+ * The property in which a server keeps its front. A registered symbol, because a process may load this module several
+ * times: as ESM and as CommonJS, or again after each reload of a development server. The number must change when the
+ * interface of `Front` does.
  */
 const FRONT = Symbol.for("everwire.front.3")
 
-/** How long a connection may take to begin and to end the head of a request, where the application has not said. */
+/** How long a client may take to send the head of a request, in milliseconds, unless the application has set a time. */
 const HEAD_MS = 15_000
-/** Node's own default of the same. */
+/** Node's default for the same. */
 const NODE_HEAD_MS = 60_000
 
-/** The front of a server, made when it is first asked for. */
+/** Returns the front of a server, and makes it for the first call. */
 export function frontOf(server: NodeServer): Front {
-  const kept = server as NodeServer & { [FRONT]?: Front } // nobody else writes to this symbol
+  const kept = server as NodeServer & { [FRONT]?: Front } // only this file writes the property
   const { [FRONT]: known } = kept
   if (known !== undefined) return known
   const front = new Front(server)
@@ -42,33 +43,33 @@ export function frontOf(server: NodeServer): Front {
   return front
 }
 
-/** The front of the server that a socket came to; undefined where it came to none, as in tests that make requests up. */
+/** Returns the front of a socket's server; undefined if the socket has no server, as with made-up requests in tests. */
 export function frontOfSocket(socket: object | undefined): Front | undefined {
   const server = serverOf(socket)
   return server && frontOf(server)
 }
 
-/** Node puts the server on each socket that comes to it. */
+/** Returns the server of a socket. Node sets it on each socket that a server has accepted. */
 export function serverOf(socket: object | undefined): NodeServer | undefined {
   const { server } = (socket ?? {}) as { server?: NodeServer | null }
   return typeof server?.close === "function" && typeof server.emit === "function" ? server : undefined
 }
 
 /**
- * What stands between one server and the hubs on it. It takes the place of the server's `emit`, so the hubs' requests
- * and upgrades reach no listener of the application, whenever that was added (decision 0028).
+ * Stands between one server and the hubs on it. It replaces the server's `emit`, so that requests and upgrades for hubs
+ * reach no listener of the application, whenever that was added (decision 0028).
  */
 export class Front {
   /** What hubs hold open on this server. */
   readonly open: HeldOpen
   readonly pipelining = new Pipelining()
   readonly #server: NodeServer
-  /** The attached hubs by path, as `decoded` writes it. */
+  /** The attached hubs by their paths, in the form of `decoded`. */
   readonly #hubs = new Map<string, FrontHub>()
-  /** What `emit` and `shouldUpgradeCallback` were before the first hub was attached; undefined where they were inherited. */
+  /** The server's own `emit` and `shouldUpgradeCallback` before the first hub was attached; undefined if inherited. */
   #emitBefore: PropertyDescriptor | undefined
   #askBefore: PropertyDescriptor | undefined
-  /** Whether the own `emit` was reached since that was last asked. */
+  /** Set when `#emit` gets the event `FRONT`. So `#stepIn` finds out whether it is still installed. */
   #isReached = false
   constructor(server: NodeServer) {
     this.#server = server
@@ -76,8 +77,8 @@ export class Front {
   }
 
   /**
-   * Puts a hub in front of the application. Answers false when another hub has the path already. Calls with what the
-   * same hub was attached with before change nothing.
+   * Puts a hub before the application. Returns false if another hub has the path. Mounting the same hub again changes
+   * nothing.
    */
   mount(hub: FrontHub): boolean {
     const path = decoded(hub.path)
@@ -88,7 +89,7 @@ export class Front {
     return true
   }
 
-  /** Takes the hub away again. With the last one the server's `emit` is what it was. */
+  /** Removes the hub. After the last one, the server has its former `emit` again. */
   unmount(hub: FrontHub): void {
     const path = decoded(hub.path)
     if (this.#hubs.get(path) !== hub) return
@@ -96,13 +97,13 @@ export class Front {
     if (this.#hubs.size === 0) this.#stepBack()
   }
 
-  /** Keeps an exchange in mind until its answer is complete or its connection gone. */
+  /** Holds an exchange until its answer is complete or its connection is gone. */
   hold(hold: Hold, request: ServedRequest, response: ServedResponse): void {
     this.open.add(hold, request, response)
     this.pipelining.watch(request, response)
   }
 
-  /** Answers a request that came as an upgrade as if nobody listened to upgrades. False where Node's parser is not at hand. */
+  /** Answers a request for an upgrade as if there were no `upgrade` listeners. False if Node's parser is not found. */
   replay(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     return replay(this.#server, request, socket, head)
   }
@@ -115,7 +116,7 @@ export class Front {
   #stepIn(): void {
     const server = this.#server
     this.#keepHearing()
-    // Somebody may have put an `emit` of theirs over this one, and it is still asked; or have taken both away.
+    // Other code may have put its own `emit` over this one, which still calls this one, or may have removed both.
     this.#isReached = false
     server.emit(FRONT)
     if (this.#isReached) return
@@ -129,19 +130,19 @@ export class Front {
   #stepBack(): void {
     const server = this.#server
     server.off("upgrade", hearUpgrades)
-    // Somebody has put an `emit` of theirs over this one: it stays, and passes everything on.
+    // Other code has put its own `emit` over this one. So this one stays, and passes every event on.
     if (server.emit !== this.#emit) return
     restore(server, "emit", this.#emitBefore)
     if (server.headersTimeout === HEAD_MS) server.headersTimeout = NODE_HEAD_MS
     if (server.shouldUpgradeCallback === this.#shouldUpgrade) restore(server, "shouldUpgradeCallback", this.#askBefore)
   }
 
-  /** Node makes an `upgrade` event only where somebody listens to it. */
+  /** Adds an `upgrade` listener, because Node emits the event only if there is one. */
   #keepHearing(): void {
     if (!this.#server.listeners("upgrade").includes(hearUpgrades)) this.#server.on("upgrade", hearUpgrades)
   }
 
-  /** Whether the application, or something in it, listens to upgrades. */
+  /** Whether the application, or a library in it, has an `upgrade` listener. */
   #othersHear(): boolean {
     return this.#server.listeners("upgrade").some((listener) => listener !== hearUpgrades)
   }
@@ -154,7 +155,7 @@ export class Front {
     if (this.#hubs.size === 0) return this.#pass(event, args)
     switch (event) {
       case "connection":
-        this.#keepHearing() // `removeAllListeners` may have been called
+        this.#keepHearing() // the application may have called `removeAllListeners`
         return this.#pass(event, args)
       case "request":
       case "checkContinue":
@@ -171,7 +172,7 @@ export class Front {
 
   #pass(event: string | symbol, args: unknown[]): boolean {
     const server = this.#server
-    // The prototype is asked each time: what measures applications may replace its `emit`.
+    // Read from the prototype for each event, because monitoring tools may replace its `emit`.
     const before = (this.#emitBefore?.value ?? Object.getPrototypeOf(server).emit) as NodeServer["emit"]
     return Reflect.apply(before, server, [event, ...args])
   }
@@ -193,12 +194,12 @@ export class Front {
     if (hub === undefined && this.#othersHear()) return this.#pass("upgrade", [request, socket, head])
     if (hub === undefined && isOfChannel(request)) for (const other of this.#hubs.values()) other.strayed(request)
     if (hub !== undefined && asksForWebSocket(request)) hub.upgrade(request, socket, head, this)
-    // Nobody would have heard of it before the hub was attached: then Node ignores the header (RFC 9110, section 7.8).
+    // Without the hub there would be no listener, and Node would ignore the header (RFC 9110, section 7.8).
     else if (!this.replay(request, socket, head)) refuseUpgrade(socket, 404, "Not Found")
     return true
   }
 
-  /** HTTP/2: before a request is made of the stream, because that happens only where somebody listens to requests. */
+  /** HTTP/2: takes the stream itself, because Node makes a request of it only if there are `request` listeners. */
   #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]): boolean {
     const { ":path": path = "", ":method": method } = headers
     const hub = method === "CONNECT" ? undefined : this.#hubAt(path.split("?", 1)[0] ?? "")
@@ -217,7 +218,7 @@ export class Front {
     }
     const before = this.#askBefore?.value as NodeServer["shouldUpgradeCallback"]
     if (before === undefined) return this.#othersHear()
-    // What Node puts there counts the listeners; the hub's is none of the application's.
+    // Node's own callback counts the `upgrade` listeners. That of the hub must not count as one of the application.
     const server = this.#server
     const listenerCount = (event: string): number =>
       server.listeners(event).filter((listener) => listener !== hearUpgrades).length
@@ -225,7 +226,7 @@ export class Front {
   }
 }
 
-/** Listens to upgrades and does nothing: `emit` has seen them before. */
+/** An `upgrade` listener that does nothing: `#emit` has handled the event before. */
 function hearUpgrades(): void {}
 
 function restore(server: NodeServer, name: string, before: PropertyDescriptor | undefined): void {

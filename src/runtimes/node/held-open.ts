@@ -3,22 +3,22 @@ import { type Hold, SessionHold } from "./hold.ts"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 import { type NodeServer, own } from "./server.ts"
 
-/** How often a server that is closing lets go of what it still waits for, in milliseconds. */
+/** How often a closing server closes what it still waits for, in milliseconds. */
 const LEAVE_MS = 500
 
 /**
- * What hubs hold open on one server. A server that is closed waits for its connections, so it would wait for the hubs' peers
- * to leave: these are told when the server's `close` is called, whose place is taken here.
+ * Everything that hubs hold open on one server. A server that is closed waits for its connections, so it would wait
+ * until the hubs' peers leave. This class replaces the server's `close`, and tells the holds when it is called.
  */
 export class HeldOpen {
-  /** All of it, now. */
+  /** All current holds. */
   readonly holds = new Set<Hold>()
   readonly #server: NodeServer
-  /** Sessions of HTTP/2 that are among it. */
+  /** The HTTP/2 sessions among the holds. */
   readonly #sessions = new WeakSet<Http2Session>()
-  /** Whether `close` was called, for the last time or an earlier one. */
+  /** Whether `close` was ever called. The server may listen again since. */
   #closed = false
-  /** When it next lets go of what a closing server waits for; undefined while the server is not closing. */
+  /** Timer of the next sweep; undefined while the server is not closing. */
   #sweep: NodeJS.Timeout | undefined
 
   constructor(server: NodeServer) {
@@ -33,17 +33,17 @@ export class HeldOpen {
     })
   }
 
-  /** Whether the server takes no new connections any more, and waits for the ones there are. */
+  /** Whether the server accepts no new connections and waits for the open ones. */
   get isClosing(): boolean {
     return this.#closed && !this.#server.listening
   }
 
-  /** Keeps an exchange in mind until its answer is complete or its connection gone. */
+  /** Holds an exchange until its answer is complete or its connection is gone. */
   add(hold: Hold, { stream }: ServedRequest, response: ServedResponse): void {
     this.holds.add(hold)
     response.on("close", () => this.holds.delete(hold))
     if (this.isClosing) this.#sweepLater()
-    const { session } = stream ?? {} // only a request of HTTP/2 has one
+    const { session } = stream ?? {} // only HTTP/2 requests have one
     if (session === undefined || this.#sessions.has(session)) return
     this.#sessions.add(session)
     const held = new SessionHold(session)
@@ -52,7 +52,7 @@ export class HeldOpen {
     if (this.isClosing) held.leave()
   }
 
-  /** The server is closing, which it does when its last connection has ended: what hubs hold is let go. */
+  /** The server is closing, and ends when its last connection has ended: tells all holds. */
   #leave(): void {
     this.#closed = true
     for (const hold of [...this.holds]) hold.leave()
@@ -60,11 +60,11 @@ export class HeldOpen {
   }
 
   /**
-   * Node closes the connections that are idle when `close` is called, and no others. A channel's request may be on its way
-   * then, to a hub that is closed: the application answers it, and the channel would dial again on that connection.
+   * Node closes only the connections that are idle when `close` is called. At that moment a channel's request may be on
+   * its way to a hub that is closed: the application answers it, and the channel would dial again on that connection.
    */
   #sweepLater(): void {
-    // A server has no runtime of its own, and whatever is to be cut keeps the process alive by itself.
+    // A plain timer, because a server has no runtime. It need not keep the process alive: open connections do.
     this.#sweep ??= setTimeout(() => {
       this.#sweep = undefined
       if (!this.isClosing) return

@@ -1,20 +1,22 @@
 import type { Http2Session } from "node:http2"
 import { closing } from "../../wire/errors.ts"
 
-/** What a hub holds open on a server: an exchange that is not answered yet, an upgraded socket, a session of HTTP/2. */
+/**
+ * Something that a hub holds open on a server: an exchange without an answer, an upgraded socket or an HTTP/2 session.
+ */
 export interface Hold {
-  /** The server is closing: ends it in good order. */
+  /** The server is closing: ends the exchange, socket or session properly. */
   leave(): void
   /** It did not end in time: breaks the connection. */
   cut(): void
 }
 
-/** Why links end whose server is closing. Their sessions go on, over whichever server answers next. */
+/** Why links end when their server is closing. Their sessions go on at the server that answers the next dial. */
 export const SERVER_CLOSING = closing("hub-closing", "the server is closing")
 
 /**
- * A session of HTTP/2 that carried requests of a hub. Node's servers wait for sessions that are idle; what the
- * application has on this one is waited for by the session itself.
+ * An HTTP/2 session that carried requests of a hub. A closing server of Node waits even for idle sessions, so this one
+ * is closed. `close` of the session itself waits for requests of the application, so there is nothing to cut.
  */
 export class SessionHold implements Hold {
   readonly #session: Http2Session

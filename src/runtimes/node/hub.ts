@@ -13,44 +13,46 @@ import type { AttachableServer } from "./server.ts"
 
 /** Options of a hub on Node. */
 export interface NodeHubOptions<P extends Principal = Principal> extends HubOptions<P> {
-  /** What is offered, by name or as an acceptor of one's own. Default: all four. The order does not matter here. */
+  /** Transports that the hub offers, by name or as your own acceptor. Default: all four. Their order has no meaning. */
   readonly transports?: readonly (NodeTransportName | Acceptor)[] | undefined
-  /** Whether `permessage-deflate` (RFC 7692) is offered. Default `false`: it costs memory and CPU for every peer. */
+  /**
+   * Whether the hub offers `permessage-deflate` (RFC 7692). Default `false`: it costs memory and CPU for every peer.
+   */
   readonly perMessageDeflate?: boolean | undefined
 }
 
-/** Transports that a hub on Node knows by name. */
+/** Names of the transports of a hub on Node. */
 export type NodeTransportName = "websocket" | "sse" | "long-poll" | "short-poll"
 
 const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 
-/** Options that a hub on Node has beside those of all hubs. */
+/** Options that a hub on Node has in addition to those of all hubs. */
 const OWN = { transports: "", perMessageDeflate: "boolean" }
 
-/** A hub that mounts on Node's `http.Server` and on everything built upon it. */
+/** A hub that can be attached to Node's HTTP servers and to everything that is built upon them. */
 export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>
   extends Hub<C, P, D> {
   /**
-   * Puts the hub in front of whatever the server does already, and will do: the hub's paths never reach the listeners of
-   * `request` and `upgrade`, in whichever order they come and go. Everything else reaches them as before. A request that
-   * nobody listens to is answered 404. Takes a server of node:http, node:https or node:http2, listening or not. Returns
-   * what undoes it; `hub.close()` does too.
+   * Attaches the hub to a server of node:http, node:https or node:http2, listening or not. Requests and upgrades for
+   * the hub's path never reach the server's other listeners, whether they were added before or after; all others reach
+   * them as before. A request without a listener is answered with 404. Returns a function that detaches the hub;
+   * `hub.close()` does that, too.
    *
-   * A `headersTimeout` of the server that is Node's default, 60 s, is 15 s while a hub is attached: within that, and the
-   * server's `connectionsCheckingInterval`, connections are closed whose request does not begin or end.
+   * If the server's `headersTimeout` is Node's default of 60 s, it is 15 s while a hub is attached. After that time,
+   * and up to the server's `connectionsCheckingInterval`, Node closes connections on which no complete head has come.
    *
-   * When the server is closed, the channels on it are told to dial again: `server.close()` does not wait for them.
+   * `server.close()` does not wait for channels: they are told to dial again.
    *
-   * @throws EverwireError `misuse` on what is no such server (an application of a framework: the message says what to
-   * write), when another hub is attached at this path, and when the hub is closed.
+   * @throws EverwireError `misuse` if `server` is no such server (for a framework's application the message says what
+   * to write instead), if another hub is attached at this path, or if this hub is closed
    */
   attach(server: AttachableServer): () => void
 
   /**
-   * A request listener, and middleware of Express, Connect, Fastify and Koa. Calls `next` for paths that are not the hub's,
-   * and returns what that returns; without a `next` they are answered 404. For the hub's own it returns a promise, which
-   * resolves when the answer has ended, for frameworks that answer by themselves when their handler has returned. (The
-   * type does not say so, because who passes it to `createServer` has no use for a promise.)
+   * A request listener, and middleware for Express, Connect, Fastify and Koa. For paths that are not the hub's it calls
+   * `next` and returns the result; without `next` it answers 404. For the hub's paths it returns a promise that
+   * resolves when the answer has ended, for frameworks that send an answer themselves when their handler has returned.
+   * (The declared type is `unknown`, because `createServer` has no use for a promise.)
    */
   readonly listener: (
     request: IncomingMessage | Http2ServerRequest,
@@ -59,18 +61,18 @@ export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principa
   ) => unknown
 
   /**
-   * For a server's `upgrade` event. `false` when the path is not the hub's: then the socket is the caller's to answer. As
-   * the only listener of that event, it has what is not the hub's answered as a request.
+   * A listener for a server's `upgrade` event. Returns `false` if the path is not the hub's; the caller must then
+   * answer the socket. If it is the only listener of that event, other upgrades are answered like ordinary requests.
    */
   readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 }
 
 /**
- * Makes a hub for Node. What `authenticate` returns is the type of `peer.principal`; beside a contract, which is given as a
- * type, it is given too: `createHub<Chat, User>({ authenticate })`. The third type is that of `peer.data`:
- * `createHub<Chat, User, Player>({ authenticate })`.
+ * Creates a hub for Node. `peer.principal` has the type that `authenticate` returns. If you give the contract as a type
+ * argument, give the principal's type as well: `createHub<Chat, User>({ authenticate })`. The third type argument is
+ * the type of `peer.data`: `createHub<Chat, User, Player>({ authenticate })`.
  *
- * @throws EverwireError `misuse` on an unknown transport, or a path, an origin or a proxy that is none.
+ * @throws EverwireError `misuse` on an unknown transport or option, or an invalid path, origin or proxy
  * @example
  * const hub = createHub<Chat>()
  * hub.attach(http.createServer().listen(8080))

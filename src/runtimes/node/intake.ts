@@ -1,25 +1,25 @@
 import { Duplex } from "node:stream"
 import type { Clockwork } from "../../session/clockwork.ts"
 
-/** After so long, in milliseconds, what else one socket has brought waits until all others have been looked at. */
+/** How long the input of one socket is handled before the rest waits for the socket's next turn, in milliseconds. */
 const SLICE_MS = 2
-/** The time is looked at behind so many bytes: a frame takes 6, so that is work for less than a slice. */
+/** The clock is read after this many bytes. A frame takes at least 6, so they are less work than a slice. */
 const PIECE_BYTES = 4_096
-/** So many sockets that have waited go on in one turn. */
+/** How many waiting sockets go on in one turn. */
 const TURN_SOCKETS = 4
 
-/** Who is told of what comes before the stream's listeners are. */
+/** Is told of a stream's input before the stream's own listeners get it. */
 export interface IntakeSink {
   came(bytes: number): void
-  /** So much is held until its turn comes. */
+  /** This many bytes are held until the socket's next turn. */
   held(bytes: number): void
 }
 
-/** The sockets of a hub that have used up their time. Each is there once, and lets go of what it holds when it is cut. */
+/** The sockets of a hub that have used up their time, each once. One that was cut releases its data in its turn. */
 export class Turns {
-  /** The first that came first. */
+  /** Oldest first. */
   readonly #waiting: Intake[] = []
-  /** Whether a turn is due. One that has to wait again in its turn must not make it two. */
+  /** Whether a turn is scheduled. A socket that waits again during a turn must not schedule another one. */
   #isSet = false
 
   add(intake: Intake): void {
@@ -36,7 +36,7 @@ export class Turns {
   readonly #next = (): void => {
     this.#isSet = false
     try {
-      // Not those that have to wait again in this very turn.
+      // Sockets that have to wait again in this turn are behind these.
       for (let left = Math.min(TURN_SOCKETS, this.#waiting.length); left > 0; left--) this.#waiting.shift()?.goOn()
     } finally {
       this.#set()
@@ -45,21 +45,22 @@ export class Turns {
 }
 
 /**
- * What a stream brings, divided into turns. Node reads up to 32 chunks of 64 KiB of one socket in a go, and `ws` works on all
- * frames of a chunk in a go: of small messages, pings or parts of messages that is a quarter of a second for one peer. So
- * a chunk is handed to the stream in pieces, and the rest is held when the time is over.
+ * Divides the input of a stream into turns. Node reads up to 32 chunks of 64 KiB from one socket before any other work,
+ * and `ws` handles all frames of a chunk at once. With small messages, pings or parts of messages, one peer would keep
+ * the hub busy for a quarter of a second. So a chunk is passed to the stream in pieces, and the rest is held when the
+ * time is over.
  */
 export class Intake {
   readonly #stream: Duplex
   readonly #clockwork: Clockwork
   readonly #turns: Turns
   readonly #sink: IntakeSink
-  /** What has come and waits, in order; null is the stream's end. */
+  /** Input that waits, in order; `null` is the end of the stream. */
   #held: (Buffer | null)[] | undefined
   #usedMs = 0
   #isWaiting = false
   isPaused = false
-  /** Whether nothing of what comes is heard any more. */
+  /** Whether all further input is dropped. */
   #isDropping = false
 
   constructor(stream: Duplex, clockwork: Clockwork, turns: Turns, sink: IntakeSink) {
@@ -76,25 +77,25 @@ export class Intake {
     return this.#held?.reduce((sum, chunk) => sum + (chunk?.length ?? 0), 0) ?? 0
   }
 
-  /** As `push` of the stream: answers whether it should be read on. */
+  /** Stands in for `push` of the stream. Returns whether the stream should read on. */
   push(chunk: Buffer | null): boolean {
     if (this.#held !== undefined || this.#isWaiting || this.isPaused || this.#isDropping) return this.#hold(chunk)
     return this.#pass(chunk)
   }
 
-  /** It was paused, and may go on when its turn comes. */
+  /** Ends a pause. Held input goes on in the socket's next turn. */
   resume(): void {
     this.isPaused = false
     if (this.#held !== undefined) this.#wait()
   }
 
-  /** Drops what waits and what still comes. Nothing more is read after the next chunk, which Node may have read already. */
+  /** Drops what waits and what still comes: at most one chunk, which Node may have read already. */
   drop(): void {
     this.#isDropping = true
     this.#held = undefined
   }
 
-  /** Its turn has come. */
+  /** The socket's turn has come. */
   goOn(): void {
     this.#isWaiting = false
     this.#usedMs = 0
@@ -103,7 +104,7 @@ export class Intake {
     this.#held = undefined
     if (this.#stream.destroyed) return
     for (const chunk of held) this.push(chunk)
-    // A stream whose end was held is asked whether all before it has been read, as Node asks one of its own.
+    // The end of the stream was held. `read(0)` makes the stream end if all before it was read, as Node itself does.
     if (this.#held === undefined && held.at(-1) === null) this.#stream.read(0)
   }
 
@@ -140,7 +141,7 @@ export class Intake {
   }
 }
 
-/** The stream of a WebSocket, with a place for what takes its bytes first. */
+/** The stream of a WebSocket, with the intake that gets its input first. */
 interface HeardStream extends Duplex {
   intake: Intake
 }
@@ -149,5 +150,5 @@ const { push } = Duplex.prototype
 
 /** One function for all sockets. */
 function pushInTurns(this: Duplex, chunk: Buffer | null): boolean {
-  return (this as HeardStream).intake.push(chunk) // it is set on nothing else
+  return (this as HeardStream).intake.push(chunk) // set only on streams with an intake
 }

@@ -2,17 +2,18 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { ServedRequest, ServedResponse } from "./served.ts"
 
-/** So many requests may wait on a connection for the answer to the one ahead of them. */
+/** Most requests that may wait on one connection for earlier answers. */
 const MAX_PIPELINED = 32
 /**
- * So many requests of HTTP/1 may come in one chunk of a connection. Node hands over all of a chunk, 64 KiB, before anything else
- * has its turn: of the smallest requests 470, which are answered as they come, so that none of them waits.
+ * Most HTTP/1 requests in one chunk of a connection. Node handles all requests of a chunk of 64 KiB before any other
+ * work. A chunk holds up to 470 of the smallest requests. They are answered as they come, so `MAX_PIPELINED` does not
+ * limit them.
  */
 const MAX_IN_A_CHUNK = 128
 
 /**
- * Whether a request may be heard: not when too many wait ahead of it on its connection. The first one beyond them is refused,
- * which is the last answer of the connection; those behind it have no answer at all.
+ * Whether a request is handled: not if too many wait before it on its connection. The first request above the limit is
+ * refused, which is the last answer on the connection. Requests after that one are not answered.
  */
 export type Pipelined = "fine" | "too many" | "behind the last"
 
@@ -22,18 +23,20 @@ interface Chunk {
 }
 
 /**
- * Requests that came on a connection before the one ahead of them was answered. Browsers and `fetch` send none; of others Node
- * hands over hundreds in a go.
+ * Counts requests that came on a connection before the previous one was answered. Browsers and `fetch` send none. From
+ * other clients Node hands over hundreds at a time.
  */
 export class Pipelining {
-  /** Answers that wait for their turn on a connection. */
+  /** Answers that wait for their turn, by connection. */
   readonly #waiting = new WeakMap<Duplex, Set<ServedResponse>>()
-  /** The last chunk of a connection that has brought a request, told from others by how much had come with it. */
+  /**
+   * The last chunk of each connection that brought a request. Chunks are told apart by `bytesRead` of the connection.
+   */
   readonly #chunks = new WeakMap<Socket, Chunk>()
-  /** Connections on which too many have waited, or came at once. */
+  /** Connections that went over a limit. */
   readonly #flooded = new WeakSet<Duplex>()
 
-  /** Judges a request that has come. */
+  /** Decides whether a request is handled. */
   judge({ socket, httpVersionMajor }: ServedRequest): Pipelined {
     if (httpVersionMajor > 1) return "fine"
     if (this.#flooded.has(socket)) return "behind the last"
@@ -42,13 +45,15 @@ export class Pipelining {
     return isFull || this.#waiting.get(socket)?.size === MAX_PIPELINED ? "too many" : "fine"
   }
 
-  /** The hub has refused this request: it is answered last on its connection, from which no more is read. */
+  /**
+   * The hub has refused this request. Its answer is the last one on the connection, and nothing more is read from it.
+   */
   end({ socket }: ServedRequest): void {
     this.#flooded.add(socket)
     socket.pause()
   }
 
-  /** Counts a request among those of its chunk. */
+  /** Counts a request in its chunk. */
   #count(socket: Socket): void {
     const { bytesRead } = socket
     const chunk = this.#chunks.get(socket)
@@ -63,11 +68,11 @@ export class Pipelining {
   }
 
   /**
-   * This answer will be given. When a connection breaks, Node tells the answer whose turn it is and none of those that wait
-   * behind it, so these are told here.
+   * Call it for each request that a hub answers. When a connection breaks, Node emits `close` on the answer whose turn
+   * it is, but not on those that wait behind it, so this method emits it on them.
    */
   watch({ socket, httpVersionMajor }: ServedRequest, response: ServedResponse): void {
-    // Here, because only requests of a hub are watched: an application's own may be as many as it likes.
+    // Counted here and not in `judge`, so that only requests for a hub count: an application's own have no limit.
     if (httpVersionMajor === 1) this.#count(socket)
     if (response.socket !== null) return // it has its turn already
     let waiting = this.#waiting.get(socket)

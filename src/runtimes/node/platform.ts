@@ -6,15 +6,18 @@ import { refusal } from "../../transports/http/refusal.ts"
 import type { ClientSocket, ClientStream, Platform } from "../../transports/transport.ts"
 import { type Closing, type Code, closing, explanations } from "../../wire/errors.ts"
 
-/** `closeTimeout` cuts a socket whose other end does not answer a closing frame; the types of `ws` do not know it yet. */
+/**
+ * `closeTimeout` cuts a socket whose other end does not answer the closing frame, in milliseconds. The types of `ws`
+ * lack it.
+ */
 const options = { perMessageDeflate: false, closeTimeout: 2_000 }
 
-/** Node: the `ws` package on every version, because the global WebSocket came late and cannot be cut off. */
+/** Node uses the `ws` package in every version, because its global WebSocket came late and cannot be terminated. */
 export function platform(): Platform {
   return {
     openSocket(url, protocols) {
       const socket = new DialedSocket(url, protocols, options)
-      const client = socket as unknown as ClientSocket // implements the named part of the interface
+      const client = socket as unknown as ClientSocket // has all members of the interface
       socket.on("unexpected-response", (_, answer) => {
         client.onrefused?.(refusalOf(url, answer))
         socket.terminate()
@@ -25,23 +28,24 @@ export function platform(): Platform {
       const stream = new EventSource(url, {
         withCredentials,
         fetch: async (streamed, init) => {
-          // The URL holds the ticket, which is the hub's alone to see.
+          // The URL contains the ticket, which only the hub may see, so redirects are not followed.
           const answer = await fetch(streamed, { ...init, redirect: "manual", ...withOwnSignal(init.signal) })
-          // Neither where it was asked nor where it is sent to may tell the ticket, which nobody has used.
+          // The ticket is still unused, so the reason must not contain it: neither in the URL nor in the redirect's
+          // target.
           const bare = (given: string | null): string | null => given?.replace(/\?.*/s, "") ?? null
           const headers = { get: (name: string) => bare(answer.headers.get(name)) }
           if (!answer.ok) client.onrefused?.(refusal(answer.status, headers, Date.now(), bare(url) ?? ""))
           return answer
         },
       })
-      const client = stream as unknown as ClientStream // same
+      const client = stream as unknown as ClientStream // has all members of the interface
       return client
     },
     fetch: (url, init) => fetch(url, { ...init, ...withOwnSignal(init.signal) }).catch(nameCause),
   }
 }
 
-/** A WebSocket whose `close` event names what broke the connection. The standard's says 1006 and nothing, for browsers. */
+/** A WebSocket whose `close` event says what broke the connection. By the standard it says only 1006. */
 class DialedSocket extends WebSocket {
   #why = ""
 
@@ -58,7 +62,9 @@ class DialedSocket extends WebSocket {
   }
 }
 
-/** What it means that an upgrade was answered in another way. The hub's own refusal stands in place of the status text. */
+/**
+ * Turns the answer that refused an upgrade into a closing. If the hub refused it, the status text is the hub's code.
+ */
 function refusalOf(url: string, { statusCode = 0, statusMessage = "", headers }: IncomingMessage): Closing {
   const why = refusal(statusCode, { get: (name) => headers[name]?.toString() ?? null }, Date.now(), url)
   if (!Object.hasOwn(explanations, statusMessage)) return why
@@ -66,25 +72,25 @@ function refusalOf(url: string, { statusCode = 0, statusMessage = "", headers }:
   return { ...why, ...closing(code, `refused by the hub at ${url}`, code !== "origin-refused") }
 }
 
-/** Node's `fetch` says "fetch failed", whatever did: what its error holds about the cause says more. */
+/** The error of Node's `fetch` always says "fetch failed". Throws an error with the message of its cause instead. */
 function nameCause(error: unknown): never {
   const { cause } = error as { cause?: Partial<NodeJS.ErrnoException & AggregateError> } // anything may be thrown
-  const first: Partial<NodeJS.ErrnoException> | undefined = cause?.errors?.[0] ?? cause // where several addresses were tried
+  const first: Partial<NodeJS.ErrnoException> | undefined = cause?.errors?.[0] ?? cause // if several addresses failed
   if (!first?.message) throw error
   const named = new Error(first.message, { cause: error })
   named.name = first.code ?? named.name
   throw named
 }
 
-/** There is no page to remember for. Node warns of its `localStorage` when that is only looked at. */
+/** There is no page to keep anything for. In Node, reading `localStorage` would already print a warning. */
 export function store(): undefined {}
 
-/** The class of Node's own signals: looked up once, for it is always the same. */
+/** The class of Node's own signals. Looked up once, because it never changes. */
 let OwnSignal: unknown
 
 /**
- * Node's `fetch` takes no signal but Node's own, and test runners put jsdom's AbortController in its place. `node:util` can
- * still make Node's: that aborts when the other does.
+ * Node's `fetch` accepts only Node's own signals, but test runners replace the global AbortController by that of jsdom.
+ * Returns one of Node's signals, made with `node:util`, that aborts when the given one does.
  */
 function withOwnSignal(signal: AbortSignal | null | undefined): { signal?: AbortSignal } {
   if (!signal) return {}

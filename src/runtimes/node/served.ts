@@ -4,8 +4,8 @@ import type { Socket } from "node:net"
 import type { Readable, Writable } from "node:stream"
 
 /*
- * As much of a request and its answer as a hub uses: what the objects of node:http have in common with those that node:http2
- * makes in their likeness (its "compatibility API").
+ * The parts of requests and answers that a hub uses. The objects of node:http and those of node:http2 (its
+ * "compatibility API") both have them.
  */
 
 export interface ServedRequest
@@ -14,15 +14,15 @@ export interface ServedRequest
       IncomingMessage,
       "method" | "url" | "headers" | "socket" | "httpVersionMajor" | "httpVersionMinor" | "complete"
     > {
-  /** Of HTTP/2 alone. */
+  /** Only on HTTP/2. */
   readonly stream?: ServerHttp2Stream
 }
 
 export interface ServedResponse extends Writable {
   readonly headersSent: boolean
-  /** Null before the answer has its turn on the connection, and when the connection has gone. */
+  /** Null while other answers are sent on the connection before this one, and when the connection is gone. */
   readonly socket: Socket | null
   writeHead(status: number, headers?: Record<string, string>): this
-  /** Node has it for HTTP/2 too, but not in its types. */
+  /** Answers of HTTP/2 have it as well, but Node's types lack it there. */
   flushHeaders?(): void
 }

@@ -1,19 +1,24 @@
 import { type Closing, closing } from "../../wire/errors.ts"
 
-/** A ping or a pong (RFC 6455, section 5.5) takes so much of a second: a hundred a second are more than anybody needs. */
+/**
+ * What a ping or pong (RFC 6455, section 5.5) costs of an allowance, in milliseconds: a hundred a second are allowed.
+ */
 export const CONTROL_MS = 10
 export const TOO_MANY_CONTROLS = closing("rate-limited", "too many pings or pongs")
 
-/** A message may come in fragments of so many bytes on average, or in this many. Proxies make fragments of some KiB. */
+/**
+ * A message may have `FEW_FRAGMENTS` fragments, or more if they have this many bytes on average. Proxies make fragments
+ * of some KiB.
+ */
 const LEAST_FRAGMENT_BYTES = 512
 const FEW_FRAGMENTS = 1_024
 
-/** How many fragments a message may have (RFC 6455, section 5.4) that may be so large. */
+/** Most fragments of a message (RFC 6455, section 5.4) of at most `maxBytes` bytes. */
 export function maxFragments(maxBytes: number): number {
   return Math.max(FEW_FRAGMENTS, Math.ceil(maxBytes / LEAST_FRAGMENT_BYTES))
 }
 
-/** What the errors of `ws` mean after which it closes the connection by itself. */
+/** Errors of `ws` after which it closes the connection itself, and the closings that they stand for. */
 export const FAULTS: Readonly<Record<string, Closing>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: closing("too-large", "a message that is larger than the hub takes"),
   WS_ERR_TOO_MANY_BUFFERED_PARTS: closing("rate-limited", "a message in too many fragments"),

@@ -14,30 +14,30 @@ import { Intake, type IntakeSink, Turns } from "./intake.ts"
 import { CONTROL_MS, FAULTS, TOO_MANY_CONTROLS } from "./socket-faults.ts"
 import { type Taker, Takings } from "./takings.ts"
 
-/** So much of a message that has not come whole is not worth a count of what the hub keeps. */
+/** From this many bytes on, an incomplete message counts among what the hub keeps. Fewer are not worth the count. */
 const SMALL_BYTES = 65_536
 
-/** So many sockets are written to in a go: enough for the code of a write to pay, few enough to be still at hand. */
+/** Sockets written to per batch: few, so that a socket's data is still in the processor's cache (decision 0020). */
 const AT_ONCE = 32
 
-/** What the headers of the frames may take that come before the welcome, a closing frame among them. */
+/** Most bytes of frame headers before the welcome, with those of a closing frame. */
 const MAX_FRAMES_BYTES = 1_024
 
-/** A finished frame: characters of one byte each, or bytes. */
+/** A finished frame: bytes, or a string with one character for each byte. */
 type Frame = string | Buffer
 
-/** The `ws` class with a place for what hears it, so that one set of listeners serves all sockets. */
+/** The `ws` class with fields for what its listeners need, so that all sockets share one set of listeners. */
 export class HeardSocket extends WebSocket implements Hold, Taker {
   sink: SocketSink | undefined
-  /** What is written through instead of it. */
+  /** The object through which the hub uses this socket. */
   node: NodeSocket | undefined
-  /** Why this side ended the connection by itself. The closing frame of the other side, if one comes, says less. */
+  /** Why the hub ended the connection. It is reported instead of the client's closing frame, if that comes. */
   fault: Closing | undefined
 
-  /** What its hubs hold open on the server that it came through, this socket among it. */
+  /** All that hubs hold open on the server that accepted this socket. The socket is in it until it closes. */
   holds: Set<Hold> | undefined
 
-  /** The server is closing. The session goes on, elsewhere. */
+  /** The server is closing. The session goes on elsewhere. */
   leave(): void {
     this.close(...writeClose(SERVER_CLOSING))
   }
@@ -57,15 +57,15 @@ export class HeardSocket extends WebSocket implements Hold, Taker {
 }
 
 /**
- * The sockets of a hub that have something to write in this tick. They wait for each other, some at a time, and are
- * written to one after another: a write touches much code and memory, and after a broadcast each finds at hand what the
- * one before has used.
+ * The sockets of a hub that have a frame to write in this tick. They are written to one after another, in batches. A
+ * write uses much code and memory: after a broadcast each socket finds in the processor's cache what the one before
+ * has used.
  */
 export class SocketWriter implements Flushable {
-  /** Those that have more to send than their clients have taken. */
+  /** Watches the sockets whose clients have not taken all that was sent. */
   readonly takings: Takings
   readonly clockwork: Clockwork
-  /** Those that have used up their time for what they bring. */
+  /** Sockets that have used up their time for input. */
   readonly turns = new Turns()
   readonly frames = new LastMade(frameText)
   readonly #sockets: NodeSocket[] = []
@@ -75,7 +75,7 @@ export class SocketWriter implements Flushable {
     this.takings = takings
   }
 
-  /** Has it flushed when the tick ends, or when there are many. */
+  /** Flushes the socket at the end of the tick, or when there are `AT_ONCE`. */
   add(socket: NodeSocket): void {
     const count = this.#sockets.push(socket)
     if (count === 1) this.clockwork.flushSoon(this)
@@ -95,28 +95,28 @@ export class SocketWriter implements Flushable {
 }
 
 /**
- * A `ws` socket whose outgoing messages are written to its stream as finished frames (RFC 6455, section 5.2): the same
- * bytes for however many peers are sent the same text, and one write where header and payload would be two. A socket
- * with an extension is left to `ws`.
+ * A `ws` socket whose outgoing messages are written to its stream as finished frames (RFC 6455, section 5.2). All peers
+ * that get the same text share one frame, and a frame is one write, where `ws` makes two of header and payload. If the
+ * socket has an extension, `ws` does the writing.
  */
 export class NodeSocket implements ServerSocket, IntakeSink {
   readonly #socket: HeardSocket
   readonly #stream: Duplex
   readonly #writer: SocketWriter
-  /** Whether messages go through an extension of `ws`. It is agreed in the handshake, and asking costs a list. */
+  /** Whether messages go through an extension of `ws`. It is fixed in the handshake, and each query makes a list. */
   readonly #extended: boolean
-  /** Whether so much was sent that the sink is told when it has gone. */
+  /** Whether the sink must be told when all data was sent, because the stream was full. */
   #draining = false
-  /** What was sent in this tick and is not written yet. */
+  /** The frame that was sent in this tick and is not written yet. */
   #unwritten: Frame = ""
   readonly #intake: Intake
-  /** What has come of a message that is not whole. */
+  /** Bytes that have come of a message that is not complete. */
   #partBytes = 0
-  /** Until when the pings and pongs that came are counted: see `limits/allowance.ts`. */
+  /** When the allowance for pings and pongs is full again: see `limits/allowance.ts`. */
   #controlsUntil = 0
-  /** Whether more came before the welcome than may. */
+  /** Whether too much has come before the welcome. */
   #isRefused = false
-  /** So much may come at once until this side has said a welcome: a bye may be followed by another hello. */
+  /** Most bytes of one message, until the hub has sent a welcome. After a bye the client may send another hello. */
   #mostBytes = MAX_HELLO_BYTES + MAX_FRAMES_BYTES
 
   constructor(socket: HeardSocket, stream: Duplex, writer: SocketWriter) {
@@ -140,7 +140,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     if (socket.readyState !== socket.OPEN) return
     if (data[0] !== BYE) this.#mostBytes = Infinity
     if (this.#extended) {
-      // What is compressed reaches the stream later, so the stream cannot be asked.
+      // Compressed data reaches the stream later, so the stream does not count it yet.
       socket.send(data, { binary: typeof data !== "string" }, () => this.#drained())
       if (socket.bufferedAmount < this.#stream.writableHighWaterMark) return
       this.#draining = true
@@ -153,7 +153,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     } else this.#wrote(this.#writeBytes(data))
   }
 
-  /** Writes what was sent in this tick, unless a closing frame has gone out since: nothing may follow that. */
+  /** Writes the frame of this tick, unless a closing frame was sent after it, which must be the last frame. */
   flush(): void {
     const frame = this.#unwritten
     if (frame === "") return
@@ -187,7 +187,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     this.#socket.on("error", noteError)
   }
 
-  /** So many bytes have come, of which `ws` has not been told yet. */
+  /** This many bytes have come, and are passed to `ws` next. */
   came(bytes: number): void {
     this.#partBytes += bytes
     if (this.#partBytes > this.#mostBytes && !this.#isRefused) {
@@ -195,7 +195,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
       this.#socket.sink?.overflowed?.()
     }
     if (this.#partBytes < SMALL_BYTES) return
-    // No more is read of who was refused, and the socket is cut when the time of its closing handshake is over.
+    // Nothing more is read of a refused client. Its socket is cut when the time for the closing handshake is over.
     if (this.#isRefused) this.#intake.drop()
     else this.#socket.sink?.keeps?.(bytes)
   }
@@ -204,7 +204,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     this.#socket.sink?.keeps?.(bytes)
   }
 
-  /** A ping or a pong has come, which brings no packets and is answered by `ws`. */
+  /** A ping or pong has come. It contains no packets, and `ws` answers it. */
   controlled(): void {
     const now = this.#writer.clockwork.now()
     this.#controlsUntil = spent(this.#controlsUntil, CONTROL_MS, now)
@@ -214,7 +214,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     this.#intake.drop()
   }
 
-  /** A message is whole. */
+  /** A message is complete. */
   heard(): void {
     this.#partBytes = 0
   }
@@ -242,7 +242,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
   }
 }
 
-/** A listener that holds nothing of where it was set: for errors whose consequence is told otherwise. */
+/** A listener that does nothing and keeps nothing alive, for errors that another event reports, too. */
 export function ignore(): void {}
 
 function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
@@ -255,7 +255,7 @@ function countControl(this: WebSocket): void {
   ;(this as HeardSocket).node?.controlled() // as in `sinkOf`
 }
 
-/** After an error `ws` reads no more, so it hears of no closing frame. The close that follows tells of the other errors. */
+/** After these errors `ws` reads no more, so no closing frame comes. Other errors are told by the `close` event. */
 function noteError(this: WebSocket, error: Error & { code?: string }): void {
   ;(this as HeardSocket).fault ??= FAULTS[error.code ?? ""] // as in `sinkOf`
 }
@@ -268,13 +268,13 @@ function tellClose(this: WebSocket, code: number, reason: Buffer): void {
 }
 
 function sinkOf(socket: WebSocket): SocketSink | undefined {
-  return (socket as HeardSocket).sink // the two listeners above are set on nothing else
+  return (socket as HeardSocket).sink // these listeners are set only on a HeardSocket
 }
 
-/** A longer text is put behind its header as bytes, in one copy. */
+/** Longest text whose frame is a string, in bytes. A longer one is copied behind its header as bytes. */
 const TEXT_BYTES = 65_536
 
-/** Text of ASCII alone stays a string, which the stream writes without making a Buffer of it. */
+/** The frame of ASCII text stays a string, which the stream writes without making a Buffer. */
 function frameText(text: string): Frame {
   const bytes = Buffer.byteLength(text)
   const head = headOf(1, bytes)
@@ -288,11 +288,11 @@ function bytesOf(head: string, text: string, bytes: number): Buffer {
   return frame
 }
 
-/** The header of an unmasked, unfragmented frame, a character for each byte. */
+/** The header of a frame that is not masked and not fragmented, one character for each byte. */
 function headOf(opcode: 1 | 2, bytes: number): string {
   if (bytes < 126) return String.fromCharCode(0x80 | opcode, bytes)
   const low = String.fromCharCode((bytes >>> 8) & 0xff, bytes & 0xff)
   if (bytes < 65_536) return String.fromCharCode(0x80 | opcode, 126) + low
-  // Eight bytes of length: no batch comes near the upper four.
+  // The length has eight bytes here. No batch is so long that it needs the upper four.
   return `${String.fromCharCode(0x80 | opcode, 127, 0, 0, 0, 0, bytes >>> 24, (bytes >>> 16) & 0xff)}${low}`
 }

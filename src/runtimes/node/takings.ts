@@ -2,24 +2,27 @@ import type { Duplex } from "node:stream"
 import { Taking, type Written } from "../../server/limits/taking.ts"
 import type { Clockwork } from "../../session/clockwork.ts"
 
-/** What Node's own time-outs ask for the same: what was given to the system, and what of it the system has not taken. */
+/**
+ * Counts of the handle, which Node's own socket timeouts use: bytes given to the system, and those of them that it has
+ * not taken.
+ */
 interface Handle {
   readonly bytesWritten?: number
   readonly writeQueueSize?: number
 }
 
-/** A socket of node:net or node:tls, or what stands for it in a request of HTTP/2. */
+/** A socket of node:net or node:tls, or the object in its place on an HTTP/2 request. */
 type Writing = Duplex & { readonly bytesWritten?: number; readonly _handle?: Handle | null }
 
-/** Who writes to a socket. */
+/** An object that writes to a socket. */
 export interface Taker {
-  /** What it has written and the system has not taken, in bytes. */
+  /** Bytes that it has written and the system has not taken yet. */
   pendingBytes(): number
-  /** The client does not take it. */
+  /** Called when the client does not read them. */
   stalled(): void
 }
 
-/** The sockets of a hub that have more to send than their clients have taken. */
+/** Watches the sockets of a hub that have data which their clients have not taken. */
 export class Takings {
   readonly clockwork: Clockwork
   readonly #takeMs: number
@@ -30,9 +33,9 @@ export class Takings {
     this.#takeMs = takeMs
   }
 
-  /** Something was written to this socket. */
+  /** Data was written to this socket. */
   watch(socket: Duplex, taker: Taker): void {
-    if (!(taker.pendingBytes() > 0)) return // what imitates Node's objects may not tell
+    if (!(taker.pendingBytes() > 0)) return // also if it is undefined: objects that imitate Node's may have no count
     const known = this.#watched.get(socket)
     const watched = known ?? new WatchedSocket(socket, this.clockwork, this.#takeMs)
     if (known === undefined) this.#watched.set(socket, watched)
@@ -43,7 +46,7 @@ export class Takings {
 class WatchedSocket implements Written {
   readonly #socket: Duplex
   readonly #taking: Taking
-  /** Who wrote last. On a connection of HTTP that is kept, one exchange follows the other. */
+  /** The last object that wrote. On a kept-alive HTTP connection, one exchange follows another. */
   #taker: Taker | undefined
 
   constructor(socket: Duplex, clockwork: Clockwork, takeMs: number) {
@@ -66,7 +69,7 @@ class WatchedSocket implements Written {
   }
 }
 
-/** How much of what was written the system has taken: it takes no more than the client reads and a buffer. */
+/** Number of bytes that the system has taken. It takes no more than the client reads, plus its buffers. */
 function takenBytes(socket: Writing): number {
   const { _handle: handle, bytesWritten = 0, writableLength } = socket
   const { bytesWritten: given = bytesWritten, writeQueueSize: left = writableLength } = handle ?? {}

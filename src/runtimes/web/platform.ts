@@ -1,10 +1,13 @@
 import type { Platform } from "../../transports/transport.ts"
 
-/** What browsers, Deno and workers bring themselves. The globals are read when dialing: polyfills and mocks come late. */
+/**
+ * What browsers, Deno and workers have built in. The globals are read at each dial, because polyfills and mocks may be
+ * set late.
+ */
 export function platform(): Platform {
   const { WebSocket, EventSource } = globalThis as Partial<typeof globalThis> // either may be missing
   return {
-    // Both implement the named parts of the HTML standard's interfaces.
+    // The standard's interfaces (HTML standard) contain all that these two need.
     ...(WebSocket && { openSocket: (url, protocols) => new WebSocket(url, protocols) }),
     ...(EventSource && {
       openStream: (url, withCredentials) => new EventSource(url, { withCredentials }),
@@ -12,7 +15,7 @@ export function platform(): Platform {
   }
 }
 
-/** Where a page remembers. */
+/** Where a page keeps what its channels learned about the network. */
 export function store(): Pick<Storage, "getItem" | "setItem"> | undefined {
   try {
     return globalThis.localStorage // absent in workers and React Native; throws where storage is forbidden

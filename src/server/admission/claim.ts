@@ -45,7 +45,7 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
     hello.id,
     hello.key,
     principal,
-    registry.textOf(address),
+    host.sites.names.textOf(address),
     host.sites.at(address),
   )
   // For the whole life of the session, because a packet sent on one link may be repeated on another.

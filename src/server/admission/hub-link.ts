@@ -2,7 +2,7 @@ import type { Alarm, Flushable, Slot } from "../../session/clockwork.ts"
 import type { Link, LinkSink } from "../../session/link.ts"
 import { isThenable } from "../../session/thenable.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
-import { type Batch, decodeBatch, isLarger, sizeOf } from "../../wire/batch.ts"
+import { type Batch, decodeBatch, encodeBatch, isLarger, sizeOf } from "../../wire/batch.ts"
 import { HELLO_DEADLINE_MS, MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
 import { readHello, writeBye } from "../../wire/handshake.ts"
@@ -13,15 +13,10 @@ import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { claimSession } from "./claim.ts"
 import { type Judging, judge } from "./judgement.ts"
+import { type LinkState, refusalIn } from "./link-state.ts"
 import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
 import { welcome } from "./welcome.ts"
-
-type State =
-  | { readonly stage: "waiting"; readonly origin: LinkOrigin }
-  | Judging
-  | HubSession
-  | { readonly stage: "closed" }
 
 const ANONYMOUS: Principal = { id: "" }
 
@@ -35,7 +30,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   #unwelcomed: Unwelcomed
   readonly #link: Link
   /** For a welcomed link the session itself: a hub has many links, and nothing else would need an object for each. */
-  #state: State
+  #state: LinkState
   /** The key by which the link is counted until it is welcomed. */
   readonly #site: string
   /** Deadline for the hello and its judgement. */
@@ -48,7 +43,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#unwelcomed = unwelcomed
     this.#link = link
     this.#state = { stage: "waiting", origin }
-    this.#site = host.registry.siteOf(origin.address ?? "")
+    this.#site = host.sites.names.of(origin.address ?? "")
     unwelcomed.add(this, this.#site)
     host.clockwork.flushSoon(this)
   }
@@ -82,7 +77,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
           if (isLarger(batch, MAX_HELLO_BYTES - state.bytes))
             throw new EverwireError("too-large", "too much before the welcome")
           state.bytes += sizeOf(batch)
-          state.later.push(...decodeBatch(batch))
+          state.later.push(batch)
           return
         case "admitted":
           return this.#hear(state, batch)
@@ -149,9 +144,9 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#host.kept.grow(bytes)
   }
 
-  #hello(batch: Batch, { origin }: Extract<State, { stage: "waiting" }>): void {
+  #hello(batch: Batch, { origin }: Extract<LinkState, { stage: "waiting" }>): void {
     if (isLarger(batch, MAX_HELLO_BYTES)) throw new EverwireError("too-large", "the hello is too large")
-    const [first, ...later] = decodeBatch(batch)
+    const [first, ...rest] = decodeBatch(batch)
     if (typeof first !== "string") throw protocolError("the first packet is no hello")
     const hello = readHello(first)
     if (hello.v !== PROTOCOL_VERSION) {
@@ -160,6 +155,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const why = this.#unwelcomed.refusal(this.#site)
     if (why !== undefined) return this.refuse(why)
     const heardAt = this.#host.clockwork.now()
+    const later = rest.length > 0 ? [encodeBatch(rest)] : []
     const judging: Judging = { stage: "judging", origin, hello, heardAt, later, bytes: sizeOf(batch), asked: undefined }
     this.#state = judging
     const leaving = this.#host.closing()
@@ -219,6 +215,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#leave()
     this.#state = hubSession
     welcome(this.#host, this.#link, hubSession, isNew, judging)
+    for (const batch of judging.later) this.batch(batch)
   }
 
   /** The input broke the protocol, or a bug threw: either way only this link ends. */
@@ -276,23 +273,12 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   }
 
   /** Reports the refusal to the hub's owner. Called last, because a listener may close the hub. */
-  #tell(state: State, { code, reason }: Closing): void {
-    const transport = this.#link.name
-    if (state.stage === "closed") return
-    if (state.stage === "admitted") {
-      const address = state.address || undefined
-      return this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
-    }
-    const { address, header } = state.origin
-    const isJudgement =
-      state.stage === "judging" &&
-      state.asked === "authenticate" &&
-      (code === "unauthorized" || code === "hello-timeout")
-    const stage = isJudgement ? "authenticate" : "hello"
-    this.#host.refused({ code, reason, stage, transport, address, origin: header("origin") })
+  #tell(state: LinkState, why: Closing): void {
+    const refusal = refusalIn(state, why, this.#link.name)
+    if (refusal !== undefined) this.#host.refused(refusal)
   }
 
-  #leave(): State {
+  #leave(): LinkState {
     const state = this.#state
     if (state.stage === "waiting" || state.stage === "judging") {
       this.#host.clockwork.clear(this)

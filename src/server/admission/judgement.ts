@@ -1,5 +1,6 @@
 import { callSafely } from "../../session/call-safely.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
+import type { Batch } from "../../wire/batch.ts"
 import { type Closing, closing, EverwireError, wordsOf } from "../../wire/errors.ts"
 import { rateLimited } from "../limits/allowance.ts"
 import type { Principal } from "../peer.ts"
@@ -12,6 +13,8 @@ import type { Greeting } from "./welcome.ts"
 export interface Judging extends Greeting {
   readonly stage: "judging"
   readonly origin: LinkOrigin
+  /** What came after the hello and before the welcome. It is handled once the link is welcomed. */
+  readonly later: Batch[]
   /** Bytes that came so far, the hello included. */
   bytes: number
   /** Whose answer the link waits for. */
@@ -54,7 +57,7 @@ export function judge(
     if (!isOurs) report(error)
     if (!isOpen()) return
     if (isOurs) {
-      const { message, retryable } = error as EverwireError // of whichever copy of the class
+      const { message, retryable } = error as EverwireError // perhaps of another copy of the class
       return refuse(closing("unauthorized", message, retryable))
     }
     // The application's code failed, not the credentials. A later try may succeed, so the refusal is retryable.

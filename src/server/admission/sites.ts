@@ -1,5 +1,5 @@
 import type { Clockwork } from "../../session/clockwork.ts"
-import { isPrivate, siteOf } from "./address.ts"
+import { SiteNames } from "./site-names.ts"
 
 /** Number of addresses that are kept before idle ones are removed. */
 const MANY = 1_000
@@ -23,21 +23,22 @@ export class Site {
 
 /** All addresses that are counted. */
 export class Sites {
+  /** The names by which addresses are counted. */
+  readonly names: SiteNames
   readonly #sites = new Map<string, Site>()
   readonly #clockwork: Clockwork
-  readonly #countsPrivate: boolean
   /** At this number of addresses, idle ones are removed. */
   #many = MANY
 
   constructor(clockwork: Clockwork, countsPrivate: boolean) {
     this.#clockwork = clockwork
-    this.#countsPrivate = countsPrivate
+    this.names = new SiteNames(countsPrivate)
   }
 
   /** The counts of an address. Undefined if the address is unknown or not counted. */
   at(address: string | undefined): Site | undefined {
-    if (address === undefined || address === "" || (!this.#countsPrivate && isPrivate(address))) return undefined
-    const name = siteOf(address)
+    const name = address === undefined ? "" : this.names.of(address)
+    if (name === "") return undefined
     let site = this.#sites.get(name)
     if (site === undefined) {
       if (this.#sites.size >= this.#many) this.#forgetIdle()

@@ -1,5 +1,4 @@
 import type { Link } from "../../session/link.ts"
-import type { Packet } from "../../wire/batch.ts"
 import { PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Hello, writeWelcome } from "../../wire/handshake.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
@@ -10,17 +9,15 @@ export interface Greeting {
   readonly hello: Hello
   /** When the hello came, by the hub's clock, in milliseconds. */
   readonly heardAt: number
-  /** Packets that came after the hello and before the welcome. */
-  readonly later: Packet[]
 }
 
-/** Welcomes a link to its session and passes the packets that came after the hello on to the session. */
+/** Welcomes a link to its session. */
 export function welcome(
   host: AdmissionHost,
   link: Link,
   hubSession: HubSession,
   isNew: boolean,
-  { hello, heardAt, later }: Greeting,
+  { hello, heardAt }: Greeting,
 ): void {
   if (hello.turn > 0 || isNew) hubSession.links.heldBy(hello.holder)
   const { session } = hubSession
@@ -52,9 +49,5 @@ export function welcome(
   } else {
     hubSession.links.spare(link, hello.holder)
     if (isNew) hubSession.links.detached()
-  }
-  if (later.length > 0) {
-    hubSession.spending.did(later.length, 0, heardAt)
-    hubSession.session.hear(link, later)
   }
 }

@@ -11,12 +11,12 @@ import type { HubSettings } from "../settings.ts"
 import { answerExchange, type Routes, routeOf, tellOnce } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
 
-/** What an upgrade is answered with: why it is refused, or who takes the socket over. */
+/** What the hub decides about an upgrade: a refusal with its HTTP status, or a function that takes the socket. */
 export type UpgradeVerdict =
   | { refusal: Closing; status: number }
   | { take(socket: ServerSocket, origin: LinkOrigin): void }
 
-/** What an entrance needs of its hub. */
+/** What an entrance needs from its hub. */
 export interface EntranceHost {
   readonly hub: string
   readonly settings: HubSettings
@@ -24,13 +24,13 @@ export interface EntranceHost {
   readonly sites: Sites
   readonly reports: Reports
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
-  /** Set when the hub is closing: what everybody who says hello is told. */
+  /** Set when the hub is closing: the closing that every hello is answered with. */
   closing(): Closing | undefined
-  /** How many sessions are left. */
+  /** Number of sessions that have not ended. */
   sessions(): number
 }
 
-/** Where requests and upgrades reach the hub, whichever server of a runtime brings them. */
+/** Where HTTP requests and upgrades enter the hub, on every runtime. */
 export class Entrance {
   readonly #host: EntranceHost
   readonly #trust: Trust | undefined
@@ -57,12 +57,12 @@ export class Entrance {
     return this.#host.settings
   }
 
-  /** Rings the deadlines of a server's exchanges. */
+  /** Times the deadlines of the exchanges of a runtime's server. */
   get clockwork(): Clockwork {
     return this.#host.clockwork
   }
 
-  /** Whether the hub's `close` was called. */
+  /** Whether `close` of the hub was called. */
   get isClosing(): boolean {
     return this.#host.closing() !== undefined
   }
@@ -95,7 +95,7 @@ export class Entrance {
       reports.refused({ code, reason, stage: "upgrade", transport: name, address: asked.address, origin })
       return { refusal, status }
     }
-    // While sessions are left, the hello tells whether it is for one of them.
+    // While sessions are left, the upgrade is accepted: only its hello tells whether it is for one of them.
     const leaving = this.#host.sessions() === 0 ? this.#host.closing() : undefined
     const refusal = checkOrigin(request, settings.policy, this.#trust) ?? leaving
     if (refusal !== undefined) return refuse(refusal, refusal.code === "origin-refused" ? 403 : 503)
@@ -108,19 +108,19 @@ export class Entrance {
         reports.hubFailed(error)
         callSafely(() => socket.terminate(), reports.hubFailed)
       }
-      // Behind a proxy the address is the one that the proxy tells.
+      // Behind a trusted proxy, the client's address is the one that the proxy tells.
       const asking = this.#trust === undefined ? origin : { ...origin, address: asked.address }
       callSafely(() => acceptor.socket?.(socket, asking), failed)
     }
     return { take }
   }
 
-  /** Reports that the hub is used in a way that cannot work, the first time. */
+  /** Reports that the application uses the hub in a way that cannot work. Reports each message once. */
   misused(message: string): void {
     tellOnce(this.#routes, message)
   }
 
-  /** Tells of a channel that asked for a WebSocket where no hub is. Over HTTP nothing shows that it is one. */
+  /** Reports a channel that asked for a WebSocket where no hub is. Over HTTP nothing shows that a channel asks. */
   strayed(pathname: string, request: Arrival): void {
     this.#host.reports.refused({
       code: "refused",
@@ -132,12 +132,12 @@ export class Entrance {
     })
   }
 
-  /** Calls back when the hub begins to close. What that returns is called when it has closed. */
+  /** Calls `begin` when the hub begins to close, and the function that it returns when the hub has closed. */
   whileClosing(begin: () => () => void): void {
     this.#whileClosing.push(begin)
   }
 
-  /** The hub begins to close. Returns what is to be called when it has. */
+  /** The hub begins to close. Returns a function to call when it has closed. */
   close(): () => void {
     const ends = this.#whileClosing.map((begin) => begin())
     return () => {
@@ -145,7 +145,7 @@ export class Entrance {
     }
   }
 
-  /** Counts a request or an upgrade. Returns why it is refused, if its address has made too many. */
+  /** Counts a request or an upgrade. Returns the refusal if its address has made too many. */
   #exchanged(address: string | undefined): Closing | undefined {
     const site = this.#host.sites.at(address)
     if (site === undefined) return undefined

@@ -6,7 +6,7 @@ import { checkOrigin, corsHeaders, type OriginPolicy, refusalHeaders } from "../
 import type { Refusal } from "../admission/refusals.ts"
 import { askedOf, type Trust } from "../admission/trust-proxy.ts"
 
-/** Status of an answer that refuses, by the code of its closing. */
+/** HTTP status of a refusal, by the code of its closing. */
 const STATUS: Partial<Record<string, number>> = {
   "too-large": 413,
   timeout: 408,
@@ -21,23 +21,24 @@ const MISSED_UPGRADE =
   "a WebSocket came to the hub as a request, and upgrades do not go through middleware: on Node, write " +
   'server.on("upgrade", hub.handleUpgrade), or hub.attach(server) for a hub that is not behind a prefix'
 
-/** What the router knows of its hub. */
+/** What the router needs from its hub. */
 export interface Routes {
   readonly hub: string
   readonly policy: OriginPolicy
   readonly trust: Trust | undefined
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
   refused(refusal: Refusal): void
-  /** Counts a request. Returns why it is refused, if its address has made too many. */
+  /** Counts a request. Returns the refusal if its address has made too many. */
   exchanged(address: string | undefined): Closing | undefined
-  /** What `misuse` has been reported: once for all of its requests. */
+  /** The `misuse` messages that were reported already. Each is reported once, not for every request. */
   readonly told: Set<string>
   report(error: unknown): void
 }
 
 /**
- * The `path` option as a client's URL has it: what may not stand in a path is percent-encoded (URL standard). Undefined for
- * what no request can ask for: dots between slashes are resolved before it is sent, a query is no part of a path.
+ * Returns the `path` option as it stands in a client's URL: characters that a path may not contain are percent-encoded
+ * (URL standard). Undefined for a path that no request can have: one with a query, or with `.` or `..` between slashes,
+ * which clients resolve before they send it.
  */
 export function readPath(path: string): string | undefined {
   if (!/^\/[^/?#\\][^?#\\]*$/.test(path)) return undefined
@@ -45,7 +46,7 @@ export function readPath(path: string): string | undefined {
   return pathname.endsWith("/") || pathname.split("/").length !== path.split("/").length ? undefined : pathname
 }
 
-/** One form for the ways in which a path can be written: `%C3%A9`, `%c3%a9`, `%7E` and `~`. A `%2F` stays no slash. */
+/** Returns one form for all spellings of a path: `%C3%A9` and `%c3%a9`, `%7E` and `~`. A `%2F` stays as it is. */
 export function decoded(path: string): string {
   if (!path.includes("%")) return path
   try {
@@ -56,9 +57,9 @@ export function decoded(path: string): string {
 }
 
 /**
- * The transport that a path names: `<hub path>/<transport>`. Where the hub is mounted by a framework, a prefix may stand
- * in front of the hub's path or the path itself may have been stripped; then only what is offered is the hub's, because
- * every page at the root looks the same.
+ * Returns the name of the transport in a path, which is `<hub path>/<transport>`. A framework that mounts the hub may
+ * leave a prefix before the hub's path, or remove the path. If it removed the path, only the names of offered
+ * transports belong to the hub, because all pages at the root look the same: `/<name>`.
  */
 export function routeOf(
   pathname: string,
@@ -76,8 +77,8 @@ export function routeOf(
 }
 
 /**
- * Answers one exchange on a transport's path. Every exit answers: an exchange left open would hold its socket. With `why`
- * nobody is let in any more on the way that the exchange came.
+ * Answers an exchange on a transport's path. Every branch answers, because an exchange without an answer would keep its
+ * socket open. If `why` is given, the exchange is refused with it: its server lets no more requests in.
  */
 export function answerExchange(exchange: HttpExchange, name: string, routes: Routes, why?: Closing): void {
   const { policy, trust } = routes
@@ -107,11 +108,11 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
   const failed = (error: unknown): void => {
     try {
       const { status, why } = failureOf(error)
-      // A bug here or in a user's acceptor: told to the hub's owner in full, to the client by its code alone.
+      // A bug in the hub or in the application's acceptor. The hub's owner gets the error, the client only a code.
       if (status === 500) routes.report(error)
-      // The hub was mounted in a way that cannot work.
+      // The application mounted the hub in a way that cannot work.
       else if (why.code === "misuse") tellOnce(routes, why.reason)
-      // A body that broke off is the network's doing.
+      // A body that breaks off is a fault of the network and no refusal, so `onRefused` is not called.
       if (status === 500 || why.code === "network") respond(answered, status, { hub: routes.hub, close: why })
       else refuse(answered, routes, status, why)
     } catch (second) {
@@ -124,20 +125,20 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
   callSafely(() => acceptor.exchange?.(answered), failed, acceptor.socket && left)
 }
 
-/** Refuses a request to what takes upgrades. A WebSocket that comes as one was lost on its way through the application. */
+/** Refuses a request to a transport that needs an upgrade. If it was an upgrade, the application lost it on the way. */
 function wantUpgrade(exchange: HttpExchange, routes: Routes): void {
   if (/\bwebsocket\b/i.test(exchange.header("upgrade") ?? "")) tellOnce(routes, MISSED_UPGRADE)
   refuse(exchange, routes, 426, closing("refused", "this transport is reached by an upgrade, not by a request"))
 }
 
-/** Reports a `misuse`, unless it was reported before. */
+/** Reports a `misuse` message, unless it was reported before. */
 export function tellOnce({ told, report }: Routes, message: string): void {
   if (told.has(message)) return
   told.add(message)
   report(new EverwireError("misuse", message))
 }
 
-/** Answers with a refusal, and tells the hub's owner of it. The exchange has the client's address. */
+/** Answers with a refusal and reports it to the hub's owner. The exchange must have the client's address. */
 function refuse(exchange: HttpExchange, { hub, refused }: Routes, status: number, why: Closing): void {
   const { code, reason } = why
   const { address, path } = exchange
@@ -146,13 +147,13 @@ function refuse(exchange: HttpExchange, { hub, refused }: Routes, status: number
   refused({ code, reason, stage: "request", transport, address, origin: exchange.header("origin") })
 }
 
-/** What an acceptor's failure is answered with: an EverwireError speaks for itself. */
+/** Status and closing for an error of an acceptor. The client gets the message of an EverwireError, but of no other. */
 function failureOf(error: unknown): { status: number; why: Closing } {
   if (!(error instanceof EverwireError)) return { status: 500, why: closing("refused", "the hub failed") }
   return { status: STATUS[error.code] ?? 400, why: closing(error.code, error.message) }
 }
 
-/** The exchange with the client's address as a proxy tells it, and more headers in its answer. */
+/** The exchange with the client's address as the proxy tells it, and with `extra` headers in its answer. */
 function answering(
   exchange: HttpExchange,
   address: string | undefined,

@@ -7,10 +7,10 @@ import { type Closing, EverwireError } from "../../wire/errors.ts"
 import { Pieces } from "../limits/pieces.ts"
 import { NOT_TAKEN, Taking, type Written } from "../limits/taking.ts"
 
-/** A stream is handed over in pieces of this size, so that a reader which is slow can show that it reads. */
+/** A stream is handed over in pieces of this many bytes, so that a slow reader can show that it reads. */
 const PIECE_BYTES = 16_384
 
-/** An exchange over the web's Request and Response (Fetch standard), for `hub.fetch`. */
+/** Creates an exchange from the web's Request, and the Response that answers it (Fetch standard), for `hub.fetch`. */
 export function createWebExchange(
   request: Request,
   address: string | undefined,
@@ -32,14 +32,14 @@ export function createWebExchange(
     method: request.method,
     path: url.pathname,
     address,
-    // Without TLS here, a proxy may have taken it off.
+    // Plain HTTP here does not mean that the client used it: a proxy may have ended the TLS connection.
     isSecure: url.protocol === "https:" || undefined,
     request,
     query: (name) => url.searchParams.get(name) ?? undefined,
     header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
     body: (maxBytes, more) => readBody(request, maxBytes, more, runtime),
     respond(status, headers, body) {
-      // A Uint8Array of ours is never backed by shared memory, which is all that BodyInit excludes.
+      // BodyInit excludes only a Uint8Array on shared memory, and the hub makes none.
       resolve(new Response(status === 204 ? null : ((body ?? null) as BodyInit | null), { status, headers }))
     },
     stream(status, headers) {
@@ -88,7 +88,7 @@ async function readBody(
         return
       }
       late = true
-      void reader.cancel().catch(() => {}) // a body that is broken already needs no cancelling
+      void reader.cancel().catch(() => {}) // fails if the body is broken already
     })
   let cancel = watch(0)
   try {
@@ -116,10 +116,10 @@ function createStream(
 ): { body: ReadableStream<Uint8Array>; stream: HttpStream } {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   let drained = (): void => {}
-  /** What was written and has not been handed over, and its bytes. */
+  /** Data that was written and is not handed over yet, and its length. */
   let pieces: Uint8Array[] = []
   let waitingBytes = 0
-  /** The piece that was handed over last: it is taken when the next one is asked for. */
+  /** Length of the piece that was handed over last. It counts as taken when the reader asks for the next one. */
   let handedBytes = 0
   let takenBytes = 0
   let isEnded = false
@@ -130,7 +130,7 @@ function createStream(
     waitingBytes = handedBytes = 0
     taking.stop()
   }
-  /** Hands pieces over as long as there is somebody who asks. */
+  /** Hands pieces over while the reader asks for more. */
   const hand = (): void => {
     while (!isOver && (controller?.desiredSize ?? 0) > 0) {
       takenBytes += handedBytes

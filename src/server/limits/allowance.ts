@@ -5,8 +5,8 @@ import type { WorkLimits } from "./work-limits.ts"
 const BURST_MS = 4_000
 
 /*
- * An allowance is kept as one number: the moment when it will be full again. Each use moves that moment later by its cost in
- * milliseconds; a message at 5,000 a second costs 0.2. So an idle peer needs no timer and no work.
+ * An allowance is kept as one number: the moment when it will be full again. Each use moves that moment later by its
+ * cost in milliseconds; a message at 5,000 a second costs 0.2. So an idle peer needs no timer and no work.
  */
 
 /** The moment when the allowance is full again, after one more use. */

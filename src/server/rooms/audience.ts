@@ -9,20 +9,20 @@ import { checkRoom, type Rooms } from "./rooms.ts"
 
 /** Some of the hub's peers, chosen by room. */
 export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
-  /** Leaves out a peer, or everybody in a room. */
+  /** Leaves out peers: a peer, or all peers in a room. */
   except(...who: readonly (Peer<C, P, D> | string)[]): Audience<C, P, D>
-  /** Sends to each of them once. Encoded once for all. */
+  /** Sends a message to each peer once. It is encoded once for all peers. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
 }
 
-/** What an audience needs of its hub. */
+/** What an audience needs from its hub. */
 export interface AudienceHost {
   readonly rooms: Rooms<HubPeer>
   readonly kept: KeptBytes
   readonly encoder: MessageEncoder
 }
 
-/** The peers in any of these rooms. */
+/** The peers that are in at least one of these rooms, except `without`. */
 export function audienceOf<C extends Contract<C>, P extends Principal, D>(
   host: AudienceHost,
   rooms: readonly string[],

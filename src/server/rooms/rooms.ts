@@ -1,13 +1,15 @@
 import { EverwireError } from "../../wire/errors.ts"
 
-/** @throws EverwireError `misuse` on what is no room: a list in place of its items would reach nobody, without a word. */
+/**
+ * @throws EverwireError `misuse` if `room` is not a string. A list instead of its items would silently reach nobody.
+ */
 export function checkRoom(room: unknown): void {
   if (typeof room === "string") return
   const given = Array.isArray(room) ? "a list, so write to(...rooms)" : typeof room
   throw new EverwireError("misuse", `a room is a string; given: ${given}`)
 }
 
-/** Who is in which room. A room exists while somebody is in it. */
+/** Which peers are in which room. A room exists while it has members. */
 export class Rooms<Member> {
   readonly #members = new Map<string, Set<Member>>()
 
@@ -22,7 +24,7 @@ export class Rooms<Member> {
     if (members?.delete(member) && members.size === 0) this.#members.delete(room)
   }
 
-  /** Members of a room, in the order they joined. */
+  /** Members of a room, in the order in which they joined. */
   members(room: string): ReadonlySet<Member> {
     return this.#members.get(room) ?? NOBODY
   }

@@ -18,7 +18,7 @@ import type { PacketList } from "./shared-outbox.ts"
 
 type CloseSubscription = Subscription<(closing: PeerClosing) => unknown>
 
-/** What a peer needs of the registry that made it. */
+/** What a peer needs from its hub session. */
 export interface PeerHost {
   readonly session: Session
   readonly dispatch: Dispatch<HubPeer>
@@ -28,33 +28,33 @@ export interface PeerHost {
   readonly principal: Principal
   readonly encoder: MessageEncoder
   readonly address: string
-  /** Answers whether there is room for more: not in a session that has ended, or ends because there is none. */
+  /** Sends a packet. Returns whether there is room for more; `false` also if the session has ended, or ends by this. */
   tell(packet: Packet, list?: PacketList): boolean
   writable(): Promise<void>
   flush(): Promise<void>
   end(why: Closing): void
-  /** Why nothing is asked any more, if so. */
+  /** Why no request may be sent any more; undefined if it may. */
   readonly askRefusal: EverwireError | undefined
-  /** A handler of this peer alone is set. */
+  /** Call it when a handler of this peer alone was set. */
   handles(name: string): void
-  /** What was asked is held until this has settled. */
+  /** The request that was delivered last counts as open until `answering` settles. */
   holdUntil(answering: Promise<unknown>): void
-  /** What a listener of this peer threw. */
+  /** Reports an error that a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
   soon(run: () => void): void
 }
 
-/** A peer, with what is for the hub alone. What the contract says is the application's word: here any name is known. */
+/** A peer, with members for the hub alone. Contracts exist only as types, so here a message may have any name. */
 export class HubPeer implements Peer {
   readonly id: string
-  /** As in `principal`. */
+  /** See `principal` about the type. */
   data = undefined as never
   readonly #host: PeerHost
-  /** Rooms this peer is in. */
+  /** Rooms that this peer is in. Made for the first of them. */
   #rooms: Set<string> | undefined
   /**
-   * Listeners of the end, then what they were told. One field, because most peers have one listener. A list that is never
-   * changed, so that listeners may come and go while they are called.
+   * The `onClose` listeners, and after the end the closing that they got. One field, because most peers have only one
+   * listener. The list is replaced and never changed, so that listeners may be added or removed while they are called.
    */
   #onClose: readonly CloseSubscription[] | PeerClosing | undefined
 
@@ -63,7 +63,7 @@ export class HubPeer implements Peer {
     this.#host = host
   }
 
-  /** Of the type that the application's `authenticate` returns, which no code of the hub knows: it fits wherever it is given. */
+  /** Typed `never`, which fits every type: only the application knows what its `authenticate` returns. */
   get principal(): never {
     return this.#host.principal as never
   }
@@ -90,7 +90,7 @@ export class HubPeer implements Peer {
     return this.sendEncoded(this.#host.encoder.encode(name, data))
   }
 
-  /** For the hub: sends a message that was encoded once for many peers, who share it as the one packet of a list. */
+  /** For the hub: sends a message that was encoded once for many peers. They share it in `list`. */
   sendEncoded(packet: Packet, list?: PacketList): boolean {
     return this.#host.tell(packet, list)
   }
@@ -107,11 +107,11 @@ export class HubPeer implements Peer {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
     const refusal = this.#host.askRefusal
     if (refusal !== undefined) throw refusal
-    return (await this.#host.dispatch.request(name, data, options)) as never // as in `principal`
+    return (await this.#host.dispatch.request(name, data, options)) as never // see `principal`
   }
 
   on(name: string, handler: (data: never, peer: never) => unknown, options?: SubscribeOptions): Unsubscribe {
-    const off = this.#host.own.on(name, handler as MessageHandler<HubPeer>, options) // as in `principal`
+    const off = this.#host.own.on(name, handler as MessageHandler<HubPeer>, options) // see `principal`
     this.#host.handles(name)
     return off
   }
@@ -121,7 +121,7 @@ export class HubPeer implements Peer {
     handler: (data: never, peer: never, request: RequestContext) => unknown,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#host.own.handle(name, handler as RequestHandler<HubPeer>, options) // as in `principal`
+    return this.#host.own.handle(name, handler as RequestHandler<HubPeer>, options) // see `principal`
   }
 
   join(room: string): void {
@@ -138,7 +138,7 @@ export class HubPeer implements Peer {
 
   onClose(listener: (closing: PeerClosing) => void, options?: Pick<SubscribeOptions, "signal">): Unsubscribe {
     checkNames(options, ON_CLOSE_OPTIONS, "onClose")
-    // Ended by its only call, which lets go of the signal.
+    // `once`: the first call ends the subscription and removes its listener from the signal.
     return subscribe(
       listener,
       { ...options, once: true },
@@ -158,12 +158,12 @@ export class HubPeer implements Peer {
     this.#host.end(closing("closed", reason, false))
   }
 
-  /** For the hub: a request of this peer is being answered. */
+  /** For the hub: a request of this peer counts as open until `answering` settles. */
   holdUntil(answering: Promise<unknown>): void {
     this.#host.holdUntil(answering)
   }
 
-  /** For the registry: the session is over. */
+  /** For the hub session: the session has ended. */
   ended(why: PeerClosing): void {
     for (const room of this.#rooms ?? []) this.#host.rooms.leave(room, this)
     const subscriptions = this.#onClose
@@ -177,7 +177,7 @@ export class HubPeer implements Peer {
   }
 }
 
-/** It is called once without being told to. */
+/** `once` is not among them, because `onClose` calls back only once anyway. */
 const ON_CLOSE_OPTIONS = { signal: "addEventListener" }
 
 function isClosing(given: readonly CloseSubscription[] | PeerClosing | undefined): given is PeerClosing {

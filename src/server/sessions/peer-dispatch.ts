@@ -8,40 +8,40 @@ import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
 
-/** What the messages and requests of a peer need of the hub. */
+/** What the messages and requests of a peer need from the hub. */
 export interface PeerDispatchHost {
   readonly runtime: Runtime
-  /** Those of the hub: the same list for every peer that has none of its own. */
+  /** The hub's handlers, in one list for all peers that have no handlers of their own. */
   readonly handlers: readonly Handlers<HubPeer>[]
   readonly maxPayloadBytes: number
   readonly maxRequestBytes: number
-  /** Names of messages that nothing handles. */
+  /** Names of messages that had no handler. */
   readonly missed: MissedNames
   failed(error: unknown, stage: Stage, peer: HubPeer): void
 }
 
-/** The session that carries them. */
+/** The session that carries the peer's packets. */
 interface Carrier {
   readonly peer: HubPeer
   say(packet: Packet): void
 }
 
-/** So many names that nothing handles are remembered of a peer. */
+/** How many names without a handler are remembered for each peer. */
 const MAX_MISSED_NAMES = 16
 
 /**
- * What the hub keeps of a peer's messages and requests: who handles them, and which requests are open. Made when there is
- * something to handle or to ask: most peers of most hubs are told things and say nothing.
+ * The messages and requests of one peer: its handlers, and which requests are open. Made when the first message is
+ * handled or the first request is sent, because most peers only receive messages.
  */
 export class PeerDispatch implements DispatchHost<HubPeer> {
   readonly dispatch: Dispatch<HubPeer>
-  /** The hub's; before them the peer's own, once it has any. */
+  /** The peer's own handlers if it has any, then the hub's. */
   handlers: readonly Handlers<HubPeer>[]
   readonly #host: PeerDispatchHost
   readonly #carrier: Carrier
-  /** Names of this peer's messages that nothing handled. */
+  /** Names of this peer's messages that had no handler. */
   #missed: MissedNames | undefined
-  /** Requests of the channel that are being answered, once it has asked. */
+  /** Requests of the channel that are being answered. Made for its first request. */
   #requests: OpenRequests | undefined
   #isClosed = false
 
@@ -52,7 +52,7 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.dispatch = new Dispatch(host.runtime, this)
   }
 
-  /** Handlers of this peer alone. */
+  /** The peer's own handlers. Made for the first of them. */
   get own(): Handlers<HubPeer> {
     const [own] = this.handlers
     if (own !== undefined && this.handlers !== this.#host.handlers) return own
@@ -62,25 +62,25 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     return first
   }
 
-  /** The session has ended: its own handlers let go of the signals that they were given. */
+  /** The session has ended. Its own handlers remove their listeners from the signals that they were given. */
   close(): void {
     this.#isClosed = true
     if (this.handlers !== this.#host.handlers) this.own.close()
   }
 
-  /** A handler of this peer alone is set. */
+  /** Call it when a handler of this peer alone was set. */
   handles(name: string): void {
     const error = this.#missed?.late(name)
     if (error !== undefined) this.failed(error, "message")
   }
 
-  /** Why a request of this size is not begun, if it is not: too many are being answered. */
+  /** Why a request of this size is refused, because too many are being answered; undefined if it is not. */
   refusalOf(size: number): EverwireError | undefined {
     this.#requests ??= new OpenRequests()
     return this.#requests.refusal(size, this.#host.maxRequestBytes)
   }
 
-  /** The request that was delivered last is being answered. */
+  /** The request that was delivered last counts as open until `answering` settles. */
   holdUntil(answering: Promise<unknown>): void {
     this.#requests?.holdUntil(answering)
   }

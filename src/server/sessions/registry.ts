@@ -1,53 +1,51 @@
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import { DIAL_DEADLINE_MS } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
-import { isPrivate, siteOf } from "../admission/address.ts"
+import type { SiteNames } from "../admission/site-names.ts"
 import type { WorkLimits } from "../limits/work-limits.ts"
 import type { Directory } from "./directory.ts"
 import type { HubSession } from "./hub-session.ts"
 
-/** The caps of one hub: on what it keeps, and on what it does. */
+/** Limits of one hub: on what it keeps, and on how much it does. */
 export interface Limits extends WorkLimits {
-  /** Sessions, with and without a link. */
+  /** Most sessions, with and without a link. */
   readonly maxSessions: number
   /**
-   * Sessions of one client's address; of IPv6, of one /64 network. The default does not count those of this machine and of
-   * private networks, which are a proxy's more often than a person's; a number that is given counts them too.
+   * Most sessions of one client address; for IPv6, of one /64 network. By default, loopback and private addresses are
+   * not limited, because they belong to proxies more often than to clients. If this option is set, they are.
    */
   readonly maxSessionsPerAddress: number
-  /** Links that have not been welcomed yet. Default 10 000. */
+  /** Most links without a welcome. Default 10 000. */
   readonly maxUnwelcomedLinks: number
-  /** The same of one client's address, counted like its sessions. Default 500. */
+  /** Most links without a welcome of one client address, counted like its sessions. Default 500. */
   readonly maxUnwelcomedLinksPerAddress: number
   /**
-   * Bytes that the hub keeps for all sessions together, with and without a link: what was said and not acknowledged, parts of
-   * messages, what links have not handed on. Default 128 MiB, which suits a heap of 512 MB. What was said to many counts
-   * once. Above it those sessions end that hold most and take least, with `over-capacity`.
+   * Most bytes that the hub keeps for all sessions, with and without a link: packets that are not acknowledged, parts
+   * of packets, and data that links have not sent. A broadcast counts once. Default 128 MiB, which suits a heap of 512
+   * MB. Above it the hub ends sessions with `over-capacity`, first those that keep most and whose channels acknowledge
+   * least.
    */
   readonly maxKeptBytes: number
 }
 
 const ENDED_HERE = closing("session-unknown", "the session has ended here")
 
-/** The sessions of a hub by id, how many an address has, and why the last ones ended. */
+/** The sessions of a hub by id, their number for each address, and why the last ones ended. */
 export class Registry implements Directory {
   readonly #sessions = new Map<string, HubSession>()
   readonly #perAddress = new Map<string, number>()
-  /** Why sessions have ended of which a hello may still come. */
+  /** Sessions that ended not long ago: a hello for one of them may still come. By session id. */
   readonly #ended = new Map<string, Ended>()
-  /** The same of sessions that were left before their first hello was heard, by id and key. */
+  /** Sessions whose channel left before the hub heard its first hello. By session id and key. */
   readonly #left = new Map<string, Ended>()
   readonly #clockwork: Clockwork
   readonly #limits: Limits
-  readonly #countsPrivate: boolean
-  /** The address that was asked for last, and what it is counted by: one client asks many times in a row. */
-  #lastAddress = ""
-  #lastSite = ""
+  readonly #siteNames: SiteNames
 
-  constructor(clockwork: Clockwork, limits: Limits, countsPrivate: boolean) {
+  constructor(clockwork: Clockwork, limits: Limits, siteNames: SiteNames) {
     this.#clockwork = clockwork
     this.#limits = limits
-    this.#countsPrivate = countsPrivate
+    this.#siteNames = siteNames
   }
 
   get size(): number {
@@ -66,28 +64,28 @@ export class Registry implements Directory {
     return this.#sessions.values()
   }
 
-  /** Why this session must not begin, if it has ended or was left not long ago. */
+  /** Why this session must not begin; undefined unless it ended, or its channel left, not long ago. */
   endedWhy(id: string, key: string): Closing | undefined {
     return (this.#ended.get(id) ?? this.#left.get(`${id} ${key}`))?.why
   }
 
   /**
-   * A channel that no hub has welcomed says that it has left. Its hello may still be on its way, or be judged, and must not
-   * begin a session. By the key too: who only knows the id cannot keep a channel out.
+   * A channel without a welcome says that it has left. Its hello may still be on the way or being judged, and must not
+   * begin a session. The key is compared too, so that knowing only the id is not enough to keep a channel out.
    */
   left(id: string, key: string, why: Closing): void {
     if (this.#left.size >= this.#limits.maxUnwelcomedLinks) return
     this.#keep(this.#left, `${id} ${key}`, why, DIAL_DEADLINE_MS)
   }
 
-  /** Why one more session of this address cannot be kept. */
+  /** Why the hub cannot keep another session of this address; undefined if it can. */
   refusal(address: string): Closing | undefined {
     const { maxSessions, maxSessionsPerAddress } = this.#limits
     if (this.#sessions.size >= maxSessions) return closing("over-capacity", "the hub is full")
     if (this.#ended.size >= maxSessions && !this.#forgetOldest()) {
       return closing("over-capacity", "too many sessions have ended a moment ago")
     }
-    const site = this.siteOf(address)
+    const site = this.#siteNames.of(address)
     if (site !== "" && (this.#perAddress.get(site) ?? 0) >= maxSessionsPerAddress) {
       return closing("over-capacity", "too many sessions from this address")
     }
@@ -96,38 +94,24 @@ export class Registry implements Directory {
 
   add(hubSession: HubSession): void {
     this.#sessions.set(hubSession.id, hubSession)
-    const site = this.siteOf(hubSession.address)
+    const site = this.#siteNames.of(hubSession.address)
     if (site !== "") this.#perAddress.set(site, (this.#perAddress.get(site) ?? 0) + 1)
   }
 
   remove(hubSession: HubSession): void {
     if (this.#sessions.get(hubSession.id) !== hubSession) return
     this.#sessions.delete(hubSession.id)
-    const site = this.siteOf(hubSession.address)
+    const site = this.#siteNames.of(hubSession.address)
     const left = (this.#perAddress.get(site) ?? 1) - 1
     if (left > 0) this.#perAddress.set(site, left)
     else this.#perAddress.delete(site)
   }
 
-  /** The address as the one before was kept, where it is the same: most of those that come at once are. */
-  textOf(address: string): string {
-    this.siteOf(address)
-    return this.#lastAddress
-  }
-
-  /** What the sessions of this address are counted by; empty where they are not counted. */
-  siteOf(address: string): string {
-    if (address !== this.#lastAddress) {
-      this.#lastAddress = address
-      this.#lastSite = !this.#countsPrivate && isPrivate(address) ? "" : siteOf(address)
-    }
-    return this.#lastSite
-  }
-
   /**
-   * Remembers that a session has ended, always: where there is no room for one more, none begins (see `refusal`). A channel dials several links for one session, and a hello that was on its way
-   * must not begin it again: its numbers would start again too. A final end is remembered for `finalMs` at least, for the
-   * channel that was away when it came.
+   * Remembers that a session has ended. A channel dials several links for one session, and a hello that is still on the
+   * way must not begin the session again, because its numbers would start again too. There is always room for one more:
+   * if there were none, `refusal` would let no session begin. An end that is not retryable is remembered for at least
+   * `finalMs`, for a channel that was away when it happened.
    */
   remember({ id, session }: HubSession, why: Closing, finalMs: number): void {
     const used = session.said > 0 || session.heard > 0
@@ -138,8 +122,8 @@ export class Registry implements Directory {
   }
 
   /**
-   * Forgets an end of which no hello can come any more that would begin its session again: all dials of then are over. What a
-   * channel is told that comes back later is less exact then. Whether there was one.
+   * Forgets the oldest end, if every dial from before it is over, so that no hello can begin the session again. A
+   * channel that comes back later gets a less exact answer then. Returns whether an end was forgotten.
    */
   #forgetOldest(): boolean {
     for (const [name, ended] of this.#ended) {
@@ -165,7 +149,7 @@ export class Registry implements Directory {
   }
 }
 
-/** A session that has ended, until it is forgotten. */
+/** A session that has ended. Its alarm makes the registry forget it. */
 class Ended implements Alarm {
   readonly why: Closing
   readonly endedAt: number

@@ -42,7 +42,7 @@ function keptBy({ bufferedBytes, keptBytes = 0 }: Link): number {
 export class SessionLinks implements Alarm {
   /** The turn of the last take or hello that made a link the current one. */
   turn = 0
-  /** Whether the channel received packets on a link that it has left: it may come back for what it missed. */
+  /** Whether a former link reached the channel: then the channel may come back for packets that it missed. */
   isMet = false
   /** When the resume window ends. */
   slot: Slot | undefined
@@ -74,7 +74,8 @@ export class SessionLinks implements Alarm {
   }
 
   /**
-   * A channel presents the session's key. If another channel had it before, that one is told and loses all its links.
+   * A channel presents the session's key. If another channel had it before, that channel gets a bye and loses all its
+   * links.
    */
   heldBy(holder: string): void {
     const before = this.#holder
@@ -148,8 +149,8 @@ export class SessionLinks implements Alarm {
     this.#leftBy(link)
     if (session.link !== link) return
     session.linkLost(link)
-    // jsdom's WebSocket drops what is sent right before it closes, and so the bye; its close frame has the same
-    // meaning. A page that the browser puts into its back/forward cache closes its link too and may come back: that
+    // jsdom's WebSocket drops messages that are sent right before it closes, so the bye is lost. Its close frame means
+    // the same. A page that the browser puts into its back/forward cache closes its link too and may come back: that
     // closing is retryable.
     if (why?.code === "closed" && !why.retryable) this.#owner.end({ ...why, code: "closed-by-peer" })
     else this.detached(!link.wasGivenUp)
@@ -163,7 +164,7 @@ export class SessionLinks implements Alarm {
   }
 
   /**
-   * The channel says bye in a request of its own. Packets that it sent before may still be on their way on the current
+   * The channel says bye in a separate request. Packets that it sent before may still be on their way on the current
    * link, so the session waits for them.
    */
   leave(why: Closing, said: number): void {

@@ -25,7 +25,7 @@ export class PacketList implements SharedPackets {
   holders = 0
 
   constructor(packet: Packet, wide: boolean) {
-    // An array that begins with one item grows in more steps than one that begins empty: right for a large packet alone.
+    // An array that begins with one item grows in more steps than an empty one, which suits only a large packet.
     const held: Packet[] = packet.length > SHORT_LENGTH ? [packet] : []
     if (held.length === 0) held.push(packet)
     this.held = held

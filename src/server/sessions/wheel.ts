@@ -4,10 +4,10 @@ import { LATE_MS } from "../../wire/defaults.ts"
 
 const NEVER = Number.POSITIVE_INFINITY
 
-/** How long input goes first when the timer has rung late. */
+/** After a late timer, how long the hub handles input before it rings alarms, in milliseconds. */
 const GRACE_MS = 250
 
-/** Alarms that ring together. */
+/** Alarms that ring at the same time. */
 class SharedSlot implements Slot {
   readonly at: number
   readonly alarms = new Set<Alarm>()
@@ -24,31 +24,33 @@ class SharedSlot implements Slot {
 }
 
 /**
- * The clockwork of many sessions: all alarms by one timer, those of about the same moment together, and whatever a tick
- * has left to send by one callback. Neither costs a closure per session.
+ * The clockwork for all sessions of a hub. One timer rings all alarms, and alarms of about the same time ring together.
+ * One callback at the end of the tick flushes all sessions. So neither needs a closure for each session.
  */
 export class Wheel extends Clockwork {
-  /** How late an alarm may ring, as a part of its delay. */
+  /** How late an alarm may ring, as a fraction of its delay. */
   readonly #slack: number
-  /** By the moment at which they ring. */
+  /** Slots by the time at which they ring. */
   readonly #slots = new Map<number, SharedSlot>()
-  /** For when the timer is set: for the earliest slot, or for an earlier one that has been emptied meanwhile. */
+  /** The time that the timer is set for: that of the earliest slot, or of an earlier one that was emptied since. */
   #timerAt = NEVER
   #cancelTimer: (() => void) | undefined
-  /** When the timer was to ring as the clock went when it was set: later than `#timerAt` where that was past already. */
+  /**
+   * When the timer was expected to ring. Later than `#timerAt` if that time was past already when the timer was set.
+   */
   #promisedAt = NEVER
-  /** Whether the timer has rung late, and input goes first. */
+  /** Whether the timer rang late, and input is handled first. */
   #isLate = false
-  /** Whom the end of this tick flushes, in the order in which they asked. Places are used again from tick to tick. */
+  /** What is flushed at the end of this tick, in the order of the calls. The array is used again in the next tick. */
   readonly #flushing: (Flushable | undefined)[] = []
-  /** How many have asked in this tick. */
+  /** Number of entries of `#flushing` that belong to this tick. */
   #asked = 0
 
   readonly #report: (error: unknown) => void
 
   /**
-   * With `slack` 0 every alarm rings at its moment; with 1/16, one of 30 s up to 1.9 s later. `report` is given what an alarm
-   * or a flush threw, and does not throw.
+   * With `slack` 0 every alarm rings at its time. With 1/16, an alarm with a delay of 30 s rings up to 1.9 s later.
+   * `report` gets what an alarm or a flush threw. It must not throw.
    */
   constructor(runtime: Runtime, slack: number, report = (error: unknown): void => runtime.report(error)) {
     super(runtime)
@@ -72,7 +74,7 @@ export class Wheel extends Clockwork {
     before?.clear(alarm)
   }
 
-  /** For the slots: one has no alarm any more. */
+  /** Called by a slot that has no alarms left. */
   emptied(slot: SharedSlot): void {
     if (this.#slots.get(slot.at) === slot) this.#slots.delete(slot.at)
     if (this.#slots.size > 0) return
@@ -86,7 +88,7 @@ export class Wheel extends Clockwork {
     this.#flushing[this.#asked++] = flushable
   }
 
-  /** Whole multiples of a power of two, so that alarms of different delays meet in the same slots. */
+  /** Rounds up to a multiple of a power of two, so that alarms with different delays meet in the same slots. */
   #slotOf(at: number, slackMs: number): number {
     if (slackMs < 1) return at
     const grainMs = 2 ** (31 - Math.clz32(slackMs))
@@ -94,7 +96,7 @@ export class Wheel extends Clockwork {
   }
 
   readonly #endTick = (): void => {
-    // Those who ask meanwhile are flushed in the same go.
+    // A flush may add entries; they are flushed in the same loop.
     for (let next = 0; next < this.#asked; next++) {
       const flushable = this.#flushing[next]
       this.#flushing[next] = undefined
@@ -117,7 +119,7 @@ export class Wheel extends Clockwork {
   readonly #ring = (): void => {
     const rungAt = this.#timerAt
     if (this.now() - this.#promisedAt > LATE_MS && !this.#isLate) {
-      // This process was held up. What peers have sent meanwhile is read before any of them is found silent.
+      // This process was blocked. Read what peers have sent meanwhile before any of them counts as silent.
       this.#isLate = true
       this.#cancelTimer = this.runtime.after(GRACE_MS, this.#ring)
       return
@@ -127,9 +129,9 @@ export class Wheel extends Clockwork {
     this.#timerAt = NEVER
     const due = [...this.#slots.values()].filter(({ at }) => at <= dueAt).sort((one, other) => one.at - other.at)
     for (const slot of due) {
-      if (this.#slots.get(slot.at) !== slot) continue // emptied by one that has rung
+      if (this.#slots.get(slot.at) !== slot) continue // an alarm that rang before has emptied it
       this.#slots.delete(slot.at)
-      // One that rings may clear another, which leaves the set then, or set it anew.
+      // An alarm that rings may clear or set another one, which then leaves this set.
       for (const alarm of slot.alarms) {
         alarm.slot = undefined
         try {
@@ -140,7 +142,7 @@ export class Wheel extends Clockwork {
       }
     }
     const next = Math.min(...this.#slots.keys())
-    // Never longer than between the two moments: the system's clock may have been put back.
+    // At most `next - rungAt`: if the system's clock was set back meanwhile, `next - now()` would be too long.
     if (next < this.#timerAt) this.#setTimer(next, Math.min(next - this.now(), next - rungAt))
   }
 }

@@ -57,7 +57,7 @@ export function decodeBody(body: Uint8Array, contentType: string): { envelope: E
   return { envelope: readEnvelope(whole.slice(0, end)), batch: whole.slice(end + 1) }
 }
 
-/** The envelope of a body of which the beginning has come; undefined unless all of the envelope is in that. */
+/** Reads the envelope from the beginning of a body. Undefined if the beginning does not contain all of it. */
 export function readBeginning(beginning: Uint8Array, contentType: string): Envelope | undefined {
   const isBytes = contentType.startsWith(BYTES_TYPE)
   if (isBytes && beginning.length < 4) return undefined
@@ -87,8 +87,9 @@ function readNumber(value: unknown): number | undefined {
   return value === undefined ? undefined : readCount(JSON.stringify(value))
 }
 
-/** Where the first packet of a batch of bytes ends. */
+/** Position at which the first packet of a binary batch ends. */
 function endOfFirst(batch: Uint8Array): number {
-  // Of the header's four bytes the last two: no envelope is longer, and a first packet that is does not decode.
+  // Only the last two of the header's four bytes count. No envelope is longer, and a longer first packet fails to
+  // decode.
   return 4 + 256 * (batch[2] ?? 0) + (batch[3] ?? 0)
 }

@@ -35,8 +35,8 @@ export function sseAcceptor(): Acceptor {
     const events = new LastMade(writeEvent)
     return {
       drain(mailbox, exchange, envelope, _door, first) {
-        // What the upload caused goes down the stream first: somebody may be waiting for it. With polls it is quicker
-        // the other way round, because the next upload waits for this answer and the next poll does not.
+        // Packets that the upload caused go down the stream before the answer, because the application may wait for
+        // them. With polls the answer goes first, because the next upload waits for it and the next poll does not.
         if (!first) return door.runtime.soon(() => mailbox.confirm(exchange, envelope))
         const ticket = door.runtime.id()
         tickets.set(ticket, mailbox)

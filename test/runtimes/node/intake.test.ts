@@ -50,6 +50,21 @@ async function turns(count: number): Promise<void> {
   for (let n = 0; n < count; n++) await turn()
 }
 
+/** The errors that nothing catches meanwhile. The test runner does not hear of them. */
+async function uncaughtDuring(run: () => Promise<void>): Promise<unknown[]> {
+  const uncaught: unknown[] = []
+  const others = process.listeners("uncaughtException")
+  process.removeAllListeners("uncaughtException")
+  process.on("uncaughtException", (error) => uncaught.push(error))
+  try {
+    await run()
+  } finally {
+    process.removeAllListeners("uncaughtException")
+    for (const listener of others) process.on("uncaughtException", listener)
+  }
+  return uncaught
+}
+
 describe("the data that one socket brings at once", () => {
   it("is delivered without waiting for a turn when it takes no time", async () => {
     const { stream, bytes, held } = await start(0)
@@ -114,6 +129,18 @@ describe("the data that one socket brings at once", () => {
     await turn()
     expect(others.map(({ bytes }) => bytes() / 4_096)).toEqual([2, 2, 2, 2, 1, 1, 1, 1])
     expect(alone.bytes()).toBe(8_192)
+  })
+
+  it("has its turn although a listener of another socket throws", async () => {
+    const shared = new Turns()
+    const seats = await Promise.all(Array.from({ length: 6 }, () => start(2, shared)))
+    seats[0]?.stream.on("data", () => {
+      if (seats[0]?.bytes() === 8_192) throw new Error("a listener failed")
+    })
+    for (const { stream } of seats) stream.push(chunk(8_192))
+    const uncaught = await uncaughtDuring(() => turns(3))
+    expect(uncaught).toMatchObject([{ message: "a listener failed" }])
+    expect(seats.map(({ bytes }) => bytes())).toEqual(Array.from({ length: 6 }, () => 8_192))
   })
 
   it("waits while the stream is paused, and continues after that", async () => {

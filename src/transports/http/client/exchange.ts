@@ -101,14 +101,14 @@ function read({ status, headers }: FetchAnswer, bytes: Uint8Array, now: number, 
   try {
     answer = decodeBody(bytes, headers.get("content-type") ?? "")
   } catch {
-    // Not the hub's: told by its status and its type.
+    // The body is not the hub's, so only the status and the headers count.
   }
   if (status === 200 && answer) {
-    // A cached or collapsed answer names another link or another turn: it is no answer to this request.
+    // A cached answer, or one that a proxy gave to several requests, has another link or number.
     const { link, up, poll } = answer.envelope
     const stale = (asked.link && link !== asked.link) || up !== asked.up || poll !== asked.poll
     return stale ? { failed: closing("refused", "a stale answer"), status } : answer
   }
-  // The hub's own word, with the wait that stands beside it.
+  // The hub's own closing goes first. `Retry-After` counts if the closing has no wait.
   return { failed: { ...refused, ...answer?.envelope.close }, status, hub: answer?.envelope.hub }
 }

@@ -14,31 +14,34 @@ import {
 import { answerLeave, respond } from "./answer.ts"
 import { Mailbox, type MailboxHost } from "./mailbox.ts"
 
-/** What tells the three HTTP acceptors apart. */
+/** The part of an HTTP acceptor in which the three transports differ. */
 export interface Drain {
-  /** A request brought an upload, a poll or both, and the upload has been heard. Answers it. */
+  /** Answers a request that brought an upload, a poll or both. The upload was passed to the session before. */
   drain(mailbox: Mailbox, exchange: HttpExchange, envelope: Envelope, door: Door, first: boolean): void
-  /** Opens the stream of a link, for the transport that has one. */
+  /** Opens the stream of a link. Only SSE has it. */
   stream?(exchange: HttpExchange): void
-  /** Nothing more will be asked of this link. */
+  /** The acceptor has forgotten the link, so no request can name it any more. */
   forgotten?(mailbox: Mailbox): void
 }
 
-/** A body of a stranger holds a hello and its envelope. */
+/** Most bytes in the first body of a link: a hello and its envelope. */
 const MAX_FIRST_BODY_BYTES = MAX_HELLO_BYTES + MAX_ENVELOPE_BYTES
-/** Links that have ended and have not told their channels, and what they may keep together. Above it the oldest is forgotten. */
+/**
+ * Limits on links that have ended and could not tell their channels yet: their number, and the bytes that they keep
+ * together. Above either, the oldest is forgotten.
+ */
 const MAX_ENDED_LINKS = 10_000
 const MAX_ENDED_BYTES = 8_388_608
 
-/** The server half that the HTTP transports share: links by id, uploads in order, a coded answer to everything else. */
+/** The server half of all HTTP transports: finds links by id, and answers every request that it refuses with a code. */
 export function createHttpAcceptor(name: string, createDrain: (door: Door) => Drain): Acceptor {
   return { name, open: (door) => openHttpAcceptor(name, door, createDrain(door)) }
 }
 
 function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }: Drain): OpenAcceptor {
-  /** Links by their secret id. A closed one stays until its channel must have asked again, and been told why. */
+  /** Links by their secret id. A closed link stays until its channel must have asked again and got the closing. */
   const mailboxes = new Map<string, Mailbox>()
-  /** Those, in the order in which they have closed: until when they are kept, and what they kept then. */
+  /** The closed links, oldest first: until when they stay, and how many bytes they kept when they closed. */
   const ended = new Map<Mailbox, { readonly until: number; readonly bytes: number }>()
   let endedBytes = 0
   const { clockwork } = door
@@ -62,7 +65,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
 
   const forgetLater = (mailbox: Mailbox): void => {
     if (!mailboxes.has(mailbox.id)) return
-    // Nobody is there to be told.
+    // The channel is gone, so nobody will ask.
     if (mailbox.wasGivenUp) return forget(mailbox)
     const until = clockwork.now() + Math.max(door.holdMs, POLL_CEILING_MS)
     const bytes = mailbox.bufferedBytes + mailbox.keptBytes
@@ -84,7 +87,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     return mailbox
   }
 
-  /** Only who was welcomed may send a large one: its beginning names the link. */
+  /** Reads a large body. Only a welcomed link may send one; the envelope at its beginning names the link. */
   const largeBody = async (exchange: HttpExchange): Promise<Uint8Array> => {
     const most = door.maxBatchBytes + MAX_ENVELOPE_BYTES
     const bytes = Math.min(Number(exchange.header("content-length") ?? most), most)
@@ -114,7 +117,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
       return answerLeave(exchange, batch, door)
     }
     const { poll = 1 } = envelope
-    // Nobody could ask for the polls before it: whoever sent it does not know the link's id yet.
+    // No request came before this one: its sender does not know the link's id yet.
     if (known === undefined && (envelope.up !== 1 || batch === undefined || poll !== 1)) {
       throw protocolError("a first request without a hello")
     }
@@ -130,7 +133,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     if (envelope.close !== undefined) mailbox.lost(envelope.close)
     if (known === undefined) {
       if (mailbox.closing !== undefined) {
-        // Refused: the one answer says everything, and nobody is kept in mind.
+        // The hello was refused. This answer is the last one, so the link need not be found again.
         const stamp = { ...mailbox.stamp(envelope), close: mailbox.closing }
         const batch = mailbox.take()
         return respond(exchange, 200, stamp, encodeBody(stamp, batch === undefined ? [] : [batch]))
@@ -143,7 +146,9 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     drain(mailbox, exchange, envelope, door, known === undefined)
   }
 
-  /** Whoever brings more than can be worked on at once is answered, and so goes on, when that has been done. */
+  /**
+   * If the channel sent more than the hub handles at once, answers later, so that the channel waits before it sends on.
+   */
   const drainLater = (mailbox: Mailbox, exchange: HttpExchange, envelope: Envelope): void =>
     mailbox.sink?.whenIdle?.(() => drain(mailbox, exchange, envelope, door, false))
 

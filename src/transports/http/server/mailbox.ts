@@ -13,48 +13,48 @@ import { type UploadHearer, Uploads } from "./uploads.ts"
 
 const NEVER = Infinity
 
-/** What all mailboxes of an acceptor have in common. */
+/** What all mailboxes of an acceptor share. */
 export interface MailboxHost {
   /** The transport's name. */
   readonly name: string
   readonly hub: string
   readonly clockwork: Clockwork
-  /** The link has ended. */
+  /** The link has closed. */
   forget(mailbox: Mailbox): void
 }
 
-/** The hub's half of every HTTP link: batches wait here until a poll or a stream takes them. */
+/** The hub's half of every HTTP link. Batches wait in it until a poll or a stream takes them. */
 export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
   readonly id: string
   bufferedBytes = 0
-  /** Where batches and the end of the link are told; set right after construction, by `admit`. */
+  /** Gets batches and the end of the link. `admit` sets it right after construction. */
   sink: LinkSink | undefined
-  /** What takes the mail, on a link that has a stream. */
+  /** The stream that takes the batches, if the link has one. */
   stream: HttpStream | undefined
-  /** Something was put in, or the link closed: for a stream. */
+  /** Called when a batch was added or the link closed, if the link has a stream. */
   onMail: (() => void) | undefined
-  /** What opens the stream of a link that has none yet. */
+  /** The ticket that opens the stream of a link that has none yet. */
   ticket: string | undefined
   /** Set when either side has closed the link. */
   closing: Closing | undefined
-  /** Whether mail cannot tell the channel of the end: it said so itself, or is not reached any more. */
+  /** Whether the channel cannot be told the closing by a poll: it closed the link itself, or cannot be reached. */
   #isLost = false
-  /** The mail. Mostly it is one batch, which needs no list. */
+  /** The batches that wait. Mostly there is one, which needs no list. */
   #mail: Batch | Batch[] | undefined
-  /** Whether the channel has come again since its hello was answered, so that the answer has arrived. */
+  /** Whether the channel sent another request after its hello was answered. That shows that the answer has arrived. */
   reached = false
-  /** Whether it was waited for in vain after that. */
+  /** Whether the hub waited for that request in vain. */
   wasGivenUp = false
-  /** When the link counts as lost unless the channel comes again. */
+  /** When the link counts as lost if the channel sends no request before. */
   #lostAt = NEVER
-  /** Whether the first batch, which is the welcome or a bye, has been taken. */
+  /** Whether the first batch, which is the welcome or a bye, was taken. */
   #isOpened = false
   readonly #uploads = new Uploads(this)
-  /** Made with the first poll: a link that has a stream has none. */
+  /** Made for the first poll. A link with a stream has no polls. */
   #polls: Polls | undefined
-  /** Made with the first large body or answer. */
+  /** Made for the first large body or answer. */
   #large: LargeBodies | undefined
-  /** Set once for many polls: when it rings too soon it looks again. */
+  /** One alarm for many polls. If it rings too early, it is set again. */
   slot: Slot | undefined
   readonly #host: MailboxHost
 
@@ -94,7 +94,7 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     this.#hasNews()
   }
 
-  /** What is kept beside the mail: bodies, uploads before their turn, and answers until they are known to have arrived. */
+  /** Bytes kept in addition to waiting batches: bodies, early uploads, and answers that may not have arrived. */
   get keptBytes(): number {
     let bytes = (this.#large?.keptBytes ?? 0) + (this.stream?.bufferedBytes ?? 0)
     for (const early of this.#uploads.waiting()) bytes += costOf(early)
@@ -102,7 +102,7 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     return bytes
   }
 
-  /** Lets go of everything, and of whom takes the mail. */
+  /** Releases everything, and cuts the stream and the connections that take it. */
   abandon(): void {
     this.#mail = undefined
     this.bufferedBytes = 0
@@ -113,9 +113,9 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
   }
 
   /**
-   * A large body for this link is going to be read, of so many bytes. `endBody` tells of its end.
+   * A large body of this length will be read for the link. Call `endBody` when that has ended.
    *
-   * @throws EverwireError `over-capacity` when there are more than a channel sends
+   * @throws EverwireError `over-capacity` if there are more than a channel sends
    */
   beginBody(bytes: number): void {
     this.#large ??= new LargeBodies()
@@ -127,11 +127,11 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     this.#large?.end(bytes)
   }
 
-  /** The other end closed the link, or is known to have gone. */
+  /** The channel closed the link, or is known to be gone. */
   lost(why: Closing): void {
     if (this.closing !== undefined) return
     this.#isLost = true
-    // What it has not taken is brought by the session's next link.
+    // The session sends what was not taken on its next link.
     this.#mail = undefined
     this.bufferedBytes = 0
     this.#polls?.forgetAnswers()
@@ -139,7 +139,7 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     this.sink?.closed(why)
   }
 
-  /** Hears an upload, when it is its turn. */
+  /** Handles an upload when its turn comes. */
   hear(up: number, batch: Batch | undefined): void {
     if (this.closing !== undefined) return
     if (up > 1) this.met()
@@ -156,25 +156,25 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     this.lost(why)
   }
 
-  /** Answers an upload that fetches nothing, with an ack of what it brought. */
+  /** Answers an upload that asks for no packets, with an ack of its own packets. */
   confirm(exchange: HttpExchange, envelope: Envelope): void {
     const ack = this.closing === undefined ? this.sink?.acknowledgement?.() : undefined
     const stamp = this.stamp(envelope)
     respond(exchange, 200, stamp, encodeBody(stamp, ack === undefined ? [] : [ack]))
   }
 
-  /** How many polls are held. None while the welcome waits, which goes alone; a stream does not ask. */
+  /** Number of held polls. 0 while the welcome waits, which is sent alone. Undefined for SSE, which has no polls. */
   get asked(): number | undefined {
     if (this.name === "sse") return undefined
     return !this.#isOpened && this.#mail !== undefined ? 0 : (this.#polls?.heldCount ?? 0)
   }
 
-  /** Whether there is something to bring down. */
+  /** Whether there is something to send: a batch, or the closing. */
   get hasMail(): boolean {
     return this.#mail !== undefined || this.closing !== undefined
   }
 
-  /** Takes what waits, as one batch; but the first batch of an open link alone. */
+  /** Takes all waiting batches as one. The first batch of an open link is taken alone. */
   take(): Batch | undefined {
     const mail = this.#mail
     if (mail === undefined || (!this.#isOpened && this.closing === undefined)) return this.takeOne()
@@ -184,7 +184,7 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     return Array.isArray(mail) ? joinBatches(mail) : mail
   }
 
-  /** Takes the batch that has waited longest. */
+  /** Takes the oldest waiting batch. */
   takeOne(): Batch | undefined {
     const mail = this.#mail
     const batch = Array.isArray(mail) ? mail.shift() : mail
@@ -196,9 +196,9 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
   }
 
   /**
-   * Hears what a poll brought beside the uploads.
+   * Handles packets that a poll brought outside of the numbered uploads.
    *
-   * @throws EverwireError `protocol-error` unless it is acks, which may come twice and in any order.
+   * @throws EverwireError `protocol-error` on other packets than acks; only acks may come twice and in any order
    */
   hearBeside(batch: Batch): void {
     if (decodeBatch(batch).some((packet) => kindOf(packet) !== ACK))
@@ -206,13 +206,13 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     if (this.closing === undefined) this.sink?.batch(batch)
   }
 
-  /** Answers a poll, when it is its turn. */
+  /** Answers a poll when its turn comes. */
   poll(exchange: HttpExchange, envelope: Envelope, holdMs: number): void {
     this.#polls ??= new Polls(this)
     this.#polls.poll(exchange, envelope, holdMs)
   }
 
-  /** Something was put in, or the link closed: told to the stream, or to the polls at the end of the tick. */
+  /** A batch was added or the link closed. Tells the stream at once, or the polls at the end of the tick. */
   #hasNews(): void {
     if (this.#polls !== undefined && this.#polls.heldCount > 0) this.#polls.answerSoon()
     else this.onMail?.()
@@ -228,7 +228,7 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     this.wakeAt(this.#lostAt)
   }
 
-  /** The hello has been answered: a channel that does not come soon has left, or will dial again. */
+  /** The hello was answered. If the channel does not send another request soon, it is gone or dials again. */
   expect(): void {
     if (!this.reached) this.expectIn(UNREACHED_MS)
   }
@@ -237,18 +237,19 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     this.wakeAt(this.#lostAt)
   }
 
-  /** The channel has come again. */
+  /** The channel has sent another request. */
   met(): void {
     this.reached = true
     this.#lostAt = NEVER
   }
 
   /**
-   * What every answer says: whose it is, and to which request. The end of the link is the last of the mail: told beside
-   * it, in the answer to an upload, it would overtake what was sent before.
+   * The envelope of an answer: the link, and the numbers of the request. The closing comes after all batches. In the
+   * answer to an upload it would overtake batches that were sent before, so only a poll's answer has it, unless the
+   * channel closed the link.
    */
   stamp({ up, poll }: Envelope): Envelope {
-    // But what was wrong with an upload is told at once: whoever sent it has nothing more to hear.
+    // A closing because of a faulty upload is told at once: its sender gets no more packets anyway.
     const isRefused = this.closing?.code === "protocol-error" || this.closing?.code === "too-large"
     const isMail = poll !== undefined || this.#isLost || isRefused
     const close = isMail ? this.closing : undefined
@@ -257,24 +258,24 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     return { link: this.id, hub, up, poll, close }
   }
 
-  /** Sets the alarm, unless it rings earlier anyway and will look again. */
+  /** Sets the alarm for this time, unless it rings earlier: then it is set again when it rings. */
   wakeAt(at: number): void {
     if (this.closing === undefined && at < (this.slot?.at ?? NEVER)) this.clockwork.set(this, at)
   }
 
-  /** The welcome, or a bye, has been sent. */
+  /** Whether the welcome, or a bye, was sent. */
   get isWelcomed(): boolean {
     return this.#isOpened || this.#mail !== undefined
   }
 
-  /** So many bytes wait no more. */
+  /** This many bytes were taken. */
   #took(bytes: number): void {
     const wasFull = this.bufferedBytes >= LINK_BUFFER_BYTES
     this.bufferedBytes -= bytes
     if (wasFull && this.bufferedBytes < LINK_BUFFER_BYTES) this.clockwork.runtime.soon(() => this.tellRoom())
   }
 
-  /** Told when whoever takes has put down what it took: what is sent from inside must come after it. */
+  /** Called when the taken batches have been sent: packets that this causes must come after it. */
   tellRoom(): void {
     if (this.closing === undefined && this.bufferedBytes < LINK_BUFFER_BYTES) this.sink?.writable()
   }
@@ -285,12 +286,13 @@ export class Mailbox implements Link, Alarm, PolledMail, UploadHearer {
     if (body.length < LARGE_BYTES || exchange.unsentBytes === undefined) return
     this.#large ??= new LargeBodies()
     this.#large.answered(exchange)
-    // The answer itself may be asked for again, and the session's own copy may be acknowledged while nobody reads this one.
+    // The answer is kept for a repeated poll, and its unsent bytes are. An ack may remove the session's own copy
+    // before.
     this.sink?.keeps?.(body.length + exchange.unsentBytes)
   }
 }
 
-/** What a batch costs that waits here. A short one is mostly its overhead, whatever its characters are. */
+/** Memory of a waiting batch, in bytes. For short ones the overhead counts more than whether characters are wide. */
 function costOf(batch: Batch): number {
   const { length } = batch
   return PACKET_OVERHEAD_BYTES + (length > PACKET_OVERHEAD_BYTES && isWide(batch) ? 2 * length : length)

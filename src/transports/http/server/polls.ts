@@ -5,12 +5,12 @@ import type { Batch, HttpExchange } from "../../transport.ts"
 import type { Envelope } from "../envelope.ts"
 import { respond } from "./answer.ts"
 
-/** A poll that has not been answered, and until when it may be held. */
+/** A poll without an answer, and until when it may be held. */
 interface Held {
   readonly exchange: HttpExchange
   readonly envelope: Envelope
   readonly until: number
-  /** Whether it is told when the channel leaves it: not before it turns out that it has to be held. */
+  /** Whether `onAbort` was set. It is set only when the poll is held, because most polls are answered at once. */
   isWatched: boolean
 }
 
@@ -19,63 +19,64 @@ interface Answer {
   readonly batch: Batch | undefined
 }
 
-/** The mail that the polls fetch. */
+/** The mailbox that the polls take batches from. */
 export interface PolledMail {
   readonly hub: string
   readonly clockwork: Clockwork
-  /** Why the link is closed, if it is. */
+  /** Why the link is closed; undefined if it is open. */
   readonly closing: Closing | undefined
   readonly hasMail: boolean
   take(): Batch | undefined
   stamp(envelope: Envelope): Envelope
   respond(exchange: HttpExchange, envelope: Envelope, batch: Batch | undefined): void
-  /** There is room for more, because a poll is there to fetch it. */
+  /** The hub may send more, because a poll has taken batches or can take them. */
   tellRoom(): void
-  /** The channel has come again. */
+  /** The channel has sent another request. */
   met(): void
-  /** The first poll is answered: the channel is to come again. */
+  /** The first poll was answered, so the channel must send another request soon. */
   expect(): void
-  /** The channel is to come again within so long. */
+  /** The channel must send another request within this many milliseconds. */
   expectIn(ms: number): void
   lost(why: Closing): void
-  /** Has `answer` called at this moment or before. */
+  /** Calls `answer` at this time or before. */
   wakeAt(at: number): void
 }
 
 /**
- * The polls of one link: each is answered in its turn, and its answer is kept until a later poll shows that it arrived,
- * because a lost one is asked for again.
+ * The polls of one link. They are answered in the order of their numbers. An answer is kept until a later poll shows
+ * that it has arrived, because the channel repeats a poll whose answer was lost.
  */
 export class Polls implements Flushable {
   readonly #mail: PolledMail
   /** Number of the last poll that was answered. */
   #last = 0
   /**
-   * Answers that a repeated poll may ask for, and polls without one, each in the place of its number's rest by
-   * `EXCHANGES_AT_ONCE`. A link whose channel has not come again has no answers, and one that holds no poll has none of these.
+   * Answers that a repeated poll may ask for, and polls without an answer. The index of each is its number modulo
+   * `EXCHANGES_AT_ONCE`. The first answer is not kept, because a first poll is not repeated; so neither array exists
+   * before it is needed.
    */
   #answers: (Answer | undefined)[] | undefined
   #held: (Held | undefined)[] | undefined
-  /** How many are held. */
+  /** Number of polls in `#held`. */
   heldCount = 0
 
   constructor(mail: PolledMail) {
     this.#mail = mail
   }
 
-  /** Batches of answers that may be asked for again. */
+  /** Batches of the answers that are kept. */
   *answered(): Generator<Batch> {
     for (const answer of this.#answers ?? []) if (answer?.batch !== undefined) yield answer.batch
   }
 
-  /** Nobody asks for an answer again. */
+  /** No poll will be repeated. */
   forgetAnswers(): void {
     this.#answers = undefined
   }
 
   /**
-   * Answers a poll: again with the same if it was answered before, else in its turn: at the end of the tick in which there is
-   * mail, or when `holdMs` have passed, or when the next poll is there.
+   * Answers a poll. A poll that was answered before gets the same answer. Any other is answered in its turn: at the end
+   * of the tick if there is a batch, when `holdMs` have passed, or when the next poll has come.
    */
   poll(exchange: HttpExchange, envelope: Envelope, holdMs: number): void {
     const mail = this.#mail
@@ -90,14 +91,14 @@ export class Polls implements Flushable {
     this.#held ??= places<Held>()
     const before = this.#held[place]
     if (before === undefined) this.heldCount++
-    // Repeated: whoever asked first has given up.
+    // A repeated poll: the channel has given up the request before.
     else mail.respond(before.exchange, mail.stamp(envelope), undefined)
     this.#held[place] = { exchange, envelope, until: mail.clockwork.now() + holdMs, isWatched: false }
     this.answerSoon()
     mail.tellRoom()
   }
 
-  /** Answers those whose turn it is, at the end of the tick. */
+  /** Answers the polls whose turn it is, at the end of the tick. */
   answerSoon(): void {
     this.#mail.clockwork.flushSoon(this)
   }
@@ -106,7 +107,7 @@ export class Polls implements Flushable {
     this.answer(Number.NEGATIVE_INFINITY)
   }
 
-  /** Answers the polls whose turn it is, as far as there is a reason to. `now` is at least when the hold of one is over. */
+  /** Answers polls in order, as long as there is a reason to. A hold is over if it ended before `now`. */
   answer(now: number): void {
     const mail = this.#mail
     for (;;) {
@@ -129,20 +130,22 @@ export class Polls implements Flushable {
       if (this.#last > 1) {
         this.#answers ??= places<Answer>()
         this.#answers[place] = answer
-      } else if (isLast) this.#held = undefined // a first poll is not repeated, and may be all that ever comes
+      } else if (isLast) this.#held = undefined // a first poll is not repeated, and may be the only one of the link
       mail.respond(next.exchange, answer.envelope, answer.batch)
       if (this.#last === 1) mail.expect()
       if (!isLast) mail.tellRoom()
     }
   }
 
-  /** Has it told when the channel leaves this poll. Apart from the loop, which would make a scope for the closure each time. */
+  /** Notes when the channel aborts this poll. Not inside the loop, where the closure would cost a scope each time. */
   #watch(place: number, held: Held): void {
     held.isWatched = true
     held.exchange.onAbort(() => this.#left(place, held))
   }
 
-  /** Lets polls go that came before their turn and need not wait for it. What is left to say is for the one that is missing. */
+  /**
+   * The link is closed: answers polls that came too early with the closing. Waiting batches are for the missing poll.
+   */
   #dismiss(held: (Held | undefined)[]): void {
     for (const [place, early] of held.entries()) {
       held[place] = undefined
@@ -152,8 +155,8 @@ export class Polls implements Flushable {
   }
 
   /**
-   * The channel has left a poll. A first one is not repeated, so its link is of no use. A later one is repeated soon if it
-   * broke because the channel is on another network now.
+   * The channel has aborted a poll. The first poll is not repeated, so its link is useless then. A later poll is
+   * repeated soon, if it broke because the channel's network has changed.
    */
   #left(place: number, left: Held): void {
     const { poll = 0 } = left.envelope
@@ -168,7 +171,7 @@ export class Polls implements Flushable {
   }
 }
 
-/** Of this length at once: an array that grows has room for many more. */
+/** An array literal of the right length. An array that grows would reserve space for many more. */
 function places<Kind>(): (Kind | undefined)[] {
   return [undefined, undefined, undefined]
 }

@@ -2,35 +2,35 @@ import { EXCHANGES_AT_ONCE } from "../../../wire/defaults.ts"
 import { type Closing, closing } from "../../../wire/errors.ts"
 import type { Batch } from "../../transport.ts"
 
-/** Who hears the uploads. */
+/** The mailbox that gets the uploads. */
 export interface UploadHearer {
-  /** The welcome, or a bye, has been sent. */
+  /** Whether the welcome, or a bye, was sent. */
   readonly isWelcomed: boolean
-  /** The next upload in order brought this. */
+  /** The packets of the next upload in order. */
   heard(batch: Batch): void
-  /** This waits for an upload with a lower number. */
+  /** This batch is kept until an upload with a lower number has come. */
   kept(batch: Batch): void
   /** The channel has broken the order. */
   misused(why: Closing): void
 }
 
 /**
- * The uploads of one link, heard in the order of their numbers, each once. One that was heard before is a repetition. Of those
- * that a channel has in flight at once, one that comes before its turn is kept until then; one beyond them breaks the order.
- * Nobody has two in flight before the welcome, so a stranger cannot have any kept.
+ * Puts the uploads of one link in order, and drops repetitions. A channel has several uploads in flight at once. An
+ * upload of those that comes too early is kept until its turn; one with a higher number is a protocol error. Before the
+ * welcome a channel has only one upload in flight, so strangers cannot make the hub keep any.
  */
 export class Uploads {
   readonly #hearer: UploadHearer
-  /** Number of the last upload that was heard. */
+  /** Number of the last upload that was handled. */
   #last = 0
-  /** Uploads that came before one with a lower number, by their numbers. */
+  /** Uploads that came too early, by number. */
   #early: Map<number, Batch | undefined> | undefined
 
   constructor(hearer: UploadHearer) {
     this.#hearer = hearer
   }
 
-  /** What came before its turn. */
+  /** Batches of uploads that came too early. */
   *waiting(): Generator<Batch> {
     for (const early of this.#early?.values() ?? []) if (early !== undefined) yield early
   }
