@@ -1,12 +1,12 @@
 /** The transports that have a switch on the page. */
 export type TransportName = "websocket" | "sse" | "long-poll" | "short-poll"
 
-/** What the server does with a transport: serves it, refuses it, or takes it and stays silent. */
+/** How the server treats a transport. `fine`: serves it. `refused`: refuses it. `mute`: accepts it and stays silent. */
 export type Position = "fine" | "refused" | "mute"
 
 export type Positions = Record<TransportName, Position>
 
-/** Something that was said in the room. */
+/** A chat message. */
 export interface Saying {
   /** Unique, also across restarts of the server. */
   readonly id: string
@@ -14,43 +14,43 @@ export interface Saying {
   readonly text: string
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** Id of the peer that said it, and its own number for it: by these the page knows its own words again. */
+  /** Id of the peer that sent it, and the number that the peer gave it. By both a page recognizes its own messages. */
   readonly peer: string
   readonly key: number
 }
 
-/** Somebody who is in the room. */
+/** A user in the room. */
 export interface Person {
   readonly id: string
   readonly nick: string
-  /** What carries their talk now; null while they are away. */
+  /** The transport of the user's connection. Null while the user is disconnected. */
   readonly transport: string | null
 }
 
-/** What became of a numbered stream, as its receiver counted it. */
+/** How many beats of a numbered stream its receiver got, missed and got twice. */
 export interface Count {
   readonly received: number
   readonly lost: number
   readonly doubled: number
 }
 
-/** The contract of the chat: what the page and the terminal may say, and what the hub says. */
+/** The contract of the chat: what the page and the terminal may send, and what the hub sends. */
 export interface Chat {
   up: {
-    /** First of all, and again whenever the name changes. */
+    /** Sent first in a session, and whenever the user changes the name. */
     join: { nick: string }
     chat: { text: string; key: number }
-    /** Asks for the numbered stream down, and tells the number of the next beat up. */
+    /** Asks the hub for its numbered stream. `from`: the number of the page's own next beat. */
     count: { from: number }
     beat: { n: number }
   }
   down: {
-    /** First of all. */
+    /** Sent first in a session. */
     lobby: { history: readonly Saying[]; positions: Positions }
     chat: Saying
     people: readonly Person[]
     positions: Positions
-    /** The hub's numbered stream, with its count of the other one. */
+    /** One beat of the hub's stream. `heard`: the hub's count of the page's stream. */
     beat: { n: number; heard: Count }
   }
   requests: {

@@ -21,7 +21,7 @@ const BEAT_MS = 200
 export function openRoom(hub, positions) {
   /** @type {import("./contract.ts").Saying[]} */
   const history = []
-  /** Without a nick until the peer has said `join`: nobody is shown under a name that is not theirs.
+  /** The users. One has no nick until its peer has sent `join`, and until then is not shown.
    * @type {Map<Peer, { nick?: string, heard?: Tally, said: number }>} */
   const members = new Map()
   let roster = ""

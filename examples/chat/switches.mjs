@@ -20,7 +20,8 @@ export class Switches {
   #open = /** @type {Map<Response | Duplex, TransportName>} */ (new Map())
 
   /**
-   * Turns a switch. What is open is cut; on the way to "mute" it falls silent instead, and nobody is told.
+   * Turns a switch. Open connections of the transport are cut. If the new position is "mute", they are silenced
+   * instead, and neither end is told.
    *
    * @param {unknown} transport
    * @param {unknown} position
@@ -96,7 +97,8 @@ export class Switches {
 }
 
 /**
- * From now on nothing goes out of it, and what comes into a socket is swallowed. It stays open and looks well.
+ * Silences a connection: from now on it sends nothing, and drops what arrives on a socket. It stays open, so it looks
+ * healthy.
  *
  * @param {Response | Duplex} wire
  */
@@ -109,7 +111,7 @@ function silence(wire) {
 }
 
 /**
- * The handshake of a WebSocket behind which nobody listens (RFC 6455, section 4.2.2).
+ * Returns the server's handshake of a WebSocket (RFC 6455, section 4.2.2). No server reads the socket afterwards.
  *
  * @param {Request} request
  */
@@ -122,7 +124,7 @@ function switchingProtocols({ headers }) {
     "Upgrade: websocket",
     "Connection: Upgrade",
     `Sec-WebSocket-Accept: ${accept}`,
-    // A client that offered some closes a socket which agrees to none.
+    // A client that offered subprotocols closes the socket if the server accepts none of them.
     ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
     "",
     "",

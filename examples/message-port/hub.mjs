@@ -12,5 +12,5 @@ hub.handle("add", (data) => {
   return one + other
 })
 
-// Node's ports are the web's in all that is used here; their types do not know it.
+// Node's ports have all methods of the web's ports that are used here, but their types say otherwise.
 acceptor.listen(/** @type {import("./message-port.mjs").Endpoint} */ (/** @type {unknown} */ (parentPort)))

@@ -2,8 +2,9 @@
 /**
  * everwire over MessagePort (HTML standard, section 9.4): the channel in a page, the hub in a worker of any kind.
  *
- * Each dial makes a MessageChannel and hands one of its ports over: that pair is the link. On it are said batches (text or
- * bytes), how much of the other side's batches was taken (a number), and why the link ends (an object).
+ * Each dial makes a MessageChannel and sends one of its two ports to the hub: that pair of ports is the link. Three
+ * kinds of messages go over it: a batch (text or bytes), how much of the other side's batches was taken (a number), and
+ * why the link ends (an object).
  *
  * @typedef {import("everwire").Closing} Closing
  * @typedef {import("everwire").LinkSink} LinkSink
@@ -11,11 +12,11 @@
  */
 
 const NAME = "message-port"
-/** Sessions stop here until `writable` is told. */
+/** When this much is buffered, the session sends nothing more until the link calls `writable`. */
 const FULL_BYTES = 262_144
 
 /**
- * The client half. `endpoint` is what reaches the hub: a Worker, the port of a SharedWorker, any MessagePort.
+ * The client half. `endpoint` leads to the hub: a Worker, the port of a SharedWorker, or any MessagePort.
  *
  * @param {{ postMessage(message: unknown, transfer: Transferable[]): void }} endpoint
  * @returns {import("everwire").Dialer}
@@ -33,7 +34,7 @@ export function messagePort(endpoint) {
 }
 
 /**
- * The server half. Whoever can speak to an endpoint that it listens to can dial.
+ * The server half. Any code that can post to an endpoint of `listen` can dial.
  *
  * @returns {import("everwire/server").Acceptor & { listen(endpoint: Endpoint): void }}
  */
@@ -68,18 +69,18 @@ export function messagePortAcceptor() {
  */
 function openLink(port, maxBytes, admit) {
   let over = false
-  /** Whether so much was buffered that somebody waits. */
+  /** Whether `FULL_BYTES` were buffered, so that the session waits for `writable`. */
   let full = false
 
   const link = {
     name: NAME,
-    /** Bytes that the other side has not taken yet: a port itself never tells. */
+    /** Bytes that the other side has not taken yet. A port does not report this, so both sides tell each other. */
     bufferedBytes: 0,
     send(/** @type {import("everwire").Batch} */ batch) {
       if (over) return
       link.bufferedBytes += batch.length
       full ||= link.bufferedBytes >= FULL_BYTES
-      // A view would be cloned with everything else in its buffer.
+      // A copy, because to clone a view clones its whole buffer.
       port.postMessage(typeof batch === "string" ? batch : batch.slice())
     },
     close(/** @type {Closing} */ closing) {
@@ -112,7 +113,7 @@ function openLink(port, maxBytes, admit) {
     port.postMessage(data.length)
     sink.batch(data)
   }
-  // Node and newer browsers tell that the other port is gone. Elsewhere the session finds out.
+  // Node and newer browsers report that the other port is gone. Elsewhere the session notices by its timeouts.
   port.addEventListener("close", () => end({ code: "network", reason: "the port is gone", retryable: true }))
   return link
 }

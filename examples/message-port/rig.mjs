@@ -1,5 +1,5 @@
 // @ts-check
-/** What the laws need to try the transport: both halves, and hands that break what is between them. */
+/** What the laws need to check the transport: both halves, and functions that break the connection between them. */
 import { createVirtualRuntime } from "everwire/testing"
 import { messagePort, messagePortAcceptor } from "./message-port.mjs"
 
@@ -31,9 +31,9 @@ export const subject = {
 async function setup() {
   const runtime = createVirtualRuntime()
   const acceptor = messagePortAcceptor()
-  /** Where one dials, and where the acceptor listens. */
+  /** The dialer posts to `outside`; the acceptor listens on `inside`. */
   const { port1: outside, port2: inside } = new MessageChannel()
-  /** The rig stands in the middle of every link. @type {Set<{ channel: MessagePort, hub: MessagePort }>} */
+  /** Open links. The rig passes on their messages. @type {Set<{ channel: MessagePort, hub: MessagePort }>} */
   const links = new Set()
   let isThere = true
 

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * everwire over a TCP or Unix domain socket on Node, for channels that are services and not pages.
+ * everwire over a TCP or Unix domain socket on Node, for channels in services and not in pages.
  *
- * A frame is a byte that says what it is, its length in four bytes (big-endian), and the batch. The last frame says
- * why the link ends: code, "retry" or nothing, and reason, with tabs between them.
+ * A frame is one byte for its kind, four bytes (big-endian) for the length of its body, and the body: a batch. The body
+ * of the last frame tells why the link ends: the code, "retry" or nothing, and the reason, separated by tabs.
  *
  * @typedef {import("everwire").Closing} Closing
  * @typedef {import("everwire").LinkSink} LinkSink
@@ -15,13 +15,13 @@ import { connect } from "node:net"
 const NAME = "tcp"
 const HEADER_BYTES = 5
 const [TEXT, BYTES, CLOSING] = [0, 1, 2]
-/** What a hub may send at once. */
+/** Largest batch that the client accepts from a hub. */
 const MAX_DOWN_BYTES = 67_108_864
-/** How long an end that does not hang up is waited for. */
+/** After this long without traffic on a closed link, its socket is destroyed, even if the other end has not hung up. */
 const GRACE_MS = 2_000
 
 /**
- * The client half. `where` is `{ path }` for a Unix domain socket, `{ host, port }` for TCP.
+ * The client half. `where` is `{ path }` for a Unix domain socket, or `{ host, port }` for TCP.
  *
  * @param {import("node:net").NetConnectOpts} where
  * @returns {import("everwire").Dialer}
@@ -35,7 +35,7 @@ export function tcp(where) {
 }
 
 /**
- * The server half. The server is yours: to listen, to limit, to close.
+ * The server half. Your code makes it listen, limits its connections and closes it.
  *
  * @param {import("node:net").Server} server
  * @returns {import("everwire/node").Acceptor}
@@ -71,7 +71,7 @@ function openLink(socket, maxBytes, admit) {
     send(/** @type {import("everwire").Batch} */ batch) {
       if (!over) socket.write(typeof batch === "string" ? frame(TEXT, Buffer.from(batch)) : frame(BYTES, batch))
     },
-    /** What was written still goes. An end that does not hang up in its turn is cut off. */
+    /** Frames that were written before still go out. If the other end does not hang up, the socket is destroyed. */
     close(/** @type {Closing} */ { code, retryable, reason }) {
       if (over) return
       over = true

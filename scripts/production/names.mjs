@@ -12,10 +12,10 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
  * anywhere in
  * - the public types (`declarations`): applications use it, or write objects that have it;
  * - the types of the platform and of the dependencies: other code uses it;
- * - the members that `src/runtimes` declares: it reads objects of other programs, and makes some, by types of its own;
+ * - the members that `src/runtimes` declares: with these types it reads and makes objects of other programs;
  * - a string in the sources: `"failed" in answer` and `fields["part"]` find a property by its text;
- * - the type of what is given to `JSON.stringify`, or is read from what has no declared type: it crosses a wire, or is
- * stored.
+ * - the type of a value that is given to `JSON.stringify`, or that is read from a value of no declared type: such a
+ *   value is sent over the network or stored.
  *
  * @param {readonly string[]} client What `sourcesOf` says of the client's entries.
  * @param {readonly string[]} entries Sources of all entries, from the root of the project.

@@ -1,6 +1,6 @@
 // @ts-check
 // What load costs a hub on each transport: the heap and the processor time of idle sessions, and how long requests take
-// while many clients ask. Bare `ws` sockets are measured beside, in the same run.
+// while many clients send them. Bare `ws` sockets are measured in the same run, to compare.
 
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -14,11 +14,11 @@ import { heap, startHub, TRANSPORTS } from "./ground.mjs"
 /** @typedef {{ failed: number, p50: number, p99: number }} Asked times in milliseconds */
 /** @typedef {{ bytes: number, cpu: number, unopened: number, asked: Asked }} Figures */
 
-/** Most bytes of heap for an idle session: a fifth more than was measured when this was written. */
+/** Most bytes of heap for an idle session: a fifth more than the first measurement. */
 const MOST_HEAP = { websocket: 5_300, sse: 9_800, "long-poll": 8_200, "short-poll": 3_450 }
 /** Most milliseconds of processor time in a second for 500 idle sessions. A busy machine shows up to 22 ms more than a quiet one. */
 const MOST_CPU = { websocket: 10, sse: 30, "long-poll": 30, "short-poll": 90 }
-/** A round trip may take a fifth longer than one of bare `ws`, and this much: less is noise of the machine. */
+/** A round trip may take a fifth longer than one over bare `ws`, plus this much, which is noise of the machine. */
 const NOISE_MS = 1
 
 const clientsFile = fileURLToPath(new URL("./held/clients.mjs", import.meta.url))
@@ -86,8 +86,8 @@ async function measure(subject, { sessions, asking, idleMs, askMs }) {
     clients.send(message)
     return await next()
   }
-  await next() // it is ready
-  // A first round, so that code that is loaded and compiled once does not count.
+  await next() // the clients' process is ready
+  // A first round, so that memory for loading and compiling code is not counted.
   await order({ open: Math.min(sessions, 50) })
   await order({ ask: asking, forMs: askMs / 4 })
   await order({})
@@ -107,13 +107,13 @@ async function measure(subject, { sessions, asking, idleMs, askMs }) {
 }
 
 async function startEcho() {
-  // Sessions of the first round are not kept.
+  // No resume window, so that the sessions of the first round are not kept.
   const { hub, url, stop } = await startHub({ resumeMs: 0 })
   hub.handle("echo", (data) => data)
   return { url, stop }
 }
 
-/** As an application of `ws` does: it listens to every socket, and remembers it. */
+/** A server with bare `ws`. Like an application, it listens to every socket and keeps it in a set. */
 async function startBare() {
   const server = createServer()
   const sockets = new Set()

@@ -11,16 +11,19 @@ interface Events {
   error: [error: unknown, stage: Stage | "connection"]
 }
 
-/** Listeners of what happens to the channel itself. Not among its handlers, so that no message name is reserved. */
+/**
+ * The listeners of a channel's own events. They are kept apart from its message handlers, so no message name is
+ * reserved.
+ */
 export interface ChannelEvents {
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void, options?: SubscribeOptions): Unsubscribe
   emit<E extends "status" | "reset">(event: E, ...args: Events[E]): void
-  /** Tells `onError`, or the platform where nobody listens. */
+  /** Passes an error to the `onError` listeners, or to `runtime.report` if there are none. */
   failed(error: unknown, stage: Stage | "connection"): void
 }
 
 export function createEvents(runtime: Runtime): ChannelEvents {
-  /** The last resort. Where that fails too, nobody is left to tell. */
+  /** The last resort for an error. If `runtime.report` throws too, nothing is left that could be told. */
   const report = (error: unknown): void => callSafely(() => runtime.report(error))
   const failed = (error: unknown, stage: Stage | "connection"): void => {
     if (!tell(listeners.messages("error"), report, error, stage)) report(error)

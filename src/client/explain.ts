@@ -3,25 +3,27 @@ import type { Attempt } from "./connect/attempt.ts"
 import type { DialHost } from "./connect/attempts.ts"
 import type { Incident } from "./connect/incident.ts"
 
-/** How one rung of the ladder stands. */
+/** The state of one rung of the ladder. */
 export interface RungReport {
   readonly transport: string
   /**
-   * `in-use`; `unsupported` (the platform lacks it); `broken` (failed here while another worked, believed until
-   * `brokenUntil`); `crowded` (it waits for one of the few connections of the browser, which other tabs hold); `failed` (the last try did not work); `fine` (the last try worked); `untried` (or not known yet).
+   * `in-use`: it carries the session. `unsupported`: the platform lacks it. `broken`: it failed here while another rung
+   * worked, and is believed not to work until `brokenUntil`. `crowded`: it waits for one of the browser's few
+   * connections, because other tabs hold them. `failed`: the last try did not work. `fine`: the last try worked.
+   * `untried`: not dialed yet, or no result yet.
    */
   readonly standing: "in-use" | "unsupported" | "broken" | "crowded" | "failed" | "fine" | "untried"
-  /** Milliseconds since the epoch. */
+  /** When a `broken` rung is trusted again, in milliseconds since the epoch. */
   readonly brokenUntil?: number
-  /** Links in a row that died within two seconds. */
+  /** How many links of this transport in a row died within two seconds of their welcome. */
   readonly strikes: number
-  /** The last thing that happened to it. */
+  /** The last incident of this transport, if any is still recorded. */
   readonly last?: Incident
 }
 
-/** Which transport carries the talk, why, and what happened to the others. Plain data; holds no secret. */
+/** Which transport carries the session, why, and what happened to the others. Plain data without secrets. */
 export interface Explanation {
-  /** Name of the transport in use. */
+  /** Name of the transport in use. Undefined while no link carries the session. */
   readonly transport: string | undefined
   /** One sentence for people. */
   readonly why: string
@@ -31,13 +33,15 @@ export interface Explanation {
   readonly incidents: readonly Incident[]
   /** Smoothed round trip in milliseconds; 0 until measured. */
   readonly rttMs: number
-  /** Messages and requests said, acknowledged, and heard in this session. */
+  /**
+   * How many messages and requests this session has sent, how many of them are acknowledged, and how many it received.
+   */
   readonly said: number
   readonly acknowledged: number
   readonly heard: number
 }
 
-/** What each incident that tells something tells: whether the transport works. */
+/** The standing of a rung after each incident that shows whether its transport works. */
 const WORKED: Partial<Record<Incident["what"], RungReport["standing"]>> = {
   welcomed: "fine",
   proved: "fine",
@@ -46,7 +50,7 @@ const WORKED: Partial<Record<Incident["what"], RungReport["standing"]>> = {
   closed: "failed",
 }
 
-/** What is said of a rung that does not carry the talk, where "is" and its standing would be no sentence. */
+/** Phrases for `why`, for each standing with which "is `standing`" would not make a sentence. */
 const SAYINGS: Partial<Record<RungReport["standing"], string>> = {
   broken: "failed while another worked",
   crowded: "waits for one of the connections that other tabs hold",
@@ -54,8 +58,8 @@ const SAYINGS: Partial<Record<RungReport["standing"], string>> = {
 }
 
 /**
- * The connector's records in words. `current`: what carries the talk; `lastClosing`: why the last link that ended did;
- * `isCrowded`: whether other tabs hold the connections that a stream or a long poll would need.
+ * Describes the connector's records in words. `current`: the attempt whose link carries the session. `lastClosing`: why
+ * the last ended link ended. `isCrowded`: whether other tabs occupy the connections that a stream or a long-poll needs.
  */
 export function explain(
   { dialers, health, platform, runtime }: DialHost,
@@ -74,7 +78,7 @@ export function explain(
       if (incident.transport !== transport) continue
       last = incident
       reason = incident.closing?.reason ?? reason
-      // Being dialed, or let go, tells nothing about whether it works.
+      // An incident such as `dialed` or `let-go` shows nothing about whether the transport works: the standing stays.
       standing = WORKED[incident.what] ?? standing
     }
     if (dialer.holds && isCrowded) standing = "crowded"
@@ -89,7 +93,8 @@ export function explain(
     return { transport, standing, strikes, ...(last && { last }), ...(brokenUntil > 0 && { brokenUntil }) }
   })
   const transport = current?.dialer.name
-  // What refuses everybody, like an `auth()` that throws, is no rung's.
+  // A failure that concerns all rungs, such as an `auth()` that throws, is in no incident of a rung: `why` reports it
+  // alone.
   const isOfRung = incidents.some(({ closing }) => closing === lastClosing)
   const why = reasons.join("; ")
   return {

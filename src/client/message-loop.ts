@@ -2,8 +2,9 @@ import type { AbortSignalLike } from "../messaging/abort-signal.ts"
 import type { Unsubscribe } from "../messaging/subscription.ts"
 
 /**
- * What a subscription hears, for `for await`. It is made at once, so that nothing is missed before the loop begins. Where it
- * ends by itself, what has come before is still given; where the loop is left, or the signal has fired, it is dropped.
+ * Makes an async generator for `for await` from a subscription. It subscribes at once, so no message is missed before
+ * the loop begins. If the subscription ends by itself, the loop still gets the messages that came before. If the loop
+ * is left or `signal` fires, messages that wait are dropped.
  */
 export function loopOver<Data>(
   subscribe: (heard: (data: Data) => void, ended: () => void) => Unsubscribe,
@@ -33,7 +34,8 @@ export function loopOver<Data>(
     }
   }
   const loop = iterate()
-  // The generator itself would not hear of these while it waits for a message.
+  // While the generator waits for a message, it would not notice `return` or `throw`. So these end the subscription
+  // themselves.
   for (const how of ["return", "throw"] as const) {
     const end = loop[how].bind(loop)
     loop[how] = (given: unknown) => {

@@ -6,37 +6,47 @@ import type { Store } from "./connect/transport-health.ts"
 /** Options of a channel. */
 export interface ChannelOptions {
   /**
-   * Gives the credentials for `authenticate`, or a promise of them; asked before every climb, so a fresh token is always at
-   * hand. What it throws or rejects with reaches `onError`, and it is asked again after a back-off.
+   * Returns the credentials for `authenticate`, or a promise of them. The channel calls it before every climb, so that
+   * it can return a fresh token. If it throws or rejects, `onError` receives the error, and the channel calls it again
+   * after a back-off.
    */
   readonly auth?: (() => unknown) | undefined
   /**
-   * How long `auth` may take, in milliseconds. Default 10 000. Then `onError` hears a `timeout`, and it is asked again.
-   * `Infinity` waits for ever: for an `auth` that asks a person.
+   * How long `auth` may take, in milliseconds. Default 10 000. After that `onError` receives a `timeout`, and the
+   * channel calls `auth` again. `Infinity` sets no limit: for an `auth` that asks a person.
    */
   readonly authTimeoutMs?: number | undefined
   /**
-   * Whether messages whose fate is unknown when a session could not be resumed are sent again, at the risk that the hub
-   * hears them twice. Default `false`. `onReset` is told of them either way, and what never left is always sent.
+   * Whether messages are sent again in the next session if the last one could not be resumed and the hub may or may not
+   * have received them. With `true` the hub may receive such a message twice. Default `false`. `onReset` lists them
+   * either way. Messages that were never handed to a link are always sent in the next session.
    */
   readonly resend?: boolean | undefined
-  /** Whether cookies go along to another origin. Default `false`. */
+  /** Whether requests to another origin carry cookies. Default `false`. */
   readonly withCredentials?: boolean | undefined
-  /** Where to remember which transports work here. Default `localStorage` of browsers and Deno; `null` remembers nothing. */
+  /**
+   * Where the channel remembers which transports work here. Default: `localStorage` in browsers and Deno. `null`:
+   * nowhere.
+   */
   readonly store?: Store | null | undefined
-  /** Waits before better transports are tried again, in milliseconds. Default 3 s, 30 s, 2 min, then every 10 min. */
+  /**
+   * Waits before better transports are tried again, in milliseconds; the last one repeats. Default 3 s, 30 s, 2 min, 10
+   * min.
+   */
   readonly reprobeMs?: readonly number[] | undefined
-  /** What one session's unacknowledged messages may hold, in bytes. Default 16 MiB. Above it `send` throws. */
+  /**
+   * How many bytes of messages that are not acknowledged a session may hold. Default 16 MiB. Above it `send` throws.
+   */
   readonly maxOutboxBytes?: number | undefined
-  /** Replaces parts of the platform: a `WebSocket`, an `EventSource` or a `fetch` of one's own. */
+  /** Replaces parts of the platform, for instance with your own `WebSocket`, `EventSource` or `fetch`. */
   readonly platform?: Platform | undefined
-  /** Time and chance. Default: the system's. */
+  /** The source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
-  /** @internal Names of what the channel can do beyond version 1 of the protocol, sorted. None so far. */
+  /** @internal Names of the channel's abilities beyond version 1 of the protocol, sorted. None so far. */
   readonly features?: readonly string[] | undefined
 }
 
-/** The options, as `checkNames` wants them. */
+/** The options for `checkNames`: for each the `typeof`, or a method, that its value must have. */
 export const CHANNEL_OPTIONS = {
   auth: "function",
   authTimeoutMs: "number",
@@ -51,47 +61,50 @@ export const CHANNEL_OPTIONS = {
   transports: "entries",
 } satisfies Record<keyof ChannelOptions | "transports", string>
 
-/** What a platform may bring. It is read when dialing, for polyfills come late. */
+/**
+ * The parts of a platform. Their values are read when dialing, not checked here, because polyfills may be installed
+ * later.
+ */
 export const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">
 
 /** The state of a channel. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed"
 
-/** What `onStatus` says beside the status. */
+/** Details that `onStatus` gives with the status. */
 export interface StatusDetail {
-  /** The transport that carries the talk, when open. */
+  /** The transport that carries the session. Present when the status is `open`. */
   readonly transport?: string
-  /** Why it is not open. */
+  /** Why the channel is not open. */
   readonly closing?: Closing
-  /** When the next climb begins, in milliseconds from now. */
+  /** How many milliseconds from now the next climb begins. */
   readonly retryInMs?: number
 }
 
 /**
- * A session ended: it could not be resumed, and another has begun, or the channel is closed. What `messages` holds may or
- * may not have been heard by the hub.
+ * A session ended: it could not be resumed and the channel has begun another, or the channel is closed. The hub may or
+ * may not have received each of the `messages`.
  */
 export interface Reset {
   readonly closing: Closing
   /**
-   * Messages of the session that were never acknowledged, oldest first. Where another session has begun, those that never
-   * left are not among them: they are sent in that.
+   * Messages of the session that were never acknowledged, oldest first. If the channel has begun another session, it
+   * lists only messages that were handed to a link: the others are sent in the new session.
    */
   readonly messages: readonly { readonly name: string; readonly data: unknown }[]
 }
 
-/** Where the hub is: its origin, and its URL without a trailing slash. @throws EverwireError `misuse` */
+/** Returns the hub's origin, and its URL without a trailing slash. @throws EverwireError `misuse` */
 export function checkUrl(url: string | URL): { origin: string; href: string } {
   const { location } = globalThis as { location?: { href: string } } // absent in Node
   let href = ""
   try {
     href = new URL(url, location?.href).href
   } catch {
-    // refused below
+    // `href` stays empty, and the check below throws
   }
-  // Taken apart by hand: the URL of React Native has no setters, and some of its getters throw.
+  // Parsed with a regular expression: the `URL` of React Native has no setters, and some of its getters throw.
   const [, scheme, host, path] = /^(?:http|ws)(s?:\/\/)([^/?#@]+)(?:\/+([^?#]*))?$/i.exec(href) ?? []
-  // What stands in a URL is written to logs, so nothing that a hub is to know goes there: `auth` gives it.
+  // A URL may not carry data for the hub, because URLs are written to logs. `auth` is the place for such data.
   if (!host)
     throw new EverwireError(
       "misuse",
@@ -101,7 +114,7 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
   return { origin, href: `${origin}/${path?.replace(/\/+$/, "") || "everwire"}` }
 }
 
-/** @throws EverwireError `misuse` without dialers, with two of one name, or with what is none. */
+/** @throws EverwireError `misuse` if there is no dialer, if two have the same name, or if an entry is not a dialer. */
 export function checkDialers(dialers: readonly (Dialer | undefined)[]): void {
   const names = new Set(dialers.flatMap((dialer) => (dialer?.dial ? dialer.name : [])))
   if (names.size === 0 || names.size < dialers.length) {

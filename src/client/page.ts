@@ -1,17 +1,20 @@
-/** What a page's life tells a channel. Every name is an event of the HTML or the Page Lifecycle specification. */
+/** The events of a page that matter to a channel. Each comes from the HTML or the Page Lifecycle specification. */
 export interface PageHost {
-  /** The network or the page came back. `forgive` when what was learned of the old network may not hold any more. */
+  /**
+   * The network or the page is back: the channel checks its link at once. `forgive`: the network may be another one, so
+   * what the channel has learned of the old one no longer counts.
+   */
   nudge(forgive: boolean): void
   /**
-   * The page is put away: for ever, or it may come back (frozen, or in the back/forward cache, which an open wire would
-   * prevent).
+   * The page is being put away. `forEver`: it will not come back. Otherwise it is frozen, or goes into the back/forward
+   * cache, which browsers refuse to a page with an open connection.
    */
   park(forEver: boolean): void
 }
 
 type Listenable = Partial<Pick<EventTarget, "addEventListener">>
 
-/** Listens to the page, where there is one. Returns what stops it. */
+/** Listens to the page's events, on a platform that has them. Returns a function that stops listening. */
 export function watchPage(host: PageHost): () => void {
   const { document } = globalThis as { document?: Document } // absent in Node and workers
   const page: Listenable = globalThis // has no listeners in Node
@@ -20,11 +23,12 @@ export function watchPage(host: PageHost): () => void {
     target?.addEventListener?.(event, run, watching)
   const look = (): void => host.nudge(false)
   on(page, "online", () => host.nudge(true))
-  // "offline" is often wrong: it is a reason to ask the wire, not to believe it dead.
+  // Browsers often report "offline" wrongly. So the channel only probes its link, and does not take it for dead.
   on(page, "offline", look)
   on(page, "pageshow", (event) => (event as PageTransitionEvent).persisted && look())
   let parked: Event
-  // Firefox may break off a script that runs while its tab is closed. A second listener is called all the same.
+  // Firefox may interrupt a script that runs while its tab is being closed, but still calls the next listener. So there
+  // are two.
   for (let calls = 0; calls < 2; calls++) {
     on(page, "pagehide", (event) => {
       if (parked !== event) host.park(!(event as PageTransitionEvent).persisted)

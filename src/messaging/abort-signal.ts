@@ -1,11 +1,11 @@
 import { callSafely } from "../session/call-safely.ts"
 
-/** The platform's own AbortSignal, as `fetch` wants it, where its types are there. */
+/** The platform's own `AbortSignal`, as `fetch` takes it. If its types are not loaded: {@link AbortSignalLike}. */
 export type PlatformSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
   ? Signal & AbortSignalLike
   : AbortSignalLike
 
-/** The part of AbortSignal (DOM standard) that is needed of one that the application gives. */
+/** The part of `AbortSignal` (DOM standard) that is used of a signal that the application passes in. */
 export interface AbortSignalLike {
   readonly aborted: boolean
   readonly reason?: unknown
@@ -14,8 +14,9 @@ export interface AbortSignalLike {
 }
 
 /**
- * Calls `run` when the signal fires. Returns what takes that back, so that a signal which outlives the call keeps nothing
- * of it. The signal may be of any make: what it throws when it is taken back goes to `failed`.
+ * Calls `run` when the signal fires. Returns a function that removes the listener, so that a signal which lives longer
+ * than the call keeps none of it in memory. The signal may be of any implementation: what it throws when the listener
+ * is removed goes to `failed`.
  */
 export function whenAborted(
   signal: AbortSignalLike | undefined,

@@ -1,10 +1,11 @@
 /**
- * What an application declares once and both ends share: messages that the channel sends (`up`), messages that the hub
- * sends (`down`), requests that the channel makes (`requests`) and requests that the hub makes (`asks`). Messages are
- * types of data by name, requests are functions from data to reply. An application declares the maps that it needs.
+ * The types that an application declares once and both ends share: messages that the channel sends (`up`), messages
+ * that the hub sends (`down`), requests that the channel makes (`requests`) and requests that the hub makes (`asks`). A
+ * message is declared as a type of data under its name, a request as a function from data to reply. An application
+ * declares only the maps that it needs.
  *
- * As a constraint (`C extends Contract<C>`) it refuses other maps, and data or replies that would not arrive as they
- * left, like a `Date`: `docs/errors.md` says what a payload may hold.
+ * As a constraint (`C extends Contract<C>`) this type refuses maps with other names. It also refuses data and replies
+ * that would not arrive unchanged, such as a `Date`: `docs/errors.md` says what a payload may hold.
  *
  * @example
  * interface Chat {
@@ -22,7 +23,7 @@ export type Contract<C = AnyContract> = {
       : "no map of a contract: those are up, down, requests and asks"
 }
 
-/** The contract of an application that declares none: any name, unknown data. */
+/** The contract of an application that declares none: any name and unknown data. */
 export interface AnyContract {
   up: Record<string, unknown>
   down: Record<string, unknown>
@@ -36,15 +37,15 @@ export type NameOf<C, Map extends keyof AnyContract> = keyof MapOf<C, Map> & str
 /** The data of a message. */
 export type DataOf<C, Map extends "up" | "down", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name]
 
-/** What is given beside the name of a message: its data, which can be left out only where that may be `undefined`. */
+/** The arguments after the name of a message: its data, which may be left out only if its type allows `undefined`. */
 export type Said<Data> = undefined extends Data ? [data?: Data] : [data: Data]
 
-/** The same for a request, with its options. */
+/** The arguments after the name of a request: its data, as for a message, and its options. */
 export type Asked<Data, Options> = undefined extends Data
   ? [data?: Data, options?: Options]
   : [data: Data, options?: Options]
 
-/** What a request takes; `undefined` where its function has no parameter. */
+/** The data of a request. `undefined` if its function has no parameter. */
 export type InputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name] extends (
   ...data: infer Data
 ) => unknown
@@ -53,31 +54,32 @@ export type InputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, M
     : Data[0]
   : unknown
 
-/** What a request is answered with. */
+/** The reply to a request. */
 export type OutputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name] extends (
   ...data: never
 ) => infer Reply
   ? Awaited<Reply>
   : unknown
 
-/** What a handler of requests may return for this reply. */
+/** What a handler may return for this type of reply. */
 type Answer<Reply> =
   | Reply
   | PromiseLike<Reply>
-  // A function that returns nothing answers `undefined`.
+  // A function that returns nothing answers with `undefined`.
   | (undefined extends Reply ? void | PromiseLike<void> : never)
 
 /**
- * What answers the requests of this name. A function that is looked up by name, because in one that is put together of types
- * that depend on the name the compiler widens the literals of what is returned: `{ ok: true }` to `{ ok: boolean }`.
+ * The handler of requests of this name. It is looked up by name in a mapped type. If the function were written with
+ * types that depend on `Name`, the compiler would widen literals in its result: from `true` to `boolean`, for instance.
  */
 export type HandlerOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>, Source, Context> = {
   [N in NameOf<C, Map>]: (data: InputOf<C, Map, N>, source: Source, request: Context) => Answer<OutputOf<C, Map, N>>
 }[Name]
 
 /**
- * What a channel with this contract can do, so that the compiler tells two contracts apart: it would compare the parameters
- * of methods in either direction. A channel that can do more is one that can do less; without a contract it is any.
+ * A type that makes the compiler tell channels of two contracts apart: by their methods alone it would not, because it
+ * compares the parameters of methods in both directions. A channel whose contract has more fits where one with less is
+ * wanted. A channel without a contract fits everywhere.
  */
 export type Ability<C> = AnyContract extends C
   ? // biome-ignore lint/suspicious/noExplicitAny: nothing is promised, and nothing is asked
@@ -93,10 +95,12 @@ export type Ability<C> = AnyContract extends C
       }
     }
 
-/** One map of a contract; without names where the contract does not declare it. */
+/** One map of a contract. Has no names if the contract does not declare the map. */
 type MapOf<C, Map> = Map extends keyof C ? NonNullable<C[Map]> : Record<never, never>
 
-/** A mapped type over anything but an object is that itself. */
+/**
+ * A mapped type over something that is not an object would be that thing itself, so this gives an error text instead.
+ */
 type Maps<Given, Checked> =
   NonNullable<Given> extends object
     ? Checked
@@ -114,10 +118,10 @@ type Requests<Functions> = {
     : "a request is a function from its data to its reply"
 }
 
-/** What the compiler shows in the place of a type that cannot cross. */
+/** What the compiler shows in place of a type that would not arrive unchanged. */
 type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"
 
-/** Bytes are a payload alone, not inside of another. */
+/** Bytes may be a whole payload, but not a part of one. */
 type Payload<Data> = unknown extends Data
   ? Data
   : Data extends ArrayBufferView
@@ -137,18 +141,18 @@ type Json<Data> = unknown extends Data
       ? Changed
       : Data extends readonly (infer Item)[]
         ? number extends Data["length"]
-          ? readonly Listed<Item>[] // the compiler puts this off, so a type may hold lists of itself
+          ? readonly Listed<Item>[] // the compiler evaluates this late, so a type may contain lists of itself
           : { [Key in keyof Data]: Json<Data[Key]> }
-        : "stack" extends keyof Data // an Error: what has merely a name and a message is none
+        : "stack" extends keyof Data // an Error has a `stack`; an object with only a name and a message is none
           ? Data extends Error
             ? Changed
             : { [Key in keyof Data]: Json<Data[Key]> }
           : { [Key in keyof Data]: Json<Data[Key]> }
 
-/** In a list, JSON makes `null` of `undefined`. */
+/** Inside a list, JSON turns `undefined` into `null`, so such a list is refused. */
 type Listed<Item> = unknown extends Item ? Item : undefined extends Item ? Changed : Json<Item>
 
-/** What has other methods falls under functions. */
+/** Types that JSON would change. Other classes with methods are refused because functions are in this list. */
 type NoJson =
   | bigint
   | symbol

@@ -14,39 +14,44 @@ import type { Handlers, RequestHandler } from "./handlers.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
 
-/** Where an error of the application's own code came from. */
+/** Where in the application's code an error was thrown. */
 export type Stage = "message" | "request" | "listener"
 
-/** The platform's (DOM standard): every runtime has it, and no types of the language know it. */
+/**
+ * The platform's `AbortController` (DOM standard). Every runtime has it, but the language's own types do not declare
+ * it.
+ */
 declare const AbortController: new () => { readonly signal: PlatformSignal; abort(): void }
 
-/** What dispatch needs of its seat. */
+/** What a dispatch needs of the channel or the peer that it works for. */
 export interface DispatchHost<Context> {
   say(packet: Packet): void
   readonly handlers: readonly Handlers<Context>[]
-  /** Largest encoded payload that the other side takes; undefined until it has said. */
+  /** Largest encoded payload that the other side takes, in bytes. Undefined until a welcome has told it. */
   maxPayloadBytes(): number | undefined
-  /** What handlers are given beside the data. */
+  /** The argument that handlers get after the data. */
   context(): Context
-  /** An error that the application's own handler threw. */
+  /** A handler of the application threw this error, or its promise rejected. */
   failed(error: unknown, stage: Stage): void
-  /** A message of this name came, and nothing handles it. */
+  /** A message of this name arrived, and no handler takes it. */
   missed?(name: string): void
 }
 
-/** Ends the wait for a response: with an error, or with the response. */
+/** Settles a request that waits for its response: with an error, or with the value of the response. */
 type Waiting = (error: EverwireError | undefined, value?: unknown) => void
 
-/** Packets to handlers, requests to their answers: the same on both seats. */
+/**
+ * Passes packets to handlers, and responses to the requests that wait for them. The same on the channel and the hub.
+ */
 export class Dispatch<Context> {
   readonly #runtime: Runtime
   readonly #host: DispatchHost<Context>
   #lastId = 0
-  /** Own requests that wait for their response. One that timed out or was aborted waits no longer. */
+  /** Requests of this side that wait for their response. A request that timed out or was aborted is removed. */
   #waiting: Map<string, Waiting> | undefined
-  /** How to abort those of the other side's requests that are still being answered here. */
+  /** For each request of the other side that is being answered here: a function that aborts it. */
   #answering: Map<string, () => void> | undefined
-  /** Why nobody answers any more. */
+  /** Why the session has ended. Undefined before that. */
   #ended: Closing | undefined
 
   constructor(runtime: Runtime, host: DispatchHost<Context>) {
@@ -84,7 +89,7 @@ export class Dispatch<Context> {
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
       const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
-      // A getter of the data may have closed it.
+      // A getter in the data may have closed the session.
       if (this.#ended !== undefined) throw closingError(this.#ended)
       let cancelTimeout = (): void => {}
       const settle: Waiting = (error, value) => {
@@ -110,13 +115,13 @@ export class Dispatch<Context> {
             }),
           ),
         )
-      this.#say(packet, settle as (error: unknown) => void) // `say` throws no other than an EverwireError
+      this.#say(packet, settle as (error: unknown) => void) // `say` throws nothing but EverwireErrors
     })
   }
 
   /**
-   * Why the other side does not take this packet, which was said before it told its limit. Who made the request, or else
-   * the host, is told.
+   * Returns why the other side does not take this packet, or undefined if it does. The packet was queued before the
+   * other side told its limit. A request that is too large is rejected; for a message, the host's `failed` is called.
    */
   refusal(packet: Packet): EverwireError | undefined {
     const { kind, id, body } = openPacket(packet)
@@ -124,7 +129,7 @@ export class Dispatch<Context> {
       checkSize(body, this.#host.maxPayloadBytes())
       return undefined
     } catch (thrown) {
-      const error = thrown as EverwireError // checkSize throws no other
+      const error = thrown as EverwireError // `checkSize` throws nothing else
       if (kind === MESSAGE) {
         error.cause = readMessage(packet)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
@@ -133,7 +138,7 @@ export class Dispatch<Context> {
     }
   }
 
-  /** The session is over: nobody will answer, and nobody waits for what is being answered here. */
+  /** The session has ended: rejects the requests that wait, and aborts those that are being answered here. */
   end(why: Closing): void {
     this.#ended = why
     for (const waiting of this.#waiting?.values() ?? []) waiting(closingError(why))
@@ -157,7 +162,7 @@ export class Dispatch<Context> {
     if (!isHeard) this.#host.missed?.(name)
   }
 
-  /** Apart from its caller, which would have to make a closure for every message. */
+  /** A method of its own, so that a message whose handler returns no promise costs no closure. */
   #awaitHandler(result: PromiseLike<unknown>): void {
     settleSafely(result, (error) => this.#host.failed(error, "message"))
   }
@@ -178,7 +183,7 @@ export class Dispatch<Context> {
     const request = {
       get signal(): PlatformSignal {
         abort ??= new AbortController()
-        if (!answering.has(id)) abort.abort() // first looked at when the other side has stopped waiting
+        if (!answering.has(id)) abort.abort() // read for the first time after the other side stopped waiting
         return abort.signal
       },
     }
@@ -187,13 +192,13 @@ export class Dispatch<Context> {
     })
     const fail = (error: unknown): void => {
       const waits = answering.delete(id)
-      // A handler that heeds its signal fails with what that says, which is no news.
+      // A handler that obeys its signal throws an AbortError. That is expected and not reported.
       const words = wordsOf(error)
       const isOurs = words.startsWith("EverwireError")
       if (!isOurs && (waits || !words.startsWith("AbortError"))) host.failed(error, "request")
-      // Only an EverwireError speaks for itself: nothing else of this side's insides crosses the wire.
+      // The other side sees the words of an EverwireError only. Other errors could tell it internals of this side.
       const told = isOurs ? error : new EverwireError("request-failed", "the handler failed")
-      if (waits) this.#reply(id, failureOf(id, told as EverwireError)) // as its name says, of whichever copy of the class
+      if (waits) this.#reply(id, failureOf(id, told as EverwireError)) // the name proves it, from any copy of the class
     }
     const reply = (value: unknown): void => {
       if (!answering.has(id)) return
@@ -201,34 +206,40 @@ export class Dispatch<Context> {
       try {
         packet = encodePacket(RESPONSE, [id], checkedPayload(value, host.maxPayloadBytes()))
       } catch (error) {
-        // The handler's author has to know. The other side learns the code, and nothing of what a getter threw.
+        // The author of the handler must see the error. The other side gets its code alone, not what a getter threw.
         host.failed(error, "request")
-        throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // goes to `fail`; as it is thrown there
+        throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // caught by `fail`
       }
       if (answering.delete(id)) this.#reply(id, packet)
     }
     callSafely(() => answer(data, host.context(), request), fail, reply)
   }
 
-  /** Says an answer. One that finds no room is told here; there too, if a failure, which is short, still finds some. */
+  /**
+   * Queues an answer. If the outbox has no room, reports that here and sends a failure, which is short and may still
+   * fit.
+   */
   #reply(id: string, packet: Packet): void {
     this.#say(packet, (error) => {
-      if (this.#ended) return // by this: the seat tells it
+      if (this.#ended) return // the peer was closed because of it, which is reported there
       this.#host.failed(error, "request")
-      this.#say(failureOf(id, error as EverwireError)) // `say` throws no other
+      this.#say(failureOf(id, error as EverwireError)) // `say` throws nothing else
     })
   }
 
-  /** Unless told otherwise, what finds no room is left out: the other side waits, or answers, in vain until its time is over. */
+  /**
+   * Queues a packet. If the outbox has no room and there is no `failed`, the packet is dropped: the other side waits
+   * until its timeout.
+   */
   #say(packet: Packet, failed?: (error: unknown) => void): void {
     callSafely(() => this.#host.say(packet), failed)
   }
 }
 
 /**
- * A message, encoded once for however many peers will be sent it.
+ * Encodes a message. One packet can be sent to any number of peers.
  *
- * @param header What a message of this name begins with as a text, where that is known.
+ * @param header The text with which a message of this name begins, if the caller has it.
  * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
  */
 export function encodeMessage(name: string, data: unknown, maxBytes?: number, header = headerOf(name)): Packet {
@@ -242,8 +253,8 @@ function headerOf(name: string): string {
 }
 
 /**
- * Encodes the messages of one hub. Most have the name of the one before, so that name, which is bounded, is kept with its
- * header: it is not checked again, and no text is made of it.
+ * Encodes the messages of one hub. Consecutive messages mostly have the same name. So the last name (its length is
+ * bounded) is kept with its header: then neither the check nor the header is repeated.
  */
 export class MessageEncoder {
   readonly #maxPayloadBytes: number
@@ -256,7 +267,7 @@ export class MessageEncoder {
 
   /** @throws EverwireError as {@link encodeMessage} */
   encode(name: string, data: unknown): Packet {
-    // "" is no name, and is checked too.
+    // An empty name equals the initial `#name`, so it is compared by the header, and refused by the check.
     if (name !== this.#name || this.#header === "") {
       this.#header = headerOf(name)
       this.#name = name
@@ -265,7 +276,7 @@ export class MessageEncoder {
   }
 }
 
-/** What an application would have heard as this packet; `undefined` for what is no message. */
+/** Returns the name and data of a message packet, as handlers get them. Undefined for a packet of another kind. */
 export function readMessage(packet: Packet): { name: string; data: unknown } | undefined {
   const { kind, name, body } = openPacket(packet)
   return kind === MESSAGE ? { name, data: read(body) } : undefined
@@ -279,7 +290,7 @@ function checkedPayload(data: unknown, maxBytes?: number): Body {
 
 /** @throws EverwireError `payload-too-large` */
 function checkSize(body: Body, maxBytes = MAX_PAYLOAD_BYTES): void {
-  // UTF-8 needs at most three bytes per UTF-16 unit, so most texts need not be measured.
+  // UTF-8 takes at most three bytes for each UTF-16 unit, so most texts do not have to be encoded to be measured.
   if (
     body.length > maxBytes ||
     (typeof body === "string" && 3 * body.length > maxBytes && utf8(body).length > maxBytes)

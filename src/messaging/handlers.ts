@@ -9,22 +9,25 @@ import {
   type Unsubscribe,
 } from "./subscription.ts"
 
-/** What a handler of requests is given beside the data. */
+/** The argument that a handler of requests gets after the context. */
 export interface RequestContext {
-  /** Fires when the other side no longer waits. Looked at, it costs an AbortController; not looked at, nothing. */
+  /**
+   * Fires when the other side stops waiting for the answer. It is made when it is first read, so unread it costs
+   * nothing.
+   */
   readonly signal: PlatformSignal
 }
 
 export type MessageHandler<Context> = (data: unknown, context: Context) => unknown
 export type RequestHandler<Context> = (data: unknown, context: Context, request: RequestContext) => unknown
 
-/** Handlers by name. A Map, never an object: a message called `constructor` is a message. */
+/** Handlers by name. A `Map`, not an object, so that a message may be called `constructor`. */
 export class Handlers<Context> {
-  /** Lists that are never changed, so that a handler may come or go while they are called. Requests are below `keyOf`. */
+  /** For each name a list that is replaced, never changed, so handlers may come and go during a call. */
   #lists: Map<string, readonly Subscription<AnyFunction>[]> | undefined
-  /** Told what a signal throws. */
+  /** Receives what a signal throws. */
   readonly #failed: (error: unknown) => void
-  /** Nothing comes any more. */
+  /** Whether `close` was called. */
   #isOver = false
 
   constructor(failed: (error: unknown) => void) {
@@ -33,13 +36,13 @@ export class Handlers<Context> {
 
   /**
    * @param ended Called when the subscription ends.
-   * @throws EverwireError `misuse` on a name that is none, and as {@link subscribe}.
+   * @throws EverwireError `misuse` if the name is invalid, and as {@link subscribe}.
    */
   on(name: string, handler: MessageHandler<Context>, options?: SubscribeOptions, ended?: () => void): Unsubscribe {
     return this.#subscribe(name, name, handler, options, ended)
   }
 
-  /** @throws EverwireError `misuse` as `on`, and when the name is taken: two answers to one question cannot both be sent. */
+  /** @throws EverwireError `misuse` as `on`, and if the name has a handler: a request gets one answer. */
   handle(name: string, handler: RequestHandler<Context>, options?: SubscribeOptions): Unsubscribe {
     if (this.request(name)) throw new EverwireError("misuse", `"${name}" has a handler already: remove that first`)
     return this.#subscribe(OF_REQUESTS + name, name, handler, options)
@@ -68,18 +71,20 @@ export class Handlers<Context> {
     return off
   }
 
-  /** Nothing comes any more: ends all subscriptions, so that a signal which lives on keeps nothing of them. */
+  /**
+   * Ends all subscriptions, because nothing arrives any more. So a signal that lives on keeps none of them in memory.
+   */
   close(): void {
     this.#isOver = true
     for (const list of this.#lists?.values() ?? []) for (const { end } of list) end()
   }
 
   messages(name: string): readonly Subscription<MessageHandler<Context>>[] {
-    return this.#list(name) as readonly Subscription<MessageHandler<Context>>[] // as `on` has put them there
+    return this.#list(name) as readonly Subscription<MessageHandler<Context>>[] // `on` added them with this type
   }
 
   request(name: string): RequestHandler<Context> | undefined {
-    return this.#list(OF_REQUESTS + name)[0]?.handler as RequestHandler<Context> | undefined // as `handle` has put it there
+    return this.#list(OF_REQUESTS + name)[0]?.handler as RequestHandler<Context> | undefined // `handle` added it so
   }
 
   #list(key: string): readonly Subscription<AnyFunction>[] {
@@ -87,7 +92,7 @@ export class Handlers<Context> {
   }
 }
 
-/** Leads the name of a handler of requests. No name has a tab. */
+/** Put before the name of a request in `#lists`, to keep it apart from messages. No valid name contains a tab. */
 const OF_REQUESTS = "\t"
 
 const NOBODY: readonly never[] = []

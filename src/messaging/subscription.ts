@@ -6,11 +6,11 @@ import { checkNames } from "./option-names.ts"
 /** Cancels a subscription. Calling it again does nothing. */
 export type Unsubscribe = () => void
 
-/** Options of `on` and of its kin, as `addEventListener` of the web has them. */
+/** Options of `on` and similar methods, named as those of the web's `addEventListener`. */
 export interface SubscribeOptions {
-  /** Ends the subscription when it fires. One that has fired already begins none. */
+  /** Ends the subscription when it fires. If it has fired already, the subscription ends at once. */
   readonly signal?: AbortSignalLike | undefined
-  /** Whether the subscription ends with the first call, just before it. Default `false`. */
+  /** Whether the subscription ends just before its first call. Default `false`. */
   readonly once?: boolean | undefined
 }
 
@@ -21,20 +21,21 @@ const SUBSCRIBE_OPTIONS = { once: "boolean", signal: "addEventListener" } satisf
 
 export type AnyFunction = (...args: never) => unknown
 
-/** One call of `on`. The same function may be subscribed twice: each subscription is called, and cancelled, on its own. */
+/** One call of `on`. If the same function is subscribed twice, each subscription is called and cancelled separately. */
 export interface Subscription<Handler extends AnyFunction> {
-  /** Undefined once it is cancelled: then it is not called any more, not even for what is being told at that moment. */
+  /** Undefined once it is cancelled: then it is not called again, not even for an event that is being delivered. */
   handler: Handler | undefined
-  /** Nothing comes for it any more: it is not found again, and its signal lets go of it. What is being told still reaches it. */
+  /** Removes the subscription and its listener on the signal. An event that is being delivered still reaches it. */
   end(): void
 }
 
 /**
- * The one way to subscribe to anything of a channel, a hub or a peer. `add` puts the subscription where it will be found,
- * and returns what removes it from there, which may be called twice.
+ * The one way to subscribe to any event of a channel, a hub or a peer. `add` stores the subscription and returns a
+ * function that removes it, which may be called twice.
  *
- * @param failed Told what the signal throws.
- * @throws EverwireError `misuse` on what is no function, on options that do not exist, and on what is no signal.
+ * @param failed Receives what the signal throws.
+ * @throws EverwireError `misuse` if the handler is not a function, an option does not exist, or the signal is not a
+ * signal.
  */
 export function subscribe<Handler extends AnyFunction>(
   handler: Handler,
@@ -56,7 +57,7 @@ export function subscribe<Handler extends AnyFunction>(
     off()
     return handler(...args)
   }
-  const subscription: Subscription<Handler> = { handler: options?.once ? (callOnce as Handler) : handler, end } // both take the same
+  const subscription: Subscription<Handler> = { handler: options?.once ? (callOnce as Handler) : handler, end }
   const forget = whenAborted(options?.signal, off, failed)
   const remove = add(subscription)
   if (options?.signal?.aborted) off()
@@ -64,8 +65,8 @@ export function subscribe<Handler extends AnyFunction>(
 }
 
 /**
- * Calls everybody in the list with what they take, and answers whether there is anybody. What one of them throws, or
- * rejects with, goes to `failed` and keeps none of the others from being called.
+ * Calls all handlers in the list with `args`. Returns whether the list has any. If a handler throws, or its promise
+ * rejects, the error goes to `failed` and the other handlers are still called.
  */
 export function tell(
   subscriptions: readonly Subscription<AnyFunction>[],
@@ -73,7 +74,7 @@ export function tell(
   ...args: readonly unknown[]
 ): boolean {
   for (const subscription of subscriptions) {
-    callSafely(() => subscription.handler?.(...(args as never)), failed) // those who emit an event type what it brings
+    callSafely(() => subscription.handler?.(...(args as never)), failed) // the types of `emit` guarantee the arguments
   }
   return subscriptions.length > 0
 }

@@ -3,30 +3,33 @@ import { Inbox } from "./inbox.ts"
 import type { ListOutbox, Outbox } from "./outbox.ts"
 
 /**
- * What a session has to know to go on elsewhere, in another process for instance: plain data, for `structuredClone`. It knows
- * nothing of links: a restored session has none, and the next link tells both sides where they are. What was measured of the
- * old link is left behind with it.
+ * The state with which a session can continue elsewhere, for instance in another process: plain data for
+ * `structuredClone`. It contains nothing about links. A restored session has no link, and on its next one both ends
+ * tell how far they are. Measurements of the old link are not taken along.
  */
 export interface SessionSnapshot {
-  /** Number of the last packet that was heard and delivered. */
+  /** Number of the last packet that was received and delivered. */
   readonly heard: number
-  /** What has been heard of the packet behind it, which comes in parts. */
+  /** The received parts of the next packet, if that came in parts. */
   readonly parts: readonly Packet[]
   /** Number of the last packet that the other side has acknowledged. */
   readonly acked: number
-  /** Number of the last packet that any link was ever handed. */
+  /** Number of the last packet that was ever handed to a link. */
   readonly sent: number
-  /** The packets behind `acked`, oldest first. */
+  /** The packets after `acked`, oldest first. */
   readonly packets: readonly Packet[]
 }
 
-/** What is kept of both ways: all that a session remembers beyond its link. */
+/** Everything that a session keeps apart from its link. */
 export interface Kept {
   readonly outbox: Outbox
   readonly inbox: Inbox
 }
 
-/** What this session would have to know elsewhere. To be taken when it does not go on here: it says nothing more. */
+/**
+ * Returns a snapshot. To be taken when the session does not continue here, because a packet said later would not be in
+ * it.
+ */
 export function takeSnapshot({ outbox, inbox }: Kept): SessionSnapshot {
   return {
     heard: inbox.heard,
@@ -37,12 +40,15 @@ export function takeSnapshot({ outbox, inbox }: Kept): SessionSnapshot {
   }
 }
 
-/** What a session is made with that goes on from here. `outbox`: a new one. */
+/**
+ * Returns the outbox and inbox for a session that continues from this snapshot. `outbox`: an empty one, which is
+ * filled.
+ */
 export function restoreSnapshot<Kind extends Outbox = ListOutbox>(
   { heard, parts, acked, sent, packets }: SessionSnapshot,
   outbox: Kind,
 ): { outbox: Kind; inbox: Inbox } {
-  // Its numbers go on behind what was acknowledged.
+  // The packets pushed below get the numbers after the last acknowledged one.
   Object.assign(outbox, { said: acked, acked, cursor: acked, sent })
   for (const packet of packets) outbox.push(packet)
   const inbox = new Inbox()

@@ -1,157 +1,188 @@
-/** The numbers that make the behaviour, with their reasons; what concerns one file alone stands there. Times end in `Ms`, sizes in `Bytes`. */
+/**
+ * The figures of the protocol, with their reasons. A figure that one file alone uses stands in that file. Times end in
+ * `Ms`, sizes in `Bytes`.
+ */
 
 /** The version of the protocol that `docs/protocol.md` describes. */
 export const PROTOCOL_VERSION = 1
 
-/** A payload, encoded. Large enough for documents, small enough that nobody keeps a server busy with one. */
+/**
+ * Largest encoded payload. Large enough for documents, and small enough that one payload does not keep a server busy.
+ */
 export const MAX_PAYLOAD_BYTES = 1_048_576
-/** How much of a batch is filled before the next begins; a single larger packet goes alone, even of an ack. */
+/** A batch that holds this much gets no further packet. A larger packet goes in a batch alone. */
 export const BATCH_BYTES = 65_536
-/** What a packet's header may add to its payload: kind, request id, name. */
+/** Most that the header of a packet may add to its payload: kind, request id and name. */
 export const MAX_HEADER_BYTES = 2_048
-/** A name of a message or a request. */
+/** Longest name of a message or a request, in UTF-16 units. */
 export const MAX_NAME_LENGTH = 128
-/** The first batch of a link, credentials and riding messages together. */
+/** Largest first batch of a link: the hello with its credentials, and the packets that are sent with it. */
 export const MAX_HELLO_BYTES = 16_384
-/** How much of the outbox may ride with a hello; the rest of the 16 KiB is for credentials. */
+/** Most of the outbox that is sent together with a hello. The rest of the 16 KiB is for credentials. */
 export const RIDE_BYTES = 8_192
-/** How much has to wait in a session before the speed of its link is measured. */
+/** When more than this waits in a session, it begins to measure the speed of its link. */
 export const PACE_BYTES = 4_096
-/** And how large a batch is until then. */
+/** Size of batches and parts before that. */
 export const FIRST_BATCH_BYTES = 16_384
-/** While nothing is known of how fast a link is: `send` answers `false` above this. */
+/** While the speed of the link is unknown, `send` answers `false` if more than this waits. */
 export const HIGH_WATER_BYTES = 4_096
-/** What may be handed to a link of unknown speed before the other side has acknowledged anything. */
+/** Most that is handed to a link of unknown speed before the other side has acknowledged anything. */
 export const WINDOW_BYTES = 16_384
-/** Above this nothing more is taken: the channel's `send` throws, the hub's peer is closed. */
+/** Most that an outbox holds. Above it the channel's `send` throws, and the hub closes the peer. */
 export const MAX_OUTBOX_BYTES = 16_777_216
-/** What a packet costs in an outbox beside its payload. */
+/** What a packet costs in an outbox in addition to its payload. */
 export const PACKET_OVERHEAD_BYTES = 64
-/** A session hands its link no more while the link itself still holds this much. */
+/** A session hands its link nothing more while the link itself still buffers this much. */
 export const LINK_BUFFER_BYTES = 262_144
 
-/** Each end speaks at least so often: under the 25 to 30 s after which common proxies cut. */
+/** Each end sends at least this often. Common proxies cut a connection after 25 to 30 s of silence. */
 export const HEARTBEAT_MS = 20_000
 /**
- * The part of it after which one side, the first, speaks on an idle link and asks for an answer, which is the other side's
- * beat. It is the hub's, whose beats to many peers go out in one sweep, so that their answers come in together; over HTTP,
- * where an answer that goes up is an exchange, it is the channel's.
+ * After this fraction of `HEARTBEAT_MS` on an idle link, one end sends first and asks for an answer, which is the other
+ * end's beat. The first end is the hub, because it sends its beats to many peers in one sweep, so that the answers come
+ * in together. Over HTTP it is the channel, because there an answer from the channel would cost an exchange.
  */
 export const FIRST_BEAT = 0.9
-/** Each end may hang up after so long a silence: one missed beat and a half. */
+/** Each end may close the link after this much silence: one and a half missed beats. */
 export const HEARTBEAT_TIMEOUT_MS = 30_000
-/** The shortest pulse that is learned or granted: proxies that cut at 5 s exist. */
+/** The shortest time between heartbeats that a channel learns or a hub grants. Some proxies cut after 5 s. */
 export const HEARTBEAT_FLOOR_MS = 4_000
-/** What was said and is unacknowledged for so long makes the channel probe. */
+/** If a packet is not acknowledged after this time, the channel sends a probe. */
 export const UNACKNOWLEDGED_MS = 2_000
-/** A probe unanswered for so long (or 4 round trips) makes the channel dial again. */
+/** If a probe is not answered after this time (or 4 round trips), the channel dials again. */
 export const PROBE_MS = 400
-/** The limit of a probe sent because the page or the network came back. */
+/** Time limit of a probe that is sent because the page or the network came back. */
 export const NUDGE_MS = 2_000
 
-/** Over HTTP, where an ack that goes alone is an exchange, so many times as many packets and bytes are waited for. */
+/** Over HTTP, where a separate ack costs an exchange, an ack waits for this many times as many packets and bytes. */
 export const EXCHANGE_ACKS = 4
 
-/** A hub waits so long for the hello of an open link. */
+/** How long a hub waits for the hello of an open link. */
 export const HELLO_DEADLINE_MS = 5_000
-/** So much more of a request body must come in each of these, or the rest of it. */
+/** In each of these intervals `BODY_PROGRESS_BYTES` more of a request body must arrive, or the rest of it. */
 export const BODY_DEADLINE_MS = 15_000
-/** See above. Far less than the slowest link carries, and a client that holds bodies open on purpose has to feed them. */
+/** Far less than the slowest link carries. A client that holds bodies open on purpose has to send all the time. */
 export const BODY_PROGRESS_BYTES = 1_024
-/** What was written to a client must be taken: so much of it, or all, in each of these. See `docs/decisions/0031`. */
+/**
+ * In each of these intervals the client must take `TAKE_PROGRESS_BYTES` of what was sent, or all of it. See
+ * `docs/decisions/0031`.
+ */
 export const TAKE_DEADLINE_MS = 45_000
-/** See above. The slowest link takes far more, and who reads by the byte has to read all the time. */
+/** The slowest link takes far more. A client that reads slowly on purpose has to read all the time. */
 export const TAKE_PROGRESS_BYTES = 1_024
-/** A hub keeps a session so long without a link. */
+/** How long a hub keeps a session without a link. */
 export const RESUME_WINDOW_MS = 120_000
-/** The same for a session that never carried a message: handshakes alone must not hold memory. */
+/** How long it keeps a session that never carried a message. Short, because handshakes alone must not fill memory. */
 export const UNUSED_WINDOW_MS = 5_000
-/** A link that lost a race, or only probed, is closed after so long without a take. */
+/**
+ * How long the hub keeps a welcomed link that is not current, because it lost a race or only probed, without a take.
+ */
 export const SPARE_LINK_MS = 15_000
-/** Sessions of one hub. */
+/** Most sessions of one hub. */
 export const MAX_SESSIONS = 100_000
-/** Sessions of one address. Generous, because offices share an address. */
+/** Most sessions of one address. Generous, because all people of an office may share one address. */
 export const MAX_SESSIONS_PER_ADDRESS = 1_000
-/** Links that have not been welcomed yet, of one hub. */
+/** Most links of one hub that are not welcomed yet. */
 export const MAX_UNWELCOMED_LINKS = 10_000
-/** The same of one address, which so cannot take all of these places. */
+/** Most of those from one address, so that one address cannot occupy all of them. */
 export const MAX_UNWELCOMED_LINKS_PER_ADDRESS = 500
-/** Bytes that a hub keeps for all sessions together: a quarter of a heap of 512 MB. */
+/** Most bytes that a hub keeps for all sessions together: a quarter of a heap of 512 MB. */
 export const MAX_KEPT_BYTES = 134_217_728
-/** Links of one session that are welcomed and not current. A channel that dials again and again has a few at once. */
+/** Most welcomed links of one session that are not current. A channel that dials again and again has a few at once. */
 export const MAX_SPARE_LINKS = 8
 
-/** A rung has so long to be welcomed. */
+/** How long a dial may take until its welcome. */
 export const DIAL_DEADLINE_MS = 10_000
-/** A channel over HTTP whose hello was answered comes again within this, or its dial is over before it could. */
+/**
+ * A channel whose hello was answered over HTTP sends its next request, or opens its stream, within this time. Otherwise
+ * it has left, or its dial has ended.
+ */
 export const UNREACHED_MS = 8_000
-/** When every rung was started and none has answered for so long (or 4 round trips), the best one is dialed once more. */
+/**
+ * If all rungs were dialed and none has answered for this time (or 4 round trips), the best one is dialed once more.
+ */
 export const HEDGE_MS = 2_000
-/** Where the link that carried the talk fell silent, so often, each after as long as a probe may take. */
+/**
+ * If the current link fell silent, the best rung is dialed again up to this many times, each after the time limit of a
+ * probe.
+ */
 export const SILENT_HEDGES = 3
 /**
- * The same where a link that was well has broken: its server is away, or comes back and is busy with all of its channels.
- * For so long after that, a climb is over when the rung that was well meets nobody.
+ * Replaces the gaps between rungs, and `HEDGE_MS`, in the climb after a healthy link broke. Then the server is probably
+ * away, or has restarted and is busy with all of its channels, so other rungs would not help.
  */
 export const PATIENT_MS = 2_000
 /**
- * A closing channel waits so long until the hub has heard its bye on the link, and once more so long for one beside it. A
- * server that is overloaded for a moment is asked again meanwhile.
+ * How long a channel that closes waits until the hub has received the bye on the link. After that it waits as long
+ * again for a bye in a request without a link, which it repeats, because the server may be overloaded for a moment.
  */
 export const GOODBYE_MS = 1_500
-/** What a channel that left has said may be on its way on a link: the hub waits so long for it. */
+/**
+ * How long the hub waits, after a bye without a link, for packets of that channel which may still be on their way on a
+ * link.
+ */
 export const LEAVE_MS = 1_000
-/** A poll that its client has left, and an SSE ticket, is waited for so long before the hub takes the link for lost. */
+/** How long the hub waits for another poll after a client has abandoned one, before it counts the link as lost. */
 export const LEFT_POLL_MS = 5_000
 /**
- * An alarm that rings so much later than it was set for shows that this side was held up (a frozen process, a throttled
- * tab): what has come meanwhile is heard before anything is concluded from silence.
+ * If an alarm rings this much later than it was set for, this process was frozen or its tab throttled. Then input that
+ * has arrived meanwhile is processed before anything is concluded from silence.
  */
 export const LATE_MS = 1_000
-/** A link that lived shorter than this is a strike against its rung. */
+/** If a link lived for less than this, that is a strike against its rung. */
 export const FLAP_MS = 2_000
-/** So many strikes in a row demote a rung. */
+/** After this many strikes in a row a rung is demoted. */
 export const STRIKES = 2
-/** A transport that failed here while another worked is remembered as broken for so long. */
+/** How long a transport counts as broken after it failed while another one worked. */
 export const VERDICT_MS = 600_000
-/** Back-off when every rung failed: full jitter below base × 2^n. */
+/** The back-off after a climb in which all rungs failed: full jitter below base × 2^n, at most the ceiling. */
 export const BACKOFF_BASE_MS = 500
 export const BACKOFF_CEILING_MS = 20_000
-/** Behind a captive portal the ceiling, and how long a rung has to be welcomed: people who sign in are waiting for it. */
+/**
+ * Behind a captive portal: the ceiling of the back-off and the time limit of a dial. Short, because people who have
+ * signed in wait for the connection.
+ */
 export const PORTAL_MS = 2_000
-/** No server is believed that asks for more. */
+/** Longest wait that a server may ask for. A longer one is shortened to this. */
 export const RETRY_AFTER_CEILING_MS = 600_000
-/** A session is not given up before so many hubs (behind a balancer without stickiness) said they do not know it. */
+/** How many more hubs (behind a balancer without sticky sessions) a channel asks after one did not know its session. */
 export const UNKNOWN_RETRIES = 3
 
-/** A long-poll is held so long, and the hub answers before common proxies cut at 30 s. */
+/** How long the hub leaves a long-poll unanswered. Common proxies cut after 30 s. */
 export const HOLD_MS = 25_000
-/** A short-poll's interval adapts between these. */
+/** The interval between short-polls adapts between these two. */
 export const POLL_FLOOR_MS = 250
 export const POLL_CEILING_MS = 5_000
-/** An answer to a poll that brought so much is followed by two polls at once: there is more where it came from. */
+/**
+ * After the answer to a poll brought at least this much, two polls follow at once, because more is probably waiting.
+ */
 export const POLL_AGAIN_BYTES = 2_048
-/** Uploads of one link, and polls, that may be in flight at once, so that a long round trip leaves neither way a pause. */
+/** Most uploads of one link, and most polls, that are in flight at once, so that a long round trip causes no pauses. */
 export const EXCHANGES_AT_ONCE = 3
 /**
- * An exchange fails when nothing of it has moved for so long: its answer has not begun, a held one's so long after its
- * hold, or goes on no more. An upload has a millisecond more for each byte of its body.
+ * An exchange fails if it makes no progress for this time: its answer does not begin, or does not continue. For a poll
+ * that the hub may leave unanswered, the time begins after its hold. An upload gets one more millisecond for each byte
+ * of its body.
  */
 export const EXCHANGE_DEADLINE_MS = 15_000
 
-/** A request waits so long for its response. */
+/** How long a request waits for its response by default. */
 export const REQUEST_TIMEOUT_MS = 10_000
 
-// Behind the numbers, because esbuild puts into their places only those that stand before anything else.
+// These stand after the numbers, because esbuild inlines only constants that stand before everything else.
 
-/** Hub to channel: prompt, because the channel judges its link by acks. */
+/** When the hub acknowledges what a channel sends: promptly, because the channel judges its link by acks. */
 export const HUB_ACK = { ackMs: 250, ackPackets: 256, ackBytes: 65_536, prober: false } as const
-/** Channel to hub: lazy, because a hub has many peers. */
+/** When a channel acknowledges what the hub sends: late, because a hub has many peers. */
 export const CHANNEL_ACK = { ackMs: 5_000, ackPackets: 256, ackBytes: 65_536, prober: true } as const
-/** How long after the rung above it each rung starts, when nothing failed: 0, 300 ms, 1.2 s, 2.5 s from the beginning. */
+/**
+ * If nothing failed, how long after the rung above it each rung is dialed: 0, 300 ms, 1.2 s, 2.5 s from the beginning.
+ */
 export const STAGGER_MS: readonly number[] = [300, 900, 1_300]
-/** Better rungs are tried again so long after a worse one took over. The first is soon, because a deploy looks like a
- *  broken transport to whoever dialed in the middle of it. */
+/**
+ * How long after a worse rung took over the better ones are tried again. The first time is soon, because to a channel
+ * that dials in the middle of a deploy the transport looks broken.
+ */
 export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
-/** An exchange that failed is repeated after these before the link is given up. */
+/** Waits before an exchange that failed is repeated. After the last one fails, the link is given up. */
 export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]

@@ -55,10 +55,13 @@ export interface Closing {
   readonly retryAfterMs?: number
 }
 
-/** Whether the build has numbers in the places of sentences: see `scripts/production/sentences.mjs`. Undefined in the sources. */
+/**
+ * Whether the build has numbers in place of sentences: see `scripts/production/sentences.mjs`. Not declared in the
+ * sources.
+ */
 declare const NUMBERED: boolean | undefined
 
-/** The sentence, or where it is to be found. */
+/** Returns the sentence. In a production build: the number of the sentence, and the file that has its text. */
 function sentence(code: Code, words: string): string {
   return typeof NUMBERED !== "undefined" && NUMBERED && typeof words !== "string"
     ? `${code} ${words}: see everwire/dist/sentences.md`
@@ -87,7 +90,7 @@ export class EverwireError extends Error {
   }
 }
 
-/** A closing as an error, for promises that wait on something that has closed. */
+/** Turns a closing into an error, for promises that wait on something that has closed. */
 export function closingError(why: Closing): EverwireError {
   return new EverwireError(why.code, why.reason, { retryable: why.retryable })
 }

@@ -3,12 +3,12 @@ import { isNumbered, isPart, LAST_PART, PART } from "./kinds.ts"
 import { kindOf } from "./packet.ts"
 
 /**
- * A part of a large packet, as a packet of its own: a part when more follows, a last part when it ends the packet. The parts of a
- * packet, each without its first character, joined are the packet.
+ * Returns a part of a large packet, as a packet: of kind `PART` if more parts follow, of kind `LAST_PART` if it ends
+ * the packet. The parts of a packet, joined without their first characters, are the packet again.
  *
- * `from` and `to` count UTF-16 units of a text packet and bytes of a packet of bytes. A part of text never ends between
- * the two halves of a surrogate pair: half a pair does not survive UTF-8 (WHATWG Encoding, section 8.1.1). So the part may
- * be one unit shorter than asked for. `isOpen`: more follows even behind the end.
+ * `from` and `to` count UTF-16 units of a text packet, or bytes. `isOpen`: more parts follow even if this one reaches
+ * the end of `packet`. A part of text never ends between the two halves of a surrogate pair, because half a pair does
+ * not survive UTF-8 (WHATWG Encoding, section 8.1.1). So the part may be one unit shorter than `to` demands.
  */
 export function cutPacket(packet: Packet, from: number, to: number, isOpen = false): Packet {
   if (typeof packet === "string") {
@@ -22,8 +22,9 @@ export function cutPacket(packet: Packet, from: number, to: number, isOpen = fal
 }
 
 /**
- * Cuts a packet in two that mean the same one after the other, the first of at most `bytes`, which are 3 or more. Parts can
- * be cut again. Undefined when it cannot be cut, because it is not numbered, and when it is small enough.
+ * Cuts a packet into two packets that mean the same as the one. The first has at most `bytes`, which must be 3 or more.
+ * A part can be cut again. Returns undefined if the packet is small enough, or if it cannot be cut because it is not
+ * numbered.
  */
 export function splitPacket(packet: Packet, bytes: number): [Packet, Packet] | undefined {
   const kind = kindOf(packet)

@@ -2,89 +2,97 @@ import { HEARTBEAT_FLOOR_MS, PROTOCOL_VERSION } from "./defaults.ts"
 import { type Closing, type Code, closing, protocolError } from "./errors.ts"
 import { BYE, HELLO, TAKE, WELCOME } from "./kinds.ts"
 
-/** The channel's first packet on every link. */
+/** The first packet that the channel sends on every link. */
 export interface Hello {
   /** Version of the protocol. */
   readonly v: number
-  /** Public id of the session, minted by the channel. */
+  /** Public id of the session. The channel makes it. */
   readonly id: string
-  /** Secret key of the session: who knows it may take the session over. Never in a URL. */
+  /** Secret key of the session: with it a client can take the session over. It never stands in a URL. */
   readonly key: string
-  /** Number of the last packet that the channel has heard in this session. */
+  /** Number of the last packet of this session that the channel has received. */
   readonly heard: number
-  /** How much of the packet behind it the channel has heard, in units of `cutPacket`. */
+  /** How much of the next packet the channel has received, if that comes in parts. In units of `cutPacket`. */
   readonly part?: number | undefined
-  /** Number of the last packet of the channel that the hub has acknowledged. With `heard`, tells a new session from a lost one. */
+  /**
+   * Number of the channel's last packet that the hub has acknowledged. With `heard`, the hub tells a new session from a
+   * lost one.
+   */
   readonly acked: number
-  /** Above 0 the hello takes: the link becomes the session's current one if no later turn was obeyed. 0 only probes. */
+  /**
+   * Above 0: the link becomes the session's current one, unless the hub has obeyed a higher turn. 0: the hello only
+   * probes.
+   */
   readonly turn: number
-  /** Tells the channels apart that may present one key: a session has one holder at a time. */
+  /** Distinguishes channels that present the same key. A session has one holder at a time. */
   readonly holder: string
-  /** The hub that welcomed this session. Any other does not know it, whatever the counters say. */
+  /**
+   * Id of the hub that welcomed this session. Another hub answers that it does not know it, whatever the counters say.
+   */
   readonly hub?: string | undefined
-  /** The shortest silence the channel's network allows, where it has learned one; in milliseconds. */
+  /** The longest silence that the channel's network allows, if it has learned one. In milliseconds. */
   readonly speakMs?: number | undefined
-  /** What the channel's clock showed when the hello left, in milliseconds. */
+  /** The channel's clock when the hello was sent, in milliseconds. */
   readonly clock?: number | undefined
-  /** Whatever `authenticate` is to judge. */
+  /** The credentials that `authenticate` judges. */
   readonly auth?: unknown
-  /** Names of what the channel can do beyond this version, as they came: see `Session.agree`. */
+  /** Names of the channel's abilities beyond this version, not checked yet: see `Session.agree`. */
   readonly features?: unknown
 }
 
-/** The hub's first packet on a link: the only proof that the link works. */
+/** The first packet that the hub sends on a link. Only this proves that the link works. */
 export interface Welcome {
   readonly v: number
   /** Public id of the peer. */
   readonly peer: string
-  /** Id of this hub process, to tell a lost session from another hub behind the same address. */
+  /** Id of this hub process. By it the channel tells a lost session from another hub behind the same address. */
   readonly hub: string
-  /** Number of the last packet that the hub has heard in this session. */
+  /** Number of the last packet of this session that the hub has received. */
   readonly heard: number
-  /** How much of the packet behind it the hub has heard. */
+  /** How much of the next packet the hub has received, if that comes in parts. */
   readonly part?: number | undefined
-  /** Number of the last packet that the hub has said, where the channel has not heard it. */
+  /** Number of the last packet that the hub has sent, if the channel has not received all. */
   readonly said?: number | undefined
-  /** What the hub's clock showed when the welcome left, in milliseconds. */
+  /** The hub's clock when the welcome was sent, in milliseconds. */
   readonly clock?: number | undefined
-  /** Whether this link is now the current one: the hello took and its turn was obeyed. */
+  /** Whether this link is the current one from now on: the hello had a turn, and the hub obeyed it. */
   readonly attached: boolean
-  /** Whether the session existed before. */
+  /** Whether the hub had the session already. */
   readonly resumed: boolean
-  /** Each end speaks at least so often, in milliseconds. */
+  /** Each end sends at least this often, in milliseconds. */
   readonly speakMs: number
-  /** Each end may hang up after so long a silence, in milliseconds. */
+  /** Each end may close the link after this much silence, in milliseconds. */
   readonly patienceMs: number
   /** How long the hub keeps the session without a link, in milliseconds. */
   readonly resumeMs: number
-  /** Largest encoded payload the hub takes. */
+  /** Largest encoded payload that the hub takes, in bytes. */
   readonly maxPayloadBytes: number
-  /** Those features of the hello that the hub has too, as they came. */
+  /** Those features of the hello that the hub has too, not checked yet. */
   readonly features?: unknown
 }
 
-/** Makes a spare link the current one. */
+/** Makes a welcomed link the current one. */
 export interface Take {
   readonly turn: number
   readonly heard: number
   readonly part?: number | undefined
 }
 
-/** A bye beside the links of a session: said by a channel that leaves and has no link on which it would arrive. */
+/** A bye without a link, from a channel that closes and has no link on which a bye would arrive. */
 export interface Leave {
   readonly id: string
-  /** Proves that it is the session's channel. */
+  /** Proves that the sender is the session's channel. */
   readonly key: string
-  /** The hub that has the session; absent where none has welcomed it. */
+  /** Id of the hub that has the session. Undefined if none has welcomed it. */
   readonly hub: string | undefined
-  /** How much the channel has said. What is missing at the hub may still be on its way, on a link. */
+  /** How many packets the channel has sent. Those that the hub does not have yet may still arrive on a link. */
   readonly said: number
   readonly why: Closing
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Writes a packet of the handshake: its kind and JSON. */
+/** These write a packet of the handshake: its kind, then JSON. */
 export function writeHello(hello: Hello): string {
   return HELLO + JSON.stringify(hello)
 }
@@ -95,8 +103,8 @@ export function writeTake(take: Take): string {
   return TAKE + JSON.stringify(take)
 }
 /**
- * The last word on a link. A hub says who it is with it, and its age where it does not know a session; a channel whose links
- * do not work, all of `Leave`.
+ * Writes a bye, the last packet on a link. A hub adds its id, and its age if it does not know the session. A channel
+ * that has no working link adds all fields of `Leave`.
  */
 export function writeBye(
   why: Closing,
@@ -105,7 +113,10 @@ export function writeBye(
   return BYE + JSON.stringify({ ...why, ...more })
 }
 
-/** @throws EverwireError `protocol-error` on any other shape. The version is the caller's to judge, before the rest. */
+/**
+ * @throws EverwireError `protocol-error` on any other shape. If the version is another, only `v` is read: the caller
+ * judges it.
+ */
 export function readHello(packet: string): Hello {
   const fields = readFields(packet, HELLO)
   const { v, id, key, auth, speakMs, hub, holder, features } = fields
@@ -135,7 +146,7 @@ export function readWelcome(packet: string): Welcome {
   const fields = readFields(packet, WELCOME)
   for (const name of ["heard", "speakMs", "patienceMs", "maxPayloadBytes"]) count(fields, name)
   for (const name of ["part", "said", "clock"]) if (name in fields) count(fields, name)
-  return fields as unknown as Welcome // the figures are checked, the rest is for people or read as a flag
+  return fields as unknown as Welcome // numbers are checked; other fields are shown to people or read as booleans
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. */
@@ -144,7 +155,10 @@ export function readTake(packet: string): Take {
   return { turn: count(fields, "turn"), heard: count(fields, "heard"), part: partOf(fields) }
 }
 
-/** Why it ends, which hub says so, and its age: `NaN` where it tells none. @throws EverwireError `protocol-error` on any other shape. */
+/**
+ * Reads why the link ends, the id of the hub that says so, and the hub's age (`NaN` if absent). @throws EverwireError
+ * `protocol-error` on any other shape.
+ */
 export function readBye(packet: string): { why: Closing; hub: string | undefined; ageMs: number } {
   const fields = readFields(packet, BYE)
   const { hub, ageMs } = fields
@@ -159,11 +173,11 @@ export function readLeave(packet: string): Leave {
   return { ...readBye(packet), id, key, said: count(fields, "said") }
 }
 
-/** A closing that came over a wire. */
+/** Reads a closing that the other side sent. Fields that are missing or wrong get a default. */
 export function readClosing(fields: unknown): Closing {
   const { code, reason, retryable, retryAfterMs } = (fields ?? {}) as Fields // every field is narrowed below
   return closing(
-    // A newer hub may know more codes than this side; they pass through for people to read.
+    // A newer hub may have codes that this side does not know. They are kept, for people to read.
     (typeof code === "string" ? code.slice(0, 40) : "closed-by-peer") as Code,
     typeof reason === "string" ? reason.slice(0, 200) : "",
     retryable !== false,
@@ -171,30 +185,33 @@ export function readClosing(fields: unknown): Closing {
   )
 }
 
-/** What is written as a kind and a JSON object. @throws EverwireError `protocol-error` */
+/** Reads a packet that is a kind and a JSON object. @throws EverwireError `protocol-error` */
 export function readFields(packet: string, kind: string): Fields {
   let fields: unknown
   try {
     fields = JSON.parse(packet.slice(1))
   } catch {
-    // refused below
+    // `fields` stays undefined, and the check below throws
   }
   if (packet.charAt(0) !== kind || Object(fields) !== fields) throw protocolError(`not a "${kind}" with a JSON object`)
-  return fields as Fields // an object; each field is narrowed where it is read
+  return fields as Fields // an object; each field is checked where it is read
 }
 
 function count(fields: Fields, name: string): number {
-  const value = fields[name] as number // seen here
+  const value = fields[name] as number // checked below
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw protocolError(`"${name}" that is no count`)
 }
 
-/** Absent where nothing is in parts. */
+/** Undefined if no packet is received in part. */
 function partOf(fields: Fields): number | undefined {
   return fields["part"] === undefined ? undefined : count(fields, "part")
 }
 
-/** Ids and keys: 128 bits or more in URL-safe characters, and short enough to index by. */
+/**
+ * Whether a value may be an id or a key: at least 128 bits in URL-safe characters, and at most 64 of them, so it can be
+ * a map's key.
+ */
 function isToken(value: unknown): value is string {
   return typeof value === "string" && /^[\w-]{22,64}$/.test(value)
 }

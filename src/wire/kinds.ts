@@ -1,6 +1,6 @@
 /**
- * The kinds of packets: the first character of each, here and nowhere else in the sources. `docs/protocol.md` shows the same
- * table, and a test holds the two together.
+ * The kinds of packets: the first character of each. They are defined here and nowhere else in the sources.
+ * `docs/protocol.md` shows the same table, and a test compares the two.
  */
 export const MESSAGE = "m"
 export const REQUEST = "q"
@@ -48,12 +48,12 @@ export const KINDS: readonly Kind[] = [
   { letter: BYE, title: "bye", numbered: false, direction: "both", bytes: false },
 ]
 
-/** Kinds that stand for themselves and count. (The last part of a packet counts too, for the packet that it ends.) */
+/** Kinds of whole packets that are numbered. (A last part is numbered too, in place of the packet that it ends.) */
 export type NumberedKind = typeof MESSAGE | typeof REQUEST | typeof RESPONSE | typeof FAILURE | typeof CANCEL
 
 const NUMBERED = MESSAGE + REQUEST + RESPONSE + FAILURE + CANCEL
 
-/** Whether packets of this kind are numbered and are no parts of others. */
+/** Whether packets of this kind are whole and numbered. */
 export function isNumbered(kind: string): kind is NumberedKind {
   return kind.length === 1 && NUMBERED.includes(kind)
 }

@@ -4,7 +4,7 @@ import { EverwireError, protocolError, wordsOf } from "./errors.ts"
 import { MESSAGE, type NumberedKind, REQUEST } from "./kinds.ts"
 import type { Body } from "./payload.ts"
 
-/** A numbered packet, taken apart. `id` names a request among those of its sender; `name` is the application's. */
+/** A numbered packet, taken apart. `id` identifies a request among those of its sender. `name` is the application's. */
 export interface Opened {
   readonly kind: NumberedKind
   readonly id: string
@@ -12,12 +12,12 @@ export interface Opened {
   readonly body: Body
 }
 
-/** First character of any packet. */
+/** Returns the first character of a packet, which is its kind. */
 export function kindOf(packet: Packet): string {
   return typeof packet === "string" ? packet.charAt(0) : String.fromCharCode(packet[0] ?? 0)
 }
 
-/** Builds a numbered packet of header fields and a payload. Bytes are copied, so the caller may reuse its buffer. */
+/** Builds a numbered packet from header fields and a payload. Bytes are copied, so the caller may reuse its buffer. */
 export function encodePacket(kind: NumberedKind, fields: readonly string[], body: Body): Packet {
   const header = kind + fields.join("\t")
   if (typeof body === "string") return `${header}\t${body}`
@@ -30,7 +30,7 @@ export function encodePacket(kind: NumberedKind, fields: readonly string[], body
 
 /** Takes a numbered packet apart. @throws EverwireError `protocol-error` when a field is missing. */
 export function openPacket(packet: Packet): Opened {
-  const kind = kindOf(packet) as NumberedKind // callers have seen isNumbered(kind)
+  const kind = kindOf(packet) as NumberedKind // callers have checked `isNumbered(kind)`
   if (kind === MESSAGE && typeof packet === "string") return openMessage(packet)
   const [header, body] = typeof packet === "string" ? cutText(packet, kind) : cutBytes(packet)
   const fields = header.split("\t")
@@ -40,11 +40,12 @@ export function openPacket(packet: Packet): Opened {
   return { kind, id, name, body }
 }
 
-/** By far the most packets are messages of text. */
+/** A fast path, because most packets are text messages. */
 function openMessage(packet: string): Opened {
   const end = packet.indexOf("\t")
   if (end < 0) throw protocolError("a packet without its fields")
-  // The name is mostly the one that was heard last: then it is no new text, to be hashed before a handler is found by it.
+  // Most names equal the last one. Reusing its string saves a new one, whose hash a look-up in a map would have to
+  // compute.
   if (end !== lastName.length + 1 || !packet.startsWith(lastName, 1)) lastName = packet.slice(1, end)
   return { kind: MESSAGE, id: "", name: lastName, body: packet.slice(end + 1) }
 }
@@ -64,7 +65,7 @@ function cutBytes(packet: Uint8Array): [header: string, body: Uint8Array] {
   return [text(packet.subarray(1, end)), packet.subarray(end + 1)]
 }
 
-/** A count or a position on the wire. @throws EverwireError `protocol-error` unless it is a safe, unsigned integer. */
+/** Reads a count or a position. @throws EverwireError `protocol-error` unless it is a safe integer without a sign. */
 export function readCount(digits: string): number {
   const count = Number(digits)
   if (!/^\d{1,16}$/.test(digits) || !Number.isSafeInteger(count)) {
@@ -73,11 +74,13 @@ export function readCount(digits: string): number {
   return count
 }
 
-/** Control characters and lone surrogates, as what is none of the others: React Native's Hermes knows no `\p{Cc}`. */
+/**
+ * Matches control characters and lone surrogates. It lists all others, because React Native's Hermes has no `\p{Cc}`.
+ */
 const UNFIT = /[^ -~\u00a0-\ud7ff\ue000-\u{10ffff}]/u
 
 /**
- * Names are free but for control characters and lone surrogates, which no wire would bring over unchanged.
+ * Any text is a valid name if it has no control characters and no lone surrogates, which would not arrive unchanged.
  *
  * @throws EverwireError `misuse`
  */
@@ -90,7 +93,9 @@ export function checkName(name: unknown): asserts name is string {
   }
 }
 
-/** @throws EverwireError `misuse` on what cannot be called: it would be missed only when it is needed. */
+/**
+ * @throws EverwireError `misuse` if `given` is not a function. Otherwise the mistake would show only when it is called.
+ */
 export function checkFunction(given: unknown): void {
   if (typeof given !== "function") throw new EverwireError("misuse", `a function is needed; given: ${typeof given}`)
 }

@@ -1,13 +1,13 @@
 import { EverwireError, wordsOf } from "./errors.ts"
 
-/** A payload on the wire: JSON text, bytes, or `""` for `undefined`. */
+/** An encoded payload: JSON text, bytes, or `""` for `undefined`. */
 export type Body = string | Uint8Array
 
 /**
- * Encodes what an application sends. `Uint8Array` and `ArrayBuffer` (of any realm) cross as bytes, `undefined` as
- * nothing, everything else as JSON (ECMA-404, by `JSON.stringify`).
+ * Encodes the data of an application. `Uint8Array` and `ArrayBuffer` (of any realm) are sent as bytes, `undefined` as
+ * an empty text, everything else as JSON (ECMA-404, by `JSON.stringify`).
  *
- * @throws EverwireError `payload-unsupported`, with the path of what JSON would change: see {@link faultIn}.
+ * @throws EverwireError `payload-unsupported`, with the path of a value that JSON would change: see {@link faultIn}.
  */
 export function encodePayload(value: unknown): Body {
   if (value === undefined) return ""
@@ -19,7 +19,7 @@ export function encodePayload(value: unknown): Body {
     if (tag === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
       return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     }
-    if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // its tag says so
+    if (tag === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer) // the tag proves the type
     json = JSON.stringify(value)
     fault = faultIn(value)
   } catch (error) {
@@ -27,28 +27,31 @@ export function encodePayload(value: unknown): Body {
     fault = faultIn(value, []) ?? unreadable(error)
   }
   if (!fault && json) return json
-  // Of a long path its end tells more.
+  // The end of a long path tells more than its beginning.
   throw new EverwireError("payload-unsupported", `data${fault?.slice(-200)}: send plain data, or bytes alone`, {
     cause,
   })
 }
 
-/** The inverse of {@link encodePayload}: `ArrayBuffer` arrives as `Uint8Array`. @throws SyntaxError on bad JSON. */
+/**
+ * The inverse of {@link encodePayload}, but an `ArrayBuffer` arrives as a `Uint8Array`. @throws SyntaxError on bad
+ * JSON.
+ */
 export function decodePayload(body: Body): unknown {
   if (typeof body !== "string") return body
   return body === "" ? undefined : JSON.parse(body)
 }
 
 /**
- * Looks for what `JSON.stringify` would change without a word. Plain objects, arrays, strings, booleans, `null` and
- * finite numbers cross as they are (-0 as 0); a property that is `undefined` is left out. What has a `toJSON` crosses as
- * that says, but for an invalid Date. An instance of any other class crosses as its own fields, and is refused where
- * there is more to it: it has getters, or no fields.
+ * Looks for a value that `JSON.stringify` would change without an error. Plain objects, arrays, strings, booleans,
+ * `null` and finite numbers arrive as they are (-0 as 0). A property that is `undefined` is left out. An object with a
+ * `toJSON` arrives as what that returns; only an invalid Date is refused. An instance of any other class arrives as its
+ * own fields, and is refused if it has getters or no fields, because then JSON would lose something.
  *
- * Returns a path and what stands there, like `.at[2] is NaN`.
+ * Returns a path and what is there, such as `.at[2] is NaN`. Undefined if there is no such value.
  *
- * @param above The objects that hold the value. When they are given, a throw and a cycle are faults with a path.
- * @param isSaid Whether the value is what a `toJSON` answered: JSON does not ask again.
+ * @param above The objects that contain the value. If they are given, an exception and a cycle are faults with a path.
+ * @param isSaid Whether `toJSON` returned the value: JSON does not call it again on its result.
  */
 function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): string | undefined {
   if (typeof value === "string" || typeof value === "boolean" || value === null || Number.isFinite(value))
@@ -58,7 +61,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
   try {
     if (above?.includes(value)) return " is a cycle"
     const within = above && [...above, value]
-    const { toJSON } = value as { toJSON?: unknown } // neither null nor undefined
+    const { toJSON } = value as { toJSON?: unknown } // `value` is neither null nor undefined
     if (typeof toJSON === "function" && !isSaid && !ArrayBuffer.isView(value)) {
       const said: unknown = toJSON.call(value, "")
       return said === null && tagOf(value) === "[object Date]" ? " is an invalid Date" : faultIn(said, within, true)
@@ -85,10 +88,12 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
   return undefined
 }
 
-/** Whether it is an instance of a class with more to it than JSON sees. (A plain object may be of another realm.) */
+/**
+ * Whether an object is an instance of a class with more than JSON would keep. (A plain object may be of another realm.)
+ */
 function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(value)): boolean {
   const next: unknown = prototype && Object.getPrototypeOf(prototype)
-  if (!next) return false // it is the last of every object
+  if (!next) return false // `prototype` is that of all objects
   return (
     tagOf(value) !== "[object Object]" ||
     Object.keys(value).length === 0 ||
@@ -97,7 +102,7 @@ function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(v
   )
 }
 
-/** One step of a path, as JavaScript writes it. */
+/** Returns one step of a path, as JavaScript writes it. */
 function stepTo(key: string | number | undefined): string {
   if (key === undefined) return ""
   return /^[a-z_$][\w$]*$/i.test(`${key}`) ? `.${key}` : `[${JSON.stringify(key)}]`
@@ -107,7 +112,7 @@ function unreadable(error: unknown): string {
   return ` is unreadable (${wordsOf(error)})`
 }
 
-/** What the language or the platform calls it, like `[object Map]`, whichever realm made it. */
+/** Returns the name that the language or platform gives a value, such as `[object Map]`, for values of any realm. */
 function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value)
 }

@@ -1,6 +1,6 @@
 /**
- * The two classes of the WHATWG Encoding standard that the codec needs. They are pure functions and exist on every
- * platform, so the kernel may name them; nothing else of the DOM or of Node exists in its type world.
+ * The two classes of the WHATWG Encoding standard that the encoding of packets needs. They are pure functions and exist
+ * on every platform, so `wire` may use them. Its compiler settings declare nothing else of the DOM or of Node.
  */
 declare class TextEncoder {
   encode(input?: string): Uint8Array<ArrayBuffer>

@@ -6,15 +6,15 @@ import { clock, create, element, input } from "./dom.mjs"
 
 const NICK = "everwire-chat:nick"
 
-/** The room: what is said, who is here, and the form below. */
+/** The chat room on the page: its messages, its users, and the form to write a message. */
 export class Conversation {
   #host
   #log = element("messages")
   #seen = /** @type {Set<string>} */ (new Set())
-  /** Own words that the hub has not repeated yet, by key. */
+  /** Own messages that the hub has not sent back yet, by key. */
   #pending = /** @type {Map<number, HTMLElement>} */ (new Map())
   #key = 0
-  /** Whether the reader is at the end, and is to stay there. */
+  /** Whether the list is scrolled to its end. Then it stays at the end when it grows or shrinks. */
   #atEnd = true
 
   /** @param {{ join(nick: string): void, say(text: string, key: number): void, isOwn(peer: string): boolean }} host */
@@ -27,7 +27,7 @@ export class Conversation {
       const { scrollHeight, scrollTop, clientHeight } = this.#log
       this.#atEnd = scrollHeight - scrollTop - clientHeight < 80
     })
-    // A telephone's keyboard, or more people in the room, take height away.
+    // The list gets lower when a phone's keyboard opens or when more users are shown above it.
     new ResizeObserver(() => this.#follow()).observe(this.#log)
     element("composer").addEventListener("submit", (event) => {
       event.preventDefault()
@@ -57,7 +57,7 @@ export class Conversation {
   }
 
   /**
-   * It is not known whether these own words arrived.
+   * Marks own messages of which nobody knows whether they arrived.
    *
    * @param {readonly number[]} keys
    */
@@ -66,7 +66,7 @@ export class Conversation {
   }
 
   /**
-   * A line that nobody said.
+   * Adds a line that is no message of a user.
    *
    * @param {string} text
    */

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * An element of index.html.
+ * Returns an element of index.html.
  *
  * @param {string} id
  */
@@ -12,16 +12,17 @@ export function element(id) {
 }
 
 /**
- * An input of index.html.
+ * Returns an input of index.html.
  *
  * @param {string} id
  */
 export function input(id) {
-  return /** @type {HTMLInputElement} */ (element(id)) // every id that is asked for is an input's
+  return /** @type {HTMLInputElement} */ (element(id)) // all callers pass ids of inputs
 }
 
 /**
- * Sets a text that changed. One that did not is left alone, for the sake of selections and screen readers.
+ * Sets a text if it has changed. An unchanged text is not set again: that would clear the user's selection and make
+ * screen readers repeat it.
  *
  * @param {Element | null} target
  * @param {string} text

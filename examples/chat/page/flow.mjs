@@ -3,15 +3,15 @@ import { create, element } from "./dom.mjs"
 
 const BARS = 75
 const BAR_MS = 400
-/** What a bar would have to show to be full: a burst after three seconds of silence. */
+/** How many beats a full bar shows: a burst after three seconds of silence. */
 const FULL = 16
 
-/** The last thirty seconds: what came down above the line, what went up below it, in the colour of its transport. */
+/** A chart of the last thirty seconds: beats down above the line, beats up below, in the colour of their transport. */
 export class Flow {
   #bars = Array.from({ length: BARS }, () => create("i", "bar"))
   #down = 0
   #up = 0
-  /** How much the hub had heard when the last bar ended. */
+  /** How many beats the hub had received when the last bar ended. */
   #heard = 0
   /** @type {string | undefined} */
   #transport
@@ -22,20 +22,20 @@ export class Flow {
   }
 
   /**
-   * A beat came down.
+   * Counts a beat from the hub.
    *
    * @param {string | undefined} transport
-   * @param {number} heard how many of ours the hub has heard
+   * @param {number} heard how many beats of this page the hub has received
    */
   note(transport, heard) {
     this.#transport = transport
     this.#down++
-    if (heard < this.#heard) this.#heard = 0 // a new session counts anew
+    if (heard < this.#heard) this.#heard = 0 // a new session counts from 0
     this.#up += heard - this.#heard
     this.#heard = heard
   }
 
-  /** The oldest bar becomes the newest. */
+  /** Reuses the oldest bar as the newest. */
   #shift() {
     const bar = this.#bars.shift()
     if (bar === undefined) return
@@ -49,7 +49,7 @@ export class Flow {
   }
 }
 
-/** A burst is higher than the steady flow and does not dwarf it. @param {number} count */
+/** The height of a bar. It grows slower than the count, so a burst does not dwarf the rest. @param {number} count */
 function height(count) {
   return String(Math.min(1, Math.sqrt(count / FULL)))
 }

@@ -3,7 +3,7 @@ import { clock, create, element } from "./dom.mjs"
 
 /** @typedef {import("everwire").Incident} Incident */
 
-/** What happened to the transports, newest first. */
+/** The list of incidents of all transports, newest first. */
 export class Incidents {
   #list = element("incidents")
   /** @type {Incident | undefined} */
@@ -17,7 +17,7 @@ export class Incidents {
   }
 }
 
-/** What happened, in words that go after the transport's name. @param {Incident} incident */
+/** Describes an incident. The page puts the transport's name before it. @param {Incident} incident */
 export function inWords({ what, ageMs, closing }) {
   switch (what) {
     case "dialed":

@@ -4,7 +4,7 @@ import { inWords } from "./incidents.mjs"
 
 /** @typedef {import("../contract.ts").Positions} Positions */
 
-/** How a rung stands, in a word or two: there is little room beside the switch. */
+/** The standing of a rung in a word or two, because there is little room next to the switch. */
 const STANDING = {
   "in-use": "in use",
   unsupported: "not in this browser",
@@ -17,7 +17,7 @@ const STANDING = {
 
 const names = /** @type {const} */ (["websocket", "sse", "long-poll", "short-poll"])
 
-/** The rungs, how each stands, and the switches that break them. */
+/** The rungs of the ladder, the standing of each, and the switches that break them. */
 export class Ladder {
   #rungs = new Map(names.map((name) => [/** @type {string} */ (name), this.#create(name)]))
   /** @type {Positions | undefined} */
@@ -25,7 +25,7 @@ export class Ladder {
 
   constructor() {
     element("ladder").append(...this.#rungs.values())
-    // The hub tells too, but it may be out of reach: the switches are not.
+    // The hub sends the positions too, but the hub may be unreachable, while the switches have their own requests.
     void this.#ask()
   }
 
@@ -71,14 +71,14 @@ export class Ladder {
     return rung
   }
 
-  /** @param {{ transport: string, position: string }} [wish] a switch to turn; without it only asks how they stand */
+  /** @param {{ transport: string, position: string }} [wish] a switch to turn. If absent, only reads the positions. */
   async #ask(wish) {
     const headers = { "content-type": "application/json" }
     try {
       const answer = await fetch("/switch", wish && { method: "POST", headers, body: JSON.stringify(wish) })
       this.setPositions(await answer.json())
     } catch {
-      // The server is away: back to what is known.
+      // The server is unreachable: show the last known positions again.
       if (this.#positions) this.setPositions(this.#positions)
     }
   }

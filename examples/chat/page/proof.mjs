@@ -4,19 +4,19 @@ import { element, show } from "./dom.mjs"
 
 /** @typedef {import("../contract.ts").Count} Count */
 
-/** The running count of both numbered streams. */
+/** Shows the counts of both numbered streams. */
 export class Proof {
-  /** The last number that went up. */
+  /** Number of the last beat that was sent. */
   #said = 0
-  /** How many went up before this session. */
+  /** How many beats were sent before this session. */
   #saidBefore = 0
-  /** The highest number that came down. */
+  /** The highest number that the hub has sent. */
   #told = 0
   /** @type {Count} */
   #heardByHub = { received: 0, lost: 0, doubled: 0 }
   #tally = new Tally(1)
 
-  /** A session begins: both streams are counted anew. Returns the number of the next beat up. */
+  /** A session begins, and both counts start again. Returns the number of the next beat to send. */
   begin() {
     this.#saidBefore = this.#said
     this.#told = 0
@@ -25,13 +25,13 @@ export class Proof {
     return this.#said + 1
   }
 
-  /** Numbers a beat up. */
+  /** Returns the number for a beat to send. */
   say() {
     return ++this.#said
   }
 
   /**
-   * A beat came down, with the hub's count of ours.
+   * Counts a beat from the hub.
    *
    * @param {number} n
    * @param {Count} heardByHub

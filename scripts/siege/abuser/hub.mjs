@@ -6,7 +6,7 @@ import { createHub } from "everwire/node"
 
 let heard = 0
 const hub = createHub({
-  // The addresses of this machine are counted like others when this is given, so that what is bounded per address is seen.
+  // With this option the addresses of this machine are counted like any other, so that limits per address take effect.
   limits: { maxSessionsPerAddress: 10_000 },
   authenticate: async () => {
     heard++

@@ -109,7 +109,7 @@ export const kinds = {
   empty: { run: always("\n".repeat(LARGE)) },
   hellos: { run: hellos("websocket") },
   "poll-hellos": { run: hellos("long-poll") },
-  // Each connection asks again when it has been answered, which is less often than a link may.
+  // Each connection sends its next request after an answer, which is less often than a link is allowed to.
   polls: { code: false, run: polls("short-poll") },
   posts: { code: false, run: posts("long-poll") },
   pipelined: { run: pipelined("long-poll") },

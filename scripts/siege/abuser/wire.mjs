@@ -105,8 +105,8 @@ function upgradeOf({ host }) {
 }
 
 /**
- * The codes of closings in what came: of a bye or an answer over HTTP; else of a closing frame whose reason begins with one,
- * or that frame's own status.
+ * Finds the codes of closings in a received text: the code of a bye or of an answer over HTTP, else the code at the
+ * start of a closing frame's reason, else that frame's status.
  *
  * @param {string} text
  */

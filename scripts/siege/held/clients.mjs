@@ -1,23 +1,23 @@
 // @ts-check
-// The clients of `held.mjs`, in a process of their own, so that the hub's process is measured alone.
+// The clients of `held.mjs`. They run in another process, so that the hub's process is measured alone.
 
 import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { createChannel } from "everwire"
 import { WebSocket } from "ws"
 
-/** Interval between what one client asks: often enough to be load, rarely enough that nothing waits for a processor. */
+/** Interval between the requests of one client: short enough to be load, and long enough to queue for no processor. */
 const EVERY_MS = 100
 /** Clients that connect at the same time. */
 const AT_ONCE = 50
 
 /**
  * @typedef {object} Client
- * @property {() => Promise<unknown>} ask Sends something and resolves with the answer.
+ * @property {() => Promise<unknown>} ask Sends a request and resolves with the answer.
  * @property {() => unknown} close
  */
 
-/** What the hub's process orders; an empty order closes all. @typedef {{ open?: number, ask?: number, forMs?: number }} Order */
+/** From the hub's process. If empty: close all. @typedef {{ open?: number, ask?: number, forMs?: number }} Order */
 
 /** @type {Client[]} */
 const clients = []
@@ -79,7 +79,7 @@ async function openSocket() {
 }
 
 /**
- * Has so many clients ask at that interval, each when it has its last answer.
+ * Makes this many clients send requests at the interval, each only when its last one is answered.
  *
  * @param {number} count
  * @param {number} forMs

@@ -12,14 +12,14 @@ import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
 import type { TransportHealth } from "./transport-health.ts"
 
-/** The session that is to be kept linked, with the secret that opens it. */
+/** The session that is kept linked: its id, and the secret key that opens it at the hub. */
 export interface Identity {
   readonly id: string
   readonly key: string
   readonly session: Session
 }
 
-/** What dialing takes. */
+/** What a dial needs from the channel. */
 export interface DialHost {
   readonly runtime: Runtime
   readonly url: string
@@ -31,45 +31,53 @@ export interface DialHost {
   readonly report: (error: unknown) => void
 }
 
-/** Stands in for the link until the dial has returned one. */
+/** The link of an attempt until `dial` has returned the real one. */
 const UNDIALED: Link = { name: "", bufferedBytes: 0, send() {}, close() {} }
 
-/** How many incidents are kept for `explain()`. */
+/** How many incidents are kept for `explain()`. Older ones are dropped. */
 const INCIDENTS = 50
 
-/** The attempts to link one session that have not ended, the current one among them, and what became of the others. */
+/** All attempts of one channel that have not ended, including the current one, and the incidents of all. */
 export interface Attempts {
-  /** The last things that happened, oldest first. */
+  /** The last incidents, oldest first. */
   readonly incidents: readonly Incident[]
   readonly live: ReadonlySet<OwnAttempt>
-  /** The hub that has the session; undefined until one has welcomed it. */
+  /** Id of the hub that has the session. Undefined until a hub has welcomed it. */
   readonly hub: string | undefined
   /**
-   * Dials a rung and says hello. `takes`: the link is to carry the talk at once, with what may ride along. `again`: one that
-   * has ended and whose link the hub has left open: the hello goes there.
+   * Dials a rung and sends the hello. `takes`: the hello has a turn, so the link carries the session as soon as it is
+   * welcomed, and small packets are sent together with the hello. `again`: an attempt that was refused and whose link
+   * the hub left open; the new hello is sent on that link.
    */
   dial(rank: number, auth: unknown, takes: boolean, again?: OwnAttempt): OwnAttempt
-  /** A hub has the session. */
+  /** A hub welcomed the session. */
   welcomed(attempt: Attempt, hub: string): void
-  /** Whether no other hello or take came after its own. */
+  /** Whether no hello or take with a turn was sent after that of this attempt. */
   isLast(attempt: Attempt): boolean
-  /** Tells the hub that this link is the one, whatever it thought before; says again what it may not have heard. */
+  /**
+   * Tells the hub that this link is the current one from now on, and sends again what the hub may not have received.
+   */
   take(attempt: OwnAttempt, to: Heard): void
   /** No hub has the session any more. */
   reset(): void
-  /** A new session begins. Turns go on: they only have to rise. */
+  /** A new session begins. Its turns continue those of the last session, because they only have to rise. */
   begin(identity: Identity): void
-  /** The hub is to know that the session has ended: from the last word on its link, or beside it where there is none. */
+  /**
+   * Makes sure that the hub knows that the session has ended: by the bye on its link, or by a request without a link.
+   */
   leave(link: Link | undefined, why: Closing): Promise<void>
-  /** Its link has ended; what rode on it may have been heard. */
+  /** The link of an attempt has ended. Packets that were sent with its hello may have been delivered. */
   end(attempt: OwnAttempt, what: Incident["what"], why?: Closing): void
-  /** Its link is not needed. `mute`: what it holds may be what a last word would wait for. */
+  /**
+   * Ends a link that is not needed. `mute`: send nothing, because a bye might wait for the connection that the link
+   * holds.
+   */
   letGo(attempt: OwnAttempt, mute?: boolean): void
   dropAll(why: Closing): void
   note(attempt: Attempt, what: Incident["what"], why?: Closing): void
 }
 
-/** Begins with no attempt. `createSink` hears the link of each. */
+/** Creates the set, empty at first. `createSink` makes the sink for the link of each attempt. */
 export function createAttempts(
   host: DialHost,
   createSink: (attempt: OwnAttempt) => LinkSink,
@@ -79,13 +87,16 @@ export function createAttempts(
   let { id, key, session } = identity
   const incidents: Incident[] = []
   const live = new Set<OwnAttempt>()
-  /** Highest turn that any hello or take of the session has carried. */
+  /** Highest turn in any hello or take so far. */
   let turn = 0
-  /** The hub that has the session; undefined until one has welcomed it. */
+  /** Id of the hub that has the session. Undefined until a hub has welcomed it. */
   let hub: string | undefined
-  /** The transport that was welcomed last, or dialed last while none was. Undefined while no hello of the session was said. */
+  /**
+   * The transport that was welcomed last, or, before any welcome, dialed last. Undefined before the first hello of the
+   * session.
+   */
   let dialer: Dialer | undefined
-  /** Tells this channel from another that might present the same key. */
+  /** Distinguishes this channel from another that presents the same key. */
   const holder = runtime.id()
 
   const target = (): Target => ({
@@ -127,9 +138,9 @@ export function createAttempts(
       const rung = host.dialers[rank] as Dialer // ranks are the ladder's own indices
       if (!hub) dialer = rung
       const now = runtime.now()
-      // Nothing rides before a hub has the session: two hubs behind one address could both hear it.
+      // Before a hub has the session, no packets go with a hello: two hubs behind one address could both deliver them.
       const { packets, sent } = takes && hub ? session.ride() : { packets: [], sent: 0 }
-      // The sink of a link that is used again tells this very attempt.
+      // A link that is used again keeps its sink, which refers to this same attempt object.
       const attempt: OwnAttempt = Object.assign(again ?? { link: UNDIALED, welcomedAt: now }, {
         dialer: rung,
         rank,
@@ -144,7 +155,8 @@ export function createAttempts(
       note(attempt, "dialed")
       if (!again) {
         const sink = createSink(attempt)
-        // The dialer, its link and the platform may be the application's own. What they throw is a wire that broke.
+        // The dialer, its link and the platform may be the application's code. If they throw, the link counts as
+        // broken.
         let isBroken = false
         const broke = (error: unknown): void => {
           if (isBroken) return
@@ -167,7 +179,7 @@ export function createAttempts(
         heard: session.heard,
         part: session.part,
         acked: session.acked,
-        turn: attempt.turn ?? 0, // which only probes
+        turn: attempt.turn ?? 0, // 0: this hello only probes
         holder,
         hub,
         speakMs: health.heartbeatMs,
@@ -197,9 +209,10 @@ export function createAttempts(
     },
     async leave(link, why) {
       const bye = writeBye(why, { id, key, hub, said: session.said })
-      // A link that cannot tell whether its last word was heard is believed.
+      // If the link cannot tell whether its bye arrived, it is assumed to have arrived.
       if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
-      // A dialer or a platform of the application's own may throw.
+      // `leave` and `target` may run code of the application, which may throw. The async function turns that into a
+      // rejection.
       const said = dialer?.leave && (async () => dialer?.leave?.(target(), bye))()
       if (said) await inTime(runtime, defaults.GOODBYE_MS, said.catch(host.report))
       link?.abandon?.()
@@ -218,7 +231,10 @@ export function createAttempts(
   }
 }
 
-/** Ends its link, without a word if that may not wait. */
+/**
+ * Ends the link of an attempt. `mute`: without a bye if the link holds a connection that the bye might have to wait
+ * for.
+ */
 export function stop({ link, dialer }: Attempt, why: Closing, mute?: boolean): void {
   if (mute && dialer.holds && link.abandon) link.abandon()
   else link.close(why)

@@ -1,12 +1,16 @@
 import * as defaults from "../../wire/defaults.ts"
 import type { Candidate } from "./ladder.ts"
 
-// What a climb does next, from what it has seen and the time. Nothing here dials, waits or remembers: the connector does.
+// Decides what a climb does next, from its state and the time. Nothing here dials, waits or keeps state: the connector
+// does.
 
-/** A connection is held although none is free when the rung dialed last was not welcomed for so long, in milliseconds. */
+/**
+ * If no connection is free, a rung that holds one is dialed anyway after the last dialed rung had this long to be
+ * welcomed. In milliseconds.
+ */
 const LAST_RESORT_MS = 4_000
 
-/** What is decided about an attempt goes by this much of it. See `Attempt`. */
+/** The part of an {@link Attempt} that these decisions read. */
 export interface Rival {
   readonly rank: number
   readonly startedAt: number
@@ -21,53 +25,56 @@ export interface Rival {
   readonly over?: boolean
 }
 
-/** How far a climb has come. */
+/** The state of a climb. */
 export interface Climb<Attempt extends Rival = Rival> {
-  /** What has not been dialed, in the order it will be. */
+  /** The rungs that are not dialed yet, in the order in which they will be. */
   readonly plan: readonly Candidate[]
   /** How many rungs of the plan have been dialed. */
   readonly started: number
   /** The attempt that was dialed last. */
   readonly last?: Attempt | undefined
-  /** Those that failed and have not been judged. */
+  /** The attempts that failed and do not count against their rungs yet. */
   readonly failed: readonly Attempt[]
-  /** How often the best rung has been dialed again beside those that did not answer. */
+  /** How often the best unanswered rung was dialed a second time (see "hedge" in the glossary). */
   readonly hedges: number
-  /** When the next climb begins although a better rung still hangs in this one. */
+  /** When the next climb begins although an attempt on a better rung is still unanswered in this one. */
   readonly reprobeAt?: number
 }
 
-/** What is to be done next. */
+/** The next thing to do. */
 export type Move<Attempt extends Rival = Rival> =
-  /** The next rung of the plan is dialed; the best rung of those that do not answer, once more, when there is no plan left. */
+  /** Dial the next rung of the plan. With an empty plan: dial the best unanswered rung once more. */
   | readonly [what: "dial", rank: number]
-  /** Its link carries the talk from now on. */
+  /** From now on the link of this attempt carries the session. */
   | readonly [what: "adopt", attempt: Attempt]
-  /** Its link is ended: nothing came in time. */
+  /** End the link of this attempt: no answer came in time. */
   | readonly [what: "end", attempt: Attempt]
-  /** These failed and are judged: they are broken here. */
+  /** These attempts failed although a worse rung is proved to work: their rungs are broken here. */
   | readonly [what: "condemn", failed: readonly Attempt[]]
-  /** No connection may be held: the order is another one. */
+  /** No connection is free: continue with this plan, which has another order or fewer rungs. */
   | readonly [what: "plan", plan: Candidate[]]
   /**
-   * `slot`: a connection is asked for. `rest`: the climb is over, and either a link works or none does. `hang`: a better rung
-   * hangs beside a link that works, and the time of the next climb is set. `ask`: it has come.
+   * `slot`: ask when a connection may be held. `rest`: the climb is over; either a link works or none does. `hang`: a
+   * link works, but an attempt on a better rung is still unanswered: set the time of the next climb. `ask`: that time
+   * has come, begin the next climb.
    */
   | readonly [what: "slot" | "rest" | "hang" | "ask", nothing?: undefined]
-  /** Nothing is due before then. */
+  /** Nothing is due before this time. */
   | readonly [what: "wait", until: number]
 
 /**
- * Pure: the first thing that is due in a climb. It is asked again after each, until it answers `wait` or the climb is over.
+ * Pure: returns the first thing that is due in a climb. The connector calls it again after each move, until it returns
+ * `wait` or the climb is over.
  *
- * @param isLate whether the alarm of this climb rang so late that a welcome may have come meanwhile, which is heard behind this
- * @param current the attempt whose link carries the talk
- * @param newcomers the attempts beside it
- * @param known rank of the link before this climb, if it was well until it broke and nothing tells of another network since
- * @param failures climbs in a row that led nowhere
- * @param lastCode why the last link that ended did
- * @param portalMs shortens the time for a dial to be answered, where there is a captive portal; else without an end
- * @param freeAt when a connection may be held: `Infinity` when none is to be had, undefined when that was not asked yet
+ * @param isLate whether the alarm of this climb rang so late that a welcome may already wait in the event queue
+ * @param current the attempt whose link carries the session
+ * @param newcomers all other attempts that have not ended
+ * @param known rank of the link before this climb. Undefined if that link was not healthy until it broke, or if
+ * something since suggests another network
+ * @param failures how many climbs in a row have failed
+ * @param lastCode the code of why the last link ended
+ * @param portalMs shortens the time in which a dial must be answered, behind a captive portal; else `Infinity`
+ * @param freeAt when a connection may be held. `Infinity` if none is free, undefined if that was not asked yet
  */
 export function nextMove<Attempt extends Rival>(
   now: number,
@@ -83,30 +90,33 @@ export function nextMove<Attempt extends Rival>(
   freeAt: number | undefined,
 ): Move<Attempt> {
   const healthy = current?.doubted ? undefined : current
-  // What is better than a link that has proved itself, and failed, is broken here: the server is not away.
+  // A rung that failed while a worse one is proved to work is broken here: the server is reachable.
   if (healthy?.proved && failed.length > 0) return ["condemn", failed.filter(({ rank }) => rank < healthy.rank)]
   let until = Infinity
-  // When this is late, a welcome may have come meanwhile, and be heard behind this.
+  // When the alarm is late, a welcome may already wait in the event queue. So no attempt is given up before the next
+  // alarm.
   for (const attempt of isLate ? [] : newcomers) {
     const dueAt = attempt.trialUntil ?? attempt.movedAt + Math.min(portalMs, defaults.DIAL_DEADLINE_MS)
     if (now >= dueAt) return [attempt.heardAt ? "adopt" : "end", attempt]
     until = Math.min(until, dueAt)
   }
-  // Once a dial has been refused, a server that does not answer is busy with the return of all its channels.
+  // A server that refused a dial and now does not answer is probably busy, because all its channels come back at once.
   const patientMs = known === undefined ? undefined : defaults.PATIENT_MS * (failures ? 2 : 1)
-  // Where the rung that was well a moment ago meets nobody, the server is away, on every rung. One climb of four asks them all.
+  // If the rung that worked a moment ago cannot connect, the server is away, and so for every rung. So three climbs of
+  // four dial that rung alone, and the fourth dials all.
   const isAway =
     last?.rank === known && last?.over && lastCode === "network" && failures % 4 < 3 && !current && !newcomers.length
   const [rung] = plan
   if (rung && !isAway) {
-    // At once where the rung before it has failed, otherwise staggered: the second one by two round trips where those are longer.
-    // Where the server was well a moment ago, it is rather away, or busy, than a rung broken.
+    // At once if the rung before has failed. Otherwise after a gap; the gap before the second rung is at least two
+    // round trips. If the server worked a moment ago, the gap is longer: it is more likely away or busy than the rung
+    // broken.
     let startAt = 0
     if (last && !last.over) {
       const gapMs = (!healthy && patientMs) || (defaults.STAGGER_MS[started - 1] ?? defaults.STAGGER_MS.at(-1) ?? 0)
       startAt = last.startedAt + (started === 1 ? Math.max(gapMs, 2 * rttMs) : gapMs)
     }
-    // What was welcomed and is not proved yet has as long for that as its welcome took.
+    // A welcomed link that is not proved yet gets as long to prove itself as its welcome took.
     if (healthy?.proved === false) startAt = Math.max(startAt, 2 * healthy.welcomedAt - healthy.startedAt)
     if (isLate) startAt = now
     if (now >= startAt && rung.holds) {
@@ -114,7 +124,7 @@ export function nextMove<Attempt extends Rival>(
       startAt = freeAt
     }
     if (startAt === Infinity) {
-      // What holds nothing goes first. While something works, nothing else goes.
+      // Rungs that hold no connection go first. While a link works, only those are dialed.
       const free = plan.filter(({ holds }) => !holds)
       if (healthy || free[0]) return ["plan", healthy ? free : [...free, ...plan.filter(({ holds }) => holds)]]
       startAt = last && !last.over ? last.startedAt + LAST_RESORT_MS : now
@@ -128,9 +138,10 @@ export function nextMove<Attempt extends Rival>(
     if (now >= reprobeAt) return ["ask"]
     until = Math.min(until, reprobeAt)
   } else if (last) {
-    // A fetch may have been given a pooled connection that died in silence; another one gets another connection. Where
-    // the talk's own link fell silent, there may be several, and the round trip tells how long an answer takes. A WebSocket
-    // has a connection of its own: where a server comes back to a herd, another one would only wait beside it.
+    // `fetch` may have used a pooled connection that is dead without anybody knowing; a second request gets another
+    // one. If the current link fell silent, several connections may be dead, and the measured round trip tells how long
+    // an answer takes. A WebSocket has its own connection: if the server is busy with returning clients, a second one
+    // would only wait in the same queue.
     const [leastMs, most] = current?.doubted
       ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
       : [patientMs ?? defaults.HEDGE_MS, patientMs && !last.link.exchanges ? 0 : 1]
@@ -144,8 +155,9 @@ export function nextMove<Attempt extends Rival>(
 }
 
 /**
- * Pure: what becomes of an attempt that was welcomed. `adopt`: its link carries the talk; `let-go`: it is not needed; `trial`: it
- * has to live for a while and to answer a probe; `probe`: it has to answer one.
+ * Pure: decides what to do with an attempt that was welcomed. `adopt`: its link carries the session from now on.
+ * `let-go`: it is not needed. `trial`: it must live for a while and answer a probe first. `probe`: it must answer a
+ * probe first.
  */
 export function afterWelcome(
   { rank, proved, turn }: Pick<Rival, "rank" | "proved" | "turn">,
@@ -153,7 +165,8 @@ export function afterWelcome(
   flaps: boolean,
 ): "adopt" | "let-go" | "trial" | "probe" {
   if (!healthy || (turn && !flaps && (healthy.proved === proved ? rank < healthy.rank : proved))) return "adopt"
-  // Its hello took the session and may bring the talk already: it is dialed again.
+  // Its hello had a turn, so the hub may send the session's packets on this link. The rung has to be dialed again
+  // without one.
   if (turn) return "let-go"
   return flaps ? "trial" : "probe"
 }

@@ -6,46 +6,54 @@ import type { Explanation } from "../explain.ts"
 import type { Attempt } from "./attempt.ts"
 import type { DialHost, Identity } from "./attempts.ts"
 
-/** What the connector needs of the channel, and tells it. */
+/** The channel as the connector sees it: its settings, and the events that the connector reports to it. */
 export interface ConnectorHost extends DialHost {
   readonly reprobeMs: readonly number[]
-  /** The credentials for the next hellos, or a promise of them, which has so long. */
+  /** Returns the credentials for the next hellos, or a promise of them, which may take `authTimeoutMs`. */
   readonly auth: () => unknown
   readonly authTimeoutMs: number
-  /** A link is about to carry the talk: what is said has to fit. */
+  /**
+   * A link is about to carry the session. The channel checks that what it has queued fits the limits of the welcome.
+   */
   welcomed(welcome: Welcome): void
-  /** A link carries the talk: the first, or another. */
+  /** A link carries the session: the first one, or one that replaces another. */
   linked(welcome: Welcome, transport: string): void
-  /** No link does; the next climb begins in so many milliseconds. */
+  /** No link carries the session. The next climb begins in `retryInMs` milliseconds. */
   unlinked(why: Closing, retryInMs: number): void
-  /** The hub does not know the session: mints another. */
+  /** The hub does not know the session. The channel begins a new one and returns its identity. */
   reset(why: Closing): Identity
-  /** Nothing will help: the channel is over. */
+  /** The connection cannot be restored by dialing again: the channel is closed. */
   ended(why: Closing): void
 }
 
-/** Keeps the session of a channel linked. */
+/** Finds a link for the session of a channel, and another whenever the link is lost. */
 export interface Connector {
-  /** The session of this moment. */
+  /** The session that is kept linked now. */
   readonly session: Session
-  /** The attempt whose link carries the talk. */
+  /** The attempt whose link carries the session. */
   readonly current: Attempt | undefined
-  /** Which transport carries the talk, why, and what happened to the others. */
+  /** Reports which transport carries the session, why, and what happened to the others. */
   explain(): Pick<Explanation, "transport" | "why" | "rungs" | "incidents">
   open(): void
   /**
-   * Ends it: says goodbye on the current link, and beside it when that is not heard. Resolves when the hub has heard it, or
-   * after twice `GOODBYE_MS`.
+   * Ends the connector. It sends a bye on the current link, and if that does not arrive, by a request without a link
+   * (see `Dialer.leave`). Resolves when the hub has received the bye, or after twice `GOODBYE_MS`.
    */
   close(why: Closing): Promise<void>
-  /** Something about the page or the network changed: look at once at whatever is being waited for. */
+  /**
+   * The page or the network has changed: whatever the connector waits for, it looks at once. `forgive`: the network may
+   * be another one, so verdicts on transports are forgotten.
+   */
   nudge(forgive: boolean): void
-  /** The page is being put away: let go of the wire, keep the session unless it is for ever. `nudge` brings it back. */
+  /**
+   * The page is being put away: the connector closes the link and keeps the session for `nudge`. With `forEver` it ends
+   * the session too.
+   */
   park(forEver: boolean): void
-  /** The session's link does not answer: dial again without dropping it. */
+  /** The session's link did not answer in time: dial again, and keep that link until another one works. */
   doubted(): void
-  /** The session's link answers. */
+  /** The session's link has answered. */
   answered(): void
-  /** A packet of the handshake on a link that was welcomed: only a bye is one. */
+  /** A welcomed link received a packet of the handshake. Only a bye may come then; anything else throws. */
   control(link: Link, packet: string): void
 }

@@ -15,7 +15,10 @@ import { afterWelcome, type Climb, nextMove } from "./climb.ts"
 import type { Connector, ConnectorHost } from "./connector-host.ts"
 import { type Candidate, planClimb } from "./ladder.ts"
 
-/** A link that carries the talk and has not been answered yet is given up no sooner than after this, in milliseconds. */
+/**
+ * A link that carries the session, holds a connection and gets no answer is given up after this time at the earliest.
+ * In milliseconds.
+ */
 const UNANSWERED_MS = 1_000
 
 type Climbing = { readonly phase: "climbing"; readonly auth: unknown; plan: Candidate[]; failed: OwnAttempt[] } & {
@@ -24,47 +27,58 @@ type Climbing = { readonly phase: "climbing"; readonly auth: unknown; plan: Cand
 
 type State =
   | { readonly phase: "idle" }
-  /** Credentials are on their way. */
+  /** The application's `auth` was called and has not answered yet. */
   | { readonly phase: "asking" }
-  /** A race of rungs. It ends when one link is trusted and no other is on its way, or when all have failed. */
+  /**
+   * A race of rungs. It ends when one link is trusted and no other attempt is open, or when all attempts have failed.
+   */
   | Climbing
-  /** One link carries everything; better rungs, if there are any, are tried again later. */
+  /** One link carries the session. If there are better rungs, they are tried again later. */
   | { readonly phase: "settled" }
   | { readonly phase: "waiting" }
   | { readonly phase: "closed" }
 
 /**
- * Connecting, reconnecting, falling back and climbing back are all the same climb: dial the rungs, staggered; the first
- * welcome carries the talk; a better rung that proves itself takes over; the rest are let go.
+ * Creates the connector of a channel. Connecting, reconnecting, falling back and climbing back are all the same climb:
+ * the rungs are dialed one after another with small gaps; the first welcomed link carries the session; a better rung
+ * that proves itself takes over; all other attempts are let go.
  */
 export function createConnector(host: ConnectorHost, identity: Identity): Connector {
   const { runtime, dialers, health } = host
-  /** The session of this moment. */
+  /** The session that is kept linked now. */
   let { session } = identity
   let state: State = { phase: "idle" }
-  /** When it was entered. */
+  /** When `state` was entered. */
   let enteredAt = 0
   let current: OwnAttempt | undefined
   let lastClosing = closing("network", "not connected yet")
-  /** Climbs in a row that led nowhere, for the back-off. */
+  /** How many climbs in a row failed, for the back-off. */
   let failures = 0
-  /** Background climbs since the current rung took over. */
+  /** How many background climbs were scheduled since the current rung took over. */
   let reprobes = 0
-  /** How many other hubs in a row did not know the session. */
+  /** How many hubs in a row, other than the one that has the session, did not know it. */
   let strangers = 0
-  /** When the hub that has the session was last heard; at first, since when it may be away. */
+  /**
+   * When the hub that has the session last showed that it is alive. Before the first sign: when this connector was
+   * created.
+   */
   let aliveAt = runtime.now()
-  /** Rank of the link before this climb, if it was well until it broke and nothing tells of another network since. */
+  /**
+   * Rank of the link before this climb. Undefined if that link was not healthy until it broke, or if something since
+   * suggests another network.
+   */
   let known: number | undefined
-  /** The longest wait that anybody asked for in this climb, in milliseconds. */
+  /** The longest wait that a server asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
-  /** Shortens deadlines and waits of a climb that met a captive portal, in milliseconds. */
+  /** After this climb met a captive portal: the limit for its deadlines and waits, in milliseconds. */
   let portalMs = Infinity
-  /** The one alarm: the next start, deadline, background climb or end of the back-off. */
+  /** Cancels the one timer: for the next dial, deadline, background climb or end of the back-off. */
   let cancelAlarm = (): void => {}
 
   const attempts = createAttempts(host, createSink, identity)
-  /** Absent where no transport holds a connection. */
+  /**
+   * Shares the browser's few connections with other tabs. Undefined if no transport in the ladder holds a connection.
+   */
   const connections = dialers
     .find(({ holds }) => holds)
     ?.holds?.({
@@ -81,17 +95,17 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** The current attempt, unless its link has not answered in time. */
   const healthyOne = (): OwnAttempt | undefined => (current?.doubted ? undefined : current)
 
-  /** The attempts beside the current one. */
+  /** All attempts but the current one. */
   const newcomers = (): readonly Attempt[] => [...attempts.live].filter((attempt) => attempt !== current)
 
-  /** Hears an attempt until its link has ended. */
+  /** Makes the sink that passes on what an attempt's link receives, until that link has ended. */
   function createSink(attempt: OwnAttempt): LinkSink {
     const live =
       <Given extends unknown[]>(hear: (...given: Given) => void) =>
       (...given: Given): void => {
         if (!attempt.over) hear(...given)
       }
-    /** What the protocol does not allow ends the link. */
+    /** Ends the link if a batch breaks the protocol. */
     const guarded = (hear: (packets: readonly Packet[]) => void): ((batch: Batch) => void) =>
       live((batch) => {
         try {
@@ -117,25 +131,25 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     attempts.end(attempt, "closed", why)
     lastClosing = why
     if (why.code === "timeout") known = undefined
-    // How long the server asks to be left alone, as far as it is believed.
+    // How long the server asks the client to stay away, up to a limit.
     const wishMs = Math.min(why.retryAfterMs ?? 0, defaults.RETRY_AFTER_CEILING_MS)
     retryAfterMs = Math.max(retryAfterMs, wishMs)
     if (/portal|redir/.test(why.code)) portalMs = defaults.PORTAL_MS
     if (attempt === current) return lost(attempt, why, wishMs)
-    // What refuses credentials or versions refuses them on every rung.
+    // A server that refuses these credentials or this version of the protocol refuses them on every rung.
     if (!why.retryable && !attempt.welcome) return fatal(why)
     if (state.phase !== "climbing") return
     state.failed.push(attempt)
-    // What is asked of the other HTTP rungs would be asked of the same server.
+    // The server asked for fewer requests, and the other HTTP rungs would send theirs to the same server.
     if (why.code === "rate-limited" && wishMs > 0 && attempt.link.exchanges) state.plan = []
     advance()
   }
 
   // — climbing —
 
-  /** Begins a climb, with the credentials of this moment. */
+  /** Begins a climb. It asks the application for fresh credentials first. */
   function ask(): void {
-    // What is told of a failure may have closed the channel.
+    // A listener that was told of a failure may have closed the channel.
     if (state.phase === "closed") return
     const asking: State = { phase: "asking" }
     enter(asking)
@@ -146,11 +160,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       rest()
     }
     callSafely(host.auth, fail, (given) => {
-      // As each hello will say it: getters and `toJSON` are the application's, and run here alone.
+      // Turned into plain data once: getters and `toJSON` of the application run here, and not again for each hello.
       const { auth } = JSON.parse(encodePayload({ auth: given }) as string) as { auth?: unknown } // no bytes: an object
       if (state === asking) climb(auth)
     })
-    // Most answer at once, and a timer costs as much as all of the asking.
+    // Most `auth` functions answer at once, and a timer would cost as much as the whole call.
     if (state !== asking) return
     alarm(host.authTimeoutMs, () =>
       fail(new EverwireError("timeout", "auth() did not answer in time", { retryable: true })),
@@ -162,8 +176,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const healthy = healthyOne()
     const now = runtime.now()
     const candidates = dialers.flatMap((dialer, rank) =>
-      // A climb in the background is for what is better than what works.
-      // What is being dialed already is not dialed twice.
+      // While a link works, only better rungs are dialed. A rung with an open attempt is not dialed twice.
       dialer.supported(platform) &&
       (!healthy || rank < healthy.rank) &&
       !newcomers().some((attempt) => attempt.rank === rank)
@@ -180,8 +193,9 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /**
-   * Does whatever is due in this climb, and sets the alarm for what comes later. An alarm that rings much later than it was to
-   * (`rungAt`) starts all rungs, because each of their own alarms may be as late, and gives none up before the next alarm.
+   * Does everything that is due in this climb, then sets the alarm for the next step. `rungAt`: when the alarm that
+   * called this should have rung. If it rang much later, all rungs are dialed at once, because each of their own alarms
+   * may be as late, and no attempt is given up before the next alarm.
    */
   function advance(rungAt = Infinity): void {
     let freeAt: number | undefined
@@ -235,13 +249,19 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     }
   }
 
-  /** This link has proved itself: nothing worse is needed, and nothing better now. */
+  /**
+   * The link of this attempt has proved itself. Attempts on this rung or worse ones are let go, and no further rung is
+   * dialed in this climb.
+   */
   function trust({ rank }: OwnAttempt): void {
     for (const attempt of newcomers()) if (attempt.rank >= rank) attempts.letGo(attempt, true)
     if (state.phase === "climbing") state.plan = []
   }
 
-  /** Nothing is answered beside a link that holds a connection: that may be the one that everything waits for. */
+  /**
+   * Ends the attempt if it holds a connection and is not answered in time: the browser may have no connection left for
+   * its requests because of the links that hold one. All other attempts that hold one are let go with it.
+   */
   function yieldAfter(attempt: OwnAttempt, leastMs: number): void {
     if (!attempt.dialer.holds) return
     attempt.cancelYield?.()
@@ -252,20 +272,21 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /**
-   * While a link of ours works, a newcomer only probes: a wire that is mute one way must not steal the session. So does one
-   * that is dialed beside another: the hub must not say everything to each of them.
+   * Dials a rung. While the current link works, or another attempt is open, the hello of the new attempt has no turn:
+   * it only probes. A link that carries data in one direction alone must not take the session over, and the hub must
+   * not send its packets on several links.
    */
   function dial(climbing: Climbing, rank: number, again?: OwnAttempt): void {
     climbing.last = attempts.dial(rank, climbing.auth, !healthyOne() && !newcomers().length, again)
   }
 
-  /** The first batch of a link: its welcome, or a bye. */
+  /** Reads the first batch of a link: a welcome or a bye. */
   function answered(attempt: OwnAttempt, [first = "", ...rest]: readonly Packet[]): void {
     if (typeof first !== "string") throw protocolError("not text")
     if (kindOf(first) === BYE) return refused(attempt, readBye(first))
     const welcome = readWelcome(first)
     if (attempts.hub && attempts.hub !== welcome.hub) {
-      // Two hubs behind one address were dialed at once, and the other one has the session.
+      // Two hubs behind one address were dialed at the same time. The other one has the session.
       attempt.link.send(writeBye(closing("superseded", "not needed")))
       attempts.letGo(attempt)
       return advance()
@@ -289,7 +310,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     const first = !attempt.proved
     attempt.proved = true
     aliveAt = attempt.heardAt = runtime.now()
-    // An answer to what went up. What comes down by itself tells nothing of that.
+    // An ack answers something that this link sent. Other packets come by themselves and do not prove that the way up
+    // works.
     if (!attempt.doubted && packets.some((packet) => kindOf(packet) === ACK)) attempt.cancelYield?.()
     if (first) attempts.note(attempt, "proved")
     session.hear(attempt.link, packets)
@@ -302,43 +324,46 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     }
   }
 
-  /** The hub said bye: not on this link, not to this session, or not to anybody. */
+  /** The hub sent a bye. It refuses this link, or does not know the session, or ends the session. */
   function refused(attempt: OwnAttempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
     const { link } = attempt
     const isUnknown = why.code === "session-unknown"
     if (!isUnknown || link.exchanges) {
-      // It has ended the link: no last word is waited for, nor an exchange spent on it.
+      // The hub has ended the link. So the channel sends no bye of its own, which would cost an exchange.
       link.abandon?.()
       link.close(why)
     }
     if (!isUnknown) return why.retryable ? closed(attempt, why) : fatal(why)
-    attempt.sent = 0 // what rode with the hello was not heard
+    attempt.sent = 0 // packets that went with a refused hello were not delivered
     attempts.end(attempt, "closed", why)
     const climbing = state.phase === "climbing" && state
     if (hub !== attempts.hub && climbing) {
       const healthy = healthyOne()
-      // It has answered: nothing worse finds another server. A hub that began since ours was heard is ours, restarted.
+      // A hub answered, so this rung works, and worse rungs lead to the same server. A hub that started after our hub
+      // was last heard is probably our hub after a restart: then asking again finds nobody who knows the session.
       trust(attempt)
       const asks = (healthy || !(ageMs < runtime.now() - aliveAt)) && strangers < defaults.UNKNOWN_RETRIES
       if (asks || healthy) {
         link.close(why)
-        // Another hub behind the same address: the next dial may reach the one that knows.
+        // It is another hub behind the same address. The next dial may reach the hub that knows the session.
         if (asks) dial(climbing, attempt.rank)
-        // Otherwise the one that knows is on the line: what a better rung did not find is no reason to leave it.
+        // Otherwise the current link leads to the hub that knows the session. A better rung that missed it does not
+        // change that.
         strangers = asks ? strangers + 1 : 0
         return advance()
       }
     }
     strangers = 0
-    // What is slow from now on is the hub, and not the wire.
+    // With `failures` above 0 the next climb waits longer for answers: a hub that has just restarted may be slow although the network is
+    // not.
     failures ||= 1
     dropAll(why)
     attempts.reset()
     host.unlinked(why, 0)
-    // The hub hears another hello on the link, so that a return takes one connection.
+    // Unless this is an HTTP link, the hub accepts another hello on it, which saves a new connection.
     const goesOn = state === climbing && !link.exchanges && !attempt.welcome
     if (!goesOn) link.close(why)
-    if (state.phase === "closed") return // by what was told of it
+    if (state.phase === "closed") return // a listener of `unlinked` may have closed the channel
     const next = host.reset(why)
     attempts.begin(next)
     session = next.session
@@ -347,7 +372,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     advance()
   }
 
-  /** From now on this link carries the talk. */
+  /** Makes the link of this attempt the current one. */
   function adopt(attempt: OwnAttempt, rest: readonly Packet[] = []): void {
     const { link, welcome, dialer } = attempt
     if (!welcome) return
@@ -377,7 +402,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     advance()
   }
 
-  /** How long until better rungs are tried again; without an end when they never are to be. */
+  /** Returns how long to wait before better rungs are tried again, in milliseconds. `Infinity` if they never are. */
   function nextReprobeMs(): number {
     const { reprobeMs } = host
     const waitMs = reprobeMs[reprobes] ?? reprobeMs.at(-1) ?? Infinity
@@ -385,24 +410,28 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     return Math.max(waitMs, retryAfterMs)
   }
 
-  /** The climb is over, or could not begin. If no link works, the server is away: keep the preferences, wait, try again. */
+  /**
+   * Ends a climb, or one that could not begin. If no link works, the server is away: the channel waits and dials again.
+   */
   function rest(): void {
     const healthy = healthyOne()
     if (!healthy) {
       dropAll(lastClosing)
-      // Added, not the longer of the two: those that were told the same time must not come back as a herd.
-      // No longer than it has been away: a restart is not slept through.
+      // The back-off is added to the time that the server asked for: clients that were told the same time must not all
+      // come back at that moment. It is not longer than the server was away, so that a short restart causes no long
+      // wait.
       const awayMs = Math.max(2 * defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
       const waitMs = retryAfterMs + backoffMs(failures, runtime.random(), Math.min(portalMs, awayMs))
       failures++
       return wait(waitMs)
     }
-    // One link carries everything. The hello of a newcomer that came to nothing may have taken the session: take it back.
+    // The hello of an attempt that came to nothing may have made its link the current one at the hub. A take undoes
+    // that.
     if (!attempts.isLast(healthy)) attempts.take(healthy, { heard: session.acked })
     enter({ phase: "settled" })
-    // Where the link holds nothing, a connection is of use only to come later, for a better one.
+    // This link holds no connection. The channel stays in the queue for one only if it can serve a better rung.
     if (!healthy.dialer.holds) connections?.leave(healthy.rank > 0)
-    // If there are better rungs, they are tried again later.
+    // Better rungs, if there are any, are tried again later.
     if (healthy.rank > 0) alarm(nextReprobeMs(), ask)
   }
 
@@ -414,24 +443,26 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     host.unlinked(lastClosing, waitMs)
   }
 
-  /** The link that carried the talk is gone. */
+  /** The link that carried the session has ended. */
   function lost(attempt: OwnAttempt, why: Closing, wishMs: number): void {
     if (why.code === "network") health.diedIdle(runtime.now() - session.idleSince)
     if (why.code !== "superseded" && why.code !== "hub-closing") judge(attempt)
-    // Over HTTP an end is noticed late, by repeated exchanges or from the next hub.
+    // An HTTP link reports its end late, after repeated exchanges or even by an answer of the next hub. So it is no
+    // sign of life.
     if (!attempt.doubted && !attempt.link.exchanges) aliveAt = runtime.now()
     session.linkLost(attempt.link)
     current = undefined
     for (const other of attempts.live) if (other.heardAt) return adopt(other)
     const strikes = health.strikes(attempt.dialer.name) - defaults.STRIKES
-    // The first redial is at once; a wire that keeps dying young, or a hub that asks for it, is given time.
+    // The first redial is immediate. There is a wait only if links of this rung die young again and again, or the hub
+    // asks for it.
     const waitMs = wishMs + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
     if (waitMs > 0 && attempts.live.size === 0) return wait(waitMs)
     host.unlinked(why, 0)
     ask()
   }
 
-  /** Ends its link from this side. */
+  /** Ends the link of an attempt from this side. */
   function end(
     attempt: OwnAttempt,
     mute?: boolean,
@@ -441,7 +472,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     closed(attempt, why)
   }
 
-  /** How the death of a link that was in use counts against its rung. */
+  /** Counts the end of a link that carried the session for or against its rung. */
   function judge({ dialer, doubted, welcomedAt, heardAt = welcomedAt }: OwnAttempt): void {
     const now = runtime.now()
     health.died(dialer.name, (doubted ? heardAt : now) - welcomedAt, now)
@@ -497,12 +528,13 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
         known = undefined
       }
       const wasClimbing = state.phase === "climbing"
-      // A hidden tab's alarms ring up to a minute late: what is due is done now.
+      // In a hidden tab the timers ring up to a minute late, so everything that is due is done now.
       advance()
       const { phase } = state
       if (phase === "waiting" || (phase === "asking" && forgive)) {
         failures = 0
-        // Called by what the last failure has called, it must not fail again in the same moment, and so on without an end.
+        // If a listener of the last failure called this, dialing at once could fail in the same moment again, in an
+        // endless loop.
         if (!wasClimbing && enteredAt >= runtime.now()) {
           if (phase === "waiting") alarm(1, ask)
           return
@@ -518,7 +550,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       if (state.phase === "closed") return
       const why = closing("closed", "the page was put away", !forEver)
       if (forEver) {
-        // Beside the links and first: the page may be gone in a moment.
+        // First of all, and by a request without a link: the page may be gone in a moment.
         void attempts.leave(undefined, why)
         hangUp(why)
         return host.ended(why)
@@ -540,7 +572,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   function hangUp(why: Closing): void {
-    // What was heard is acknowledged, so that the hub does not count it as lost.
+    // The ack tells the hub what has arrived, so that the hub does not count it as lost.
     const ack = current && session.owesAck ? `${session.acknowledgement(current.link)}\n` : ""
     current?.link.send(ack + writeBye(why))
     shut(why)

@@ -1,8 +1,9 @@
 import type { Runtime } from "../../session/runtime.ts"
 
 /**
- * What the promise resolves to; `undefined` when it rejects, or takes longer than so many milliseconds. (Where it settles in
- * time, the last `then` calls the canceller of the timer.)
+ * Resolves to the value of the promise, or to `undefined` if the promise rejects or takes longer than `ms`
+ * milliseconds. (`runtime.after` returns the canceller of its timer. The last `then` calls it when the promise settles
+ * in time.)
  */
 export function inTime<Value>(
   runtime: Runtime,

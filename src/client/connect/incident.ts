@@ -6,11 +6,13 @@ export interface Incident {
   readonly at: number
   readonly transport: string
   /**
-   * `dialed`; `welcomed` (it works); `took-over` (it carries the talk from now on); `proved` (a stream let a second batch
-   * through); `doubted` (no answer in time); `closed` (with why); `let-go` (a better or an earlier one is in use).
+   * `dialed`: its hello was sent. `welcomed`: the hub answered, so the transport works. `took-over`: its link carries
+   * the session from now on. `proved`: a stream let a second batch through. `doubted`: no answer came in time.
+   * `closed`: the link ended; see `closing`. `let-go`: it was not needed, because a better or an earlier link is in
+   * use.
    */
   readonly what: "dialed" | "welcomed" | "took-over" | "proved" | "doubted" | "closed" | "let-go"
-  /** Milliseconds since it was dialed. */
+  /** Milliseconds since the dial. */
   readonly ageMs: number
   readonly closing: Closing | undefined
 }

@@ -1,31 +1,38 @@
 import { callSafely } from "../../session/call-safely.ts"
 import { FLAP_MS, HEARTBEAT_FLOOR_MS, STRIKES, VERDICT_MS } from "../../wire/defaults.ts"
 
-/** Where a channel remembers what works here. `localStorage` is one. */
+/** A place where a channel remembers which transports work here, such as `localStorage`. */
 export interface Store {
   getItem(key: string): string | null
   setItem(key: string, value: string): void
 }
 
-/** How the rungs of one hub stand here: which are broken, which flap, which pulse the network allows. */
+/**
+ * What a channel knows about the transports to one hub: which are broken here, which links die young, and which
+ * heartbeat and hold the network allows.
+ */
 export class TransportHealth {
   readonly #store: Store | null | undefined
   readonly #key: string
-  /** What failed here while something else worked, and until when that is believed (milliseconds since the epoch). */
+  /**
+   * Transports that failed here while another worked, and until when each is believed broken, in milliseconds since the
+   * epoch.
+   */
   #broken: Record<string, number> = {}
-  /** The pulse that this network allows, where it was learned; in milliseconds. */
+  /** Longest time between heartbeats that this network allows, if it was learned. In milliseconds. */
   declare heartbeatMs: number | undefined
-  /** The hold that this network allows a long-poll, where it was learned; in milliseconds. */
+  /** Longest time that this network lets a long-poll wait, if it was learned. In milliseconds. */
   declare holdMs: number | undefined
-  /** Links of a transport, in a row, that died young. */
+  /** For each transport: how many of its links in a row died young. */
   readonly #strikes = new Map<string, number>()
-  /** For how long the last link was idle when it died, if it died idle. */
+  /** How long the last link had been idle when it died, in milliseconds. 0 if it was not idle. */
   #idleDeathMs = 0
 
   constructor(store: Store | null | undefined, origin: string) {
     this.#store = store
     this.#key = `everwire:${origin}`
-    // A store that is forbidden (private windows) or holds something else: the network is learned anew.
+    // If the store is forbidden (as in some private windows) or holds something else, the channel learns the network
+    // anew.
     callSafely(
       () => store?.getItem(this.#key),
       undefined,
@@ -39,14 +46,16 @@ export class TransportHealth {
     )
   }
 
-  /** Until when this transport is believed not to work here; 0 when it may. */
+  /** Until when this transport is believed broken here, in milliseconds since the epoch. 0 if it is not. */
   brokenUntil(name: string, now: number): number {
     const until = this.#broken[name] ?? 0
-    // A later end than any verdict has was written while the clock was wrong.
+    // No verdict lasts longer than `VERDICT_MS`. A later end was written while the clock was wrong.
     return until > now && until <= now + VERDICT_MS ? until : 0
   }
 
-  /** Whether this transport has died young so often that it must live for a while before it is trusted. */
+  /**
+   * Whether links of this transport died young so often that the next one must live for a while before it is trusted.
+   */
   flaps(name: string): boolean {
     return this.strikes(name) >= STRIKES
   }
@@ -55,34 +64,40 @@ export class TransportHealth {
     return this.#strikes.get(name) ?? 0
   }
 
-  /** It failed while another worked: the transport is broken here, not the server away. */
+  /** The transport failed while another worked. So the transport is broken here, and the server is not away. */
   condemn(name: string, now: number): void {
     this.#broken[name] = now + VERDICT_MS
     this.#save()
   }
 
-  /** It works after all. */
+  /** The transport works after all. */
   acquit(name: string): void {
     if (!this.#broken[name]) return
     delete this.#broken[name]
     this.#save()
   }
 
-  /** Everything may be tried again: the network is another one. */
+  /** Forgets verdicts and strikes, because the network may be another one. */
   forgive(): void {
     this.#broken = {}
     this.#strikes.clear()
     this.#save()
   }
 
-  /** The current link of this transport died, having been of use for `livedMs`. Twice too young, and it is demoted. */
+  /**
+   * A link of this transport died while it carried the session, `livedMs` after its welcome. After two early deaths in
+   * a row the transport counts as broken.
+   */
   died(name: string, livedMs: number, now: number): void {
     const strikes = livedMs < FLAP_MS ? this.strikes(name) + 1 : 0
     this.#strikes.set(name, strikes)
     if (strikes >= STRIKES) this.condemn(name, now)
   }
 
-  /** A link broke after both ends had been silent for `idleMs`. The second time in a row at about the same age teaches. */
+  /**
+   * A link broke after both ends had been silent for `idleMs`. If two in a row died at about the same idle time, the
+   * network cuts idle connections, and the channel sends heartbeats more often.
+   */
   diedIdle(idleMs: number): void {
     const before = this.#idleDeathMs
     this.#idleDeathMs = idleMs >= HEARTBEAT_FLOOR_MS ? idleMs : 0
@@ -96,10 +111,10 @@ export class TransportHealth {
     this.#save()
   }
 
-  /** Remembers, as far as the store lets. */
+  /** Writes everything to the store, if that is possible. */
   #save(): void {
     const { heartbeatMs, holdMs } = this
-    // Full or forbidden: the next page learns anew.
+    // If the store is full or forbidden, the next page learns the network anew.
     callSafely(() => this.#store?.setItem(this.#key, JSON.stringify({ broken: this.#broken, heartbeatMs, holdMs })))
   }
 }
