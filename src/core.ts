@@ -35,6 +35,7 @@ export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/optio
 export type { AnyContract, Contract } from "./messaging/contract.ts"
 export type { Stage } from "./messaging/dispatch.ts"
 export type { RequestContext } from "./messaging/handlers.ts"
+export type { MessagesOptions } from "./messaging/message-loop.ts"
 export type { RequestOptions } from "./messaging/request-options.ts"
 export type { SubscribeOptions, Unsubscribe } from "./messaging/subscription.ts"
 export type { Runtime } from "./session/runtime.ts"

@@ -953,4 +953,16 @@ export const faults = [
     find: "authenticating: this.#judges.size",
     plant: "authenticating: 0",
   },
+  {
+    id: "a loop over messages keeps all that come",
+    file: "src/messaging/message-loop.ts",
+    find: "queue.length >= most",
+    plant: "queue.length >= 1e12",
+  },
+  {
+    id: "a loop over messages that overflows drops without an error",
+    file: "src/messaging/message-loop.ts",
+    find: "if (error) throw error",
+    plant: "",
+  },
 ]

@@ -13,6 +13,7 @@ import type {
 } from "../messaging/contract.ts"
 import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/dispatch.ts"
 import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
+import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
 import { checkNames } from "../messaging/option-names.ts"
 import type { RequestOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
@@ -32,7 +33,6 @@ import type { Connector } from "./connect/connector-host.ts"
 import { inTime } from "./connect/in-time.ts"
 import { TransportHealth } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
-import { loopOver } from "./message-loop.ts"
 import {
   CHANNEL_OPTIONS,
   type ChannelOptions,
@@ -204,17 +204,18 @@ export class Channel<C extends Contract<C> = AnyContract> {
 
   /**
    * Messages of this name from now on, until the channel closes or the loop is left. What comes while the loop is busy, or
-   * before it begins, waits for it in memory.
+   * before it begins, waits for it in memory: up to 10 000 messages, see {@link MessagesOptions}.
    *
+   * @throws EverwireError `misuse`; in the loop `buffer-full`
    * @example for await (const line of channel.messages("chat")) show(line)
    */
   messages<N extends NameOf<C, "down">>(
     name: N,
-    options?: SubscribeOptions,
+    options?: MessagesOptions,
   ): AsyncGenerator<DataOf<C, "down", N>, void, void> {
     return loopOver<DataOf<C, "down", N>>(
-      (heard, ended) => this.#handlers.on(name, heard as MessageHandler<unknown>, options, ended), // as in `on`
-      options?.signal,
+      (heard, ended, rest) => this.#handlers.on(name, heard as MessageHandler<unknown>, rest, ended), // as in `on`
+      options,
     )
   }
 

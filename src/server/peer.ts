@@ -10,6 +10,7 @@ import type {
   Said,
 } from "../messaging/contract.ts"
 import type { RequestContext } from "../messaging/handlers.ts"
+import type { MessagesOptions } from "../messaging/message-loop.ts"
 import type { RequestOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Closing } from "../wire/errors.ts"
@@ -94,6 +95,18 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
     handler: (data: DataOf<C, "up", N>, peer: Peer<C, P, D>) => void,
     options?: SubscribeOptions,
   ): Unsubscribe
+
+  /**
+   * Messages of this name of this peer alone, from now on, until the peer closes or the loop is left. What comes while the
+   * loop is busy, or before it begins, waits for it in memory: up to 10 000 messages, see {@link MessagesOptions}.
+   *
+   * @throws EverwireError `misuse`; in the loop `buffer-full`
+   * @example for await (const chunk of peer.messages("chunk")) await file.write(chunk)
+   */
+  messages<N extends NameOf<C, "up">>(
+    name: N,
+    options?: MessagesOptions,
+  ): AsyncGenerator<DataOf<C, "up", N>, void, void>
 
   /** Answers requests of this peer. A handler that is set here goes before one of `hub.handle`. */
   handle<N extends NameOf<C, "requests">>(

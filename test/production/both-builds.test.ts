@@ -10,6 +10,7 @@ interface Build {
   readonly client: typeof import("everwire")
   readonly core: typeof import("everwire/core")
   readonly node: typeof import("everwire/node")
+  readonly streams: typeof import("everwire/streams")
   readonly testing: typeof import("everwire/testing")
 }
 
@@ -17,12 +18,12 @@ const builds = {} as { development: Build; production: Build } // Filled before 
 
 beforeAll(async () => {
   const load = async (folder: string): Promise<Build> => {
-    const [client, core, node, testing] = await Promise.all(
-      ["index", "core", "node", "testing"].map(
+    const [client, core, node, streams, testing] = await Promise.all(
+      ["index", "core", "node", "streams", "testing"].map(
         (entry) => import(/* @vite-ignore */ `${dist.href}${folder}${entry}.js`),
       ),
     )
-    return { client, core, node, testing } // The entries of the package.
+    return { client, core, node, streams, testing } // The entries of the package.
   }
   builds.development = await load("")
   builds.production = await load("production/")
@@ -30,7 +31,7 @@ beforeAll(async () => {
 
 describe("the two builds", () => {
   it("export the same from every entry", () => {
-    for (const entry of ["client", "core", "node", "testing"] as const) {
+    for (const entry of ["client", "core", "node", "streams", "testing"] as const) {
       expect(Object.keys(builds.production[entry])).toEqual(Object.keys(builds.development[entry]))
     }
   })

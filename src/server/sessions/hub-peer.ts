@@ -1,5 +1,6 @@
 import type { Dispatch, MessageEncoder } from "../../messaging/dispatch.ts"
 import type { Handlers, MessageHandler, RequestContext, RequestHandler } from "../../messaging/handlers.ts"
+import { loopOver, type MessagesOptions } from "../../messaging/message-loop.ts"
 import { checkNames } from "../../messaging/option-names.ts"
 import type { RequestOptions } from "../../messaging/request-options.ts"
 import {
@@ -111,7 +112,16 @@ export class HubPeer implements Peer {
   }
 
   on(name: string, handler: (data: never, peer: never) => unknown, options?: SubscribeOptions): Unsubscribe {
-    const off = this.#host.own.on(name, handler as MessageHandler<HubPeer>, options) // see `principal`
+    return this.#on(name, handler as MessageHandler<HubPeer>, options) // see `principal`
+  }
+
+  messages(name: string, options?: MessagesOptions): AsyncGenerator<never, void, void> {
+    const loop = loopOver<unknown>((heard, ended, rest) => this.#on(name, heard, rest, ended), options)
+    return loop as AsyncGenerator<never, void, void> // see `principal`
+  }
+
+  #on(name: string, handler: MessageHandler<HubPeer>, options?: SubscribeOptions, ended?: () => void): Unsubscribe {
+    const off = this.#host.own.on(name, handler, options, ended)
     this.#host.handles(name)
     return off
   }
