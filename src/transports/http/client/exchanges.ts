@@ -21,7 +21,7 @@ export interface Answered {
 }
 
 /** Why an exchange has no answer. */
-export interface Failed {
+interface Failed {
   readonly failed: Closing
   /** 0 if no answer began. */
   readonly status: number
