@@ -283,7 +283,7 @@ export const faults = [
   },
   {
     id: "messages of a reset are not reported",
-    file: "src/client/channel.ts",
+    file: "src/client/live-channel.ts",
     find: "messagesOf(unacknowledged.slice(0, certain))",
     plant: "messagesOf([])",
   },

@@ -1,3 +1,4 @@
+import { checkNames } from "../messaging/option-names.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
@@ -37,7 +38,7 @@ export interface ChannelOptions {
 }
 
 /** The options, as `checkNames` wants them. */
-export const CHANNEL_OPTIONS = {
+const CHANNEL_OPTIONS = {
   auth: "function",
   authTimeoutMs: "number",
   resend: "boolean",
@@ -52,7 +53,7 @@ export const CHANNEL_OPTIONS = {
 } satisfies Record<keyof ChannelOptions | "transports", string>
 
 /** What a platform may bring. It is read when dialing, for polyfills come late. */
-export const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">
+const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">
 
 /** The state of a channel. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed"
@@ -101,10 +102,22 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
   return { origin, href: `${origin}/${path?.replace(/\/+$/, "") || "everwire"}` }
 }
 
-/** @throws EverwireError `misuse` without dialers, with two of one name, or with what is none. */
-export function checkDialers(dialers: readonly (Dialer | undefined)[]): void {
+/**
+ * Checks all that an application gives to make a channel, and returns what `checkUrl` does.
+ *
+ * @throws EverwireError `misuse`
+ */
+export function checkChannel(
+  url: string | URL,
+  options: ChannelOptions,
+  dialers: readonly (Dialer | undefined)[],
+): { origin: string; href: string } {
+  checkNames(options, CHANNEL_OPTIONS, "createChannel")
+  const target = checkUrl(url)
+  checkNames(options.platform, PLATFORM, "platform")
   const names = new Set(dialers.flatMap((dialer) => (dialer?.dial ? dialer.name : [])))
   if (names.size === 0 || names.size < dialers.length) {
     throw new EverwireError("misuse", "transports are dialers, each once")
   }
+  return target
 }
