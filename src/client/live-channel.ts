@@ -178,7 +178,7 @@ export class LiveChannel {
     const session = this.#session
     return {
       ...this.#connector.explain(),
-      rttMs: this.rttMs,
+      rttMs: session.rttMs,
       said: session.said,
       acknowledged: session.acked,
       heard: session.heard,
@@ -213,7 +213,7 @@ export class LiveChannel {
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
       context: () => this,
-      failed: (error, stage) => this.#events.failed(error, stage),
+      failed: this.#events.failed,
     })
     const host: SessionHost = {
       deliver: (packet) =>

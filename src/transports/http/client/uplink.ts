@@ -136,7 +136,7 @@ export class Uplink implements Link, ExchangesHost {
   #takeAcks(): Packet[] {
     if (this.#inFlight.has(this.#takenBy) || this.#queue.some(isTake)) return []
     const acks = this.#queue.filter((packet) => kindOf(packet) === ACK)
-    this.#queue = this.#queue.filter((packet) => kindOf(packet) !== ACK)
+    if (acks.length > 0) this.#queue = this.#queue.filter((packet) => kindOf(packet) !== ACK)
     return acks
   }
 
