@@ -220,7 +220,6 @@ export class LiveChannel {
         this.#held ? void this.#held.push(() => dispatch.deliver(packet)) : dispatch.deliver(packet),
       control: (link, packet) => this.#connector.control(link, packet),
       doubted: () => this.#connector.doubted(),
-      silent: () => {}, // a prober doubts, it never hangs up
       answered: (beside) => {
         if (!beside) this.#connector.answered()
         this.#waiters.wake()

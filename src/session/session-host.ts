@@ -10,8 +10,11 @@ export interface SessionHost {
   control(link: Link, packet: string): void
   /** The current link has not answered in time. It stays current until the seat attaches another. */
   doubted(link: Link): void
-  /** The current link has been silent for longer than the patience. The session has let go of it. */
-  silent(link: Link): void
+  /**
+   * The current link has been silent for longer than the heartbeat timeout. The session has let go of it. Absent on a
+   * channel: it doubts a silent link, and keeps it until it has another.
+   */
+  silent?(link: Link): void
   /** The other side acknowledged more, or answered the last probe. `beside`: not on the link, so nothing is known of that. */
   answered(beside: boolean): void
 }

@@ -365,7 +365,7 @@ export class Session implements WatchHost, Flushable {
         return this.#host.doubted(link)
       case "hang-up":
         this.linkLost(link)
-        this.#host.silent(link)
+        this.#host.silent?.(link)
     }
   }
 

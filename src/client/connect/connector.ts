@@ -380,9 +380,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** How long until better rungs are tried again; without an end when they never are to be. */
   function nextReprobeMs(): number {
     const { reprobeMs } = host
-    const waitMs = reprobeMs[reprobes] ?? reprobeMs.at(-1) ?? Infinity
-    reprobes++
-    return Math.max(waitMs, retryAfterMs)
+    return Math.max(reprobeMs[reprobes++] ?? reprobeMs.at(-1) ?? Infinity, retryAfterMs)
   }
 
   /** The climb is over, or could not begin. If no link works, the server is away: keep the preferences, wait, try again. */
@@ -393,9 +391,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       // Added, not the longer of the two: those that were told the same time must not come back as a herd.
       // No longer than it has been away: a restart is not slept through.
       const awayMs = Math.max(2 * defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
-      const waitMs = retryAfterMs + backoffMs(failures, runtime.random(), Math.min(portalMs, awayMs))
-      failures++
-      return wait(waitMs)
+      return wait(retryAfterMs + backoffMs(failures++, runtime.random(), Math.min(portalMs, awayMs)))
     }
     // One link carries everything. The hello of a newcomer that came to nothing may have taken the session: take it back.
     if (!attempts.isLast(healthy)) attempts.take(healthy, { heard: session.acked })
