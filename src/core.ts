@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Channel } from "./client/channel.ts"
+import type { Channel } from "./client/channel.ts"
+import { LiveChannel } from "./client/live-channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
 import type { AnyContract, Contract } from "./messaging/contract.ts"
 import type { Dialer } from "./transports/transport.ts"
@@ -24,7 +25,7 @@ export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
   options: CoreChannelOptions,
 ): Channel<C> {
-  return new Channel<C>(url, options, options.transports)
+  return new LiveChannel(url, options, options.transports)
 }
 
 export { Channel } from "./client/channel.ts"

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Channel } from "./client/channel.ts"
+import type { Channel } from "./client/channel.ts"
+import { LiveChannel } from "./client/live-channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
 import type { AnyContract, Contract } from "./messaging/contract.ts"
 import { longPoll } from "./transports/long-poll/dialer.ts"
@@ -40,7 +41,7 @@ export function createChannel<C extends Contract<C> = AnyContract>(
   options: CreateChannelOptions = {},
 ): Channel<C> {
   // What is no list is refused there.
-  return new Channel<C>(url, options, (options.transports ?? builtIn).map?.(resolve) ?? [])
+  return new LiveChannel(url, options, (options.transports ?? builtIn).map?.(resolve) ?? [])
 }
 
 function resolve(transport: TransportName | Dialer): Dialer {

@@ -19,8 +19,9 @@ export {
   type Whereabouts,
 } from "./testing/laws.ts"
 export type { Carried, Limits } from "./testing/line.ts"
+export { createNetwork } from "./testing/memory-network.ts"
 export { type Msw, type MswClient, type MswConnection, type MswLink, mswHandlers } from "./testing/msw.ts"
-export { createNetwork, type Network, type NetworkOptions } from "./testing/network.ts"
+export type { Network, NetworkOptions } from "./testing/network.ts"
 export {
   type Application,
   createSimulation,

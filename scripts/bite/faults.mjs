@@ -51,8 +51,8 @@ export const faults = [
   {
     id: "late batches of an old link are heard",
     file: "src/session/session.ts",
-    find: "if (current?.link !== link) return",
-    plant: "if (!current) return",
+    find: "if (this.link !== link) return\n    this.#isNews = true",
+    plant: "if (!this.link) return\n    this.#isNews = true",
   },
   {
     id: "a lost link is believed alive",
@@ -283,7 +283,7 @@ export const faults = [
   },
   {
     id: "messages of a reset are not reported",
-    file: "src/client/channel.ts",
+    file: "src/client/live-channel.ts",
     find: "messagesOf(unacknowledged.slice(0, certain))",
     plant: "messagesOf([])",
   },

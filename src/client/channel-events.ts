@@ -19,7 +19,7 @@ export interface ChannelEvents {
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void, options?: SubscribeOptions): Unsubscribe
   emit<E extends "status" | "reset">(event: E, ...args: Events[E]): void
   /** Passes an error to the `onError` listeners, or to `runtime.report` if there are none. */
-  failed(error: unknown, stage: Stage | "connection"): void
+  readonly failed: (error: unknown, stage: Stage | "connection") => void
 }
 
 export function createEvents(runtime: Runtime): ChannelEvents {

@@ -1,3 +1,4 @@
+import { checkNames } from "../messaging/option-names.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
@@ -46,8 +47,8 @@ export interface ChannelOptions {
   readonly features?: readonly string[] | undefined
 }
 
-/** The options for `checkNames`: for each the `typeof`, or a method, that its value must have. */
-export const CHANNEL_OPTIONS = {
+/** The options, as `checkNames` wants them. */
+const CHANNEL_OPTIONS = {
   auth: "function",
   authTimeoutMs: "number",
   resend: "boolean",
@@ -65,7 +66,7 @@ export const CHANNEL_OPTIONS = {
  * The parts of a platform. Their values are read when dialing, not checked here, because polyfills may be installed
  * later.
  */
-export const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">
+const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">
 
 /** The state of a channel. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed"
@@ -114,10 +115,22 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
   return { origin, href: `${origin}/${path?.replace(/\/+$/, "") || "everwire"}` }
 }
 
-/** @throws EverwireError `misuse` if there is no dialer, if two have the same name, or if an entry is not a dialer. */
-export function checkDialers(dialers: readonly (Dialer | undefined)[]): void {
+/**
+ * Checks all that an application gives to make a channel, and returns what `checkUrl` does.
+ *
+ * @throws EverwireError `misuse`
+ */
+export function checkChannel(
+  url: string | URL,
+  options: ChannelOptions,
+  dialers: readonly (Dialer | undefined)[],
+): { origin: string; href: string } {
+  checkNames(options, CHANNEL_OPTIONS, "createChannel")
+  const target = checkUrl(url)
+  checkNames(options.platform, PLATFORM, "platform")
   const names = new Set(dialers.flatMap((dialer) => (dialer?.dial ? dialer.name : [])))
   if (names.size === 0 || names.size < dialers.length) {
     throw new EverwireError("misuse", "transports are dialers, each once")
   }
+  return target
 }

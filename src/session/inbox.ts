@@ -1,7 +1,7 @@
 import { allocatePacket, type Packet, sizeOf } from "../wire/batch.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
-import { LAST_PART } from "../wire/kinds.ts"
-import { kindOf } from "../wire/packet.ts"
+import { LAST_PART, PART } from "../wire/kinds.ts"
+import { kindOf, readCount } from "../wire/packet.ts"
 
 /**
  * A packet in more than `MANY_PARTS` parts must have `MEAN_PART_BYTES` in each on average. An honest sender cuts larger
@@ -22,6 +22,51 @@ export class Inbox {
   owedPackets = 0
   /** Bytes received since the last ack was sent. */
   owedBytes = 0
+
+  /** Number of the next packet on the current link. Undefined until the other side has stated it. */
+  #next: number | undefined
+  /** How much of that packet came on this link, or was skipped because it was received before. */
+  #from = 0
+
+  /** Another link is current. */
+  relink(): void {
+    this.#next = undefined
+    this.#from = 0
+  }
+
+  /**
+   * The other side states which packet comes next on the link, and where in it.
+   *
+   * @throws EverwireError `protocol-error` on a gap
+   */
+  locate(position: string): void {
+    const [number = 0, part = 0] = position.slice(1).split("+").map(readCount)
+    if (number === 0 || number > this.heard + 1 || (number > this.heard && part > this.part)) {
+      throw protocolError("a gap before a position")
+    }
+    this.#next = number
+    this.#from = part
+  }
+
+  /**
+   * Takes the next packet of the link, or a part of it; `part` is the kind of the part. Returns the packet if it is new
+   * and complete.
+   *
+   * @throws EverwireError as `accept` and `join`
+   */
+  take(packet: Packet, part: string | undefined, maxBytes: number | undefined): Packet | undefined {
+    const number = this.#next
+    if (number === undefined) throw protocolError("a packet before its position")
+    let whole: Packet | undefined = packet
+    if (part) {
+      whole = this.join(number, this.#from, packet, maxBytes)
+      this.#from += sizeOf(packet) - 1
+      if (part === PART) return undefined
+    } else if (this.#from > 0) throw protocolError("a packet in another")
+    this.#from = 0
+    this.#next = number + 1
+    return this.accept(number, sizeOf(packet)) ? whole : undefined
+  }
 
   /**
    * Returns whether the packet of this number is new. An older one was delivered already and is dropped. It still

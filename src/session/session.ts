@@ -12,56 +12,18 @@ import {
   UNACKNOWLEDGED_MS,
 } from "../wire/defaults.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
-import { ACK, isNumbered, isPart, PART, POSITION, PROBE } from "../wire/kinds.ts"
+import { ACK, isNumbered, isPart, POSITION, PROBE } from "../wire/kinds.ts"
 import { kindOf, readCount } from "../wire/packet.ts"
 import type { Clockwork, Flushable } from "./clockwork.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
 import { ListOutbox, type Outbox, type SharedPackets } from "./outbox.ts"
 import { Pace } from "./pace.ts"
-import type { Due, PulseSettings } from "./pulse.ts"
+import type { Due } from "./pulse.ts"
+import type { Heard, Promised, SessionHost, SessionSettings } from "./session-host.ts"
 import { Watch, type WatchHost } from "./watch.ts"
 
-/** What a session tells its seat. */
-export interface SessionHost {
-  /** A numbered packet, exactly once and in order. */
-  deliver(packet: Packet): void
-  /** A packet of the handshake (or of an unknown kind), which is the seat's to judge; on whichever link it came. */
-  control(link: Link, packet: string): void
-  /** The current link has not answered in time. It stays current until the seat attaches another. */
-  doubted(link: Link): void
-  /** The current link has been silent for longer than the patience. The session has let go of it. */
-  silent(link: Link): void
-  /** The other side acknowledged more, or answered the last probe. `beside`: not on the link, so nothing is known of that. */
-  answered(beside: boolean): void
-}
-
-/** How this seat acknowledges, beside the figures of the welcome. */
-export interface SessionSettings extends PulseSettings {
-  /** Heard packets after which an ack goes at once. */
-  readonly ackPackets: number
-  /** Heard bytes after which an ack goes at once. */
-  readonly ackBytes: number
-  /** The outbox takes no more above this. */
-  readonly maxOutboxBytes?: number | undefined
-  /** A packet that comes in parts may be so large. */
-  readonly maxPacketBytes?: number | undefined
-  /** Sorted names of what this side can do beyond version 1 of the protocol. */
-  readonly features?: readonly string[] | undefined
-}
-
-/** How far a side has heard: the number of the last packet, and how much of the one behind it. */
-export interface Heard {
-  readonly heard: number
-  readonly part?: number | undefined
-}
-
-/** What a welcome tells of the side that sent it. */
-export interface Promised {
-  readonly said?: number | undefined
-  readonly clock?: number | undefined
-  readonly features?: unknown
-}
+export type { Heard, Promised, SessionHost, SessionSettings } from "./session-host.ts"
 
 /** The link that is current, and how far the two sides have told each other where they are on it. */
 interface Current {
@@ -70,24 +32,14 @@ interface Current {
   ackAsked: number
   /** Whether this link has been told the number of our first packet on it. */
   positioned: boolean
-  /** Number of the next packet heard on this link, once the other side has stated it. */
-  expected: number | undefined
-  /** How much of that packet came on this link, or was skipped because it was heard before. */
-  part: number
-  /** How far this clock is ahead of the other side's when a probe is quickest: see `#aheadMs`. */
-  aheadMs: number | undefined
 }
 
-/** Two clocks drift apart by less than a part in so many. */
-const DRIFT = 4_096
 /** The other side has sent a mark, so it is in the middle of a bulk: for so long more is expected to come. */
 const BULK_MS = 2_000
 /** Meanwhile the channel probes so often, unless a probe is on its way. So a link that dies is noticed soon. */
 const BULK_PROBE_MS = 500
 /** What has to go and to be answered takes so long for each byte, in milliseconds, on the slowest links: 20 kbit/s, both ways. */
 const SLOWEST = 0.8
-/** A line that seems longer is more likely the sleep of a machine. */
-const LONGEST_LINE_MS = 2_500
 
 /**
  * The ordered, reliable, resumable conversation inside both Channel and Peer. It is synchronous, symmetric and owns no
@@ -115,11 +67,6 @@ export class Session implements WatchHost, Flushable {
   /** Token of the last probe of any kind, and of the last one by which the link is judged. */
   #token = 0
   #probe = 0
-  /**
-   * How far this clock was ahead of the other side's in the handshake of the next link, less by what the two may have drifted
-   * apart since the epoch. So at any moment they are apart by no more than this and the drift until that moment.
-   */
-  #aheadMs: number | undefined
   /** Number of the last packet that the other side is known to have said. */
   #promised = 0
   /** Made when there is first much to say. */
@@ -222,8 +169,9 @@ export class Session implements WatchHost, Flushable {
     let room = RIDE_BYTES
     let sent = this.#outbox.acked
     for (const packet of this.#outbox.unacknowledged()) {
-      if (typeof packet !== "string" || 3 * packet.length > room) break
+      if (typeof packet !== "string") break
       room -= 3 * packet.length
+      if (room < 0) break
       packets.push(packet)
       sent++
     }
@@ -254,22 +202,14 @@ export class Session implements WatchHost, Flushable {
     this.rode(sent)
     const cursor = Math.max(sent, this.#outbox.acked)
     this.#outbox.seek(cursor, cursor === heard ? part : 0)
-    // Taken once more, a link still brings what was sent on it before the take.
-    const before = this.#current?.link === link ? this.#current : undefined
-    const now = this.#clockwork.now()
-    this.#current = {
-      link,
-      ackAsked: 0,
-      positioned: false,
-      expected: before?.expected,
-      part: before?.part ?? 0,
-      aheadMs: before?.aheadMs ?? this.#aheadMs,
-    }
-    this.#aheadMs = undefined
+    // If this link is taken once more, what was sent on it before the take may still come.
+    const isAgain = this.link === link
+    if (!isAgain) this.#inbox.relink()
+    this.#current = { link, ackAsked: 0, positioned: false }
     this.#pace?.linked()
     this.#leading = opening === undefined ? undefined : [opening]
     const isFirst = this.#settings.prober === Boolean(link.exchanges)
-    this.#watch.start(now, this.#outbox.said > this.#outbox.acked, isFirst)
+    this.#watch.start(this.#clockwork.now(), this.#outbox.said > this.#outbox.acked, isFirst, isAgain)
     this.#flush()
     if (isNews) this.#host.answered(true)
   }
@@ -281,7 +221,7 @@ export class Session implements WatchHost, Flushable {
   welcomed({ said = 0, clock, features }: Promised, dialedAt: number, at: number): void {
     this.#promised = said
     this.agree(features)
-    this.clocked(clock, at)
+    this.#watch.clocked(clock, at)
     // What took longer than that was most likely held up, and is no round trip.
     this.#watch.dialed(Math.min(at - dialedAt, UNACKNOWLEDGED_MS))
     this.#expect()
@@ -289,7 +229,7 @@ export class Session implements WatchHost, Flushable {
 
   /** What the other side's clock showed in the handshake of the next link, which was heard at this moment. */
   clocked(clock: number | undefined, at: number): void {
-    this.#aheadMs = clock === undefined ? undefined : at - clock - at / DRIFT
+    this.#watch.clocked(clock, at)
   }
 
   /** Keeps those of this side's features that the other side names too. What else it names is ignored, whatever it is. */
@@ -321,7 +261,7 @@ export class Session implements WatchHost, Flushable {
       else if (kind !== ACK && kind !== POSITION) this.#host.control(link, packet)
       else if (this.link !== link) continue
       else if (kind === ACK) this.#hearAck(packet)
-      else this.#hearPosition(packet)
+      else this.#inbox.locate(packet)
     }
     if (this.link !== link) return
     this.#expect(now)
@@ -425,7 +365,7 @@ export class Session implements WatchHost, Flushable {
         return this.#host.doubted(link)
       case "hang-up":
         this.linkLost(link)
-        this.#host.silent(link)
+        this.#host.silent?.(link)
     }
   }
 
@@ -475,7 +415,7 @@ export class Session implements WatchHost, Flushable {
     current.positioned = true
     const pace = this.#pace
     const batch = outbox.next(pace?.partBytes ?? FIRST_BATCH_BYTES, pace?.batchBytes ?? FIRST_BATCH_BYTES)
-    this.#pace?.handed(sizeOf(batch), now)
+    pace?.handed(sizeOf(batch), now)
     this.rode(outbox.cursor)
     if (leading === undefined) return batch
     if (position || sizeOf(batch) < BATCH_BYTES) return joinBatches([leading, batch])
@@ -544,10 +484,13 @@ export class Session implements WatchHost, Flushable {
   }
 
   #answerProbe(link: Link, [token = "", clock]: readonly string[]): void {
-    const current = this.#current
     let ack = `${ACK}${this.#inbox.heard},${readCount(token)}`
-    if (current?.link === link) {
-      if (clock !== undefined) ack += `,${this.#queueOf(current, readCount(clock))}`
+    if (this.link === link) {
+      if (clock !== undefined) {
+        const now = this.#clockwork.now()
+        this.#bulkUntil = now + BULK_MS
+        ack += `,${this.#watch.stoodMs(readCount(clock), now)}`
+      }
       this.#lead(ack)
       this.#settleAck()
       this.#flushSoon()
@@ -563,43 +506,18 @@ export class Session implements WatchHost, Flushable {
     this.#watch.expect(part > 0 || heard < this.#promised || (this.#isNews && now < this.#bulkUntil))
   }
 
-  /** For how long a probe stood in line that left when the other side's clock showed this: longer than the quickest took. */
-  #queueOf(current: Current, clock: number): number {
-    const now = this.#clockwork.now()
-    const driftMs = now / DRIFT
-    const aheadMs = now - clock - driftMs
-    const leastMs = Math.min(aheadMs, current.aheadMs ?? aheadMs)
-    current.aheadMs = leastMs
-    const queueMs = Math.floor(aheadMs - leastMs)
-    this.#watch.lineAt = now
-    this.#watch.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
-    this.#bulkUntil = now + BULK_MS
-    return queueMs
-  }
-
   /** Hears a numbered packet, or a part of one. */
   #hearNumbered(link: Link, packet: Packet, part?: string): void {
-    const current = this.#current
-    if (current?.link !== link) return
-    const { expected } = current
-    const inbox = this.#inbox
-    if (expected === undefined) throw protocolError("a packet before its position")
+    if (this.link !== link) return
     this.#isNews = true
-    let whole: Packet | undefined = packet
-    if (part !== undefined) {
-      whole = inbox.join(expected, current.part, packet, this.#settings.maxPacketBytes)
-      current.part += sizeOf(packet) - 1
-      if (part === PART) return
-    } else if (current.part > 0) throw protocolError("a packet in another")
-    current.part = 0
-    current.expected = expected + 1
-    if (!inbox.accept(expected, sizeOf(packet)) || whole === undefined) return
+    const whole = this.#inbox.take(packet, part, this.#settings.maxPacketBytes)
+    if (whole === undefined) return
     try {
-      if (part !== undefined && !isNumbered(kindOf(whole))) throw protocolError("an unknown kind of packet")
+      if (part && !isNumbered(kindOf(whole))) throw protocolError("an unknown kind of packet")
       this.#host.deliver(whole)
     } catch (error) {
-      // It could not be read, so no handler was called: it was not heard, and the next link brings it again.
-      inbox.heard--
+      // The packet could not be read, so no handler was called: it was not heard, and the next link brings it again.
+      this.#inbox.heard--
       throw error
     }
   }
@@ -625,8 +543,7 @@ export class Session implements WatchHost, Flushable {
       this.#watch.answered(waits)
       return true
     }
-    const now = this.#clockwork.now()
-    const rttMs = this.#pace?.answered(token, stoodMs, now)
+    const rttMs = this.#pace?.answered(token, stoodMs, this.#clockwork.now())
     if (rttMs !== undefined) this.#watch.took(rttMs, waits)
     return rttMs !== undefined
   }
@@ -635,15 +552,6 @@ export class Session implements WatchHost, Flushable {
     const heard = readCount(digits)
     if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
     return heard
-  }
-
-  #hearPosition(packet: string): void {
-    const [number = 0, part = 0] = packet.slice(1).split("+").map(readCount)
-    const { heard, part: heardPart } = this.#inbox
-    if (number === 0 || number > heard + 1 || (number > heard && part > heardPart)) {
-      throw protocolError("a gap before a position")
-    }
-    if (this.#current) Object.assign(this.#current, { expected: number, part })
   }
 
   #progress(heard: number): boolean {

@@ -3,6 +3,10 @@ import type { Alarm, Clockwork, Slot } from "./clockwork.ts"
 import { type Due, type Moments, nextDue, type PulseSettings, probePatience } from "./pulse.ts"
 
 const NEVER = Infinity
+/** Two clocks drift apart by less than one part in this many. */
+const DRIFT = 4_096
+/** If a probe seems to have waited longer, the cause is more likely a machine that slept. In milliseconds. */
+const LONGEST_LINE_MS = 2_500
 
 /** The session, which the watch calls when a deadline has passed. */
 export interface WatchHost {
@@ -45,6 +49,13 @@ export class Watch implements Alarm, Moments {
    * Whether the alarm was set by its own ring. In a hidden tab, browsers run such chained timers only once a minute.
    */
   #isChained = false
+  /**
+   * How far this clock was ahead of the other side's in the handshake of the next link, less what the two may have drifted
+   * apart since the epoch. So at any later time they differ by no more than this and the drift until then.
+   */
+  #nextAheadMs: number | undefined
+  /** The same on the current link: the least so far, when a probe came quickest. */
+  #aheadMs: number | undefined
   /** Whether there is a link to watch. */
   #watching = false
 
@@ -72,12 +83,15 @@ export class Watch implements Alarm, Moments {
   }
 
   /**
-   * A new link is current. `waiting`: a packet is not acknowledged. `isFirst`: see {@link Moments}. After a doubt the
-   * new link is probed soon even if no packet waits, because it may also go silent after its welcome, as the last one
+   * A new link is current, or the same one again. `waiting`: a packet is not acknowledged. `isFirst`: see
+   * {@link Moments}. After a doubt the new link is probed soon even if no packet waits, because it may also go silent after its welcome, as the last one
    * did.
    */
-  start(now: number, waiting: boolean, isFirst: boolean): void {
+  start(now: number, waiting: boolean, isFirst: boolean, isAgain?: boolean): void {
     this.isFirst = isFirst
+    if (!isAgain) this.#aheadMs = undefined
+    this.#aheadMs ??= this.#nextAheadMs
+    this.#nextAheadMs = undefined
     this.spokeAt = now
     this.heardAt = now
     this.probing = false
@@ -100,6 +114,24 @@ export class Watch implements Alarm, Moments {
   /** The dial took `rttMs` until the welcome. Until a probe is answered, a round trip is assumed to take as long. */
   dialed(rttMs: number): void {
     this.rttMs = Math.max(this.#measuredMs, rttMs)
+  }
+
+  /** The other side's clock showed this in the handshake of the next link, which was received at `at`. */
+  clocked(clock: number | undefined, at: number): void {
+    this.#nextAheadMs = clock === undefined ? undefined : at - clock - at / DRIFT
+  }
+
+  /**
+   * Returns how long a probe waited in queues on its way, in milliseconds: how much longer than the quickest took. It was
+   * sent when the other side's clock showed `clock`.
+   */
+  stoodMs(clock: number, now: number): number {
+    const aheadMs = now - clock - now / DRIFT
+    this.#aheadMs = Math.min(aheadMs, this.#aheadMs ?? aheadMs)
+    const queueMs = Math.floor(aheadMs - this.#aheadMs)
+    this.lineAt = now
+    this.lineUntil = now + Math.min(queueMs, LONGEST_LINE_MS)
+    return queueMs
   }
 
   heard(now: number): void {

@@ -5,7 +5,8 @@ import { Hub } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import type { Peer } from "../server/peer.ts"
 import type { Limits } from "./line.ts"
-import { createNetwork, type Network } from "./network.ts"
+import { createNetwork } from "./memory-network.ts"
+import type { Network } from "./network.ts"
 import { createVirtualRuntime, type Machine, type VirtualRuntime } from "./virtual-runtime.ts"
 
 /** Options of a duo. */

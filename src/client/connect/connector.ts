@@ -405,9 +405,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   /** Returns how long to wait before better rungs are tried again, in milliseconds. `Infinity` if they never are. */
   function nextReprobeMs(): number {
     const { reprobeMs } = host
-    const waitMs = reprobeMs[reprobes] ?? reprobeMs.at(-1) ?? Infinity
-    reprobes++
-    return Math.max(waitMs, retryAfterMs)
+    return Math.max(reprobeMs[reprobes++] ?? reprobeMs.at(-1) ?? Infinity, retryAfterMs)
   }
 
   /**
@@ -421,9 +419,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       // come back at that moment. It is not longer than the server was away, so that a short restart causes no long
       // wait.
       const awayMs = Math.max(2 * defaults.BACKOFF_BASE_MS, runtime.now() - aliveAt)
-      const waitMs = retryAfterMs + backoffMs(failures, runtime.random(), Math.min(portalMs, awayMs))
-      failures++
-      return wait(waitMs)
+      return wait(retryAfterMs + backoffMs(failures++, runtime.random(), Math.min(portalMs, awayMs)))
     }
     // The hello of an attempt that came to nothing may have made its link the current one at the hub. A take undoes
     // that.

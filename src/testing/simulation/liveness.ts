@@ -2,7 +2,8 @@ import type { Contract } from "../../messaging/contract.ts"
 import { CHANNEL_ACK, DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../wire/defaults.ts"
 import { Broken } from "./failure.ts"
 import { carryMs, setupMs } from "./rates.ts"
-import type { RunningChannel, SimulatedWorld } from "./simulated-world.ts"
+import type { RunningChannel } from "./running.ts"
+import type { SimulatedWorld } from "./simulated-world.ts"
 
 /** If no link is broken unnoticed, open channels deliver everything within this time, in milliseconds, */
 const PROMPT_MS = 3_000

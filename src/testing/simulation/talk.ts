@@ -1,7 +1,6 @@
 import type { Channel } from "../../client/channel.ts"
 import type { Hub } from "../../server/hub.ts"
 import type { Peer } from "../../server/peer.ts"
-import { text, utf8 } from "../../wire/batch.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Machine } from "../virtual-runtime.ts"
 import { createAfterCloseWitness } from "./after-close.ts"
@@ -16,14 +15,12 @@ import { createPrefixWitness } from "./prefix.ts"
 import { Questions } from "./questions.ts"
 import { createUncertaintyWitness } from "./uncertain.ts"
 import type { Witness, Word } from "./witness.ts"
+import { pad, read, type Spoken, write } from "./words.ts"
 
 /**
  * Most that an outbox counts for one packet besides its payload, in bytes: a binary packet is several objects on a hub.
  */
 const MOST_OVERHEAD_BYTES = 256
-
-/** A word as it is sent: as JSON, or as bytes. */
-type Spoken = readonly [speaker: string, n: number, pad: string] | Uint8Array
 
 interface TalkContract {
   up: { word: Spoken }
@@ -290,23 +287,4 @@ function draw(plan: Plan, random: Random): [size: number, binary: boolean] {
 
 function choose<Value>(values: readonly Value[], random: Random): Value | undefined {
   return values[Math.floor(random() * values.length)]
-}
-
-function write({ speaker, n, size, binary }: Word): Spoken {
-  return binary ? utf8(`${speaker}|${n}|${pad(size)}`) : [speaker, n, pad(size)]
-}
-
-function read(way: Word["way"], spoken: Spoken): Word {
-  const binary = spoken instanceof Uint8Array
-  const [speaker = "", n = "", padding = ""] = binary ? text(spoken).split("|") : spoken
-  return { way, speaker, n: Number(n), size: String(padding).length, binary }
-}
-
-/** Paddings by their size: at most 64, none larger than the largest word of a plan. */
-const pads = new Map<number, string>()
-
-function pad(size: number): string {
-  const known = pads.get(size) ?? "x".repeat(size)
-  if (pads.size < 64) pads.set(size, known)
-  return known
 }

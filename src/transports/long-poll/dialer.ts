@@ -1,7 +1,8 @@
 import { HEARTBEAT_FLOOR_MS } from "../../wire/defaults.ts"
 import { shareConnections } from "../http/client/connections.ts"
+import type { Down } from "../http/client/down.ts"
 import { leave } from "../http/client/leave.ts"
-import { type Down, Uplink } from "../http/client/uplink.ts"
+import { Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
 /**

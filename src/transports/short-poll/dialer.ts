@@ -1,6 +1,7 @@
 import { POLL_CEILING_MS, POLL_FLOOR_MS } from "../../wire/defaults.ts"
+import type { Down } from "../http/client/down.ts"
 import { leave } from "../http/client/leave.ts"
-import { type Down, Uplink } from "../http/client/uplink.ts"
+import { Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
 
 /**

@@ -5,7 +5,7 @@ import { post } from "./post.ts"
 
 /**
  * Sends a bye in a separate request, which outlives its page. Repeats it until `GOODBYE_MS` if the server is
- * overloaded, or if another hub behind the same address answers. It does not use `exchange`, so that a bundle with only
+ * overloaded, or if another hub behind the same address answers. It does not use `exchanges.ts`, so that a bundle with only
  * WebSocket stays small.
  */
 export async function leave(this: Dialer, target: Target, bye: string): Promise<void> {

@@ -1,20 +1,20 @@
-import { decodeBatch, type Packet, sizeOf, utf8 } from "../../../wire/batch.ts"
-import {
-  BATCH_BYTES,
-  EXCHANGE_DEADLINE_MS,
-  EXCHANGE_RETRY_MS,
-  EXCHANGES_AT_ONCE,
-  LINK_BUFFER_BYTES,
-  POLL_AGAIN_BYTES,
-  UNACKNOWLEDGED_MS,
-} from "../../../wire/defaults.ts"
+import { decodeBatch, type Packet, sizeOf } from "../../../wire/batch.ts"
+import { BATCH_BYTES, EXCHANGES_AT_ONCE, LINK_BUFFER_BYTES, POLL_AGAIN_BYTES } from "../../../wire/defaults.ts"
 import type { Closing } from "../../../wire/errors.ts"
 import { splitPacket } from "../../../wire/fragment.ts"
 import { ACK, TAKE } from "../../../wire/kinds.ts"
 import { kindOf } from "../../../wire/packet.ts"
 import type { Batch, Link, LinkSink, Target } from "../../transport.ts"
 import type { Envelope } from "../envelope.ts"
-import { type Answer, exchange, type Running } from "./exchange.ts"
+import type { Down } from "./down.ts"
+import {
+  type Answer,
+  type Answered,
+  bytesOf,
+  createExchanges,
+  type Exchanges,
+  type ExchangesHost,
+} from "./exchanges.ts"
 
 /** How much one body carries where nothing on the way has found that too large. */
 const MAX_BODY_BYTES = 4 * BATCH_BYTES
@@ -23,42 +23,19 @@ const LEAST_BODY_BYTES = 1_024
 /** Each body costs a head and an answer: one that goes beside two others brings this or more. */
 const WORTH_BYTES = 4_096
 
-type Answered = Exclude<Answer, { failed: Closing }>
-
-/** How batches come down. The three HTTP transports differ in nothing else. */
-export interface Down {
-  /** Which uploads poll as well: all of them; the first (the hello) and then polls go beside them; none. */
-  readonly polls: "with uploads" | "beside uploads" | "never"
-  /** For how long a poll may be held, in milliseconds. */
-  readonly holdMs?: number
-  /** The hello was answered: start whatever brings batches down. */
-  opened?(envelope: Envelope): void
-  /** An upload that polled was answered with this. */
-  answered?(brought: Batch | undefined): void
-  /** A poll failed after this many milliseconds. */
-  cut?(heldMs: number): void
-  /** The link is over. */
-  stop?(): void
-}
-
 /**
  * The client's half of every HTTP link: uploads in order, a few of them in flight at once, each repeated when its answer
  * was lost. What is sent in one tick goes in one body. Requests are numbered, so the hub can tell a repetition from news,
  * and hears uploads in their order whichever comes first.
  */
-export class Uplink implements Link {
+export class Uplink implements Link, ExchangesHost {
   readonly name: string
   readonly exchanges = true
   readonly #target: Target
-  readonly #url: string
   readonly #sink: LinkSink
   readonly #down: Down
   /** Packets that wait to go in a body. */
   #queue: Packet[] = []
-  /** Set by the hub's first answer. */
-  #link: string | undefined
-  /** Id of the hub that this link belongs to. */
-  #hub: string | undefined
   /** What the last body will say, once `close` was called. */
   #farewell: Closing | undefined
   told: Promise<boolean> | undefined
@@ -77,10 +54,6 @@ export class Uplink implements Link {
   #takenBy = 0
   /** How many uploads may be in flight now. */
   #slots = 1
-  /** Bytes of the largest body that was answered. A larger one may be answered 413, so it goes alone. */
-  #passedBytes = 0
-  /** Whether polls that bring nothing up go without a body. */
-  #bare: boolean
   /** How much one body may carry; halved by a 413. */
   #bodyBytes = MAX_BODY_BYTES
   /** Whether what waits has to wait for an answer, although another upload may go. */
@@ -88,16 +61,14 @@ export class Uplink implements Link {
   /** Whether acks are in flight beside the uploads. */
   #isAcking = false
   #state: "open" | "closing" | "closed" = "open"
-  /** The exchanges and pauses under way. */
-  readonly #running = new Set<Running>()
+  readonly #exchanges: Exchanges
 
   constructor(name: string, target: Target, sink: LinkSink, down: (uplink: Uplink) => Down) {
     this.name = name
     this.#target = target
-    this.#url = `${target.url}/${name}`
-    this.#bare = !isPreflighted(this.#url)
     this.#sink = sink
     this.#down = down(this)
+    this.#exchanges = createExchanges(target, `${target.url}/${name}`, this.#down, this)
   }
 
   get bufferedBytes(): number {
@@ -106,8 +77,14 @@ export class Uplink implements Link {
 
   /** How many more uploads may go now. None while what waits can go in none of them. */
   get asked(): number {
-    const [oldest = this.#up + 1] = this.#inFlight
-    return this.#isStuck ? 0 : this.#slots - (this.#up + 1 - oldest)
+    return this.#isStuck ? 0 : this.#freeSlots
+  }
+
+  /** How many more may be in flight. An upload that is answered before an older one keeps its slot until that is answered too. */
+  get #freeSlots(): number {
+    const next = this.#up + 1
+    const [oldest = next] = this.#inFlight
+    return this.#slots - next + oldest
   }
 
   send(batch: Batch): void {
@@ -118,7 +95,7 @@ export class Uplink implements Link {
 
   close(why: Closing): void {
     if (this.#state !== "open") return
-    if (this.#link === undefined) return this.#end()
+    if (!this.#exchanges.link) return this.abandon()
     // What was sent before the close still goes, with the close as its last word.
     this.#state = "closing"
     this.#farewell = why
@@ -128,28 +105,17 @@ export class Uplink implements Link {
     if (this.#inFlight.size === 0) void this.#say(why)
   }
 
-  abandon(): void {
-    this.#end()
-  }
-
   /** The wire broke, or the hub closed the link. */
   fail(why: Closing): void {
-    if (this.#state === "closed") return
-    const tell = this.#state === "open"
-    this.#end()
-    if (tell) this.#sink.closed(why)
-  }
-
-  /** Whether another poll should be in flight. */
-  get #mayPoll(): boolean {
-    return this.#polling < this.#wanted
+    const before = this.#state
+    if (before !== "closed") this.abandon()
+    if (before === "open") this.#sink.closed(why)
   }
 
   /** Sends the polls that go beside the uploads. Acks ride on the next one. */
   #pollBeside(): void {
-    while (this.#state === "open" && this.#mayPoll) {
-      const deadlineMs = (this.#down.holdMs ?? 0) + EXCHANGE_DEADLINE_MS
-      void this.#ask({}, deadlineMs, this.#takeAcks()).then(() => this.uploadSoon())
+    while (this.#state === "open" && this.#polling < this.#wanted) {
+      void this.#ask(undefined, this.#takeAcks(), this.#down.holdMs).then(() => this.uploadSoon())
     }
   }
 
@@ -159,7 +125,7 @@ export class Uplink implements Link {
     const acks = this.#takeAcks()
     if (acks.length === 0) return
     this.#isAcking = true
-    void this.#repeat({}, EXCHANGE_DEADLINE_MS, acks).then((answer) => {
+    void this.#exchanges.run({}, acks).then((answer) => {
       this.#isAcking = false
       this.#settle(answer, false)
       this.uploadSoon()
@@ -168,16 +134,16 @@ export class Uplink implements Link {
 
   /** Acks may come twice and in any order, but not before a take: on a link that is not current they would be lost. */
   #takeAcks(): Packet[] {
-    if (this.#inFlight.has(this.#takenBy) || this.#queue.some((packet) => kindOf(packet) === TAKE)) return []
+    if (this.#inFlight.has(this.#takenBy) || this.#queue.some(isTake)) return []
     const acks = this.#queue.filter((packet) => kindOf(packet) === ACK)
     if (acks.length > 0) this.#queue = this.#queue.filter((packet) => kindOf(packet) !== ACK)
     return acks
   }
 
   /** Sends a poll, which may bring an upload. */
-  #ask(envelope: Envelope, deadlineMs: number, packets: Packet[]): Promise<Answered | undefined> {
+  #ask(up: number | undefined, packets: Packet[], holdMs?: number): Promise<Answered | undefined> {
     this.#polling++
-    const answering = this.#repeat({ ...envelope, poll: ++this.#poll }, deadlineMs, packets)
+    const answering = this.#exchanges.run({ up, poll: ++this.#poll }, packets, holdMs)
     const asking = this.#hearAfter(this.#lastPoll, answering)
     this.#lastPoll = asking
     return asking
@@ -200,54 +166,55 @@ export class Uplink implements Link {
   }
 
   async #upload(): Promise<void> {
-    const first = this.#link === undefined
+    const first = !this.#exchanges.link
     const pollsApart = this.#down.polls === "beside uploads" && !first
     const polls = this.#down.polls !== "never" && !pollsApart
     if (pollsApart) this.#pollBeside()
     if (this.#inFlight.size > 0 || this.bufferedBytes > WORTH_BYTES) this.#ackBeside()
-    const [oldest = this.#up + 1] = this.#inFlight
-    if (this.#state !== "open" || this.#up + 1 - oldest >= this.#slots) return
-    if (polls && this.#polling === EXCHANGES_AT_ONCE) return
+    if (this.#state !== "open" || this.#freeSlots <= 0 || (polls && this.#polling === EXCHANGES_AT_ONCE)) return
+    const { passedBytes } = this.#exchanges
     const beside = this.#inFlight.size
     let packets = this.#take(this.#bodyBytes)
-    if (beside > 0 && bytesOf(packets) > this.#passedBytes) {
+    if (beside > 0 && bytesOf(packets) > passedBytes) {
       this.#putBack(packets)
       // A body of twice the size is waited with until it can go alone; a little less can go at once.
-      packets = bytesOf(packets) > 2 * this.#passedBytes ? [] : this.#take(this.#passedBytes)
+      packets = bytesOf(packets) > 2 * passedBytes ? [] : this.#take(passedBytes)
     }
     const bytes = bytesOf(packets)
-    const isLargest = bytes > this.#passedBytes
-    const isWorthIt = beside === 0 || (!isLargest && bytes >= (beside > 1 ? WORTH_BYTES : 1))
-    this.#isStuck = bytes > 0 && !isWorthIt
-    if (bytes > 0 ? !isWorthIt : !polls || !this.#mayPoll) return this.#putBack(packets)
-    const number = this.#up + 1
-    const envelope: Envelope = bytes > 0 ? { up: number } : {}
-    if (bytes > 0) {
-      this.#up = number
-      this.#inFlight.add(number)
-      if (packets.some((packet) => kindOf(packet) === TAKE)) this.#takenBy = number
+    const isLargest = bytes > passedBytes
+    this.#isStuck = beside > 0 && bytes > 0 && (isLargest || (beside > 1 && bytes < WORTH_BYTES))
+    if (bytes > 0 ? this.#isStuck : !polls || this.#polling >= this.#wanted) return this.#putBack(packets)
+    const up = bytes > 0 ? ++this.#up : undefined
+    if (up) {
+      this.#inFlight.add(up)
+      if (packets.some(isTake)) this.#takenBy = up
       if (isLargest) this.#slots = 1
     }
     const answering = polls
-      ? this.#ask(envelope, EXCHANGE_DEADLINE_MS, packets)
-      : this.#repeat(envelope, EXCHANGE_DEADLINE_MS, packets).then((answer) => this.#settle(answer, first))
+      ? this.#ask(up, packets)
+      : this.#exchanges.run({ up }, packets).then((answer) => this.#settle(answer, first))
     this.uploadSoon()
     // A bulk goes on beside this.
     if (bytes >= WORTH_BYTES && this.asked > 0) this.#writable()
     const answer = await answering
     const wasFull = this.asked === 0
-    if (bytes > 0) {
-      this.#inFlight.delete(number)
+    if (up) {
+      this.#inFlight.delete(up)
       this.#isStuck = false
       this.#slots = EXCHANGES_AT_ONCE
+      if (this.#farewell && this.#inFlight.size === 0) return this.#say(this.#farewell)
     }
-    if (bytes > 0 && this.#farewell !== undefined && this.#inFlight.size === 0) return this.#say(this.#farewell)
-    if (answer === undefined) return
+    if (!answer) return
     if (first) this.#down.opened?.(answer.envelope)
     if (polls) this.#down.answered?.(answer.batch)
     if (wasFull && this.asked > 0) this.#writable()
     // The first answer brings the welcome alone, and a bulk goes on.
     if (this.#queue.length > 0 || first || this.#wanted > 1) this.uploadSoon()
+  }
+
+  /** A piece of the answer to a poll has come. */
+  moved(): void {
+    if (this.#state === "open") this.#sink.moved?.()
   }
 
   #writable(): void {
@@ -256,9 +223,9 @@ export class Uplink implements Link {
 
   /** A batch or a control line came down. */
   hear(envelope: Envelope | undefined, batch: Batch | undefined): void {
-    for (const each of this.#running) each.moved()
+    this.#exchanges.moved()
     if (this.#state === "open" && batch !== undefined) this.#sink.batch(batch)
-    if (envelope?.close === undefined) return
+    if (!envelope?.close) return
     // What answers the last word may come down before the answer to its request, which is not to be broken off.
     if (this.#state === "closing") this.#down.stop?.()
     else this.fail(envelope.close)
@@ -280,85 +247,20 @@ export class Uplink implements Link {
     return this.#queue.splice(0, count)
   }
 
-  #putBack(packets: Packet[]): void {
+  #putBack(packets: readonly Packet[]): void {
     this.#queue = [...packets, ...this.#queue]
   }
 
-  /** One exchange, repeated with the same numbers while that can help. The hello is not: the ladder judges it. */
-  async #repeat(envelope: Envelope, deadlineMs: number, packets: Packet[] = []): Promise<Answer> {
-    for (let tries = 0; ; ) {
-      const asked: Envelope = { link: this.#link, holdMs: this.#down.holdMs, ...envelope }
-      const startedAt = this.#target.runtime.now()
-      // A reason may be longer than a header.
-      const bare = this.#bare && packets.length === 0 && envelope.close === undefined
-      const bytes = bytesOf(packets)
-      const answer = await exchange(
-        this.#target,
-        this.#url,
-        asked,
-        bare ? undefined : packets,
-        // As fetch tells nothing of how an upload moves, its body has another millisecond for each byte.
-        deadlineMs + bytes,
-        this.#running,
-        () => {
-          // What answers an upload alone proves nothing of the way down.
-          if (this.#state === "open" && envelope.poll !== undefined) this.#sink.moved?.()
-        },
-      )
-      if (!("failed" in answer)) {
-        this.#passedBytes = Math.max(this.#passedBytes, bytes)
-        return answer
-      }
-      if (this.#state === "closed") return answer
-      const { failed, status } = answer
-      const held = this.#target.runtime.now() - startedAt
-      if (bare && status >= 400 && status < 500 && status !== 429) {
-        // Something on the way may drop headers that it does not know, or want a body.
-        this.#bare = false
-      } else if (status === 413 && this.#mayShrink(answer, envelope, packets)) {
-        this.#putBack(packets)
-        packets = this.#take(this.#bodyBytes)
-      } else {
-        const pauseMs = EXCHANGE_RETRY_MS[tries++]
-        const { retryAfterMs = 0 } = failed
-        // An answer that broke off in the middle was not held.
-        if (envelope.up === undefined && status !== 200) this.#down.cut?.(held)
-        if (
-          this.#link === undefined ||
-          pauseMs === undefined ||
-          !this.#mayRepeat(answer) ||
-          // The session has not so much patience: its connector dials again when the server wishes.
-          retryAfterMs > UNACKNOWLEDGED_MS ||
-          held > EXCHANGE_DEADLINE_MS
-        ) {
-          return answer
-        }
-        await this.#pause(Math.max(pauseMs * (0.5 + this.#target.runtime.random()), retryAfterMs))
-      }
-    }
-  }
-
   /**
-   * Whether a body that was answered 413 can go in parts: nothing that is to come behind it has gone yet. And a packet that
-   * the hub itself refuses would be too large for it in parts as well.
+   * Returns a smaller body for one that was answered 413, unless a later upload has gone already: uploads keep their
+   * order. A packet that the hub itself refuses would be too large for it in parts as well.
    */
-  #mayShrink({ hub }: Exclude<Answer, Answered>, { up }: Envelope, packets: readonly Packet[]): boolean {
+  shrink(packets: readonly Packet[], up: number | undefined, hub: string | undefined): Packet[] | undefined {
     const size = Math.min(sizeOfAll(packets), this.#bodyBytes)
-    if (
-      size <= LEAST_BODY_BYTES ||
-      up !== this.#up ||
-      this.#farewell !== undefined ||
-      (packets.length === 1 && hub !== undefined)
-    )
-      return false
+    if (size <= LEAST_BODY_BYTES || up !== this.#up || this.#farewell || (packets.length === 1 && hub)) return undefined
     this.#bodyBytes = size >> 1
-    return true
-  }
-
-  /** Another hub behind the same address does not know the link; the next try may reach the right one. */
-  #mayRepeat({ failed, status, hub }: Exclude<Answer, Answered>): boolean {
-    if (failed.code === "link-unknown") return hub !== undefined && hub !== this.#hub
-    return failed.retryable && (status < 400 || status === 429 || status >= 500)
+    this.#putBack(packets)
+    return this.#take(this.#bodyBytes)
   }
 
   /** `fetched`: whether mail was asked for, or a refusal may come; else the answer brings no more than an ack. */
@@ -367,9 +269,8 @@ export class Uplink implements Link {
       this.fail(answer.failed)
       return undefined
     }
-    this.#link ??= answer.envelope.link
-    this.#hub ??= answer.envelope.hub
     const { envelope, batch } = answer
+    this.#exchanges.link ??= envelope.link
     if (!fetched && batch !== undefined) this.#sink.acknowledged?.(batch)
     this.hear(envelope, fetched ? batch : undefined)
     return this.#state === "open" ? answer : undefined
@@ -377,45 +278,23 @@ export class Uplink implements Link {
 
   async #say(why: Closing): Promise<void> {
     const up = this.#queue.length > 0 ? ++this.#up : undefined
-    const envelope: Envelope = { link: this.#link, up, close: why }
-    const answer = await this.#repeat(envelope, EXCHANGE_DEADLINE_MS, this.#queue.splice(0))
+    const answer = await this.#exchanges.run({ up, close: why }, this.#queue.splice(0))
     this.#settleTold(!("failed" in answer))
-    this.#end()
+    this.abandon()
   }
 
-  #end(): void {
+  /** Ends the link without a last word. */
+  abandon(): void {
     this.#state = "closed"
     this.#settleTold(false)
     this.#queue = []
-    for (const each of this.#running) each.stop()
+    this.#exchanges.stop()
     this.#down.stop?.()
   }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel()
-        this.#running.delete(self)
-        resolve()
-      }
-      const cancel = this.#target.runtime.after(ms, done)
-      const self: Running = { stop: done, moved() {} }
-      this.#running.add(self)
-    })
-  }
 }
+
+const isTake = (packet: Packet): boolean => kindOf(packet) === TAKE
 
 function sizeOfAll(packets: readonly Packet[]): number {
   return packets.reduce((sum, packet) => sum + sizeOf(packet), 0)
-}
-
-/** Size on the wire. */
-function bytesOf(packets: readonly Packet[]): number {
-  return packets.reduce((sum, packet) => sum + (typeof packet === "string" ? utf8(packet) : packet).length, 0)
-}
-
-/** Whether a browser asks the hub before it sends a header of ours (Fetch standard, "CORS-preflight fetch"). */
-function isPreflighted(url: string): boolean {
-  const { location } = globalThis as { location?: { origin: string } } // absent in Node
-  return location !== undefined && !url.startsWith(`${location.origin}/`)
 }

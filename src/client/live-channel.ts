@@ -1,0 +1,298 @@
+import { platform as ownPlatform, store as ownStore } from "#platform"
+import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/dispatch.ts"
+import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
+import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
+import { checkNames } from "../messaging/option-names.ts"
+import type { RequestOptions } from "../messaging/request-options.ts"
+import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
+import { systemRuntime } from "../runtimes/system-runtime.ts"
+import { callSafely } from "../session/call-safely.ts"
+import { Clockwork } from "../session/clockwork.ts"
+import type { Runtime } from "../session/runtime.ts"
+import { Session, type SessionHost } from "../session/session.ts"
+import type { Dialer } from "../transports/transport.ts"
+import type { Packet } from "../wire/batch.ts"
+import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../wire/defaults.ts"
+import { type Closing, closing, EverwireError } from "../wire/errors.ts"
+import { type ChannelEvents, createEvents } from "./channel-events.ts"
+import type { Identity } from "./connect/attempts.ts"
+import { createConnector } from "./connect/connector.ts"
+import type { Connector } from "./connect/connector-host.ts"
+import { inTime } from "./connect/in-time.ts"
+import { TransportHealth } from "./connect/transport-health.ts"
+import type { Explanation } from "./explain.ts"
+import { type ChannelOptions, checkChannel, type Reset, type Status, type StatusDetail } from "./options.ts"
+import { watchPage } from "./page.ts"
+import { createWaiters } from "./waiters.ts"
+
+/** Packets that came meanwhile are delivered after an application's chain of up to so many nested `await`s of `opened`. */
+const TURNS = 8
+
+/**
+ * The class behind the interface `Channel`, which documents the public members and gives them the types of a contract.
+ * Here data has no types, because nothing checks at run time that it is what the contract says.
+ */
+export class LiveChannel {
+  declare readonly opened: Promise<void>
+  readonly #runtime: Runtime
+  readonly #options: ChannelOptions
+  readonly #events: ChannelEvents
+  readonly #handlers: Handlers<unknown>
+  readonly #connector: Connector
+  readonly #stopWatching: () => void
+  #status: Status = "connecting"
+  /** Public id of the peer that the hub has for this session. */
+  #peer: string | undefined
+  /** Largest encoded payload that the hub takes. */
+  #maxPayloadBytes: number | undefined
+  #dispatch: Dispatch<unknown>
+  readonly #waiters = createWaiters(() => this.#status === "closed")
+  /** Deliveries that wait until code that awaits `opened` has had time to set its handlers; undefined afterwards. */
+  #held: (() => void)[] | undefined = []
+  /** The promise that every call of `close` returns. */
+  #leaving: Promise<void> | undefined
+
+  constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
+    const target = checkChannel(url, options, dialers)
+    const { store = ownStore() } = options
+    const runtime = options.runtime ?? systemRuntime
+    this.#runtime = runtime
+    this.#options = options
+    this.#events = createEvents(runtime)
+    this.#handlers = new Handlers((error) => this.#events.failed(error, "listener"))
+    // -1: the end of a session does not reject it, because the next session may open.
+    this.opened = this.#waiters.when(() => this.#peer !== undefined, -1)
+    this.opened.catch(() => {}) // the application need not await it
+    const [identity, dispatch] = this.#mint()
+    this.#dispatch = dispatch
+    this.#connector = createConnector(
+      {
+        runtime,
+        url: target.href,
+        dialers,
+        health: new TransportHealth(store, target.origin),
+        withCredentials: options.withCredentials ?? false,
+        reprobeMs: options.reprobeMs ?? REPROBE_MS,
+        platform: () => ({ ...ownPlatform(), ...options.platform }),
+        auth: () => options.auth?.(),
+        authTimeoutMs: options.authTimeoutMs ?? 10_000,
+        welcomed: (welcome) => {
+          this.#maxPayloadBytes = welcome.maxPayloadBytes
+          this.#session.withdraw((packet, number) => {
+            const error = this.#dispatch.refusal(packet)
+            if (error) this.#waiters.wake(closing(error.code, error.message, false), number)
+            return !!error
+          })
+        },
+        linked: (welcome, transport) => {
+          this.#peer = welcome.peer
+          this.#enter("open", { transport })
+          this.#waiters.wake()
+          if (this.#held) void this.#releaseSoon()
+        },
+        unlinked: (why, retryInMs) =>
+          this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
+        reset: (why) => this.#reset(why),
+        ended: (why) => this.#end(why),
+        report: (error) => this.#events.failed(error, "connection"),
+      },
+      identity,
+    )
+    this.#stopWatching = watchPage(this.#connector)
+    // At the end of the tick, so that the application can set its listeners first.
+    runtime.soon(() => this.#connector.open())
+  }
+
+  get #session(): Session {
+    return this.#connector.session
+  }
+  get status(): Status {
+    return this.#status
+  }
+  get transport(): string | undefined {
+    return this.#connector.current?.dialer.name
+  }
+  get rttMs(): number {
+    return this.#session.rttMs
+  }
+  get peerId(): string | undefined {
+    return this.#peer
+  }
+  get bufferedBytes(): number {
+    return this.#session.bufferedBytes
+  }
+
+  send(name: string, data?: unknown): boolean {
+    const packet = encodeMessage(name, data, this.#maxPayloadBytes)
+    this.#checkOpen() // afterwards, because a getter of the data may close the channel
+    this.#session.say(packet)
+    return this.#session.hasRoom
+  }
+
+  async request(name: string, data?: unknown, options?: RequestOptions): Promise<never> {
+    this.#checkOpen()
+    return (await this.#dispatch.request(name, data, options)) as never
+  }
+
+  on(name: string, handler: AnyFunction, options?: SubscribeOptions): Unsubscribe {
+    return this.#handlers.on(name, handler as MessageHandler<unknown>, options)
+  }
+
+  handle(name: string, handler: AnyFunction, options?: SubscribeOptions): Unsubscribe {
+    return this.#handlers.handle(name, handler as RequestHandler<unknown>, options)
+  }
+
+  messages(name: string, options?: MessagesOptions): AsyncGenerator<never, void, void> {
+    const loop = loopOver((heard, ended, rest) => this.#handlers.on(name, heard, rest, ended), options)
+    return loop as AsyncGenerator<never, void, void>
+  }
+
+  onStatus(listener: (status: Status, detail: StatusDetail) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("status", listener, options)
+  }
+
+  onReset(listener: (reset: Reset) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("reset", listener, options)
+  }
+
+  onError(listener: (error: unknown, stage: Stage | "connection") => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("error", listener, options)
+  }
+
+  writable(): Promise<void> {
+    return this.#waiters.when(() => this.#session.hasRoom)
+  }
+
+  flush(): Promise<void> {
+    const session = this.#session
+    const { said } = session
+    if (session.acked < said) session.ask()
+    return this.#waiters.when(() => session.acked >= said, said)
+  }
+
+  retry(): void {
+    this.#connector.nudge(true)
+  }
+
+  explain(): Explanation {
+    const session = this.#session
+    return {
+      ...this.#connector.explain(),
+      rttMs: session.rttMs,
+      said: session.said,
+      acknowledged: session.acked,
+      heard: session.heard,
+    }
+  }
+
+  async close(options: { flushMs?: number | undefined } = {}): Promise<void> {
+    checkNames(options, { flushMs: "number" }, "close")
+    this.#leaving ??= this.#leave(options.flushMs ?? 1_000)
+    await this.#leaving
+  }
+
+  async #leave(flushMs: number): Promise<void> {
+    if (this.#status === "closed") return
+    const session = this.#session
+    if (session.acked < session.said && flushMs > 0) await inTime(this.#runtime, flushMs, this.flush())
+    if (this.#session.ended) return // by the hub, or by the end of its page
+    const why = closing("closed", "closed by the application", false)
+    const told = this.#connector.close(why)
+    this.#end(why)
+    await told
+  }
+
+  /** @internal Types without it must do: see `Disposer`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #mint(): [Identity, Dispatch<unknown>] {
+    const dispatch = new Dispatch<unknown>(this.#runtime, {
+      maxPayloadBytes: () => this.#maxPayloadBytes,
+      say: (packet) => session.say(packet),
+      handlers: [this.#handlers],
+      context: () => this,
+      failed: this.#events.failed,
+    })
+    const host: SessionHost = {
+      deliver: (packet) =>
+        this.#held ? void this.#held.push(() => dispatch.deliver(packet)) : dispatch.deliver(packet),
+      control: (link, packet) => this.#connector.control(link, packet),
+      doubted: () => this.#connector.doubted(),
+      answered: (beside) => {
+        if (!beside) this.#connector.answered()
+        this.#waiters.wake()
+      },
+    }
+    const session = new Session(new Clockwork(this.#runtime), host, {
+      ...CHANNEL_ACK,
+      heartbeatMs: HEARTBEAT_MS,
+      heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+      maxOutboxBytes: this.#options.maxOutboxBytes,
+      features: this.#options.features,
+    })
+    return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
+  }
+
+  /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
+  #reset(why: Closing): Identity {
+    const { unacknowledged, unsent } = this.#session.end()
+    const certain = unacknowledged.length - unsent
+    const before = this.#dispatch
+    const [identity, dispatch] = this.#mint()
+    this.#dispatch = dispatch
+    const again = this.#options.resend ? unacknowledged : unacknowledged.slice(certain)
+    for (const packet of again) if (readMessage(packet)) identity.session.say(packet)
+    // After the new session is in place: what a listener sends goes there.
+    this.#runtime.soon(() => {
+      before.end({ ...why, code: "session-reset" })
+      this.#waiters.wake(why)
+      this.#events.emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
+    })
+    return identity
+  }
+
+  /** After the code that awaits `opened`; or by a timer, where a platform does not run promises before its timers. */
+  async #releaseSoon(): Promise<void> {
+    const cancel = this.#runtime.after(0, () => this.#release())
+    for (let turn = 0; turn < TURNS; turn++) await this.opened
+    cancel()
+    this.#release()
+  }
+
+  #release(): void {
+    const held = this.#held
+    this.#held = undefined
+    for (const deliver of held ?? []) {
+      if (this.#status !== "closed") callSafely(deliver, (error) => this.#events.failed(error, "connection"))
+    }
+  }
+
+  #end(why: Closing): void {
+    this.#release()
+    if (this.#status === "closed") return
+    this.#stopWatching()
+    const messages = messagesOf(this.#session.end().unacknowledged)
+    this.#status = "closed"
+    if (messages.length > 0) this.#events.emit("reset", { closing: why, messages })
+    this.#events.emit("status", "closed", { closing: why })
+    this.#dispatch.end(why)
+    this.#waiters.wake(why)
+    this.#handlers.close()
+  }
+
+  #enter(status: Status, detail: StatusDetail): void {
+    if (this.#status === "closed") return
+    this.#status = status
+    this.#events.emit("status", status, detail)
+  }
+
+  #checkOpen(): void {
+    if (this.#status === "closed") throw new EverwireError("closed", "the channel is closed: create a new one")
+  }
+}
+
+function messagesOf(packets: readonly Packet[]): Reset["messages"] {
+  return packets.flatMap((packet) => readMessage(packet) ?? [])
+}

@@ -1,0 +1,32 @@
+import type { Channel } from "../../client/channel.ts"
+import type { Contract } from "../../messaging/contract.ts"
+import type { Hub } from "../../server/hub.ts"
+import type { Closing } from "../../wire/errors.ts"
+import type { Machine } from "../virtual-runtime.ts"
+
+/** A hub process of the simulation. */
+export interface RunningHub<C extends Contract<C>> {
+  readonly name: string
+  readonly hub: Hub<C>
+  readonly machine: Machine
+  /** A second machine, for the application's timers. It is halted when the hub closes or crashes. */
+  readonly own: Machine
+}
+
+/** A channel and the machine that it runs on (a tab, for example). */
+export interface RunningChannel<C extends Contract<C>> {
+  readonly name: string
+  readonly channel: Channel<C>
+  readonly machine: Machine
+  /**
+   * A second machine, for the application's timers. It sleeps with the first one, and is halted when the channel
+   * closes.
+   */
+  readonly own: Machine
+  /** Why the channel closed; undefined while it has not. */
+  ended: Closing | undefined
+  /** Since when the channel has been open without interruption. */
+  openAt: number | undefined
+  /** Whether the channel has given up a session although its link worked: a fault. */
+  gaveUp: boolean
+}
