@@ -57,6 +57,24 @@ describe("back-pressure", () => {
     await channel.writable()
   })
 
+  it.each(["channel", "peer"] as const)(
+    "makes a %s that awaits writable() wait a round trip, not until the next lazy ack",
+    async (seat) => {
+      const duo = await createDuo()
+      const sender = duo[seat]
+      const from = duo.runtime.now()
+      let tookMs: number | undefined
+      const send = async (): Promise<void> => {
+        for (let n = 0; n < 300; n++) if (!sender.send("small", n)) await sender.writable()
+        tookMs = duo.runtime.now() - from
+      }
+      const sending = send()
+      await duo.runtime.pass(60_000)
+      await sending
+      expect(tookMs).toBeLessThan(500)
+    },
+  )
+
   it("makes send() return false on the peer too", async () => {
     const { peer } = await startDuo()
     expect(peer.send("n", "x".repeat(3_000))).toBe(true)

@@ -21,6 +21,8 @@ export class AckWaits {
   /** Resolves when there is room for more; rejects if the session ends first. */
   room(): Promise<void> {
     const { session } = this.#owner
+    // Otherwise a channel acknowledges a few small messages only after some seconds.
+    if (!session.hasRoom) session.ask()
     return this.#wait(session, () => session.hasRoom)
   }
 
