@@ -6,14 +6,17 @@ import type {
   DataOf,
   HandlerOf,
   InputOf,
+  ItemOf,
   NameOf,
   OutputOf,
+  RequestNameOf,
   Said,
+  StreamNameOf,
 } from "../messaging/contract.ts"
 import type { Stage } from "../messaging/dispatch.ts"
 import type { RequestContext } from "../messaging/handlers.ts"
 import type { MessagesOptions } from "../messaging/message-loop.ts"
-import type { RequestOptions } from "../messaging/request-options.ts"
+import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Dialer } from "../transports/transport.ts"
 import type { Explanation } from "./explain.ts"
@@ -55,10 +58,24 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
   send<N extends NameOf<C, "up">>(name: N, ...data: Said<DataOf<C, "up", N>>): boolean
 
   /** Asks the hub. @throws EverwireError (as a rejection) `request-timeout`, `request-aborted`, `request-failed`, ... */
-  request<N extends NameOf<C, "requests">>(
+  request<N extends RequestNameOf<C, "requests">>(
     name: N,
     ...data: Asked<InputOf<C, "requests", N>, RequestOptions>
   ): Promise<OutputOf<C, "requests", N>>
+
+  /**
+   * Asks the hub for a stream: what its handler yields. The request is sent at once. The hub sends up to 16 items ahead of
+   * the loop, so a loop that takes nothing stops the handler. To leave the loop, or to abort `signal`, ends the
+   * handler too: the `finally` of a generator runs there.
+   *
+   * @throws EverwireError `closed`, `misuse`, `payload-unsupported`, `payload-too-large`; in the loop the code that the
+   * handler failed with, `request-aborted` or `session-reset`
+   * @example for await (const word of channel.stream("ask", { prompt })) show(word)
+   */
+  stream<N extends StreamNameOf<C, "requests">>(
+    name: N,
+    ...data: Asked<InputOf<C, "requests", N>, StreamOptions>
+  ): AsyncGenerator<ItemOf<C, "requests", N>, void, void>
 
   /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
   on<N extends NameOf<C, "down">>(

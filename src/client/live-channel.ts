@@ -3,7 +3,7 @@ import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/d
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
 import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
 import { checkNames } from "../messaging/option-names.ts"
-import type { RequestOptions } from "../messaging/request-options.ts"
+import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
 import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
@@ -134,6 +134,11 @@ export class LiveChannel {
     return (await this.#dispatch.request(name, data, options)) as never
   }
 
+  stream(name: string, data?: unknown, options?: StreamOptions): AsyncGenerator<never, void, void> {
+    this.#checkOpen()
+    return this.#dispatch.stream(name, data, options) as AsyncGenerator<never, void, void>
+  }
+
   on(name: string, handler: AnyFunction, options?: SubscribeOptions): Unsubscribe {
     return this.#handlers.on(name, handler as MessageHandler<unknown>, options)
   }
@@ -160,6 +165,7 @@ export class LiveChannel {
   }
 
   writable(): Promise<void> {
+    if (!this.#session.hasRoom) this.#session.ask()
     return this.#waiters.when(() => this.#session.hasRoom)
   }
 
@@ -213,6 +219,7 @@ export class LiveChannel {
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
       context: () => this,
+      writable: () => this.writable(),
       failed: this.#events.failed,
     })
     const host: SessionHost = {

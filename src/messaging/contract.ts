@@ -1,3 +1,5 @@
+import type { ItemSource } from "./item-pump.ts"
+
 /**
  * The types that an application declares once and both ends share: messages that the channel sends (`up`), messages
  * that the hub sends (`down`), requests that the channel makes (`requests`) and requests that the hub makes (`asks`). A
@@ -11,7 +13,7 @@
  * interface Chat {
  *   up: { chat: { text: string }; typing: undefined }
  *   down: { chat: { from: string; text: string } }
- *   requests: { history(data: { before: number }): string[] }
+ *   requests: { history(data: { before: number }): string[]; ask(prompt: string): AsyncIterable<string> }
  *   asks: { confirm(question: string): boolean }
  * }
  */
@@ -61,8 +63,35 @@ export type OutputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, 
   ? Awaited<Reply>
   : unknown
 
+/** The names of requests whose answer is a stream. Without a contract, any may be. */
+export type StreamNameOf<C, Map extends "requests" | "asks"> = {
+  [Name in NameOf<C, Map>]: OutputOf<C, Map, Name> extends infer Reply
+    ? unknown extends Reply
+      ? Name
+      : Reply extends AsyncIterable<unknown>
+        ? Name
+        : never
+    : never
+}[NameOf<C, Map>]
+
+/** The names of requests with one answer. */
+export type RequestNameOf<C, Map extends "requests" | "asks"> = {
+  [Name in NameOf<C, Map>]: OutputOf<C, Map, Name> extends infer Reply
+    ? unknown extends Reply
+      ? Name
+      : Reply extends AsyncIterable<unknown>
+        ? never
+        : Name
+    : never
+}[NameOf<C, Map>]
+
+/** An item of the stream that answers a request. */
+export type ItemOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> =
+  OutputOf<C, Map, Name> extends AsyncIterable<infer Item> ? Item : unknown
+
 /** What a handler may return for this type of reply. */
 type Answer<Reply> =
+  | (Reply extends AsyncIterable<infer Item> ? ItemSource<Item> | PromiseLike<ItemSource<Item>> : never)
   | Reply
   | PromiseLike<Reply>
   // A function that returns nothing answers with `undefined`.
@@ -111,12 +140,15 @@ type Payloads<Messages> = { [Name in keyof Messages]: Payload<Messages[Name]> }
 type Requests<Functions> = {
   [Name in keyof Functions]: Functions[Name] extends (...data: infer Data) => infer Reply
     ? Data extends [unknown?]
-      ? [Data, Awaited<Reply>] extends [Payloads<Data>, Payload<Awaited<Reply>>]
+      ? [Data, Answered<Reply>] extends [Payloads<Data>, Payload<Answered<Reply>>]
         ? Functions[Name]
         : Changed
       : "a request takes one value at most: put several into an object"
     : "a request is a function from its data to its reply"
 }
+
+/** What crosses of a reply: of a stream, its items. */
+type Answered<Reply> = Reply extends AsyncIterable<infer Item> ? Item : Awaited<Reply>
 
 /** What the compiler shows in place of a type that would not arrive unchanged. */
 type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"

@@ -5,14 +5,16 @@ import { isThenable } from "../session/thenable.ts"
 import { type Packet, utf8 } from "../wire/batch.ts"
 import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
 import { type Closing, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
-import { CANCEL, FAILURE, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
-import { checkName, encodePacket, openPacket } from "../wire/packet.ts"
+import { CANCEL, CREDIT, FAILURE, ITEM, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
+import { checkName, encodePacket, openPacket, readCount } from "../wire/packet.ts"
 import { type Body, decodePayload, encodePayload } from "../wire/payload.ts"
 import { type PlatformSignal, whenAborted } from "./abort-signal.ts"
 import { aborted, failureOf, readFailure } from "./failure.ts"
 import type { Handlers, RequestHandler } from "./handlers.ts"
+import { type ItemPump, pumpItems, STREAM_CREDIT, sourceOf } from "./item-pump.ts"
+import { loopOver } from "./message-loop.ts"
 import { checkNames } from "./option-names.ts"
-import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
+import { REQUEST_OPTIONS, type RequestOptions, STREAM_OPTIONS, type StreamOptions } from "./request-options.ts"
 
 /** Where in the application's code an error was thrown. */
 export type Stage = "message" | "request" | "listener"
@@ -31,6 +33,8 @@ export interface DispatchHost<Context> {
   maxPayloadBytes(): number | undefined
   /** The argument that handlers get after the data. */
   context(): Context
+  /** Resolves when there is room for more; rejects when the session has ended. */
+  writable(): Promise<void>
   /** A handler of the application threw this error, or its promise rejected. */
   failed(error: unknown, stage: Stage): void
   /** A message of this name arrived, and no handler takes it. */
@@ -38,7 +42,14 @@ export interface DispatchHost<Context> {
 }
 
 /** Settles a request that waits for its response: with an error, or with the value of the response. */
-type Waiting = (error: EverwireError | undefined, value?: unknown) => void
+interface Waiting {
+  (error: EverwireError | undefined, value?: unknown): void
+  /** Receives an item of a stream. */
+  item?: (item: unknown) => void
+}
+
+/** The ids of requests for a stream begin with this; any other request is answered at once. */
+const STREAM_ID = "s"
 
 /**
  * Passes packets to handlers, and responses to the requests that wait for them. The same on the channel and the hub.
@@ -51,6 +62,8 @@ export class Dispatch<Context> {
   #waiting: Map<string, Waiting> | undefined
   /** For each request of the other side that is being answered here: a function that aborts it. */
   #answering: Map<string, () => void> | undefined
+  /** The streams that are being sent here, by the id of their request. */
+  #pumps: Map<string, ItemPump> | undefined
   /** Why the session has ended. Undefined before that. */
   #ended: Closing | undefined
 
@@ -72,7 +85,11 @@ export class Dispatch<Context> {
       case FAILURE:
         return this.#waiting?.get(id)?.(readFailure(read(body)))
       case CANCEL:
-        this.#answering?.get(id)?.()
+        return this.#answering?.get(id)?.()
+      case ITEM:
+        return this.#waiting?.get(id)?.item?.(read(body))
+      case CREDIT:
+        this.#pumps?.get(id)?.grant(readCount(body as string)) // text, or it is refused as no count
     }
   }
 
@@ -117,6 +134,59 @@ export class Dispatch<Context> {
         )
       this.#say(packet, settle as (error: unknown) => void) // `say` throws nothing but EverwireErrors
     })
+  }
+
+  /**
+   * Asks for a stream. An answer that is no stream counts as its only item.
+   *
+   * @throws EverwireError as `request` rejects, if nothing was sent
+   */
+  stream(name: string, data: unknown, options: StreamOptions = {}): AsyncGenerator<unknown, void, void> {
+    checkName(name)
+    checkNames(options, STREAM_OPTIONS, "stream")
+    const { signal } = options
+    if (signal?.aborted) throw aborted(name, signal)
+    const id = STREAM_ID + ++this.#lastId
+    const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
+    if (this.#ended !== undefined) throw closingError(this.#ended)
+    this.#waiting ??= new Map()
+    const waiting = this.#waiting
+    let credit = STREAM_CREDIT
+    let taken = 0
+    return loopOver<unknown>(
+      (heard, ended) => {
+        const settle: Waiting = (error, value) => {
+          waiting.delete(id)
+          forget()
+          if (value !== undefined) heard(value)
+          ended(error)
+        }
+        settle.item = (item) => {
+          if (credit-- === 0) throw protocolError("an item without credit")
+          heard(item)
+        }
+        const leave = (error?: EverwireError): void => {
+          if (!waiting.has(id)) return
+          settle(error)
+          this.#say(encodePacket(CANCEL, [id], ""))
+        }
+        const forget = whenAborted(
+          signal,
+          () => leave(aborted(name, signal)),
+          (error) => this.#host.failed(error, "request"),
+        )
+        waiting.set(id, settle)
+        this.#say(packet, settle as (error: unknown) => void) // as in `request`
+        return leave
+      },
+      { signal, maxWaiting: Infinity },
+      () => {
+        if (++taken < STREAM_CREDIT / 2 || !waiting.has(id)) return
+        this.#say(encodePacket(CREDIT, [id], String(taken)))
+        credit += taken
+        taken = 0
+      },
+    )
   }
 
   /**
@@ -188,7 +258,9 @@ export class Dispatch<Context> {
       },
     }
     answering.set(id, () => {
-      if (answering.delete(id)) abort?.abort()
+      if (!answering.delete(id)) return
+      abort?.abort()
+      this.#pumps?.get(id)?.stop()
     })
     const fail = (error: unknown): void => {
       const waits = answering.delete(id)
@@ -202,17 +274,47 @@ export class Dispatch<Context> {
     }
     const reply = (value: unknown): void => {
       if (!answering.has(id)) return
-      let packet: Packet
-      try {
-        packet = encodePacket(RESPONSE, [id], checkedPayload(value, host.maxPayloadBytes()))
-      } catch (error) {
-        // The author of the handler must see the error. The other side gets its code alone, not what a getter threw.
-        host.failed(error, "request")
-        throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // caught by `fail`
-      }
+      const packet = this.#encodeAnswer(RESPONSE, id, value)
       if (answering.delete(id)) this.#reply(id, packet)
     }
-    callSafely(() => answer(data, host.context(), request), fail, reply)
+    const items = (value: unknown): unknown => this.#pump(id, name, value)
+    callSafely(
+      () => {
+        const value = answer(data, host.context(), request)
+        return isThenable(value) ? Promise.resolve(value).then(items) : items(value)
+      },
+      fail,
+      reply,
+    )
+  }
+
+  /** @throws EverwireError the code alone: the author of the handler must see the error, but not the other side. */
+  #encodeAnswer(kind: typeof RESPONSE | typeof ITEM, id: string, value: unknown): Packet {
+    try {
+      return encodePacket(kind, [id], checkedPayload(value, this.#host.maxPayloadBytes()))
+    } catch (error) {
+      this.#host.failed(error, "request")
+      throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // `checkedPayload` throws nothing else
+    }
+  }
+
+  /** Sends the items of an answer that is a stream. Returns a promise of the end of the stream, or any other answer as it is. */
+  #pump(id: string, name: string, answer: unknown): unknown {
+    const source = sourceOf(answer)
+    if (!source) return answer
+    const host = this.#host
+    if (!id.startsWith(STREAM_ID)) {
+      const error = new EverwireError("request-failed", `"${name}" answers with a stream: ask with stream()`)
+      void Promise.resolve(source.return?.()).catch(() => {})
+      throw error
+    }
+    const send = (item: unknown): void => host.say(this.#encodeAnswer(ITEM, id, item))
+    const pump = pumpItems(source, send, () => host.writable())
+    this.#pumps ??= new Map()
+    const pumps = this.#pumps
+    pumps.set(id, pump)
+    if (!this.#answering?.has(id)) pump.stop() // the other side has stopped waiting meanwhile
+    return pump.done.finally(() => pumps.delete(id))
   }
 
   /**

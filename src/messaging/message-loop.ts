@@ -15,13 +15,19 @@ export interface MessagesOptions extends SubscribeOptions {
 /**
  * Makes an async generator for `for await` from a subscription. It subscribes at once, so no message is missed before
  * the loop begins. If the subscription ends by itself, the loop still gets the messages that came before. If the loop
- * is left or `signal` fires, messages that wait are dropped.
+ * is left or `signal` fires, messages that wait are dropped. With a reason for the end, the loop then throws that.
  *
+ * @param taken Called for each message that the loop takes.
  * @throws EverwireError `misuse` if an option has no such value
  */
 export function loopOver<Data>(
-  subscribe: (heard: (data: Data) => void, ended: () => void, options: SubscribeOptions) => Unsubscribe,
+  subscribe: (
+    heard: (data: Data) => void,
+    ended: (why?: EverwireError) => void,
+    options: SubscribeOptions,
+  ) => Unsubscribe,
   given: MessagesOptions | undefined,
+  taken?: () => void,
 ): AsyncGenerator<Data, void, void> {
   const { maxWaiting, overflow, ...options } = given ?? {}
   const most = maxWaiting ?? 10_000
@@ -45,8 +51,9 @@ export function loopOver<Data>(
       queue.push(data)
       wake()
     },
-    () => {
+    (why) => {
       isOver = true
+      error ??= why
       if (options.signal?.aborted) queue.length = 0
       wake()
     },
@@ -54,7 +61,10 @@ export function loopOver<Data>(
   )
   async function* iterate(): AsyncGenerator<Data, void, void> {
     for (;;) {
-      while (queue.length > 0) yield queue.shift() as Data // not empty
+      while (queue.length > 0) {
+        taken?.()
+        yield queue.shift() as Data // not empty
+      }
       if (error) throw error
       if (isOver) return
       await new Promise<void>((resolve) => {

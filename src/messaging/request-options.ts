@@ -13,3 +13,8 @@ export const REQUEST_OPTIONS = { timeoutMs: "number", signal: "addEventListener"
   keyof RequestOptions,
   string
 >
+
+/** Options of a request for a stream. */
+export type StreamOptions = Pick<RequestOptions, "signal">
+
+export const STREAM_OPTIONS = { signal: "addEventListener" } satisfies Record<keyof StreamOptions, string>

@@ -5,13 +5,16 @@ import type {
   DataOf,
   HandlerOf,
   InputOf,
+  ItemOf,
   NameOf,
   OutputOf,
+  RequestNameOf,
   Said,
+  StreamNameOf,
 } from "../messaging/contract.ts"
 import type { RequestContext } from "../messaging/handlers.ts"
 import type { MessagesOptions } from "../messaging/message-loop.ts"
-import type { RequestOptions } from "../messaging/request-options.ts"
+import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Closing } from "../wire/errors.ts"
 
@@ -84,10 +87,21 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
    * @throws EverwireError (as a rejection) `request-timeout`, `request-failed`, ...; `hub-closing` if the hub drains
    * and this channel will be told to reconnect: then the request was not sent.
    */
-  request<N extends NameOf<C, "asks">>(
+  request<N extends RequestNameOf<C, "asks">>(
     name: N,
     ...data: Asked<InputOf<C, "asks", N>, RequestOptions>
   ): Promise<OutputOf<C, "asks", N>>
+
+  /**
+   * Asks the channel for a stream, as `channel.stream` asks the hub.
+   *
+   * @throws EverwireError `closed`, `hub-closing`, `misuse`, `payload-unsupported`, `payload-too-large`; in the loop as
+   * with `request`
+   */
+  stream<N extends StreamNameOf<C, "asks">>(
+    name: N,
+    ...data: Asked<InputOf<C, "asks", N>, StreamOptions>
+  ): AsyncGenerator<ItemOf<C, "asks", N>, void, void>
 
   /** Handles messages of this peer alone. `hub.on` handles those of all peers. */
   on<N extends NameOf<C, "up">>(

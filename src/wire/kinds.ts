@@ -7,6 +7,8 @@ export const REQUEST = "q"
 export const RESPONSE = "r"
 export const FAILURE = "x"
 export const CANCEL = "c"
+export const ITEM = "i"
+export const CREDIT = "g"
 export const LAST_PART = "e"
 export const PART = "f"
 export const POSITION = "n"
@@ -37,6 +39,8 @@ export const KINDS: readonly Kind[] = [
   { letter: RESPONSE, title: "response", numbered: true, direction: "both", bytes: true },
   { letter: FAILURE, title: "failure", numbered: true, direction: "both", bytes: false },
   { letter: CANCEL, title: "cancel", numbered: true, direction: "both", bytes: false },
+  { letter: ITEM, title: "item", numbered: true, direction: "both", bytes: true },
+  { letter: CREDIT, title: "credit", numbered: true, direction: "both", bytes: false },
   { letter: LAST_PART, title: "last part", numbered: true, direction: "both", bytes: true },
   { letter: PART, title: "part", numbered: false, direction: "both", bytes: true },
   { letter: POSITION, title: "position", numbered: false, direction: "both", bytes: false },
@@ -49,9 +53,16 @@ export const KINDS: readonly Kind[] = [
 ]
 
 /** Kinds of whole packets that are numbered. (A last part is numbered too, in place of the packet that it ends.) */
-export type NumberedKind = typeof MESSAGE | typeof REQUEST | typeof RESPONSE | typeof FAILURE | typeof CANCEL
+export type NumberedKind =
+  | typeof MESSAGE
+  | typeof REQUEST
+  | typeof RESPONSE
+  | typeof FAILURE
+  | typeof CANCEL
+  | typeof ITEM
+  | typeof CREDIT
 
-const NUMBERED = MESSAGE + REQUEST + RESPONSE + FAILURE + CANCEL
+const NUMBERED = MESSAGE + REQUEST + RESPONSE + FAILURE + CANCEL + ITEM + CREDIT
 
 /** Whether packets of this kind are whole and numbered. */
 export function isNumbered(kind: string): kind is NumberedKind {

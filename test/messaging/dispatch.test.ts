@@ -31,6 +31,7 @@ function end(runtime = createVirtualRuntime()): End {
     handlers: [handlers, outer],
     maxPayloadBytes: () => 1_000,
     context: () => "context",
+    writable: () => Promise.resolve(),
     failed: (error, stage) => failed.push([stage, error]),
   })
   const it: End = { runtime, dispatch, handlers, outer, said, failed, full: false }

@@ -2,7 +2,7 @@ import type { Dispatch, MessageEncoder } from "../../messaging/dispatch.ts"
 import type { Handlers, MessageHandler, RequestContext, RequestHandler } from "../../messaging/handlers.ts"
 import { loopOver, type MessagesOptions } from "../../messaging/message-loop.ts"
 import { checkNames } from "../../messaging/option-names.ts"
-import type { RequestOptions } from "../../messaging/request-options.ts"
+import type { RequestOptions, StreamOptions } from "../../messaging/request-options.ts"
 import {
   type SubscribeOptions,
   type Subscription,
@@ -109,6 +109,13 @@ export class HubPeer implements Peer {
     const refusal = this.#host.askRefusal
     if (refusal !== undefined) throw refusal
     return (await this.#host.dispatch.request(name, data, options)) as never // see `principal`
+  }
+
+  stream(name: string, data?: unknown, options?: StreamOptions): AsyncGenerator<never, void, void> {
+    if (this.closed) throw new EverwireError("closed", "the peer is closed")
+    const refusal = this.#host.askRefusal
+    if (refusal !== undefined) throw refusal
+    return this.#host.dispatch.stream(name, data, options) as AsyncGenerator<never, void, void> // see `principal`
   }
 
   on(name: string, handler: (data: never, peer: never) => unknown, options?: SubscribeOptions): Unsubscribe {

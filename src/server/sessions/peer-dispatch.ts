@@ -24,6 +24,7 @@ export interface PeerDispatchHost {
 interface Carrier {
   readonly peer: HubPeer
   say(packet: Packet): void
+  writable(): Promise<void>
 }
 
 /** How many names without a handler are remembered for each peer. */
@@ -87,6 +88,9 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
 
   say(packet: Packet): void {
     this.#carrier.say(packet)
+  }
+  writable(): Promise<void> {
+    return this.#carrier.writable()
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
