@@ -1,8 +1,4 @@
-/**
- * How many items the side that answers may send before the first grant. Both sides begin with this number, and the side
- * that asks grants half of it whenever it has taken half of it.
- */
-export const STREAM_CREDIT = 16
+import { STREAM_CREDIT } from "../wire/defaults.ts"
 
 /** What a handler can answer with to give items: an async iterable, or a `ReadableStream` of any implementation. */
 export type ItemSource<Item> = AsyncIterable<Item> | ReadableStreamLike<Item>

@@ -168,6 +168,8 @@ export const EXCHANGE_DEADLINE_MS = 15_000
 
 /** How long a request waits for its response by default. */
 export const REQUEST_TIMEOUT_MS = 10_000
+/** Items of a stream that may be sent before the first grant of credit. The side that asks grants half of it at a time. */
+export const STREAM_CREDIT = 16
 
 // These stand after the numbers, because esbuild inlines only constants that stand before everything else.
 
