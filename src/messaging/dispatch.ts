@@ -32,6 +32,8 @@ export interface DispatchHost<Context> {
   failed(error: unknown, stage: Stage): void
   /** A message of this name came, and nothing handles it. */
   missed?(name: string): void
+  /** Told what a handler of requests has returned. Returns what is to be waited for in its place. */
+  answering?(answer: unknown): unknown
 }
 
 /** Ends the wait for a response: with an error, or with the response. */
@@ -207,7 +209,11 @@ export class Dispatch<Context> {
       }
       if (answering.delete(id)) this.#reply(id, packet)
     }
-    callSafely(() => answer(data, host.context(), request), fail, reply)
+    const call = (): unknown => {
+      const answered = answer(data, host.context(), request)
+      return host.answering ? host.answering(answered) : answered
+    }
+    callSafely(call, fail, reply)
   }
 
   /** Says an answer. One that finds no room is told here; there too, if a failure, which is short, still finds some. */
@@ -236,33 +242,10 @@ export function encodeMessage(name: string, data: unknown, maxBytes?: number, he
   return typeof body === "string" ? header + body : encodePacket(MESSAGE, [name], body)
 }
 
-function headerOf(name: string): string {
+/** What a message of this name begins with as a text. @throws EverwireError `misuse` on a name that is none. */
+export function headerOf(name: string): string {
   checkName(name)
   return `${MESSAGE}${name}\t`
-}
-
-/**
- * Encodes the messages of one hub. Most have the name of the one before, so that name, which is bounded, is kept with its
- * header: it is not checked again, and no text is made of it.
- */
-export class MessageEncoder {
-  readonly #maxPayloadBytes: number
-  #name = ""
-  #header = ""
-
-  constructor(maxPayloadBytes: number) {
-    this.#maxPayloadBytes = maxPayloadBytes
-  }
-
-  /** @throws EverwireError as {@link encodeMessage} */
-  encode(name: string, data: unknown): Packet {
-    // "" is no name, and is checked too.
-    if (name !== this.#name || this.#header === "") {
-      this.#header = headerOf(name)
-      this.#name = name
-    }
-    return encodeMessage(name, data, this.#maxPayloadBytes, this.#header)
-  }
 }
 
 /** What an application would have heard as this packet; `undefined` for what is no message. */

@@ -1,6 +1,6 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
-import { MessageEncoder } from "../messaging/dispatch.ts"
-import type { MessageHandler, RequestContext, RequestHandler } from "../messaging/handlers.ts"
+import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
+import { MessageEncoder } from "../messaging/message-encoder.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
@@ -22,7 +22,6 @@ import type { Peer, Principal } from "./peer.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
-import { CountedHandlers } from "./sessions/counted-handlers.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
@@ -59,7 +58,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Messages sent to all peers. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<HubPeer>()
-  readonly #handlers = new CountedHandlers((error) => this.#reports.failed(error, { stage: "listener" }))
+  readonly #handlers = new Handlers<HubPeer>((error) => this.#reports.failed(error, { stage: "listener" }))
   readonly #encoder: MessageEncoder
   readonly #unwelcomed: Unwelcomed
   readonly #judges: Judges

@@ -1,9 +1,9 @@
 import { Dispatch, type DispatchHost, type Stage } from "../../messaging/dispatch.ts"
-import type { Handlers } from "../../messaging/handlers.ts"
+import { Handlers } from "../../messaging/handlers.ts"
 import type { Runtime } from "../../session/runtime.ts"
+import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { EverwireError } from "../../wire/errors.ts"
-import { CountedHandlers } from "./counted-handlers.ts"
 import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
@@ -56,7 +56,7 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   get own(): Handlers<HubPeer> {
     const [own] = this.handlers
     if (own !== undefined && this.handlers !== this.#host.handlers) return own
-    const first = new CountedHandlers((error) => this.failed(error, "listener"))
+    const first = new Handlers<HubPeer>((error) => this.failed(error, "listener"))
     if (this.#isClosed) first.close()
     this.handlers = [first, ...this.#host.handlers]
     return first
@@ -80,9 +80,13 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     return this.#requests.refusal(size, this.#host.maxRequestBytes)
   }
 
-  /** The request that was delivered last counts as open until `answering` settles. */
-  holdUntil(answering: Promise<unknown>): void {
+  /** A request counts as open until its handler has answered, even after the channel has given up. */
+  answering(answer: unknown): unknown {
+    if (!isThenable(answer)) return answer
+    // A thenable that is no Promise may start its work on each `then`, so call that only once.
+    const answering = Promise.resolve(answer)
     this.#requests?.holdUntil(answering)
+    return answering
   }
 
   say(packet: Packet): void {
