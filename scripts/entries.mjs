@@ -7,6 +7,7 @@ export const publicEntries = {
   core: "src/core.ts",
   server: "src/server.ts",
   node: "src/node.ts",
+  contract: "src/contract.ts",
   testing: "src/testing.ts",
 }
 

@@ -6,6 +6,7 @@
 import { Channel } from "./client/channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
 import type { AnyContract, Contract } from "./messaging/contract.ts"
+import type { ChannelContract, ContractOption } from "./messaging/schema-contract.ts"
 import type { Dialer } from "./transports/transport.ts"
 
 /** Options of a channel whose transports are given as objects. */
@@ -22,7 +23,7 @@ export interface CoreChannelOptions extends ChannelOptions {
  */
 export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
-  options: CoreChannelOptions,
+  options: CoreChannelOptions & ContractOption<ChannelContract<C>>,
 ): Channel<C> {
   return new Channel<C>(url, options, options.transports)
 }

@@ -6,6 +6,7 @@
 import { Channel } from "./client/channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
 import type { AnyContract, Contract } from "./messaging/contract.ts"
+import type { ChannelContract, ContractOption } from "./messaging/schema-contract.ts"
 import { longPoll } from "./transports/long-poll/dialer.ts"
 import { shortPoll } from "./transports/short-poll/dialer.ts"
 import { sse } from "./transports/sse/dialer.ts"
@@ -37,7 +38,7 @@ export interface CreateChannelOptions extends ChannelOptions {
  */
 export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
-  options: CreateChannelOptions = {},
+  options: CreateChannelOptions & ContractOption<ChannelContract<C>> = {},
 ): Channel<C> {
   // What is no list is refused there.
   return new Channel<C>(url, options, (options.transports ?? builtIn).map?.(resolve) ?? [])

@@ -11,10 +11,11 @@ import type {
   OutputOf,
   Said,
 } from "../messaging/contract.ts"
-import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/dispatch.ts"
+import { Dispatch, type DispatchHost, readMessage, type Stage } from "../messaging/dispatch.ts"
 import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
 import { checkNames } from "../messaging/option-names.ts"
 import type { RequestOptions } from "../messaging/request-options.ts"
+import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
@@ -63,7 +64,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
   /** Resolves when the channel opens for the first time; rejects with an EverwireError when it ends before. */
   declare readonly opened: Promise<void>
   readonly #runtime: Runtime
-  readonly #options: ChannelOptions
+  readonly #options: ChannelOptions & ContractOption<ChannelContract<unknown>>
   readonly #events: ChannelEvents
   readonly #handlers: Handlers<unknown>
   readonly #connector: Connector
@@ -81,7 +82,11 @@ export class Channel<C extends Contract<C> = AnyContract> {
   /** What `close` has given, once it was called. */
   #leaving: Promise<void> | undefined
 
-  constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
+  constructor(
+    url: string | URL,
+    options: ChannelOptions & ContractOption<ChannelContract<C>>,
+    dialers: readonly Dialer[],
+  ) {
     checkNames(options, CHANNEL_OPTIONS, "createChannel")
     const target = checkUrl(url)
     checkNames(options.platform, PLATFORM, "platform")
@@ -168,7 +173,7 @@ export class Channel<C extends Contract<C> = AnyContract> {
    */
   send<N extends NameOf<C, "up">>(name: N, ...data: Said<DataOf<C, "up", N>>): boolean
   send(name: string, data?: unknown): boolean {
-    const packet = encodeMessage(name, data, this.#maxPayloadBytes)
+    const packet = this.#dispatch.encode(name, data)
     this.#checkOpen() // afterwards, because a getter of the data may close the channel
     this.#session.say(packet)
     return this.#session.hasRoom
@@ -298,13 +303,15 @@ export class Channel<C extends Contract<C> = AnyContract> {
   }
 
   #mint(): [Identity, Dispatch<unknown>] {
-    const dispatch = new Dispatch<unknown>(this.#runtime, {
+    const receiver: DispatchHost<unknown> = {
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
       context: () => this,
       failed: (error, stage) => this.#events.failed(error, stage),
-    })
+    }
+    const { contract } = this.#options
+    const dispatch = contract?.dispatch("channel", this.#runtime, receiver) ?? new Dispatch(this.#runtime, receiver)
     const host: SessionHost = {
       deliver: (packet) =>
         this.#held ? void this.#held.push(() => dispatch.deliver(packet)) : dispatch.deliver(packet),

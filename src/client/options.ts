@@ -1,3 +1,4 @@
+import type { ContractOption } from "../messaging/schema-contract.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
@@ -38,6 +39,7 @@ export interface ChannelOptions {
 
 /** The options, as `checkNames` wants them. */
 export const CHANNEL_OPTIONS = {
+  contract: "dispatch",
   auth: "function",
   authTimeoutMs: "number",
   resend: "boolean",
@@ -49,7 +51,7 @@ export const CHANNEL_OPTIONS = {
   runtime: "after",
   features: "entries",
   transports: "entries",
-} satisfies Record<keyof ChannelOptions | "transports", string>
+} satisfies Record<keyof (ChannelOptions & ContractOption<unknown>) | "transports", string>
 
 /** What a platform may bring. It is read when dialing, for polyfills come late. */
 export const PLATFORM = { openSocket: "", openStream: "", fetch: "" } satisfies Record<keyof Platform, "">

@@ -15,11 +15,13 @@
  * }
  */
 export type Contract<C = AnyContract> = {
-  [Map in keyof C]: Map extends "up" | "down"
-    ? Maps<C[Map], Payloads<C[Map]>>
-    : Map extends "requests" | "asks"
-      ? Maps<C[Map], Requests<C[Map]>>
-      : "no map of a contract: those are up, down, requests and asks"
+  [Map in keyof C]: "~checked" extends keyof C
+    ? C[Map] // the hub's side of a contract with schemas, which has been judged by what crosses: see `contract`
+    : Map extends "up" | "down"
+      ? Maps<C[Map], Payloads<C[Map]>>
+      : Map extends "requests" | "asks"
+        ? Maps<C[Map], Requests<C[Map]>>
+        : "no map of a contract: those are up, down, requests and asks"
 }
 
 /** The contract of an application that declares none: any name, unknown data. */
@@ -115,10 +117,10 @@ type Requests<Functions> = {
 }
 
 /** What the compiler shows in the place of a type that cannot cross. */
-type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"
+export type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"
 
 /** Bytes are a payload alone, not inside of another. */
-type Payload<Data> = unknown extends Data
+export type Payload<Data> = unknown extends Data
   ? Data
   : Data extends ArrayBufferView
     ? Data extends Uint8Array

@@ -10,7 +10,7 @@ import { checkName, encodePacket, openPacket } from "../wire/packet.ts"
 import { type Body, decodePayload, encodePayload } from "../wire/payload.ts"
 import { type PlatformSignal, whenAborted } from "./abort-signal.ts"
 import { aborted, failureOf, readFailure } from "./failure.ts"
-import type { Handlers, RequestHandler } from "./handlers.ts"
+import type { Handlers, RequestContext, RequestHandler } from "./handlers.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
 
@@ -32,6 +32,8 @@ export interface DispatchHost<Context> {
   failed(error: unknown, stage: Stage): void
   /** A message of this name came, and nothing handles it. */
   missed?(name: string): void
+  /** What the other side sent was not accepted: it does not fit the contract. Without it, `failed` is told. */
+  refused?(error: EverwireError): void
   /** Told what a handler of requests has returned. Returns what is to be waited for in its place. */
   answering?(answer: unknown): unknown
 }
@@ -61,7 +63,7 @@ export class Dispatch<Context> {
     const { kind, id, name, body } = openPacket(packet)
     switch (kind) {
       case MESSAGE:
-        return this.#deliverMessage(name, body)
+        return this.hear(name, read(body))
       case REQUEST:
         return this.#answer(id, name, body)
       case RESPONSE:
@@ -71,6 +73,11 @@ export class Dispatch<Context> {
       case CANCEL:
         this.#answering?.get(id)?.()
     }
+  }
+
+  /** A message as a packet. @throws EverwireError as {@link encodeMessage} */
+  encode(name: string, data: unknown): Packet {
+    return encodeMessage(name, data, this.#host.maxPayloadBytes())
   }
 
   /** How many requests wait for the other side, and how many are being answered here. */
@@ -142,8 +149,8 @@ export class Dispatch<Context> {
     for (const abort of this.#answering?.values() ?? []) abort()
   }
 
-  #deliverMessage(name: string, body: Body): void {
-    const data = read(body)
+  /** Calls the handlers of a message. */
+  hear(name: string, data: unknown): void {
     let isHeard = false
     for (const handlers of this.#host.handlers) {
       for (const { handler } of handlers.messages(name)) {
@@ -210,10 +217,15 @@ export class Dispatch<Context> {
       if (answering.delete(id)) this.#reply(id, packet)
     }
     const call = (): unknown => {
-      const answered = answer(data, host.context(), request)
+      const answered = this.call(name, answer, data, request)
       return host.answering ? host.answering(answered) : answered
     }
     callSafely(call, fail, reply)
+  }
+
+  /** Calls the handler of a request. The asker is told what it throws, if that is an EverwireError. */
+  call(_name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext): unknown {
+    return handler(data, this.#host.context(), request)
   }
 
   /** Says an answer. One that finds no room is told here; there too, if a failure, which is short, still finds some. */

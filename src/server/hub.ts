@@ -2,6 +2,7 @@ import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../
 import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
 import { MessageEncoder } from "../messaging/message-encoder.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
+import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
@@ -75,7 +76,11 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /** @param own Options that this kind of hub has in addition to those of all hubs. */
-  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: Known = {}) {
+  constructor(
+    options: HubOptions<P> & ContractOption<HubContract<C>>,
+    acceptors: readonly Acceptor[],
+    own: Known = {},
+  ) {
     checkOptions(options, own)
     const settings = readSettings(options)
     const { runtime, limits, countsPrivate } = settings
@@ -89,7 +94,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
-    this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
+    this.#encoder = new MessageEncoder(settings.maxPayloadBytes, settings.contract?.fromHub.bind(settings.contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const host: AdmissionHost = { ...this.#sessionHost(), ...this.#admissionHost(sites) }
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
@@ -243,7 +248,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /** What the hub lends to its sessions. */
   #sessionHost(): HubSessionHost {
-    const { runtime, session, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
+    const { runtime, session, contract, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
     const reports = this.#reports
     return {
       runtime,
@@ -251,6 +256,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       hub: this.id,
       rooms: this.#rooms,
       handlers: [this.#handlers],
+      contract,
       encoder: this.#encoder,
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),

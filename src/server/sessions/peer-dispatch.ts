@@ -1,9 +1,11 @@
 import { Dispatch, type DispatchHost, type Stage } from "../../messaging/dispatch.ts"
 import { Handlers } from "../../messaging/handlers.ts"
+import type { Checking } from "../../messaging/schema-contract.ts"
+import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
 import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
-import type { EverwireError } from "../../wire/errors.ts"
+import { type Closing, closing, type EverwireError } from "../../wire/errors.ts"
 import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
@@ -13,6 +15,8 @@ export interface PeerDispatchHost {
   readonly runtime: Runtime
   /** The hub's handlers, in one list for all peers that have no handlers of their own. */
   readonly handlers: readonly Handlers<HubPeer>[]
+  /** Undefined without a contract that has schemas. */
+  readonly contract: Checking | undefined
   readonly maxPayloadBytes: number
   readonly maxRequestBytes: number
   /** Names of messages that had no handler. */
@@ -23,7 +27,10 @@ export interface PeerDispatchHost {
 /** The session that carries the peer's packets. */
 interface Carrier {
   readonly peer: HubPeer
+  readonly session: { readonly link: Link | undefined }
   say(packet: Packet): void
+  /** What came over this link was not accepted. */
+  refused(why: Closing, link: Link | undefined): void
 }
 
 /** How many names without a handler are remembered for each peer. */
@@ -49,7 +56,7 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.#host = host
     this.#carrier = carrier
     this.handlers = host.handlers
-    this.dispatch = new Dispatch(host.runtime, this)
+    this.dispatch = host.contract?.dispatch("hub", host.runtime, this) ?? new Dispatch(host.runtime, this)
   }
 
   /** The peer's own handlers. Made for the first of them. */
@@ -100,6 +107,9 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   }
   failed(error: unknown, stage: Stage): void {
     this.#host.failed(error, stage, this.context())
+  }
+  refused(error: EverwireError): void {
+    this.#carrier.refused(closing(error.code, error.message), this.#carrier.session.link)
   }
   missed(name: string): void {
     this.#missed ??= new MissedNames(MAX_MISSED_NAMES)
