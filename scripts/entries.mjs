@@ -8,6 +8,7 @@ export const publicEntries = {
   server: "src/server.ts",
   node: "src/node.ts",
   streams: "src/streams.ts",
+  contract: "src/contract.ts",
   testing: "src/testing.ts",
 }
 

@@ -7,6 +7,7 @@ import type { Channel } from "./client/channel.ts"
 import { LiveChannel } from "./client/live-channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
 import type { AnyContract, Contract } from "./messaging/contract.ts"
+import type { ChannelContract, ContractOption } from "./messaging/schema-contract.ts"
 import type { Dialer } from "./transports/transport.ts"
 
 /** Options of a channel whose transports are given as objects. */
@@ -23,7 +24,7 @@ export interface CoreChannelOptions extends ChannelOptions {
  */
 export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
-  options: CoreChannelOptions,
+  options: CoreChannelOptions & ContractOption<ChannelContract<C>>,
 ): Channel<C> {
   return new LiveChannel(url, options, options.transports)
 }
@@ -34,7 +35,7 @@ export type { Store } from "./client/connect/transport-health.ts"
 export type { Explanation, RungReport } from "./client/explain.ts"
 export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
 export type { AnyContract, Contract } from "./messaging/contract.ts"
-export type { Stage } from "./messaging/dispatch.ts"
+export type { Stage } from "./messaging/dispatch-host.ts"
 export type { RequestContext } from "./messaging/handlers.ts"
 export type { MessagesOptions } from "./messaging/message-loop.ts"
 export type { RequestOptions, StreamOptions } from "./messaging/request-options.ts"

@@ -7,6 +7,7 @@ import type { Channel } from "./client/channel.ts"
 import { LiveChannel } from "./client/live-channel.ts"
 import type { ChannelOptions } from "./client/options.ts"
 import type { AnyContract, Contract } from "./messaging/contract.ts"
+import type { ChannelContract, ContractOption } from "./messaging/schema-contract.ts"
 import { longPoll } from "./transports/long-poll/dialer.ts"
 import { shortPoll } from "./transports/short-poll/dialer.ts"
 import { sse } from "./transports/sse/dialer.ts"
@@ -38,7 +39,7 @@ export interface CreateChannelOptions extends ChannelOptions {
  */
 export function createChannel<C extends Contract<C> = AnyContract>(
   url: string | URL,
-  options: CreateChannelOptions = {},
+  options: CreateChannelOptions & ContractOption<ChannelContract<C>> = {},
 ): Channel<C> {
   // What is no list is refused there.
   return new LiveChannel(url, options, (options.transports ?? builtIn).map?.(resolve) ?? [])
@@ -60,7 +61,7 @@ export type { Store } from "./client/connect/transport-health.ts"
 export type { Explanation, RungReport } from "./client/explain.ts"
 export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/options.ts"
 export type { AnyContract, Contract } from "./messaging/contract.ts"
-export type { Stage } from "./messaging/dispatch.ts"
+export type { Stage } from "./messaging/dispatch-host.ts"
 export type { RequestContext } from "./messaging/handlers.ts"
 export type { MessagesOptions } from "./messaging/message-loop.ts"
 export type { RequestOptions, StreamOptions } from "./messaging/request-options.ts"

@@ -1,4 +1,4 @@
-import type { Stage } from "../messaging/dispatch.ts"
+import type { Stage } from "../messaging/dispatch-host.ts"
 import { Handlers, type MessageHandler } from "../messaging/handlers.ts"
 import { type SubscribeOptions, tell, type Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"

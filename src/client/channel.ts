@@ -13,10 +13,11 @@ import type {
   Said,
   StreamNameOf,
 } from "../messaging/contract.ts"
-import type { Stage } from "../messaging/dispatch.ts"
+import type { Stage } from "../messaging/dispatch-host.ts"
 import type { RequestContext } from "../messaging/handlers.ts"
 import type { MessagesOptions } from "../messaging/message-loop.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
+import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Dialer } from "../transports/transport.ts"
 import type { Explanation } from "./explain.ts"
@@ -142,6 +143,6 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
 /** The class of all channels, for `instanceof`. */
 export const Channel: new <C extends Contract<C> = AnyContract>(
   url: string | URL,
-  options: ChannelOptions,
+  options: ChannelOptions & ContractOption<ChannelContract<C>>,
   dialers: readonly Dialer[],
 ) => Channel<C> = LiveChannel

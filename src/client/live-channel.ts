@@ -1,9 +1,12 @@
 import { platform as ownPlatform, store as ownStore } from "#platform"
-import { Dispatch, encodeMessage, readMessage, type Stage } from "../messaging/dispatch.ts"
+import { Dispatch } from "../messaging/dispatch.ts"
+import type { DispatchHost, Stage } from "../messaging/dispatch-host.ts"
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
+import { readMessage } from "../messaging/message.ts"
 import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
 import { checkNames } from "../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
+import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
 import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
@@ -35,7 +38,7 @@ const TURNS = 8
 export class LiveChannel {
   declare readonly opened: Promise<void>
   readonly #runtime: Runtime
-  readonly #options: ChannelOptions
+  readonly #options: ChannelOptions & ContractOption<ChannelContract<unknown>>
   readonly #events: ChannelEvents
   readonly #handlers: Handlers<unknown>
   readonly #connector: Connector
@@ -52,7 +55,11 @@ export class LiveChannel {
   /** The promise that every call of `close` returns. */
   #leaving: Promise<void> | undefined
 
-  constructor(url: string | URL, options: ChannelOptions, dialers: readonly Dialer[]) {
+  constructor(
+    url: string | URL,
+    options: ChannelOptions & ContractOption<ChannelContract<unknown>>,
+    dialers: readonly Dialer[],
+  ) {
     const target = checkChannel(url, options, dialers)
     const { store = ownStore() } = options
     const runtime = options.runtime ?? systemRuntime
@@ -123,7 +130,7 @@ export class LiveChannel {
   }
 
   send(name: string, data?: unknown): boolean {
-    const packet = encodeMessage(name, data, this.#maxPayloadBytes)
+    const packet = this.#dispatch.encode(name, data)
     this.#checkOpen() // afterwards, because a getter of the data may close the channel
     this.#session.say(packet)
     return this.#session.hasRoom
@@ -214,14 +221,16 @@ export class LiveChannel {
   }
 
   #mint(): [Identity, Dispatch<unknown>] {
-    const dispatch = new Dispatch<unknown>(this.#runtime, {
+    const receiver: DispatchHost<unknown> = {
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
       context: () => this,
       writable: () => this.writable(),
       failed: this.#events.failed,
-    })
+    }
+    const { contract } = this.#options
+    const dispatch = contract?.dispatch("channel", this.#runtime, receiver) ?? new Dispatch(this.#runtime, receiver)
     const host: SessionHost = {
       deliver: (packet) =>
         this.#held ? void this.#held.push(() => dispatch.deliver(packet)) : dispatch.deliver(packet),

@@ -1,4 +1,5 @@
 import { checkNames } from "../messaging/option-names.ts"
+import type { ContractOption } from "../messaging/schema-contract.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
@@ -49,6 +50,7 @@ export interface ChannelOptions {
 
 /** The options, as `checkNames` wants them. */
 const CHANNEL_OPTIONS = {
+  contract: "dispatch",
   auth: "function",
   authTimeoutMs: "number",
   resend: "boolean",
@@ -60,7 +62,7 @@ const CHANNEL_OPTIONS = {
   runtime: "after",
   features: "entries",
   transports: "entries",
-} satisfies Record<keyof ChannelOptions | "transports", string>
+} satisfies Record<keyof (ChannelOptions & ContractOption<unknown>) | "transports", string>
 
 /**
  * The parts of a platform. Their values are read when dialing, not checked here, because polyfills may be installed

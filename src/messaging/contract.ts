@@ -18,11 +18,13 @@ import type { ItemSource } from "./item-pump.ts"
  * }
  */
 export type Contract<C = AnyContract> = {
-  [Map in keyof C]: Map extends "up" | "down"
-    ? Maps<C[Map], Payloads<C[Map]>>
-    : Map extends "requests" | "asks"
-      ? Maps<C[Map], Requests<C[Map]>>
-      : "no map of a contract: those are up, down, requests and asks"
+  [Map in keyof C]: "~checked" extends keyof C
+    ? C[Map] // the hub's side of a contract with schemas, which has been judged by what crosses: see `contract`
+    : Map extends "up" | "down"
+      ? Maps<C[Map], Payloads<C[Map]>>
+      : Map extends "requests" | "asks"
+        ? Maps<C[Map], Requests<C[Map]>>
+        : "no map of a contract: those are up, down, requests and asks"
 }
 
 /** The contract of an application that declares none: any name and unknown data. */
@@ -151,10 +153,10 @@ type Requests<Functions> = {
 type Answered<Reply> = Reply extends AsyncIterable<infer Item> ? Item : Awaited<Reply>
 
 /** What the compiler shows in place of a type that would not arrive unchanged. */
-type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"
+export type Changed = "JSON would change this on the way: docs/errors.md says what a payload may hold"
 
 /** Bytes may be a whole payload, but not a part of one. */
-type Payload<Data> = unknown extends Data
+export type Payload<Data> = unknown extends Data
   ? Data
   : Data extends ArrayBufferView
     ? Data extends Uint8Array

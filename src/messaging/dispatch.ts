@@ -2,44 +2,20 @@ import { callSafely, settleSafely } from "../session/call-safely.ts"
 import { deadline } from "../session/deadline.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
-import { type Packet, utf8 } from "../wire/batch.ts"
-import { MAX_PAYLOAD_BYTES, REQUEST_TIMEOUT_MS, STREAM_CREDIT } from "../wire/defaults.ts"
-import { type Closing, closingError, EverwireError, protocolError, wordsOf } from "../wire/errors.ts"
+import type { Packet } from "../wire/batch.ts"
+import { REQUEST_TIMEOUT_MS, STREAM_CREDIT } from "../wire/defaults.ts"
+import { type Closing, closingError, EverwireError, protocolError } from "../wire/errors.ts"
 import { CANCEL, CREDIT, FAILURE, ITEM, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
 import { checkName, encodePacket, openPacket, readCount } from "../wire/packet.ts"
-import { type Body, decodePayload, encodePayload } from "../wire/payload.ts"
-import { type PlatformSignal, whenAborted } from "./abort-signal.ts"
-import { aborted, failureOf, readFailure } from "./failure.ts"
-import type { Handlers, RequestHandler } from "./handlers.ts"
-import { type ItemPump, pumpItems, sourceOf } from "./item-pump.ts"
+import { whenAborted } from "./abort-signal.ts"
+import { Answers, STREAM_ID } from "./answers.ts"
+import type { DispatchHost } from "./dispatch-host.ts"
+import { aborted, readFailure } from "./failure.ts"
+import type { RequestContext, RequestHandler } from "./handlers.ts"
+import { checkedPayload, checkSize, encodeMessage, readMessage, readPayload } from "./message.ts"
 import { loopOver } from "./message-loop.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions, STREAM_OPTIONS, type StreamOptions } from "./request-options.ts"
-
-/** Where in the application's code an error was thrown. */
-export type Stage = "message" | "request" | "listener"
-
-/**
- * The platform's `AbortController` (DOM standard). Every runtime has it, but the language's own types do not declare
- * it.
- */
-declare const AbortController: new () => { readonly signal: PlatformSignal; abort(): void }
-
-/** What a dispatch needs of the channel or the peer that it works for. */
-export interface DispatchHost<Context> {
-  say(packet: Packet): void
-  readonly handlers: readonly Handlers<Context>[]
-  /** Largest encoded payload that the other side takes, in bytes. Undefined until a welcome has told it. */
-  maxPayloadBytes(): number | undefined
-  /** The argument that handlers get after the data. */
-  context(): Context
-  /** Resolves when there is room for more; rejects when the session has ended. */
-  writable(): Promise<void>
-  /** A handler of the application threw this error, or its promise rejected. */
-  failed(error: unknown, stage: Stage): void
-  /** A message of this name arrived, and no handler takes it. */
-  missed?(name: string): void
-}
 
 /** Settles a request that waits for its response: with an error, or with the value of the response. */
 interface Waiting {
@@ -47,9 +23,6 @@ interface Waiting {
   /** Receives an item of a stream. */
   item?: (item: unknown) => void
 }
-
-/** The ids of requests for a stream begin with this; any other request is answered at once. */
-const STREAM_ID = "s"
 
 /**
  * Passes packets to handlers, and responses to the requests that wait for them. The same on the channel and the hub.
@@ -60,10 +33,8 @@ export class Dispatch<Context> {
   #lastId = 0
   /** Requests of this side that wait for their response. A request that timed out or was aborted is removed. */
   #waiting: Map<string, Waiting> | undefined
-  /** For each request of the other side that is being answered here: a function that aborts it. */
-  #answering: Map<string, () => void> | undefined
-  /** The streams that are being sent here, by the id of their request. */
-  #pumps: Map<string, ItemPump> | undefined
+  /** The other side's requests. Made for the first of them. */
+  #answers: Answers<Context> | undefined
   /** Why the session has ended. Undefined before that. */
   #ended: Closing | undefined
 
@@ -77,25 +48,31 @@ export class Dispatch<Context> {
     const { kind, id, name, body } = openPacket(packet)
     switch (kind) {
       case MESSAGE:
-        return this.#deliverMessage(name, body)
+        return this.hear(name, readPayload(body))
       case REQUEST:
-        return this.#answer(id, name, body)
+        this.#answers ??= new Answers(this.#host, (...given) => this.call(...given))
+        return this.#answers.answer(id, name, readPayload(body))
       case RESPONSE:
-        return this.#waiting?.get(id)?.(undefined, read(body))
+        return this.#waiting?.get(id)?.(undefined, readPayload(body))
       case FAILURE:
-        return this.#waiting?.get(id)?.(readFailure(read(body)))
+        return this.#waiting?.get(id)?.(readFailure(readPayload(body)))
       case CANCEL:
-        return this.#answering?.get(id)?.()
+        return this.#answers?.cancel(id)
       case ITEM:
-        return this.#waiting?.get(id)?.item?.(read(body))
+        return this.#waiting?.get(id)?.item?.(readPayload(body))
       case CREDIT:
-        this.#pumps?.get(id)?.grant(readCount(body as string)) // text, or it is refused as no count
+        this.#answers?.grant(id, readCount(body as string)) // bytes are no count either
     }
+  }
+
+  /** A message as a packet. @throws EverwireError as {@link encodeMessage} */
+  encode(name: string, data: unknown): Packet {
+    return encodeMessage(name, data, this.#host.maxPayloadBytes())
   }
 
   /** How many requests wait for the other side, and how many are being answered here. */
   get open(): readonly [asked: number | undefined, answering: number | undefined] {
-    return [this.#waiting?.size, this.#answering?.size]
+    return [this.#waiting?.size, this.#answers?.size]
   }
 
   request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
@@ -212,11 +189,11 @@ export class Dispatch<Context> {
   end(why: Closing): void {
     this.#ended = why
     for (const waiting of this.#waiting?.values() ?? []) waiting(closingError(why))
-    for (const abort of this.#answering?.values() ?? []) abort()
+    this.#answers?.end()
   }
 
-  #deliverMessage(name: string, body: Body): void {
-    const data = read(body)
+  /** Calls the handlers of a message. */
+  hear(name: string, data: unknown): void {
     let isHeard = false
     for (const handlers of this.#host.handlers) {
       for (const { handler } of handlers.messages(name)) {
@@ -237,96 +214,9 @@ export class Dispatch<Context> {
     settleSafely(result, (error) => this.#host.failed(error, "message"))
   }
 
-  #answer(id: string, name: string, body: Body): void {
-    const data = read(body)
-    const host = this.#host
-    let handler: RequestHandler<Context> | undefined
-    for (const handlers of host.handlers) handler ??= handlers.request(name)
-    const answer = handler
-    if (!answer) {
-      const error = new EverwireError("request-unhandled", `nothing handles "${name}" here`)
-      return this.#reply(id, failureOf(id, error))
-    }
-    this.#answering ??= new Map()
-    const answering = this.#answering
-    let abort: InstanceType<typeof AbortController> | undefined
-    const request = {
-      get signal(): PlatformSignal {
-        abort ??= new AbortController()
-        if (!answering.has(id)) abort.abort() // read for the first time after the other side stopped waiting
-        return abort.signal
-      },
-    }
-    answering.set(id, () => {
-      if (!answering.delete(id)) return
-      abort?.abort()
-      this.#pumps?.get(id)?.stop()
-    })
-    const fail = (error: unknown): void => {
-      const waits = answering.delete(id)
-      // A handler that obeys its signal throws an AbortError. That is expected and not reported.
-      const words = wordsOf(error)
-      const isOurs = words.startsWith("EverwireError")
-      if (!isOurs && (waits || !words.startsWith("AbortError"))) host.failed(error, "request")
-      // The other side sees the words of an EverwireError only. Other errors could tell it internals of this side.
-      const told = isOurs ? error : new EverwireError("request-failed", "the handler failed")
-      if (waits) this.#reply(id, failureOf(id, told as EverwireError)) // the name proves it, from any copy of the class
-    }
-    const reply = (value: unknown): void => {
-      if (!answering.has(id)) return
-      const packet = this.#encodeAnswer(RESPONSE, id, value)
-      if (answering.delete(id)) this.#reply(id, packet)
-    }
-    const items = (value: unknown): unknown => this.#pump(id, name, value)
-    callSafely(
-      () => {
-        const value = answer(data, host.context(), request)
-        return isThenable(value) ? Promise.resolve(value).then(items) : items(value)
-      },
-      fail,
-      reply,
-    )
-  }
-
-  /** @throws EverwireError the code alone: the author of the handler must see the error, but not the other side. */
-  #encodeAnswer(kind: typeof RESPONSE | typeof ITEM, id: string, value: unknown): Packet {
-    try {
-      return encodePacket(kind, [id], checkedPayload(value, this.#host.maxPayloadBytes()))
-    } catch (error) {
-      this.#host.failed(error, "request")
-      throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // `checkedPayload` throws nothing else
-    }
-  }
-
-  /** Sends the items of an answer that is a stream. Returns a promise of the end of the stream, or any other answer as it is. */
-  #pump(id: string, name: string, answer: unknown): unknown {
-    const source = sourceOf(answer)
-    if (!source) return answer
-    const host = this.#host
-    if (!id.startsWith(STREAM_ID)) {
-      const error = new EverwireError("request-failed", `"${name}" answers with a stream: ask with stream()`)
-      void Promise.resolve(source.return?.()).catch(() => {})
-      throw error
-    }
-    const send = (item: unknown): void => host.say(this.#encodeAnswer(ITEM, id, item))
-    const pump = pumpItems(source, send, () => host.writable())
-    this.#pumps ??= new Map()
-    const pumps = this.#pumps
-    pumps.set(id, pump)
-    if (!this.#answering?.has(id)) pump.stop() // the other side has stopped waiting meanwhile
-    return pump.done.finally(() => pumps.delete(id))
-  }
-
-  /**
-   * Queues an answer. If the outbox has no room, reports that here and sends a failure, which is short and may still
-   * fit.
-   */
-  #reply(id: string, packet: Packet): void {
-    this.#say(packet, (error) => {
-      if (this.#ended) return // the peer was closed because of it, which is reported there
-      this.#host.failed(error, "request")
-      this.#say(failureOf(id, error as EverwireError)) // `say` throws nothing else
-    })
+  /** Calls the handler of a request. The asker is told what it throws, if that is an EverwireError. */
+  call(_name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext): unknown {
+    return handler(data, this.#host.context(), request)
   }
 
   /**
@@ -335,76 +225,5 @@ export class Dispatch<Context> {
    */
   #say(packet: Packet, failed?: (error: unknown) => void): void {
     callSafely(() => this.#host.say(packet), failed)
-  }
-}
-
-/**
- * Encodes a message. One packet can be sent to any number of peers.
- *
- * @param header The text with which a message of this name begins, if the caller has it.
- * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
- */
-export function encodeMessage(name: string, data: unknown, maxBytes?: number, header = headerOf(name)): Packet {
-  const body = checkedPayload(data, maxBytes)
-  return typeof body === "string" ? header + body : encodePacket(MESSAGE, [name], body)
-}
-
-function headerOf(name: string): string {
-  checkName(name)
-  return `${MESSAGE}${name}\t`
-}
-
-/**
- * Encodes the messages of one hub. Consecutive messages mostly have the same name. So the last name (its length is
- * bounded) is kept with its header: then neither the check nor the header is repeated.
- */
-export class MessageEncoder {
-  readonly #maxPayloadBytes: number
-  #name = ""
-  #header = ""
-
-  constructor(maxPayloadBytes: number) {
-    this.#maxPayloadBytes = maxPayloadBytes
-  }
-
-  /** @throws EverwireError as {@link encodeMessage} */
-  encode(name: string, data: unknown): Packet {
-    // An empty name equals the initial `#name`, so it is compared by the header, and refused by the check.
-    if (name !== this.#name || this.#header === "") {
-      this.#header = headerOf(name)
-      this.#name = name
-    }
-    return encodeMessage(name, data, this.#maxPayloadBytes, this.#header)
-  }
-}
-
-/** Returns the name and data of a message packet, as handlers get them. Undefined for a packet of another kind. */
-export function readMessage(packet: Packet): { name: string; data: unknown } | undefined {
-  const { kind, name, body } = openPacket(packet)
-  return kind === MESSAGE ? { name, data: read(body) } : undefined
-}
-
-function checkedPayload(data: unknown, maxBytes?: number): Body {
-  const body = encodePayload(data)
-  checkSize(body, maxBytes)
-  return body
-}
-
-/** @throws EverwireError `payload-too-large` */
-function checkSize(body: Body, maxBytes = MAX_PAYLOAD_BYTES): void {
-  // UTF-8 takes at most three bytes for each UTF-16 unit, so most texts do not have to be encoded to be measured.
-  if (
-    body.length > maxBytes ||
-    (typeof body === "string" && 3 * body.length > maxBytes && utf8(body).length > maxBytes)
-  ) {
-    throw new EverwireError("payload-too-large", `the payload is larger than ${maxBytes} bytes; send it in parts`)
-  }
-}
-
-function read(body: Body): unknown {
-  try {
-    return decodePayload(body)
-  } catch {
-    throw protocolError("a payload that is not JSON")
   }
 }

@@ -1,4 +1,5 @@
 import type { AnyContract, Contract } from "../messaging/contract.ts"
+import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { Acceptor } from "../transports/transport.ts"
 import { Hub } from "./hub.ts"
 import type { HubOptions } from "./options.ts"
@@ -18,7 +19,7 @@ export interface WebHubOptions<P extends Principal = Principal> extends HubOptio
  * @throws EverwireError `misuse` on an unknown transport or option, or an invalid path, origin or proxy.
  */
 export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>(
-  options: WebHubOptions<P> = {},
+  options: WebHubOptions<P> & ContractOption<HubContract<C>> = {},
 ): Hub<C, P, D> {
   return new Hub<C, P, D>(options, resolveAcceptors(options, ["sse", "long-poll", "short-poll"], httpTransports), {
     transports: "",

@@ -1,7 +1,8 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
-import { MessageEncoder } from "../messaging/dispatch.ts"
-import type { MessageHandler, RequestContext, RequestHandler } from "../messaging/handlers.ts"
+import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
+import { MessageEncoder } from "../messaging/message-encoder.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
+import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
@@ -22,7 +23,6 @@ import type { Peer, Principal } from "./peer.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
-import { CountedHandlers } from "./sessions/counted-handlers.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
@@ -59,7 +59,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Messages sent to all peers. */
   readonly #log = new Log()
   readonly #rooms = new Rooms<HubPeer>()
-  readonly #handlers = new CountedHandlers((error) => this.#reports.failed(error, { stage: "listener" }))
+  readonly #handlers = new Handlers<HubPeer>((error) => this.#reports.failed(error, { stage: "listener" }))
   readonly #encoder: MessageEncoder
   readonly #unwelcomed: Unwelcomed
   readonly #judges: Judges
@@ -76,7 +76,11 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /** @param own Options that this kind of hub has in addition to those of all hubs. */
-  constructor(options: HubOptions<P>, acceptors: readonly Acceptor[], own: Known = {}) {
+  constructor(
+    options: HubOptions<P> & ContractOption<HubContract<C>>,
+    acceptors: readonly Acceptor[],
+    own: Known = {},
+  ) {
     checkOptions(options, own)
     const settings = readSettings(options)
     const { runtime, limits, countsPrivate } = settings
@@ -90,7 +94,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
-    this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
+    this.#encoder = new MessageEncoder(settings.maxPayloadBytes, settings.contract?.fromHub.bind(settings.contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const host: AdmissionHost = { ...this.#sessionHost(), ...this.#admissionHost(sites) }
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
@@ -244,7 +248,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /** What the hub lends to its sessions. */
   #sessionHost(): HubSessionHost {
-    const { runtime, session, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
+    const { runtime, session, contract, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
     const reports = this.#reports
     return {
       runtime,
@@ -252,6 +256,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       hub: this.id,
       rooms: this.#rooms,
       handlers: [this.#handlers],
+      contract,
       encoder: this.#encoder,
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),

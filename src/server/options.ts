@@ -1,4 +1,5 @@
 import { checkNames, type Known } from "../messaging/option-names.ts"
+import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS } from "../wire/defaults.ts"
 import { EverwireError } from "../wire/errors.ts"
@@ -74,6 +75,7 @@ const APART = ""
 
 /** The names of all options, in the form that `checkNames` takes. */
 const HUB_OPTIONS = {
+  contract: "dispatch",
   path: APART,
   authenticate: "function",
   origins: APART,
@@ -90,7 +92,7 @@ const HUB_OPTIONS = {
   limits: APART,
   runtime: "after",
   features: "entries",
-} satisfies Record<keyof HubOptions, string>
+} satisfies Record<keyof (HubOptions & ContractOption<unknown>), string>
 const LIMITS = {
   maxSessions: APART,
   maxSessionsPerAddress: APART,
@@ -113,7 +115,7 @@ const COUNTS = ["resumeMs", "maxPayloadBytes", "heartbeatMs", "heartbeatTimeoutM
  * @throws EverwireError `misuse` on an unknown option, a number that no channel would accept, or an invalid path,
  * origin or proxy
  */
-export function checkOptions(options: HubOptions, own: Known): void {
+export function checkOptions(options: HubOptions & ContractOption<HubContract<unknown>>, own: Known): void {
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
   if (options.limits !== undefined) checkObject(options.limits, "limits", "{ maxSessions: 10000 }")
   checkNames(options.limits, LIMITS, "limits")

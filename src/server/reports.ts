@@ -1,4 +1,4 @@
-import type { Stage } from "../messaging/dispatch.ts"
+import type { Stage } from "../messaging/dispatch-host.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { hubRuntime } from "../runtimes/hub-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"

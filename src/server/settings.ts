@@ -1,3 +1,4 @@
+import type { Checking, ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import { hubRuntime } from "../runtimes/hub-runtime.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { SessionSettings } from "../session/session.ts"
@@ -28,6 +29,8 @@ export interface HubSettings {
   /** Undefined if the application has not set it. */
   readonly trustProxy: TrustProxy | undefined
   readonly authenticate: Authenticate | undefined
+  /** Undefined without a contract that has schemas. */
+  readonly contract: Checking | undefined
   readonly maxPayloadBytes: number
   /** Largest batch that a link may deliver, in bytes. */
   readonly maxBatchBytes: number
@@ -43,7 +46,7 @@ export interface HubSettings {
 }
 
 /** Turns options into settings. `checkOptions` must have accepted them. */
-export function readSettings(options: HubOptions): HubSettings {
+export function readSettings(options: HubOptions & ContractOption<HubContract<unknown>>): HubSettings {
   const maxPayloadBytes = options.maxPayloadBytes ?? defaults.MAX_PAYLOAD_BYTES
   const limits = readLimits(options.limits)
   return {
@@ -53,6 +56,7 @@ export function readSettings(options: HubOptions): HubSettings {
     policy: readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts),
     trustProxy: options.trustProxy,
     authenticate: options.authenticate,
+    contract: options.contract,
     maxPayloadBytes,
     maxBatchBytes: maxBatchBytes(maxPayloadBytes),
     resumeMs: options.resumeMs ?? defaults.RESUME_WINDOW_MS,

@@ -1,6 +1,7 @@
 import { Channel } from "../client/channel.ts"
 import type { ChannelOptions } from "../client/options.ts"
 import type { AnyContract, Contract } from "../messaging/contract.ts"
+import type { ChannelContract, ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import { Hub } from "../server/hub.ts"
 import type { HubOptions } from "../server/options.ts"
 import type { Peer } from "../server/peer.ts"
@@ -9,14 +10,15 @@ import { createNetwork } from "./memory-network.ts"
 import type { Network } from "./network.ts"
 import { createVirtualRuntime, type Machine, type VirtualRuntime } from "./virtual-runtime.ts"
 
-/** Options of a duo. */
-export interface DuoOptions<C extends Contract<C> = AnyContract> {
+/** Options of a duo. With a contract that has schemas, `H` is the hub's side of it: `HubContractOf`. */
+export interface DuoOptions<C extends Contract<C> = AnyContract, H extends Contract<H> = C> {
   /** Sets the hub's handlers. Called once for every hub process, so again in `startHub`. */
-  readonly serve?: (hub: Hub<C>) => void
+  readonly serve?: (hub: Hub<H>) => void
   /** Options of the hub. */
-  readonly hub?: Omit<HubOptions, "runtime">
+  readonly hub?: Omit<HubOptions, "runtime"> &
+    ContractOption<HubContract<H> & { readonly "~types": { readonly channel: C } }>
   /** Options of the channel. */
-  readonly channel?: Omit<ChannelOptions, "runtime">
+  readonly channel?: Omit<ChannelOptions, "runtime"> & ContractOption<ChannelContract<C>>
   /** Names of the channel's transports, best first. Default the four built-in ones. */
   readonly transports?: readonly string[]
   /** One-way delay of the network in milliseconds. Default 10. */
@@ -30,7 +32,7 @@ export interface DuoOptions<C extends Contract<C> = AnyContract> {
 }
 
 /** A hub and a channel on one virtual network, for the tests of an application. */
-export interface Duo<C extends Contract<C> = AnyContract> {
+export interface Duo<C extends Contract<C> = AnyContract, H extends Contract<H> = C> {
   /** The clock. It moves only in `pass`, `passUntil` and the other methods that move it. */
   readonly runtime: VirtualRuntime
   readonly network: Network
@@ -38,11 +40,11 @@ export interface Duo<C extends Contract<C> = AnyContract> {
   /** The machine that the channel runs on. `tab.sleep()` freezes the channel as a browser freezes a tab. */
   readonly tab: Machine
   /** The hub that was started last. */
-  readonly hub: Hub<C>
+  readonly hub: Hub<H>
   /** What handlers and listeners of both ends threw while there was no `onError` listener. */
   readonly errors: readonly unknown[]
   /** The hub's peer for the channel. @throws Error while the hub that was started last has none */
-  readonly peer: Peer<C>
+  readonly peer: Peer<H>
   /**
    * Shuts the hub down as a deploy does. Resolves when it has closed, at most `drainMs` of virtual time (default 0)
    * later.
@@ -51,7 +53,7 @@ export interface Duo<C extends Contract<C> = AnyContract> {
   /** Kills the hub's process: the hub sends nothing more, and its links are cut. */
   crashHub(): void
   /** Starts another hub process, which replaces the one before it. Returns its hub. */
-  startHub(): Hub<C>
+  startHub(): Hub<H>
 }
 
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"]
@@ -68,23 +70,25 @@ const OPEN_MS = 30_000
  * channel.send("chat", { text: "still here?" })
  * await runtime.pass(1_000)
  */
-export async function createDuo<C extends Contract<C> = AnyContract>(options: DuoOptions<C> = {}): Promise<Duo<C>> {
-  const duo = new VirtualDuo<C>(options)
+export async function createDuo<C extends Contract<C> = AnyContract, H extends Contract<H> = C>(
+  options: DuoOptions<C, H> = {},
+): Promise<Duo<C, H>> {
+  const duo = new VirtualDuo<C, H>(options)
   await duo.open()
   return duo
 }
 
-class VirtualDuo<C extends Contract<C>> implements Duo<C> {
+class VirtualDuo<C extends Contract<C>, H extends Contract<H>> implements Duo<C, H> {
   readonly runtime: VirtualRuntime
   readonly network: Network
   readonly channel: Channel<C>
   readonly tab: Machine
-  readonly #options: DuoOptions<C>
+  readonly #options: DuoOptions<C, H>
   /** The machines of all hubs so far. */
   readonly #machines: Machine[] = []
-  #running: { readonly hub: Hub<C>; readonly machine: Machine }
+  #running: { readonly hub: Hub<H>; readonly machine: Machine }
 
-  constructor(options: DuoOptions<C>) {
+  constructor(options: DuoOptions<C, H>) {
     const { seed, latencyMs, jitterMs, limits, transports = LADDER } = options
     this.#options = options
     this.runtime = createVirtualRuntime({ ...(seed !== undefined && { seed }) })
@@ -103,7 +107,7 @@ class VirtualDuo<C extends Contract<C>> implements Duo<C> {
     )
   }
 
-  get hub(): Hub<C> {
+  get hub(): Hub<H> {
     return this.#running.hub
   }
 
@@ -111,7 +115,7 @@ class VirtualDuo<C extends Contract<C>> implements Duo<C> {
     return [...this.tab.reported, ...this.#machines.flatMap(({ reported }) => reported)]
   }
 
-  get peer(): Peer<C> {
+  get peer(): Peer<H> {
     const peer = this.hub.peers.get(this.channel.peerId ?? "")
     if (peer === undefined) throw new Error(`the hub has no peer of the channel, which is ${this.channel.status}`)
     return peer
@@ -139,16 +143,16 @@ class VirtualDuo<C extends Contract<C>> implements Duo<C> {
     this.network.crash(machine)
   }
 
-  startHub(): Hub<C> {
+  startHub(): Hub<H> {
     this.#running = this.#start()
     return this.hub
   }
 
-  #start(): { readonly hub: Hub<C>; readonly machine: Machine } {
+  #start(): { readonly hub: Hub<H>; readonly machine: Machine } {
     const { hub: options, serve, transports = LADDER } = this.#options
     const machine = this.runtime.machine()
     this.#machines.push(machine)
-    const hub = new Hub<C>(
+    const hub = new Hub<H>(
       { ...options, runtime: machine },
       transports.map((name) => this.network.acceptor(name)),
     )

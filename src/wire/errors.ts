@@ -33,6 +33,8 @@ export const explanations = {
   misuse: "The library was called in a way that cannot work. The message says what to do instead.",
   "payload-unsupported":
     "The payload cannot cross unchanged: JSON would change a part of it, which the message names by its path.",
+  "payload-invalid":
+    "The payload does not fit the contract's schema, or the contract has no message of this name. The message says where.",
   "payload-too-large": "The encoded payload is larger than `maxPayloadBytes`.",
   "message-unhandled": "A message came before its handler was set, and was dropped.",
   "request-timeout": "No response came within `timeoutMs`.",

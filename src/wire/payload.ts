@@ -103,7 +103,7 @@ function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(v
 }
 
 /** Returns one step of a path, as JavaScript writes it. */
-function stepTo(key: string | number | undefined): string {
+export function stepTo(key: string | number | undefined): string {
   if (key === undefined) return ""
   return /^[a-z_$][\w$]*$/i.test(`${key}`) ? `.${key}` : `[${JSON.stringify(key)}]`
 }

@@ -1,7 +1,9 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { Dispatch, encodeMessage, MessageEncoder, readMessage } from "../../src/messaging/dispatch.ts"
+import { Dispatch } from "../../src/messaging/dispatch.ts"
 import { Handlers } from "../../src/messaging/handlers.ts"
+import { encodeMessage, readMessage } from "../../src/messaging/message.ts"
+import { MessageEncoder } from "../../src/messaging/message-encoder.ts"
 import type { Packet } from "../../src/wire/batch.ts"
 import { closing, EverwireError } from "../../src/wire/errors.ts"
 

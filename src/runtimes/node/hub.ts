@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Duplex } from "node:stream"
 import type { AnyContract, Contract } from "../../messaging/contract.ts"
+import type { ContractOption, HubContract } from "../../messaging/schema-contract.ts"
 import { entranceOf, Hub } from "../../server/hub.ts"
 import type { HubOptions } from "../../server/options.ts"
 import type { Principal } from "../../server/peer.ts"
@@ -70,7 +71,8 @@ export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principa
 /**
  * Creates a hub for Node. `peer.principal` has the type that `authenticate` returns. If you give the contract as a type
  * argument, give the principal's type as well: `createHub<Chat, User>({ authenticate })`. The third type argument is
- * the type of `peer.data`: `createHub<Chat, User, Player>({ authenticate })`.
+ * the type of `peer.data`: `createHub<Chat, User, Player>({ authenticate })`. The types of a contract with schemas are
+ * those of its value: `createHub({ contract: chat, authenticate })`.
  *
  * @throws EverwireError `misuse` on an unknown transport or option, or an invalid path, origin or proxy
  * @example
@@ -79,7 +81,7 @@ export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principa
  * hub.on("chat", (data) => hub.send("chat", data))
  */
 export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>(
-  options: NodeHubOptions<P> = {},
+  options: NodeHubOptions<P> & ContractOption<HubContract<C>> = {},
 ): NodeHub<C, P, D> {
   const acceptors = resolveAcceptors(options, ["websocket", "sse", "long-poll", "short-poll"], transports)
   const hub = new Hub<C, P, D>(options, acceptors, OWN)

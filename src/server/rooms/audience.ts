@@ -1,5 +1,5 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
-import type { MessageEncoder } from "../../messaging/dispatch.ts"
+import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
 import type { Peer, Principal } from "../peer.ts"
 import { HubPeer } from "../sessions/hub-peer.ts"

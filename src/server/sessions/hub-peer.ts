@@ -1,5 +1,6 @@
-import type { Dispatch, MessageEncoder } from "../../messaging/dispatch.ts"
+import type { Dispatch } from "../../messaging/dispatch.ts"
 import type { Handlers, MessageHandler, RequestContext, RequestHandler } from "../../messaging/handlers.ts"
+import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { loopOver, type MessagesOptions } from "../../messaging/message-loop.ts"
 import { checkNames } from "../../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../../messaging/request-options.ts"
@@ -38,8 +39,6 @@ export interface PeerHost {
   readonly askRefusal: EverwireError | undefined
   /** Call it when a handler of this peer alone was set. */
   handles(name: string): void
-  /** The request that was delivered last counts as open until `answering` settles. */
-  holdUntil(answering: Promise<unknown>): void
   /** Reports an error that a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
   soon(run: () => void): void
@@ -173,11 +172,6 @@ export class HubPeer implements Peer {
 
   close(reason = "closed by the hub"): void {
     this.#host.end(closing("closed", reason, false))
-  }
-
-  /** For the hub: a request of this peer counts as open until `answering` settles. */
-  holdUntil(answering: Promise<unknown>): void {
-    this.#host.holdUntil(answering)
   }
 
   /** For the hub session: the session has ended. */

@@ -1,6 +1,8 @@
-import type { Dispatch, MessageEncoder, Stage } from "../../messaging/dispatch.ts"
+import type { Dispatch } from "../../messaging/dispatch.ts"
+import type { Stage } from "../../messaging/dispatch-host.ts"
 import { failureOf } from "../../messaging/failure.ts"
 import type { Handlers } from "../../messaging/handlers.ts"
+import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
@@ -247,9 +249,6 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return this.#dispatching.refusalOf(size)
   }
 
-  holdUntil(answering: Promise<unknown>): void {
-    this.#dispatch?.holdUntil(answering)
-  }
   control(link: Link, packet: string): void {
     this.links.control(link, packet)
   }

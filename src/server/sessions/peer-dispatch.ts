@@ -1,9 +1,12 @@
-import { Dispatch, type DispatchHost, type Stage } from "../../messaging/dispatch.ts"
-import type { Handlers } from "../../messaging/handlers.ts"
+import { Dispatch } from "../../messaging/dispatch.ts"
+import type { DispatchHost, Stage } from "../../messaging/dispatch-host.ts"
+import { Handlers } from "../../messaging/handlers.ts"
+import type { Checking } from "../../messaging/schema-contract.ts"
+import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
+import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
-import type { EverwireError } from "../../wire/errors.ts"
-import { CountedHandlers } from "./counted-handlers.ts"
+import { type Closing, closing, type EverwireError } from "../../wire/errors.ts"
 import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
@@ -13,6 +16,8 @@ export interface PeerDispatchHost {
   readonly runtime: Runtime
   /** The hub's handlers, in one list for all peers that have no handlers of their own. */
   readonly handlers: readonly Handlers<HubPeer>[]
+  /** Undefined without a contract that has schemas. */
+  readonly contract: Checking | undefined
   readonly maxPayloadBytes: number
   readonly maxRequestBytes: number
   /** Names of messages that had no handler. */
@@ -23,8 +28,11 @@ export interface PeerDispatchHost {
 /** The session that carries the peer's packets. */
 interface Carrier {
   readonly peer: HubPeer
+  readonly session: { readonly link: Link | undefined }
   say(packet: Packet): void
   writable(): Promise<void>
+  /** What came over this link was not accepted. */
+  refused(why: Closing, link: Link | undefined): void
 }
 
 /** How many names without a handler are remembered for each peer. */
@@ -50,14 +58,14 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.#host = host
     this.#carrier = carrier
     this.handlers = host.handlers
-    this.dispatch = new Dispatch(host.runtime, this)
+    this.dispatch = host.contract?.dispatch("hub", host.runtime, this) ?? new Dispatch(host.runtime, this)
   }
 
   /** The peer's own handlers. Made for the first of them. */
   get own(): Handlers<HubPeer> {
     const [own] = this.handlers
     if (own !== undefined && this.handlers !== this.#host.handlers) return own
-    const first = new CountedHandlers((error) => this.failed(error, "listener"))
+    const first = new Handlers<HubPeer>((error) => this.failed(error, "listener"))
     if (this.#isClosed) first.close()
     this.handlers = [first, ...this.#host.handlers]
     return first
@@ -81,9 +89,13 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     return this.#requests.refusal(size, this.#host.maxRequestBytes)
   }
 
-  /** The request that was delivered last counts as open until `answering` settles. */
-  holdUntil(answering: Promise<unknown>): void {
+  /** A request counts as open until its handler has answered, even after the channel has given up. */
+  answering(answer: unknown): unknown {
+    if (!isThenable(answer)) return answer
+    // A thenable that is no Promise may start its work on each `then`, so call that only once.
+    const answering = Promise.resolve(answer)
     this.#requests?.holdUntil(answering)
+    return answering
   }
 
   say(packet: Packet): void {
@@ -100,6 +112,9 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   }
   failed(error: unknown, stage: Stage): void {
     this.#host.failed(error, stage, this.context())
+  }
+  refused(error: EverwireError): void {
+    this.#carrier.refused(closing(error.code, error.message), this.#carrier.session.link)
   }
   missed(name: string): void {
     this.#missed ??= new MissedNames(MAX_MISSED_NAMES)

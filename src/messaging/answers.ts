@@ -1,0 +1,162 @@
+import { callSafely } from "../session/call-safely.ts"
+import { isThenable } from "../session/thenable.ts"
+import type { Packet } from "../wire/batch.ts"
+import { EverwireError, wordsOf } from "../wire/errors.ts"
+import { ITEM, RESPONSE } from "../wire/kinds.ts"
+import { encodePacket } from "../wire/packet.ts"
+import type { PlatformSignal } from "./abort-signal.ts"
+import type { DispatchHost } from "./dispatch-host.ts"
+import { failureOf } from "./failure.ts"
+import type { RequestContext, RequestHandler } from "./handlers.ts"
+import { type ItemPump, pumpItems, sourceOf } from "./item-pump.ts"
+import { checkedPayload } from "./message.ts"
+
+/** The ids of requests for a stream begin with this. Any other request has one answer. */
+export const STREAM_ID = "s"
+
+/**
+ * The platform's `AbortController` (DOM standard). Every runtime has it, but the language's own types do not declare
+ * it.
+ */
+declare const AbortController: new () => { readonly signal: PlatformSignal; abort(): void }
+
+/** Calls the handler of a request with its data, and returns what that returns. */
+type Call<Context> = (name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext) => unknown
+
+/** A request that is being answered. */
+interface Answering {
+  /** The other side has stopped waiting. */
+  abort(): void
+  /** Set if the answer is a stream. */
+  pump?: ItemPump
+}
+
+/** The requests of the other side that are being answered here. */
+export class Answers<Context> {
+  readonly #host: DispatchHost<Context>
+  readonly #call: Call<Context>
+  readonly #open = new Map<string, Answering>()
+  #isOver = false
+
+  constructor(host: DispatchHost<Context>, call: Call<Context>) {
+    this.#host = host
+    this.#call = call
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** The other side no longer waits for this answer. */
+  cancel(id: string): void {
+    this.#open.get(id)?.abort()
+  }
+
+  /** The other side has room for more items of this stream. */
+  grant(id: string, items: number): void {
+    this.#open.get(id)?.pump?.grant(items)
+  }
+
+  /** The session has ended. */
+  end(): void {
+    this.#isOver = true
+    for (const answering of this.#open.values()) answering.abort()
+  }
+
+  answer(id: string, name: string, data: unknown): void {
+    const host = this.#host
+    let handler: RequestHandler<Context> | undefined
+    for (const handlers of host.handlers) handler ??= handlers.request(name)
+    const found = handler
+    if (!found) {
+      const error = new EverwireError("request-unhandled", `nothing handles "${name}" here`)
+      return this.#reply(id, failureOf(id, error))
+    }
+    const open = this.#open
+    let abort: InstanceType<typeof AbortController> | undefined
+    const request = {
+      get signal(): PlatformSignal {
+        abort ??= new AbortController()
+        if (open.get(id) !== answering) abort.abort() // read for the first time after the other side stopped waiting
+        return abort.signal
+      },
+    }
+    const answering: Answering = {
+      abort() {
+        if (!isSettled()) return
+        abort?.abort()
+        answering.pump?.stop()
+      },
+    }
+    /** Whether the other side waited until now; it does not wait any more. */
+    const isSettled = (): boolean => open.get(id) === answering && open.delete(id)
+    open.set(id, answering)
+    const fail = (error: unknown): void => {
+      const waits = isSettled()
+      // A handler that obeys its signal throws an AbortError. That is expected and not reported.
+      const words = wordsOf(error)
+      const isOurs = words.startsWith("EverwireError")
+      if (!isOurs && (waits || !words.startsWith("AbortError"))) host.failed(error, "request")
+      // The other side sees the words of an EverwireError only. Other errors could tell it internals of this side.
+      const told = isOurs ? error : new EverwireError("request-failed", "the handler failed")
+      if (waits) this.#reply(id, failureOf(id, told as EverwireError)) // the name proves it, from any copy of the class
+    }
+    const reply = (value: unknown): void => {
+      if (open.get(id) !== answering) return
+      const packet = this.#encode(RESPONSE, id, value)
+      if (isSettled()) this.#reply(id, packet)
+    }
+    const items = (value: unknown): unknown => this.#pump(id, name, answering, value)
+    const call = (): unknown => {
+      const value = this.#call(name, found, data, request)
+      const answered = isThenable(value) ? Promise.resolve(value).then(items) : items(value)
+      return host.answering ? host.answering(answered) : answered
+    }
+    callSafely(call, fail, reply)
+  }
+
+  /** Sends the items of a stream. Returns a promise of its end, or an answer that is no stream as it is. */
+  #pump(id: string, name: string, answering: Answering, answer: unknown): unknown {
+    const source = sourceOf(answer)
+    if (!source) return answer
+    const host = this.#host
+    if (!id.startsWith(STREAM_ID)) {
+      callSafely(() => source.return?.())
+      throw new EverwireError("request-failed", `"${name}" answers with a stream: ask with stream()`)
+    }
+    const pump = pumpItems(
+      source,
+      (item) => host.say(this.#encode(ITEM, id, item)),
+      () => host.writable(),
+    )
+    answering.pump = pump
+    if (this.#open.get(id) !== answering) pump.stop() // the other side has stopped waiting meanwhile
+    return pump.done
+  }
+
+  /** @throws EverwireError the code alone: the author of the handler must see the error, but not the other side. */
+  #encode(kind: typeof RESPONSE | typeof ITEM, id: string, value: unknown): Packet {
+    try {
+      return encodePacket(kind, [id], checkedPayload(value, this.#host.maxPayloadBytes()))
+    } catch (error) {
+      this.#host.failed(error, "request")
+      throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // nothing else is thrown
+    }
+  }
+
+  /**
+   * Queues an answer. If the outbox has no room, reports that here and sends a failure, which is short and may still
+   * fit.
+   */
+  #reply(id: string, packet: Packet): void {
+    const host = this.#host
+    callSafely(
+      () => host.say(packet),
+      (error) => {
+        if (this.#isOver) return // the peer was closed because of it, which is reported there
+        host.failed(error, "request")
+        callSafely(() => host.say(failureOf(id, error as EverwireError))) // `say` throws nothing else
+      },
+    )
+  }
+}

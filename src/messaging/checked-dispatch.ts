@@ -1,0 +1,211 @@
+import { deadline } from "../session/deadline.ts"
+import type { Runtime } from "../session/runtime.ts"
+import { isThenable } from "../session/thenable.ts"
+import type { Packet } from "../wire/batch.ts"
+import { REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
+import { EverwireError } from "../wire/errors.ts"
+import { whenAborted } from "./abort-signal.ts"
+import { Dispatch } from "./dispatch.ts"
+import type { DispatchHost } from "./dispatch-host.ts"
+import { aborted } from "./failure.ts"
+import type { RequestContext, RequestHandler } from "./handlers.ts"
+import { judge, printable, type Verdict } from "./judge.ts"
+import { checkNames } from "./option-names.ts"
+import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
+import type { Schema } from "./schema.ts"
+
+/** The schemas of one request. */
+export interface RequestSchemas {
+  readonly input: Schema
+  readonly output: Schema
+}
+
+/** The schemas of one end, by name. They are in Maps, never in objects: a message called `constructor` is a message. */
+export interface SeatSchemas {
+  /** What the hub says is what the schema made of it. The channel sends what it was given: the hub applies the schema. */
+  readonly sendsOutput: boolean
+  /** Messages that this end says. */
+  readonly said: ReadonlyMap<string, Schema>
+  /** Messages that it hears. */
+  readonly heard: ReadonlyMap<string, Schema>
+  /** Requests that it makes. */
+  readonly asked: ReadonlyMap<string, RequestSchemas>
+  /** Requests that it answers. */
+  readonly answered: ReadonlyMap<string, RequestSchemas>
+}
+
+/** A dispatch that checks what it says and hears by the schemas of a contract. */
+export class CheckedDispatch<Context> extends Dispatch<Context> {
+  readonly #schemas: SeatSchemas
+  readonly #runtime: Runtime
+  readonly #host: DispatchHost<Context>
+
+  constructor(schemas: SeatSchemas, runtime: Runtime, host: DispatchHost<Context>) {
+    super(runtime, host)
+    this.#schemas = schemas
+    this.#runtime = runtime
+    this.#host = host
+  }
+
+  /** @throws EverwireError as {@link checkSaid}, too. */
+  override encode(name: string, data: unknown): Packet {
+    return super.encode(name, checkSaid(this.#schemas, name, data))
+  }
+
+  override hear(name: string, data: unknown): void {
+    const schema = this.#schemas.heard.get(name)
+    if (schema === undefined) {
+      return this.#refuse(new EverwireError("payload-invalid", `the contract has no message ${quoted(name)}`))
+    }
+    const verdict = judge(schema, data)
+    if (isThenable(verdict)) this.#host.failed(asynchronous(name), "message")
+    else if ("value" in verdict) super.hear(name, verdict.value)
+    else if ("where" in verdict) this.#refuse(unfit(quoted(name), verdict.where))
+    else this.#host.failed(verdict.thrown, "message")
+  }
+
+  override call(name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext): unknown {
+    const schemas = this.#schemas.answered.get(name)
+    if (schemas === undefined) throw new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`)
+    const begin = (verdict: Verdict): unknown => {
+      if (!("value" in verdict)) throw this.#declined(name, verdict)
+      const answer = super.call(name, handler, verdict.value, request)
+      return isThenable(answer) ? Promise.resolve(answer).then(end) : end(answer)
+    }
+    const end = (answer: unknown): unknown => {
+      const verdict = judge(schemas.output, answer)
+      return isThenable(verdict)
+        ? verdict.then((late) => this.#answerOf(name, answer, late))
+        : this.#answerOf(name, answer, verdict)
+    }
+    const verdict = judge(schemas.input, data)
+    if (!isThenable(verdict)) return begin(verdict)
+    return verdict.then((late) => {
+      // The asker may have given up while the schema was busy.
+      if (request.signal.aborted) throw aborted(name, undefined)
+      return begin(late)
+    })
+  }
+
+  override async request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
+    const schemas = this.#schemas.asked.get(name)
+    if (schemas === undefined) throw unknownName("request", name)
+    checkNames(options, REQUEST_OPTIONS, "request")
+    const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
+    const startedAt = this.#runtime.now()
+    /** A schema that takes its time takes it from the request's. */
+    const leftMs = (): number => Math.max(0, timeoutMs - (this.#runtime.now() - startedAt))
+    // Without an `await` where nothing is to be waited for: the request keeps its place among what is said.
+    let verdict = judge(schemas.input, data)
+    const isLate = isThenable(verdict)
+    if (isThenable(verdict)) verdict = await this.#inTime(verdict, leftMs(), name, signal)
+    const input = this.#toSend(data, taken(verdict, quoted(name)))
+    const answer = await super.request(name, input, isLate ? { ...options, timeoutMs: leftMs() } : options)
+    verdict = judge(schemas.output, answer)
+    if (isThenable(verdict)) verdict = await this.#inTime(verdict, leftMs(), name, signal)
+    return taken(verdict, `the answer to ${quoted(name)}`)
+  }
+
+  /** What is sent as the answer. */
+  #answerOf(name: string, answer: unknown, verdict: Verdict): unknown {
+    if ("value" in verdict) return this.#toSend(answer, verdict.value)
+    // The handler's author has to know. The asker can do nothing about it, and learns nothing of it.
+    const fault = "where" in verdict ? unfit(`the answer to ${quoted(name)}`, verdict.where) : verdict.thrown
+    this.#host.failed(fault, "request")
+    throw failed()
+  }
+
+  /** What the asker is told whose request is not begun. */
+  #declined(name: string, verdict: Exclude<Verdict, { value: unknown }>): EverwireError {
+    if ("where" in verdict) {
+      const error = unfit(quoted(name), verdict.where)
+      this.#host.refused?.(error)
+      return error
+    }
+    this.#host.failed(verdict.thrown, "request")
+    return failed()
+  }
+
+  #refuse(error: EverwireError): void {
+    if (this.#host.refused === undefined) this.#host.failed(error, "message")
+    else this.#host.refused(error)
+  }
+
+  #toSend(given: unknown, made: unknown): unknown {
+    return this.#schemas.sendsOutput ? made : given
+  }
+
+  /** The verdict, unless the time of the request is over before it is there, or its signal fires. */
+  #inTime(verdict: Promise<Verdict>, leftMs: number, name: string, signal: RequestOptions["signal"]): Promise<Verdict> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw aborted(name, signal)
+      const fail = (error: EverwireError): void => {
+        release()
+        reject(error)
+      }
+      const late = (): void =>
+        fail(new EverwireError("request-timeout", `the schema of ${quoted(name)} took too long`, { retryable: true }))
+      const cancel = leftMs === Number.POSITIVE_INFINITY ? () => {} : deadline(this.#runtime, leftMs, late)
+      const forget = whenAborted(
+        signal,
+        () => fail(aborted(name, signal)),
+        (error) => this.#host.failed(error, "request"),
+      )
+      const release = (): void => {
+        cancel()
+        forget()
+      }
+      void verdict.then((given) => {
+        release()
+        resolve(given)
+      })
+    })
+  }
+}
+
+/**
+ * What is to be sent as this message.
+ *
+ * @throws EverwireError `payload-invalid`; `misuse` on a name that the contract does not have, and where the schema throws
+ * or is asynchronous
+ */
+export function checkSaid({ said, sendsOutput }: SeatSchemas, name: string, data: unknown): unknown {
+  const schema = said.get(name)
+  if (schema === undefined) throw unknownName("message", name)
+  const verdict = judge(schema, data)
+  if (isThenable(verdict)) throw asynchronous(name)
+  const value = taken(verdict, quoted(name))
+  return sendsOutput ? value : data
+}
+
+/** The value that fits. @throws EverwireError where there is none. */
+function taken(verdict: Verdict, what: string): unknown {
+  if ("value" in verdict) return verdict.value
+  if ("where" in verdict) throw unfit(what, verdict.where)
+  throw new EverwireError("misuse", `the schema of ${what} has thrown`, { cause: verdict.thrown })
+}
+
+function unfit(what: string, where: string): EverwireError {
+  return new EverwireError("payload-invalid", `${what} does not fit the contract${where}`)
+}
+
+function unknownName(kind: string, name: string): EverwireError {
+  return new EverwireError("misuse", `the contract has no ${kind} ${quoted(name)} to send from here`)
+}
+
+function asynchronous(name: string): EverwireError {
+  return new EverwireError(
+    "misuse",
+    `the schema of ${quoted(name)} is asynchronous: messages keep their order and cannot wait for it, make it a request`,
+  )
+}
+
+/** What the asker is told where nothing more is its business. */
+function failed(): EverwireError {
+  return new EverwireError("request-failed", "the handler failed")
+}
+
+/** A name may come from anybody. It is short, as every name. */
+function quoted(name: unknown): string {
+  return `"${printable(String(name))}"`
+}

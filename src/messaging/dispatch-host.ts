@@ -1,0 +1,26 @@
+import type { Packet } from "../wire/batch.ts"
+import type { EverwireError } from "../wire/errors.ts"
+import type { Handlers } from "./handlers.ts"
+
+/** Where in the application's code an error was thrown. */
+export type Stage = "message" | "request" | "listener"
+
+/** What a dispatch needs of the channel or the peer that it works for. */
+export interface DispatchHost<Context> {
+  say(packet: Packet): void
+  readonly handlers: readonly Handlers<Context>[]
+  /** Largest encoded payload that the other side takes, in bytes. Undefined until a welcome has told it. */
+  maxPayloadBytes(): number | undefined
+  /** The argument that handlers get after the data. */
+  context(): Context
+  /** Resolves when there is room for more; rejects when the session has ended. */
+  writable(): Promise<void>
+  /** A handler of the application threw this error, or its promise rejected. */
+  failed(error: unknown, stage: Stage): void
+  /** A message of this name arrived, and no handler takes it. */
+  missed?(name: string): void
+  /** What the other side sent was not accepted: it does not fit the contract. Without it, `failed` is told. */
+  refused?(error: EverwireError): void
+  /** Told what a handler of requests has returned. Returns what is to be waited for in its place. */
+  answering?(answer: unknown): unknown
+}
