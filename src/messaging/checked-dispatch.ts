@@ -9,15 +9,18 @@ import { Dispatch } from "./dispatch.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
 import { aborted } from "./failure.ts"
 import type { RequestContext, RequestHandler } from "./handlers.ts"
+import { sourceOf } from "./item-pump.ts"
 import { judge, printable, type Verdict } from "./judge.ts"
 import { checkNames } from "./option-names.ts"
-import { REQUEST_OPTIONS, type RequestOptions } from "./request-options.ts"
+import { REQUEST_OPTIONS, type RequestOptions, type StreamOptions } from "./request-options.ts"
 import type { Schema } from "./schema.ts"
 
 /** The schemas of one request. */
 export interface RequestSchemas {
   readonly input: Schema
   readonly output: Schema
+  /** The schema of each item. Undefined if the request has one answer. */
+  readonly items: Schema | undefined
 }
 
 /** The schemas of one end, by name. They are in Maps, never in objects: a message called `constructor` is a message. */
@@ -73,6 +76,7 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
       return isThenable(answer) ? Promise.resolve(answer).then(end) : end(answer)
     }
     const end = (answer: unknown): unknown => {
+      if (schemas.items !== undefined) return this.#itemsOf(name, schemas.items, answer)
       const verdict = judge(schemas.output, answer)
       return isThenable(verdict)
         ? verdict.then((late) => this.#answerOf(name, answer, late))
@@ -90,6 +94,9 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
   override async request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
     const schemas = this.#schemas.asked.get(name)
     if (schemas === undefined) throw unknownName("request", name)
+    if (schemas.items !== undefined) {
+      throw new EverwireError("misuse", `${quoted(name)} is answered with items: ask with stream()`)
+    }
     checkNames(options, REQUEST_OPTIONS, "request")
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
     const startedAt = this.#runtime.now()
@@ -104,6 +111,47 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     verdict = judge(schemas.output, answer)
     if (isThenable(verdict)) verdict = await this.#inTime(verdict, leftMs(), name, signal)
     return taken(verdict, `the answer to ${quoted(name)}`)
+  }
+
+  override stream(name: string, data: unknown, options?: StreamOptions): AsyncGenerator<unknown, void, void> {
+    const schemas = this.#schemas.asked.get(name)
+    if (schemas === undefined) throw unknownName("request", name)
+    const verdict = judge(schemas.input, data)
+    if (isThenable(verdict)) throw asynchronous(name)
+    const loop = super.stream(name, this.#toSend(data, taken(verdict, quoted(name))), options)
+    const next = loop.next.bind(loop)
+    loop.next = async () => {
+      const step = await next()
+      if (step.done) return step
+      try {
+        // What answers without a stream has one item, its answer.
+        const value = taken(await judge(schemas.items ?? schemas.output, step.value), `an item of ${quoted(name)}`)
+        return { done: false, value }
+      } catch (error) {
+        await loop.return()
+        throw error
+      }
+    }
+    return loop
+  }
+
+  /** The items of an answer, each checked when it is asked for. */
+  #itemsOf(name: string, schema: Schema, answer: unknown): unknown {
+    const source = sourceOf(answer)
+    if (source === undefined) {
+      this.#host.failed(new EverwireError("misuse", `the answer to ${quoted(name)} is no async iterable`), "request")
+      throw failed()
+    }
+    return {
+      [Symbol.asyncIterator]() {
+        return this
+      },
+      next: async () => {
+        const { done, value } = await source.next()
+        return done ? { done } : { value: this.#answerOf(name, value, await judge(schema, value)) }
+      },
+      return: () => source.return?.(),
+    }
   }
 
   /** What is sent as the answer. */

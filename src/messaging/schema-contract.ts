@@ -22,8 +22,20 @@ export interface Schemas {
 
 type Messages = Readonly<Record<string, Schema>>
 
-/** Without `input` a request takes nothing, without `output` it is answered with nothing. */
-type Requests = Readonly<Record<string, { readonly input?: Schema | undefined; readonly output?: Schema | undefined }>>
+/**
+ * Without `input` a request takes nothing, without `output` it is answered with nothing. With `items`, in place of
+ * `output`, it is answered with a stream.
+ */
+type Requests = Readonly<
+  Record<
+    string,
+    {
+      readonly input?: Schema | undefined
+      readonly output?: Schema | undefined
+      readonly items?: Schema | undefined
+    }
+  >
+>
 
 /** How the two ends use a contract with schemas. */
 export interface Checking {
@@ -96,7 +108,10 @@ export type HubContractOf<Made extends { readonly "~types": { readonly hub: unkn
  * export const chat = contract({
  *   up: { say: z.object({ text: z.string().max(2000) }), typing: nothing },
  *   down: { said: z.object({ from: z.string(), text: z.string() }) },
- *   requests: { history: { input: z.object({ before: z.number() }), output: z.array(z.string()) } },
+ *   requests: {
+ *     history: { input: z.object({ before: z.number() }), output: z.array(z.string()) },
+ *     ask: { input: z.string(), items: z.string() },
+ *   },
  * })
  */
 export function contract<S extends Schemas>(schemas: S & Crossing<S>): SchemaContract<S> {
@@ -133,7 +148,7 @@ const MAPS = { up: "object", down: "object", requests: "object", asks: "object" 
   keyof Schemas,
   string
 >
-const PARTS = { input: "~standard", output: "~standard" }
+const PARTS = { input: "~standard", output: "~standard", items: "~standard" }
 
 function readMessages(messages: Messages = {}): ReadonlyMap<string, Schema> {
   return new Map(Object.entries(messages).map(([name, schema]) => [checked(name), schemaIn(schema, name)]))
@@ -143,8 +158,10 @@ function readRequests(requests: Requests = {}): ReadonlyMap<string, RequestSchem
   return new Map(
     Object.entries(requests).map(([name, parts]) => {
       checkNames(parts, PARTS, `the request "${name}"`)
-      const { input = nothing, output = nothing } = parts ?? {}
-      return [checked(name), { input: schemaIn(input, name), output: schemaIn(output, name) }]
+      const { input = nothing, output = nothing, items } = parts ?? {}
+      if (items && parts.output) throw new EverwireError("misuse", `"${name}" has either an output or items`)
+      const checkedItems = items ? schemaIn(items, name) : undefined
+      return [checked(name), { input: schemaIn(input, name), output: schemaIn(output, name), items: checkedItems }]
     }),
   )
 }
@@ -193,11 +210,16 @@ type Data<Given, Of extends Side> = { [Name in keyof Given]: TypeOf<Given[Name],
 
 type Functions<Given, In extends Side, Out extends Side> = {
   [Name in keyof Given]: undefined extends Part<Given[Name], "input">
-    ? () => TypeOf<Part<Given[Name], "output">, Out>
-    : (data: TypeOf<Part<Given[Name], "input">, In>) => TypeOf<Part<Given[Name], "output">, Out>
+    ? () => Reply<Given[Name], Out>
+    : (data: TypeOf<Part<Given[Name], "input">, In>) => Reply<Given[Name], Out>
 }
 
-type Part<Request, Name extends Side> = Name extends keyof Request ? Request[Name] : undefined
+type Reply<Request, Out extends Side> =
+  undefined extends Part<Request, "items">
+    ? TypeOf<Part<Request, "output">, Out>
+    : AsyncIterable<TypeOf<Part<Request, "items">, Out>>
+
+type Part<Request, Name extends Side | "items"> = Name extends keyof Request ? Request[Name] : undefined
 
 /** What has to be true of schemas, beside being some: what crosses has to arrive as it left. */
 type Crossing<S> = {
@@ -217,9 +239,9 @@ type Fitting<Given, Of extends Side> = { [Name in keyof Given]: Fits<TypeOf<Give
 type FittingParts<Request, In extends Side, Out extends Side> = {
   [Name in keyof Request]: Name extends "input"
     ? Fits<TypeOf<Request[Name], In>>
-    : Name extends "output"
+    : Name extends "output" | "items"
       ? Fits<TypeOf<Request[Name], Out>>
-      : "no part of a request: those are input and output"
+      : "no part of a request: those are input, output and items"
 }
 
 type Fits<Data> = [Data] extends [Payload<Data>] ? unknown : Changed
@@ -228,6 +250,7 @@ type Fits<Data> = [Data] extends [Payload<Data>] ? unknown : Changed
 type Again<S> = true extends
   | MessagesChange<MapIn<S, "down">>
   | PartsChange<MapIn<S, "requests">, "output">
+  | PartsChange<MapIn<S, "requests">, "items">
   | PartsChange<MapIn<S, "asks">, "input">
   ? "a channel cannot check this contract: a schema of what comes down does not take what it gives"
   : true
@@ -236,6 +259,8 @@ type MapIn<S, Map extends keyof Schemas> = Map extends keyof S ? S[Map] : Record
 
 type MessagesChange<Given> = { [Name in keyof Given]: Changes<Given[Name]> }[keyof Given]
 
-type PartsChange<Given, Name extends Side> = { [N in keyof Given]: Changes<Part<Given[N], Name>> }[keyof Given]
+type PartsChange<Given, Name extends Side | "items"> = {
+  [N in keyof Given]: Changes<Part<Given[N], Name>>
+}[keyof Given]
 
 type Changes<S> = [TypeOf<S, "output">] extends [TypeOf<S, "input">] ? false : true
