@@ -965,4 +965,34 @@ export const faults = [
     find: "if (error) throw error",
     plant: "",
   },
+  {
+    id: "a stream's generator goes on when the asker has left",
+    file: "src/messaging/answers.ts",
+    find: "        answering.pump?.stop()\n",
+    plant: "",
+  },
+  {
+    id: "items are sent without credit",
+    file: "src/messaging/item-pump.ts",
+    find: "while (credit === 0 && !isStopped)",
+    plant: "while (credit < -1e9 && !isStopped)",
+  },
+  {
+    id: "a reader of a stream grants no credit",
+    file: "src/messaging/dispatch.ts",
+    find: "if (++taken < STREAM_CREDIT / 2",
+    plant: "if (++taken < 1e9",
+  },
+  {
+    id: "a stream does not wait for room",
+    file: "src/messaging/item-pump.ts",
+    find: "      await writable()\n",
+    plant: "",
+  },
+  {
+    id: "items of a contract are not checked",
+    file: "src/messaging/checked-dispatch.ts",
+    find: "if (schemas.items !== undefined) return this.#itemsOf(",
+    plant: "if (false) return this.#itemsOf(",
+  },
 ]

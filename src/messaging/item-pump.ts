@@ -4,7 +4,7 @@ import { STREAM_CREDIT } from "../wire/defaults.ts"
 export type ItemSource<Item> = AsyncIterable<Item> | ReadableStreamLike<Item>
 
 /** The part of `ReadableStream` (WHATWG Streams) that is used. Not every browser makes it an async iterable. */
-export interface ReadableStreamLike<Item> {
+interface ReadableStreamLike<Item> {
   getReader(): {
     read(): Promise<{ readonly done: boolean; readonly value?: Item | undefined }>
     cancel(reason?: unknown): Promise<void>

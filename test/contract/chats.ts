@@ -96,7 +96,7 @@ export type Chat = HubContract<HubContractOf<typeof zodChat>> & ChannelContract<
 
 export const chats: readonly (readonly [library: string, chat: Chat])[] = [
   ["zod", zodChat],
-  ["valibot", valibotChat as unknown as Chat],
+  ["valibot", valibotChat],
   ["arktype", arktypeChat as unknown as Chat],
 ]
 export type Sides = {
