@@ -7,7 +7,7 @@ import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
 import { type Closing, closing } from "../wire/errors.ts"
-import type { AdmissionHost } from "./admission/admission-host.ts"
+import { createAdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
 import { Judges } from "./admission/judges.ts"
 import type { Refusal } from "./admission/refusals.ts"
@@ -16,7 +16,6 @@ import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
 import { FanOut } from "./limits/fan-out.ts"
-import { Slices } from "./limits/slices.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
@@ -92,7 +91,12 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
-    const host: AdmissionHost = { ...this.#sessionHost(), ...this.#admissionHost(sites) }
+    const host = createAdmissionHost(this.#sessionHost(), settings, this.#reports, {
+      registry: this.#registry,
+      sites,
+      judges: this.#judges,
+      closing: () => this.#closing,
+    })
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
     this.#entrance = new Entrance({
       hub: this.id,
@@ -273,26 +277,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
         if (this.#closing === undefined) this.#registry.remember(hubSession, why, resumeMs)
         this.#drain?.progressed(hubSession)
       },
-    }
-  }
-
-  /** What the hub lends to links until they are welcomed. */
-  #admissionHost(sites: Sites): Omit<AdmissionHost, keyof HubSessionHost> {
-    const { authenticate, resumeMs, maxBatchBytes } = this.#settings
-    const reports = this.#reports
-    return {
-      startedAt: this.#clockwork.now(),
-      registry: this.#registry,
-      directory: this.#registry,
-      authenticate,
-      resumeMs,
-      maxLinkBytes: 2 * maxBatchBytes,
-      slices: new Slices(this.#clockwork, reports.hubFailed),
-      sites,
-      judges: this.#judges,
-      closing: () => this.#closing,
-      began: ({ peer }) => reports.began(peer),
-      report: reports.hubFailed,
     }
   }
 }
