@@ -29,6 +29,7 @@ export type {
 } from "../transports/transport.ts"
 export { websocketAcceptor } from "../transports/websocket/acceptor.ts"
 export { type Closing, type Code, EverwireError, explanations } from "../wire/errors.ts"
+export type { AuthReason } from "../wire/handshake.ts"
 export type { Authenticate, Credentials } from "./admission/authenticate.ts"
 export type { Refusal } from "./admission/refusals.ts"
 export type { TrustProxy } from "./admission/trust-proxy.ts"

@@ -2,6 +2,7 @@ import { hubRuntime } from "../runtimes/hub-runtime.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { SessionSettings } from "../session/session.ts"
 import * as defaults from "../wire/defaults.ts"
+import { AUTH_REFRESH } from "../wire/features.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
 import { type OriginPolicy, readPolicy } from "./admission/origin-check.ts"
 import type { TrustProxy } from "./admission/trust-proxy.ts"
@@ -67,7 +68,7 @@ export function readSettings(options: HubOptions): HubSettings {
       heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? defaults.HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
       maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES,
-      features: options.features,
+      features: options.features ?? (options.authenticate && [AUTH_REFRESH]),
     },
   }
 }
