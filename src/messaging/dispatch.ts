@@ -33,6 +33,8 @@ export interface DispatchHost<Context> {
   context(): Context
   /** A handler of the application threw this error, or its promise rejected. */
   failed(error: unknown, stage: Stage): void
+  /** Why this message or request is refused before a handler gets it; undefined if it is not. */
+  refusal?(kind: "message" | "request", name: string, data: unknown): EverwireError | undefined
   /** A message of this name arrived, and no handler takes it. */
   missed?(name: string): void
 }
@@ -147,6 +149,7 @@ export class Dispatch<Context> {
 
   #deliverMessage(name: string, body: Body): void {
     const data = read(body)
+    if (this.#host.refusal?.("message", name, data)) return
     let isHeard = false
     for (const handlers of this.#host.handlers) {
       for (const { handler } of handlers.messages(name)) {
@@ -173,8 +176,9 @@ export class Dispatch<Context> {
     let handler: RequestHandler<Context> | undefined
     for (const handlers of host.handlers) handler ??= handlers.request(name)
     const answer = handler
-    if (!answer) {
-      const error = new EverwireError("request-unhandled", `nothing handles "${name}" here`)
+    const refusal = host.refusal?.("request", name, data)
+    if (refusal || !answer) {
+      const error = refusal ?? new EverwireError("request-unhandled", `nothing handles "${name}" here`)
       return this.#reply(id, failureOf(id, error))
     }
     this.#answering ??= new Map()

@@ -18,10 +18,12 @@ import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
 import { FanOut } from "./limits/fan-out.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
+import { joinCheck } from "./permission.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { CountedHandlers } from "./sessions/counted-handlers.ts"
+import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
@@ -57,7 +59,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #kept: KeptBytes
   /** Messages sent to all peers. */
   readonly #log = new Log()
-  readonly #rooms = new Rooms<HubPeer>()
+  readonly #rooms: Rooms<HubPeer>
   readonly #handlers = new CountedHandlers((error) => this.#reports.failed(error, { stage: "listener" }))
   readonly #encoder: MessageEncoder
   readonly #unwelcomed: Unwelcomed
@@ -89,6 +91,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
+    this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const host = createAdmissionHost(this.#sessionHost(), settings, this.#reports, {
@@ -193,6 +196,17 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /**
+   * Ends the sessions of some peers, with a link or without one: `{ principal: "u7" }`, `{ peer: peer.id }` or a function
+   * of a peer. Returns how many. Their channels are closed; with `mayReturn` each asks its `auth` again and begins a new
+   * session. It keeps nobody out: let `authenticate` refuse the principal first.
+   *
+   * @throws EverwireError `misuse` on anything else, and what the function throws: then no peer is closed.
+   */
+  disconnect(who: Who<Peer<C, P, D>>, options?: DisconnectOptions): number {
+    return disconnect(this.#registry.all(), who, options)
+  }
+
+  /**
    * Answers a request (Fetch standard) for SSE, long-poll and short-poll, on any runtime; other paths with 404. It is
    * bound to the hub: `Deno.serve(hub.fetch)`, `export default { fetch: hub.fetch }`. `address` is the client's, for
    * the limits per address. A second argument that is not a string, as runtimes pass it, is ignored.
@@ -248,7 +262,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /** What the hub lends to its sessions. */
   #sessionHost(): HubSessionHost {
-    const { runtime, session, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
+    const { runtime, session, maxPayloadBytes, costs, limits, permit, resumeMs } = this.#settings
     const reports = this.#reports
     return {
       runtime,
@@ -263,6 +277,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       maxPayloadBytes,
       costs,
       maxRequestBytes: limits.maxRequestBytes,
+      permit,
       maxDepth: limits.maxDepth,
       settings: session,
       joined: new LastJoined(),

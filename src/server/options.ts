@@ -8,6 +8,7 @@ import { readTrust, type TrustProxy } from "./admission/trust-proxy.ts"
 import { readPath } from "./http/router.ts"
 import { checkWorkLimits, WORK_LIMITS, type WorkLimits } from "./limits/work-limits.ts"
 import type { Principal } from "./peer.ts"
+import type { Permit, PermitJoin } from "./permission.ts"
 import type { Limits } from "./sessions/registry.ts"
 
 /** Options of a hub. Every one has a safe default. */
@@ -22,6 +23,17 @@ export interface HubOptions<P extends Principal = Principal> {
    * principal.
    */
   readonly authenticate?: Authenticate<P> | undefined
+  /**
+   * Returns whether a peer may send this message or request. Called once for each, before its handler. A message that is
+   * not permitted is dropped and told to `onRefused`; a request is answered with `forbidden`. Only `true` permits. What it
+   * throws goes to `onError`, and a promise is misuse, because messages do not wait. Default: everything is permitted.
+   */
+  readonly permit?: Permit<P> | undefined
+  /**
+   * Returns whether a peer may be in this room. If not, `peer.join(room)` throws `forbidden`. Only `true` permits; as for
+   * `permit`. Default: everything is permitted.
+   */
+  readonly permitJoin?: PermitJoin<P> | undefined
   /**
    * Origins of pages that may connect, in addition to the hub's own host: `["https://app.example"]`. Default none.
    * `"*"` allows all origins, but without cookies. An entry that is not an origin, such as one with a path, throws
@@ -76,6 +88,8 @@ const APART = ""
 const HUB_OPTIONS = {
   path: APART,
   authenticate: "function",
+  permit: "function",
+  permitJoin: "function",
   origins: APART,
   hosts: APART,
   allowCookiesWithoutOrigin: "boolean",

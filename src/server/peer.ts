@@ -108,7 +108,10 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
     options?: SubscribeOptions,
   ): Unsubscribe
 
-  /** Puts the peer into a room. @throws EverwireError `misuse` if `room` is not a string. */
+  /**
+   * Puts the peer into a room. @throws EverwireError `misuse` if `room` is not a string, `forbidden` if the hub's
+   * `permitJoin` does not allow it
+   */
   join(room: string): void
 
   leave(room: string): void

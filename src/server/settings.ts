@@ -10,6 +10,7 @@ import { readPath } from "./http/router.ts"
 import { type Costs, costsOf } from "./limits/allowance.ts"
 import { readWorkLimits } from "./limits/work-limits.ts"
 import type { HubOptions } from "./options.ts"
+import type { Permit, PermitJoin } from "./permission.ts"
 import type { Limits } from "./sessions/registry.ts"
 
 /** How late an alarm of the hub may ring, as a share of its delay. So the alarms of many peers can ring together. */
@@ -29,6 +30,8 @@ export interface HubSettings {
   /** Undefined if the application has not set it. */
   readonly trustProxy: TrustProxy | undefined
   readonly authenticate: Authenticate | undefined
+  readonly permit: Permit | undefined
+  readonly permitJoin: PermitJoin | undefined
   readonly maxPayloadBytes: number
   /** Largest batch that a link may deliver, in bytes. */
   readonly maxBatchBytes: number
@@ -54,6 +57,8 @@ export function readSettings(options: HubOptions): HubSettings {
     policy: readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts),
     trustProxy: options.trustProxy,
     authenticate: options.authenticate,
+    permit: options.permit,
+    permitJoin: options.permitJoin,
     maxPayloadBytes,
     maxBatchBytes: maxBatchBytes(maxPayloadBytes),
     resumeMs: options.resumeMs ?? defaults.RESUME_WINDOW_MS,

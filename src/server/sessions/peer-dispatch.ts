@@ -1,8 +1,11 @@
 import { Dispatch, type DispatchHost, type Stage } from "../../messaging/dispatch.ts"
 import type { Handlers } from "../../messaging/handlers.ts"
+import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
+import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
-import type { EverwireError } from "../../wire/errors.ts"
+import { type Closing, closing, closingError, type EverwireError } from "../../wire/errors.ts"
+import { isPermitted, type Permit } from "../permission.ts"
 import { CountedHandlers } from "./counted-handlers.ts"
 import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
@@ -15,6 +18,8 @@ export interface PeerDispatchHost {
   readonly handlers: readonly Handlers<HubPeer>[]
   readonly maxPayloadBytes: number
   readonly maxRequestBytes: number
+  /** Undefined if every message and request is permitted. */
+  readonly permit: Permit | undefined
   /** Names of messages that had no handler. */
   readonly missed: MissedNames
   failed(error: unknown, stage: Stage, peer: HubPeer): void
@@ -23,7 +28,9 @@ export interface PeerDispatchHost {
 /** The session that carries the peer's packets. */
 interface Carrier {
   readonly peer: HubPeer
+  readonly session: Session
   say(packet: Packet): void
+  refused(why: Closing, link: Link | undefined): void
 }
 
 /** How many names without a handler are remembered for each peer. */
@@ -83,6 +90,23 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   /** The request that was delivered last counts as open until `answering` settles. */
   holdUntil(answering: Promise<unknown>): void {
     this.#requests?.holdUntil(answering)
+  }
+
+  refusal(kind: "message" | "request", name: string, data: unknown): EverwireError | undefined {
+    const { permit } = this.#host
+    const { peer, session } = this.#carrier
+    if (permit === undefined) return undefined
+    if (
+      isPermitted(
+        "permit",
+        () => permit({ peer, kind, name, data }),
+        (error) => this.failed(error, kind),
+      )
+    )
+      return undefined
+    const why = closing("forbidden", `this peer may not send the ${kind} "${name}"`, false)
+    this.#carrier.refused(why, session.link)
+    return closingError(why)
   }
 
   say(packet: Packet): void {
