@@ -576,16 +576,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       advance()
     },
     control(link, packet) {
-      for (const attempt of attempts.live) {
-        if (attempt.link !== link) continue
-        if (kindOf(packet) !== CREDENTIALS || !session.features?.includes(AUTH_REFRESH)) {
-          refused(attempt, readBye(packet))
-        } else {
-          credentials("expiring", host.report, (json) => {
-            if (!attempt.over) link.send(`${packet}\t${json}`)
-          })
-        }
+      if (kindOf(packet) === CREDENTIALS && session.features?.includes(AUTH_REFRESH)) {
+        // A link that has ended meanwhile forgets what is sent on it.
+        return credentials("expiring", host.report, (json) => link.send(`${packet}\t${json}`))
       }
+      for (const attempt of attempts.live) if (attempt.link === link) refused(attempt, readBye(packet))
     },
   }
 

@@ -18,9 +18,9 @@ import { judge } from "./judgement.ts"
  */
 export const AUTH_LEAD_MS = 60_000
 /** At most this part of the time that is left: a token of one minute is not asked for at once. */
-export const AUTH_LEAD_PART = 1 / 4
+const AUTH_LEAD_PART = 1 / 4
 /** Least time between credentials and the next question, in milliseconds. */
-export const AUTH_PAUSE_MS = 1_000
+const AUTH_PAUSE_MS = 1_000
 /** How long the channel has for its answer at least, even if the principal expires meanwhile, in milliseconds. */
 export const AUTH_GRACE_MS = 10_000
 
