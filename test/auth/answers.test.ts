@@ -15,6 +15,8 @@ interface Raw {
   /** The code of the last bye on it. */
   readonly bye: () => string | undefined
   send(...packets: string[]): void
+  /** Ends the link as a network does. */
+  cut(): void
   /** Says a hello whose token lasts for two minutes. */
   hello(fields?: Record<string, unknown>): void
 }
@@ -68,6 +70,7 @@ function rig(authenticate?: (auth: unknown) => Principal | null | PromiseLike<Pr
       return {
         said,
         send,
+        cut: () => link.close({ code: "network", reason: "cut", retryable: true }),
         bye: () => /^b\{"code":"([\w-]+)"/.exec(said.findLast((packet) => packet.startsWith("b")) ?? "")?.[1],
         hello(fields = {}) {
           const hello = { v: 1, id: ID, key: KEY, heard: 0, acked: 0, turn: 1, holder: ID, features: ["auth-refresh"] }
@@ -229,6 +232,20 @@ describe("credentials on a link that works", () => {
     expect([one.bye(), two.bye(), three.bye()]).toEqual(["auth-expired", undefined, "auth-expired"])
     three.send('t{"turn":9,"heard":0}')
     expect([...hub.peers.values()][0]?.connected).toBe(false)
+  })
+
+  it("cannot be avoided by taking a link when the time was over while there was none", () => {
+    const { runtime, hub, link, asked } = rig()
+    const [one, two] = [link(), link()]
+    one.hello()
+    two.hello({ turn: 0, hub: hub.id, auth: { id: "ann", expiresAt: runtime.now() + 1_500 } })
+    asked(one)
+    one.cut()
+    runtime.advance(11_000)
+    const peer = [...hub.peers.values()][0]
+    expect([two.bye(), peer?.closed]).toEqual([undefined, false])
+    two.send('t{"turn":2,"heard":0}')
+    expect([two.bye(), peer?.connected]).toEqual(["auth-expired", false])
   })
 
   it("are asked for when the session had no link at the time, and a spare is taken", () => {
