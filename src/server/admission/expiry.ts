@@ -8,7 +8,7 @@ import { CREDENTIALS } from "../../wire/kinds.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
 import type { Principal } from "../peer.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
-import type { PrincipalWatch } from "../sessions/session-links.ts"
+import type { PrincipalExpiry } from "../sessions/session-links.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { judge } from "./judgement.ts"
 
@@ -54,13 +54,13 @@ export function renew(host: AdmissionHost, hubSession: HubSession, principal: Pr
   const { links } = hubSession
   const { expiresAt = Infinity } = principal
   hubSession.principal = principal
-  if (links.watch === undefined && expiresAt === Infinity) return
-  links.watch ??= new Expiry(host, hubSession)
-  links.watch.renew(expiresAt, origin)
+  if (links.expiry === undefined && expiresAt === Infinity) return
+  links.expiry ??= new Expiry(host, hubSession)
+  links.expiry.renew(expiresAt, origin)
 }
 
 /** Asks for fresh credentials before a session's principal expires, and closes its links if none come. */
-class Expiry implements PrincipalWatch, Alarm {
+class Expiry implements PrincipalExpiry, Alarm {
   slot: Slot | undefined
   hasDismissed = false
   readonly #host: AdmissionHost

@@ -19,7 +19,7 @@ export interface LinksHost {
 }
 
 /** Asks for fresh credentials before the principal of the session expires. */
-export interface PrincipalWatch {
+export interface PrincipalExpiry {
   /** Whether the links were closed because no fresh credentials came. */
   readonly hasDismissed: boolean
   /** The principal was judged anew, for the link that this request opened. `Infinity`: it does not expire. */
@@ -60,7 +60,7 @@ export class SessionLinks implements Alarm {
   /** Whether a former link reached the channel: then the channel may come back for packets that it missed. */
   isMet = false
   /** Undefined if the principal does not expire. */
-  watch: PrincipalWatch | undefined
+  expiry: PrincipalExpiry | undefined
   /** When the resume window ends. */
   slot: Slot | undefined
   readonly #owner: LinkedSession
@@ -143,8 +143,8 @@ export class SessionLinks implements Alarm {
         return
       }
       case CREDENTIALS:
-        if (this.watch === undefined) throw protocolError("credentials that the hub did not ask for")
-        return this.watch.answered(packet)
+        if (this.expiry === undefined) throw protocolError("credentials that the hub did not ask for")
+        return this.expiry.answered(packet)
       default:
         throw protocolError("an unknown kind of packet")
     }
@@ -160,7 +160,7 @@ export class SessionLinks implements Alarm {
     this.#host.clockwork.clear(this)
     this.#spares?.delete(link)
     if (before !== undefined && before !== link) this.spare(before)
-    this.watch?.attached()
+    this.expiry?.attached()
   }
 
   /** Closes all links. The session goes on when its channel comes with another hello. */
@@ -236,7 +236,7 @@ export class SessionLinks implements Alarm {
       const { clockwork } = this.#host
       return clockwork.set(this, clockwork.now() + SPARE_LINK_MS)
     }
-    const code = this.watch?.hasDismissed === true ? "auth-expired" : "session-expired"
+    const code = this.expiry?.hasDismissed === true ? "auth-expired" : "session-expired"
     this.#owner.end(closing(code, "no link came back in time"))
   }
 
@@ -256,7 +256,7 @@ export class SessionLinks implements Alarm {
   /** The session has ended. */
   end(why: Closing): void {
     this.#host.clockwork.clear(this)
-    this.watch?.end()
+    this.expiry?.end()
     this.#spares?.close(why)
     this.#spares = undefined
   }
