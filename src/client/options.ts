@@ -45,7 +45,7 @@ export interface ChannelOptions {
   readonly platform?: Platform | undefined
   /** The source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
-  /** @internal Names of the channel's abilities beyond version 1 of the protocol, sorted. None so far. */
+  /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the channel has. */
   readonly features?: readonly string[] | undefined
 }
 

@@ -77,7 +77,7 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly limits?: Partial<Limits> | undefined
   /** Source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
-  /** @internal Names of features beyond version 1 of the protocol, sorted. There are none so far. */
+  /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the hub has. */
   readonly features?: readonly string[] | undefined
 }
 
