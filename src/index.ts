@@ -87,3 +87,4 @@ export type {
 } from "./transports/transport.ts"
 export { websocket } from "./transports/websocket/dialer.ts"
 export { type Closing, type Code, EverwireError, explanations } from "./wire/errors.ts"
+export type { AuthReason } from "./wire/handshake.ts"

@@ -17,6 +17,7 @@ import type { Dialer } from "../transports/transport.ts"
 import type { Packet } from "../wire/batch.ts"
 import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
+import { AUTH_REFRESH } from "../wire/features.ts"
 import { type ChannelEvents, createEvents } from "./channel-events.ts"
 import type { Identity } from "./connect/attempts.ts"
 import { createConnector } from "./connect/connector.ts"
@@ -81,7 +82,7 @@ export class LiveChannel {
         withCredentials: options.withCredentials ?? false,
         reprobeMs: options.reprobeMs ?? REPROBE_MS,
         platform: () => ({ ...ownPlatform(), ...options.platform }),
-        auth: () => options.auth?.(),
+        auth: (reason) => options.auth?.({ reason }),
         authTimeoutMs: options.authTimeoutMs ?? 10_000,
         welcomed: (welcome) => {
           this.#maxPayloadBytes = welcome.maxPayloadBytes
@@ -246,7 +247,7 @@ export class LiveChannel {
       heartbeatMs: HEARTBEAT_MS,
       heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: this.#options.maxOutboxBytes,
-      features: this.#options.features,
+      features: this.#options.features ?? (this.#options.auth && [AUTH_REFRESH]),
     })
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }

@@ -3,16 +3,19 @@ import type { ContractOption } from "../messaging/schema-contract.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
+import type { AuthReason } from "../wire/handshake.ts"
 import type { Store } from "./connect/transport-health.ts"
 
 /** Options of a channel. */
 export interface ChannelOptions {
   /**
-   * Returns the credentials for `authenticate`, or a promise of them. The channel calls it before every climb, so that
-   * it can return a fresh token. If it throws or rejects, `onError` receives the error, and the channel calls it again
-   * after a back-off.
+   * Returns the credentials for `authenticate`, or a promise of them. The channel calls it before every climb (`reason`:
+   * `connect`), so that it can return a fresh token. If it throws or rejects, `onError` receives the error, and the
+   * channel calls it again after a back-off. The channel also calls it when the hub asks on a link that works, because
+   * the principal expires soon (`expiring`): return a token that is valid for longer. If that fails, `onError` receives
+   * the error, and the hub ends the link when the principal has expired.
    */
-  readonly auth?: (() => unknown) | undefined
+  readonly auth?: ((why: { readonly reason: AuthReason }) => unknown) | undefined
   /**
    * How long `auth` may take, in milliseconds. Default 10 000. After that `onError` receives a `timeout`, and the
    * channel calls `auth` again. `Infinity` sets no limit: for an `auth` that asks a person.
@@ -44,7 +47,7 @@ export interface ChannelOptions {
   readonly platform?: Platform | undefined
   /** The source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
-  /** @internal Names of the channel's abilities beyond version 1 of the protocol, sorted. None so far. */
+  /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the channel has. */
   readonly features?: readonly string[] | undefined
 }
 

@@ -20,8 +20,13 @@ export const STREAM_ID = "s"
  */
 declare const AbortController: new () => { readonly signal: PlatformSignal; abort(): void }
 
-/** Calls the handler of a request with its data, and returns what that returns. */
-type Call<Context> = (name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext) => unknown
+/** Calls the handler of a request with its data, and returns what that returns. Throws if there is no handler. */
+type Call<Context> = (
+  name: string,
+  handler: RequestHandler<Context> | undefined,
+  data: unknown,
+  request: RequestContext,
+) => unknown
 
 /** A request that is being answered. */
 interface Answering {
@@ -68,10 +73,6 @@ export class Answers<Context> {
     let handler: RequestHandler<Context> | undefined
     for (const handlers of host.handlers) handler ??= handlers.request(name)
     const found = handler
-    if (!found) {
-      const error = new EverwireError("request-unhandled", `nothing handles "${name}" here`)
-      return this.#reply(id, failureOf(id, error))
-    }
     const open = this.#open
     let abort: InstanceType<typeof AbortController> | undefined
     const request = {

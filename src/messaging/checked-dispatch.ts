@@ -67,7 +67,12 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     else this.#host.failed(verdict.thrown, "message")
   }
 
-  override call(name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext): unknown {
+  override call(
+    name: string,
+    handler: RequestHandler<Context> | undefined,
+    data: unknown,
+    request: RequestContext,
+  ): unknown {
     const schemas = this.#schemas.answered.get(name)
     if (schemas === undefined) throw new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`)
     const begin = (verdict: Verdict): unknown => {

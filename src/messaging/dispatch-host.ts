@@ -17,6 +17,10 @@ export interface DispatchHost<Context> {
   writable(): Promise<void>
   /** A handler of the application threw this error, or its promise rejected. */
   failed(error: unknown, stage: Stage): void
+  /** Why this message or request is refused before a handler gets it; undefined if it is not. */
+  readonly refusal?:
+    | ((kind: "message" | "request", name: string, data: unknown) => EverwireError | undefined)
+    | undefined
   /** A message of this name arrived, and no handler takes it. */
   missed?(name: string): void
   /** What the other side sent was not accepted: it does not fit the contract. Without it, `failed` is told. */

@@ -50,8 +50,7 @@ export class Dispatch<Context> {
       case MESSAGE:
         return this.hear(name, readPayload(body))
       case REQUEST:
-        this.#answers ??= new Answers(this.#host, (...given) => this.call(...given))
-        return this.#answers.answer(id, name, readPayload(body))
+        return this.#answering.answer(id, name, readPayload(body))
       case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, readPayload(body))
       case FAILURE:
@@ -63,6 +62,12 @@ export class Dispatch<Context> {
       case CREDIT:
         this.#answers?.grant(id, readCount(body as string)) // bytes are no count either
     }
+  }
+
+  /** Apart from `deliver`, where the closure would cost an allocation for each message. */
+  get #answering(): Answers<Context> {
+    this.#answers ??= new Answers(this.#host, (...given) => this.call(...given))
+    return this.#answers
   }
 
   /** A message as a packet. @throws EverwireError as {@link encodeMessage} */
@@ -194,6 +199,7 @@ export class Dispatch<Context> {
 
   /** Calls the handlers of a message. */
   hear(name: string, data: unknown): void {
+    if (this.#host.refusal?.("message", name, data)) return
     let isHeard = false
     for (const handlers of this.#host.handlers) {
       for (const { handler } of handlers.messages(name)) {
@@ -215,7 +221,10 @@ export class Dispatch<Context> {
   }
 
   /** Calls the handler of a request. The asker is told what it throws, if that is an EverwireError. */
-  call(_name: string, handler: RequestHandler<Context>, data: unknown, request: RequestContext): unknown {
+  call(name: string, handler: RequestHandler<Context> | undefined, data: unknown, request: RequestContext): unknown {
+    const refusal = this.#host.refusal?.("request", name, data)
+    if (refusal) throw refusal
+    if (!handler) throw new EverwireError("request-unhandled", `nothing handles "${name}" here`)
     return handler(data, this.#host.context(), request)
   }
 

@@ -8,7 +8,7 @@ import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
 import { type Closing, closing } from "../wire/errors.ts"
-import type { AdmissionHost } from "./admission/admission-host.ts"
+import { createAdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
 import { Judges } from "./admission/judges.ts"
 import type { Refusal } from "./admission/refusals.ts"
@@ -17,12 +17,13 @@ import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
 import { FanOut } from "./limits/fan-out.ts"
-import { Slices } from "./limits/slices.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
+import { joinCheck } from "./permission.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
+import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
@@ -58,7 +59,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #kept: KeptBytes
   /** Messages sent to all peers. */
   readonly #log = new Log()
-  readonly #rooms = new Rooms<HubPeer>()
+  readonly #rooms: Rooms<HubPeer>
   readonly #handlers = new Handlers<HubPeer>((error) => this.#reports.failed(error, { stage: "listener" }))
   readonly #encoder: MessageEncoder
   readonly #unwelcomed: Unwelcomed
@@ -94,9 +95,15 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
+    this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes, settings.contract?.fromHub.bind(settings.contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
-    const host: AdmissionHost = { ...this.#sessionHost(), ...this.#admissionHost(sites) }
+    const host = createAdmissionHost(this.#sessionHost(), settings, this.#reports, {
+      registry: this.#registry,
+      sites,
+      judges: this.#judges,
+      closing: () => this.#closing,
+    })
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
     this.#entrance = new Entrance({
       hub: this.id,
@@ -193,6 +200,17 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /**
+   * Ends the sessions of some peers, with a link or without one: `{ principal: "u7" }`, `{ peer: peer.id }` or a function
+   * of a peer. Returns how many. Their channels are closed; with `mayReturn` each asks its `auth` again and begins a new
+   * session. It keeps nobody out: let `authenticate` refuse the principal first.
+   *
+   * @throws EverwireError `misuse` on anything else, and what the function throws: then no peer is closed.
+   */
+  disconnect(who: Who<Peer<C, P, D>>, options?: DisconnectOptions): number {
+    return disconnect(this.#registry.all(), who, options)
+  }
+
+  /**
    * Answers a request (Fetch standard) for SSE, long-poll and short-poll, on any runtime; other paths with 404. It is
    * bound to the hub: `Deno.serve(hub.fetch)`, `export default { fetch: hub.fetch }`. `address` is the client's, for
    * the limits per address. A second argument that is not a string, as runtimes pass it, is ignored.
@@ -248,7 +266,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /** What the hub lends to its sessions. */
   #sessionHost(): HubSessionHost {
-    const { runtime, session, contract, maxPayloadBytes, costs, limits, resumeMs } = this.#settings
+    const { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs } = this.#settings
     const reports = this.#reports
     return {
       runtime,
@@ -264,6 +282,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       maxPayloadBytes,
       costs,
       maxRequestBytes: limits.maxRequestBytes,
+      permit,
       maxDepth: limits.maxDepth,
       settings: session,
       joined: new LastJoined(),
@@ -278,26 +297,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
         if (this.#closing === undefined) this.#registry.remember(hubSession, why, resumeMs)
         this.#drain?.progressed(hubSession)
       },
-    }
-  }
-
-  /** What the hub lends to links until they are welcomed. */
-  #admissionHost(sites: Sites): Omit<AdmissionHost, keyof HubSessionHost> {
-    const { authenticate, resumeMs, maxBatchBytes } = this.#settings
-    const reports = this.#reports
-    return {
-      startedAt: this.#clockwork.now(),
-      registry: this.#registry,
-      directory: this.#registry,
-      authenticate,
-      resumeMs,
-      maxLinkBytes: 2 * maxBatchBytes,
-      slices: new Slices(this.#clockwork, reports.hubFailed),
-      sites,
-      judges: this.#judges,
-      closing: () => this.#closing,
-      began: ({ peer }) => reports.began(peer),
-      report: reports.hubFailed,
     }
   }
 }

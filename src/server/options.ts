@@ -9,6 +9,7 @@ import { readTrust, type TrustProxy } from "./admission/trust-proxy.ts"
 import { readPath } from "./http/router.ts"
 import { checkWorkLimits, WORK_LIMITS, type WorkLimits } from "./limits/work-limits.ts"
 import type { Principal } from "./peer.ts"
+import type { Permit, PermitJoin } from "./permission.ts"
 import type { Limits } from "./sessions/registry.ts"
 
 /** Options of a hub. Every one has a safe default. */
@@ -23,6 +24,17 @@ export interface HubOptions<P extends Principal = Principal> {
    * principal.
    */
   readonly authenticate?: Authenticate<P> | undefined
+  /**
+   * Returns whether a peer may send this message or request. Called once for each, before its handler. A message that is
+   * not permitted is dropped and told to `onRefused`; a request is answered with `forbidden`. Only `true` permits. What it
+   * throws goes to `onError`, and a promise is misuse, because messages do not wait. Default: everything is permitted.
+   */
+  readonly permit?: Permit<P> | undefined
+  /**
+   * Returns whether a peer may be in this room. If not, `peer.join(room)` throws `forbidden`. Only `true` permits; as for
+   * `permit`. Default: everything is permitted.
+   */
+  readonly permitJoin?: PermitJoin<P> | undefined
   /**
    * Origins of pages that may connect, in addition to the hub's own host: `["https://app.example"]`. Default none.
    * `"*"` allows all origins, but without cookies. An entry that is not an origin, such as one with a path, throws
@@ -66,7 +78,7 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly limits?: Partial<Limits> | undefined
   /** Source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
-  /** @internal Names of features beyond version 1 of the protocol, sorted. There are none so far. */
+  /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the hub has. */
   readonly features?: readonly string[] | undefined
 }
 
@@ -78,6 +90,8 @@ const HUB_OPTIONS = {
   contract: "dispatch",
   path: APART,
   authenticate: "function",
+  permit: "function",
+  permitJoin: "function",
   origins: APART,
   hosts: APART,
   allowCookiesWithoutOrigin: "boolean",

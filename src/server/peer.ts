@@ -22,6 +22,12 @@ import type { Closing } from "../wire/errors.ts"
 export interface Principal {
   /** Equal for the same principal, different for others. */
   readonly id: string
+  /**
+   * Until when the hub may rely on this, in milliseconds since the epoch: for a JWT `1000 * exp`. Before that the hub asks
+   * the channel for fresh credentials, and judges them with `authenticate`. Default: for as long as the session lasts. A
+   * time that has passed refuses the channel, which asks its `auth` again.
+   */
+  readonly expiresAt?: number | undefined
 }
 
 /** Why a peer has closed. */
@@ -42,7 +48,7 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
    * input of the peer is handled. If you set it later, choose a type that allows for that, like `Player | undefined`.
    */
   data: D
-  /** What `authenticate` returned for the channel. */
+  /** What `authenticate` returned for the channel last: each hello, and fresh credentials, are judged anew. */
   readonly principal: P
   /** Whether the session has a link now. What is sent without a link waits for the next one. */
   readonly connected: boolean
@@ -129,7 +135,10 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
     options?: SubscribeOptions,
   ): Unsubscribe
 
-  /** Puts the peer into a room. @throws EverwireError `misuse` if `room` is not a string. */
+  /**
+   * Puts the peer into a room. @throws EverwireError `misuse` if `room` is not a string, `forbidden` if the hub's
+   * `permitJoin` does not allow it
+   */
   join(room: string): void
 
   leave(room: string): void

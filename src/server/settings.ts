@@ -3,6 +3,7 @@ import { hubRuntime } from "../runtimes/hub-runtime.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { SessionSettings } from "../session/session.ts"
 import * as defaults from "../wire/defaults.ts"
+import { AUTH_REFRESH } from "../wire/features.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
 import { type OriginPolicy, readPolicy } from "./admission/origin-check.ts"
 import type { TrustProxy } from "./admission/trust-proxy.ts"
@@ -10,6 +11,7 @@ import { readPath } from "./http/router.ts"
 import { type Costs, costsOf } from "./limits/allowance.ts"
 import { readWorkLimits } from "./limits/work-limits.ts"
 import type { HubOptions } from "./options.ts"
+import type { Permit, PermitJoin } from "./permission.ts"
 import type { Limits } from "./sessions/registry.ts"
 
 /** How late an alarm of the hub may ring, as a share of its delay. So the alarms of many peers can ring together. */
@@ -31,6 +33,8 @@ export interface HubSettings {
   readonly authenticate: Authenticate | undefined
   /** Undefined without a contract that has schemas. */
   readonly contract: Checking | undefined
+  readonly permit: Permit | undefined
+  readonly permitJoin: PermitJoin | undefined
   readonly maxPayloadBytes: number
   /** Largest batch that a link may deliver, in bytes. */
   readonly maxBatchBytes: number
@@ -57,6 +61,8 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
     trustProxy: options.trustProxy,
     authenticate: options.authenticate,
     contract: options.contract,
+    permit: options.permit,
+    permitJoin: options.permitJoin,
     maxPayloadBytes,
     maxBatchBytes: maxBatchBytes(maxPayloadBytes),
     resumeMs: options.resumeMs ?? defaults.RESUME_WINDOW_MS,
@@ -71,7 +77,7 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
       heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? defaults.HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
       maxPacketBytes: maxPayloadBytes + defaults.MAX_HEADER_BYTES,
-      features: options.features,
+      features: options.features ?? (options.authenticate && [AUTH_REFRESH]),
     },
   }
 }

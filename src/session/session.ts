@@ -235,7 +235,9 @@ export class Session implements WatchHost, Flushable {
   /** Keeps those of this side's features that the other side names too. What else it names is ignored, whatever it is. */
   agree(named: unknown): void {
     const features = this.features?.filter((feature) => Array.isArray(named) && named.includes(feature))
-    if (features) this.#settings = { ...this.#settings, features: features.length > 0 ? features : undefined }
+    // The settings that the sessions of a hub share are only copied where there is a difference.
+    if (features?.length !== this.features?.length)
+      this.#settings = { ...this.#settings, features: features?.length ? features : undefined }
   }
 
   /** New figures, from a welcome. */

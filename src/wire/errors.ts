@@ -7,6 +7,8 @@ export const explanations = {
   "closed-by-peer": "The application on the other side closed it.",
   "hub-closing": "The hub is shutting down. The channel dials again after `retryAfterMs`.",
   unauthorized: "`authenticate` refused the credentials. Dialing again with the same ones will not help.",
+  "auth-expired": "The principal has expired, and the channel brought no fresh credentials in time.",
+  forbidden: "`permit` or `permitJoin` of the hub does not allow this to this peer.",
   "origin-refused":
     "The page's Origin is neither the hub's own host nor in the hub's `origins`, or the host is not in its `hosts`.",
   "version-unsupported": "The two sides speak different versions of the protocol.",

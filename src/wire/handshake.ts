@@ -1,6 +1,7 @@
 import { HEARTBEAT_FLOOR_MS, PROTOCOL_VERSION } from "./defaults.ts"
 import { type Closing, type Code, closing, protocolError } from "./errors.ts"
-import { BYE, HELLO, TAKE, WELCOME } from "./kinds.ts"
+import { BYE, CREDENTIALS, HELLO, TAKE, WELCOME } from "./kinds.ts"
+import { readCount } from "./packet.ts"
 
 /** The first packet that the channel sends on every link. */
 export interface Hello {
@@ -90,6 +91,19 @@ export interface Leave {
   readonly why: Closing
 }
 
+/**
+ * Why credentials are asked for. `connect`: for the hello of a link. `expiring`: the link works, and the principal that the
+ * last credentials proved expires soon.
+ */
+export type AuthReason = "connect" | "expiring"
+
+/** Credentials that the hub has asked for on a link that works. */
+export interface FreshCredentials {
+  /** Number of the hub's question, counted from 1 in each session. */
+  readonly question: number
+  readonly auth: unknown
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 /** These write a packet of the handshake: its kind, then JSON. */
@@ -171,6 +185,13 @@ export function readLeave(packet: string): Leave {
   const { id, key } = fields
   if (!isToken(id) || !isToken(key)) throw protocolError("a bye beside the links without a proper id and key")
   return { ...readBye(packet), id, key, said: count(fields, "said") }
+}
+
+/** Reads credentials that a channel sent because it was asked. @throws EverwireError `protocol-error` on any other shape. */
+export function readCredentials(packet: string): FreshCredentials {
+  const [question = "", json] = packet.slice(1).split("\t", 2)
+  const { auth } = readFields(CREDENTIALS + json, CREDENTIALS)
+  return { question: readCount(question), auth }
 }
 
 /** Reads a closing that the other side sent. Fields that are missing or wrong get a default. */

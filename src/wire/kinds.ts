@@ -18,6 +18,7 @@ export const HELLO = "h"
 export const WELCOME = "w"
 export const TAKE = "t"
 export const BYE = "b"
+export const CREDENTIALS = "u"
 
 /** The properties of one kind of packet. */
 export interface Kind {
@@ -50,6 +51,7 @@ export const KINDS: readonly Kind[] = [
   { letter: WELCOME, title: "welcome", numbered: false, direction: "down", bytes: false },
   { letter: TAKE, title: "take", numbered: false, direction: "up", bytes: false },
   { letter: BYE, title: "bye", numbered: false, direction: "both", bytes: false },
+  { letter: CREDENTIALS, title: "credentials", numbered: false, direction: "both", bytes: false },
 ]
 
 /** Kinds of whole packets that are numbered. (A last part is numbered too, in place of the packet that it ends.) */

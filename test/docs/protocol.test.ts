@@ -3,6 +3,7 @@ import { type Channel, createChannel } from "everwire"
 import { type Acceptor, createHub, type Door, type HttpExchange, type Hub, type HubOptions } from "everwire/server"
 import { createNetwork, createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { AUTH_GRACE_MS, AUTH_LEAD_MS } from "../../src/server/admission/expiry.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
@@ -14,8 +15,9 @@ import { readOffer, writeOffer } from "../../src/transports/websocket/offer.ts"
 import { type Batch, decodeBatch, encodeBatch, type Packet, sizeOf } from "../../src/wire/batch.ts"
 import * as defaults from "../../src/wire/defaults.ts"
 import { type Closing, closing } from "../../src/wire/errors.ts"
+import * as features from "../../src/wire/features.ts"
 import { cutPacket } from "../../src/wire/fragment.ts"
-import { writeHello } from "../../src/wire/handshake.ts"
+import { readCredentials, writeHello } from "../../src/wire/handshake.ts"
 import { KINDS, type NumberedKind } from "../../src/wire/kinds.ts"
 import { encodePacket, openPacket } from "../../src/wire/packet.ts"
 import { cell, readDocument, root, tableUnder } from "./markdown.ts"
@@ -68,6 +70,11 @@ describe("the test vectors of docs/protocol.md", () => {
       expect(heard).toEqual([...cut.slice(1).map(() => undefined), packet])
     },
   )
+
+  const credentials = vectors<{ credentials: string; question: number; auth?: unknown }>("credentials")
+  it.each(credentials)("are read as credentials: $credentials", ({ credentials, question, auth }) => {
+    expect(readCredentials(credentials)).toEqual({ question, auth })
+  })
 
   const bodies = vectors<{ envelope: object; batches: Written[]; type: string; body: Written }>("envelope")
   it.each(bodies)("are the body that the transports write for $envelope", ({ envelope, batches, type, body }) => {
@@ -124,6 +131,17 @@ describe("the tables of docs/protocol.md", () => {
         : Object.entries(value).map(([field, figure]) => [`${name}.${field}`, figure]),
     )
     expect(Object.fromEntries(written)).toEqual(Object.fromEntries(figures))
+  })
+
+  it("have the times of a question for credentials", () => {
+    const { rows } = tableUnder(document, "credentials `u`", "name", "value", "why")
+    const written = rows.map((row) => [cell(row, "name"), Number(cell(row, "value").replaceAll("_", ""))])
+    expect(Object.fromEntries(written)).toEqual({ AUTH_LEAD_MS, AUTH_GRACE_MS })
+  })
+
+  it("have every feature, and no other", () => {
+    const { rows } = tableUnder(document, "Features", "feature", "what is on")
+    expect(rows.map((row) => cell(row, "feature"))).toEqual(Object.values(features).sort())
   })
 
   it("have every figure by which a sender measures its link, and no other", () => {

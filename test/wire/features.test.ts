@@ -83,12 +83,15 @@ describe("a channel", () => {
     expect(hellos[1]?.includes("features")).toBe(on !== undefined)
   })
 
-  it("ends a link on which a packet of a feature arrives that is not on, and dials again", () => {
-    const { hellos, send, closings } = dial(["haste"])
-    send("zhaste")
-    expect(closings).toEqual(["protocol-error"])
-    expect(hellos).toHaveLength(2)
-  })
+  it.each(["zhaste", "u1"])(
+    "ends a link on which %s of a feature arrives that is not on, and dials again",
+    (packet) => {
+      const { hellos, send, closings } = dial(["haste"])
+      send(packet)
+      expect(closings).toEqual(["protocol-error"])
+      expect(hellos).toHaveLength(2)
+    },
+  )
 })
 
 /** Returns the packets that a hub with these features sends on the links of one channel. */

@@ -1,7 +1,7 @@
 import type { Link } from "../../session/link.ts"
 import type { Session } from "../../session/session.ts"
 import type { Closing } from "../../wire/errors.ts"
-import type { Welcome } from "../../wire/handshake.ts"
+import type { AuthReason, Welcome } from "../../wire/handshake.ts"
 import type { Explanation } from "../explain.ts"
 import type { Attempt } from "./attempt.ts"
 import type { DialHost, Identity } from "./attempts.ts"
@@ -9,8 +9,11 @@ import type { DialHost, Identity } from "./attempts.ts"
 /** The channel as the connector sees it: its settings, and the events that the connector reports to it. */
 export interface ConnectorHost extends DialHost {
   readonly reprobeMs: readonly number[]
-  /** Returns the credentials for the next hellos, or a promise of them, which may take `authTimeoutMs`. */
-  readonly auth: () => unknown
+  /**
+   * Returns credentials or a promise of them: for the next hellos, which may take `authTimeoutMs`, or for the hub, which
+   * asks because the last ones expire.
+   */
+  readonly auth: (reason: AuthReason) => unknown
   readonly authTimeoutMs: number
   /**
    * A link is about to carry the session. The channel checks that what it has queued fits the limits of the welcome.
@@ -54,6 +57,9 @@ export interface Connector {
   doubted(): void
   /** The session's link has answered. */
   answered(): void
-  /** A welcomed link received a packet of the handshake. Only a bye may come then; anything else throws. */
+  /**
+   * A welcomed link received a packet of the handshake. Only a bye may come then, or a question for credentials if that
+   * feature is on; anything else throws.
+   */
   control(link: Link, packet: string): void
 }

@@ -3,8 +3,9 @@ import type { LinkSink } from "../../session/link.ts"
 import { type Batch, decodeBatch, type Packet } from "../../wire/batch.ts"
 import * as defaults from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError, wordsOf } from "../../wire/errors.ts"
-import { readBye, readWelcome, writeBye } from "../../wire/handshake.ts"
-import { ACK, BYE, PROBE } from "../../wire/kinds.ts"
+import { AUTH_REFRESH } from "../../wire/features.ts"
+import { type AuthReason, readBye, readWelcome, writeBye } from "../../wire/handshake.ts"
+import { ACK, BYE, CREDENTIALS, PROBE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { encodePayload } from "../../wire/payload.ts"
 import { explain } from "../explain.ts"
@@ -159,15 +160,23 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       lastClosing = closing("unauthorized", `no credentials: ${wordsOf(error)}`)
       rest()
     }
-    callSafely(host.auth, fail, (given) => {
+    credentials("connect", fail, (json) => {
       // Turned into plain data once: getters and `toJSON` of the application run here, and not again for each hello.
-      const { auth } = JSON.parse(encodePayload({ auth: given }) as string) as { auth?: unknown } // no bytes: an object
-      if (state === asking) climb(auth)
+      if (state === asking) climb((JSON.parse(json) as { auth?: unknown }).auth)
     })
     // Most `auth` functions answer at once, and a timer would cost as much as the whole call.
     if (state !== asking) return
     alarm(host.authTimeoutMs, () =>
       fail(new EverwireError("timeout", "auth() did not answer in time", { retryable: true })),
+    )
+  }
+
+  /** Asks the application for credentials. `done` gets them as `auth` of a JSON object. */
+  function credentials(reason: AuthReason, fail: (error: unknown) => void, done: (json: string) => void): void {
+    callSafely(
+      () => host.auth(reason),
+      fail,
+      (auth) => done(encodePayload({ auth }) as string), // no bytes: an object
     )
   }
 
@@ -563,6 +572,10 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       advance()
     },
     control(link, packet) {
+      if (kindOf(packet) === CREDENTIALS && session.features?.includes(AUTH_REFRESH)) {
+        // A link that has ended meanwhile forgets what is sent on it.
+        return credentials("expiring", host.report, (json) => link.send(`${packet}\t${json}`))
+      }
       for (const attempt of attempts.live) if (attempt.link === link) refused(attempt, readBye(packet))
     },
   }

@@ -1,8 +1,10 @@
 import type { Closing } from "../../wire/errors.ts"
-import type { Slices } from "../limits/slices.ts"
+import { Slices } from "../limits/slices.ts"
+import type { Reports } from "../reports.ts"
 import type { Directory } from "../sessions/directory.ts"
 import type { HubSession, HubSessionHost } from "../sessions/hub-session.ts"
 import type { Registry } from "../sessions/registry.ts"
+import type { HubSettings } from "../settings.ts"
 import type { Authenticate } from "./authenticate.ts"
 import type { Judges } from "./judges.ts"
 import type { Sites } from "./sites.ts"
@@ -32,4 +34,26 @@ export interface AdmissionHost extends HubSessionHost {
    */
   began(hubSession: HubSession): void
   report(error: unknown): void
+}
+
+/** Adds what links need until they are welcomed to what the hub lends to its sessions. */
+export function createAdmissionHost(
+  sessionHost: HubSessionHost,
+  { authenticate, resumeMs, maxBatchBytes }: HubSettings,
+  reports: Reports,
+  parts: Pick<AdmissionHost, "registry" | "sites" | "judges" | "closing">,
+): AdmissionHost {
+  const { clockwork } = sessionHost
+  return {
+    ...sessionHost,
+    ...parts,
+    startedAt: clockwork.now(),
+    directory: parts.registry,
+    authenticate,
+    resumeMs,
+    maxLinkBytes: 2 * maxBatchBytes,
+    slices: new Slices(clockwork, reports.hubFailed),
+    began: ({ peer }) => reports.began(peer),
+    report: reports.hubFailed,
+  }
 }

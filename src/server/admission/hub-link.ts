@@ -12,6 +12,7 @@ import type { Principal } from "../peer.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { claimSession } from "./claim.ts"
+import { renew } from "./expiry.ts"
 import { type Judging, judge } from "./judgement.ts"
 import { type LinkState, refusalIn } from "./link-state.ts"
 import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
@@ -193,7 +194,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, costs.hello, heardAt)
     if (authenticate === undefined) return this.#find(judging, (known) => this.#admit(judging, known, ANONYMOUS))
     judging.asked = "authenticate"
-    judge(this.#host, authenticate, hello.auth, origin, site, {
+    judge(this.#host, authenticate, { auth: hello.auth, origin, reason: "connect" }, site, {
       isOpen: () => this.#state === judging,
       refuse: (why) => this.refuse(why),
       admit: (principal) => {
@@ -214,6 +215,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const { hubSession, isNew } = claim
     this.#leave()
     this.#state = hubSession
+    renew(this.#host, hubSession, principal, origin)
     welcome(this.#host, this.#link, hubSession, isNew, judging)
     for (const batch of judging.later) this.batch(batch)
   }

@@ -5,7 +5,7 @@ import { type Closing, closing, EverwireError, wordsOf } from "../../wire/errors
 import { rateLimited } from "../limits/allowance.ts"
 import type { Principal } from "../peer.ts"
 import type { AdmissionHost } from "./admission-host.ts"
-import { type Authenticate, describe, isPrincipal } from "./authenticate.ts"
+import { type Authenticate, type Credentials, describe, isPrincipal } from "./authenticate.ts"
 import type { Site } from "./sites.ts"
 import type { Greeting } from "./welcome.ts"
 
@@ -21,7 +21,7 @@ export interface Judging extends Greeting {
   asked: "authenticate" | "the directory of sessions" | undefined
 }
 
-/** The link that waits for the judgement. */
+/** The link that waits for the judgement, or the session whose channel has sent fresh credentials. */
 interface Accused {
   /** Whether it still waits: it may have been closed, or its deadline may have passed. */
   isOpen(): boolean
@@ -30,12 +30,14 @@ interface Accused {
   refuse(why: Closing): void
 }
 
-/** Calls `authenticate` with the credentials of a hello, when there is room for a call. */
+/** A time that is less than this share of now is most likely in seconds: as milliseconds it would be in 1970. */
+const LIKELY_SECONDS = 1 / 100
+
+/** Calls `authenticate` with the credentials of a hello, or with fresh ones, when there is room for a call. */
 export function judge(
-  { judges, report }: AdmissionHost,
+  { judges, report, clockwork }: AdmissionHost,
   authenticate: Authenticate,
-  auth: unknown,
-  origin: LinkOrigin,
+  credentials: Credentials,
   site: Site | undefined,
   { isOpen, admit, refuse }: Accused,
 ): void {
@@ -46,11 +48,19 @@ export function judge(
     if (!isOpen()) return
     // Neither a principal nor a refusal, for example an id that is a number. Only this report tells the application.
     if (!isKnown && principal) {
-      const wanted = 'authenticate gives a principal, { id: "a text" }, or null to refuse'
+      const wanted =
+        'authenticate gives a principal, { id: "a text" }, perhaps with a number expiresAt, or null to refuse'
       report(new EverwireError("misuse", `${wanted}; given: ${describe(principal)}`))
     }
-    if (isKnown) admit(principal)
-    else refuse(closing("unauthorized", "the credentials were refused", false))
+    if (!isKnown) return refuse(closing("unauthorized", "the credentials were refused", false))
+    const { expiresAt = Infinity } = principal
+    const now = clockwork.now()
+    if (expiresAt > now) return admit(principal)
+    if (expiresAt > 0 && expiresAt < now * LIKELY_SECONDS) {
+      report(new EverwireError("misuse", "expiresAt is in milliseconds, so that of a JWT is 1000 * exp"))
+    }
+    // Retryable, so that the channel asks its `auth` again: that may have given a token from before a sleep.
+    refuse(closing("unauthorized", "the credentials have expired"))
   }
   const failed = (error: unknown): void => {
     const isOurs = wordsOf(error).startsWith("EverwireError")
@@ -68,7 +78,7 @@ export function judge(
     isOpen,
     judge: (settled) =>
       callSafely(
-        () => authenticate({ auth, origin }),
+        () => authenticate(credentials),
         (error) => {
           settled()
           failed(error)

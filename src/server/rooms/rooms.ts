@@ -12,6 +12,17 @@ export function checkRoom(room: unknown): void {
 /** Which peers are in which room. A room exists while it has members. */
 export class Rooms<Member> {
   readonly #members = new Map<string, Set<Member>>()
+  readonly #mayJoin: (room: string, member: Member) => boolean
+
+  constructor(mayJoin: (room: string, member: Member) => boolean = () => true) {
+    this.#mayJoin = mayJoin
+  }
+
+  /** @throws EverwireError `forbidden` */
+  checkJoin(room: string, member: Member): void {
+    if (this.#mayJoin(room, member)) return
+    throw new EverwireError("forbidden", `this peer may not join the room "${room}"`)
+  }
 
   join(room: string, member: Member): void {
     const members = this.#members.get(room)

@@ -142,7 +142,9 @@ export class HubPeer implements Peer {
 
   join(room: string): void {
     checkRoom(room)
-    if (this.closed) return
+    if (this.closed || this.#rooms?.has(room)) return
+    this.#host.rooms.checkJoin(room, this)
+    if (this.closed) return // by the application, which was asked
     this.#rooms ??= new Set()
     this.#rooms.add(room)
     this.#host.rooms.join(room, this)

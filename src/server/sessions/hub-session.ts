@@ -53,7 +53,7 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
 export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly id: string
   readonly key: string
-  readonly principal: Principal
+  principal: Principal // as it was judged last: the id stays the same
   /** Remote address of the link that began the session. The limits per address count this one. */
   readonly address: string
   /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */

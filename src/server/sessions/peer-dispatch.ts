@@ -6,7 +6,8 @@ import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
 import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
-import { type Closing, closing, type EverwireError } from "../../wire/errors.ts"
+import { type Closing, closing, closingError, type EverwireError } from "../../wire/errors.ts"
+import { isPermitted, type Permit } from "../permission.ts"
 import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
@@ -20,6 +21,8 @@ export interface PeerDispatchHost {
   readonly contract: Checking | undefined
   readonly maxPayloadBytes: number
   readonly maxRequestBytes: number
+  /** Undefined if every message and request is permitted. */
+  readonly permit: Permit | undefined
   /** Names of messages that had no handler. */
   readonly missed: MissedNames
   failed(error: unknown, stage: Stage, peer: HubPeer): void
@@ -46,6 +49,8 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   readonly dispatch: Dispatch<HubPeer>
   /** The peer's own handlers if it has any, then the hub's. */
   handlers: readonly Handlers<HubPeer>[]
+  /** Set only if the application judges messages and requests. */
+  readonly refusal: DispatchHost<HubPeer>["refusal"]
   readonly #host: PeerDispatchHost
   readonly #carrier: Carrier
   /** Names of this peer's messages that had no handler. */
@@ -58,6 +63,8 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.#host = host
     this.#carrier = carrier
     this.handlers = host.handlers
+    const { permit } = host
+    this.refusal = permit && ((kind, name, data) => this.#judge(permit, kind, name, data))
     this.dispatch = host.contract?.dispatch("hub", host.runtime, this) ?? new Dispatch(host.runtime, this)
   }
 
@@ -96,6 +103,19 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     const answering = Promise.resolve(answer)
     this.#requests?.holdUntil(answering)
     return answering
+  }
+
+  #judge(permit: Permit, kind: "message" | "request", name: string, data: unknown): EverwireError | undefined {
+    const { peer, session } = this.#carrier
+    const permitted = isPermitted(
+      "permit",
+      () => permit({ peer, kind, name, data }),
+      (error) => this.failed(error, kind),
+    )
+    if (permitted) return undefined
+    const why = closing("forbidden", `this peer may not send the ${kind} "${name}"`, false)
+    this.#carrier.refused(why, session.link)
+    return closingError(why)
   }
 
   say(packet: Packet): void {

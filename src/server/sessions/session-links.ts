@@ -2,10 +2,11 @@ import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
 import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
 import type { Heard, Session } from "../../session/session.ts"
+import type { LinkOrigin } from "../../transports/transport.ts"
 import { LEAVE_MS, MAX_HELLO_BYTES, SPARE_LINK_MS } from "../../wire/defaults.ts"
 import { type Closing, closing, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
-import { BYE, TAKE } from "../../wire/kinds.ts"
+import { BYE, CREDENTIALS, TAKE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
 import { saidByPeer } from "./said-by-peer.ts"
 import { SpareLinks } from "./spare-links.ts"
@@ -15,6 +16,20 @@ export interface LinksHost {
   readonly runtime: Runtime
   readonly clockwork: Clockwork
   readonly hub: string
+}
+
+/** Asks for fresh credentials before the principal of the session expires. */
+export interface PrincipalExpiry {
+  /** Whether the links were closed because no fresh credentials came. */
+  readonly hasDismissed: boolean
+  /** The principal was judged anew, for the link that this request opened. `Infinity`: it does not expire. */
+  renew(expiresAt: number, origin: LinkOrigin): void
+  /** A link has become the current one. */
+  attached(): void
+  /** A channel sent credentials. @throws EverwireError `protocol-error` unless they were asked for */
+  answered(packet: string): void
+  /** The session has ended. */
+  end(): void
 }
 
 /** The session that the links belong to. */
@@ -44,6 +59,8 @@ export class SessionLinks implements Alarm {
   turn = 0
   /** Whether a former link reached the channel: then the channel may come back for packets that it missed. */
   isMet = false
+  /** Undefined if the principal does not expire. */
+  expiry: PrincipalExpiry | undefined
   /** When the resume window ends. */
   slot: Slot | undefined
   readonly #owner: LinkedSession
@@ -125,6 +142,9 @@ export class SessionLinks implements Alarm {
         this.#owner.end(why)
         return
       }
+      case CREDENTIALS:
+        if (this.expiry === undefined) throw protocolError("credentials that the hub did not ask for")
+        return this.expiry.answered(packet)
       default:
         throw protocolError("an unknown kind of packet")
     }
@@ -140,6 +160,24 @@ export class SessionLinks implements Alarm {
     this.#host.clockwork.clear(this)
     this.#spares?.delete(link)
     if (before !== undefined && before !== link) this.spare(before)
+    this.expiry?.attached()
+  }
+
+  /** Closes all links. The session goes on when its channel comes with another hello. */
+  dismiss(why: Closing): void {
+    const { session } = this.#owner
+    const { link } = session
+    if (link !== undefined) {
+      this.#leftBy(link)
+      session.linkLost(link)
+    }
+    for (const each of [...(this.#spares?.links() ?? NO_LINKS), link]) {
+      if (each === undefined) continue
+      this.#spares?.delete(each)
+      each.send(writeBye(why, { hub: this.#host.hub }))
+      each.close(why)
+    }
+    this.detached()
   }
 
   /** A welcomed link has ended. */
@@ -198,7 +236,8 @@ export class SessionLinks implements Alarm {
       const { clockwork } = this.#host
       return clockwork.set(this, clockwork.now() + SPARE_LINK_MS)
     }
-    this.#owner.end(closing("session-expired", "no link came back in time"))
+    const code = this.expiry?.hasDismissed === true ? "auth-expired" : "session-expired"
+    this.#owner.end(closing(code, "no link came back in time"))
   }
 
   /** Closes all links. A link that holds data is cut, because the channel does not take it. */
@@ -217,6 +256,7 @@ export class SessionLinks implements Alarm {
   /** The session has ended. */
   end(why: Closing): void {
     this.#host.clockwork.clear(this)
+    this.expiry?.end()
     this.#spares?.close(why)
     this.#spares = undefined
   }

@@ -40,6 +40,8 @@ const rows: readonly Row[] = [
     'h{"v":1,"id":"raw-session-of-somebody","key":"key-of-somebody-else-1","heard":0,"acked":0,"turn":1}',
   ],
   [RULES, "a welcome", 'w{"v":1}'],
+  [RULES, "credentials that the hub did not ask for", 'u1\t{"auth":"token"}'],
+  [RULES, "a question for credentials", "u1"],
   [RULES, "a message before its position", 'mchat\t"hi"'],
   [RULES, "a gap", 'n2\nmchat\t"hi"'],
   [RULES, "a gap after a message", "n1\nmchat\t1\nn3\nmchat\t2"],
