@@ -1,4 +1,4 @@
-import { type Channel, createChannel, EverwireError } from "everwire"
+import { createChannel, EverwireError } from "everwire"
 import { contract, nothing, type Schema, type SchemaIssue } from "everwire/contract"
 import { createHub, type Refusal } from "everwire/server"
 import { createDuo, type Duo } from "everwire/testing"
