@@ -24,6 +24,7 @@ const RESOLUTIONS = [
 const PROGRAMS = [
   { file: "client.ts", lib: ["es2022", "dom"], types: [] },
   { file: "node.ts", lib: ["es2022", "dom"], types: ["node"] },
+  { file: "contract.ts", lib: ["es2022", "dom"], types: ["node"] },
 ]
 /** Compiled only with the mode that is usual today. */
 const OTHERS = [

@@ -1067,4 +1067,52 @@ export const faults = [
     find: "    this.#host.rooms.checkJoin(room, this)\n",
     plant: "",
   },
+  {
+    id: "what does not fit the contract reaches a handler",
+    file: "src/messaging/checked-dispatch.ts",
+    find: 'else if ("where" in verdict) this.#refuse(unfit(quoted(name), verdict.where))',
+    plant: 'else if ("where" in verdict) super.hear(name, data)',
+  },
+  {
+    id: "handlers get what came, not what the schema made of it",
+    file: "src/messaging/checked-dispatch.ts",
+    find: 'else if ("value" in verdict) super.hear(name, verdict.value)',
+    plant: 'else if ("value" in verdict) super.hear(name, data)',
+  },
+  {
+    id: "a reply leaves with what the schema does not name",
+    file: "src/messaging/checked-dispatch.ts",
+    find: "return this.#schemas.sendsOutput ? made : given",
+    plant: "return given",
+  },
+  {
+    id: "a broadcast leaves with what the schema does not name",
+    file: "src/messaging/checked-dispatch.ts",
+    find: "return sendsOutput ? value : data",
+    plant: "return data",
+  },
+  {
+    id: "a request that does not fit is not counted",
+    file: "src/messaging/checked-dispatch.ts",
+    find: "this.#host.refused?.(error)",
+    plant: "void error",
+  },
+  {
+    id: "a request is begun that was cancelled while its schema was busy",
+    file: "src/messaging/checked-dispatch.ts",
+    find: "if (request.signal.aborted) throw aborted(name, undefined)",
+    plant: "void request",
+  },
+  {
+    id: "a schema that is asynchronous may reject unheard",
+    file: "src/messaging/judge.ts",
+    find: ".then(read).catch(blame)",
+    plant: ".then(read)",
+  },
+  {
+    id: "an error shows a key of any length",
+    file: "src/messaging/judge.ts",
+    find: "if (place.length > MAX_PLACE_LENGTH) return",
+    plant: "if (place.length > 1e9) return",
+  },
 ]

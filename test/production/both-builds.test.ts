@@ -11,6 +11,7 @@ interface Build {
   readonly core: typeof import("everwire/core")
   readonly node: typeof import("everwire/node")
   readonly streams: typeof import("everwire/streams")
+  readonly contract: typeof import("everwire/contract")
   readonly testing: typeof import("everwire/testing")
 }
 
@@ -18,12 +19,12 @@ const builds = {} as { development: Build; production: Build } // Filled before 
 
 beforeAll(async () => {
   const load = async (folder: string): Promise<Build> => {
-    const [client, core, node, streams, testing] = await Promise.all(
-      ["index", "core", "node", "streams", "testing"].map(
+    const [client, core, node, contract, streams, testing] = await Promise.all(
+      ["index", "core", "node", "contract", "streams", "testing"].map(
         (entry) => import(/* @vite-ignore */ `${dist.href}${folder}${entry}.js`),
       ),
     )
-    return { client, core, node, streams, testing } // The entries of the package.
+    return { client, core, node, contract, streams, testing } // The entries of the package.
   }
   builds.development = await load("")
   builds.production = await load("production/")
@@ -31,7 +32,7 @@ beforeAll(async () => {
 
 describe("the two builds", () => {
   it("export the same from every entry", () => {
-    for (const entry of ["client", "core", "node", "streams", "testing"] as const) {
+    for (const entry of ["client", "core", "node", "contract", "streams", "testing"] as const) {
       expect(Object.keys(builds.production[entry])).toEqual(Object.keys(builds.development[entry]))
     }
   })
@@ -72,6 +73,35 @@ describe("the two builds", () => {
     }
     await hub.close()
     server.close()
+  })
+
+  it.each(["development", "production"] as const)("check by a contract on both ends: %s", async (build) => {
+    const { contract, testing } = builds[build]
+    const { nothing, contract: make } = contract
+    const chat = make({ up: { typing: nothing }, down: { over: nothing }, requests: { ping: {} } })
+    const duo = await testing.createDuo({ hub: { contract: chat }, channel: { contract: chat } })
+    const heard: unknown[] = []
+    duo.hub.on("typing", (data) => heard.push(data))
+    duo.channel.on("over", (data) => heard.push(data))
+    duo.hub.handle("ping", () => {})
+    duo.channel.send("typing")
+    duo.hub.send("over")
+    const pong = duo.channel.request("ping")
+    await duo.runtime.pass(200)
+    expect(await pong).toBe(undefined)
+    expect(heard).toEqual([undefined, undefined])
+    const invalid = expect.objectContaining({ code: "payload-invalid" }) as Error
+    expect(() => duo.channel.send("typing", 5 as never)).toThrow(invalid)
+    expect(() => duo.hub.send("over", 5 as never)).toThrow(invalid)
+    await expect(duo.channel.request("ping", 5 as never)).rejects.toThrow(invalid)
+
+    const unchecked = await testing.createDuo({ hub: { contract: chat } })
+    unchecked.hub.handle("ping", () => {})
+    unchecked.channel.send("typing", 5 as never)
+    const failure = unchecked.channel.request("ping", 5 as never).catch((error: unknown) => error)
+    await unchecked.runtime.pass(200)
+    expect(await failure).toEqual(invalid)
+    expect(unchecked.hub.stats().refused).toEqual({ "payload-invalid": 2 })
   })
 
   it("dial over the testing network of the other build, with its dialer", async () => {

@@ -71,7 +71,7 @@ export function mustCompile(): readonly unknown[] {
   hub.onPeer((peer) => {
     const at: Promise<Date> = peer.request("confirm", new Date())
     peer.on("at", (given) => given.getTime())
-    return at
+    void at
   })
   const named: Hub<ForHub, User> = hub
   const peer: Peer<ForHub, User> | undefined = hub.peers.get("x")
