@@ -370,7 +370,7 @@ describe("contract", () => {
     ["a schema of another version", { up: { say: { "~standard": { version: 2, validate: () => ({ value: 1 }) } } } }],
     ["null", { up: { say: null } }],
     ["a name that is none", { up: { "a\tb": any } }],
-    ["a part that does not exist", { requests: { x: { items: any } } }],
+    ["a part that does not exist", { requests: { x: { outputs: any } } }],
     ["a schema in the place of parts", { requests: { x: any } }],
     ["an input that is no schema", { asks: { x: { input: 5 } } }],
   ])("refuses %s", (_, schemas) => {
