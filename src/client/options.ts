@@ -133,6 +133,11 @@ export function checkChannel(
   checkNames(options, CHANNEL_OPTIONS, "createChannel")
   const target = checkUrl(url)
   checkNames(options.platform, PLATFORM, "platform")
+  // NaN would be no bound and no wait at all.
+  const numbers = [options.maxOutboxBytes ?? 0, options.authTimeoutMs ?? 0, ...(options.reprobeMs ?? [])]
+  if (!numbers.every((number) => number >= 0)) {
+    throw new EverwireError("misuse", "maxOutboxBytes, authTimeoutMs and reprobeMs are 0 or more")
+  }
   const names = new Set(dialers.flatMap((dialer) => (dialer?.dial ? dialer.name : [])))
   if (names.size === 0 || names.size < dialers.length) {
     throw new EverwireError("misuse", "transports are dialers, each once")

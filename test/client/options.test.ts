@@ -69,6 +69,25 @@ describe("an option that does not exist or has a wrong type throws an error that
     )
   })
 
+  it.each([
+    { maxOutboxBytes: Number.NaN },
+    { maxOutboxBytes: -1 },
+    { authTimeoutMs: Number.NaN },
+    { authTimeoutMs: -5 },
+    { reprobeMs: [1_000, Number.NaN] },
+    { reprobeMs: [-1] },
+    { reprobeMs: ["soon"] },
+  ])("in createChannel is misuse where its number is below 0 or none: %o", (options) => {
+    expect(() => createChannel("http://localhost:1", options as never)).toThrow(misuse("are 0 or more"))
+  })
+
+  it.each([{ maxOutboxBytes: 0 }, { authTimeoutMs: Number.POSITIVE_INFINITY }, { reprobeMs: [] }])(
+    "in createChannel may be %o",
+    async (options) => {
+      await createChannel("http://localhost:1", options).close()
+    },
+  )
+
   it("the error does not show the value, because that may be a secret", () => {
     const { message } = caught(() => createChannel("http://host", untyped({ auth: "secret" })))
     expect(message).not.toContain("secret")
