@@ -18,6 +18,8 @@ const MAX_REST_MS = 1_200
 const QUICKEST_MS = 10_000
 /** The factor by which a limit grows with each round trip until a mark meets a queue. */
 const GROWTH = 8
+/** Share of the window for messages that may be dropped, once a queue on the way was seen. Keeps that queue short. */
+const FRESH_SHARE = 1 / 4
 /** Smallest window: two parts of a packet. It is larger where each ack costs an HTTP exchange. */
 const MIN_WINDOW_BYTES = 2_048
 const MIN_EXCHANGE_WINDOW_BYTES = 8_192
@@ -125,12 +127,19 @@ export class Pace {
     this.batchBytes = Math.max(this.partBytes, room >> 2)
   }
 
-  /** Whether the session must hand no more to the link now. `bytes`: all that the other side has not acknowledged. */
-  isFull(bytes: number): boolean {
+  /**
+   * Whether the session must hand no more to the link now. `bytes`: all that the other side has not acknowledged.
+   * `isFresh`: what is next may be dropped, so it is better kept here, where a newer message may replace it, than in a
+   * queue on the way.
+   */
+  isFull(bytes: number, isFresh = false): boolean {
     // On polls, one half of the window is acknowledged while the other is on its way. If all of it went in one answer,
     // nothing would be on its way meanwhile.
     const share = this.#asked && !this.#isFree && Math.max(MIN_SHARE_BYTES, this.#roomBytes / (2 * this.#asked))
-    return (share && this.#handed - this.#begunBytes >= share) || this.#flight(bytes) >= this.#roomBytes
+    return (
+      (share && this.#handed - this.#begunBytes >= share) ||
+      this.#flight(bytes) >= (isFresh && !this.#isFree ? this.#roomBytes * FRESH_SHARE : this.#roomBytes)
+    )
   }
 
   /**

@@ -6,7 +6,7 @@ import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../../src/session/session.ts"
-import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
+import { type Kept, restoreSnapshot, type SessionSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
 import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, HUB_ACK, PROTOCOL_VERSION } from "../../src/wire/defaults.ts"
@@ -57,21 +57,26 @@ export abstract class Seat implements SessionHost {
   restore(outbox: Outbox): void {
     this.hangUp()
     this.session.end()
-    this.#kept = restoreSnapshot(structuredClone(takeSnapshot(this.#kept)), outbox)
+    this.#kept = restoreSnapshot(structuredClone(this.#snapshot()), outbox)
     this.session = this.#start()
   }
 
   /** A snapshot that is restored is the same snapshot again. */
   checkSnapshot(): void {
-    const snapshot = takeSnapshot(this.#kept)
+    const snapshot = this.#snapshot()
     for (const outbox of [new ListOutbox(), new SharedOutbox(new LastJoined())]) {
       const again = takeSnapshot(restoreSnapshot(snapshot, outbox))
       if (!isDeepStrictEqual(again, snapshot)) throw new Error("a snapshot that is another when it was restored")
     }
   }
 
+  #snapshot(): SessionSnapshot {
+    return takeSnapshot({ ...this.#kept, lane: this.session.lane?.state() })
+  }
+
   #start(): Session {
-    return new Session(new Clockwork(this.machine), this, this.#settings, this.#kept.outbox, this.#kept.inbox)
+    const { outbox, inbox, lane } = this.#kept
+    return new Session(new Clockwork(this.machine), this, this.#settings, outbox, inbox, lane)
   }
 
   /** Ends all links from this side. */
