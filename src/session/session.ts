@@ -443,7 +443,7 @@ export class Session implements WatchHost, Flushable {
       mayHand(link, isLast) &&
       !pace?.isFull(this.bufferedBytes, outbox.cursor === outbox.said)
     ) {
-      lane?.fill(outbox, pace?.batchBytes ?? FIRST_BATCH_BYTES)
+      lane?.fill(outbox, pace?.partBytes ?? FIRST_BATCH_BYTES)
       if (outbox.cursor === outbox.said) break
       this.#send(link, this.#nextBatch(current, now), now)
       this.#mark(now)

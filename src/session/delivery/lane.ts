@@ -80,10 +80,13 @@ export class Lane implements Alarm {
     }
   }
 
-  /** Moves into the outbox what goes next: as much as fits into one batch with what already waits there, or one packet. */
-  fill(outbox: Outbox, batchBytes: number): void {
+  /**
+   * Moves into the outbox what goes next: one packet, or as many as are sent in one batch with what waits there already.
+   * `partBytes`: larger packets are sent in parts, and what is behind them has to wait.
+   */
+  fill(outbox: Outbox, partBytes: number): void {
     const now = this.#clockwork.now()
-    let room = Math.min(batchBytes, BATCH_BYTES) - (outbox.cursor < outbox.said ? outbox.bytes : 0)
+    let room = Math.min(partBytes, BATCH_BYTES) - (outbox.cursor < outbox.said ? outbox.bytes : 0)
     for (const [key, packet] of this.#packets) {
       if (isOver(packet.delivery, now)) this.drop(key, "ttl")
       else {
