@@ -4,6 +4,8 @@ import { NO_QUEUE_MS, type Place, Rate } from "./rate.ts"
 
 /** How long data that was handed to a link may wait in queues on the way. In milliseconds. */
 const QUEUE_MS = 850
+/** The same for messages that may be dropped, once a queue on the way was seen. */
+const FRESH_MS = 100
 /**
  * The same for all unacknowledged data of the application, handed to the link or not. Above it `send` returns `false`.
  */
@@ -18,8 +20,6 @@ const MAX_REST_MS = 1_200
 const QUICKEST_MS = 10_000
 /** The factor by which a limit grows with each round trip until a mark meets a queue. */
 const GROWTH = 8
-/** Share of the window for messages that may be dropped, once a queue on the way was seen. Keeps that queue short. */
-const FRESH_SHARE = 1 / 4
 /** Smallest window: two parts of a packet. It is larger where each ack costs an HTTP exchange. */
 const MIN_WINDOW_BYTES = 2_048
 const MIN_EXCHANGE_WINDOW_BYTES = 8_192
@@ -138,7 +138,7 @@ export class Pace {
     const share = this.#asked && !this.#isFree && Math.max(MIN_SHARE_BYTES, this.#roomBytes / (2 * this.#asked))
     return (
       (share && this.#handed - this.#begunBytes >= share) ||
-      this.#flight(bytes) >= (isFresh && !this.#isFree ? this.#roomBytes * FRESH_SHARE : this.#roomBytes)
+      this.#flight(bytes) >= this.#roomBytes * (isFresh && !this.#isFree ? this.#freshShare() : 1)
     )
   }
 
@@ -220,6 +220,11 @@ export class Pace {
   /** Bytes that were handed to the link and are neither answered nor acknowledged. */
   #flight(bytes: number): number {
     return Math.min(bytes, this.#handed - this.#known.handed)
+  }
+
+  /** The part of the window that messages may use which may be dropped. */
+  #freshShare(): number {
+    return (this.#leastRestMs + FRESH_MS) / (this.#leastRestMs + QUEUE_MS)
   }
 
   /** Returns the shortest round trip of the last seconds, this one included. */

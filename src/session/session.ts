@@ -40,6 +40,8 @@ interface Current {
 const BULK_MS = 2_000
 /** Meanwhile the channel probes so often, unless a probe is on its way. So a link that dies is noticed soon. */
 const BULK_PROBE_MS = 500
+/** With messages that may be dropped, an ack is asked for after so many packets. */
+const LANE_ACK_PACKETS = 64
 /** What has to go and to be answered takes so long for each byte, in milliseconds, on the slowest links: 20 kbit/s, both ways. */
 const SLOWEST = 0.8
 
@@ -441,7 +443,7 @@ export class Session implements WatchHost, Flushable {
     while (
       outbox.cursor < this.last &&
       mayHand(link, isLast) &&
-      !pace?.isFull(this.bufferedBytes, outbox.cursor === outbox.said)
+      !pace?.isFull(outbox.bytes, outbox.cursor === outbox.said)
     ) {
       lane?.fill(outbox, pace?.partBytes ?? FIRST_BATCH_BYTES)
       if (outbox.cursor === outbox.said) break
@@ -451,6 +453,9 @@ export class Session implements WatchHost, Flushable {
     }
     this.#mark(now, true)
     lane?.settle(outbox)
+    // Otherwise a slow link's far end acknowledges too rarely, and what it has long heard is kept here.
+    if (lane && !link.exchanges && outbox.cursor - Math.max(outbox.acked, current.ackAsked) > LANE_ACK_PACKETS)
+      this.#wanted = outbox.cursor
     const wanted = Math.min(this.#wanted, this.last)
     if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
       current.ackAsked = wanted

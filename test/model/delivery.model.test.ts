@@ -25,7 +25,7 @@ interface Checked {
 /** A word may be handed to this link now. */
 function checkHandOver({ spoken }: Seat, hand: HandOver, sent: Set<number>, sights: Sights): void {
   const { word, first, last } = hand
-  const { delivery, at = 0 } = spoken[word] ?? {}
+  const { delivery, tick } = spoken[word] ?? {}
   const isAgain = sent.has(word)
   sent.add(word)
   if (isAgain) sights.repeated++
@@ -39,7 +39,7 @@ function checkHandOver({ spoken }: Seat, hand: HandOver, sent: Set<number>, sigh
   }
   if (!delivery.volatile) return
   if (isAgain) throw new Error(`word ${word} is volatile and was repeated`)
-  if (first.said > word && hand.at > at) throw new Error(`word ${word} is volatile and waited for a link`)
+  if (first.said > word && hand.tick !== tick) throw new Error(`word ${word} is volatile and waited for a link`)
 }
 
 /** What must hold after every step between one that speaks and one that listens. */

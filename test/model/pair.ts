@@ -38,12 +38,14 @@ export function createSights(): Sights {
 /** A word that a seat said: when it may be dropped, and the moment. */
 export interface Spoken {
   readonly delivery: Delivery | undefined
-  readonly at: number
+  readonly tick: number
 }
 
 /** A moment at one end: the time, and how many words it had said. */
 export interface Moment {
   readonly at: number
+  /** Counts the ticks in which this end said something. The clock may jump within one. */
+  readonly tick: number
   readonly said: number
 }
 
@@ -72,6 +74,7 @@ export abstract class Seat implements SessionHost {
   session: Session
   readonly #settings: SessionSettings
   readonly #sights: Sights
+  #tick = 0
   readonly #attached = new Map<Link, Moment[]>()
   #kept: Kept = { outbox: new ListOutbox(), inbox: new Inbox() }
 
@@ -120,7 +123,7 @@ export abstract class Seat implements SessionHost {
 
   /** The link is attached. Notes from now on which words it is handed in whole packets. */
   #watchLink(link: Link): void {
-    const moment = (): Moment => ({ at: this.machine.now(), said: this.said.length })
+    const moment = (): Moment => ({ at: this.machine.now(), tick: this.#tick, said: this.said.length })
     const times = this.#attached.get(link)
     if (times !== undefined) return void times.push(moment())
     const first = moment()
@@ -128,11 +131,11 @@ export abstract class Seat implements SessionHost {
     this.#attached.set(link, attached)
     const send = link.send.bind(link)
     link.send = (batch) => {
-      const { at, said } = moment()
+      const now = moment()
       for (const packet of decodeBatch(batch)) {
         if (kindOf(packet) !== "m") continue
         const word = Number.parseInt(wordIn(packet), 10)
-        this.handed.push({ word, at, said, first, last: attached.at(-1) ?? first })
+        this.handed.push({ word, ...now, first, last: attached.at(-1) ?? first })
       }
       send(batch)
     }
@@ -145,8 +148,9 @@ export abstract class Seat implements SessionHost {
   say(size: number, binary: boolean, delivery?: Delivery): void {
     const word = `${this.said.length}:`.padEnd(size, "x")
     const packet = encodePacket("m", ["x"], binary ? utf8(word) : word)
-    this.spoken.push({ delivery, at: this.machine.now() })
+    this.spoken.push({ delivery, tick: this.#tick })
     this.session.say(packet, undefined, undefined, delivery)
+    this.machine.soon(() => this.#tick++) // after the flush that the session asked for
     this.said.push(`${binary ? "bytes" : "text"} ${word.length} ${word.slice(0, 8)}`)
   }
 

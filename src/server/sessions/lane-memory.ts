@@ -2,8 +2,8 @@ import type { Unnumbered } from "../../session/delivery/delivery.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
 import { PacketList, SHORT_LENGTH } from "./shared-outbox.ts"
 
-/** Memory of a packet in a lane besides its text, in bytes: its entry, its delivery and its place in a map. */
-const ENTRY_OVERHEAD_BYTES = 192
+/** Memory of a packet in a lane besides its text, in bytes: its entry and its place in a map. */
+const ENTRY_OVERHEAD_BYTES = 128
 
 /**
  * The list for a broadcast that peers may drop. A list of its own, because one peer that still waits keeps a whole list
