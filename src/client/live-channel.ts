@@ -259,6 +259,7 @@ export class LiveChannel {
 
   /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
   #reset(why: Closing): Identity {
+    const { acked } = this.#session
     const { unacknowledged, unsent, deliveries } = this.#session.end()
     const certain = unacknowledged.length - unsent
     const before = this.#dispatch
@@ -266,7 +267,7 @@ export class LiveChannel {
     this.#dispatch = dispatch
     for (const [at, packet] of unacknowledged.entries()) {
       if ((this.#options.resend || at >= certain) && readMessage(packet))
-        identity.session.say(packet, undefined, undefined, deliveries?.[at])
+        identity.session.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
     }
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {

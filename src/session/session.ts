@@ -115,7 +115,7 @@ export class Session implements WatchHost, Flushable {
   }
   /** The number of what was said last; it gets a lower one, or none, if messages in the lane are dropped. */
   get last(): number {
-    return this.#outbox.said + (this.#lane?.size ?? 0)
+    return this.#outbox.said + (this.#lane?.packets.size ?? 0)
   }
   /** Highest number the other side has acknowledged. */
   get acked(): number {
@@ -184,7 +184,7 @@ export class Session implements WatchHost, Flushable {
         })
       }
     }
-    if (delivery || this.#lane?.size) this.#lane?.add({ packet, list, place, delivery })
+    if (delivery || this.#lane?.packets.size) this.#lane?.add({ packet, list, place, delivery })
     else this.#outbox.push(packet, list, place)
     this.#flushSoon()
   }
@@ -204,7 +204,7 @@ export class Session implements WatchHost, Flushable {
     let room = RIDE_BYTES
     let sent = this.#outbox.acked
     for (const packet of this.#outbox.unacknowledged()) {
-      if (typeof packet !== "string" || this.#lane?.has(sent + 1)) break
+      if (typeof packet !== "string" || this.#lane?.numbered.has(sent + 1)) break
       room -= 3 * packet.length
       if (room < 0) break
       packets.push(packet)
@@ -381,24 +381,16 @@ export class Session implements WatchHost, Flushable {
 
   /**
    * Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. What a
-   * break would have dropped is not among it.
+   * break would have dropped is not among it. `deliveries`: by number, the first being behind `acked`.
    */
-  end(): { unacknowledged: Packet[]; unsent: number; deliveries?: (Delivery | undefined)[] | undefined } {
-    const { acked, said, sent } = this.#outbox
-    const lane = this.#lane
-    lane?.withdraw(this.#outbox, acked)
-    const unacknowledged = [...this.#outbox.unacknowledged()]
-    const unsent = Math.min(unacknowledged.length, said - sent)
+  end(): { unacknowledged: Packet[]; unsent: number; deliveries: ReadonlyMap<number, Delivery> | undefined } {
+    const outbox = this.#outbox
     this.#current = null
     this.#watch.stop()
-    if (!lane) return { unacknowledged, unsent }
-    const deliveries = unacknowledged.map((_, at) => lane.deliveryOf(acked + at + 1))
-    const waiting = lane.end()
-    return {
-      unacknowledged: [...unacknowledged, ...waiting.map(({ packet }) => packet)],
-      unsent: unsent + waiting.length,
-      deliveries: [...deliveries, ...waiting.map(({ delivery }) => delivery)],
-    }
+    this.#lane?.end(outbox)
+    const unacknowledged = [...outbox.unacknowledged()]
+    const unsent = Math.min(unacknowledged.length, outbox.said - outbox.sent)
+    return { unacknowledged, unsent, deliveries: this.#lane?.numbered }
   }
 
   /** For the watch: a deadline has passed. */
@@ -445,7 +437,7 @@ export class Session implements WatchHost, Flushable {
       mayHand(link, isLast) &&
       !pace?.isFull(outbox.bytes, outbox.cursor === outbox.said)
     ) {
-      lane?.fill(outbox, pace?.partBytes ?? FIRST_BATCH_BYTES)
+      lane?.fill(outbox, Math.min(BATCH_BYTES, pace?.partBytes ?? FIRST_BATCH_BYTES))
       if (outbox.cursor === outbox.said) break
       this.#send(link, this.#nextBatch(current, now), now)
       this.#mark(now)

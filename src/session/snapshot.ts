@@ -27,7 +27,7 @@ export interface SessionSnapshot {
 export interface Kept {
   readonly outbox: Outbox
   readonly inbox: Inbox
-  /** The state of the session's lane, if it has one. */
+  /** Of the session's lane, if it has one: see `laneState`. */
   readonly lane?: LaneState | undefined
 }
 

@@ -3,6 +3,7 @@ import { createNetwork, createVirtualRuntime, type Machine, type Network, type V
 import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Delivery, DropReason } from "../../src/session/delivery/delivery.ts"
+import { laneState } from "../../src/session/delivery/lane-state.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
@@ -104,7 +105,8 @@ export abstract class Seat implements SessionHost {
   }
 
   #snapshot(): SessionSnapshot {
-    return takeSnapshot({ ...this.#kept, lane: this.session.lane?.state() })
+    const { lane } = this.session
+    return takeSnapshot({ ...this.#kept, lane: lane && laneState(lane) })
   }
 
   #start(): Session {

@@ -158,11 +158,11 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get ownBytes(): number {
     const { part = 0, lane } = this.session
-    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane.unnumbered()) : 0)
+    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0)
   }
   lists(): Iterable<PacketList> {
     const { lane } = this.session
-    return lane ? [...this.#outbox.lists(), ...listsOf(lane.unnumbered())] : this.#outbox.lists()
+    return lane ? [...this.#outbox.lists(), ...listsOf(lane)] : this.#outbox.lists()
   }
   hasTaken(): boolean {
     const { acked } = this.session

@@ -1,4 +1,4 @@
-import type { Unnumbered } from "../../session/delivery/delivery.ts"
+import type { Lane } from "../../session/delivery/lane.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
 import { PacketList, SHORT_LENGTH } from "./shared-outbox.ts"
 
@@ -14,9 +14,9 @@ export function listOf(packet: Packet): PacketList | undefined {
 }
 
 /** Memory of a lane's packets in bytes, without those in shared lists. */
-export function ownBytesOf(unnumbered: Iterable<Unnumbered>): number {
+export function ownBytesOf({ packets }: Lane): number {
   let bytes = 0
-  for (const { packet, list } of unnumbered) {
+  for (const { packet, list } of packets.values()) {
     bytes += ENTRY_OVERHEAD_BYTES
     if (list === undefined) bytes += (isWide(packet) ? 2 : 1) * packet.length
   }
@@ -24,6 +24,6 @@ export function ownBytesOf(unnumbered: Iterable<Unnumbered>): number {
 }
 
 /** The shared lists that a lane refers to. */
-export function* listsOf(unnumbered: Iterable<Unnumbered>): Generator<PacketList> {
-  for (const { list } of unnumbered) if (list instanceof PacketList) yield list
+export function* listsOf({ packets }: Lane): Generator<PacketList> {
+  for (const { list } of packets.values()) if (list instanceof PacketList) yield list
 }

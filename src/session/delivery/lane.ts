@@ -1,5 +1,5 @@
 import { sizeOf } from "../../wire/batch.ts"
-import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
+import { PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 import type { Alarm, Clockwork, Slot } from "../clockwork.ts"
 import type { Outbox } from "../outbox.ts"
 import type { Delivery, DropReason, LaneState, Unnumbered } from "./delivery.ts"
@@ -23,10 +23,10 @@ export class Lane implements Alarm {
   /** Bytes of the packets here, with a fixed overhead for each, as an outbox counts them. */
   bytes = 0
   /** The packets, oldest first: one with a key under its key, so that a newer one is found, any other under itself. */
-  readonly #packets = new Map<unknown, Unnumbered>()
+  readonly packets = new Map<unknown, Unnumbered>()
   /** By number: what has a number, may not always be repeated, and is not acknowledged. Oldest first. */
-  readonly #numbered: Map<number, Delivery>
-  /** Keys, in `#packets`, of what was volatile when it was said. */
+  readonly numbered: Map<number, Delivery>
+  /** Keys, in `packets`, of what was volatile when it was said. */
   #volatile: unknown[] = []
   readonly #clockwork: Clockwork
   readonly #host: LaneHost
@@ -34,30 +34,13 @@ export class Lane implements Alarm {
   constructor(clockwork: Clockwork, host: LaneHost, state?: LaneState) {
     this.#clockwork = clockwork
     this.#host = host
-    this.#numbered = new Map(state?.numbered)
+    this.numbered = new Map(state?.numbered)
     for (const packet of state?.unnumbered ?? []) this.add(packet)
-  }
-
-  get size(): number {
-    return this.#packets.size
-  }
-
-  /** Everything that may still be delivered. What is volatile goes at once or not at all, so it is left out. */
-  state(): LaneState {
-    const unnumbered = [...this.unnumbered()].filter(({ delivery }) => !delivery?.volatile)
-    return {
-      unnumbered: unnumbered.map(({ packet, delivery }) => ({ packet, delivery })),
-      numbered: [...this.#numbered],
-    }
-  }
-
-  unnumbered(): Iterable<Unnumbered> {
-    return this.#packets.values()
   }
 
   add(packet: Unnumbered): void {
     const { key = packet, volatile, until } = packet.delivery ?? {}
-    this.#packets.set(key, packet)
+    this.packets.set(key, packet)
     this.bytes += costOf(packet)
     if (volatile) this.#volatile.push(key)
     if (until !== undefined) this.#sweepAt(until)
@@ -65,7 +48,7 @@ export class Lane implements Alarm {
 
   /** Drops the packet with this key, if there is one. */
   drop(key: unknown, reason: DropReason): void {
-    const packet = this.#packets.get(key)
+    const packet = this.packets.get(key)
     if (!packet) return
     this.#remove(key, packet)
     this.#host.dropped?.(reason)
@@ -74,7 +57,7 @@ export class Lane implements Alarm {
   /** Drops the oldest packets that may be dropped until there is room for so many bytes more than there was. */
   makeRoom(bytes: number): void {
     const goal = this.bytes - bytes
-    for (const [key, { delivery }] of this.#packets) {
+    for (const [key, { delivery }] of this.packets) {
       if (this.bytes <= goal) return
       if (delivery) this.drop(key, "full")
     }
@@ -86,8 +69,8 @@ export class Lane implements Alarm {
    */
   fill(outbox: Outbox, partBytes: number): void {
     const now = this.#clockwork.now()
-    let room = Math.min(partBytes, BATCH_BYTES) - (outbox.cursor < outbox.said ? outbox.bytes : 0)
-    for (const [key, packet] of this.#packets) {
+    let room = partBytes - (outbox.cursor < outbox.said ? outbox.bytes : 0)
+    for (const [key, packet] of this.packets) {
       if (isOver(packet.delivery, now)) this.drop(key, "ttl")
       else {
         room -= sizeOf(packet.packet) + 1
@@ -101,36 +84,27 @@ export class Lane implements Alarm {
   settle(outbox: Outbox): void {
     const keys = this.#volatile
     this.#volatile = []
-    for (const key of keys) if (this.#packets.get(key)?.delivery?.volatile) this.drop(key, "volatile")
-    for (const [key, packet] of this.#packets) {
+    for (const key of keys) if (this.packets.get(key)?.delivery?.volatile) this.drop(key, "volatile")
+    for (const [key, packet] of this.packets) {
       if (packet.delivery) break
       this.#number(key, packet, outbox)
     }
     this.#host.answered(true)
   }
 
-  /** Whether the packet with this number is one that may not always be repeated. */
-  has(number: number): boolean {
-    return this.#numbered.has(number)
-  }
-
-  deliveryOf(number: number): Delivery | undefined {
-    return this.#numbered.get(number)
-  }
-
   acked(number: number): void {
-    for (const next of this.#numbered.keys()) {
+    for (const next of this.numbered.keys()) {
       if (next > number) return
-      this.#numbered.delete(next)
+      this.numbered.delete(next)
     }
   }
 
   /** Replaces what must not be repeated, of the packets behind this number, by packets without effect. */
   withdraw(outbox: Outbox, from: number): void {
     const now = this.#clockwork.now()
-    const newer = new Set(this.#packets.keys())
+    const newer = new Set(this.packets.keys())
     const stale = new Set<number>()
-    for (const [number, delivery] of [...this.#numbered].reverse()) {
+    for (const [number, delivery] of [...this.numbered].reverse()) {
       if (number <= from) break
       const { key, volatile } = delivery
       const reason = volatile
@@ -141,7 +115,7 @@ export class Lane implements Alarm {
       newer.add(key)
       if (!reason) continue
       stale.add(number)
-      this.#numbered.delete(number)
+      this.numbered.delete(number)
       this.#host.dropped?.(reason)
     }
     if (stale.size > 0) outbox.withdraw((_, number) => stale.has(number))
@@ -149,14 +123,14 @@ export class Lane implements Alarm {
 
   /** Removes each packet for which `isRefused` is true. `number`: the one that it would have got, if not a lower one. */
   refuse(isRefused: (packet: Unnumbered["packet"], number: number) => boolean, said: number): void {
-    for (const [key, packet] of this.#packets) if (isRefused(packet.packet, ++said)) this.#remove(key, packet)
+    for (const [key, packet] of this.packets) if (isRefused(packet.packet, ++said)) this.#remove(key, packet)
   }
 
   /** Drops what must not be delivered after this moment. */
   ring(): void {
     const now = this.#clockwork.now()
     let next = Infinity
-    for (const [key, { delivery }] of this.#packets) {
+    for (const [key, { delivery }] of this.packets) {
       if (isOver(delivery, now)) this.drop(key, "ttl")
       else next = Math.min(next, delivery?.until ?? next)
     }
@@ -164,11 +138,12 @@ export class Lane implements Alarm {
     this.#host.answered(true)
   }
 
-  /** The session has ended. Returns what was never sent and might still have been delivered. */
-  end(): readonly Unnumbered[] {
-    this.ring()
+  /** The session has ended. Moves into the outbox what might still have been delivered. */
+  end(outbox: Outbox): void {
+    this.settle(outbox)
+    this.fill(outbox, Infinity)
+    this.withdraw(outbox, outbox.acked)
     this.#clockwork.clear(this)
-    return this.state().unnumbered
   }
 
   /** Sets the alarm for the packet that is to be dropped after this moment, unless it rings early enough. */
@@ -180,11 +155,11 @@ export class Lane implements Alarm {
   #number(key: unknown, packet: Unnumbered, outbox: Outbox): void {
     this.#remove(key, packet)
     outbox.push(packet.packet, packet.list, packet.place)
-    if (packet.delivery) this.#numbered.set(outbox.said, packet.delivery)
+    if (packet.delivery) this.numbered.set(outbox.said, packet.delivery)
   }
 
   #remove(key: unknown, packet: Unnumbered): void {
-    this.#packets.delete(key)
+    this.packets.delete(key)
     this.bytes -= costOf(packet)
   }
 }
