@@ -1115,4 +1115,65 @@ export const faults = [
     find: "if (place.length > MAX_PLACE_LENGTH) return",
     plant: "if (place.length > 1e9) return",
   },
+  {
+    id: "a message that waits is not replaced by a newer one",
+    file: "src/session/session.ts",
+    find: 'this.#lane.drop(delivery.key, "latest")\n',
+    plant: 'this.#lane.drop(undefined, "latest")\n',
+  },
+  {
+    id: "a newer message takes the place of the one before it in the queue",
+    file: "src/session/delivery/lane.ts",
+    find: "    this.#remove(key, packet)\n    this.#host",
+    plant:
+      '    if (reason === "latest") this.bytes -= costOf(packet)\n    else this.#remove(key, packet)\n    this.#host',
+  },
+  {
+    id: "what is volatile waits for the link",
+    file: "src/session/delivery/lane.ts",
+    find: 'this.drop(key, "volatile")\n',
+    plant: "this.#volatile.push(key)\n",
+  },
+  {
+    id: "what is volatile waits for the next link",
+    file: "src/session/session.ts",
+    find: "if (delivery.volatile && !this.#current) return",
+    plant: "if (delivery.volatile && this.#current === null) return",
+  },
+  {
+    id: "messages that are too old are handed over",
+    file: "src/session/delivery/lane.ts",
+    find: '      if (isOver(packet.delivery, now)) this.drop(key, "ttl")\n      else {',
+    plant: "      {",
+  },
+  {
+    id: "what is volatile is repeated",
+    file: "src/session/delivery/lane.ts",
+    find: "      const reason = volatile\n",
+    plant: "      const reason = volatile === null\n",
+  },
+  {
+    id: "a packet that was begun is withdrawn",
+    file: "src/session/session.ts",
+    find: "begun ? cursor + 1 : cursor)",
+    plant: "begun ? cursor : cursor)",
+  },
+  {
+    id: "a reliable message overtakes those that wait",
+    file: "src/session/session.ts",
+    find: "if (delivery || this.#lane?.packets.size)",
+    plant: "if (delivery)",
+  },
+  {
+    id: "the bytes of a withdrawn broadcast are lost count of",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: "if (isWhole && !this.#withdrawn && run.base",
+    plant: "if (isWhole && run.base",
+  },
+  {
+    id: "what is volatile rides with a hello",
+    file: "src/session/session.ts",
+    find: "|| this.#lane?.numbered.has(sent + 1)) break",
+    plant: ") break",
+  },
 ]

@@ -1,3 +1,4 @@
+import type { Dropped } from "../session/delivery/delivery.ts"
 import type { Closing } from "../wire/errors.ts"
 import type { Attempt } from "./connect/attempt.ts"
 import type { DialHost } from "./connect/attempts.ts"
@@ -39,6 +40,8 @@ export interface Explanation {
   readonly said: number
   readonly acknowledged: number
   readonly heard: number
+  /** How many messages this channel has dropped because of their options, by reason. */
+  readonly dropped: Dropped
 }
 
 /** The standing of a rung after each incident that shows whether its transport works. */

@@ -7,10 +7,12 @@ import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
 import { checkNames } from "../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
 import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
+import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
 import { Clockwork } from "../session/clockwork.ts"
+import type { DropReason } from "../session/delivery/delivery.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { Session, type SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
@@ -53,6 +55,7 @@ export class LiveChannel {
   readonly #waiters = createWaiters(() => this.#status === "closed")
   /** Deliveries that wait until code that awaits `opened` has had time to set its handlers; undefined afterwards. */
   #held: (() => void)[] | undefined = []
+  readonly #dropped: Record<DropReason, number> = { volatile: 0, latest: 0, ttl: 0, full: 0 }
   /** The promise that every call of `close` returns. */
   #leaving: Promise<void> | undefined
 
@@ -130,10 +133,11 @@ export class LiveChannel {
     return this.#session.bufferedBytes
   }
 
-  send(name: string, data?: unknown): boolean {
+  send(name: string, data?: unknown, options?: SendOptions): boolean {
     const packet = this.#dispatch.encode(name, data)
+    const delivery = options && deliveryOf(name, options, this.#runtime.now())
     this.#checkOpen() // afterwards, because a getter of the data may close the channel
-    this.#session.say(packet)
+    this.#session.say(packet, undefined, undefined, delivery)
     return this.#session.hasRoom
   }
 
@@ -179,9 +183,9 @@ export class LiveChannel {
 
   flush(): Promise<void> {
     const session = this.#session
-    const { said } = session
-    if (session.acked < said) session.ask()
-    return this.#waiters.when(() => session.acked >= said, said)
+    const { last } = session
+    if (!session.isSettled(last)) session.ask()
+    return this.#waiters.when(() => session.isSettled(last), last)
   }
 
   retry(): void {
@@ -196,6 +200,7 @@ export class LiveChannel {
       said: session.said,
       acknowledged: session.acked,
       heard: session.heard,
+      dropped: { ...this.#dropped },
     }
   }
 
@@ -208,7 +213,7 @@ export class LiveChannel {
   async #leave(flushMs: number): Promise<void> {
     if (this.#status === "closed") return
     const session = this.#session
-    if (session.acked < session.said && flushMs > 0) await inTime(this.#runtime, flushMs, this.flush())
+    if (!session.isSettled(session.last) && flushMs > 0) await inTime(this.#runtime, flushMs, this.flush())
     if (this.#session.ended) return // by the hub, or by the end of its page
     const why = closing("closed", "closed by the application", false)
     const told = this.#connector.close(why)
@@ -241,6 +246,7 @@ export class LiveChannel {
         if (!beside) this.#connector.answered()
         this.#waiters.wake()
       },
+      dropped: (reason) => void this.#dropped[reason]++,
     }
     const session = new Session(new Clockwork(this.#runtime), host, {
       ...CHANNEL_ACK,
@@ -254,13 +260,16 @@ export class LiveChannel {
 
   /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
   #reset(why: Closing): Identity {
-    const { unacknowledged, unsent } = this.#session.end()
+    const { acked } = this.#session
+    const { unacknowledged, unsent, deliveries } = this.#session.end()
     const certain = unacknowledged.length - unsent
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    const again = this.#options.resend ? unacknowledged : unacknowledged.slice(certain)
-    for (const packet of again) if (readMessage(packet)) identity.session.say(packet)
+    for (const [at, packet] of unacknowledged.entries()) {
+      if ((this.#options.resend || at >= certain) && readMessage(packet))
+        identity.session.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
+    }
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })

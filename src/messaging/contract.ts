@@ -1,4 +1,5 @@
 import type { ItemSource } from "./item-pump.ts"
+import type { SendOptions } from "./send-options.ts"
 
 /**
  * The types that an application declares once and both ends share: messages that the channel sends (`up`), messages
@@ -41,10 +42,10 @@ export type NameOf<C, Map extends keyof AnyContract> = keyof MapOf<C, Map> & str
 /** The data of a message. */
 export type DataOf<C, Map extends "up" | "down", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name]
 
-/** The arguments after the name of a message: its data, which may be left out only if its type allows `undefined`. */
-export type Said<Data> = undefined extends Data ? [data?: Data] : [data: Data]
+/** The arguments after the name of a message: its data and its options. */
+export type Said<Data> = Asked<Data, SendOptions>
 
-/** The arguments after the name of a request: its data, as for a message, and its options. */
+/** The arguments after a name: data, which may be left out only if its type allows `undefined`, and options. */
 export type Asked<Data, Options> = undefined extends Data
   ? [data?: Data, options?: Options]
   : [data: Data, options?: Options]

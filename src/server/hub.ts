@@ -3,6 +3,7 @@ import { Handlers, type MessageHandler, type RequestContext, type RequestHandler
 import { MessageEncoder } from "../messaging/message-encoder.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
+import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
@@ -29,6 +30,7 @@ import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
 import type { HubSessionHost } from "./sessions/hub-session.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
+import { listOf } from "./sessions/lane-memory.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
 import { windowMs } from "./sessions/resume-window.ts"
@@ -67,6 +69,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
   readonly #entrance: Entrance
   readonly #endedCounts = new Counts()
+  readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
   /** Set by `close`: the closing that every hello is answered with. */
   #closing: Closing | undefined
@@ -131,6 +134,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       keptBytes: this.#kept.total(),
       refused: this.#reports.refusedTally,
       ended: this.#endedCounts.tally,
+      dropped: { ...this.#dropped },
     }
   }
 
@@ -182,21 +186,25 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // as in `onPeer`
   }
 
-  /** Sends a message to every peer. It is encoded once for all peers. */
+  /** Sends a message to every peer. It is encoded once for all peers. Options: see {@link SendOptions}. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
-  send(name: string, data?: unknown): void {
+  send(name: string, data?: unknown, options?: SendOptions): void {
     const packet = this.#encoder.encode(name, data)
-    const list = this.#log.append(packet)
-    this.#kept.grow(list.costOf(packet))
-    const place = list.held.length - 1 // read now: a session that ends in the loop calls listeners, which may send more
+    const delivery = options && deliveryOf(name, options, this.#clockwork.now())
+    const list = delivery ? listOf(packet) : this.#log.append(packet)
+    if (list) this.#kept.grow(list.costOf(packet))
+    const place = list && list.held.length - 1 // read now: a session that ends in the loop calls listeners, which may send more
     // Iterated without a copy: `tell` may end sessions, which a Map's iterator allows, and begins none.
-    for (const hubSession of this.#registry.all()) hubSession.tell(packet, list, place)
+    for (const hubSession of this.#registry.all()) hubSession.tell(packet, list, place, delivery)
   }
 
   /** The peers in at least one of these rooms, each once. @throws EverwireError `misuse` if a room is not a string. */
   to(...rooms: readonly string[]): Audience<C, P, D> {
     for (const room of rooms) checkRoom(room)
-    return audienceOf<C, P, D>({ rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder }, rooms)
+    return audienceOf<C, P, D>(
+      { rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder, clockwork: this.#clockwork },
+      rooms,
+    )
   }
 
   /**
@@ -278,6 +286,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       encoder: this.#encoder,
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),
+      dropped: this.#dropped,
       missed: this.#missed,
       maxPayloadBytes,
       costs,

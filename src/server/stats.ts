@@ -1,3 +1,4 @@
+import type { Dropped } from "../session/delivery/delivery.ts"
 import type { Code } from "../wire/errors.ts"
 
 /** How often each code has occurred. A code that has not occurred is absent. */
@@ -20,6 +21,8 @@ export interface HubStats {
   readonly refused: Tally
   /** Sessions that have ended, by code. Counts each call of a peer's `onClose`. */
   readonly ended: Tally
+  /** How many messages to peers were dropped because of their options, by reason. Counts one for each peer. */
+  readonly dropped: Dropped
 }
 
 /** Counts events by code. */

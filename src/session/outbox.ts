@@ -42,11 +42,11 @@ export interface Outbox {
   /**
    * Replaces each packet for which `isRefused` is true by one without effect, so that all others keep their numbers.
    */
-  withdraw?(isRefused: (packet: Packet, number: number) => boolean): void
+  withdraw(isRefused: (packet: Packet, number: number) => boolean): void
 }
 
 /** A packet without effect: it cancels request 0, which never exists, because ids begin with 1. */
-const WITHDRAWN = `${CANCEL}0\t`
+export const WITHDRAWN = `${CANCEL}0\t`
 
 /**
  * Returns the part of a packet that begins at `from`, and where it ends (0: at the end). Undefined if the whole packet

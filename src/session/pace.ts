@@ -4,6 +4,8 @@ import { NO_QUEUE_MS, type Place, Rate } from "./rate.ts"
 
 /** How long data that was handed to a link may wait in queues on the way. In milliseconds. */
 const QUEUE_MS = 850
+/** The same for messages that may be dropped, once a queue on the way was seen. */
+const FRESH_MS = 100
 /**
  * The same for all unacknowledged data of the application, handed to the link or not. Above it `send` returns `false`.
  */
@@ -125,12 +127,19 @@ export class Pace {
     this.batchBytes = Math.max(this.partBytes, room >> 2)
   }
 
-  /** Whether the session must hand no more to the link now. `bytes`: all that the other side has not acknowledged. */
-  isFull(bytes: number): boolean {
+  /**
+   * Whether the session must hand no more to the link now. `bytes`: all that the other side has not acknowledged.
+   * `isFresh`: what is next may be dropped, so it is better kept here, where a newer message may replace it, than in a
+   * queue on the way.
+   */
+  isFull(bytes: number, isFresh = false): boolean {
     // On polls, one half of the window is acknowledged while the other is on its way. If all of it went in one answer,
     // nothing would be on its way meanwhile.
     const share = this.#asked && !this.#isFree && Math.max(MIN_SHARE_BYTES, this.#roomBytes / (2 * this.#asked))
-    return (share && this.#handed - this.#begunBytes >= share) || this.#flight(bytes) >= this.#roomBytes
+    return (
+      (share && this.#handed - this.#begunBytes >= share) ||
+      this.#flight(bytes) >= this.#roomBytes * (isFresh && !this.#isFree ? this.#freshShare() : 1)
+    )
   }
 
   /**
@@ -211,6 +220,11 @@ export class Pace {
   /** Bytes that were handed to the link and are neither answered nor acknowledged. */
   #flight(bytes: number): number {
     return Math.min(bytes, this.#handed - this.#known.handed)
+  }
+
+  /** The part of the window that messages may use which may be dropped. */
+  #freshShare(): number {
+    return (this.#leastRestMs + FRESH_MS) / (this.#leastRestMs + QUEUE_MS)
   }
 
   /** Returns the shortest round trip of the last seconds, this one included. */

@@ -1,4 +1,5 @@
 import type { Packet } from "../wire/batch.ts"
+import type { DropReason } from "./delivery/delivery.ts"
 import type { Link } from "./link.ts"
 import type { PulseSettings } from "./pulse.ts"
 
@@ -17,6 +18,8 @@ export interface SessionHost {
   silent?(link: Link): void
   /** The other side acknowledged more, or answered the last probe. `beside`: not on the link, so nothing is known of that. */
   answered(beside: boolean): void
+  /** A message was dropped, which only one with a delivery class can be. */
+  dropped?(reason: DropReason): void
 }
 
 /** How this seat acknowledges, beside the figures of the welcome. */

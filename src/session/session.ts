@@ -15,6 +15,8 @@ import { EverwireError, protocolError } from "../wire/errors.ts"
 import { ACK, isNumbered, isPart, POSITION, PROBE } from "../wire/kinds.ts"
 import { kindOf, readCount } from "../wire/packet.ts"
 import type { Clockwork, Flushable } from "./clockwork.ts"
+import type { Delivery, LaneState } from "./delivery/delivery.ts"
+import { Lane } from "./delivery/lane.ts"
 import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
 import { ListOutbox, type Outbox, type SharedPackets } from "./outbox.ts"
@@ -38,6 +40,8 @@ interface Current {
 const BULK_MS = 2_000
 /** Meanwhile the channel probes so often, unless a probe is on its way. So a link that dies is noticed soon. */
 const BULK_PROBE_MS = 500
+/** With messages that may be dropped, an ack is asked for after so many packets. */
+const LANE_ACK_PACKETS = 64
 /** What has to go and to be answered takes so long for each byte, in milliseconds, on the slowest links: 20 kbit/s, both ways. */
 const SLOWEST = 0.8
 
@@ -75,15 +79,18 @@ export class Session implements WatchHost, Flushable {
   #bulkUntil = 0
   /** Whether data came since this side last probed. */
   #isNews = false
+  /** Made for the first message that may be dropped. */
+  #lane: Lane | undefined
   readonly #watch: Watch
 
-  /** `outbox` and `inbox`: those of a session that goes on, see {@link restoreSnapshot}. */
+  /** `outbox`, `inbox` and `lane`: those of a session that goes on, see {@link restoreSnapshot}. */
   constructor(
     clockwork: Clockwork,
     host: SessionHost,
     settings: SessionSettings,
     outbox: Outbox = new ListOutbox(),
     inbox = new Inbox(),
+    lane?: LaneState,
   ) {
     this.#clockwork = clockwork
     this.#host = host
@@ -91,6 +98,7 @@ export class Session implements WatchHost, Flushable {
     this.#outbox = outbox
     this.#inbox = inbox
     this.#watch = new Watch(clockwork, settings, this)
+    if (lane) this.#lane = new Lane(clockwork, host, lane)
   }
 
   /** Highest number heard and delivered. */
@@ -105,18 +113,30 @@ export class Session implements WatchHost, Flushable {
   get said(): number {
     return this.#outbox.said
   }
+  /** The number of what was said last; it gets a lower one, or none, if messages in the lane are dropped. */
+  get last(): number {
+    return this.#outbox.said + (this.#lane?.packets.size ?? 0)
+  }
   /** Highest number the other side has acknowledged. */
   get acked(): number {
     return this.#outbox.acked
   }
+  /** Whether everything up to a former `last` was acknowledged or dropped. */
+  isSettled(last: number): boolean {
+    return this.acked >= Math.min(last, this.last)
+  }
+  /** Messages that may be dropped, and those behind them. */
+  get lane(): Lane | undefined {
+    return this.#lane
+  }
   /** Bytes said and not acknowledged, with overhead. */
   get bufferedBytes(): number {
-    return this.#outbox.bytes
+    return this.#outbox.bytes + (this.#lane?.bytes ?? 0)
   }
   /** Whether no more waits than the link carries in about a second. */
   get hasRoom(): boolean {
     const { maxOutboxBytes = MAX_OUTBOX_BYTES } = this.#settings
-    return this.#outbox.bytes < Math.min(this.#pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
+    return this.bufferedBytes < Math.min(this.#pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
   }
   /** Smoothed round trip in milliseconds; 0 until measured. */
   get rttMs(): number {
@@ -144,20 +164,35 @@ export class Session implements WatchHost, Flushable {
 
   /**
    * Says a numbered packet; it leaves at the end of the tick, or with the next link. `list` and `place`: where a log that
-   * many share has it.
+   * many share has it. `delivery`: when it may be dropped instead; then it has no number until a link can take it.
    *
    * @throws EverwireError `buffer-full` when the outbox cannot hold it: it was not taken.
    */
-  say(packet: Packet, list?: SharedPackets, place?: number): void {
+  say(packet: Packet, list?: SharedPackets, place?: number, delivery?: Delivery): void {
     if (this.ended) return
-    const { bytes } = this.#outbox
-    if (bytes > 0 && bytes + sizeOf(packet) > (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES)) {
-      throw new EverwireError("buffer-full", `${bytes} bytes wait to be acknowledged`, {
-        retryable: true,
-      })
+    if (delivery) {
+      this.#lane ??= new Lane(this.#clockwork, this.#host)
+      this.#lane.drop(delivery.key, "latest")
+      if (delivery.volatile && !this.#current) return this.#host.dropped?.("volatile")
     }
-    this.#outbox.push(packet, list, place)
+    if (this.#excess(packet) > 0) {
+      this.#lane?.makeRoom(this.#excess(packet))
+      if (this.#excess(packet) > 0) {
+        if (delivery) return this.#host.dropped?.("full")
+        throw new EverwireError("buffer-full", `${this.bufferedBytes} bytes wait to be acknowledged`, {
+          retryable: true,
+        })
+      }
+    }
+    if (delivery || this.#lane?.packets.size) this.#lane?.add({ packet, list, place, delivery })
+    else this.#outbox.push(packet, list, place)
     this.#flushSoon()
+  }
+
+  /** How many bytes too many the outbox would hold with this packet. An empty one takes any packet. */
+  #excess(packet: Packet): number {
+    const bytes = this.bufferedBytes
+    return bytes > 0 ? bytes + sizeOf(packet) - (this.#settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES) : 0
   }
 
   /**
@@ -169,7 +204,7 @@ export class Session implements WatchHost, Flushable {
     let room = RIDE_BYTES
     let sent = this.#outbox.acked
     for (const packet of this.#outbox.unacknowledged()) {
-      if (typeof packet !== "string") break
+      if (typeof packet !== "string" || this.#lane?.numbered.has(sent + 1)) break
       room -= 3 * packet.length
       if (room < 0) break
       packets.push(packet)
@@ -180,7 +215,8 @@ export class Session implements WatchHost, Flushable {
 
   /** Takes back what no link was handed and `isRefused`. The other side is told nothing of it but its number. */
   withdraw(isRefused: (packet: Packet, number: number) => boolean): void {
-    this.#outbox.withdraw?.(isRefused)
+    this.#outbox.withdraw(isRefused)
+    this.#lane?.refuse(isRefused, this.#outbox.said)
   }
 
   /** What rode with a hello, up to this number, may have been heard. (A hello that was refused was not.) */
@@ -201,7 +237,10 @@ export class Session implements WatchHost, Flushable {
     if (isNews) this.#watch.progressed(this.#outbox.said > heard)
     this.rode(sent)
     const cursor = Math.max(sent, this.#outbox.acked)
-    this.#outbox.seek(cursor, cursor === heard ? part : 0)
+    const begun = cursor === heard && part ? part : 0
+    // A packet of which the other side has a part is finished as it was begun.
+    this.#lane?.withdraw(this.#outbox, begun ? cursor + 1 : cursor)
+    this.#outbox.seek(cursor, begun)
     // If this link is taken once more, what was sent on it before the take may still come.
     const isAgain = this.link === link
     if (!isAgain) this.#inbox.relink()
@@ -303,7 +342,7 @@ export class Session implements WatchHost, Flushable {
 
   /** The current link has room again. */
   writable(link: Link): void {
-    if (this.link === link && this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
+    if (this.link === link && this.#outbox.cursor < this.last) this.#flushSoon()
   }
 
   /** The link is gone. Nothing is lost: what was not acknowledged waits for the next one. */
@@ -312,11 +351,12 @@ export class Session implements WatchHost, Flushable {
     this.#current = undefined
     this.#leading = undefined
     this.#watch.stop()
+    this.#lane?.settle(this.#outbox)
   }
 
   /** Has everything said so far acknowledged soon: the question goes right behind it, on this link or the next one. */
   ask(): void {
-    this.#wanted = this.#outbox.said
+    this.#wanted = this.last
     this.#flushSoon()
   }
 
@@ -341,13 +381,18 @@ export class Session implements WatchHost, Flushable {
     this.#flush(isLast)
   }
 
-  /** Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. */
-  end(): { unacknowledged: Packet[]; unsent: number } {
-    const unacknowledged = [...this.#outbox.unacknowledged()]
-    const unsent = Math.min(unacknowledged.length, this.#outbox.said - this.#outbox.sent)
+  /**
+   * Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. What a
+   * break would have dropped is not among it. `deliveries`: by number, the first being behind `acked`.
+   */
+  end(): { unacknowledged: Packet[]; unsent: number; deliveries: ReadonlyMap<number, Delivery> | undefined } {
+    const outbox = this.#outbox
     this.#current = null
     this.#watch.stop()
-    return { unacknowledged, unsent }
+    this.#lane?.end(outbox)
+    const unacknowledged = [...outbox.unacknowledged()]
+    const unsent = Math.min(unacknowledged.length, outbox.said - outbox.sent)
+    return { unacknowledged, unsent, deliveries: this.#lane?.numbered }
   }
 
   /** For the watch: a deadline has passed. */
@@ -384,17 +429,28 @@ export class Session implements WatchHost, Flushable {
     this.#rideAck(now)
     const { link } = current
     const outbox = this.#outbox
-    if (outbox.bytes > PACE_BYTES) this.#pace ??= new Pace()
+    const lane = this.#lane
+    if (this.bufferedBytes > PACE_BYTES) this.#pace ??= new Pace()
     const pace = this.#pace
     pace?.begin(link, now)
     this.#mark(now)
-    while (outbox.cursor < outbox.said && mayHand(link, isLast) && !pace?.isFull(outbox.bytes)) {
+    while (
+      outbox.cursor < this.last &&
+      mayHand(link, isLast) &&
+      !pace?.isFull(outbox.bytes, outbox.cursor === outbox.said)
+    ) {
+      lane?.fill(outbox, Math.min(BATCH_BYTES, pace?.partBytes ?? FIRST_BATCH_BYTES))
+      if (outbox.cursor === outbox.said) break
       this.#send(link, this.#nextBatch(current, now), now)
       this.#mark(now)
       this.#watch.waits(now)
     }
     this.#mark(now, true)
-    const wanted = this.#wanted
+    lane?.settle(outbox)
+    // Otherwise a slow link's far end acknowledges too rarely, and what it has long heard is kept here.
+    if (lane && !link.exchanges && outbox.cursor - Math.max(outbox.acked, current.ackAsked) > LANE_ACK_PACKETS)
+      this.#wanted = outbox.cursor
+    const wanted = Math.min(this.#wanted, this.last)
     if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
       current.ackAsked = wanted
       this.#lead(PROBE + ++this.#token)
@@ -428,7 +484,7 @@ export class Session implements WatchHost, Flushable {
   /** Has the link measured by what is handed on next, when that is due. */
   #mark(now: number, isLast = false): void {
     if (this.link?.asked === 0) return
-    if (this.#pace?.isMarkDue(this.#token + 1, this.#outbox.bytes, now, isLast))
+    if (this.#pace?.isMarkDue(this.#token + 1, this.bufferedBytes, now, isLast))
       this.#lead(`${PROBE}${++this.#token},${Math.floor(now)}`)
   }
 
@@ -535,7 +591,7 @@ export class Session implements WatchHost, Flushable {
       this.#watch.progressed(this.#outbox.said > heard)
     }
     if (isNews || answered) this.#host.answered(false)
-    if (this.#outbox.cursor < this.#outbox.said) this.#flushSoon()
+    if (this.#outbox.cursor < this.last) this.#flushSoon()
   }
 
   /** The token of a probe, and for how long that stood in line. Answers whether it tells that the link works. */
@@ -561,6 +617,7 @@ export class Session implements WatchHost, Flushable {
     // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
     if (this.#current && this.#outbox.cursor < heard) this.#current.positioned = false
     this.#outbox.ack(heard)
+    this.#lane?.acked(heard)
     if (this.#outbox.bytes === 0) this.#pace?.settled()
     return true
   }

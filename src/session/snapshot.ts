@@ -1,4 +1,5 @@
 import { type Packet, sizeOf } from "../wire/batch.ts"
+import type { LaneState } from "./delivery/delivery.ts"
 import { Inbox } from "./inbox.ts"
 import type { ListOutbox, Outbox } from "./outbox.ts"
 
@@ -18,36 +19,41 @@ export interface SessionSnapshot {
   readonly sent: number
   /** The packets after `acked`, oldest first. */
   readonly packets: readonly Packet[]
+  /** Messages that may be dropped, and those that wait behind them. Absent if there never was one. */
+  readonly lane?: LaneState | undefined
 }
 
 /** Everything that a session keeps apart from its link. */
 export interface Kept {
   readonly outbox: Outbox
   readonly inbox: Inbox
+  /** Of the session's lane, if it has one: see `laneState`. */
+  readonly lane?: LaneState | undefined
 }
 
 /**
  * Returns a snapshot. To be taken when the session does not continue here, because a packet said later would not be in
  * it.
  */
-export function takeSnapshot({ outbox, inbox }: Kept): SessionSnapshot {
+export function takeSnapshot({ outbox, inbox, lane }: Kept): SessionSnapshot {
   return {
     heard: inbox.heard,
     parts: [...(inbox.parts ?? [])],
     acked: outbox.acked,
     sent: outbox.sent,
     packets: [...outbox.unacknowledged()],
+    ...(lane && { lane }),
   }
 }
 
 /**
- * Returns the outbox and inbox for a session that continues from this snapshot. `outbox`: an empty one, which is
+ * Returns the outbox, inbox and state of the lane for a session that continues from this snapshot. `outbox`: an empty one, which is
  * filled.
  */
 export function restoreSnapshot<Kind extends Outbox = ListOutbox>(
-  { heard, parts, acked, sent, packets }: SessionSnapshot,
+  { heard, parts, acked, sent, packets, lane }: SessionSnapshot,
   outbox: Kind,
-): { outbox: Kind; inbox: Inbox } {
+): { outbox: Kind; inbox: Inbox; lane?: LaneState | undefined } {
   // The packets pushed below get the numbers after the last acknowledged one.
   Object.assign(outbox, { said: acked, acked, cursor: acked, sent })
   for (const packet of packets) outbox.push(packet)
@@ -57,5 +63,5 @@ export function restoreSnapshot<Kind extends Outbox = ListOutbox>(
     inbox.parts = [...parts]
     inbox.part = parts.reduce((sum, part) => sum + sizeOf(part), 0)
   }
-  return { outbox, inbox }
+  return { outbox, inbox, lane }
 }

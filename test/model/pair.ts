@@ -2,11 +2,13 @@ import { isDeepStrictEqual } from "node:util"
 import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
 import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
+import type { Delivery, DropReason } from "../../src/session/delivery/delivery.ts"
+import { laneState } from "../../src/session/delivery/lane-state.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../../src/session/session.ts"
-import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
+import { type Kept, restoreSnapshot, type SessionSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
 import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, HUB_ACK, PROTOCOL_VERSION } from "../../src/wire/defaults.ts"
@@ -34,16 +36,47 @@ export function createSights(): Sights {
   return { parts: 0, marks: 0, resumed: 0, repeated: 0 }
 }
 
+/** A word that a seat said: when it may be dropped, and the moment. */
+export interface Spoken {
+  readonly delivery: Delivery | undefined
+  readonly tick: number
+}
+
+/** A moment at one end: the time, and how many words it had said. */
+export interface Moment {
+  readonly at: number
+  /** Counts the ticks in which this end said something. The clock may jump within one. */
+  readonly tick: number
+  readonly said: number
+}
+
+/** A word was handed to a link. */
+export interface HandOver extends Moment {
+  readonly word: number
+  /** When the link was attached, for the first and for the last time. */
+  readonly first: Moment
+  readonly last: Moment
+}
+
 /** One session with a minimal host, and what the model records of it. */
 export abstract class Seat implements SessionHost {
   readonly said: string[] = []
   readonly heard: string[] = []
+  readonly spoken: Spoken[] = []
+  /** Of each word that arrived: its place among the words said. */
+  readonly arrivals: number[] = []
+  /** Each word of a packet that was handed to a link as a whole, in this order. */
+  readonly handed: HandOver[] = []
+  /** Reasons why this seat dropped words. */
+  readonly reasons: DropReason[] = []
   /** Errors that must never happen between two honest sessions. */
   readonly complaints: string[] = []
   readonly machine: Machine
   session: Session
   readonly #settings: SessionSettings
   readonly #sights: Sights
+  #tick = 0
+  readonly #attached = new Map<Link, Moment[]>()
   #kept: Kept = { outbox: new ListOutbox(), inbox: new Inbox() }
 
   constructor(machine: Machine, settings: SessionSettings, sights: Sights) {
@@ -56,36 +89,78 @@ export abstract class Seat implements SessionHost {
   /** Goes on as another process would: with what a snapshot says, in the outbox of a hub or of a channel, and without links. */
   restore(outbox: Outbox): void {
     this.hangUp()
+    const snapshot = structuredClone(this.#snapshot())
     this.session.end()
-    this.#kept = restoreSnapshot(structuredClone(takeSnapshot(this.#kept)), outbox)
+    this.#kept = restoreSnapshot(snapshot, outbox)
     this.session = this.#start()
   }
 
   /** A snapshot that is restored is the same snapshot again. */
   checkSnapshot(): void {
-    const snapshot = takeSnapshot(this.#kept)
+    const snapshot = this.#snapshot()
     for (const outbox of [new ListOutbox(), new SharedOutbox(new LastJoined())]) {
       const again = takeSnapshot(restoreSnapshot(snapshot, outbox))
       if (!isDeepStrictEqual(again, snapshot)) throw new Error("a snapshot that is another when it was restored")
     }
   }
 
+  #snapshot(): SessionSnapshot {
+    const { lane } = this.session
+    return takeSnapshot({ ...this.#kept, lane: lane && laneState(lane) })
+  }
+
   #start(): Session {
-    return new Session(new Clockwork(this.machine), this, this.#settings, this.#kept.outbox, this.#kept.inbox)
+    const { outbox, inbox, lane } = this.#kept
+    const session = new Session(new Clockwork(this.machine), this, this.#settings, outbox, inbox, lane)
+    const attach = session.attach.bind(session)
+    session.attach = (link, heard, sent, opening) => {
+      this.#watchLink(link)
+      attach(link, heard, sent, opening)
+    }
+    return session
   }
 
   /** Ends all links from this side. */
   protected abstract hangUp(): void
 
-  say(size: number, binary: boolean): void {
+  /** The link is attached. Notes from now on which words it is handed in whole packets. */
+  #watchLink(link: Link): void {
+    const moment = (): Moment => ({ at: this.machine.now(), tick: this.#tick, said: this.said.length })
+    const times = this.#attached.get(link)
+    if (times !== undefined) return void times.push(moment())
+    const first = moment()
+    const attached = [first]
+    this.#attached.set(link, attached)
+    const send = link.send.bind(link)
+    link.send = (batch) => {
+      const now = moment()
+      for (const packet of decodeBatch(batch)) {
+        if (kindOf(packet) !== "m") continue
+        const word = Number.parseInt(wordIn(packet), 10)
+        this.handed.push({ word, ...now, first, last: attached.at(-1) ?? first })
+      }
+      send(batch)
+    }
+  }
+
+  dropped(reason: DropReason): void {
+    this.reasons.push(reason)
+  }
+
+  say(size: number, binary: boolean, delivery?: Delivery): void {
     const word = `${this.said.length}:`.padEnd(size, "x")
-    this.session.say(encodePacket("m", ["x"], binary ? utf8(word) : word))
+    const packet = encodePacket("m", ["x"], binary ? utf8(word) : word)
+    this.spoken.push({ delivery, tick: this.#tick })
+    this.session.say(packet, undefined, undefined, delivery)
+    this.machine.soon(() => this.#tick++) // after the flush that the session asked for
     this.said.push(`${binary ? "bytes" : "text"} ${word.length} ${word.slice(0, 8)}`)
   }
 
   deliver(packet: Packet): void {
     const { body } = openPacket(packet)
     const word = typeof body === "string" ? body : text(body)
+    if (kindOf(packet) !== "m") return // what was withdrawn
+    this.arrivals.push(Number.parseInt(word, 10))
     this.heard.push(`${typeof body === "string" ? "text" : "bytes"} ${word.length} ${word.slice(0, 8)}`)
   }
 
@@ -124,6 +199,11 @@ export abstract class Seat implements SessionHost {
       }
     }
   }
+}
+
+function wordIn(packet: Packet): string {
+  const { body } = openPacket(packet)
+  return typeof body === "string" ? body : text(body)
 }
 
 /** Reads a position packet: the number of the next packet, and the part at which it continues. */

@@ -1,22 +1,13 @@
 import fc from "fast-check"
+import type { SendOptions } from "../../src/messaging/send-options.ts"
 
 const STEPS = 50
 
 const end = fc.constantFrom("dialing" as const, "accepting" as const)
 const index = fc.nat({ max: 7 })
 
-/** Everything that can happen to two sessions. */
-const step = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("say" as const),
-      end,
-      many: fc.integer({ min: 1, max: 9 }),
-      size: size(),
-      binary: fc.boolean(),
-    }),
-  },
+/** Everything that can happen to two sessions, beside what they say. */
+const happenings = [
   {
     weight: 6,
     arbitrary: fc.record({
@@ -58,13 +49,50 @@ const step = fc.oneof(
       bytesPerSecond: fc.constantFrom(20_000, 250_000, undefined),
     }),
   },
+] as const
+
+const said = {
+  do: fc.constant("say" as const),
+  end,
+  many: fc.integer({ min: 1, max: 9 }),
+  size: size(),
+  binary: fc.boolean(),
+}
+const step = fc.oneof({ weight: 6, arbitrary: fc.record(said) }, ...happenings)
+
+/** When a word may be dropped. Four keys, so that words often meet one with theirs. */
+const manner = fc.constantFrom<SendOptions[]>(
+  {},
+  {},
+  { volatile: true },
+  { latest: "a" },
+  { latest: "b" },
+  { latest: "c", ttlMs: 2_000 },
+  { latest: "d", volatile: true },
+  { ttlMs: 0 },
+  { ttlMs: 100 },
+  { ttlMs: 30_000 },
 )
+
+const mannered = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ ...said, manners: fc.array(manner, { minLength: 1, maxLength: 6 }) }) },
+  ...happenings,
+)
+/** A history in which words have all classes of delivery, mixed. */
+export const mannersHistory = fc.record({
+  seed: fc.nat(),
+  swapped: fc.boolean(),
+  steps: fc.array(mannered, { maxLength: STEPS, size: "max" }),
+})
+
 export const sessionHistory = fc.record({
   seed: fc.nat(),
   swapped: fc.boolean(),
   steps: fc.array(step, { maxLength: STEPS, size: "max" }),
 })
 
+export type MannersStep = typeof mannered extends fc.Arbitrary<infer Value> ? Value : never
+export type MannersHistory = typeof mannersHistory extends fc.Arbitrary<infer Value> ? Value : never
 export type SessionStep = typeof step extends fc.Arbitrary<infer Value> ? Value : never
 /** The values that fast-check generates, and that `seeds.ts` keeps. */
 export type SessionHistory = typeof sessionHistory extends fc.Arbitrary<infer Value> ? Value : never

@@ -5,48 +5,11 @@ import { ListOutbox } from "../../src/session/outbox.ts"
 import { createPair, createSights, type Pair, type Seat, type Sights } from "./pair.ts"
 import { histories, LIMITS, traced } from "./run.ts"
 import { sessionSeeds } from "./seeds.ts"
-import { type SessionHistory, type SessionStep, sessionHistory } from "./session-history.ts"
+import { type SessionHistory, sessionHistory } from "./session-history.ts"
+import { take } from "./steps.ts"
 
 /** After all faults are removed, every packet is heard and acknowledged within this virtual time. */
 const SETTLED_MS = 60_000
-
-function take(pair: Pair, what: SessionStep): void {
-  const { runtime, network, dialing } = pair
-  const wire = "index" in what ? network.wires[what.index % network.wires.length] : undefined
-  switch (what.do) {
-    case "say":
-      for (let i = 0; i < what.many; i++) pair[what.end].say(what.size, what.binary)
-      return
-    case "pass":
-      return runtime.advance(what.ms)
-    case "dial":
-      return dialing.dial(what.takes)
-    case "take":
-      return dialing.take(what.index)
-    case "let-go":
-      return dialing.letGo(what.index)
-    case "cut":
-      return wire?.cut()
-    case "freeze":
-      return wire?.freeze()
-    case "thaw":
-      return wire?.thaw()
-    case "half-open":
-      return wire?.halfOpen(what.dead)
-    case "silence":
-      return wire?.silence(what.direction)
-    case "sleep":
-      return pair[what.end].machine.sleep()
-    case "wake":
-      return pair[what.end].machine.wake()
-    case "probe":
-      return pair[what.end].session.probe()
-    case "jump":
-      return runtime.jump(what.ms)
-    case "throttle":
-      return network.limit({ upBytesPerSecond: what.bytesPerSecond, downBytesPerSecond: what.bytesPerSecond })
-  }
-}
 
 /** Checks what must hold after every step. `checked`: how many heard packets of each end were compared before. */
 function check({ dialing, accepting }: Pair, checked: Map<Seat, number>): void {

@@ -1,9 +1,13 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
 import type { MessageEncoder } from "../../messaging/message-encoder.ts"
+import { deliveryOf, type SendOptions } from "../../messaging/send-options.ts"
+import type { Clockwork } from "../../session/clockwork.ts"
+import type { Delivery } from "../../session/delivery/delivery.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
 import type { Peer, Principal } from "../peer.ts"
 import { HubPeer } from "../sessions/hub-peer.ts"
 import type { KeptBytes } from "../sessions/kept-bytes.ts"
+import { listOf } from "../sessions/lane-memory.ts"
 import { PacketList } from "../sessions/shared-outbox.ts"
 import { checkRoom, type Rooms } from "./rooms.ts"
 
@@ -11,7 +15,7 @@ import { checkRoom, type Rooms } from "./rooms.ts"
 export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Leaves out peers: a peer, or all peers in a room. */
   except(...who: readonly (Peer<C, P, D> | string)[]): Audience<C, P, D>
-  /** Sends a message to each peer once. It is encoded once for all peers. */
+  /** Sends a message to each peer once. It is encoded once for all peers. Options: see {@link SendOptions}. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
 }
 
@@ -20,6 +24,7 @@ export interface AudienceHost {
   readonly rooms: Rooms<HubPeer>
   readonly kept: KeptBytes
   readonly encoder: MessageEncoder
+  readonly clockwork: Clockwork
 }
 
 /** The peers that are in at least one of these rooms, except `without`. */
@@ -33,7 +38,11 @@ export function audienceOf<C extends Contract<C>, P extends Principal, D>(
       for (const one of who) if (!(one instanceof HubPeer)) checkRoom(one)
       return audienceOf(host, rooms, [...without, ...who])
     },
-    send: (name: string, data?: unknown) => sendTo(host, rooms, without, host.encoder.encode(name, data)),
+    send: (name: string, data?: unknown, options?: SendOptions) => {
+      const packet = host.encoder.encode(name, data)
+      const delivery = options && deliveryOf(name, options, host.clockwork.now())
+      sendTo(host, rooms, without, packet, delivery)
+    },
   }
 }
 
@@ -42,17 +51,18 @@ function sendTo(
   rooms: readonly string[],
   without: readonly unknown[],
   packet: Packet,
+  delivery: Delivery | undefined,
 ): void {
   const left = new Set<unknown>(
     without.flatMap((who): unknown[] => (typeof who === "string" ? [...all.members(who)] : [who])),
   )
-  const list = new PacketList(packet, isWide(packet))
-  kept.grow(list.bytes)
+  const list = delivery ? listOf(packet) : new PacketList(packet, isWide(packet))
+  if (list) kept.grow(list.bytes)
   for (const room of rooms) {
     for (const peer of [...all.members(room)]) {
       if (left.has(peer)) continue
       if (rooms.length > 1) left.add(peer)
-      peer.sendEncoded(packet, list)
+      peer.sendEncoded(packet, list, delivery)
     }
   }
 }

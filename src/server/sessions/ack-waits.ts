@@ -29,9 +29,9 @@ export class AckWaits {
   /** Resolves when the channel has acknowledged all packets sent so far; rejects if the session ends first. */
   arrival(): Promise<void> {
     const { session } = this.#owner
-    const { said } = session
-    if (session.acked < said) session.ask()
-    return this.#wait(session, () => session.acked >= said)
+    const { last } = session
+    if (!session.isSettled(last)) session.ask()
+    return this.#wait(session, () => session.isSettled(last))
   }
 
   acknowledged(): void {

@@ -4,6 +4,7 @@ import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { loopOver, type MessagesOptions } from "../../messaging/message-loop.ts"
 import { checkNames } from "../../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../../messaging/request-options.ts"
+import { deliveryOf, type SendOptions } from "../../messaging/send-options.ts"
 import {
   type SubscribeOptions,
   type Subscription,
@@ -11,6 +12,7 @@ import {
   tell,
   type Unsubscribe,
 } from "../../messaging/subscription.ts"
+import type { Delivery } from "../../session/delivery/delivery.ts"
 import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
 import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
@@ -31,7 +33,9 @@ export interface PeerHost {
   readonly encoder: MessageEncoder
   readonly address: string
   /** Sends a packet. Returns whether there is room for more; `false` also if the session has ended, or ends by this. */
-  tell(packet: Packet, list?: PacketList): boolean
+  tell(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): boolean
+  /** Milliseconds since the epoch. */
+  now(): number
   writable(): Promise<void>
   flush(): Promise<void>
   end(why: Closing): void
@@ -86,13 +90,14 @@ export class HubPeer implements Peer {
     return this.#host.session.bufferedBytes
   }
 
-  send(name: string, data?: unknown): boolean {
-    return this.sendEncoded(this.#host.encoder.encode(name, data))
+  send(name: string, data?: unknown, options?: SendOptions): boolean {
+    const packet = this.#host.encoder.encode(name, data)
+    return this.sendEncoded(packet, undefined, options && deliveryOf(name, options, this.#host.now()))
   }
 
   /** For the hub: sends a message that was encoded once for many peers. They share it in `list`. */
-  sendEncoded(packet: Packet, list?: PacketList): boolean {
-    return this.#host.tell(packet, list)
+  sendEncoded(packet: Packet, list?: PacketList, delivery?: Delivery): boolean {
+    return this.#host.tell(packet, list, undefined, delivery)
   }
 
   writable(): Promise<void> {

@@ -4,6 +4,7 @@ import { failureOf } from "../../messaging/failure.ts"
 import type { Handlers } from "../../messaging/handlers.ts"
 import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { callSafely } from "../../session/call-safely.ts"
+import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
 import { isLarger, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
@@ -23,6 +24,7 @@ import type { Rooms } from "../rooms/rooms.ts"
 import { AckWaits } from "./ack-waits.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
+import { listsOf, ownBytesOf } from "./lane-memory.ts"
 import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
@@ -40,6 +42,8 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly ended: Session
   readonly kept: KeptBytes
   readonly fanOut: FanOut
+  /** Messages to all peers that were dropped, by reason. */
+  readonly dropped: Record<DropReason, number>
   /** A link was refused, or ended because of its input; or a session ended because the hub keeps too much. */
   refused(refusal: Refusal): void
   /** The channel acknowledged more packets, or a request that was open may be over. */
@@ -120,12 +124,12 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return this.#host.maxPayloadBytes
   }
 
-  say(packet: Packet, list?: PacketList, place?: number): void {
-    this.#say(packet, list, place)
+  say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
+    this.#say(packet, list, place, delivery)
     // A draining hub waits until packets of open requests have arrived. It sends messages without waiting.
     if (this.#lastCall !== undefined && kindOf(packet) !== MESSAGE) this.#lastCall.awaitSaid()
   }
-  #say(packet: Packet, list?: PacketList, place?: number): void {
+  #say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
     this.#host.fanOut.said++
     // A shared packet is already counted in its list. The link may hold one more copy of the packet, as UTF-8.
     const size = sizeOf(packet)
@@ -134,18 +138,18 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     const bytes = (inLink + (list ? 0 : wide ? 2 : 1)) * size + PACKET_OVERHEAD_BYTES
     if (!this.#host.kept.grow(bytes)) this.makeRoom(TOO_MUCH)
     try {
-      this.session.say(packet, list, place)
+      this.session.say(packet, list, place, delivery)
     } catch (error) {
       this.end(closing("buffer-full", "the channel does not keep up", false))
       throw error
     }
   }
   /** Sends the packet if the session has not ended. Returns whether there is room for more. */
-  tell(packet: Packet, list?: PacketList, place?: number): boolean {
+  tell(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): boolean {
     const { session } = this
     if (session.ended) return false
     try {
-      this.say(packet, list, place)
+      this.say(packet, list, place, delivery)
     } catch (error) {
       if (!(error instanceof EverwireError)) throw error
       return false
@@ -153,10 +157,12 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return session.hasRoom && !session.ended
   }
   get ownBytes(): number {
-    return 2 * (this.session.part ?? 0) + this.waitingBytes + this.links.keptBytes
+    const { part = 0, lane } = this.session
+    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0)
   }
   lists(): Iterable<PacketList> {
-    return this.#outbox.lists()
+    const { lane } = this.session
+    return lane ? [...this.#outbox.lists(), ...listsOf(lane)] : this.#outbox.lists()
   }
   hasTaken(): boolean {
     const { acked } = this.session
@@ -184,6 +190,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   handles(name: string): void {
     this.#dispatch?.handles(name)
+  }
+  now(): number {
+    return this.#host.clockwork.now()
   }
   soon(run: () => void): void {
     this.#host.runtime.soon(run)
@@ -279,6 +288,10 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   silent(link: Link): void {
     this.links.silent(link)
+  }
+
+  dropped(reason: DropReason): void {
+    this.#host.dropped[reason]++
   }
 
   answered(): void {

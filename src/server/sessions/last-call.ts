@@ -21,7 +21,7 @@ interface Called {
 export class LastCall {
   readonly #called: Called
   readonly #clockwork: Clockwork
-  /** Number of the last packet that must be acknowledged before the session ends. */
+  /** The last packet that must be acknowledged or dropped before the session ends. */
   #lastSaid = 0
 
   constructor(called: Called, clockwork: Clockwork) {
@@ -44,7 +44,7 @@ export class LastCall {
   get isFree(): boolean {
     const { session, openRequests } = this.#called
     const [asked, answering] = openRequests
-    if (asked + answering > 0 || session.acked < this.#lastSaid) return false
+    if (asked + answering > 0 || !session.isSettled(this.#lastSaid)) return false
     const { link } = session
     if (link === undefined) return !session.owesAck && this.#awayMs >= AWAY_MS
     return link.asked !== 0 && link.reached !== false
@@ -66,8 +66,8 @@ export class LastCall {
   /** Waits until all packets sent so far have arrived. */
   awaitSaid(): void {
     const { session } = this.#called
-    this.#lastSaid = session.said
-    if (session.acked < session.said) session.ask()
+    this.#lastSaid = session.last
+    if (!session.isSettled(session.last)) session.ask()
   }
 
   /** A channel that just lost its link may have missed an ack, so the hub waits for it, for a limited time. */

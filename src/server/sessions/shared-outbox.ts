@@ -1,4 +1,4 @@
-import { nextPart, type Outbox, type SharedPackets } from "../../session/outbox.ts"
+import { nextPart, type Outbox, type SharedPackets, WITHDRAWN } from "../../session/outbox.ts"
 import { type Batch, encodeBatch, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 
@@ -139,6 +139,8 @@ export class SharedOutbox implements Outbox {
   /** The list of packets sent to this session alone. The next one is appended to it. */
   #own: PacketList | undefined
   readonly #joined: LastJoined
+  /** Numbers of the packets that were withdrawn. Their lists still hold them, so they count as before until an ack. */
+  #withdrawn: Set<number> | undefined
 
   /** `joined` is the hub's, so that sessions with the same packets share the batches. */
   constructor(joined: LastJoined) {
@@ -179,7 +181,7 @@ export class SharedOutbox implements Outbox {
     const { list } = run
     // The whole of the session's own list, which no other run refers to.
     const isWhole = list !== undefined && list === this.#own && list.held.length === packets.length
-    if (isWhole && run.base === number && run.end === this.cursor && typeof batch === "string") {
+    if (isWhole && !this.#withdrawn && run.base === number && run.end === this.cursor && typeof batch === "string") {
       list.held = batch
       this.#own = undefined
     }
@@ -203,6 +205,7 @@ export class SharedOutbox implements Outbox {
         this.acked = run.end
       } else this.bytes -= list.costOf(run.packet(++this.acked))
     }
+    if (this.#withdrawn) this.#keepWithdrawn(number)
     if (this.cursor <= number) this.seek(number, this.cursor === number ? this.part : 0)
     if (this.acked === this.said) {
       if (run !== NO_RUN) run.list = undefined
@@ -214,14 +217,23 @@ export class SharedOutbox implements Outbox {
     let run = this.#first
     for (let number = this.acked + 1; number <= this.said; number++) {
       while (number > run.end && run.next) run = run.next
-      yield run.packet(number)
+      yield this.#packet(run, number)
+    }
+  }
+
+  withdraw(isRefused: (packet: Packet, number: number) => boolean): void {
+    let number = this.acked
+    for (const packet of this.unacknowledged()) {
+      if (!isRefused(packet, ++number)) continue
+      this.#withdrawn ??= new Set()
+      this.#withdrawn.add(number)
     }
   }
 
   /** Releases all packets. The numbers stay. */
   clear(): void {
     this.#first = this.#last = this.#current = NO_RUN
-    this.#own = undefined
+    this.#own = this.#withdrawn = undefined
     this.bytes = 0
   }
 
@@ -233,6 +245,16 @@ export class SharedOutbox implements Outbox {
   /** The packet after the cursor. */
   #peek(): Packet {
     while (this.cursor >= this.#current.end && this.#current.next) this.#current = this.#current.next
-    return this.#current.packet(this.cursor + 1)
+    return this.#packet(this.#current, this.cursor + 1)
+  }
+
+  #packet(run: Run, number: number): Packet {
+    return this.#withdrawn?.has(number) ? WITHDRAWN : run.packet(number)
+  }
+
+  /** Forgets the withdrawn packets up to this number. */
+  #keepWithdrawn(number: number): void {
+    const left = [...(this.#withdrawn ?? [])].filter((one) => one > number)
+    this.#withdrawn = left.length > 0 ? new Set(left) : undefined
   }
 }

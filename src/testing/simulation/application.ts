@@ -56,7 +56,7 @@ export interface Application<C extends Contract<C> = AnyContract> {
    */
   readonly acts: Readonly<Record<string, (world: World<C>, random: () => number) => void>>
   /**
-   * The number of this channel's requests that wait for an answer. If it is given, the channel's timers are counted.
+   * The number of this channel's requests that wait for an answer, and one more if it sends messages with `ttlMs`. If it is given, the channel's timers are counted.
    */
   waiting?(channel: Channel<C>): number
   /** Called after every move. Throws when something has happened that must not. */

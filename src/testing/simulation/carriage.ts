@@ -50,6 +50,10 @@ export function createCarriageWitness(world: Pick<World, "runtime" | "plan" | "c
       said[way] += size
       words++
     },
+    rumoured(way, _speaker, size) {
+      said[way] += size
+      words++
+    },
     check() {
       if (!isCalm(world)) return
       checkWay("up", "down")

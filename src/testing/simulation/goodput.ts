@@ -33,6 +33,9 @@ export function createGoodputWitness(world: Pick<World, "runtime" | "plan" | "ca
       freeAt[way] = Math.max(freeAt[way], now) + carryMs(limits, way, size + AROUND_BYTES)
       due.set(`${speaker} ${n}`, now + FACTOR * (freeAt[way] - now) + slackMs)
     },
+    rumoured(way, _speaker, size) {
+      freeAt[way] = Math.max(freeAt[way], world.runtime.now()) + carryMs(limits, way, size + AROUND_BYTES)
+    },
     heard({ speaker, n }) {
       due.delete(`${speaker} ${n}`)
     },

@@ -1,4 +1,5 @@
 import type { Channel } from "../../client/channel.ts"
+import type { SendOptions } from "../../messaging/send-options.ts"
 import type { Hub } from "../../server/hub.ts"
 import type { Peer } from "../../server/peer.ts"
 import { EverwireError } from "../../wire/errors.ts"
@@ -13,6 +14,7 @@ import { createPhantomWitness } from "./phantom.ts"
 import type { Plan } from "./plan.ts"
 import { createPrefixWitness } from "./prefix.ts"
 import { Questions } from "./questions.ts"
+import { type Rumour, Rumours } from "./rumours.ts"
 import { createUncertaintyWitness } from "./uncertain.ts"
 import type { Witness, Word } from "./witness.ts"
 import { pad, read, type Spoken, write } from "./words.ts"
@@ -23,9 +25,9 @@ import { pad, read, type Spoken, write } from "./words.ts"
 const MOST_OVERHEAD_BYTES = 256
 
 interface TalkContract {
-  up: { word: Spoken }
+  up: { word: Spoken; rumour: Rumour }
   /** A cry is a broadcast to all peers of a hub, so it cannot carry a different number for each peer. */
-  down: { word: Spoken; cry: readonly [cry: number, pad: string] }
+  down: { word: Spoken; rumour: Rumour; cry: readonly [cry: number, pad: string] }
   requests: { ask(n: number): number }
   asks: { ask(n: number): number }
 }
@@ -68,6 +70,7 @@ export class Talk implements Application<TalkContract> {
   readonly #speakers: Speaker[] = []
   readonly #listeners = new Map<string, Listener>()
   readonly #questions = new Questions()
+  readonly #rumours = new Rumours()
   #cries = 0
   /** Whether the witnesses that need the world exist. They are made when the first hub starts. */
   #began = false
@@ -116,8 +119,10 @@ export class Talk implements Application<TalkContract> {
     hub.on("word", (spoken, peer) => {
       const word = read("up", spoken)
       this.#speakers.find(({ name }) => name === word.speaker)?.unheard.delete(word.n)
+      this.#rumours.heardWord(peer.id, word)
       this.#tell((witness) => witness.heard?.(word, peer.id))
     })
+    hub.on("rumour", (rumour, peer) => this.#note(() => this.#rumours.heard("up", peer.id, rumour, world.plan)))
     hub.handle("ask", (n) => this.#questions.answer(`up ${n}`, n))
   }
 
@@ -131,9 +136,15 @@ export class Talk implements Application<TalkContract> {
       const n = this.#listeners.get(peer)?.cries.get(cry) ?? -1
       this.#hearDown(speaker, { way: "down", speaker: peer, n, size: pad.length, binary: false })
     })
+    channel.on("rumour", (rumour) =>
+      this.#note(() => this.#rumours.heard("down", `to ${channel.peerId}`, rumour, plan)),
+    )
     channel.handle("ask", (n) => this.#questions.answer(`down ${n}`, n))
     channel.onReset(({ messages }) => {
-      const uncertain = messages.map(({ data }) => read("up", data as Spoken)) // channels send only words
+      const dataOf = (wanted: string): unknown[] =>
+        messages.flatMap(({ name: sent, data }) => (sent === wanted ? [data] : []))
+      const uncertain = dataOf("word").map((data) => read("up", data as Spoken)) // a channel hears what it sent
+      this.#note(() => this.#rumours.reported(name, dataOf("rumour") as Rumour[], plan))
       if (plan.onReset === "report") for (const { n } of uncertain) speaker.unheard.delete(n)
       this.#tell((witness) => witness.reset?.(name, uncertain, plan.onReset))
     })
@@ -149,14 +160,21 @@ export class Talk implements Application<TalkContract> {
   }
 
   waiting(channel: Channel<TalkContract>): number {
-    return this.#questions.waiting(channel)
+    const name = this.#speakers.find((speaker) => speaker.channel === channel)?.name ?? ""
+    return this.#questions.waiting(channel) + (this.#rumours.isAging(name) ? 1 : 0)
   }
 
-  missing(): string | undefined {
+  missing({ hubs }: TalkWorld): string | undefined {
     for (const { name, channel, unheard } of this.#running()) {
       if (unheard.size > 0) return `nobody has heard ${[...unheard]} of ${name}`
+      const rumours = isEvicting(channel) ? undefined : this.#rumours.missing(name)
+      if (rumours !== undefined) return rumours
       const { peer, heard, said } = this.#listeners.get(channel.peerId ?? "") ?? {}
       if (peer !== undefined && heard !== said) return `${name} has heard ${heard} of ${said} words of ${peer.id}`
+      if (peer !== undefined && hubs.every((hub) => hub.stats().dropped.full === 0)) {
+        const rumoured = this.#rumours.missing(peer.id)
+        if (rumoured !== undefined) return rumoured
+      }
     }
     const waiting = this.#running().find(({ channel }) => this.#questions.waiting(channel) > 0)
     return waiting && `${waiting.name} has asked and has no answer and no refusal`
@@ -189,11 +207,58 @@ export class Talk implements Application<TalkContract> {
       speaker.unheard.add(word.n)
       this.#tell((witness) => witness.said?.(word))
     }
+    const { channel, name } = speaker
+    this.#spread(
+      "up",
+      name,
+      () => speaker.said,
+      plan,
+      random,
+      (rumour, options) => {
+        channel.send("rumour", rumour, options)
+      },
+    )
   }
 
   #sayDown({ plan }: TalkWorld, random: Random, many: number): void {
     const listener = choose(this.#open(), random)
-    for (let i = 0; i < many && listener?.closed === false; i++) this.#sayTo(plan, listener, ...draw(plan, random))
+    if (listener === undefined) return
+    const { peer } = listener
+    for (let i = 0; i < many && !listener.closed; i++) this.#sayTo(plan, listener, ...draw(plan, random))
+    this.#spread(
+      "down",
+      peer.id,
+      () => listener.said,
+      plan,
+      random,
+      (rumour, options) => {
+        peer.send("rumour", rumour, options)
+      },
+    )
+  }
+
+  /** Sends some rumours, sometimes. */
+  #spread(
+    way: Word["way"],
+    speaker: string,
+    words: () => number,
+    plan: Plan,
+    random: Random,
+    send: (rumour: Rumour, options: SendOptions) => void,
+  ): void {
+    if (random() < 0.5) return
+    for (let many = 1 + Math.floor(random() * 4); many > 0; many--) {
+      const size = this.#rumours.say(speaker, words(), random, plan, send)
+      this.#tell((witness) => witness.rumoured?.(way, speaker, size))
+    }
+  }
+
+  #note(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#found ??= error instanceof Error ? error : new Error(String(error))
+    }
   }
 
   #sayTo(plan: Plan, listener: Listener, size: number, binary: boolean): void {
@@ -227,6 +292,7 @@ export class Talk implements Application<TalkContract> {
   #hearDown({ name, channel }: Speaker, word: Word): void {
     const listener = this.#listeners.get(word.speaker)
     if (listener !== undefined) listener.heard++
+    this.#rumours.heardWord(`to ${channel.peerId}`, word)
     if (channel.peerId !== word.speaker) {
       this.#found ??= new Broken("no phantom", `${name} has the peer ${channel.peerId} and heard ${word.speaker}`)
     }
@@ -269,12 +335,15 @@ export class Talk implements Application<TalkContract> {
    * Calls all witnesses. The library catches errors of its callbacks, so a fault is kept here until the next `check`.
    */
   #tell(what: (witness: Witness) => void): void {
-    try {
+    this.#note(() => {
       for (const witness of this.#witnesses) what(witness)
-    } catch (error) {
-      this.#found ??= error instanceof Error ? error : new Error(String(error))
-    }
+    })
   }
+}
+
+/** Whether the channel has dropped messages because its outbox was full. Then even the newest of a key may be lost. */
+function isEvicting(channel: Channel<TalkContract>): boolean {
+  return channel.explain().dropped.full > 0
 }
 
 /** Probability that a drawn kick or leave takes place. */

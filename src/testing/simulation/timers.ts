@@ -5,7 +5,7 @@ import { Broken } from "./failure.ts"
 export const timers: Checker = {
   check({ everyChannel, everyHub, listening, running, application }) {
     for (const { name, channel, machine } of running) {
-      // One timer of the session, one of the connector, and a timeout for each request.
+      // One timer of the session, one of the connector, a timeout for each request, and one for all messages with `ttlMs`.
       const most = 2 + (application.waiting?.(channel) ?? Number.POSITIVE_INFINITY)
       if (machine.pending() > most) throw new Broken("timers", `${name} has ${machine.pending()}, ${most} are enough`)
     }

@@ -9,6 +9,8 @@ import type { Witness } from "./witness.ts"
 export function createUncertaintyWitness(): Witness {
   const said = new Map<string, number>()
   const heard = new Map<string, number>()
+  /** Messages that may be dropped. Those that were not, and were not acknowledged, count as undelivered too. */
+  const rumoured = new Map<string, number>()
   /** By channel: a count. Each word with a lower number was heard or was reported. */
   const settled = new Map<string, number>()
   /** By channel: the numbers of heard words that `settled` does not cover yet. */
@@ -25,6 +27,9 @@ export function createUncertaintyWitness(): Witness {
   return {
     said({ speaker }) {
       said.set(speaker, count(said, speaker) + 1)
+    },
+    rumoured(_way, speaker) {
+      rumoured.set(speaker, count(rumoured, speaker) + 1)
     },
     heard({ way, speaker, n }) {
       if (way === "down") heard.set(speaker, count(heard, speaker) + 1)
@@ -54,7 +59,8 @@ export function createUncertaintyWitness(): Witness {
     },
     peerClosed(peer, lost) {
       undelivered.set(peer, lost)
-      if (lost > count(said, peer)) throw new Broken("agreement", `${peer} counts ${lost} words, it said fewer`)
+      if (lost > count(said, peer) + count(rumoured, peer))
+        throw new Broken("agreement", `${peer} counts ${lost} words, it said fewer`)
       if (count(heard, peer) + lost < count(said, peer)) {
         throw new Broken(
           "agreement",
