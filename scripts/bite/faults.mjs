@@ -81,8 +81,8 @@ export const faults = [
   {
     id: "a broadcast in the midst of another takes its place",
     file: "src/server/hub.ts",
-    find: "hubSession.tell(packet, list, place)",
-    plant: "hubSession.tell(packet, list)",
+    find: "hubSession.tell(packet, list, place, delivery)",
+    plant: "hubSession.tell(packet, list, undefined, delivery)",
   },
   {
     id: "an ack beside the link counts as the link's word",
@@ -99,8 +99,8 @@ export const faults = [
   {
     id: "the outbox has no bound",
     file: "src/session/session.ts",
-    find: "if (bytes > 0 && bytes + sizeOf(packet) > (",
-    plant: "if (bytes > 1e12 && bytes + sizeOf(packet) > (",
+    find: "return bytes > 0 ? bytes + sizeOf(packet)",
+    plant: "return bytes > 1e12 ? bytes + sizeOf(packet)",
   },
   {
     id: "probes are not answered",
@@ -626,7 +626,7 @@ export const faults = [
   {
     id: "parts of messages are not counted as kept",
     file: "src/server/sessions/hub-session.ts",
-    find: "2 * (this.session.part ?? 0) + ",
+    find: "2 * part + ",
     plant: "",
   },
   {
