@@ -1153,12 +1153,6 @@ export const faults = [
     plant: "      const reason = volatile === null\n",
   },
   {
-    id: "a packet that was begun is withdrawn",
-    file: "src/session/session.ts",
-    find: "begun ? cursor + 1 : cursor)",
-    plant: "begun ? cursor : cursor)",
-  },
-  {
     id: "a reliable message overtakes those that wait",
     file: "src/session/session.ts",
     find: "if (delivery || this.#lane?.packets.size)",

@@ -53,6 +53,8 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
    * `false` when more waits to be acknowledged than the link carries in about a second (4 KiB while its speed is not
    * known): the message was taken, `writable()` tells when there is room.
    *
+   * With options it may be dropped instead: see {@link SendOptions}.
+   *
    * @throws EverwireError `closed`, `misuse`, `payload-unsupported`, `payload-too-large`, and `buffer-full` when the
    * outbox cannot hold it: then it was not taken.
    */

@@ -70,6 +70,8 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
    * accepted even so; `writable()` resolves when there is room. Above 16 MiB (`maxOutboxBytes`) the peer is closed with
    * `buffer-full`.
    *
+   * With options it may be dropped instead: see {@link SendOptions}.
+   *
    * @throws EverwireError `misuse`, `payload-unsupported`, `payload-too-large`
    */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): boolean
