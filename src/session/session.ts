@@ -447,9 +447,10 @@ export class Session implements WatchHost, Flushable {
     }
     this.#mark(now, true)
     lane?.settle(outbox)
-    // Otherwise a slow link's far end acknowledges too rarely, and what it has long heard is kept here.
-    if (lane && !link.exchanges && outbox.cursor - Math.max(outbox.acked, current.ackAsked) > LANE_ACK_PACKETS)
-      this.#wanted = outbox.cursor
+    // Otherwise a slow link's far end acknowledges too rarely: what it has long heard is kept here, or fills the window
+    // for which messages wait in the lane.
+    const unasked = lane ? outbox.cursor - Math.max(outbox.acked, current.ackAsked) : 0
+    if (unasked > (lane?.packets.size ? 0 : link.exchanges ? Infinity : LANE_ACK_PACKETS)) this.#wanted = outbox.cursor
     const wanted = Math.min(this.#wanted, this.last)
     if (wanted > Math.max(outbox.acked, current.ackAsked) && outbox.cursor >= wanted) {
       current.ackAsked = wanted
