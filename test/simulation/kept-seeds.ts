@@ -385,6 +385,10 @@ export const keptSeeds: readonly Kept[] = [
     seed: 6580,
   },
   {
+    found: "messages in the lane waited for the next lazy ack, because large ones in front of them filled the window",
+    seed: 29488,
+  },
+  {
     found: "a machine that had slept took the time for a line, and a dead wire was waited for",
     seed: 4889,
   },
