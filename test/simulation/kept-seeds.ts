@@ -11,6 +11,8 @@ interface Kept {
    */
   readonly plan?: Partial<Plan>
   readonly moves?: readonly Move[]
+  /** Longest time until everything has arrived after the last fault, in milliseconds. Default 60 000. */
+  readonly settleMs?: number
 }
 
 /** For histories from before networks had limits: the limits that the seed generates are left out. */
@@ -383,6 +385,9 @@ export const keptSeeds: readonly Kept[] = [
     found:
       "what the hub had said behind its welcome was not asked after, where something holds back all but the welcome",
     seed: 6580,
+    // The channel finds the one transport that works after 56 s of 60. The talk of today draws other delays than that of the
+    // day on which this was found, and the last ack comes a second too late.
+    settleMs: 70_000,
   },
   {
     found: "messages in the lane waited for the next lazy ack, because large ones in front of them filled the window",

@@ -55,7 +55,7 @@ export class Liveness<C extends Contract<C>> {
     const now = this.#world.runtime.now()
     const untold = this.#untold()
     if (untold === undefined) this.#toldAt ??= now
-    else if (now >= this.#mendedAt + this.#settleMs + this.#ackMs() + this.#slowMs) {
+    else if (now >= this.#mendedAt + this.#settleMs + this.#slowMs) {
       throw new Broken("liveness", `after ${now - this.#mendedAt} ms without faults ${untold}`)
     }
     for (const channel of this.#world.running) this.#checkStuck(channel)
@@ -78,11 +78,6 @@ export class Liveness<C extends Contract<C>> {
       throw new Broken("liveness", `${low.name} is still on ${low.channel.transport} after ${climbMs} ms`)
     }
     return untold === undefined && unneeded <= 0 && kept === 0 && low === undefined
-  }
-
-  /** What has arrived is acknowledged lazily: how much later that may be, once all has arrived, in milliseconds. */
-  #ackMs(): number {
-    return this.#heardAt === undefined ? 0 : CHANNEL_ACK.ackMs + GRACE_MS
   }
 
   /** Says in words what has not arrived or is not acknowledged yet; undefined when everything is. */
@@ -111,7 +106,7 @@ export class Liveness<C extends Contract<C>> {
     if (application.chatters) return undefined
     this.#heardAt ??= runtime.now()
     const unknown = this.#whoseAckIsOwed()
-    const lateMs = this.#ackMs() + this.#slowMs
+    const lateMs = CHANNEL_ACK.ackMs + GRACE_MS + this.#slowMs
     if (unknown !== undefined && plan.tidy && plan.mended === undefined && runtime.now() > this.#heardAt + lateMs) {
       throw new Broken("liveness", `all has been heard for ${lateMs} ms, and ${unknown}`)
     }
