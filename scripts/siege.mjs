@@ -25,7 +25,7 @@ const cases = {
   "paused-50": () => pausedReaders({ readers: 50, rounds: 160 }),
   "paused-200": () => pausedReaders({ readers: 200, rounds: 160 }),
   detached: () => detached({ sessions: 1_000 }),
-  held: () => held({ sessions: 500, asking: 50, idleMs: 5_000, askMs: 3_000 }),
+  held: () => held({ sessions: 500, asking: 50, idleMs: 5_000, askMs: 10_000 }),
   origins,
   "two-claimants": twoClaimants,
 }

@@ -12,7 +12,8 @@ import { heap, startHub, TRANSPORTS } from "./ground.mjs"
 
 /** @typedef {import("./ground.mjs").Row} Row */
 /** @typedef {{ failed: number, p50: number, p99: number }} Asked times in milliseconds */
-/** @typedef {{ bytes: number, cpu: number, unopened: number, asked: Asked }} Figures */
+/** @typedef {{ bytes: number, cpu: number, unopened: number }} Idle */
+/** @typedef {"ws" | (typeof TRANSPORTS)[number]} Subject */
 
 /** Most bytes of heap for an idle session: a fifth more than the first measurement. */
 const MOST_HEAP = { websocket: 5_300, sse: 9_800, "long-poll": 8_200, "short-poll": 3_450 }
@@ -20,21 +21,22 @@ const MOST_HEAP = { websocket: 5_300, sse: 9_800, "long-poll": 8_200, "short-pol
 const MOST_CPU = { websocket: 10, sse: 30, "long-poll": 30, "short-poll": 90 }
 /** A round trip may take a fifth longer than one over bare `ws`, plus this much, which is noise of the machine. */
 const NOISE_MS = 1
+/** All subjects ask in turns, so many times each, so that what else the machine does falls on all alike. */
+const TURNS = 10
 
 const clientsFile = fileURLToPath(new URL("./held/clients.mjs", import.meta.url))
 
 /**
  * @param {{ sessions: number, asking: number, idleMs: number, askMs: number }} given `idleMs`: how long idle sessions are
- * left alone, and then measured for as long.
+ * left alone, and then measured for as long. `askMs`: how long requests are sent over each transport.
  * @returns {Promise<Row[]>}
  */
 export async function held(given) {
-  const bare = await measure("ws", given)
   /** @type {Row[]} */
   const rows = []
+  const bare = await measureIdle("ws", given)
   for (const transport of TRANSPORTS) {
-    const { bytes, cpu, unopened, asked } = await measure(transport, given)
-    const beside = transport === "websocket" ? bare : undefined
+    const { bytes, cpu, unopened } = await measureIdle(transport, given)
     rows.push(
       { what: `sessions over ${transport} that did not open`, value: unopened, most: 0, unit: "" },
       {
@@ -49,61 +51,114 @@ export async function held(given) {
         most: MOST_CPU[transport],
         unit: "ms",
       },
-      { what: `requests over ${transport} that were not answered`, value: asked.failed, most: 0, unit: "" },
-      {
-        what: `round trip, p50 of ${given.asking} that ask: ${transport}`,
-        value: asked.p50,
-        most: beside ? 1.2 * beside.asked.p50 + NOISE_MS : Infinity,
-        unit: "ms",
-      },
-      {
-        what: `round trip, p99 of ${given.asking} that ask: ${transport}`,
-        value: asked.p99,
-        most: beside ? 1.2 * beside.asked.p99 + NOISE_MS : Infinity,
-        unit: "ms",
-      },
     )
   }
-  const { p50, p99 } = bare.asked
-  rows.push(
-    { what: "bytes of heap for an idle socket of bare `ws`, beside", value: bare.bytes, most: Infinity, unit: "B" },
-    { what: "round trip, p50, of bare `ws`, beside", value: p50, most: Infinity, unit: "ms" },
-    { what: "round trip, p99, of bare `ws`, beside", value: p99, most: Infinity, unit: "ms" },
-  )
+  const asked = await measureRoundTrips(given)
+  const beside = asked.get("ws")
+  for (const [subject, { failed, p50, p99 }] of asked) {
+    const times = { p50, p99 }
+    rows.push({ what: `requests over ${subject} that were not answered`, value: failed, most: 0, unit: "" })
+    for (const name of /** @type {const} */ (["p50", "p99"])) {
+      rows.push({
+        what: `round trip, ${name} of ${given.asking} that ask: ${subject}`,
+        value: times[name],
+        most: subject === "websocket" && beside ? 1.2 * beside[name] + NOISE_MS : Infinity,
+        unit: "ms",
+      })
+    }
+  }
+  rows.push({
+    what: "bytes of heap for an idle socket of bare `ws`, beside",
+    value: bare.bytes,
+    most: Infinity,
+    unit: "B",
+  })
   return rows
 }
 
 /**
- * @param {"ws" | (typeof TRANSPORTS)[number]} subject
+ * @param {Subject} subject
  * @param {Parameters<typeof held>[0]} given
- * @returns {Promise<Figures>}
+ * @returns {Promise<Idle>}
  */
-async function measure(subject, { sessions, asking, idleMs, askMs }) {
-  const { url, stop } = subject === "ws" ? await startBare() : await startEcho()
-  const clients = fork(clientsFile, [url, subject], { execArgv: [] })
-  const next = async () => (await once(clients, "message"))[0]
-  const order = async (/** @type {object} */ message) => {
-    clients.send(message)
-    return await next()
-  }
-  await next() // the clients' process is ready
+async function measureIdle(subject, { sessions, asking, idleMs, askMs }) {
+  const { url, stop } = await startServer(subject)
+  const clients = await startClients()
   // A first round, so that memory for loading and compiling code is not counted.
-  await order({ open: Math.min(sessions, 50) })
-  await order({ ask: asking, forMs: askMs / 4 })
-  await order({})
+  await clients.order({ subject, url, open: Math.min(sessions, 50) })
+  await clients.order({ subject, url, ask: asking, forMs: askMs / 4 })
+  await clients.order({ subject, url })
   await sleep(100)
   const before = await heap()
-  const unopened = await order({ open: sessions })
+  const unopened = await clients.order({ subject, url, open: sessions })
   await sleep(idleMs)
   const bytes = ((await heap()) - before) / sessions
   const from = process.cpuUsage()
   await sleep(idleMs)
   const { user, system } = process.cpuUsage(from)
-  const asked = await order({ ask: asking, forMs: askMs })
-  await order({})
-  clients.disconnect()
+  await clients.order({ subject, url })
+  clients.stop()
   await stop()
-  return { bytes, cpu: ((user + system) / idleMs) * (500 / sessions), unopened, asked }
+  return { bytes, cpu: ((user + system) / idleMs) * (500 / sessions), unopened }
+}
+
+/**
+ * The servers of all subjects run in this process, and the clients of all in another one.
+ *
+ * @param {Parameters<typeof held>[0]} given
+ * @returns {Promise<Map<Subject, Asked>>}
+ */
+async function measureRoundTrips({ asking, askMs }) {
+  const clients = await startClients()
+  /** @type {Map<Subject, Awaited<ReturnType<typeof startServer>>>} */
+  const servers = new Map()
+  /** @type {Map<Subject, { failed: number, took: number[] }>} */
+  const all = new Map()
+  for (const subject of /** @type {Subject[]} */ (["ws", ...TRANSPORTS])) {
+    const server = await startServer(subject)
+    servers.set(subject, server)
+    all.set(subject, { failed: 0, took: [] })
+    await clients.order({ subject, url: server.url, open: asking })
+    await clients.order({ subject, url: server.url, ask: asking, forMs: askMs / 4 })
+  }
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const [subject, { url }] of servers) {
+      const sum = all.get(subject)
+      const { failed, took } = await clients.order({ subject, url, ask: asking, forMs: askMs / TURNS })
+      if (sum === undefined) continue
+      sum.failed += failed
+      sum.took.push(...took)
+    }
+  }
+  for (const [subject, { url, stop }] of servers) {
+    await clients.order({ subject, url })
+    await stop()
+  }
+  clients.stop()
+  return new Map([...all].map(([subject, { failed, took }]) => [subject, { failed, ...percentiles(took) }]))
+}
+
+/** @param {number[]} took */
+function percentiles(took) {
+  took.sort((one, other) => one - other)
+  const of = (/** @type {number} */ part) => took[Math.floor(part * (took.length - 1))] ?? Infinity
+  return { p50: of(0.5), p99: of(0.99) }
+}
+
+async function startClients() {
+  const child = fork(clientsFile, { execArgv: [] })
+  const next = async () => (await once(child, "message"))[0]
+  await next() // the clients' process is ready
+  const order = async (/** @type {object} */ message) => {
+    child.send(message)
+    return await next()
+  }
+  return { order, stop: () => child.disconnect() }
+}
+
+/** @param {Subject} subject */
+async function startServer(subject) {
+  return subject === "ws" ? await startBare() : await startEcho()
 }
 
 async function startEcho() {

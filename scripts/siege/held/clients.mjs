@@ -17,35 +17,44 @@ const AT_ONCE = 50
  * @property {() => unknown} close
  */
 
-/** From the hub's process. If empty: close all. @typedef {{ open?: number, ask?: number, forMs?: number }} Order */
+/**
+ * From the hub's process. Without `open` and `ask`: close all of the subject.
+ *
+ * @typedef {{ subject: string, url: string, open?: number, ask?: number, forMs?: number }} Order
+ * `subject`: "ws" or the name of a transport.
+ */
 
-/** @type {Client[]} */
-const clients = []
-const [, , url = "", subject = ""] = process.argv
+/** The clients of each subject. @type {Map<string, Client[]>} */
+const clientsOf = new Map()
 
 process.on("disconnect", () => process.exit())
 process.on("message", (/** @type {Order} */ order) => void obey(order).then((answer) => process.send?.(answer)))
 process.send?.("ready")
 
 /** @param {Order} order */
-async function obey({ open: more, ask: asking, forMs = 0 }) {
-  if (more !== undefined) return await open(more)
-  if (asking !== undefined) return await ask(asking, forMs)
+async function obey({ subject, url, open: more, ask: asking, forMs = 0 }) {
+  const clients = clientsOf.get(subject) ?? []
+  clientsOf.set(subject, clients)
+  if (more !== undefined) return await open(clients, subject, url, more)
+  if (asking !== undefined) return await ask(clients.slice(0, asking), forMs)
   await Promise.all(clients.splice(0).map((client) => client.close()))
   return "closed"
 }
 
 /**
+ * @param {Client[]} clients the opened ones are added
+ * @param {string} subject
+ * @param {string} url
  * @param {number} count
  * @returns {Promise<number>} How many could not be opened
  */
-async function open(count) {
+async function open(clients, subject, url, count) {
   let left = count
   let failed = 0
   const openSome = async () => {
     while (left-- > 0) {
       try {
-        clients.push(await (subject === "ws" ? openSocket() : openChannel()))
+        clients.push(await (subject === "ws" ? openSocket(url) : openChannel(subject, url)))
       } catch {
         failed++
       }
@@ -55,16 +64,23 @@ async function open(count) {
   return failed
 }
 
-/** @returns {Promise<Client>} */
-async function openChannel() {
+/**
+ * @param {string} subject
+ * @param {string} url
+ * @returns {Promise<Client>}
+ */
+async function openChannel(subject, url) {
   const transport = /** @type {import("everwire").TransportName} */ (subject) // the only other subjects
   const channel = createChannel(url, { transports: [transport] })
   await channel.opened
   return { ask: () => channel.request("echo", 1), close: () => channel.close() }
 }
 
-/** @returns {Promise<Client>} */
-async function openSocket() {
+/**
+ * @param {string} url
+ * @returns {Promise<Client>}
+ */
+async function openSocket(url) {
   const socket = new WebSocket(url.replace("http", "ws"), { perMessageDeflate: false })
   await once(socket, "open")
   const ask = () => {
@@ -79,19 +95,20 @@ async function openSocket() {
 }
 
 /**
- * Makes this many clients send requests at the interval, each only when its last one is answered.
+ * Makes each client send requests at the interval, each only when its last one is answered.
  *
- * @param {number} count
+ * @param {Client[]} clients
  * @param {number} forMs
+ * @returns {Promise<{ failed: number, took: number[] }>} `took`: each round trip, in milliseconds
  */
-async function ask(count, forMs) {
+async function ask(clients, forMs) {
   /** @type {number[]} */
   const took = []
   let failed = 0
   const until = performance.now() + forMs
   await Promise.all(
-    clients.slice(0, count).map(async (client, n) => {
-      await sleep((EVERY_MS * n) / count)
+    clients.map(async (client, n) => {
+      await sleep((EVERY_MS * n) / clients.length)
       for (let now = performance.now(); now < until; now = performance.now()) {
         try {
           await client.ask()
@@ -103,7 +120,5 @@ async function ask(count, forMs) {
       }
     }),
   )
-  took.sort((one, other) => one - other)
-  const of = (/** @type {number} */ part) => took[Math.floor(part * (took.length - 1))] ?? Infinity
-  return { failed, p50: of(0.5), p99: of(0.99) }
+  return { failed, took }
 }
