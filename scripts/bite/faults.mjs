@@ -528,6 +528,12 @@ export const faults = [
     plant: "#mostBytes = Infinity",
   },
   {
+    id: "a closed socket is read on at full speed",
+    file: "src/runtimes/node/socket.ts",
+    find: "this.#closingBytes ??= CLOSING_BYTES",
+    plant: "",
+  },
+  {
     id: "a frame has no bound",
     file: "src/runtimes/node/door.ts",
     find: "maxPayload: settings.maxBatchBytes",

@@ -91,6 +91,28 @@ export const pipelined = (transport) => async (url, told) => {
 }
 
 /**
+ * The same requests to a path of the application, which the hub never sees: what Node itself spends on such a
+ * connection.
+ *
+ * @type {import("./kinds.mjs").Abuse}
+ */
+export const pipelinedElsewhere = async (url) => {
+  const body = `@{"link":"${"x".repeat(24)}","up":2}\nmx\t1`
+  const request = `POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const chunk = request.repeat(Math.ceil(65_536 / request.length))
+  for (;;) {
+    const socket = connect(Number(url.port), url.hostname)
+    const closed = new Promise((resolve) => socket.once("close", resolve))
+    socket.on("error", () => {})
+    socket.resume()
+    while (!socket.destroyed) {
+      if (socket.write(chunk)) await new Promise((resolve) => setImmediate(resolve))
+      else await Promise.race([new Promise((resolve) => socket.once("drain", resolve)), closed])
+    }
+  }
+}
+
+/**
  * @param {(path: string, body: string) => Promise<string>} ask
  * @param {string} transport
  */

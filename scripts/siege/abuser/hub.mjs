@@ -33,7 +33,8 @@ hub.on("fails", () => {
   throw new Error("this handler fails")
 })
 
-const server = createServer()
+// The application answers what is not the hub's.
+const server = createServer((_, response) => response.writeHead(404).end())
 hub.attach(server)
 server.listen(0, "127.0.0.1", () => {
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address())

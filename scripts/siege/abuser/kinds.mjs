@@ -2,14 +2,15 @@
 // The kinds of abuse. Each is a function of the hub's URL and of a callback to which it reports the codes of its
 // closes.
 
-import { hellos, pipelined, polls, posts } from "./http.mjs"
+import { hellos, pipelined, pipelinedElsewhere, polls, posts } from "./http.mjs"
 import { frameOf, fullSpeed, openLink } from "./wire.mjs"
 
 /**
  * @typedef {(url: URL, told: (code: string) => void) => Promise<unknown>} Abuse
  * `code` (default `true`): whether the hub must close the abuser with a code. It need not if the abuse costs it
  * nothing.
- * @typedef {{ run: Abuse, code?: boolean }} Kind
+ * `beside`: the kind that shows what Node itself spends on such an abuse, where no hub can do better.
+ * @typedef {{ run: Abuse, code?: boolean, beside?: string }} Kind
  */
 
 /** Size of the large frames, in bytes. The hub accepts frames of this size. */
@@ -112,5 +113,6 @@ export const kinds = {
   // Each connection sends its next request after an answer, which is less often than a link is allowed to.
   polls: { code: false, run: polls("short-poll") },
   posts: { code: false, run: posts("long-poll") },
-  pipelined: { run: pipelined("long-poll") },
+  elsewhere: { code: false, run: pipelinedElsewhere },
+  pipelined: { run: pipelined("long-poll"), beside: "elsewhere" },
 }

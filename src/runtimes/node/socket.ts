@@ -23,6 +23,13 @@ const AT_ONCE = 32
 /** Most bytes of frame headers before the welcome, with those of a closing frame. */
 const MAX_FRAMES_BYTES = 1_024
 
+/**
+ * Most bytes that are read after the hub's closing frame: what the client had sent before it got that frame, with its
+ * own closing frame. If more comes, nothing more is read, and `ws` cuts the socket when its time for the closing
+ * handshake is over. The hub's closing frame has long arrived then.
+ */
+const CLOSING_BYTES = 1_048_576
+
 /** A finished frame: bytes, or a string with one character for each byte. */
 type Frame = string | Buffer
 
@@ -116,6 +123,8 @@ export class NodeSocket implements ServerSocket, IntakeSink {
   #controlsUntil = 0
   /** Whether too much has come before the welcome. */
   #isRefused = false
+  /** Bytes that are still read after the hub's closing frame. Undefined before it. */
+  #closingBytes: number | undefined
   /** Most bytes of one message, until the hub has sent a welcome. After a bye the client may send another hello. */
   #mostBytes = MAX_HELLO_BYTES + MAX_FRAMES_BYTES
 
@@ -164,6 +173,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
 
   close(code: number, reason: string): void {
     this.flush()
+    this.#closingBytes ??= CLOSING_BYTES
     this.#socket.close(code, reason)
   }
   terminate(): void {
@@ -190,6 +200,10 @@ export class NodeSocket implements ServerSocket, IntakeSink {
   /** This many bytes have come, and are passed to `ws` next. */
   came(bytes: number): void {
     this.#partBytes += bytes
+    if (this.#closingBytes !== undefined) {
+      this.#closingBytes -= bytes
+      if (this.#closingBytes < 0) return this.#intake.drop()
+    }
     if (this.#partBytes > this.#mostBytes && !this.#isRefused) {
       this.#isRefused = true
       this.#socket.sink?.overflowed?.()

@@ -67,6 +67,41 @@ describe("a socket that brings more than a hello before its welcome", () => {
   })
 })
 
+describe("a client that goes on sending after the hub has closed its socket", () => {
+  /** A masked ping without data (RFC 6455, sections 5.2 and 5.5.2), ten thousand times: 60,000 bytes. */
+  const pings = Buffer.from("898000000000".repeat(10_000), "hex")
+
+  it("is read for 1 MiB, in which its own closing frame ends the connection", async () => {
+    const { seats } = await start(1)
+    const [seat] = seats
+    if (seat === undefined) throw new Error("no socket was opened")
+    const { socket, opened, stream } = seat
+    socket.send("w{}") // a welcome: until then less is read
+    socket.close(4_000, "over")
+    let count = 0
+    opened.on("ping", () => void count++)
+    for (let n = 0; n < 17; n++) stream.push(pings)
+    expect(count).toBe(170_000)
+    await once(opened, "close")
+    expect(stream.destroyed).toBe(true)
+  })
+
+  it("is not read any further once 1 MiB has come", async () => {
+    const { seats } = await start(1)
+    const [seat] = seats
+    if (seat === undefined) throw new Error("no socket was opened")
+    const { socket, opened, stream } = seat
+    socket.send("w{}") // a welcome: until then less is read
+    socket.close(4_000, "over")
+    let count = 0
+    opened.on("ping", () => void count++)
+    for (let n = 0; n < 17; n++) stream.push(pings)
+    expect(stream.push(pings)).toBe(false)
+    for (let n = 0; n < 100; n++) expect(stream.push(pings)).toBe(false)
+    expect(count).toBeLessThan(180_000)
+  })
+})
+
 describe("sockets with text to send", () => {
   it("are written to when the tick ends, one after another in groups", async () => {
     const { seats, ticks, written } = await start(34)
