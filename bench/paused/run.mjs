@@ -1,0 +1,105 @@
+// Measures what clients that read nothing cost a server and everybody else, beside Socket.IO: npm run paused --
+// --readers 1,200
+import { parseArgs } from "node:util"
+import { start } from "../processes.mjs"
+
+const { values } = parseArgs({
+  options: {
+    readers: { type: "string", default: "1,200" },
+    only: { type: "string", default: "websocket,sse,long-poll,short-poll" },
+    peers: { type: "string", default: "everwire,socket.io" },
+    messages: { type: "string", default: "20000" },
+    seconds: { type: "string", default: "20" },
+  },
+})
+const messages = Number(values.messages)
+const floodMs = Number(values.seconds) * 1_000
+
+const HONEST = 50
+/** What a hub keeps for all sessions, and for one, by default. */
+const MAX_KEPT = 134_217_728
+const MAX_PEER = 16_777_216
+/** The honest p99 may be this many times as long as without readers, plus what is noise of the machine. */
+const TIMES = 1.5
+const NOISE_MS = 2
+/** The transports that both libraries have, by everwire's names. */
+const THEIRS = { websocket: "websocket", "long-poll": "polling" }
+
+const rows = []
+for (const readers of values.readers.split(",").map(Number)) {
+  for (const transport of values.only.split(",")) {
+    for (const peer of values.peers.split(",")) {
+      const named = peer === "everwire" ? transport : THEIRS[transport]
+      if (named !== undefined) rows.push(await measure(peer, named, readers))
+    }
+  }
+}
+const ms = (value) => (value === undefined ? "-" : value.toFixed(1))
+const mib = (value) => (value === undefined ? "-" : (value / 2 ** 20).toFixed(1))
+console.table(
+  Object.fromEntries(
+    rows.map((row, n) => [
+      `${n + 1}`,
+      {
+        readers: row.readers,
+        peer: row.peer,
+        transport: row.transport,
+        "kept (MiB)": mib(row.keptBytes),
+        "memory + (MiB)": mib(row.memoryBytes),
+        "p50 without (ms)": ms(row.without?.p50),
+        "p50 with (ms)": ms(row.with?.p50),
+        "p99 without (ms)": ms(row.without?.p99),
+        "p99 with (ms)": ms(row.with?.p99),
+        "readers left": row.left ?? "-",
+        server: row.died ?? "lived",
+      },
+    ]),
+  ),
+)
+const misses = missesOf(rows)
+for (const miss of misses) console.error(`missed: ${miss}`)
+process.exitCode = misses.length > 0 ? 1 : 0
+
+/** Round trips of honest clients with and without readers, and what the server keeps for the readers. */
+async function measure(peer, transport, readers) {
+  const row = { peer, transport, readers }
+  const server = start("./paused/server.mjs", [peer], ["--max-old-space-size=2048"])
+  const port = await server.call("listen")
+  const given = [peer, transport, `${port}`]
+  const [paused, honest] = [start("./paused/readers.mjs", given), start("./paused/honest.mjs", given)]
+  try {
+    await paused.call("open", readers)
+    const marked = await server.call("mark")
+    if (marked !== readers) throw new Error(`${marked} of ${readers} readers are connected`)
+    await honest.call("open", HONEST)
+    // The first round is there to compile code.
+    await honest.call("ask", 1_500)
+    row.without = await honest.call("ask", 5_000)
+    const before = await server.call("figures")
+    const asked = honest.call("ask", floodMs)
+    await server.call("flood", messages, floodMs)
+    row.with = await asked
+    const { left, peakBytes, keptBytes } = await server.call("figures")
+    const memoryBytes = peakBytes - before.peakBytes
+    Object.assign(row, { left, memoryBytes, keptBytes: peer === "everwire" ? keptBytes : undefined })
+  } catch (error) {
+    row.died = error.message
+  } finally {
+    await Promise.all([paused.stop(), honest.stop(), server.stop()])
+  }
+  return row
+}
+
+/** The targets: the hub stays within its bounds, and honest clients hardly feel the readers. */
+function missesOf(measured) {
+  const misses = []
+  for (const row of measured.filter(({ peer }) => peer === "everwire")) {
+    const what = `${row.readers} readers, ${row.transport}`
+    if (row.died !== undefined) misses.push(`${what}: ${row.died}`)
+    const most = Math.min(MAX_KEPT, row.readers * MAX_PEER + MAX_PEER)
+    if (row.keptBytes > most) misses.push(`${what}: the hub kept ${row.keptBytes} bytes, at most ${most}`)
+    const mostMs = TIMES * row.without?.p99 + NOISE_MS
+    if (row.with?.p99 > mostMs) misses.push(`${what}: p99 ${ms(row.with.p99)} ms, at most ${ms(mostMs)}`)
+  }
+  return misses
+}
