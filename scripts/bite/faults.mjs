@@ -452,8 +452,8 @@ export const faults = [
   {
     id: "a part is acknowledged alone",
     file: "src/session/inbox.ts",
-    find: "(this.owedPackets >= least * ackPackets ||",
-    plant: "(this.part > 0 || this.owedPackets >= least * ackPackets ||",
+    find: "return this.owedPackets >= least * ackPackets ||",
+    plant: "return this.part > 0 || this.owedPackets >= least * ackPackets ||",
   },
   {
     id: "parts that another link brought are dropped",

@@ -118,7 +118,7 @@ export class Inbox {
   /** Whether this share of what makes an ack due has been received. Where each ack costs an exchange, it takes more. */
   owes(share: number, { ackPackets, ackBytes }: SessionSettings, link: Link | undefined): boolean {
     const least = link?.exchanges ? share * EXCHANGE_ACKS : share
-    return this.owedPackets > 0 && (this.owedPackets >= least * ackPackets || this.owedBytes >= least * ackBytes)
+    return this.owedPackets >= least * ackPackets || this.owedBytes >= least * ackBytes
   }
 
   /** An ack was sent. */

@@ -52,6 +52,11 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
     return this.bufferedBytes < Math.min(this.pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
   }
 
+  /** Whether something was heard since the last ack. */
+  get owesAck(): boolean {
+    return this.inbox.owedPackets > 0
+  }
+
   /** The current link has room again. */
   writable(link: Link): void {
     if (this.link === link && this.outbox.cursor < this.last) this.flushSoon()
@@ -137,7 +142,10 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
     if (!link) return
     const now = this.clockwork.now()
     // An ack rides on what goes anyway once it is half due, so that a quick exchange is not an ack per message.
-    if (this.inbox.owes(1 / 2, this.settings, link) || now - this.watch.owedSince >= this.settings.ackMs / 2)
+    if (
+      this.owesAck &&
+      (this.inbox.owes(1 / 2, this.settings, link) || now - this.watch.owedSince >= this.settings.ackMs / 2)
+    )
       this.acking = true
     const outbox = this.outbox
     const lane = this.lane

@@ -48,10 +48,6 @@ export class Session extends Sending {
   get rttMs(): number {
     return this.watch.rttMs
   }
-  /** Whether something was heard since the last ack. */
-  get owesAck(): boolean {
-    return this.inbox.owedPackets > 0
-  }
   /** What both sides can do beyond version 1 of the protocol; until the other side has said, what this side can do. */
   get features(): readonly string[] | undefined {
     return this.settings.features
@@ -100,7 +96,7 @@ export class Session extends Sending {
     const features = this.features?.filter((feature) => Array.isArray(named) && named.includes(feature))
     // The settings that the sessions of a hub share are only copied where there is a difference.
     if (features?.length !== this.features?.length)
-      this.settings = { ...this.settings, features: features?.length ? features : undefined }
+      this.configure({ features: features?.length ? features : undefined })
   }
 
   /** New figures, from a welcome. */
@@ -241,18 +237,20 @@ export class Session extends Sending {
   }
 
   #hearAck(link: Link, packet: string): void {
-    const [number = 0, token = 0, stoodMs = 0] = packet.slice(1).split(",").map(readCount)
-    const heard = this.#checked(number)
+    const comma = packet.indexOf(",")
+    const heard = this.#checked(readCount(packet.slice(1, comma < 0 ? undefined : comma)))
     const waits = this.said > heard
-    // An answer tells that the link works. It has the token of the probe, and for how long that stood in line.
-    const now = this.clockwork.now()
-    const rttMs =
-      token === this.#probe
-        ? now - this.watch.probedLastAt
-        : token > 0
-          ? this.pace?.answered(token, stoodMs, now)
-          : undefined
-    if (rttMs !== undefined) this.watch.answered(rttMs, waits)
+    let rttMs: number | undefined
+    if (comma > 0) {
+      // The token of a probe, and for how long that stood in line. An answer tells that the link works.
+      const [token = 0, stoodMs = 0] = packet
+        .slice(comma + 1)
+        .split(",")
+        .map(readCount)
+      const now = this.clockwork.now()
+      rttMs = token === this.#probe ? now - this.watch.probedLastAt : this.pace?.answered(token, stoodMs, now)
+      if (rttMs !== undefined) this.watch.answered(rttMs, waits)
+    }
     // What was acknowledged beside the link already is progress all the same when the link says it.
     const isNews = this.progress(heard) || heard === this.#ackedBeside
     if (isNews) {
