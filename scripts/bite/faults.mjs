@@ -1124,9 +1124,9 @@ export const faults = [
   {
     id: "a newer message takes the place of the one before it in the queue",
     file: "src/session/delivery/lane.ts",
-    find: "    this.#remove(key, packet)\n    this.#host",
+    find: "    if (this.#remove(key)) this.#host",
     plant:
-      '    if (reason === "latest") this.bytes -= costOf(packet)\n    else this.#remove(key, packet)\n    this.#host',
+      '    const packet = reason === "latest" && this.packets.get(key)\n    if (packet) this.bytes -= costOf(packet.packet)\n    if (packet || this.#remove(key)) this.#host',
   },
   {
     id: "what is volatile waits for the link",

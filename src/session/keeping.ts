@@ -101,9 +101,9 @@ export abstract class Keeping {
    * behind a position. `sent` is the number of the last packet that goes, for the `attach` that follows.
    */
   ride(): { packets: Packet[]; sent: number } {
-    const packets: Packet[] = []
-    let room = RIDE_BYTES
     let sent = this.acked
+    const packets: Packet[] = [POSITION + (sent + 1)]
+    let room = RIDE_BYTES
     for (const packet of this.outbox.unacknowledged()) {
       if (typeof packet !== "string" || this.lane?.numbered.has(sent + 1)) break
       room -= 3 * packet.length // most that its characters can be in UTF-8
@@ -111,7 +111,7 @@ export abstract class Keeping {
       packets.push(packet)
       sent++
     }
-    return { packets: packets.length > 0 ? [POSITION + (this.acked + 1), ...packets] : [], sent }
+    return { packets: sent > this.acked ? packets : [], sent }
   }
 
   /** Takes back what no link was handed and `isRefused`. The other side is told nothing of it but its number. */

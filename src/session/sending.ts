@@ -66,7 +66,6 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
   linkLost(link: Link): void {
     if (this.link !== link) return
     this.link = undefined
-    this.#leading = undefined
     this.watch.stop()
     this.lane?.settle(this.outbox)
   }

@@ -67,7 +67,7 @@ export class Session extends Sending {
     if (this.ended) return
     const heard = this.#checked(at.heard)
     const isNews = this.progress(heard)
-    if (isNews) this.watch.progressed(this.said > heard)
+    if (isNews) this.watch.doubts = 0
     // If this link is taken once more, what was sent on it before the take may still come.
     const isAgain = this.link === link
     if (!isAgain) this.inbox.relink()
