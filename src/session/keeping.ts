@@ -1,5 +1,5 @@
 import { type Packet, sizeOf } from "../wire/batch.ts"
-import { MAX_OUTBOX_BYTES, RIDE_BYTES } from "../wire/defaults.ts"
+import { RIDE_BYTES } from "../wire/defaults.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { POSITION } from "../wire/kinds.ts"
 import type { Clockwork } from "./clockwork.ts"
@@ -93,7 +93,7 @@ export abstract class Keeping {
   /** How many bytes too many the outbox would hold with this packet. An empty one takes any packet. */
   #excess(packet: Packet): number {
     const bytes = this.bufferedBytes
-    return bytes > 0 ? bytes + sizeOf(packet) - (this.settings.maxOutboxBytes ?? MAX_OUTBOX_BYTES) : 0
+    return bytes > 0 ? bytes + sizeOf(packet) - this.settings.maxOutboxBytes : 0
   }
 
   /**

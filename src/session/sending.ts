@@ -1,12 +1,5 @@
 import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "../wire/batch.ts"
-import {
-  BATCH_BYTES,
-  FIRST_BATCH_BYTES,
-  HIGH_WATER_BYTES,
-  LINK_BUFFER_BYTES,
-  MAX_OUTBOX_BYTES,
-  PACE_BYTES,
-} from "../wire/defaults.ts"
+import { BATCH_BYTES, FIRST_BATCH_BYTES, HIGH_WATER_BYTES, LINK_BUFFER_BYTES, PACE_BYTES } from "../wire/defaults.ts"
 import { ACK, POSITION, PROBE } from "../wire/kinds.ts"
 import type { Flushable } from "./clockwork.ts"
 import type { Delivery } from "./delivery/delivery.ts"
@@ -48,8 +41,9 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
 
   /** Whether no more waits than the link carries in about a second. */
   get hasRoom(): boolean {
-    const { maxOutboxBytes = MAX_OUTBOX_BYTES } = this.settings
-    return this.bufferedBytes < Math.min(this.pace?.highWaterBytes ?? HIGH_WATER_BYTES, maxOutboxBytes / 2)
+    return (
+      this.bufferedBytes < Math.min(this.pace?.highWaterBytes ?? HIGH_WATER_BYTES, this.settings.maxOutboxBytes / 2)
+    )
   }
 
   /** Whether something was heard since the last ack. */

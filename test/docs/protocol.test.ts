@@ -372,7 +372,12 @@ function createSession(runtime: VirtualRuntime, seat: typeof defaults.HUB_ACK | 
   return new Session(
     new Clockwork(runtime),
     { deliver: ignore, control: ignore, doubted: ignore, silent: ignore, answered: ignore },
-    { ...seat, heartbeatMs: defaults.HEARTBEAT_MS, heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS },
+    {
+      ...seat,
+      heartbeatMs: defaults.HEARTBEAT_MS,
+      heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS,
+      maxOutboxBytes: defaults.MAX_OUTBOX_BYTES,
+    },
   )
 }
 
