@@ -1,5 +1,5 @@
 import type { Packet } from "../wire/batch.ts"
-import { NUDGE_MS, UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
+import { UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
 import { protocolError } from "../wire/errors.ts"
 import { ACK, isNumbered, isPart, POSITION, PROBE } from "../wire/kinds.ts"
 import { kindOf, readCount } from "../wire/packet.ts"
@@ -154,7 +154,7 @@ export class Session extends Sending {
   }
 
   /** Asks for an ack now. When none comes within `limitMs`, the link is doubted. */
-  probe(limitMs = NUDGE_MS): void {
+  probe(limitMs = this.watch.probePatienceMs): void {
     if (!this.link || this.watch.probing) return
     // A body is heard when all of it has come. Until the first was, nothing tells how far those ahead of the probe have got.
     const aheadMs = this.link.exchanges && !this.watch.isMeasured ? this.outbox.bytes * SLOWEST : 0
@@ -173,11 +173,10 @@ export class Session extends Sending {
       case "speak":
         this.acking = true
         // A beat asks for an answer: that is the other side's beat, and a wire which only carries one way is noticed.
-        if (this.settings.prober || !this.owesAck) this.probe(this.watch.probePatienceMs)
-        this.flushNow()
-        return
+        if (this.settings.prober || !this.owesAck) this.probe()
+        return this.flushNow()
       case "probe":
-        return this.probe(this.watch.probePatienceMs)
+        return this.probe()
       case "doubt":
         return this.host.doubted(link)
       case "hang-up":
