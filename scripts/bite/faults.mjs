@@ -14,9 +14,9 @@
 export const faults = [
   {
     id: "an ack tells one more than was heard",
-    file: "src/session/session.ts",
-    find: "this.#lead(ACK + this.#inbox.heard)\n",
-    plant: "this.#lead(ACK + (this.#inbox.heard + 1))\n",
+    file: "src/session/sending.ts",
+    find: "this.lead(ACK + this.inbox.heard)\n",
+    plant: "this.lead(ACK + (this.inbox.heard + 1))\n",
   },
   {
     id: "duplicates are delivered",
@@ -32,19 +32,19 @@ export const faults = [
   },
   {
     id: "a replay starts one late",
-    file: "src/session/session.ts",
-    find: "const cursor = Math.max(sent, this.#outbox.acked)",
-    plant: "const cursor = Math.min(this.#outbox.said, Math.max(sent, this.#outbox.acked) + 1)",
+    file: "src/session/sending.ts",
+    find: "const cursor = Math.max(sent, this.outbox.acked)",
+    plant: "const cursor = Math.min(this.outbox.said, Math.max(sent, this.outbox.acked) + 1)",
   },
   {
     id: "a replay starts at the end",
-    file: "src/session/session.ts",
-    find: "const cursor = Math.max(sent, this.#outbox.acked)",
-    plant: "const cursor = this.#outbox.said",
+    file: "src/session/sending.ts",
+    find: "const cursor = Math.max(sent, this.outbox.acked)",
+    plant: "const cursor = this.outbox.said",
   },
   {
     id: "a position is off by one",
-    file: "src/session/session.ts",
+    file: "src/session/sending.ts",
     find: ": `${POSITION}${outbox.cursor + 1}$",
     plant: ": `${POSITION}${outbox.cursor}$",
   },
@@ -56,7 +56,7 @@ export const faults = [
   },
   {
     id: "a lost link is believed alive",
-    file: "src/session/session.ts",
+    file: "src/session/sending.ts",
     find: "  linkLost(link: Link): void {\n    if (this.link !== link) return",
     plant: "  linkLost(link: Link): void {\n    if (this.link === link) return",
   },
@@ -88,7 +88,7 @@ export const faults = [
     id: "an ack beside the link counts as the link's word",
     file: "src/session/session.ts",
     find: "      this.#ackedBeside = heard\n",
-    plant: "      this.#watch.progressed(this.#outbox.said > heard)\n",
+    plant: "      this.watch.progressed(this.said > heard)\n",
   },
   {
     id: "peers are sent what was joined for another",
@@ -98,7 +98,7 @@ export const faults = [
   },
   {
     id: "the outbox has no bound",
-    file: "src/session/session.ts",
+    file: "src/session/keeping.ts",
     find: "return bytes > 0 ? bytes + sizeOf(packet)",
     plant: "return bytes > 1e12 ? bytes + sizeOf(packet)",
   },
@@ -116,9 +116,9 @@ export const faults = [
   },
   {
     id: "an ack ahead of the cursor is not heeded",
-    file: "src/session/session.ts",
-    find: "this.#outbox.cursor < heard) this.#current.positioned = false",
-    plant: "this.#outbox.cursor < heard - 1e9) this.#current.positioned = false",
+    file: "src/session/sending.ts",
+    find: "this.outbox.cursor < heard) this.#isLocated = false",
+    plant: "this.outbox.cursor < heard - 1e9) this.#isLocated = false",
   },
   {
     id: "stale turns are obeyed",
@@ -307,20 +307,20 @@ export const faults = [
   },
   {
     id: "what was sent counts as never sent",
-    file: "src/session/session.ts",
-    find: "this.#outbox.sent = Math.max(this.#outbox.sent, sent)",
-    plant: "this.#outbox.sent = Math.max(this.#outbox.sent, 0)",
+    file: "src/session/keeping.ts",
+    find: "this.outbox.sent = Math.max(this.outbox.sent, sent)",
+    plant: "this.outbox.sent = Math.max(this.outbox.sent, 0)",
   },
   {
     id: "the cursor is not rewound for a new link",
-    file: "src/session/session.ts",
-    find: "const cursor = Math.max(sent, this.#outbox.acked)",
-    plant: "const cursor = Math.max(sent, this.#outbox.sent)",
+    file: "src/session/sending.ts",
+    find: "const cursor = Math.max(sent, this.outbox.acked)",
+    plant: "const cursor = Math.max(sent, this.outbox.sent)",
   },
   {
     id: "an ack is owed and never goes",
     file: "src/session/session.ts",
-    find: "    } else this.#watch.owes()",
+    find: "    } else this.watch.owes()",
     plant: "    }",
   },
   {
@@ -451,9 +451,9 @@ export const faults = [
   },
   {
     id: "a part is acknowledged alone",
-    file: "src/session/session.ts",
-    find: "return owedPackets >= least * ackPackets ||",
-    plant: "return this.#inbox.part > 0 || owedPackets >= least * ackPackets ||",
+    file: "src/session/inbox.ts",
+    find: "return this.owedPackets >= least * ackPackets ||",
+    plant: "return this.part > 0 || this.owedPackets >= least * ackPackets ||",
   },
   {
     id: "parts that another link brought are dropped",
@@ -470,7 +470,7 @@ export const faults = [
   {
     id: "the next link is not told how much of a packet has come",
     file: "src/session/session.ts",
-    find: "return this.#inbox.part || undefined",
+    find: "return this.inbox.part || undefined",
     plant: "return undefined",
   },
   {
@@ -1123,16 +1123,16 @@ export const faults = [
   },
   {
     id: "a message that waits is not replaced by a newer one",
-    file: "src/session/session.ts",
-    find: 'this.#lane.drop(delivery.key, "latest")\n',
-    plant: 'this.#lane.drop(undefined, "latest")\n',
+    file: "src/session/keeping.ts",
+    find: 'this.lane.drop(delivery.key, "latest")\n',
+    plant: 'this.lane.drop(undefined, "latest")\n',
   },
   {
     id: "a newer message takes the place of the one before it in the queue",
     file: "src/session/delivery/lane.ts",
-    find: "    this.#remove(key, packet)\n    this.#host",
+    find: "    if (this.#remove(key)) this.#host",
     plant:
-      '    if (reason === "latest") this.bytes -= costOf(packet)\n    else this.#remove(key, packet)\n    this.#host',
+      '    const packet = reason === "latest" && this.packets.get(key)\n    if (packet) this.bytes -= costOf(packet.packet)\n    if (packet || this.#remove(key)) this.#host',
   },
   {
     id: "what is volatile waits for the link",
@@ -1142,9 +1142,9 @@ export const faults = [
   },
   {
     id: "what is volatile waits for the next link",
-    file: "src/session/session.ts",
-    find: "if (delivery.volatile && !this.#current) return",
-    plant: "if (delivery.volatile && this.#current === null) return",
+    file: "src/session/keeping.ts",
+    find: "if (delivery.volatile && !this.link) return",
+    plant: "if (delivery.volatile && this.ended) return",
   },
   {
     id: "messages that are too old are handed over",
@@ -1160,8 +1160,8 @@ export const faults = [
   },
   {
     id: "a reliable message overtakes those that wait",
-    file: "src/session/session.ts",
-    find: "if (delivery || this.#lane?.packets.size)",
+    file: "src/session/keeping.ts",
+    find: "if (delivery || this.lane?.packets.size)",
     plant: "if (delivery)",
   },
   {
@@ -1172,8 +1172,8 @@ export const faults = [
   },
   {
     id: "what is volatile rides with a hello",
-    file: "src/session/session.ts",
-    find: "|| this.#lane?.numbered.has(sent + 1)) break",
+    file: "src/session/keeping.ts",
+    find: "|| this.lane?.numbered.has(sent + 1)) break",
     plant: ") break",
   },
 ]

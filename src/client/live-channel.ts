@@ -17,7 +17,7 @@ import type { Runtime } from "../session/runtime.ts"
 import { Session, type SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
 import type { Packet } from "../wire/batch.ts"
-import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../wire/defaults.ts"
+import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, MAX_OUTBOX_BYTES, REPROBE_MS } from "../wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
 import { AUTH_REFRESH } from "../wire/features.ts"
 import { type ChannelEvents, createEvents } from "./channel-events.ts"
@@ -252,7 +252,7 @@ export class LiveChannel {
       ...CHANNEL_ACK,
       heartbeatMs: HEARTBEAT_MS,
       heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-      maxOutboxBytes: this.#options.maxOutboxBytes,
+      maxOutboxBytes: this.#options.maxOutboxBytes ?? MAX_OUTBOX_BYTES,
       features: this.#options.features ?? (this.#options.auth && [AUTH_REFRESH]),
     })
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]

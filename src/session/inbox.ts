@@ -1,7 +1,10 @@
 import { allocatePacket, type Packet, sizeOf } from "../wire/batch.ts"
+import { EXCHANGE_ACKS } from "../wire/defaults.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
 import { LAST_PART, PART } from "../wire/kinds.ts"
 import { kindOf, readCount } from "../wire/packet.ts"
+import type { Link } from "./link.ts"
+import type { SessionSettings } from "./session-host.ts"
 
 /**
  * A packet in more than `MANY_PARTS` parts must have `MEAN_PART_BYTES` in each on average. An honest sender cuts larger
@@ -110,6 +113,12 @@ export class Inbox {
       throw protocolError("a packet in parts that are too small")
     }
     return isLast ? joinParts(this.parts, this.part) : undefined
+  }
+
+  /** Whether this share of what makes an ack due has been received. Where each ack costs an exchange, it takes more. */
+  owes(share: number, { ackPackets, ackBytes }: SessionSettings, link: Link | undefined): boolean {
+    const least = link?.exchanges ? share * EXCHANGE_ACKS : share
+    return this.owedPackets >= least * ackPackets || this.owedBytes >= least * ackBytes
   }
 
   /** An ack was sent. */

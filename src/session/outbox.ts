@@ -119,6 +119,6 @@ export class ListOutbox implements Outbox {
 }
 
 /** How many bytes a packet counts in an outbox. */
-function costOf(packet: Packet): number {
+export function costOf(packet: Packet): number {
   return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }

@@ -29,7 +29,7 @@ export interface SessionSettings extends PulseSettings {
   /** Heard bytes after which an ack goes at once. */
   readonly ackBytes: number
   /** The outbox takes no more above this. */
-  readonly maxOutboxBytes?: number | undefined
+  readonly maxOutboxBytes: number
   /** A packet that comes in parts may be so large. */
   readonly maxPacketBytes?: number | undefined
   /** Sorted names of what this side can do beyond version 1 of the protocol. */

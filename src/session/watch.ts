@@ -182,16 +182,11 @@ export class Watch implements Alarm, Moments {
     this.#arm()
   }
 
-  /** The last probe was answered. `waiting`: a packet is still not acknowledged. */
-  answered(waiting: boolean): void {
-    this.took(this.#clockwork.now() - this.probedLastAt, waiting)
-  }
-
   /**
    * A probe was answered after `rttMs`. An answer that is quicker than the average replaces it at once, because a
-   * slower dial or probe before may have been delayed by something else.
+   * slower dial or probe before may have been delayed by something else. `waiting`: a packet is still not acknowledged.
    */
-  took(rttMs: number, waiting: boolean): void {
+  answered(rttMs: number, waiting: boolean): void {
     this.rttMs = this.#measuredMs = Math.min(rttMs, ((this.rttMs || rttMs) + rttMs) / 2)
     this.probing = false
     this.waitingSince = waiting ? this.#clockwork.now() : NEVER

@@ -147,7 +147,7 @@ describe("the tables of docs/protocol.md", () => {
   it("have every figure by which a sender measures its link, and no other", () => {
     const { rows } = tableUnder(document, "The window", "name", "value", "why")
     const written = rows.map((row) => [cell(row, "name"), cell(row, "value")])
-    const sources = ["pace", "rate", "session", "watch"]
+    const sources = ["pace", "rate", "sending", "session", "watch"]
       .map((name) => readFileSync(`${root}src/session/${name}.ts`, "utf8"))
       .join("\n")
     // Most of these constants are not exported, so the test reads them from the source.
@@ -372,7 +372,12 @@ function createSession(runtime: VirtualRuntime, seat: typeof defaults.HUB_ACK | 
   return new Session(
     new Clockwork(runtime),
     { deliver: ignore, control: ignore, doubted: ignore, silent: ignore, answered: ignore },
-    { ...seat, heartbeatMs: defaults.HEARTBEAT_MS, heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS },
+    {
+      ...seat,
+      heartbeatMs: defaults.HEARTBEAT_MS,
+      heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS,
+      maxOutboxBytes: defaults.MAX_OUTBOX_BYTES,
+    },
   )
 }
 

@@ -11,12 +11,23 @@ import { type Heard, Session, type SessionHost, type SessionSettings } from "../
 import { type Kept, restoreSnapshot, type SessionSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
-import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, HUB_ACK, PROTOCOL_VERSION } from "../../src/wire/defaults.ts"
+import {
+  CHANNEL_ACK,
+  HEARTBEAT_MS,
+  HEARTBEAT_TIMEOUT_MS,
+  HUB_ACK,
+  MAX_OUTBOX_BYTES,
+  PROTOCOL_VERSION,
+} from "../../src/wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../../src/wire/errors.ts"
 import { readHello, readTake, readWelcome, writeHello, writeTake, writeWelcome } from "../../src/wire/handshake.ts"
 import { encodePacket, kindOf, openPacket } from "../../src/wire/packet.ts"
 
-const PULSE = { heartbeatMs: HEARTBEAT_MS, heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS }
+const COMMON = {
+  heartbeatMs: HEARTBEAT_MS,
+  heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+  maxOutboxBytes: MAX_OUTBOX_BYTES,
+}
 const ID = "a-session-of-the-model-"
 const DONE: Closing = closing("superseded", "not needed")
 
@@ -385,8 +396,8 @@ export function createPair(seed: number, swapped: boolean, sights = createSights
   const runtime = createVirtualRuntime({ seed })
   const network = createNetwork({ runtime, latencyMs: 5, jitterMs: 40 })
   const [far, near] = [runtime.machine(), runtime.machine()]
-  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...PULSE }, sights)
-  const settings = { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...PULSE }
+  const accepting = new AcceptingSeat(far, { ...(swapped ? CHANNEL_ACK : HUB_ACK), ...COMMON }, sights)
+  const settings = { ...(swapped ? HUB_ACK : CHANNEL_ACK), ...COMMON }
   const dialing = new DialingSeat(near, settings, sights, network.dialer("any"))
   network.acceptor("any").open({
     runtime: far,

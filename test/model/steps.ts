@@ -1,4 +1,5 @@
 import { deliveryOf } from "../../src/messaging/send-options.ts"
+import { NUDGE_MS } from "../../src/wire/defaults.ts"
 import type { Pair } from "./pair.ts"
 import type { MannersStep, SessionStep } from "./session-history.ts"
 
@@ -36,7 +37,7 @@ export function take(pair: Pair, what: SessionStep | MannersStep): void {
     case "wake":
       return pair[what.end].machine.wake()
     case "probe":
-      return pair[what.end].session.probe()
+      return pair[what.end].session.probe(NUDGE_MS)
     case "jump":
       return runtime.jump(what.ms)
     case "throttle":

@@ -10,14 +10,25 @@ import {
   HIGH_WATER_BYTES,
   HUB_ACK,
   LINK_BUFFER_BYTES,
+  MAX_OUTBOX_BYTES,
   PACKET_OVERHEAD_BYTES,
   WINDOW_BYTES,
 } from "../../src/wire/defaults.ts"
 import { protocolError } from "../../src/wire/errors.ts"
 import { kindOf } from "../../src/wire/packet.ts"
 
-const HUB: SessionSettings = { ...HUB_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
-const CHANNEL: SessionSettings = { ...CHANNEL_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
+const HUB: SessionSettings = {
+  ...HUB_ACK,
+  heartbeatMs: 20_000,
+  heartbeatTimeoutMs: 30_000,
+  maxOutboxBytes: MAX_OUTBOX_BYTES,
+}
+const CHANNEL: SessionSettings = {
+  ...CHANNEL_ACK,
+  heartbeatMs: 20_000,
+  heartbeatTimeoutMs: 30_000,
+  maxOutboxBytes: MAX_OUTBOX_BYTES,
+}
 const PROTOCOL_ERROR: unknown = expect.objectContaining({ code: "protocol-error" })
 
 /** A link that records what is sent on it. */

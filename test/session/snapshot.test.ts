@@ -7,7 +7,7 @@ import type { Link } from "../../src/session/link.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { Session, type SessionHost } from "../../src/session/session.ts"
 import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
-import { HUB_ACK } from "../../src/wire/defaults.ts"
+import { HUB_ACK, MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
 
 function start(kept: Kept = { outbox: new SharedOutbox(new LastJoined()), inbox: new Inbox() }) {
   const runtime = createVirtualRuntime()
@@ -19,7 +19,7 @@ function start(kept: Kept = { outbox: new SharedOutbox(new LastJoined()), inbox:
     silent() {},
     answered() {},
   }
-  const settings = { ...HUB_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
+  const settings = { ...HUB_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000, maxOutboxBytes: MAX_OUTBOX_BYTES }
   const session = new Session(new Clockwork(runtime), host, settings, kept.outbox, kept.inbox)
   const sent: unknown[] = []
   const link: Link = { name: "own", bufferedBytes: 0, send: (batch) => void sent.push(batch), close() {} }

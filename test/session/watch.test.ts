@@ -66,7 +66,7 @@ describe("a watch over a link", () => {
     runtime.jump(60_000)
     runtime.advance(0)
     expect(due.filter((what) => what !== "speak")).toEqual(["probe", "probe"])
-    watch.answered(false) // The answer had arrived while the alarm was late.
+    watch.answered(60_000, false) // The answer had arrived while the alarm was late.
     watch.heard(runtime.now())
     runtime.advance(15_000)
     expect(due).not.toContain("doubt")
@@ -137,7 +137,7 @@ describe("a watch over a link", () => {
     expect(due).toEqual(["doubt"])
     runtime.advance(1)
     expect(due).toEqual(["doubt", "probe"])
-    watch.answered(false)
+    watch.answered(0, false)
     runtime.advance(10_000)
     expect(due).toEqual(["doubt", "probe"])
   })
@@ -146,11 +146,11 @@ describe("a watch over a link", () => {
     const { watch, runtime } = start(CHANNEL_ACK)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(80)
-    watch.answered(false)
+    watch.answered(80, false)
     expect(watch.rttMs).toBe(80)
     watch.probed(runtime.now(), 10_000)
     runtime.advance(160)
-    watch.answered(false)
+    watch.answered(160, false)
     expect(watch.rttMs).toBe(120)
   })
 
@@ -159,7 +159,7 @@ describe("a watch over a link", () => {
     for (const rttMs of [7_000, 80]) {
       watch.probed(runtime.now(), 10_000)
       runtime.advance(rttMs)
-      watch.answered(false)
+      watch.answered(rttMs, false)
     }
     expect(watch.rttMs).toBe(80)
   })

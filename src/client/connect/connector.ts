@@ -545,7 +545,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
           return
         }
       } else {
-        session.probe()
+        session.probe(defaults.NUDGE_MS)
         if (phase !== "settled" || !current?.rank) return
         reprobes = 0
       }

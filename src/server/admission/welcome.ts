@@ -44,7 +44,7 @@ export function welcome(
   // Also for a link that only probes: it may become the current one, and this welcome told it the interval.
   if (heartbeatMs < host.settings.heartbeatMs) session.configure({ heartbeatMs })
   if (attached) {
-    session.clocked(hello.clock, heardAt)
+    session.watch.clocked(hello.clock, heardAt)
     hubSession.links.attach(link, hello, hello.turn)
   } else {
     hubSession.links.spare(link, hello.holder)

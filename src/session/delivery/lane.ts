@@ -1,7 +1,6 @@
 import { sizeOf } from "../../wire/batch.ts"
-import { PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 import type { Alarm, Clockwork, Slot } from "../clockwork.ts"
-import type { Outbox } from "../outbox.ts"
+import { costOf, type Outbox } from "../outbox.ts"
 import type { Delivery, DropReason, LaneState, Unnumbered } from "./delivery.ts"
 
 /** What a lane needs of the session's host. */
@@ -41,17 +40,14 @@ export class Lane implements Alarm {
   add(packet: Unnumbered): void {
     const { key = packet, volatile, until } = packet.delivery ?? {}
     this.packets.set(key, packet)
-    this.bytes += costOf(packet)
+    this.bytes += costOf(packet.packet)
     if (volatile) this.#volatile.push(key)
     if (until !== undefined) this.#sweepAt(until)
   }
 
   /** Drops the packet with this key, if there is one. */
   drop(key: unknown, reason: DropReason): void {
-    const packet = this.packets.get(key)
-    if (!packet) return
-    this.#remove(key, packet)
-    this.#host.dropped?.(reason)
+    if (this.#remove(key)) this.#host.dropped?.(reason)
   }
 
   /** Drops the oldest packets that may be dropped until there is room for so many bytes more than there was. */
@@ -82,9 +78,8 @@ export class Lane implements Alarm {
 
   /** The link takes no more in this tick: drops what is volatile. What is reliable and first need not wait here. */
   settle(outbox: Outbox): void {
-    const keys = this.#volatile
-    this.#volatile = []
-    for (const key of keys) if (this.packets.get(key)?.delivery?.volatile) this.drop(key, "volatile")
+    for (const key of this.#volatile.splice(0))
+      if (this.packets.get(key)?.delivery?.volatile) this.drop(key, "volatile")
     for (const [key, packet] of this.packets) {
       if (packet.delivery) break
       this.#number(key, packet, outbox)
@@ -123,7 +118,7 @@ export class Lane implements Alarm {
 
   /** Removes each packet for which `isRefused` is true. `number`: the one that it would have got, if not a lower one. */
   refuse(isRefused: (packet: Unnumbered["packet"], number: number) => boolean, said: number): void {
-    for (const [key, packet] of this.packets) if (isRefused(packet.packet, ++said)) this.#remove(key, packet)
+    for (const [key, packet] of this.packets) if (isRefused(packet.packet, ++said)) this.#remove(key)
   }
 
   /** Drops what must not be delivered after this moment. */
@@ -153,22 +148,20 @@ export class Lane implements Alarm {
   }
 
   #number(key: unknown, packet: Unnumbered, outbox: Outbox): void {
-    this.#remove(key, packet)
+    this.#remove(key)
     outbox.push(packet.packet, packet.list, packet.place)
     if (packet.delivery) this.numbered.set(outbox.said, packet.delivery)
   }
 
-  #remove(key: unknown, packet: Unnumbered): void {
-    this.packets.delete(key)
-    this.bytes -= costOf(packet)
+  /** Returns whether there was a packet with this key. */
+  #remove(key: unknown): boolean {
+    const packet = this.packets.get(key)
+    if (packet) this.bytes -= costOf(packet.packet)
+    return this.packets.delete(key)
   }
 }
 
 /** Whether a message is too old to be delivered. */
 function isOver(delivery: Delivery | undefined, now: number): boolean {
   return now > (delivery?.until ?? now)
-}
-
-function costOf({ packet }: Unnumbered): number {
-  return sizeOf(packet) + PACKET_OVERHEAD_BYTES
 }

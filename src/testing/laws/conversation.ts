@@ -28,9 +28,13 @@ export class Speaker implements SessionHost {
   constructor(bench: Bench, seat: Seat, settings: Partial<SessionSettings>) {
     this.#bench = bench
     this.#seat = seat
-    const pulse = { heartbeatMs: defaults.HEARTBEAT_MS, heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS }
+    const common = {
+      heartbeatMs: defaults.HEARTBEAT_MS,
+      heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS,
+      maxOutboxBytes: defaults.MAX_OUTBOX_BYTES,
+    }
     const acks = seat === "hub" ? defaults.HUB_ACK : defaults.CHANNEL_ACK
-    this.session = new Session(new Clockwork(bench.timers[seat]), this, { ...pulse, ...acks, ...settings })
+    this.session = new Session(new Clockwork(bench.timers[seat]), this, { ...common, ...acks, ...settings })
   }
 
   /** Sends `count` messages, each padded to at least `bytes` bytes. */
