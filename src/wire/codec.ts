@@ -1,4 +1,4 @@
-import { type Body, decodePayload, encodePayload } from "./payload.ts"
+import { decodePayload, encodePayload } from "./payload.ts"
 
 /**
  * How the data of an application becomes a payload, and back. Both ends of a session use the same one. `codecLaws` of
@@ -28,8 +28,4 @@ export interface Codec {
  * JSON (ECMA-404), which a channel without a `codec` uses. It encodes to text, which is sent as text; bytes alone are sent
  * as they are.
  */
-export const json: Codec & { decode(body: Body): unknown } = {
-  name: "json",
-  encode: encodePayload,
-  decode: decodePayload,
-}
+export const json: Codec = { name: "json", encode: encodePayload, decode: decodePayload }

@@ -42,6 +42,8 @@ export function prepare(value: unknown, write: Write): unknown {
 class Preparation {
   /** Where the preparation is; after an exception, where that was. */
   readonly path: Step[] = []
+  /** For each step of the path, the object from which it leads. */
+  readonly #above: object[] = []
   /** What is wrong there. Undefined after an exception of the application's code. */
   fault: string | undefined
   readonly #write: Write
@@ -64,20 +66,21 @@ class Preparation {
         return this.#fail(" is undefined")
       case "object":
         return value === null ? null : this.#ofObject(value, isSaid)
-      default:
+      case "function":
+      case "symbol":
         return this.#fail(` is an instance of ${tagOf(value).slice(8, -1)}`)
     }
   }
 
   #ofObject(value: object, isSaid: boolean): unknown {
-    if (this.path.length >= MAX_DEPTH) this.#fail(` is on level ${MAX_DEPTH}, or it contains itself`)
+    if (this.path.length >= MAX_DEPTH) this.#tooDeep()
     switch (tagOf(value)) {
       case "[object Date]":
         return this.#ofDate(value as Date) // the tag proves the type, in any realm
       case "[object Map]":
         return new ExtData(MAP, this.#write(this.#entries(value as ReadonlyMap<unknown, unknown>)))
       case "[object Set]":
-        return new ExtData(SET, this.#write(this.#items([...(value as ReadonlySet<unknown>)], ".values()")))
+        return new ExtData(SET, this.#write(this.#items(value, [...(value as ReadonlySet<unknown>)], ".values()")))
       case "[object Uint8Array]":
         return value
       case "[object ArrayBuffer]":
@@ -87,7 +90,7 @@ class Preparation {
     const { toJSON } = value as { toJSON?: unknown } // any object may have one
     if (typeof toJSON === "function" && !isSaid && !ArrayBuffer.isView(value))
       return this.of(toJSON.call(value, ""), true)
-    if (Array.isArray(value)) return this.#items(value)
+    if (Array.isArray(value)) return this.#items(value, value)
     if (hidesFields(value)) this.#fail(` is an instance of ${value.constructor?.name || tagOf(value)}`)
     return this.#fields(value as Readonly<Record<string, unknown>>) // it is a plain object, or sent as one
   }
@@ -102,14 +105,14 @@ class Preparation {
     const flat: unknown[] = []
     for (const [key, item] of map) {
       const n = flat.length / 2
-      flat.push(this.#at({ shown: `.keys()[${n}]` }, key), this.#at({ shown: `.values()[${n}]` }, item))
+      flat.push(this.#at(map, { shown: `.keys()[${n}]` }, key), this.#at(map, { shown: `.values()[${n}]` }, item))
     }
     return flat
   }
 
-  #items(items: readonly unknown[], shown?: string): unknown[] {
+  #items(of: object, items: readonly unknown[], shown?: string): unknown[] {
     // Not `map`, which passes over holes.
-    return Array.from(items, (item, n) => this.#at(shown === undefined ? n : { shown: `${shown}[${n}]` }, item))
+    return Array.from(items, (item, n) => this.#at(of, shown === undefined ? n : { shown: `${shown}[${n}]` }, item))
   }
 
   /** Always a copy: the library reads each property twice, and a getter may answer differently. */
@@ -117,21 +120,33 @@ class Preparation {
     const copy: Record<string, unknown> = {}
     for (const key of Object.keys(fields)) {
       this.path.push(key)
+      this.#above.push(fields)
       const item = fields[key]
       if (item !== undefined) {
         if (key === "__proto__" || UNFIT.test(key)) this.#fail(" has a name that does not arrive")
         copy[key] = this.of(item)
       }
       this.path.pop()
+      this.#above.pop()
     }
     return copy
   }
 
-  #at(step: Step, item: unknown): unknown {
+  #at(of: object, step: Step, item: unknown): unknown {
     this.path.push(step)
+    this.#above.push(of)
     const made = this.of(item)
     this.path.pop()
+    this.#above.pop()
     return made
+  }
+
+  /** Most values that are nested so deep contain themselves. */
+  #tooDeep(): never {
+    const again = this.#above.findIndex((object, at) => this.#above.indexOf(object) < at)
+    if (again < 0) this.#fail(` is nested deeper than ${MAX_DEPTH} levels`)
+    this.path.splice(again)
+    return this.#fail(" is a cycle")
   }
 
   #fail(fault: string): never {
