@@ -151,7 +151,8 @@ export function readHello(packet: string): Hello {
     turn: count(fields, "turn"),
     clock: fields["clock"] === undefined ? undefined : count(fields, "clock"),
     auth,
-    codec: codec === undefined ? codec : String(codec).slice(0, 32),
+    // What is no text names no codec that a hub has.
+    codec: codec === undefined || typeof codec === "string" ? codec : "",
     features,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",
