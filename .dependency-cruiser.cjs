@@ -78,6 +78,12 @@ module.exports = {
       "What applications say sits on the session, and on no transport.",
     ),
     mayImport(
+      "codecs",
+      { path: "^src/codecs/" },
+      ["^src/codecs/", "^src/wire/"],
+      "A codec turns values into bytes and back, and knows nothing of who sends them.",
+    ),
+    mayImport(
       "runtimes",
       { path: "^src/runtimes/", pathNot: SERVERS_OF_NODE },
       ["^src/runtimes/", KERNEL, "^src/transports/transport\\.ts$", "^src/transports/http/refusal\\.ts$"],
@@ -178,13 +184,14 @@ module.exports = {
     },
     packageOnlyIn("ws", NODE_SIDE),
     packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
+    packageOnlyIn("@msgpack/msgpack", "^src/codecs/msgpack/"),
     packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
     {
       name: "no-other-packages",
       severity: "error",
       comment: "A new runtime dependency is a decision: name it here and say where it may be used.",
       from: { path: "^src/" },
-      to: { path: PACKAGES, pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|node)/` },
+      to: { path: PACKAGES, pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|@msgpack/msgpack|node)/` },
     },
   ],
   options: {

@@ -9,6 +9,7 @@ export const publicEntries = {
   node: "src/node.ts",
   streams: "src/streams.ts",
   contract: "src/contract.ts",
+  msgpack: "src/msgpack.ts",
   testing: "src/testing.ts",
 }
 

@@ -22,14 +22,19 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limits: { development: 24_400, production: 23_090 },
+    limits: { development: 24_600, production: 23_270 },
     targetBytes: 13_900,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limits: { development: 20_715, production: 19_515 },
+    limits: { development: 20_870, production: 19_640 },
     targetBytes: 11_600,
+  },
+  {
+    title: "everwire/msgpack alone",
+    code: `export { msgpack } from "everwire/msgpack"`,
+    limits: { development: 8_300, production: 8_300 },
   },
 ]
 
@@ -76,7 +81,7 @@ for (const { title, code, limits, targetBytes } of budgets) {
     if (gzipBytes > limitBytes) problems.push(`is ${gzipBytes - limitBytes} B over its limit`)
     // Bundlers use one of these two minifiers, or one whose result lies between theirs.
     const { code: other = "" } = await minify(text, { module: true, ecma: 2020, compress: { passes: 2 } })
-    const target = condition === "production" ? `, target ${targetBytes} B` : ""
+    const target = condition === "production" && targetBytes ? `, target ${targetBytes} B` : ""
     console.log(
       `${title}, ${condition}: ${gzipBytes} B gzipped (limit ${limitBytes} B${target}, ${text.length} B minified; ${gzipped(other)} B when terser minifies it)`,
     )

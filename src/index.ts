@@ -88,5 +88,6 @@ export type {
   Target,
 } from "./transports/transport.ts"
 export { websocket } from "./transports/websocket/dialer.ts"
+export type { Codec } from "./wire/codec.ts"
 export { type Closing, type Code, EverwireError, explanations } from "./wire/errors.ts"
 export type { AuthReason } from "./wire/handshake.ts"

@@ -9,6 +9,7 @@ export { createDuo, type Duo, type DuoOptions } from "./testing/duo.ts"
 export { expectDelivered } from "./testing/expect-delivered.ts"
 export {
   type Claim,
+  codecLaws,
   type Law,
   LawBroken,
   type Seat,

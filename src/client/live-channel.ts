@@ -83,6 +83,7 @@ export class LiveChannel {
         dialers,
         health: new TransportHealth(store, target.origin),
         withCredentials: options.withCredentials ?? false,
+        codec: options.codec?.name,
         reprobeMs: options.reprobeMs ?? REPROBE_MS,
         platform: () => ({ ...ownPlatform(), ...options.platform }),
         auth: (reason) => options.auth?.({ reason }),
@@ -227,7 +228,9 @@ export class LiveChannel {
   }
 
   #mint(): [Identity, Dispatch<unknown>] {
+    const { contract, codec } = this.#options
     const receiver: DispatchHost<unknown> = {
+      codec,
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
       handlers: [this.#handlers],
@@ -235,7 +238,6 @@ export class LiveChannel {
       writable: () => this.writable(),
       failed: this.#events.failed,
     }
-    const { contract } = this.#options
     const dispatch = contract?.dispatch("channel", this.#runtime, receiver) ?? new Dispatch(this.#runtime, receiver)
     const host: SessionHost = {
       deliver: (packet) =>
@@ -267,14 +269,14 @@ export class LiveChannel {
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
     for (const [at, packet] of unacknowledged.entries()) {
-      if ((this.#options.resend || at >= certain) && readMessage(packet))
+      if ((this.#options.resend || at >= certain) && readMessage(packet, this.#options.codec))
         identity.session.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
     }
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
       this.#waiters.wake(why)
-      this.#events.emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
+      this.#events.emit("reset", { closing: why, messages: this.#messagesOf(unacknowledged.slice(0, certain)) })
     })
     return identity
   }
@@ -299,7 +301,7 @@ export class LiveChannel {
     this.#release()
     if (this.#status === "closed") return
     this.#stopWatching()
-    const messages = messagesOf(this.#session.end().unacknowledged)
+    const messages = this.#messagesOf(this.#session.end().unacknowledged)
     this.#status = "closed"
     if (messages.length > 0) this.#events.emit("reset", { closing: why, messages })
     this.#events.emit("status", "closed", { closing: why })
@@ -314,11 +316,11 @@ export class LiveChannel {
     this.#events.emit("status", status, detail)
   }
 
+  #messagesOf(packets: readonly Packet[]): Reset["messages"] {
+    return packets.flatMap((packet) => readMessage(packet, this.#options.codec) ?? [])
+  }
+
   #checkOpen(): void {
     if (this.#status === "closed") throw new EverwireError("closed", "the channel is closed: create a new one")
   }
-}
-
-function messagesOf(packets: readonly Packet[]): Reset["messages"] {
-  return packets.flatMap((packet) => readMessage(packet) ?? [])
 }

@@ -2,6 +2,7 @@ import { checkNames } from "../messaging/option-names.ts"
 import type { ContractOption } from "../messaging/schema-contract.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
+import type { Codec } from "../wire/codec.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
 import type { AuthReason } from "../wire/handshake.ts"
 import type { Store } from "./connect/transport-health.ts"
@@ -27,6 +28,11 @@ export interface ChannelOptions {
    * either way. Messages that were never handed to a link are always sent in the next session.
    */
   readonly resend?: boolean | undefined
+  /**
+   * How payloads are encoded. Default: JSON. The hub needs the same one among its `codecs`; otherwise the channel closes
+   * with `codec-unsupported`.
+   */
+  readonly codec?: Codec | undefined
   /** Whether requests to another origin carry cookies. Default `false`. */
   readonly withCredentials?: boolean | undefined
   /**
@@ -57,6 +63,7 @@ const CHANNEL_OPTIONS = {
   auth: "function",
   authTimeoutMs: "number",
   resend: "boolean",
+  codec: "decode",
   withCredentials: "boolean",
   store: "object",
   reprobeMs: "entries",

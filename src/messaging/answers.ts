@@ -138,7 +138,7 @@ export class Answers<Context> {
   /** @throws EverwireError the code alone: the author of the handler must see the error, but not the other side. */
   #encode(kind: typeof RESPONSE | typeof ITEM, id: string, value: unknown): Packet {
     try {
-      return encodePacket(kind, [id], checkedPayload(value, this.#host.maxPayloadBytes()))
+      return encodePacket(kind, [id], checkedPayload(value, this.#host))
     } catch (error) {
       this.#host.failed(error, "request")
       throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // nothing else is thrown

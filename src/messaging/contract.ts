@@ -8,7 +8,9 @@ import type { SendOptions } from "./send-options.ts"
  * declares only the maps that it needs.
  *
  * As a constraint (`C extends Contract<C>`) this type refuses maps with other names. It also refuses data and replies
- * that would not arrive unchanged, such as a `Date`: `docs/errors.md` says what a payload may hold.
+ * that would not arrive unchanged, such as a `Date`: `docs/errors.md` says what a payload may hold. A contract for another
+ * codec than JSON names it, `codec: "msgpack"`, and its data may be of any type: the codec refuses at run time what it
+ * cannot carry.
  *
  * @example
  * interface Chat {
@@ -21,11 +23,15 @@ import type { SendOptions } from "./send-options.ts"
 export type Contract<C = AnyContract> = {
   [Map in keyof C]: "~checked" extends keyof C
     ? C[Map] // the hub's side of a contract with schemas, which has been judged by what crosses: see `contract`
-    : Map extends "up" | "down"
-      ? Maps<C[Map], Payloads<C[Map]>>
-      : Map extends "requests" | "asks"
-        ? Maps<C[Map], Requests<C[Map]>>
-        : "no map of a contract: those are up, down, requests and asks"
+    : "codec" extends keyof C
+      ? Map extends "codec"
+        ? string
+        : C[Map]
+      : Map extends "up" | "down"
+        ? Maps<C[Map], Payloads<C[Map]>>
+        : Map extends "requests" | "asks"
+          ? Maps<C[Map], Requests<C[Map]>>
+          : "no map of a contract: those are up, down, requests and asks"
 }
 
 /** The contract of an application that declares none: any name and unknown data. */

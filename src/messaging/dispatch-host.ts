@@ -1,16 +1,15 @@
 import type { Packet } from "../wire/batch.ts"
 import type { EverwireError } from "../wire/errors.ts"
 import type { Handlers } from "./handlers.ts"
+import type { PayloadHost } from "./message.ts"
 
 /** Where in the application's code an error was thrown. */
 export type Stage = "message" | "request" | "listener"
 
 /** What a dispatch needs of the channel or the peer that it works for. */
-export interface DispatchHost<Context> {
+export interface DispatchHost<Context> extends PayloadHost {
   say(packet: Packet): void
   readonly handlers: readonly Handlers<Context>[]
-  /** Largest encoded payload that the other side takes, in bytes. Undefined until a welcome has told it. */
-  maxPayloadBytes(): number | undefined
   /** The argument that handlers get after the data. */
   context(): Context
   /** Resolves when there is room for more; rejects when the session has ended. */

@@ -46,19 +46,20 @@ export class Dispatch<Context> {
   /** @throws EverwireError `protocol-error` on a packet that cannot be read. */
   deliver(packet: Packet): void {
     const { kind, id, name, body } = openPacket(packet)
+    const { codec } = this.#host
     switch (kind) {
       case MESSAGE:
-        return this.hear(name, readPayload(body))
+        return this.hear(name, readPayload(body, codec))
       case REQUEST:
-        return this.#answering.answer(id, name, readPayload(body))
+        return this.#answering.answer(id, name, readPayload(body, codec))
       case RESPONSE:
-        return this.#waiting?.get(id)?.(undefined, readPayload(body))
+        return this.#waiting?.get(id)?.(undefined, readPayload(body, codec))
       case FAILURE:
         return this.#waiting?.get(id)?.(readFailure(readPayload(body)))
       case CANCEL:
         return this.#answers?.cancel(id)
       case ITEM:
-        return this.#waiting?.get(id)?.item?.(readPayload(body))
+        return this.#waiting?.get(id)?.item?.(readPayload(body, codec))
       case CREDIT:
         this.#answers?.grant(id, readCount(body as string)) // bytes are no count either
     }
@@ -72,7 +73,7 @@ export class Dispatch<Context> {
 
   /** A message as a packet. @throws EverwireError as {@link encodeMessage} */
   encode(name: string, data: unknown): Packet {
-    return encodeMessage(name, data, this.#host.maxPayloadBytes())
+    return encodeMessage(name, data, this.#host)
   }
 
   /** How many requests wait for the other side, and how many are being answered here. */
@@ -87,7 +88,7 @@ export class Dispatch<Context> {
       checkNames(options, REQUEST_OPTIONS, "request")
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
-      const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
+      const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host))
       // A getter in the data may have closed the session.
       if (this.#ended !== undefined) throw closingError(this.#ended)
       let cancelTimeout = (): void => {}
@@ -129,7 +130,7 @@ export class Dispatch<Context> {
     const { signal } = options
     if (signal?.aborted) throw aborted(name, signal)
     const id = STREAM_ID + ++this.#lastId
-    const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
+    const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host))
     if (this.#ended !== undefined) throw closingError(this.#ended)
     this.#waiting ??= new Map()
     const waiting = this.#waiting
@@ -183,7 +184,7 @@ export class Dispatch<Context> {
     } catch (thrown) {
       const error = thrown as EverwireError // `checkSize` throws nothing else
       if (kind === MESSAGE) {
-        error.cause = readMessage(packet)
+        error.cause = readMessage(packet, this.#host.codec)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
       } else this.#waiting?.get(id)?.(error)
       return error

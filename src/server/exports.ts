@@ -31,6 +31,7 @@ export type {
   SocketSink,
 } from "../transports/transport.ts"
 export { websocketAcceptor } from "../transports/websocket/acceptor.ts"
+export { type Codec, json } from "../wire/codec.ts"
 export { type Closing, type Code, EverwireError, explanations } from "../wire/errors.ts"
 export type { AuthReason } from "../wire/handshake.ts"
 export type { Authenticate, Credentials } from "./admission/authenticate.ts"

@@ -1,13 +1,14 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
 import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
-import { MessageEncoder } from "../messaging/message-encoder.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
+import type { Delivery } from "../session/delivery/delivery.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
+import type { Packet } from "../wire/batch.ts"
 import { type Closing, closing } from "../wire/errors.ts"
 import { createAdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
@@ -23,6 +24,7 @@ import type { Peer, Principal } from "./peer.ts"
 import { joinCheck } from "./permission.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
+import { Encoders, type HubEncoder } from "./rooms/encoders.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
@@ -34,7 +36,7 @@ import { listOf } from "./sessions/lane-memory.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
 import { windowMs } from "./sessions/resume-window.ts"
-import { LastJoined, Log } from "./sessions/shared-outbox.ts"
+import { LastJoined } from "./sessions/shared-outbox.ts"
 import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
 import { Counts, type HubStats } from "./stats.ts"
@@ -59,11 +61,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #registry: Registry
   /** Bytes that the hub keeps for all sessions. */
   readonly #kept: KeptBytes
-  /** Messages sent to all peers. */
-  readonly #log = new Log()
   readonly #rooms: Rooms<HubPeer>
   readonly #handlers = new Handlers<HubPeer>((error) => this.#reports.failed(error, { stage: "listener" }))
-  readonly #encoder: MessageEncoder
+  readonly #encoders: Encoders
   readonly #unwelcomed: Unwelcomed
   readonly #judges: Judges
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
@@ -99,7 +99,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
     this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
-    this.#encoder = new MessageEncoder(settings.maxPayloadBytes, settings.contract?.fromHub.bind(settings.contract))
+    const { codecs, maxPayloadBytes, contract } = settings
+    const bounds = { maxPayloadBytes, maxDepth: limits.maxDepth }
+    this.#encoders = new Encoders(codecs, bounds, contract?.fromHub.bind(contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const host = createAdmissionHost(this.#sessionHost(), settings, this.#reports, {
       registry: this.#registry,
@@ -186,23 +188,37 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // as in `onPeer`
   }
 
-  /** Sends a message to every peer. It is encoded once for all peers. Options: see {@link SendOptions}. */
+  /**
+   * Sends a message to every peer. It is encoded once for all peers, or once for each codec in use. If one of those cannot
+   * carry it, it is sent to nobody. Options: see {@link SendOptions}.
+   */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown, options?: SendOptions): void {
-    const packet = this.#encoder.encode(name, data)
+    const checked = this.#encoders.checked(name, data)
+    const { first } = this.#encoders
+    const packet = first.encode(name, checked)
+    const copies = this.#encoders.copies(name, checked)
     const delivery = options && deliveryOf(name, options, this.#clockwork.now())
-    const list = delivery ? listOf(packet) : this.#log.append(packet)
+    this.#sendToAll(first, packet, delivery)
+    if (copies !== undefined) for (const copy of copies) this.#sendToAll(copy.encoder, copy.packet, delivery)
+  }
+
+  /** Sends a packet to the peers of one codec. */
+  #sendToAll(encoder: HubEncoder, packet: Packet, delivery: Delivery | undefined): void {
+    const list = delivery ? listOf(packet) : encoder.log.append(packet)
     if (list) this.#kept.grow(list.costOf(packet))
     const place = list && list.held.length - 1 // read now: a session that ends in the loop calls listeners, which may send more
     // Iterated without a copy: `tell` may end sessions, which a Map's iterator allows, and begins none.
-    for (const hubSession of this.#registry.all()) hubSession.tell(packet, list, place, delivery)
+    for (const hubSession of this.#registry.all()) {
+      if (hubSession.encoder === encoder) hubSession.tell(packet, list, place, delivery)
+    }
   }
 
   /** The peers in at least one of these rooms, each once. @throws EverwireError `misuse` if a room is not a string. */
   to(...rooms: readonly string[]): Audience<C, P, D> {
     for (const room of rooms) checkRoom(room)
     return audienceOf<C, P, D>(
-      { rooms: this.#rooms, kept: this.#kept, encoder: this.#encoder, clockwork: this.#clockwork },
+      { rooms: this.#rooms, kept: this.#kept, encoders: this.#encoders, clockwork: this.#clockwork },
       rooms,
     )
   }
@@ -283,7 +299,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       rooms: this.#rooms,
       handlers: [this.#handlers],
       contract,
-      encoder: this.#encoder,
+      encoders: this.#encoders,
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),
       dropped: this.#dropped,

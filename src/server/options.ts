@@ -1,6 +1,7 @@
 import { checkNames, type Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { Runtime } from "../session/runtime.ts"
+import { type Codec, json } from "../wire/codec.ts"
 import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS } from "../wire/defaults.ts"
 import { EverwireError } from "../wire/errors.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
@@ -56,6 +57,12 @@ export interface HubOptions<P extends Principal = Principal> {
    * Default `false`. See {@link TrustProxy}.
    */
   readonly trustProxy?: TrustProxy | undefined
+  /**
+   * The codecs that the hub takes; each channel chooses one. Default `[json]`, which a hub with other codecs has only if it
+   * is listed: `[json, msgpack()]`. What is sent to several peers must suit the first codec, even if no peer uses it, and
+   * the codec of every peer: otherwise `send` throws, and nobody gets it.
+   */
+  readonly codecs?: readonly Codec[] | undefined
   /** How long a session without a link is kept, in milliseconds. Default 120 000. */
   readonly resumeMs?: number | undefined
   /** Largest encoded payload, in bytes, both ways. Default 1 MiB. */
@@ -96,6 +103,7 @@ const HUB_OPTIONS = {
   hosts: APART,
   allowCookiesWithoutOrigin: "boolean",
   trustProxy: APART,
+  codecs: "entries",
   resumeMs: APART,
   maxPayloadBytes: APART,
   maxOutboxBytes: APART,
@@ -153,6 +161,7 @@ export function checkOptions(options: HubOptions & ContractOption<HubContract<un
       `heartbeatTimeoutMs (${heartbeatTimeoutMs}) has to be longer than heartbeatMs (${heartbeatMs}), or every idle link would be hung up on`,
     )
   }
+  checkCodecs(options.codecs ?? [json])
   readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
   readTrust(options.trustProxy ?? false)
   if (path !== undefined && readPath(path) === undefined) {
@@ -161,6 +170,21 @@ export function checkOptions(options: HubOptions & ContractOption<HubContract<un
       `path begins with one slash and does not end in one, like "/everwire"; given: ${path}`,
     )
   }
+}
+
+/** @throws EverwireError `misuse` if a codec is none, or two have the same name */
+function checkCodecs(codecs: readonly Codec[]): void {
+  for (const { name, encode, decode } of Array.from(codecs, (codec): Partial<Codec> => Object(codec))) {
+    const isCodec = typeof encode === "function" && typeof decode === "function"
+    // The hub itself bounds the depth of JSON, so a codec of this name has to be that one.
+    if (isCodec && /^[a-z0-9_.-]{1,32}$/.test(name ?? "") && (name !== json.name || encode === json.encode)) continue
+    throw new EverwireError(
+      "misuse",
+      `codecs are objects with a name like "msgpack", encode and decode; given: ${String(name)}`,
+    )
+  }
+  if (codecs.length > 0 && new Set(codecs.map(({ name }) => name)).size === codecs.length) return
+  throw new EverwireError("misuse", "codecs has at least one, and each once")
 }
 
 /** @throws EverwireError `misuse` if `given` is not an object */

@@ -2,6 +2,7 @@ import type { Checking, ContractOption, HubContract } from "../messaging/schema-
 import { hubRuntime } from "../runtimes/hub-runtime.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { SessionSettings } from "../session/session.ts"
+import { type Codec, json } from "../wire/codec.ts"
 import * as defaults from "../wire/defaults.ts"
 import { AUTH_REFRESH } from "../wire/features.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
@@ -35,6 +36,8 @@ export interface HubSettings {
   readonly contract: Checking | undefined
   readonly permit: Permit | undefined
   readonly permitJoin: PermitJoin | undefined
+  /** One at least. */
+  readonly codecs: readonly Codec[]
   readonly maxPayloadBytes: number
   /** Largest batch that a link may deliver, in bytes. */
   readonly maxBatchBytes: number
@@ -63,6 +66,7 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
     contract: options.contract,
     permit: options.permit,
     permitJoin: options.permitJoin,
+    codecs: options.codecs ?? [json],
     maxPayloadBytes,
     maxBatchBytes: maxBatchBytes(maxPayloadBytes),
     resumeMs: options.resumeMs ?? defaults.RESUME_WINDOW_MS,

@@ -12,6 +12,7 @@ export const explanations = {
   "origin-refused":
     "The page's Origin is neither the hub's own host nor in the hub's `origins`, or the host is not in its `hosts`.",
   "version-unsupported": "The two sides speak different versions of the protocol.",
+  "codec-unsupported": "The hub does not have the channel's codec. Give both ends the same one.",
   "protocol-error": "The other side sent something that the protocol does not allow: garbage, an unknown kind, a gap.",
   "hello-timeout": "A link was opened and no hello came in time.",
   "too-large": "A hello, a frame or a body was larger than its limit.",
@@ -34,7 +35,7 @@ export const explanations = {
   timeout: "The link was not welcomed, `auth` did not answer, or what was sent was not taken, before the deadline.",
   misuse: "The library was called in a way that cannot work. The message says what to do instead.",
   "payload-unsupported":
-    "The payload cannot cross unchanged: JSON would change a part of it, which the message names by its path.",
+    "The payload cannot cross unchanged: its codec would change a part of it, which the message names by its path.",
   "payload-invalid":
     "The payload does not fit the contract's schema, or the contract has no message of this name. The message says where.",
   "payload-too-large": "The encoded payload is larger than `maxPayloadBytes`.",

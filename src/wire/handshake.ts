@@ -37,6 +37,8 @@ export interface Hello {
   readonly clock?: number | undefined
   /** The credentials that `authenticate` judges. */
   readonly auth?: unknown
+  /** Name of the codec of the session's payloads. Undefined: JSON. */
+  readonly codec?: string | undefined
   /** Names of the channel's abilities beyond this version, not checked yet: see `Session.agree`. */
   readonly features?: unknown
 }
@@ -68,6 +70,8 @@ export interface Welcome {
   readonly resumeMs: number
   /** Largest encoded payload that the hub takes, in bytes. */
   readonly maxPayloadBytes: number
+  /** The codec of the hello. A hub that knows nothing of codecs leaves it out. */
+  readonly codec?: string | undefined
   /** Those features of the hello that the hub has too, not checked yet. */
   readonly features?: unknown
 }
@@ -133,7 +137,7 @@ export function writeBye(
  */
 export function readHello(packet: string): Hello {
   const fields = readFields(packet, HELLO)
-  const { v, id, key, auth, speakMs, hub, holder, features } = fields
+  const { v, id, key, auth, speakMs, hub, holder, codec, features } = fields
   if (v !== PROTOCOL_VERSION)
     return { v: typeof v === "number" ? v : 0, id: "", key: "", heard: 0, acked: 0, turn: 0, holder: "" }
   if (!isToken(id) || !isToken(key)) throw protocolError("a hello without a proper id and key")
@@ -147,6 +151,8 @@ export function readHello(packet: string): Hello {
     turn: count(fields, "turn"),
     clock: fields["clock"] === undefined ? undefined : count(fields, "clock"),
     auth,
+    // What is no text names no codec that a hub has.
+    codec: codec === undefined || typeof codec === "string" ? codec : "",
     features,
     hub: typeof hub === "string" ? hub : undefined,
     holder: isToken(holder) ? holder : "",

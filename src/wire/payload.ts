@@ -45,8 +45,9 @@ export function decodePayload(body: Body): unknown {
 /**
  * Looks for a value that `JSON.stringify` would change without an error. Plain objects, arrays, strings, booleans,
  * `null` and finite numbers arrive as they are (-0 as 0). A property that is `undefined` is left out. An object with a
- * `toJSON` arrives as what that returns; only an invalid Date is refused. An instance of any other class arrives as its
- * own fields, and is refused if it has getters or no fields, because then JSON would lose something.
+ * `toJSON` arrives as what that returns; only a Date is refused, because it would arrive as a text. An instance of any
+ * other class arrives as its own fields, and is refused if it has getters or no fields, because then JSON would lose
+ * something.
  *
  * Returns a path and what is there, such as `.at[2] is NaN`. Undefined if there is no such value.
  *
@@ -63,8 +64,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
     const within = above && [...above, value]
     const { toJSON } = value as { toJSON?: unknown } // `value` is neither null nor undefined
     if (typeof toJSON === "function" && !isSaid && !ArrayBuffer.isView(value)) {
-      const said: unknown = toJSON.call(value, "")
-      return said === null && tagOf(value) === "[object Date]" ? " is an invalid Date" : faultIn(said, within, true)
+      return tagOf(value) === "[object Date]" ? " is a Date" : faultIn(toJSON.call(value, ""), within, true)
     }
     if (Array.isArray(value)) {
       for (step = 0; step < value.length; step++) {
@@ -91,7 +91,7 @@ function faultIn(value: unknown, above?: readonly unknown[], isSaid = false): st
 /**
  * Whether an object is an instance of a class with more than JSON would keep. (A plain object may be of another realm.)
  */
-function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(value)): boolean {
+export function hidesFields(value: object, prototype: unknown = Object.getPrototypeOf(value)): boolean {
   const next: unknown = prototype && Object.getPrototypeOf(prototype)
   if (!next) return false // `prototype` is that of all objects
   return (
@@ -108,11 +108,11 @@ export function stepTo(key: string | number | undefined): string {
   return /^[a-z_$][\w$]*$/i.test(`${key}`) ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 
-function unreadable(error: unknown): string {
+export function unreadable(error: unknown): string {
   return ` is unreadable (${wordsOf(error)})`
 }
 
 /** Returns the name that the language or platform gives a value, such as `[object Map]`, for values of any realm. */
-function tagOf(value: unknown): string {
+export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value)
 }

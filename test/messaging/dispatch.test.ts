@@ -2,7 +2,7 @@ import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Dispatch } from "../../src/messaging/dispatch.ts"
 import { Handlers } from "../../src/messaging/handlers.ts"
-import { encodeMessage, readMessage } from "../../src/messaging/message.ts"
+import { encodeMessage, type PayloadHost, readMessage } from "../../src/messaging/message.ts"
 import { MessageEncoder } from "../../src/messaging/message-encoder.ts"
 import type { Packet } from "../../src/wire/batch.ts"
 import { closing, EverwireError } from "../../src/wire/errors.ts"
@@ -53,6 +53,11 @@ async function talk(one: End, other: End): Promise<void> {
   }
 }
 
+/** What encoding needs of a session: how large a payload may be. */
+function limit(bytes?: number): PayloadHost {
+  return { maxPayloadBytes: () => bytes }
+}
+
 describe("messages", () => {
   it("reach every handler of their name, in the peer's set and in the hub's, with the context", () => {
     const { dispatch, handlers, outer } = end()
@@ -61,7 +66,7 @@ describe("messages", () => {
     handlers.on("x", (data) => heard.push(["two", data]))
     outer.on("x", (data) => heard.push(["outer", data]))
     handlers.on("y", () => heard.push("never"))
-    dispatch.deliver(encodeMessage("x", { a: 1 }))
+    dispatch.deliver(encodeMessage("x", { a: 1 }, limit()))
     expect(heard).toEqual([
       ["one", { a: 1 }, "context"],
       ["two", { a: 1 }],
@@ -74,7 +79,7 @@ describe("messages", () => {
     const heard: unknown[] = []
     for (const name of ["constructor", "__proto__", "error"]) {
       handlers.on(name, () => heard.push(name))
-      dispatch.deliver(encodeMessage(name, null))
+      dispatch.deliver(encodeMessage(name, null, limit()))
     }
     expect(heard).toEqual(["constructor", "__proto__", "error"])
   })
@@ -88,13 +93,13 @@ describe("messages", () => {
       throw boom
     })
     handlers.on("x", () => heard.push("second"))
-    dispatch.deliver(encodeMessage("x", 1))
-    dispatch.deliver(encodeMessage("x", 2))
+    dispatch.deliver(encodeMessage("x", 1, limit()))
+    dispatch.deliver(encodeMessage("x", 2, limit()))
     expect([heard, failed]).toEqual([["second", "second"], [["message", boom]]])
   })
 
   it("are read as name and data, and no other packet is read as a message", () => {
-    expect(readMessage(encodeMessage("x", [1]))).toEqual({ name: "x", data: [1] })
+    expect(readMessage(encodeMessage("x", [1], limit()))).toEqual({ name: "x", data: [1] })
     expect(readMessage("q1\tx\t1")).toBeUndefined()
   })
 
@@ -110,11 +115,11 @@ describe("messages", () => {
   })
 
   it("larger than the limit are refused by bytes, not by characters", () => {
-    expect(() => encodeMessage("x", "✓".repeat(333), 1_000)).toThrow(
+    expect(() => encodeMessage("x", "✓".repeat(333), limit(1_000))).toThrow(
       expect.objectContaining({ code: "payload-too-large" }),
     )
-    expect(() => encodeMessage("x", "y".repeat(998), 1_000)).not.toThrow()
-    expect(() => encodeMessage("x", new Uint8Array(1_001), 1_000)).toThrow(
+    expect(() => encodeMessage("x", "y".repeat(998), limit(1_000))).not.toThrow()
+    expect(() => encodeMessage("x", new Uint8Array(1_001), limit(1_000))).toThrow(
       expect.objectContaining({ code: "payload-too-large" }),
     )
   })
@@ -122,7 +127,7 @@ describe("messages", () => {
 
 describe("an encoder", () => {
   it("gives each message its own name, also when an earlier one is said by a getter of its data", () => {
-    const encoder = new MessageEncoder(1_000)
+    const encoder = new MessageEncoder(undefined, 1_000)
     const inner: unknown[] = []
     const data = {
       get x() {
@@ -140,7 +145,7 @@ describe("an encoder", () => {
   })
 
   it("refuses names and payloads as encodeMessage does, and goes on", () => {
-    const encoder = new MessageEncoder(10)
+    const encoder = new MessageEncoder(undefined, 10)
     for (const name of ["", undefined as never, "a\tb", "x".repeat(1_000)])
       expect(() => encoder.encode(name, 1)).toThrow(expect.objectContaining({ code: "misuse" }))
     expect(() => encoder.encode("x", "y".repeat(20))).toThrow(expect.objectContaining({ code: "payload-too-large" }))

@@ -157,9 +157,9 @@ describe.each(transports)("over %s", (transport) => {
     expect(await arrived).toEqual(Uint8Array.of(1, 2, 3))
   })
 
-  it("a Date and other objects with toJSON arrive as its result", async () => {
-    const { up } = await roundTrip({ at: new Date(0), custom: { toJSON: () => "mine" } })
-    expect(up).toEqual({ at: "1970-01-01T00:00:00.000Z", custom: "mine" })
+  it("objects with toJSON arrive as its result", async () => {
+    const { up } = await roundTrip({ at: new URL("http://a/b"), custom: { toJSON: () => "mine" } })
+    expect(up).toEqual({ at: "http://a/b", custom: "mine" })
   })
 
   it("text and bytes keep their order among each other", async () => {

@@ -27,6 +27,8 @@ export interface DialHost {
   readonly dialers: readonly Dialer[]
   readonly health: TransportHealth
   readonly withCredentials: boolean
+  /** Name of the channel's codec. Undefined: JSON. */
+  readonly codec: string | undefined
   readonly platform: () => Platform
   readonly report: (error: unknown) => void
 }
@@ -185,6 +187,7 @@ export function createAttempts(
         speakMs: health.heartbeatMs,
         clock: Math.floor(now),
         auth,
+        codec: host.codec,
         features: session.features,
       })
       attempt.link.send([hello, ...packets].join("\n"))

@@ -294,6 +294,9 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (typeof first !== "string") throw protocolError("not text")
     if (kindOf(first) === BYE) return refused(attempt, readBye(first))
     const welcome = readWelcome(first)
+    if (welcome.codec !== host.codec) {
+      return fatal(closing("codec-unsupported", "the hub knows no codecs", false))
+    }
     if (attempts.hub && attempts.hub !== welcome.hub) {
       // Two hubs behind one address were dialed at the same time. The other one has the session.
       attempt.link.send(writeBye(closing("superseded", "not needed")))

@@ -28,6 +28,10 @@ export function claimSession(
   if (!sameKey(known.key, hello.key) || known.principal.id !== principal.id) {
     return { refusal: closing("session-forbidden", "this session belongs to somebody else", false) }
   }
+  // Packets that are sent again are in the codec of the session.
+  if (host.encoders.find(hello.codec) !== known.encoder) {
+    return { refusal: closing("protocol-error", "a session keeps its codec", false) }
+  }
   return { hubSession: known, isNew: false }
 }
 
@@ -38,16 +42,12 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
   if (hello.heard > 0 || hello.acked > 0 || hello.hub !== undefined) {
     return { disowned: "this hub does not know the session" }
   }
+  const encoder = host.encoders.find(hello.codec)
+  if (encoder === undefined) return { refusal: host.encoders.refusal }
   const full = host.closing() ?? registry.refusal(address)
   if (full !== undefined) return { refusal: full }
-  const hubSession = new HubSession(
-    host,
-    hello.id,
-    hello.key,
-    principal,
-    host.sites.names.textOf(address),
-    host.sites.at(address),
-  )
+  const { sites } = host
+  const hubSession = new HubSession(host, hello, principal, encoder, sites.names.textOf(address), sites.at(address))
   // For the whole life of the session, because a packet sent on one link may be repeated on another.
   hubSession.session.agree(hello.features)
   registry.add(hubSession)

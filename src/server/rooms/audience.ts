@@ -1,5 +1,4 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
-import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { deliveryOf, type SendOptions } from "../../messaging/send-options.ts"
 import type { Clockwork } from "../../session/clockwork.ts"
 import type { Delivery } from "../../session/delivery/delivery.ts"
@@ -9,13 +8,14 @@ import { HubPeer } from "../sessions/hub-peer.ts"
 import type { KeptBytes } from "../sessions/kept-bytes.ts"
 import { listOf } from "../sessions/lane-memory.ts"
 import { PacketList } from "../sessions/shared-outbox.ts"
+import type { Encoders, HubEncoder } from "./encoders.ts"
 import { checkRoom, type Rooms } from "./rooms.ts"
 
 /** Some of the hub's peers, chosen by room. */
 export interface Audience<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown> {
   /** Leaves out peers: a peer, or all peers in a room. */
   except(...who: readonly (Peer<C, P, D> | string)[]): Audience<C, P, D>
-  /** Sends a message to each peer once. It is encoded once for all peers. Options: see {@link SendOptions}. */
+  /** Sends a message to each peer once, as `hub.send` does to all. Options: see {@link SendOptions}. */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
 }
 
@@ -23,7 +23,7 @@ export interface Audience<C extends Contract<C> = AnyContract, P extends Princip
 export interface AudienceHost {
   readonly rooms: Rooms<HubPeer>
   readonly kept: KeptBytes
-  readonly encoder: MessageEncoder
+  readonly encoders: Encoders
   readonly clockwork: Clockwork
 }
 
@@ -39,17 +39,25 @@ export function audienceOf<C extends Contract<C>, P extends Principal, D>(
       return audienceOf(host, rooms, [...without, ...who])
     },
     send: (name: string, data?: unknown, options?: SendOptions) => {
-      const packet = host.encoder.encode(name, data)
+      const checked = host.encoders.checked(name, data)
+      const { first } = host.encoders
+      const packet = first.encode(name, checked)
+      const copies = host.encoders.copies(name, checked)
       const delivery = options && deliveryOf(name, options, host.clockwork.now())
-      sendTo(host, rooms, without, packet, delivery)
+      sendTo(host, rooms, without, first, packet, delivery)
+      if (copies !== undefined) {
+        for (const copy of copies) sendTo(host, rooms, without, copy.encoder, copy.packet, delivery)
+      }
     },
   }
 }
 
+/** Sends a packet to those peers that use one codec. */
 function sendTo(
   { rooms: all, kept }: AudienceHost,
   rooms: readonly string[],
   without: readonly unknown[],
+  encoder: HubEncoder,
   packet: Packet,
   delivery: Delivery | undefined,
 ): void {
@@ -60,7 +68,7 @@ function sendTo(
   if (list) kept.grow(list.bytes)
   for (const room of rooms) {
     for (const peer of [...all.members(room)]) {
-      if (left.has(peer)) continue
+      if (peer.encoder !== encoder || left.has(peer)) continue
       if (rooms.length > 1) left.add(peer)
       peer.sendEncoded(packet, list, delivery)
     }

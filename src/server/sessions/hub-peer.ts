@@ -1,6 +1,5 @@
 import type { Dispatch } from "../../messaging/dispatch.ts"
 import type { Handlers, MessageHandler, RequestContext, RequestHandler } from "../../messaging/handlers.ts"
-import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { loopOver, type MessagesOptions } from "../../messaging/message-loop.ts"
 import { checkNames } from "../../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../../messaging/request-options.ts"
@@ -17,6 +16,7 @@ import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
 import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
 import type { Peer, PeerClosing, Principal } from "../peer.ts"
+import type { Encoders, HubEncoder } from "../rooms/encoders.ts"
 import { checkRoom, type Rooms } from "../rooms/rooms.ts"
 import type { PacketList } from "./shared-outbox.ts"
 
@@ -30,7 +30,8 @@ export interface PeerHost {
   readonly own: Handlers<HubPeer>
   readonly rooms: Rooms<HubPeer>
   readonly principal: Principal
-  readonly encoder: MessageEncoder
+  readonly encoders: Encoders
+  readonly encoder: HubEncoder
   readonly address: string
   /** Sends a packet. Returns whether there is room for more; `false` also if the session has ended, or ends by this. */
   tell(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): boolean
@@ -91,8 +92,14 @@ export class HubPeer implements Peer {
   }
 
   send(name: string, data?: unknown, options?: SendOptions): boolean {
-    const packet = this.#host.encoder.encode(name, data)
+    const { encoders, encoder } = this.#host
+    const packet = encoder.encode(name, encoders.checked(name, data))
     return this.sendEncoded(packet, undefined, options && deliveryOf(name, options, this.#host.now()))
+  }
+
+  /** For the hub: of the codec of this peer's session. */
+  get encoder(): HubEncoder {
+    return this.#host.encoder
   }
 
   /** For the hub: sends a message that was encoded once for many peers. They share it in `list`. */

@@ -2,7 +2,6 @@ import type { Dispatch } from "../../messaging/dispatch.ts"
 import type { Stage } from "../../messaging/dispatch-host.ts"
 import { failureOf } from "../../messaging/failure.ts"
 import type { Handlers } from "../../messaging/handlers.ts"
-import type { MessageEncoder } from "../../messaging/message-encoder.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
@@ -10,7 +9,7 @@ import { Session, type SessionHost, type SessionSettings } from "../../session/s
 import { isLarger, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
 import { MAX_HEADER_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
-import { writeBye } from "../../wire/handshake.ts"
+import { type Hello, writeBye } from "../../wire/handshake.ts"
 import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Refusal } from "../admission/refusals.ts"
@@ -20,6 +19,7 @@ import { isNestedDeeper } from "../limits/depth.ts"
 import type { FanOut } from "../limits/fan-out.ts"
 import { Spending } from "../limits/spending.ts"
 import type { Principal } from "../peer.ts"
+import type { Encoders, HubEncoder } from "../rooms/encoders.ts"
 import type { Rooms } from "../rooms/rooms.ts"
 import { AckWaits } from "./ack-waits.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
@@ -32,7 +32,7 @@ import { type LastJoined, type PacketList, SHORT_LENGTH, SharedOutbox } from "./
 
 export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly rooms: Rooms<HubPeer>
-  readonly encoder: MessageEncoder
+  readonly encoders: Encoders
   readonly costs: Costs
   readonly maxDepth: number
   /** One shared object for all sessions whose link asked for no other heartbeat. */
@@ -63,6 +63,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
   session: Session
   readonly peer: HubPeer
+  /** Of the codec that the session's first hello named. */
+  readonly encoder: HubEncoder
   readonly links: SessionLinks
   readonly #host: HubSessionHost
   readonly #outbox: SharedOutbox
@@ -81,12 +83,21 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   #spending: Spending | undefined
   readonly #site: Site | undefined
 
-  constructor(host: HubSessionHost, id: string, key: string, principal: Principal, address: string, site?: Site) {
+  constructor(
+    host: HubSessionHost,
+    { id, key }: Pick<Hello, "id" | "key">,
+    principal: Principal,
+    encoder: HubEncoder,
+    address: string,
+    site?: Site,
+  ) {
     this.#host = host
     this.id = id
     this.key = key
     this.principal = principal
+    this.encoder = encoder
     this.address = address
+    encoder.sessions++
     this.#site = site
     this.#outbox = new SharedOutbox(host.joined)
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
@@ -117,8 +128,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#spending ??= new Spending(this.#host, this.#site)
     return this.#spending
   }
-  get encoder(): MessageEncoder {
-    return this.#host.encoder
+  get encoders(): Encoders {
+    return this.#host.encoders
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
@@ -221,6 +232,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#dispatch?.dispatch.end(why)
     this.#waits?.end(() => closingError(why))
     this.#waits = undefined
+    this.encoder.sessions--
     this.#host.forget(this, told)
     this.session = this.#host.ended
     this.#outbox.clear()
@@ -234,7 +246,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (isLarger(packet, maxPayloadBytes + MAX_HEADER_BYTES)) {
       throw new EverwireError("too-large", "a payload that is larger than the welcome allowed")
     }
-    if (isNestedDeeper(packet, maxDepth)) {
+    // Other codecs check the depth when they decode.
+    if (this.encoder.codec === undefined && isNestedDeeper(packet, maxDepth)) {
       throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
     }
     if (kindOf(packet) === REQUEST) {

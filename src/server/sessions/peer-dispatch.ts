@@ -6,6 +6,7 @@ import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
 import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
+import type { Codec } from "../../wire/codec.ts"
 import { type Closing, closing, closingError, type EverwireError } from "../../wire/errors.ts"
 import { isPermitted, type Permit } from "../permission.ts"
 import type { HubPeer } from "./hub-peer.ts"
@@ -32,6 +33,7 @@ export interface PeerDispatchHost {
 interface Carrier {
   readonly peer: HubPeer
   readonly session: { readonly link: Link | undefined }
+  readonly encoder: { readonly codec: Codec | undefined }
   say(packet: Packet): void
   writable(): Promise<void>
   /** What came over this link was not accepted. */
@@ -126,6 +128,9 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
+  }
+  get codec(): Codec | undefined {
+    return this.#carrier.encoder.codec
   }
   context(): HubPeer {
     return this.#carrier.peer

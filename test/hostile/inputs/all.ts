@@ -1,4 +1,5 @@
 import { channels } from "./channels.ts"
+import { codecs } from "./codecs.ts"
 import { firstBodies, firstWords } from "./first.ts"
 import type { Input } from "./input.ts"
 import { brought } from "./links.ts"
@@ -12,6 +13,7 @@ export const INPUTS: readonly Input[] = [
   ...firstWords,
   ...firstBodies,
   ...brought,
+  ...codecs,
   ...requests,
   ...origins,
   ...frames,

@@ -16,6 +16,8 @@ export const packet = (bytes: string, isBytes = true): Uint8Array => bytesOf(byt
 
 const COUNT = "a count that is none"
 const TYPE = "something else than a text or a count"
+const NAME = "a name that means something to the program"
+const VERSION = "a version that nobody speaks"
 const HALF = "state before the handshake is over"
 
 /**
@@ -47,6 +49,12 @@ const hellos: readonly Row[] = [
   [TYPE, "an id whose text cannot be made", () => hello({ id: { toString: 1, valueOf: 1 } }), "protocol-error"],
   [TYPE, "a key that is a list", () => hello({ key: ["somebody-elses-secret-01"] }), "protocol-error"],
   [TYPE, "no key", () => hello({ key: undefined }), "protocol-error"],
+  [TYPE, "a codec that is an object", () => hello({ codec: { toString: 1, valueOf: 1 } }), "codec-unsupported"],
+  [TYPE, "a codec that is null", () => hello({ codec: null }), "codec-unsupported"],
+  [NAME, "a codec called constructor", () => hello({ codec: "constructor" }), "codec-unsupported"],
+  [NAME, "a codec whose name is very long", () => hello({ codec: "x".repeat(10_000) }), "codec-unsupported"],
+  [VERSION, "a codec that the hub does not have", () => hello({ codec: "msgpack" }), "codec-unsupported"],
+  [VERSION, "JSON by its name, which is not said", () => hello({ codec: "json" }), "codec-unsupported"],
   [TYPE, "a hub's id that is an object, which is none", () => hello({ hub: { toString: 1 } }), GOES_ON],
   [TYPE, "a holder that is a number, which is none", () => hello({ holder: 7 }), GOES_ON],
   ["ids that can be guessed", "an id that can be guessed", () => hello({ id: "1" }), "protocol-error"],
@@ -95,7 +103,7 @@ const hellos: readonly Row[] = [
   ["many small pieces", "too much behind a hello", () => `${hello()}\n${"a0\n".repeat(6_000)}a0`, "too-large", 413],
 ]
 
-const FINAL: ReadonlySet<string> = new Set(["version-unsupported"])
+const FINAL: ReadonlySet<string> = new Set(["version-unsupported", "codec-unsupported"])
 
 export const firstWords: readonly Input[] = hellos.flatMap(([lesson, title, frame, code, status = 200]) =>
   LINKS.map((place): Input => {

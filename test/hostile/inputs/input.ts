@@ -45,8 +45,17 @@ export async function sayFirst(arena: Arena, ...frames: readonly Frame[]): Promi
 }
 
 /** Sends these on a welcomed WebSocket. */
-export async function say(arena: Arena, ...frames: readonly Frame[]): Promise<string> {
-  return fateOf(arena, await openWelcomed(arena.url), frames)
+export function say(arena: Arena, ...frames: readonly Frame[]): Promise<string> {
+  return sayAfter({}, arena, ...frames)
+}
+
+/** The same after a hello with these fields. */
+export async function sayAfter(
+  fields: Record<string, unknown>,
+  arena: Arena,
+  ...frames: readonly Frame[]
+): Promise<string> {
+  return fateOf(arena, await openWelcomed(arena.url, fields), frames)
 }
 
 /** Returns the close, with a code that the bye and the close must share; or GOES_ON when a probe is answered. */
@@ -112,15 +121,29 @@ export function answerOf({ status, code, headers, body }: Answer): string {
 }
 
 /** Sends a hello over HTTP. Returns what the following requests need. */
-export async function greet({ url }: Arena, transport: Post): Promise<{ link: string; ticket: string }> {
+export async function greet(
+  { url }: Arena,
+  transport: Post,
+  fields?: Record<string, unknown>,
+): Promise<{ link: string; ticket: string }> {
   const polls = transport === "sse" ? {} : { poll: 1 }
-  const answer = await ask(`${url}/${transport}`, { body: bodyOf({ up: 1, ...polls }, hello()) })
+  const answer = await ask(`${url}/${transport}`, { body: bodyOf({ up: 1, ...polls }, hello(fields)) })
   return envelopeOf(answer) as { link: string; ticket: string } // Every answer to a hello has these fields.
 }
 
 /** Uploads these batches on a welcomed HTTP link, one after another, and then a probe. */
-export async function bring(arena: Arena, transport: Post, ...batches: readonly Frame[]): Promise<string> {
-  const { link, ticket } = await greet(arena, transport)
+export function bring(arena: Arena, transport: Post, ...batches: readonly Frame[]): Promise<string> {
+  return bringAfter({}, arena, transport, ...batches)
+}
+
+/** The same after a hello with these fields. */
+export async function bringAfter(
+  fields: Record<string, unknown>,
+  arena: Arena,
+  transport: Post,
+  ...batches: readonly Frame[]
+): Promise<string> {
+  const { link, ticket } = await greet(arena, transport, fields)
   const url = `${arena.url}/${transport}`
   let up = 1
   for (const batch of [...batches, "p77"]) {
