@@ -7,6 +7,7 @@ import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
+import { createTraffic } from "../session/traffic.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
 import { type Closing, closing } from "../wire/errors.ts"
 import { createAdmissionHost } from "./admission/admission-host.ts"
@@ -70,6 +71,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #entrance: Entrance
   readonly #endedCounts = new Counts()
   readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
+  readonly #traffic = createTraffic()
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
   /** Set by `close`: the closing that every hello is answered with. */
   #closing: Closing | undefined
@@ -287,6 +289,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),
       dropped: this.#dropped,
+      traffic: this.#traffic,
       missed: this.#missed,
       maxPayloadBytes,
       costs,

@@ -125,6 +125,10 @@ export class Session implements WatchHost, Flushable {
   isSettled(last: number): boolean {
     return this.acked >= Math.min(last, this.last)
   }
+  /** How much of it was never handed to a link. */
+  get unsent(): number {
+    return this.last - this.#outbox.sent
+  }
   /** Messages that may be dropped, and those behind them. */
   get lane(): Lane | undefined {
     return this.#lane
@@ -170,6 +174,7 @@ export class Session implements WatchHost, Flushable {
    */
   say(packet: Packet, list?: SharedPackets, place?: number, delivery?: Delivery): void {
     if (this.ended) return
+    this.#host.traffic.sent++
     if (delivery) {
       this.#lane ??= new Lane(this.#clockwork, this.#host)
       this.#lane.drop(delivery.key, "latest")
@@ -235,6 +240,7 @@ export class Session implements WatchHost, Flushable {
     if (heard > this.#outbox.said) throw protocolError("more was heard than was said")
     const isNews = this.#progress(heard)
     if (isNews) this.#watch.progressed(this.#outbox.said > heard)
+    this.#host.traffic.replayed += Math.max(0, this.#outbox.sent - this.#outbox.acked)
     this.rode(sent)
     const cursor = Math.max(sent, this.#outbox.acked)
     const begun = cursor === heard && part ? part : 0
@@ -294,6 +300,7 @@ export class Session implements WatchHost, Flushable {
   hear(link: Link, packets: readonly Packet[], now = this.#clockwork.now()): void {
     if (this.link === link) this.#watch.heard(now)
     for (const packet of packets) {
+      this.#host.traffic.receivedBytes += sizeOf(packet)
       const kind = kindOf(packet)
       if (isNumbered(kind)) this.#hearNumbered(link, packet)
       else if (isPart(kind)) this.#hearNumbered(link, packet, kind)
@@ -491,6 +498,7 @@ export class Session implements WatchHost, Flushable {
 
   #send(link: Link, batch: Batch, now: number): void {
     this.#watch.spokeAt = now
+    this.#host.traffic.sentBytes += sizeOf(batch)
     link.send(batch)
   }
 
@@ -579,6 +587,7 @@ export class Session implements WatchHost, Flushable {
       this.#inbox.heard--
       throw error
     }
+    this.#host.traffic.received++
   }
 
   #hearAck(packet: string): void {

@@ -7,6 +7,7 @@ import { callSafely } from "../../session/call-safely.ts"
 import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
+import type { Traffic } from "../../session/traffic.ts"
 import { isLarger, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
 import { MAX_HEADER_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
 import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
@@ -42,6 +43,8 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly ended: Session
   readonly kept: KeptBytes
   readonly fanOut: FanOut
+  /** What all sessions of the hub have carried. */
+  readonly traffic: Traffic
   /** Messages to all peers that were dropped, by reason. */
   readonly dropped: Record<DropReason, number>
   /** A link was refused, or ended because of its input; or a session ended because the hub keeps too much. */
@@ -109,6 +112,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get own(): Handlers<HubPeer> {
     return this.#dispatching.own
+  }
+  get traffic(): Traffic {
+    return this.#host.traffic
   }
   get rooms(): Rooms<HubPeer> {
     return this.#host.rooms
