@@ -9,6 +9,7 @@ export const publicEntries = {
   node: "src/node.ts",
   streams: "src/streams.ts",
   contract: "src/contract.ts",
+  diagnostics: "src/diagnostics.ts",
   testing: "src/testing.ts",
 }
 

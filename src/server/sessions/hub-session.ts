@@ -10,7 +10,7 @@ import { Session, type SessionHost, type SessionSettings } from "../../session/s
 import type { Traffic } from "../../session/traffic.ts"
 import { isLarger, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
 import { MAX_HEADER_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
-import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
+import { type Closing, type Code, closing, closingError, EverwireError } from "../../wire/errors.ts"
 import { writeBye } from "../../wire/handshake.ts"
 import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
@@ -54,6 +54,8 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   /** How long the session may stay without a link, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
   windowMs(hubSession: HubSession, mayReturn: boolean): number
   forget(hubSession: HubSession, why: Closing): void
+  /** A session has ended, with the code that its peer's `onClose` gets. */
+  left(code: Code): void
 }
 
 /** A session at the hub, with what only the hub knows of it: its key, principal, peer and costs. */
@@ -63,6 +65,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   principal: Principal // as it was judged last: the id stays the same
   /** Remote address of the link that began the session. The limits per address count this one. */
   readonly address: string
+  /** When it began, by the hub's clock, in milliseconds. */
+  readonly beganAt: number
   /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
   session: Session
   readonly peer: HubPeer
@@ -90,6 +94,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.key = key
     this.principal = principal
     this.address = address
+    this.beganAt = host.clockwork.now()
     this.#site = site
     this.#outbox = new SharedOutbox(host.joined)
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
@@ -231,8 +236,16 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.session = this.#host.ended
     this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
+    this.#host.left(why.code)
     this.peer.ended({ undelivered, ...why })
+    this.#tellEnd(why.code, undelivered, link?.name)
     this.#dispatch?.close()
+  }
+
+  #tellEnd(code: Code, undelivered: number, transport: string | undefined): void {
+    const { observer, hub, clockwork } = this.#host
+    const lastedMs = clockwork.now() - this.beganAt
+    observer.sessionEnded?.({ hub, peer: this.peer.id, code, lastedMs, undelivered, transport })
   }
 
   deliver(packet: Packet): void {
@@ -297,7 +310,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
 
   dropped(reason: DropReason): void {
-    this.#host.dropped[reason]++
+    const { dropped, observer, hub } = this.#host
+    dropped[reason]++
+    observer.messageDropped?.({ hub, peer: this.peer.id, reason })
   }
 
   answered(): void {
