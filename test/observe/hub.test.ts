@@ -222,6 +222,14 @@ describe("an observer of a hub is told", () => {
 const forEver = (): Promise<never> => new Promise(() => {})
 
 describe("an observer", () => {
+  it("is told at the end of the tick", async () => {
+    const { duo, of } = await observed({ transports: ["websocket"] })
+    duo.peer.close()
+    expect(of("sessionEnded")).toEqual([])
+    duo.runtime.drain()
+    expect(of("sessionEnded").length).toBe(1)
+  })
+
   it("that throws or rejects harms nothing, and is reported to onError", async () => {
     const thrown = new Error("the observer's own")
     const observer = Object.fromEntries(
