@@ -167,8 +167,8 @@ export class SessionLinks implements Alarm {
     this.#host.clockwork.clear(this)
     this.#spares?.delete(link)
     if (before !== undefined && before !== link) this.spare(before)
+    if (session.link === link) this.#tellAttached(link.name, before?.name)
     this.expiry?.attached()
-    this.#tellAttached(link.name, before?.name)
   }
 
   #tellAttached(transport: string, from: string | undefined): void {
