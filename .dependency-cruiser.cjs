@@ -5,6 +5,10 @@ const ACCEPTOR_HALF = "^src/transports/(?:[^/]*/acceptor\\.ts$|http/server/)"
 const PLATFORM_SOCKETS = "^src/runtimes/(?:web|node|bun)/platform\\.ts$"
 const ENTRIES = "^src/[^/]+\\.ts$"
 const NODE_SIDE = "^src/(?:node\\.ts$|runtimes/node/)"
+/** What publishes on Node's diagnostics channels. */
+const DIAGNOSTICS = "^src/(?:diagnostics\\.ts$|observe/)"
+/** The part of it that every hub on Node has. */
+const HUB_DIAGNOSTICS = "^src/observe/hub-diagnostics\\.ts$"
 /** The rooms that are written in the language alone: no DOM, no Node. */
 const KERNEL = "^src/(?:wire|session|messaging)/"
 /** What a runtime lends to both seats. */
@@ -138,10 +142,22 @@ module.exports = {
     mayImport(
       "node",
       { path: SERVERS_OF_NODE },
-      ["^src/runtimes/node/", "^src/server/", KERNEL, RUNTIMES, "^src/transports/"],
+      ["^src/runtimes/node/", "^src/server/", KERNEL, RUNTIMES, "^src/transports/", HUB_DIAGNOSTICS],
       "The Node seat attaches a hub to Node's servers.",
     ),
     mayNotReach("node-never-dialer", SERVERS_OF_NODE, [DIALER_HALF, PLATFORM_SOCKETS], "A hub never dials."),
+    mayImport(
+      "observe",
+      { path: "^src/observe/" },
+      [
+        "^src/observe/",
+        "^src/server/observer\\.ts$",
+        "^src/client/(?:channel|options|connect/incident)\\.ts$",
+        "^src/messaging/subscription\\.ts$",
+        "^src/wire/errors\\.ts$",
+      ],
+      "What watches hubs and channels knows only what they publish.",
+    ),
     mayImport(
       "testing",
       { path: "^src/testing/" },
@@ -159,13 +175,26 @@ module.exports = {
     mayNotReach(
       "client-entries-stay-in-the-browser",
       "^src/(?:index|core)\\.ts$",
-      ["^src/(?:server|testing)(?:/|\\.ts$)", "^src/node\\.ts$", ACCEPTOR_HALF, "^src/runtimes/(?:node|bun)/"],
+      [
+        "^src/(?:server|testing)(?:/|\\.ts$)",
+        "^src/node\\.ts$",
+        DIAGNOSTICS,
+        ACCEPTOR_HALF,
+        "^src/runtimes/(?:node|bun)/",
+      ],
       "An application's bundle holds no server code and no Node.",
     ),
     mayNotReach(
       "server-entry-stays-portable",
       "^src/server\\.ts$",
-      ["^src/(?:client|testing)(?:/|\\.ts$)", "^src/node\\.ts$", SERVERS_OF_NODE, DIALER_HALF, PLATFORM_SOCKETS],
+      [
+        "^src/(?:client|testing)(?:/|\\.ts$)",
+        "^src/node\\.ts$",
+        DIAGNOSTICS,
+        SERVERS_OF_NODE,
+        DIALER_HALF,
+        PLATFORM_SOCKETS,
+      ],
       "The hub without Node runs on any web platform.",
     ),
     mayNotReach(
@@ -178,8 +207,8 @@ module.exports = {
     {
       name: "node-only-in-node",
       severity: "error",
-      comment: "Node is named only under src/runtimes/node (and src/node.ts).",
-      from: { path: "^src/", pathNot: NODE_SIDE },
+      comment: "Node is named only under src/runtimes/node and src/observe (and in src/node.ts).",
+      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS] },
       to: { dependencyTypes: ["core"] },
     },
     packageOnlyIn("ws", NODE_SIDE),

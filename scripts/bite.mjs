@@ -20,7 +20,7 @@ const SEEDS = 1_000
 const TESTS = [
   "test/wire test/session test/messaging test/client test/server",
   "test/model",
-  "test/auth test/api test/codecs test/contract test/hostile test/http test/runtimes",
+  "test/observe test/auth test/api test/codecs test/contract test/hostile test/http test/runtimes",
   "test/slow",
   "test/journeys test/laws",
 ]

@@ -926,8 +926,8 @@ export const faults = [
   {
     id: "ends of sessions are not counted",
     file: "src/server/hub.ts",
-    find: "        this.#endedCounts.add(why.code)\n",
-    plant: "",
+    find: "this.#endedCounts.add(code)",
+    plant: "{}",
   },
   {
     id: "a refused upgrade stays half-open",
@@ -1034,8 +1034,8 @@ export const faults = [
   {
     id: "fresh credentials may be somebody else's",
     file: "src/server/admission/expiry.ts",
-    find: "if (principal.id === this.#hubSession.principal.id) renew(",
-    plant: "if (principal !== undefined) renew(",
+    find: "if (principal.id === this.#hubSession.principal.id) this.#refreshed(",
+    plant: "if (principal !== undefined) this.#refreshed(",
   },
   {
     id: "the hub asks late by a share of the token's life",
@@ -1175,5 +1175,71 @@ export const faults = [
     file: "src/session/keeping.ts",
     find: "|| this.lane?.numbered.has(sent + 1)) break",
     plant: ") break",
+  },
+  {
+    id: "what is sent again is not counted",
+    file: "src/session/sending.ts",
+    find: "this.host.traffic.replayed += Math.max(0, this.outbox.sent - this.acked)",
+    plant: "this.host.traffic.replayed += 0",
+  },
+  {
+    id: "what is received is not counted",
+    file: "src/session/session.ts",
+    find: "    this.host.traffic.received++\n",
+    plant: "",
+  },
+  {
+    id: "a session that begins anew counts as a return",
+    file: "src/client/live-channel.ts",
+    find: 'if (this.#status === "reconnecting" && this.#peer === welcome.peer) ',
+    plant: 'if (this.#status === "reconnecting") ',
+  },
+  {
+    id: "incidents are told while the connector is at work",
+    file: "src/client/live-channel.ts",
+    find: 'runtime.soon(() => this.#events.emit("incident", incident))',
+    plant: 'this.#events.emit("incident", incident)',
+  },
+  {
+    id: "a change of transport counts as a return",
+    file: "src/server/sessions/session-links.ts",
+    find: "this.#wasAttached && from === undefined",
+    plant: "this.#wasAttached",
+  },
+  {
+    id: "a session that ends with its link is told to wait for another",
+    file: "src/server/sessions/session-links.ts",
+    find: "    if (this.#owner.session.ended) return\n    const { observer, hub } = this.#host\n    observer.linkLost",
+    plant: "    const { observer, hub } = this.#host\n    observer.linkLost",
+  },
+  {
+    id: "an observer is told in the middle of things",
+    file: "src/server/observers.ts",
+    find: "    soon(() => {\n      for (const observer of observers) callSafely(() => observer[name]?.(event), failed)\n    })",
+    plant: "{\n      for (const observer of observers) callSafely(() => observer[name]?.(event), failed)\n    }",
+  },
+  {
+    id: "an observer that throws is not reported",
+    file: "src/server/observers.ts",
+    find: "callSafely(() => observer[name]?.(event), failed)",
+    plant: "callSafely(() => observer[name]?.(event))",
+  },
+  {
+    id: "an observer that does not call the handler keeps it from running",
+    file: "src/server/observers.ts",
+    find: "    },\n  )\n  return once()\n",
+    plant: "    },\n  )\n  return ended\n",
+  },
+  {
+    id: "a handler that fails is taken for an observer that does",
+    file: "src/server/observers.ts",
+    find: "if (failure === undefined || failure.error !== error) failed(error)",
+    plant: "failed(error)",
+  },
+  {
+    id: "a diagnostics channel publishes to nobody",
+    file: "src/observe/hub-diagnostics.ts",
+    find: "get: () => (heard.hasSubscribers ? publish : undefined)",
+    plant: "get: () => publish",
   },
 ]

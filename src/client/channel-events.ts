@@ -3,11 +3,13 @@ import { Handlers, type MessageHandler } from "../messaging/handlers.ts"
 import { type SubscribeOptions, tell, type Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Runtime } from "../session/runtime.ts"
+import type { Incident } from "./connect/incident.ts"
 import type { Reset, Status, StatusDetail } from "./options.ts"
 
 interface Events {
   status: [status: Status, detail: StatusDetail]
   reset: [reset: Reset]
+  incident: [incident: Incident]
   error: [error: unknown, stage: Stage | "connection"]
 }
 
@@ -17,7 +19,7 @@ interface Events {
  */
 export interface ChannelEvents {
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void, options?: SubscribeOptions): Unsubscribe
-  emit<E extends "status" | "reset">(event: E, ...args: Events[E]): void
+  emit<E extends "status" | "reset" | "incident">(event: E, ...args: Events[E]): void
   /** Passes an error to the `onError` listeners, or to `runtime.report` if there are none. */
   readonly failed: (error: unknown, stage: Stage | "connection") => void
 }

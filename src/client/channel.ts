@@ -20,9 +20,11 @@ import type { RequestOptions, StreamOptions } from "../messaging/request-options
 import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Dialer } from "../transports/transport.ts"
+import type { Incident } from "./connect/incident.ts"
 import type { Explanation } from "./explain.ts"
 import { LiveChannel } from "./live-channel.ts"
 import type { ChannelOptions, Reset, Status, StatusDetail } from "./options.ts"
+import type { ChannelStats } from "./stats.ts"
 
 /** What `await using` closes, where the types of the language have it: TypeScript 5.2 and `lib: ["esnext.disposable"]`. */
 type Disposer = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol }
@@ -115,6 +117,9 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
    */
   onReset(listener: (reset: Reset) => void, options?: SubscribeOptions): Unsubscribe
 
+  /** Calls back, at the end of the tick, for each dial, welcome, takeover and end of a link: see {@link Incident}. */
+  onIncident(listener: (incident: Incident) => void, options?: SubscribeOptions): Unsubscribe
+
   /** Hears what the application's own handlers and `auth` threw. Without a listener they are reported to the platform. */
   onError(listener: (error: unknown, stage: Stage | "connection") => void, options?: SubscribeOptions): Unsubscribe
 
@@ -133,6 +138,9 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
 
   /** Which transport carries the session, why, and what happened to the others. */
   explain(): Explanation
+
+  /** What the channel has sent, received and gone through since it was created: numbers for a graph. */
+  stats(): ChannelStats
 
   /**
    * Ends the session. What was sent is given up to `flushMs` (default 1 000 milliseconds) to be acknowledged, then the hub is told.

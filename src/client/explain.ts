@@ -1,4 +1,3 @@
-import type { Dropped } from "../session/delivery/delivery.ts"
 import type { Closing } from "../wire/errors.ts"
 import type { Attempt } from "./connect/attempt.ts"
 import type { DialHost } from "./connect/attempts.ts"
@@ -32,16 +31,8 @@ export interface Explanation {
   readonly rungs: readonly RungReport[]
   /** The last incidents, oldest first. */
   readonly incidents: readonly Incident[]
-  /** Smoothed round trip in milliseconds; 0 until measured. */
-  readonly rttMs: number
-  /**
-   * How many messages and requests this session has sent, how many of them are acknowledged, and how many it received.
-   */
-  readonly said: number
-  readonly acknowledged: number
-  readonly heard: number
-  /** How many messages this channel has dropped because of their options, by reason. */
-  readonly dropped: Dropped
+  /** Why a link ended last, or why the channel could not dial or has closed. */
+  readonly lastClosing: Closing
 }
 
 /** The standing of a rung after each incident that shows whether its transport works. */
@@ -70,7 +61,7 @@ export function explain(
   current: Attempt | undefined,
   lastClosing: Closing,
   isCrowded: boolean | undefined,
-): Pick<Explanation, "transport" | "why" | "rungs" | "incidents"> {
+): Explanation {
   const reasons: string[] = []
   const rungs = dialers.map((dialer, rank): RungReport => {
     const transport = dialer.name
@@ -107,5 +98,6 @@ export function explain(
       : `nothing is connected: ${isOfRung ? why : lastClosing.reason}`,
     rungs,
     incidents: [...incidents],
+    lastClosing,
   }
 }

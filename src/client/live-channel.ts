@@ -12,7 +12,6 @@ import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/su
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
 import { Clockwork } from "../session/clockwork.ts"
-import type { DropReason } from "../session/delivery/delivery.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { Session, type SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
@@ -25,10 +24,12 @@ import type { Identity } from "./connect/attempts.ts"
 import { createConnector } from "./connect/connector.ts"
 import type { Connector } from "./connect/connector-host.ts"
 import { inTime } from "./connect/in-time.ts"
+import type { Incident } from "./connect/incident.ts"
 import { TransportHealth } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
 import { type ChannelOptions, checkChannel, type Reset, type Status, type StatusDetail } from "./options.ts"
 import { watchPage } from "./page.ts"
+import type { ChannelStats, Counters } from "./stats.ts"
 import { createWaiters } from "./waiters.ts"
 
 /** Packets that came meanwhile are delivered after an application's chain of up to so many nested `await`s of `opened`. */
@@ -55,7 +56,17 @@ export class LiveChannel {
   readonly #waiters = createWaiters(() => this.#status === "closed")
   /** Deliveries that wait until code that awaits `opened` has had time to set its handlers; undefined afterwards. */
   #held: (() => void)[] | undefined = []
-  readonly #dropped: Record<DropReason, number> = { volatile: 0, latest: 0, ttl: 0, full: 0 }
+  readonly #counters: Counters = {
+    sent: 0,
+    received: 0,
+    replayed: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+    resumed: 0,
+    resets: 0,
+    dropped: { volatile: 0, latest: 0, ttl: 0, full: 0 },
+    incidents: {},
+  }
   /** The promise that every call of `close` returns. */
   #leaving: Promise<void> | undefined
 
@@ -97,6 +108,7 @@ export class LiveChannel {
           })
         },
         linked: (welcome, transport) => {
+          if (this.#status === "reconnecting" && this.#peer === welcome.peer) this.#counters.resumed++
           this.#peer = welcome.peer
           this.#enter("open", { transport })
           this.#waiters.wake()
@@ -107,6 +119,12 @@ export class LiveChannel {
         reset: (why) => this.#reset(why),
         ended: (why) => this.#end(why),
         report: (error) => this.#events.failed(error, "connection"),
+        noted: (incident) => {
+          const { incidents } = this.#counters
+          incidents[incident.what] = (incidents[incident.what] ?? 0) + 1
+          // Later, because the connector is in the middle of something, and a listener may close the channel.
+          runtime.soon(() => this.#events.emit("incident", incident))
+        },
       },
       identity,
     )
@@ -173,6 +191,10 @@ export class LiveChannel {
     return this.#events.on("reset", listener, options)
   }
 
+  onIncident(listener: (incident: Incident) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#events.on("incident", listener, options)
+  }
+
   onError(listener: (error: unknown, stage: Stage | "connection") => void, options?: SubscribeOptions): Unsubscribe {
     return this.#events.on("error", listener, options)
   }
@@ -194,14 +216,24 @@ export class LiveChannel {
   }
 
   explain(): Explanation {
+    return this.#connector.explain()
+  }
+
+  stats(): ChannelStats {
     const session = this.#session
+    const { dropped, incidents } = this.#counters
+    const { transport, lastClosing } = this.#connector.explain()
     return {
-      ...this.#connector.explain(),
+      ...this.#counters,
+      dropped: { ...dropped },
+      incidents: { ...incidents },
+      status: this.#status,
+      transport,
       rttMs: session.rttMs,
-      said: session.said,
-      acknowledged: session.acked,
-      heard: session.heard,
-      dropped: { ...this.#dropped },
+      unacknowledged: session.last - session.acked,
+      bufferedBytes: session.bufferedBytes,
+      unsent: session.unsent,
+      lastClosing,
     }
   }
 
@@ -248,7 +280,8 @@ export class LiveChannel {
         if (!beside) this.#connector.answered()
         this.#waiters.wake()
       },
-      dropped: (reason) => void this.#dropped[reason]++,
+      traffic: this.#counters,
+      dropped: (reason) => void this.#counters.dropped[reason]++,
     }
     const session = new Session(new Clockwork(this.#runtime), host, {
       ...CHANNEL_ACK,
@@ -262,6 +295,7 @@ export class LiveChannel {
 
   /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
   #reset(why: Closing): Identity {
+    this.#counters.resets++
     const { acked } = this.#session
     const { unacknowledged, unsent, deliveries } = this.#session.end()
     const certain = unacknowledged.length - unsent

@@ -110,10 +110,9 @@ export class Answers<Context> {
     const items = (value: unknown): unknown => this.#pump(id, name, answering, value)
     const call = (): unknown => {
       const value = this.#call(name, found, data, request)
-      const answered = isThenable(value) ? Promise.resolve(value).then(items) : items(value)
-      return host.answering ? host.answering(answered) : answered
+      return isThenable(value) ? Promise.resolve(value).then(items) : items(value)
     }
-    callSafely(call, fail, reply)
+    callSafely(host.answering?.(name, call) ?? call, fail, reply)
   }
 
   /** Sends the items of a stream. Returns a promise of its end, or an answer that is no stream as it is. */

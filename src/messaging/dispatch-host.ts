@@ -24,6 +24,6 @@ export interface DispatchHost<Context> extends PayloadHost {
   missed?(name: string): void
   /** What the other side sent was not accepted: it does not fit the contract. Without it, `failed` is told. */
   refused?(error: EverwireError): void
-  /** Told what a handler of requests has returned. Returns what is to be waited for in its place. */
-  answering?(answer: unknown): unknown
+  /** Returns what is called in place of `handle`, which calls the handler of a request of this name. */
+  answering?(name: string, handle: () => unknown): () => unknown
 }

@@ -37,7 +37,24 @@ export type { AuthReason } from "../wire/handshake.ts"
 export type { Authenticate, Credentials } from "./admission/authenticate.ts"
 export type { Refusal } from "./admission/refusals.ts"
 export type { TrustProxy } from "./admission/trust-proxy.ts"
+export type { Tally } from "./counts.ts"
 export { Hub } from "./hub.ts"
+export type {
+  AuthRefreshed,
+  HubClosed,
+  HubClosing,
+  HubEvent,
+  HubObserver,
+  LinkAttached,
+  LinkLost,
+  MessageDropped,
+  PeerEvent,
+  Refused,
+  RequestEvent,
+  RequestHandled,
+  SessionBegan,
+  SessionEnded,
+} from "./observer.ts"
 export type { HubOptions } from "./options.ts"
 export type { Peer, PeerClosing, Principal } from "./peer.ts"
 export type { Permit, PermitJoin, PermitJoinQuestion, PermitQuestion } from "./permission.ts"
@@ -45,4 +62,4 @@ export type { HubErrorContext } from "./reports.ts"
 export type { Audience } from "./rooms/audience.ts"
 export type { DisconnectOptions, Who } from "./sessions/disconnect.ts"
 export type { Limits } from "./sessions/registry.ts"
-export type { HubStats, Tally } from "./stats.ts"
+export type { HubStats } from "./stats.ts"

@@ -7,6 +7,7 @@ import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Delivery } from "../session/delivery/delivery.ts"
+import { createTraffic } from "../session/traffic.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
 import type { Packet } from "../wire/batch.ts"
 import { type Closing, closing } from "../wire/errors.ts"
@@ -17,8 +18,10 @@ import type { Refusal } from "./admission/refusals.ts"
 import { Sites } from "./admission/sites.ts"
 import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
+import { Counts, type HubCounts } from "./counts.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
 import { FanOut } from "./limits/fan-out.ts"
+import type { HubObserver } from "./observer.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
 import { joinCheck } from "./permission.ts"
@@ -39,7 +42,7 @@ import { windowMs } from "./sessions/resume-window.ts"
 import { LastJoined } from "./sessions/shared-outbox.ts"
 import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
-import { Counts, type HubStats } from "./stats.ts"
+import { type HubStats, surveyed } from "./stats.ts"
 
 /** How many names without a handler the hub remembers. */
 const MAX_MISSED_NAMES = 256
@@ -70,6 +73,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #entrance: Entrance
   readonly #endedCounts = new Counts()
   readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
+  readonly #traffic = createTraffic()
+  readonly #counts: HubCounts = { began: 0, resumed: 0, requests: 0 }
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
   /** Set by `close`: the closing that every hello is answered with. */
   #closing: Closing | undefined
@@ -79,11 +84,15 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     entranceOf = (hub) => hub.#entrance
   }
 
-  /** @param own Options that this kind of hub has in addition to those of all hubs. */
+  /**
+   * @param own Options that this kind of hub has in addition to those of all hubs.
+   * @param observers Observers of this kind of hub, in addition to that of the options.
+   */
   constructor(
     options: HubOptions<P> & ContractOption<HubContract<C>>,
     acceptors: readonly Acceptor[],
     own: Known = {},
+    observers: readonly HubObserver[] = [],
   ) {
     checkOptions(options, own)
     const settings = readSettings(options)
@@ -94,7 +103,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#clockwork = clockwork
     this.id = runtime.id()
     this.path = settings.path
-    this.#reports = new Reports(clockwork)
+    const { observer } = options
+    this.#reports = new Reports(clockwork, this.id, observer ? [observer, ...observers] : observers)
     this.#registry = new Registry(clockwork, limits, sites.names)
     this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
     this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
@@ -130,7 +140,11 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** What the hub keeps now, and what it has refused and ended. Goes over all sessions, so call it rarely. */
   stats(): HubStats {
     return {
+      ...this.#traffic,
+      ...this.#counts,
+      ...surveyed(this.#registry.all()),
       sessions: this.#registry.size,
+      limits: { ...this.#settings.limits },
       unwelcomedLinks: this.#unwelcomed.size,
       authenticating: this.#judges.size,
       keptBytes: this.#kept.total(),
@@ -273,19 +287,22 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     checkNames(options, { drainMs: "" }, "close")
     const { drainMs = 0 } = options
     checkDrainMs(drainMs)
+    const since = this.#closing === undefined ? this.#clockwork.now() : undefined
     this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
+    const { hubFailed, observer } = this.#reports
+    if (since !== undefined) observer.closing?.({ hub: this.id, sessions: this.#registry.size, drainMs })
     const closed = this.#entrance.close()
     this.#drain?.hasten(drainMs)
     this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
     // If there is no time to wait, all is closed when this call returns.
     if (!this.#drain.isOver) await this.#drain.done
     this.#unwelcomed.refuseAll(this.#closing)
-    const { hubFailed } = this.#reports
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     this.#registry.close()
     this.#reports.close()
     this.#handlers.close()
     closed()
+    if (since !== undefined) observer.closed?.({ hub: this.id, durationMs: this.#clockwork.now() - since })
   }
 
   /** What the hub lends to its sessions. */
@@ -303,6 +320,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       kept: this.#kept,
       fanOut: new FanOut(limits.maxFanOutPerSecond),
       dropped: this.#dropped,
+      traffic: this.#traffic,
+      counts: this.#counts,
+      observer: reports.observer,
       missed: this.#missed,
       maxPayloadBytes,
       costs,
@@ -316,8 +336,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       failed: (error, stage, peer) => reports.failed(error, { stage, peer }),
       progressed: (hubSession) => this.#drain?.progressed(hubSession),
       windowMs: (hubSession, mayReturn) => windowMs(hubSession, mayReturn, resumeMs),
+      left: (code) => this.#endedCounts.add(code),
       forget: (hubSession, why) => {
-        this.#endedCounts.add(why.code)
         this.#registry.remove(hubSession)
         if (this.#closing === undefined) this.#registry.remember(hubSession, why, resumeMs)
         this.#drain?.progressed(hubSession)

@@ -9,6 +9,7 @@ import { readPolicy } from "./admission/origin-check.ts"
 import { readTrust, type TrustProxy } from "./admission/trust-proxy.ts"
 import { readPath } from "./http/router.ts"
 import { checkWorkLimits, WORK_LIMITS, type WorkLimits } from "./limits/work-limits.ts"
+import { HUB_OBSERVER, type HubObserver } from "./observer.ts"
 import type { Principal } from "./peer.ts"
 import type { Permit, PermitJoin } from "./permission.ts"
 import type { Limits } from "./sessions/registry.ts"
@@ -83,6 +84,8 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly holdMs?: number | undefined
   /** Limits on the memory and work that clients can cause, before and after their welcome. */
   readonly limits?: Partial<Limits> | undefined
+  /** Listens to what happens in the hub. Default none. See {@link HubObserver}. */
+  readonly observer?: HubObserver | null | undefined
   /** Source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
   /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the hub has. */
@@ -112,6 +115,7 @@ const HUB_OPTIONS = {
   takeMs: APART,
   holdMs: APART,
   limits: APART,
+  observer: "object",
   runtime: "after",
   features: "entries",
 } satisfies Record<keyof (HubOptions & ContractOption<unknown>), string>
@@ -141,6 +145,9 @@ export function checkOptions(options: HubOptions & ContractOption<HubContract<un
   checkNames(options, { ...HUB_OPTIONS, ...own }, "createHub")
   if (options.limits !== undefined) checkObject(options.limits, "limits", "{ maxSessions: 10000 }")
   checkNames(options.limits, LIMITS, "limits")
+  // An object of a class may have members of its own.
+  const { observer } = options
+  if (observer && Object.getPrototypeOf(observer) === Object.prototype) checkNames(observer, HUB_OBSERVER, "observer")
   checkWorkLimits(options.limits)
   for (const name of COUNTS) {
     const given = options[name]

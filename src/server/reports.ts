@@ -5,10 +5,12 @@ import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { type Refusal, RefusalReport } from "./admission/refusals.ts"
+import { Counts, type Tally } from "./counts.ts"
 import { Lifecycle } from "./lifecycle.ts"
 import { ErrorReport } from "./limits/error-report.ts"
+import type { HubObserver } from "./observer.ts"
+import { joinObservers } from "./observers.ts"
 import type { Peer } from "./peer.ts"
-import { Counts, type Tally } from "./stats.ts"
 
 /** Where an error came from. `onError` receives it. */
 export interface HubErrorContext {
@@ -31,8 +33,16 @@ export class Reports {
   /** Refusals by code. */
   readonly #refused = new Counts()
 
-  constructor(clockwork: Clockwork) {
+  /** What happens in the hub is told to it. */
+  readonly observer: HubObserver
+  readonly #hub: string
+
+  /** @param hub Id of the hub. */
+  constructor(clockwork: Clockwork, hub: string, observers: readonly HubObserver[]) {
     this.#runtime = clockwork.runtime
+    this.#hub = hub
+    const failed = (error: unknown): void => this.failed(error, { stage: "listener" })
+    this.observer = joinObservers(observers, (run) => clockwork.runtime.soon(run), failed)
     this.#errors = new ErrorReport(clockwork, this.#reportNow, (message) => this.warn(message))
     this.#refusals = new RefusalReport((message) => this.warn(message))
   }
@@ -52,11 +62,13 @@ export class Reports {
 
   /** A session has begun. */
   began(peer: Peer): void {
+    this.observer.sessionBegan?.({ hub: this.#hub, peer: peer.id, address: peer.address })
     this.#lifecycle.emit("peer", (error) => this.failed(error, { stage: "listener", peer }), peer)
   }
 
   refused(refusal: Refusal): void {
     this.#refused.add(refusal.code)
+    this.observer.refused?.({ hub: this.#hub, ...refusal })
     const failed = (error: unknown): void => this.failed(error, { stage: "listener" })
     if (!this.#lifecycle.emit("refused", failed, refusal)) this.#refusals.report(refusal)
   }

@@ -1,13 +1,18 @@
 import type { Dropped } from "../session/delivery/delivery.ts"
-import type { Code } from "../wire/errors.ts"
+import type { Session } from "../session/session.ts"
+import type { Traffic } from "../session/traffic.ts"
+import type { HubCounts, Tally } from "./counts.ts"
+import type { Limits } from "./sessions/registry.ts"
 
-/** How often each code has occurred. A code that has not occurred is absent. */
-export type Tally = Readonly<Partial<Record<Code, number>>>
-
-/** What a hub keeps now, and how much it has refused and ended since it was created. */
-export interface HubStats {
+/**
+ * How a hub is at this moment, and what it has carried, refused and ended since it was created. Plain data without
+ * secrets.
+ */
+export interface HubStats extends HubCarried, Readonly<HubCounts>, Readonly<Traffic> {
   /** Sessions, with and without a link. `limits.maxSessions` is their cap. */
   readonly sessions: number
+  /** The limits in force, beside which the numbers here can be read. */
+  readonly limits: Limits
   /** Links that have no welcome yet. `limits.maxUnwelcomedLinks` is their cap. */
   readonly unwelcomedLinks: number
   /**
@@ -25,20 +30,32 @@ export interface HubStats {
   readonly dropped: Dropped
 }
 
-/** Counts events by code. */
-export class Counts {
-  readonly #counts = new Map<Code, number>()
-
-  add(code: Code): void {
-    // A channel can put any text as a code into its bye. The limit keeps made-up codes from filling the memory.
-    const known = this.#counts.has(code) || this.#counts.size < MOST_CODES ? code : "closed-by-peer"
-    this.#counts.set(known, (this.#counts.get(known) ?? 0) + 1)
-  }
-
-  get tally(): Tally {
-    return Object.fromEntries(this.#counts)
-  }
+/** How the sessions of a hub are at this moment. */
+interface HubCarried {
+  /** Sessions by the transport of their link. A transport that none has is absent. */
+  readonly transports: Readonly<Record<string, number>>
+  /** Sessions without a link. They wait for one, for up to `resumeMs`. */
+  readonly away: number
+  /** Peers to which `send` would return `false` now: more waits for them than their link carries in about a second. */
+  readonly slow: number
+  /** Requests of channels that are being answered. */
+  readonly answering: number
 }
 
-/** Most codes that are counted apart. Larger than the number of real codes. */
-const MOST_CODES = 64
+/** Looks at all sessions. */
+export function surveyed(
+  sessions: Iterable<{ readonly session: Session; readonly openRequests: readonly [number, number] }>,
+): HubCarried {
+  const transports: Record<string, number> = Object.create(null) // a transport may have any name
+  let away = 0
+  let slow = 0
+  let answering = 0
+  for (const { session, openRequests } of sessions) {
+    const { link } = session
+    if (link === undefined) away++
+    else transports[link.name] = (transports[link.name] ?? 0) + 1
+    if (!session.hasRoom) slow++
+    answering += openRequests[1]
+  }
+  return { transports: { ...transports }, away, slow, answering }
+}

@@ -62,6 +62,10 @@ export abstract class Keeping {
   isSettled(last: number): boolean {
     return this.acked >= Math.min(last, this.last)
   }
+  /** How much of it was never handed to a link. */
+  get unsent(): number {
+    return this.last - this.outbox.sent
+  }
   /** Bytes said and not acknowledged, with overhead. */
   get bufferedBytes(): number {
     return this.outbox.bytes + (this.lane?.bytes ?? 0)
@@ -75,6 +79,7 @@ export abstract class Keeping {
    */
   say(packet: Packet, list?: SharedPackets, place?: number, delivery?: Delivery): void {
     if (this.ended) return
+    this.host.traffic.sent++
     if (delivery) {
       this.lane ??= new Lane(this.clockwork, this.host)
       this.lane.drop(delivery.key, "latest")

@@ -94,6 +94,7 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
 
   /** Another link is current, or the same one again: what goes next on it is what the other side has not heard. */
   protected begin(link: Link, { heard, part }: Heard, sent: number, opening: string | undefined): void {
+    this.host.traffic.replayed += Math.max(0, this.outbox.sent - this.acked)
     this.rode(sent)
     const cursor = Math.max(sent, this.outbox.acked)
     const begun = cursor === heard && part ? part : 0
@@ -203,6 +204,7 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
 
   #send(link: Link, batch: Batch, now: number): void {
     this.watch.spokeAt = now
+    this.host.traffic.sentBytes += sizeOf(batch)
     link.send(batch)
   }
 

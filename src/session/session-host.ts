@@ -2,6 +2,7 @@ import type { Packet } from "../wire/batch.ts"
 import type { DropReason } from "./delivery/delivery.ts"
 import type { Link } from "./link.ts"
 import type { PulseSettings } from "./pulse.ts"
+import type { Traffic } from "./traffic.ts"
 
 /** What a session tells its seat. */
 export interface SessionHost {
@@ -18,6 +19,8 @@ export interface SessionHost {
   silent?(link: Link): void
   /** The other side acknowledged more, or answered the last probe. `beside`: not on the link, so nothing is known of that. */
   answered(beside: boolean): void
+  /** Where the session counts what it carries. */
+  readonly traffic: Traffic
   /** A message was dropped, which only one with a delivery class can be. */
   dropped?(reason: DropReason): void
 }

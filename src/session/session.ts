@@ -1,4 +1,4 @@
-import type { Packet } from "../wire/batch.ts"
+import { type Packet, sizeOf } from "../wire/batch.ts"
 import { UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
 import { protocolError } from "../wire/errors.ts"
 import { ACK, isNumbered, isPart, POSITION, PROBE } from "../wire/kinds.ts"
@@ -114,6 +114,7 @@ export class Session extends Sending {
   hear(link: Link, packets: readonly Packet[], now = this.clockwork.now()): void {
     if (this.link === link) this.watch.heard(now)
     for (const packet of packets) {
+      this.host.traffic.receivedBytes += sizeOf(packet)
       const kind = kindOf(packet)
       if (isNumbered(kind)) this.#hearNumbered(link, packet)
       else if (isPart(kind)) this.#hearNumbered(link, packet, kind)
@@ -233,6 +234,7 @@ export class Session extends Sending {
       this.inbox.heard--
       throw error
     }
+    this.host.traffic.received++
   }
 
   #hearAck(link: Link, packet: string): void {

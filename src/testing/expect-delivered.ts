@@ -24,11 +24,12 @@ export async function expectDelivered<C extends Contract<C>>(
   const [cause] = duo.errors
   if (cause !== undefined) throw new Error(`a handler failed: ${cause}`, { cause })
   if (isDelivered()) return
-  const { said, acknowledged, why } = channel.explain()
+  const { why } = channel.explain()
+  const { sent, unacknowledged } = channel.stats()
   const trace = network.trace.split("\n").slice(-SHOWN).join("\n")
   throw new Error(
     `not delivered within ${withinMs} ms of virtual time
-the channel is ${channel.status} (${why}); the hub has acknowledged ${acknowledged} of the ${said} packets it said
+the channel is ${channel.status} (${why}); the hub has not acknowledged ${unacknowledged} of the ${sent} packets it sent
 ${waiting()} bytes that the hub said wait to be acknowledged
 
 What happened last, in milliseconds:

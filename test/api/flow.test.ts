@@ -16,7 +16,7 @@ describe("flush", () => {
     await channel.flush()
     expect(heard).toHaveLength(10)
     expect(channel.bufferedBytes).toBe(0)
-    expect(channel.explain()).toMatchObject({ said: 10, acknowledged: 10 })
+    expect(channel.stats()).toMatchObject({ sent: 10, unacknowledged: 0 })
   })
 
   it("resolves at once when no message waits", async () => {

@@ -386,7 +386,7 @@ describe("an AbortSignal of a foreign implementation", () => {
     const signal = { ...like, addEventListener: raise } as unknown as AbortSignal
     await expect(channel.request("x", 1, { signal })).rejects.toBe(failure)
     await runtime.pass(20_000)
-    expect(channel.explain().said).toBe(0)
+    expect(channel.stats().sent).toBe(0)
   })
 })
 

@@ -62,7 +62,7 @@ describe("hub.disconnect", () => {
     expect(why).toEqual([{ code: "closed-by-peer", reason: "signed out", retryable: false }])
     expect(closings).toEqual(["closed signed out"])
     expect(asked).toEqual([])
-    expect(hub.stats().ended).toEqual({ "closed-by-peer": 2 })
+    expect(hub.stats().ended).toEqual({ closed: 2 })
     expect(hub.disconnect({ principal: "ann" })).toBe(0)
   })
 

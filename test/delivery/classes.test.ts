@@ -13,7 +13,7 @@ const WAYS: Record<string, (duo: Duo) => { send: Send; heard: unknown[]; dropped
     return {
       heard,
       send: (name, data, options) => duo.channel.send(name, data, options),
-      dropped: () => duo.channel.explain().dropped,
+      dropped: () => duo.channel.stats().dropped,
     }
   },
   "peer.send": (duo) => down(duo, (name, data, options) => duo.peer.send(name, data, options)),
@@ -136,7 +136,7 @@ describe("a full outbox", () => {
     duo.channel.send("x", "d".repeat(2_000))
     expect(() => duo.channel.send("x", "e".repeat(4_000))).toThrow(expect.objectContaining({ code: "buffer-full" }))
     expect(() => duo.channel.send("x", "f".repeat(4_000), { latest: "f" })).not.toThrow()
-    expect(duo.channel.explain().dropped.full).toBe(4)
+    expect(duo.channel.stats().dropped.full).toBe(4)
     expect(duo.channel.bufferedBytes).toBeLessThan(5_000)
     duo.network.unblock("websocket")
     await duo.runtime.passUntil(() => heard.length === 1, 60_000)

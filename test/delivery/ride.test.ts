@@ -3,11 +3,12 @@ import { expect, it } from "vitest"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Link } from "../../src/session/link.ts"
 import { Session } from "../../src/session/session.ts"
+import { createTraffic } from "../../src/session/traffic.ts"
 import { CHANNEL_ACK, MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
 
 it("what may be dropped does not ride with a hello, nor what is behind it", () => {
   const runtime = createVirtualRuntime()
-  const host = { deliver() {}, control() {}, doubted() {}, answered() {} }
+  const host = { traffic: createTraffic(), deliver() {}, control() {}, doubted() {}, answered() {} }
   const settings = { ...CHANNEL_ACK, heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000, maxOutboxBytes: MAX_OUTBOX_BYTES }
   const session = new Session(new Clockwork(runtime), host, settings)
   const link: Link = { name: "own", bufferedBytes: 0, send() {}, close() {} }

@@ -8,6 +8,7 @@ import { Clockwork } from "../../src/session/clockwork.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link, LinkSink } from "../../src/session/link.ts"
 import { Session } from "../../src/session/session.ts"
+import { createTraffic } from "../../src/session/traffic.ts"
 import { decodeBody, encodeBody } from "../../src/transports/http/envelope.ts"
 import { sseAcceptor } from "../../src/transports/sse/acceptor.ts"
 import { readClose, writeClose } from "../../src/transports/websocket/close-code.ts"
@@ -371,7 +372,7 @@ function createSession(runtime: VirtualRuntime, seat: typeof defaults.HUB_ACK | 
   const ignore = (): void => {}
   return new Session(
     new Clockwork(runtime),
-    { deliver: ignore, control: ignore, doubted: ignore, silent: ignore, answered: ignore },
+    { traffic: createTraffic(), deliver: ignore, control: ignore, doubted: ignore, silent: ignore, answered: ignore },
     {
       ...seat,
       heartbeatMs: defaults.HEARTBEAT_MS,

@@ -105,7 +105,7 @@ describe("expectDelivered", () => {
     duo.channel.send("say", { text: "never" })
     const failure = expectDelivered(duo, { withinMs: 3_000 })
     await expect(failure).rejects.toThrow(/^not delivered within 3000 ms of virtual time\nthe channel is reconnecting/)
-    await expect(failure).rejects.toThrow(/acknowledged 0 of the 1 packets[\s\S]*refused the dial/)
+    await expect(failure).rejects.toThrow(/not acknowledged 1 of the 1 packets[\s\S]*refused the dial/)
   })
 
   it("reports the error that a handler threw", async () => {

@@ -9,6 +9,7 @@ import type { Link, LinkSink } from "../../src/session/link.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { type Heard, Session, type SessionHost, type SessionSettings } from "../../src/session/session.ts"
 import { type Kept, restoreSnapshot, type SessionSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
+import { createTraffic } from "../../src/session/traffic.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
 import {
@@ -71,6 +72,7 @@ export interface HandOver extends Moment {
 
 /** One session with a minimal host, and what the model records of it. */
 export abstract class Seat implements SessionHost {
+  readonly traffic = createTraffic()
   readonly said: string[] = []
   readonly heard: string[] = []
   readonly spoken: Spoken[] = []

@@ -1,8 +1,9 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Dialer, EverwireError, Target } from "everwire"
-import { beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest"
 
 const dist = new URL("../../dist/", import.meta.url)
 
@@ -12,6 +13,7 @@ interface Build {
   readonly node: typeof import("everwire/node")
   readonly streams: typeof import("everwire/streams")
   readonly contract: typeof import("everwire/contract")
+  readonly diagnostics: typeof import("everwire/diagnostics")
   readonly testing: typeof import("everwire/testing")
 }
 
@@ -19,12 +21,12 @@ const builds = {} as { development: Build; production: Build } // Filled before 
 
 beforeAll(async () => {
   const load = async (folder: string): Promise<Build> => {
-    const [client, core, node, contract, streams, testing] = await Promise.all(
-      ["index", "core", "node", "contract", "streams", "testing"].map(
+    const [client, core, node, contract, diagnostics, streams, testing] = await Promise.all(
+      ["index", "core", "node", "contract", "diagnostics", "streams", "testing"].map(
         (entry) => import(/* @vite-ignore */ `${dist.href}${folder}${entry}.js`),
       ),
     )
-    return { client, core, node, contract, streams, testing } // The entries of the package.
+    return { client, core, node, contract, diagnostics, streams, testing } // The entries of the package.
   }
   builds.development = await load("")
   builds.production = await load("production/")
@@ -32,7 +34,7 @@ beforeAll(async () => {
 
 describe("the two builds", () => {
   it("export the same from every entry", () => {
-    for (const entry of ["client", "core", "node", "contract", "streams", "testing"] as const) {
+    for (const entry of ["client", "core", "node", "contract", "diagnostics", "streams", "testing"] as const) {
       expect(Object.keys(builds.production[entry])).toEqual(Object.keys(builds.development[entry]))
     }
   })
@@ -73,6 +75,39 @@ describe("the two builds", () => {
     }
     await hub.close()
     server.close()
+  })
+
+  it.each(["development", "production"] as const)("tell an observer, and subscribers, the same: %s", async (build) => {
+    const { diagnostics, node, testing } = builds[build]
+    const told: [string, string[]][] = []
+    const hear = (event: unknown): void => void told.push(["everwire:hub:closing", Object.keys(event as object)])
+    subscribe("everwire:hub:closing", hear)
+    onTestFinished(() => void unsubscribe("everwire:hub:closing", hear))
+    const duo = await testing.createDuo({
+      hub: {
+        observer: {
+          linkAttached: (event) => void told.push(["linkAttached", Object.keys(event)]),
+          requestHandled: ({ name, code }) => void told.push(["requestHandled", [name, `${code}`]]),
+          aroundRequest: ({ name }, handle) => {
+            told.push(["aroundRequest", [name]])
+            return handle()
+          },
+        },
+      },
+      serve: (hub) => hub.handle("ask", () => 1),
+    })
+    diagnostics.channelDiagnostics(duo.channel)
+    void duo.channel.request("ask")
+    await testing.expectDelivered(duo)
+    await node.createHub().close()
+    expect(told).toEqual([
+      ["linkAttached", ["hub", "peer", "transport", "from", "resumed"]],
+      ["aroundRequest", ["ask"]],
+      ["requestHandled", ["ask", "undefined"]],
+      ["everwire:hub:closing", ["hub", "sessions", "drainMs"]],
+    ])
+    expect(duo.channel.stats()).toMatchObject({ sent: 1, received: 1, incidents: { "took-over": 1 } })
+    expect(duo.hub.stats()).toMatchObject({ sent: 1, received: 1, requests: 1, transports: { websocket: 1 } })
   })
 
   it.each(["development", "production"] as const)("check by a contract on both ends: %s", async (build) => {

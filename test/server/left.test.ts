@@ -1,6 +1,6 @@
 // What a hub does with channels that left without a bye, or with a bye that came beside their links.
 
-import { createHub, type Hub } from "everwire/server"
+import { createHub, type Hub, type HubObserver } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { writeBye, writeHello } from "../../src/wire/handshake.ts"
@@ -198,7 +198,12 @@ describe("a bye beside the links", () => {
   })
 
   it("ends a session without a link at once, whatever packets are missing", async () => {
-    const world = start()
+    const told: string[] = []
+    const observer: HubObserver = {
+      linkLost: () => void told.push("lost"),
+      sessionEnded: ({ code }) => void told.push(code),
+    }
+    const world = start({ observer })
     const leaves = new AbortController()
     const ticket = (await post(world, "sse", { up: 1 }, hello(1)))?.envelope.ticket ?? ""
     await world.hub.fetch(new Request(`http://hub/everwire/sse?ticket=${ticket}`, { signal: leaves.signal }))
@@ -206,5 +211,7 @@ describe("a bye beside the links", () => {
     expect(world.hub.peers.size).toBe(1)
     leaves.abort()
     expect(world.hub.peers.size).toBe(0)
+    world.runtime.drain()
+    expect(told).toEqual(["closed-by-peer"]) // nothing waits for another link
   })
 })

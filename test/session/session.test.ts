@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Link } from "../../src/session/link.ts"
 import { Session, type SessionSettings } from "../../src/session/session.ts"
+import { createTraffic } from "../../src/session/traffic.ts"
 import { allocatePacket, type Batch, decodeBatch, type Packet } from "../../src/wire/batch.ts"
 import {
   BATCH_BYTES,
@@ -62,6 +63,7 @@ function desk(settings: SessionSettings = HUB): Desk {
   const session = new Session(
     new Clockwork(runtime),
     {
+      traffic: createTraffic(),
       deliver: (packet) => told.push(`deliver ${packet}`),
       control: (_, packet) => told.push(`control ${packet}`),
       doubted: () => told.push("doubted"),
@@ -493,6 +495,7 @@ describe("hearing", () => {
     const session = new Session(
       new Clockwork(runtime),
       {
+        traffic: createTraffic(),
         deliver(packet) {
           if (packet === "mx\t{") throw protocolError("a payload that is not JSON")
           delivered.push(packet)
@@ -586,6 +589,7 @@ describe("hearing", () => {
     const session = new Session(
       new Clockwork(runtime),
       {
+        traffic: createTraffic(),
         deliver() {
           delivered++
           session.end()

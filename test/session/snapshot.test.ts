@@ -7,12 +7,14 @@ import type { Link } from "../../src/session/link.ts"
 import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { Session, type SessionHost } from "../../src/session/session.ts"
 import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
+import { createTraffic } from "../../src/session/traffic.ts"
 import { HUB_ACK, MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
 
 function start(kept: Kept = { outbox: new SharedOutbox(new LastJoined()), inbox: new Inbox() }) {
   const runtime = createVirtualRuntime()
   const heard: unknown[] = []
   const host: SessionHost = {
+    traffic: createTraffic(),
     deliver: (packet) => void heard.push(packet),
     control() {},
     doubted() {},

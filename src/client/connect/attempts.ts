@@ -31,6 +31,8 @@ export interface DialHost {
   readonly codec: string | undefined
   readonly platform: () => Platform
   readonly report: (error: unknown) => void
+  /** Something happened to the connection. */
+  readonly noted: (incident: Incident) => void
 }
 
 /** The link of an attempt until `dial` has returned the real one. */
@@ -112,8 +114,10 @@ export function createAttempts(
 
   function note({ dialer, startedAt }: Attempt, what: Incident["what"], why?: Closing): void {
     const at = runtime.now()
-    incidents.push({ at, transport: dialer.name, what, ageMs: at - startedAt, closing: why })
+    const incident = { at, transport: dialer.name, what, ageMs: at - startedAt, closing: why }
+    incidents.push(incident)
     incidents.splice(0, incidents.length - INCIDENTS)
+    host.noted(incident)
   }
 
   function forget(attempt: OwnAttempt): void {

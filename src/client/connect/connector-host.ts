@@ -36,7 +36,7 @@ export interface Connector {
   /** The attempt whose link carries the session. */
   readonly current: Attempt | undefined
   /** Reports which transport carries the session, why, and what happened to the others. */
-  explain(): Pick<Explanation, "transport" | "why" | "rungs" | "incidents">
+  explain(): Explanation
   open(): void
   /**
    * Ends the connector. It sends a bye on the current link, and if that does not arrive, by a request without a link

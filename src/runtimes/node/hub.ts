@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Duplex } from "node:stream"
 import type { AnyContract, Contract } from "../../messaging/contract.ts"
 import type { ContractOption, HubContract } from "../../messaging/schema-contract.ts"
+import { hubDiagnostics } from "../../observe/hub-diagnostics.ts"
 import { entranceOf, Hub } from "../../server/hub.ts"
 import type { HubOptions } from "../../server/options.ts"
 import type { Principal } from "../../server/peer.ts"
@@ -84,7 +85,7 @@ export function createHub<C extends Contract<C> = AnyContract, P extends Princip
   options: NodeHubOptions<P> & ContractOption<HubContract<C>> = {},
 ): NodeHub<C, P, D> {
   const acceptors = resolveAcceptors(options, ["websocket", "sse", "long-poll", "short-poll"], transports)
-  const hub = new Hub<C, P, D>(options, acceptors, OWN)
+  const hub = new Hub<C, P, D>(options, acceptors, OWN, [hubDiagnostics])
   const { attach, listener, handleUpgrade } = new NodeDoor(entranceOf(hub), options.perMessageDeflate ?? false)
   return Object.assign(hub, { attach, listener, handleUpgrade })
 }

@@ -53,7 +53,10 @@ export function createAdmissionHost(
     resumeMs,
     maxLinkBytes: 2 * maxBatchBytes,
     slices: new Slices(clockwork, reports.hubFailed),
-    began: ({ peer }) => reports.began(peer),
+    began: ({ peer }) => {
+      sessionHost.counts.began++
+      reports.began(peer)
+    },
     report: reports.hubFailed,
   }
 }

@@ -121,10 +121,16 @@ class Expiry implements PrincipalExpiry, Alarm {
       isOpen: () => this.#state === judging,
       refuse: (why) => this.#refuse(why),
       admit: (principal) => {
-        if (principal.id === this.#hubSession.principal.id) renew(this.#host, this.#hubSession, principal, origin)
+        if (principal.id === this.#hubSession.principal.id) this.#refreshed(principal, origin)
         else this.#refuse(closing("session-forbidden", "this session belongs to somebody else", false))
       },
     })
+  }
+
+  #refreshed(principal: Principal, origin: LinkOrigin): void {
+    renew(this.#host, this.#hubSession, principal, origin)
+    const { observer, hub } = this.#host
+    observer.authRefreshed?.({ hub, peer: this.#hubSession.peer.id, expiresAt: principal.expiresAt })
   }
 
   ring(): void {
@@ -176,6 +182,8 @@ class Expiry implements PrincipalExpiry, Alarm {
     if (session.link === undefined) return
     this.hasDismissed = true
     links.dismiss(why)
+    const { observer, hub } = this.#host
+    observer.authExpired?.({ hub, peer: this.#hubSession.peer.id })
   }
 
   #enter(state: State): void {

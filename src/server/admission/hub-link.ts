@@ -270,7 +270,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const state = this.#leave()
     this.#sayBye(why)
     this.#link.close(why)
-    if (state.stage === "admitted") state.links.closed(this.#link)
+    if (state.stage === "admitted") state.links.closed(this.#link, undefined, why)
     this.#tell(state, why)
   }
 

@@ -6,9 +6,10 @@ import { callSafely } from "../../session/call-safely.ts"
 import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
+import type { Traffic } from "../../session/traffic.ts"
 import { isLarger, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
 import { MAX_HEADER_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
-import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
+import { type Closing, type Code, closing, closingError, EverwireError } from "../../wire/errors.ts"
 import { type Hello, writeBye } from "../../wire/handshake.ts"
 import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
@@ -42,6 +43,8 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   readonly ended: Session
   readonly kept: KeptBytes
   readonly fanOut: FanOut
+  /** What all sessions of the hub have carried. */
+  readonly traffic: Traffic
   /** Messages to all peers that were dropped, by reason. */
   readonly dropped: Record<DropReason, number>
   /** A link was refused, or ended because of its input; or a session ended because the hub keeps too much. */
@@ -51,6 +54,8 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost {
   /** How long the session may stay without a link, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
   windowMs(hubSession: HubSession, mayReturn: boolean): number
   forget(hubSession: HubSession, why: Closing): void
+  /** A session has ended, with the code that its peer's `onClose` gets. */
+  left(code: Code): void
 }
 
 /** A session at the hub, with what only the hub knows of it: its key, principal, peer and costs. */
@@ -60,6 +65,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   principal: Principal // as it was judged last: the id stays the same
   /** Remote address of the link that began the session. The limits per address count this one. */
   readonly address: string
+  /** When it began, by the hub's clock, in milliseconds. */
+  readonly beganAt: number
   /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
   session: Session
   readonly peer: HubPeer
@@ -98,6 +105,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.encoder = encoder
     this.address = address
     encoder.sessions++
+    this.beganAt = host.clockwork.now()
     this.#site = site
     this.#outbox = new SharedOutbox(host.joined)
     this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
@@ -120,6 +128,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get own(): Handlers<HubPeer> {
     return this.#dispatching.own
+  }
+  get traffic(): Traffic {
+    return this.#host.traffic
   }
   get rooms(): Rooms<HubPeer> {
     return this.#host.rooms
@@ -237,8 +248,16 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.session = this.#host.ended
     this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
+    this.#host.left(why.code)
     this.peer.ended({ undelivered, ...why })
+    this.#tellEnd(why.code, undelivered, link?.name)
     this.#dispatch?.close()
+  }
+
+  #tellEnd(code: Code, undelivered: number, transport: string | undefined): void {
+    const { observer, hub, clockwork } = this.#host
+    const lastedMs = clockwork.now() - this.beganAt
+    observer.sessionEnded?.({ hub, peer: this.peer.id, code, lastedMs, undelivered, transport })
   }
 
   deliver(packet: Packet): void {
@@ -304,7 +323,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
 
   dropped(reason: DropReason): void {
-    this.#host.dropped[reason]++
+    const { dropped, observer, hub } = this.#host
+    dropped[reason]++
+    observer.messageDropped?.({ hub, peer: this.peer.id, reason })
   }
 
   answered(): void {

@@ -8,6 +8,9 @@ import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { Codec } from "../../wire/codec.ts"
 import { type Closing, closing, closingError, type EverwireError } from "../../wire/errors.ts"
+import type { HubCounts } from "../counts.ts"
+import type { HubObserver } from "../observer.ts"
+import { observeRequest } from "../observers.ts"
 import { isPermitted, type Permit } from "../permission.ts"
 import type { HubPeer } from "./hub-peer.ts"
 import { MissedNames } from "./missed-names.ts"
@@ -26,6 +29,9 @@ export interface PeerDispatchHost {
   readonly permit: Permit | undefined
   /** Names of messages that had no handler. */
   readonly missed: MissedNames
+  readonly hub: string
+  readonly observer: HubObserver
+  readonly counts: HubCounts
   failed(error: unknown, stage: Stage, peer: HubPeer): void
 }
 
@@ -99,12 +105,16 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   }
 
   /** A request counts as open until its handler has answered, even after the channel has given up. */
-  answering(answer: unknown): unknown {
-    if (!isThenable(answer)) return answer
-    // A thenable that is no Promise may start its work on each `then`, so call that only once.
-    const answering = Promise.resolve(answer)
-    this.#requests?.holdUntil(answering)
-    return answering
+  answering(name: string, handle: () => unknown): () => unknown {
+    return () => {
+      this.#host.counts.requests++
+      const answer = observeRequest(this.#host, this.#carrier.peer.id, name, handle)
+      if (!isThenable(answer)) return answer
+      // A thenable that is no Promise may start its work on each `then`, so call that only once.
+      const answering = Promise.resolve(answer)
+      this.#requests?.holdUntil(answering)
+      return answering
+    }
   }
 
   #judge(permit: Permit, kind: "message" | "request", name: string, data: unknown): EverwireError | undefined {

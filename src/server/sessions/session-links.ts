@@ -4,10 +4,12 @@ import type { Runtime } from "../../session/runtime.ts"
 import type { Heard, Session } from "../../session/session.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
 import { LEAVE_MS, MAX_HELLO_BYTES, SPARE_LINK_MS } from "../../wire/defaults.ts"
-import { type Closing, closing, protocolError } from "../../wire/errors.ts"
+import { type Closing, type Code, closing, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
 import { BYE, CREDENTIALS, TAKE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
+import type { HubCounts } from "../counts.ts"
+import type { HubObserver } from "../observer.ts"
 import { saidByPeer } from "./said-by-peer.ts"
 import { SpareLinks } from "./spare-links.ts"
 
@@ -16,6 +18,8 @@ export interface LinksHost {
   readonly runtime: Runtime
   readonly clockwork: Clockwork
   readonly hub: string
+  readonly observer: HubObserver
+  readonly counts: HubCounts
 }
 
 /** Asks for fresh credentials before the principal of the session expires. */
@@ -35,6 +39,7 @@ export interface PrincipalExpiry {
 /** The session that the links belong to. */
 interface LinkedSession {
   readonly session: Session
+  readonly peer: { readonly id: string }
   /** How many of its links have input that waits to be handled. */
   readonly backlogs: number
   end(why: Closing): void
@@ -59,6 +64,8 @@ export class SessionLinks implements Alarm {
   turn = 0
   /** Whether a former link reached the channel: then the channel may come back for packets that it missed. */
   isMet = false
+  /** Whether a link has carried the session. */
+  #wasAttached = false
   /** Undefined if the principal does not expire. */
   expiry: PrincipalExpiry | undefined
   /** When the resume window ends. */
@@ -160,7 +167,23 @@ export class SessionLinks implements Alarm {
     this.#host.clockwork.clear(this)
     this.#spares?.delete(link)
     if (before !== undefined && before !== link) this.spare(before)
+    if (session.link === link) this.#tellAttached(link.name, before?.name)
     this.expiry?.attached()
+  }
+
+  #tellAttached(transport: string, from: string | undefined): void {
+    const resumed = this.#wasAttached && from === undefined
+    this.#wasAttached = true
+    const { observer, hub, counts } = this.#host
+    if (resumed) counts.resumed++
+    observer.linkAttached?.({ hub, peer: this.#owner.peer.id, transport, from, resumed })
+  }
+
+  /** A link ended that carried the session. If that goes on, it is told to the observer. */
+  #tellLost(transport: string, code: Code): void {
+    if (this.#owner.session.ended) return
+    const { observer, hub } = this.#host
+    observer.linkLost?.({ hub, peer: this.#owner.peer.id, transport, code })
   }
 
   /** Closes all links. The session goes on when its channel comes with another hello. */
@@ -178,10 +201,11 @@ export class SessionLinks implements Alarm {
       each.close(why)
     }
     this.detached()
+    if (link !== undefined) this.#tellLost(link.name, why.code)
   }
 
-  /** A welcomed link has ended. */
-  closed(link: Link, why?: Closing): void {
+  /** A welcomed link has ended. `refusal`: why the hub has ended it. */
+  closed(link: Link, why?: Closing, refusal?: Closing): void {
     const { session } = this.#owner
     this.#spares?.delete(link)
     this.#leftBy(link)
@@ -190,8 +214,9 @@ export class SessionLinks implements Alarm {
     // jsdom's WebSocket drops messages that are sent right before it closes, so the bye is lost. Its close frame means
     // the same. A page that the browser puts into its back/forward cache closes its link too and may come back: that
     // closing is retryable.
-    if (why?.code === "closed" && !why.retryable) this.#owner.end({ ...why, code: "closed-by-peer" })
-    else this.detached(!link.wasGivenUp)
+    if (why?.code === "closed" && !why.retryable) return this.#owner.end({ ...why, code: "closed-by-peer" })
+    this.detached(!link.wasGivenUp)
+    this.#tellLost(link.name, (why ?? refusal)?.code ?? "network")
   }
 
   /** The current link received nothing for too long. */
@@ -199,6 +224,7 @@ export class SessionLinks implements Alarm {
     this.#leftBy(link)
     link.close(closing("silent", "nothing was heard for too long"))
     this.detached()
+    this.#tellLost(link.name, "silent")
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Clockwork } from "../../session/clockwork.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
+import { createTraffic } from "../../session/traffic.ts"
 import type { Packet } from "../../wire/batch.ts"
 import * as defaults from "../../wire/defaults.ts"
 import { EverwireError } from "../../wire/errors.ts"
@@ -16,6 +17,7 @@ const REAL_LIMIT_MS = 40_000
 /** A session in one of its two seats. It records the packets that it sends and delivers. */
 export class Speaker implements SessionHost {
   readonly session: Session
+  readonly traffic = createTraffic()
   readonly said: Packet[] = []
   readonly heard: Packet[] = []
   /** Whether the current link has not answered in time. */

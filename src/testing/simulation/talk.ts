@@ -343,7 +343,7 @@ export class Talk implements Application<TalkContract> {
 
 /** Whether the channel has dropped messages because its outbox was full. Then even the newest of a key may be lost. */
 function isEvicting(channel: Channel<TalkContract>): boolean {
-  return channel.explain().dropped.full > 0
+  return channel.stats().dropped.full > 0
 }
 
 /** Probability that a drawn kick or leave takes place. */
