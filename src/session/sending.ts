@@ -73,7 +73,7 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
   /** What has been heard, for an answer that goes on this link anyway. Undefined when it is not the current one. */
   acknowledgement(link: Link): string | undefined {
     if (this.link !== link) return undefined
-    this.settleAck()
+    this.settle()
     return ACK + this.inbox.heard
   }
 
@@ -110,7 +110,7 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
   }
 
   /** The other side has heard up to this number. Returns whether that is new. */
-  protected progress(heard: number): boolean {
+  protected ack(heard: number): boolean {
     if (heard <= this.outbox.acked) return false
     // More may have been heard on an older link than this one was to repeat: go on behind it, and say where.
     if (this.outbox.cursor < heard) this.#isLocated = false
@@ -217,7 +217,7 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
   #takeLeading(position?: string): Batch | undefined {
     if (this.acking) {
       this.lead(ACK + this.inbox.heard)
-      this.settleAck()
+      this.settle()
     }
     if (position !== undefined) this.lead(position)
     const leading = this.#leading
@@ -225,7 +225,7 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
     return leading && encodeBatch(leading)
   }
 
-  protected settleAck(): void {
+  protected settle(): void {
     this.acking = false
     this.inbox.settle()
     this.watch.settled()

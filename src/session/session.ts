@@ -66,7 +66,7 @@ export class Session extends Sending {
   attach(link: Link, at: Heard, sent = at.heard, opening?: string): void {
     if (this.ended) return
     const heard = this.#checked(at.heard)
-    const isNews = this.progress(heard)
+    const isNews = this.ack(heard)
     if (isNews) this.watch.doubts = 0
     // If this link is taken once more, what was sent on it before the take may still come.
     const isAgain = this.link === link
@@ -148,7 +148,7 @@ export class Session extends Sending {
     for (const packet of packets) {
       if (typeof packet !== "string" || kindOf(packet) !== ACK) throw protocolError("an unknown kind of packet")
       const heard = this.#checked(readCount(packet.slice(1)))
-      if (this.link !== link || !this.progress(heard)) continue
+      if (this.link !== link || !this.ack(heard)) continue
       this.#ackedBeside = heard
       this.host.answered(true)
     }
@@ -206,7 +206,7 @@ export class Session extends Sending {
         ack += `,${this.watch.stoodMs(readCount(clock), now)}`
       }
       this.lead(ack)
-      this.settleAck()
+      this.settle()
       this.flushSoon()
     } else {
       link.send(ack)
@@ -253,7 +253,7 @@ export class Session extends Sending {
       if (rttMs !== undefined) this.watch.answered(rttMs, waits)
     }
     // What was acknowledged beside the link already is progress all the same when the link says it.
-    const isNews = this.progress(heard) || heard === this.#ackedBeside
+    const isNews = this.ack(heard) || heard === this.#ackedBeside
     if (isNews) {
       this.#ackedBeside = undefined
       this.watch.progressed(waits)

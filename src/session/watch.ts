@@ -107,7 +107,6 @@ export class Watch implements Alarm, Moments {
   /** The session has no link any more. */
   stop(): void {
     this.#watching = false
-    this.probing = false
     this.#clockwork.clear(this)
   }
 
