@@ -3,6 +3,7 @@ import { createChannel, EverwireError } from "everwire"
 import { createHub, type HubObserver, type HubOptions } from "everwire/server"
 import { createDuo, createNetwork, createVirtualRuntime, type Duo, expectDelivered } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { joinObservers } from "../../src/server/observers.ts"
 import { expiring, MINUTE } from "../auth/expiring.ts"
 
 const NAMES = [
@@ -282,6 +283,29 @@ describe("an observer", () => {
       await runtime.pass(1_000)
       expect([name, errors]).toEqual([name, []])
     }
+  })
+
+  it("whose member cannot be read is as one that does not listen, and is reported", async () => {
+    const errors: unknown[] = []
+    const thrown = new Error("the getter's own")
+    class Observer implements HubObserver {
+      get linkAttached(): never {
+        throw thrown
+      }
+    }
+    const duo = await createDuo({
+      transports: ["websocket"],
+      hub: { observer: new Observer() },
+      serve: (hub) => hub.onError((error, { stage }) => void errors.push([error, stage])),
+    })
+    expect([duo.channel.status, errors]).toEqual(["open", [[thrown, "listener"]]])
+  })
+
+  it("has no event made for it that it does not hear", () => {
+    const heard = joinObservers([{}, { linkLost: () => {} }], queueMicrotask, () => {})
+    expect(NAMES.filter((name) => heard[name] !== undefined)).toEqual(["linkLost"])
+    expect(heard.aroundRequest).toBeUndefined()
+    expect(joinObservers([], queueMicrotask, () => {})).toEqual({})
   })
 
   it("may begin and cease to listen at any time", async () => {
