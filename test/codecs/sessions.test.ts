@@ -322,6 +322,31 @@ describe("a channel whose codec the hub does not have", () => {
   })
 })
 
+it("a channel with a codec is closed for good by a hub that knows nothing of codecs", async () => {
+  const runtime = createVirtualRuntime()
+  const network = createNetwork({ runtime })
+  const hub = createHub({ runtime, transports: [network.acceptor("websocket")] })
+  const dialer = network.dialer("websocket")
+  /** A network on which the hub does not read the field, as one that does not know it. */
+  const old: typeof dialer = {
+    ...dialer,
+    dial(target, sink) {
+      const link = dialer.dial(target, sink)
+      const send = link.send.bind(link)
+      link.send = (batch) => send(String(batch).replace('"codec":"msgpack"', '"x":1'))
+      return link
+    },
+  }
+  const heard: unknown[] = []
+  hub.on("x", (data) => heard.push(data))
+  const channel = createChannel("http://hub", { runtime, store: null, codec: msgpack(), transports: [old] })
+  const opened = channel.opened.catch((error: unknown) => error)
+  channel.send("x", 1)
+  await runtime.pass(60_000)
+  expect(await opened).toMatchObject({ code: "codec-unsupported" })
+  expect([channel.status, heard, hub.peers.size]).toEqual(["closed", [], 0])
+})
+
 describe("the options", () => {
   it.each([
     ["no codec at all", []],
