@@ -87,7 +87,7 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
     options?: SubscribeOptions,
   ): Unsubscribe
 
-  /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
+  /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`, a `RequestFailure` as it is. */
   handle<N extends NameOf<C, "asks">>(
     name: N,
     handler: HandlerOf<C, "asks", N, Channel<C>, RequestContext>,

@@ -6,7 +6,7 @@ import { ITEM, RESPONSE } from "../wire/kinds.ts"
 import { encodePacket } from "../wire/packet.ts"
 import type { PlatformSignal } from "./abort-signal.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
-import { failureOf } from "./failure.ts"
+import { failureOf, type RequestFailure, told } from "./failure.ts"
 import type { RequestContext, RequestHandler } from "./handlers.ts"
 import { type ItemPump, pumpItems, sourceOf } from "./item-pump.ts"
 import { checkedPayload } from "./message.ts"
@@ -94,13 +94,14 @@ export class Answers<Context> {
     open.set(id, answering)
     const fail = (error: unknown): void => {
       const waits = isSettled()
-      // A handler that obeys its signal throws an AbortError. That is expected and not reported.
       const words = wordsOf(error)
-      const isOurs = words.startsWith("EverwireError")
-      if (!isOurs && (waits || !words.startsWith("AbortError"))) host.failed(error, "request")
-      // The other side sees the words of an EverwireError only. Other errors could tell it internals of this side.
-      const told = isOurs ? error : new EverwireError("request-failed", "the handler failed")
-      if (waits) this.#reply(id, failureOf(id, told as EverwireError)) // the name proves it, from any copy of the class
+      const isMeant = words.startsWith("RequestFailure")
+      // A handler that obeys its signal throws an AbortError, and what it waits for an EverwireError. That is expected.
+      if (!isMeant && (waits || !/^(Abort|Everwire)Error/.test(words))) host.failed(error, "request")
+      if (!waits) return
+      // Any other error could tell the other side internals of this side, an EverwireError of another call too.
+      const failure = isMeant ? error : new EverwireError("request-failed", "the handler failed")
+      this.#reply(id, this.#failure(id, failure as RequestFailure)) // its name proves it, from any copy of the class
     }
     const reply = (value: unknown): void => {
       if (open.get(id) !== answering) return
@@ -123,7 +124,7 @@ export class Answers<Context> {
     const host = this.#host
     if (!id.startsWith(STREAM_ID)) {
       callSafely(() => source.return?.())
-      throw new EverwireError("request-failed", `"${name}" answers with a stream: ask with stream()`)
+      throw told(new EverwireError("request-failed", `"${name}" answers with a stream: ask with stream()`))
     }
     const pump = pumpItems(
       source,
@@ -135,14 +136,27 @@ export class Answers<Context> {
     return pump.done
   }
 
-  /** @throws EverwireError the code alone: the author of the handler must see the error, but not the other side. */
+  /** @throws RequestFailure the code alone: the author of the handler must see the error, but not the other side. */
   #encode(kind: typeof RESPONSE | typeof ITEM, id: string, value: unknown): Packet {
     try {
       return encodePacket(kind, [id], checkedPayload(value, this.#host.maxPayloadBytes()))
     } catch (error) {
-      this.#host.failed(error, "request")
-      throw new EverwireError((error as EverwireError).code, "the answer cannot be sent") // nothing else is thrown
+      throw this.#unsendable(error)
     }
+  }
+
+  /** The packet of a failure. If its data cannot be sent, that is what the other side is told. */
+  #failure(id: string, failure: RequestFailure): Packet {
+    try {
+      return failureOf(id, failure, this.#host.maxPayloadBytes())
+    } catch (error) {
+      return failureOf(id, this.#unsendable(error))
+    }
+  }
+
+  #unsendable(error: unknown): RequestFailure {
+    this.#host.failed(error, "request")
+    return told(new EverwireError((error as EverwireError).code, "the answer cannot be sent")) // nothing else is thrown
   }
 
   /**

@@ -7,7 +7,7 @@ import { EverwireError } from "../wire/errors.ts"
 import { whenAborted } from "./abort-signal.ts"
 import { Dispatch } from "./dispatch.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
-import { aborted } from "./failure.ts"
+import { aborted, type RequestFailure, told } from "./failure.ts"
 import type { RequestContext, RequestHandler } from "./handlers.ts"
 import { sourceOf } from "./item-pump.ts"
 import { judge, printable, type Verdict } from "./judge.ts"
@@ -74,7 +74,8 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     request: RequestContext,
   ): unknown {
     const schemas = this.#schemas.answered.get(name)
-    if (schemas === undefined) throw new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`)
+    if (schemas === undefined)
+      throw told(new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`))
     const begin = (verdict: Verdict): unknown => {
       if (!("value" in verdict)) throw this.#declined(name, verdict)
       const answer = super.call(name, handler, verdict.value, request)
@@ -169,11 +170,11 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
   }
 
   /** What the asker is told whose request is not begun. */
-  #declined(name: string, verdict: Exclude<Verdict, { value: unknown }>): EverwireError {
+  #declined(name: string, verdict: Exclude<Verdict, { value: unknown }>): RequestFailure {
     if ("where" in verdict) {
       const error = unfit(quoted(name), verdict.where)
       this.#host.refused?.(error)
-      return error
+      return told(error)
     }
     this.#host.failed(verdict.thrown, "request")
     return failed()
@@ -254,8 +255,8 @@ function asynchronous(name: string): EverwireError {
 }
 
 /** What the asker is told where nothing more is its business. */
-function failed(): EverwireError {
-  return new EverwireError("request-failed", "the handler failed")
+function failed(): RequestFailure {
+  return told(new EverwireError("request-failed", "the handler failed"))
 }
 
 /** A name may come from anybody. It is short, as every name. */

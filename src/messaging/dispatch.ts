@@ -10,7 +10,7 @@ import { checkName, encodePacket, openPacket, readCount } from "../wire/packet.t
 import { whenAborted } from "./abort-signal.ts"
 import { Answers, STREAM_ID } from "./answers.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
-import { aborted, readFailure } from "./failure.ts"
+import { aborted, readFailure, told } from "./failure.ts"
 import type { RequestContext, RequestHandler } from "./handlers.ts"
 import { checkedPayload, checkSize, encodeMessage, readMessage, readPayload } from "./message.ts"
 import { loopOver } from "./message-loop.ts"
@@ -220,11 +220,11 @@ export class Dispatch<Context> {
     settleSafely(result, (error) => this.#host.failed(error, "message"))
   }
 
-  /** Calls the handler of a request. The asker is told what it throws, if that is an EverwireError. */
+  /** Calls the handler of a request. The asker is told what it throws, if that is a RequestFailure. */
   call(name: string, handler: RequestHandler<Context> | undefined, data: unknown, request: RequestContext): unknown {
     const refusal = this.#host.refusal?.("request", name, data)
-    if (refusal) throw refusal
-    if (!handler) throw new EverwireError("request-unhandled", `nothing handles "${name}" here`)
+    if (refusal) throw told(refusal)
+    if (!handler) throw told(new EverwireError("request-unhandled", `nothing handles "${name}" here`))
     return handler(data, this.#host.context(), request)
   }
 

@@ -1,4 +1,4 @@
-import { EverwireError } from "everwire"
+import { RequestFailure } from "everwire"
 import { afterEach, describe, expect, it } from "vitest"
 import { createRuntime, disposeAll, startDuo } from "../support/hub-server.ts"
 
@@ -210,13 +210,13 @@ describe("a handler of requests that fails", () => {
     },
   )
 
-  it("passes on the code and message of an EverwireError, and onError does not hear of it", async () => {
+  it("passes on the code and message of a RequestFailure, and onError does not hear of it", async () => {
     const { hub, channel } = await startDuo()
     hub.onError(() => expect.unreachable())
     hub.handle("history", () => {
-      throw new EverwireError("unauthorized", "members only")
+      throw new RequestFailure("no-member", "members only")
     })
-    await expect(channel.request("history")).rejects.toThrow(failing("unauthorized", "members only"))
+    await expect(channel.request("history")).rejects.toThrow(failing("no-member", "members only"))
   })
 
   it("with an answer that cannot be sent is reported to onError, and the other side hears the code", async () => {

@@ -1,6 +1,7 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Dispatch } from "../../src/messaging/dispatch.ts"
+import { RequestFailure } from "../../src/messaging/failure.ts"
 import { Handlers } from "../../src/messaging/handlers.ts"
 import { encodeMessage, readMessage } from "../../src/messaging/message.ts"
 import { MessageEncoder } from "../../src/messaging/message-encoder.ts"
@@ -161,18 +162,18 @@ describe("a request", () => {
     expect(one.runtime.pending()).toBe(0)
   })
 
-  it("fails with the code and the sentence of an EverwireError, and hides those of any other error", async () => {
+  it("fails with the code and the sentence of a RequestFailure, and hides those of any other error", async () => {
     const [one, other] = [end(), end()]
     const secret = new Error("the password is 1234")
     other.handlers.handle("known", () => {
-      throw new EverwireError("unauthorized", "not you")
+      throw new RequestFailure("not-you", "not you")
     })
     other.handlers.handle("unknown", () => Promise.reject(secret))
     const replies = [one.dispatch.request("known", 1), one.dispatch.request("unknown", 1)]
     const settled = Promise.allSettled(replies)
     await talk(one, other)
     expect(await settled).toMatchObject([
-      { reason: { code: "unauthorized", message: "not you" } },
+      { reason: { code: "not-you", message: "not you" } },
       { reason: { code: "request-failed", message: "the handler failed" } },
     ])
     expect(other.failed).toEqual([["request", secret]])
