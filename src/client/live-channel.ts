@@ -230,6 +230,7 @@ export class LiveChannel {
     const receiver: DispatchHost<unknown> = {
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
+      retract: (packet) => session.retract(packet),
       handlers: [this.#handlers],
       context: () => this,
       writable: () => this.writable(),

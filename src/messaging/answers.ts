@@ -1,4 +1,6 @@
 import { callSafely } from "../session/call-safely.ts"
+import { deadline } from "../session/deadline.ts"
+import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
 import type { Packet } from "../wire/batch.ts"
 import { EverwireError, wordsOf } from "../wire/errors.ts"
@@ -38,12 +40,14 @@ interface Answering {
 
 /** The requests of the other side that are being answered here. */
 export class Answers<Context> {
+  readonly #runtime: Runtime
   readonly #host: DispatchHost<Context>
   readonly #call: Call<Context>
   readonly #open = new Map<string, Answering>()
   #isOver = false
 
-  constructor(host: DispatchHost<Context>, call: Call<Context>) {
+  constructor(runtime: Runtime, host: DispatchHost<Context>, call: Call<Context>) {
+    this.#runtime = runtime
     this.#host = host
     this.#call = call
   }
@@ -68,8 +72,11 @@ export class Answers<Context> {
     for (const answering of this.#open.values()) answering.abort()
   }
 
-  answer(id: string, name: string, data: unknown): void {
+  /** `timeoutMs`: how long the other side waits, as it says. */
+  answer(id: string, name: string, data: unknown, timeoutMs = Infinity): void {
     const host = this.#host
+    const leftMs = timeoutMs - (host.waitedMs ?? 0)
+    if (leftMs < 0) return // nobody waits
     let handler: RequestHandler<Context> | undefined
     for (const handlers of host.handlers) handler ??= handlers.request(name)
     const found = handler
@@ -90,7 +97,11 @@ export class Answers<Context> {
       },
     }
     /** Whether the other side waited until now; it does not wait any more. */
-    const isSettled = (): boolean => open.get(id) === answering && open.delete(id)
+    const isSettled = (): boolean => {
+      cancelDeadline?.()
+      return open.get(id) === answering && open.delete(id)
+    }
+    let cancelDeadline: (() => void) | undefined
     open.set(id, answering)
     const fail = (error: unknown): void => {
       const waits = isSettled()
@@ -115,6 +126,9 @@ export class Answers<Context> {
       return host.answering ? host.answering(answered) : answered
     }
     callSafely(call, fail, reply)
+    // An answer that is there at once needs no timer.
+    if (leftMs < Infinity && open.get(id) === answering)
+      cancelDeadline = deadline(this.#runtime, leftMs, () => answering.abort())
   }
 
   /** Sends the items of a stream. Returns a promise of its end, or an answer that is no stream as it is. */

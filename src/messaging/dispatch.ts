@@ -45,12 +45,12 @@ export class Dispatch<Context> {
 
   /** @throws EverwireError `protocol-error` on a packet that cannot be read. */
   deliver(packet: Packet): void {
-    const { kind, id, name, body } = openPacket(packet)
+    const { kind, id: field, name, body } = openPacket(packet)
+    if (kind === MESSAGE) return this.hear(name, readPayload(body))
+    const [id = "", timeoutMs] = field.split(",")
     switch (kind) {
-      case MESSAGE:
-        return this.hear(name, readPayload(body))
       case REQUEST:
-        return this.#answering.answer(id, name, readPayload(body))
+        return this.#answering.answer(id, name, readPayload(body), timeoutMs ? readCount(timeoutMs) : undefined)
       case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, readPayload(body))
       case FAILURE:
@@ -66,7 +66,7 @@ export class Dispatch<Context> {
 
   /** Apart from `deliver`, where the closure would cost an allocation for each message. */
   get #answering(): Answers<Context> {
-    this.#answers ??= new Answers(this.#host, (...given) => this.call(...given))
+    this.#answers ??= new Answers(this.#runtime, this.#host, (...given) => this.call(...given))
     return this.#answers
   }
 
@@ -87,7 +87,9 @@ export class Dispatch<Context> {
       checkNames(options, REQUEST_OPTIONS, "request")
       if (signal?.aborted) throw aborted(name, signal)
       const id = String(++this.#lastId)
-      const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host.maxPayloadBytes()))
+      if (!(timeoutMs >= 0)) throw new EverwireError("misuse", "timeoutMs is a number from 0 on")
+      const ms = timeoutMs < 1e15 ? `,${Math.ceil(timeoutMs)}` : ""
+      const packet = encodePacket(REQUEST, [id + ms, name], checkedPayload(data, this.#host.maxPayloadBytes()))
       // A getter in the data may have closed the session.
       if (this.#ended !== undefined) throw closingError(this.#ended)
       let cancelTimeout = (): void => {}
@@ -100,7 +102,7 @@ export class Dispatch<Context> {
       }
       const giveUp = (error: EverwireError): void => {
         settle(error)
-        this.#say(encodePacket(CANCEL, [id], ""))
+        this.#cancel(id, packet)
       }
       const abort = (): void => giveUp(aborted(name, signal))
       const forget = whenAborted(signal, abort, (error) => this.#host.failed(error, "request"))
@@ -150,7 +152,7 @@ export class Dispatch<Context> {
         const leave = (error?: EverwireError): void => {
           if (!waiting.has(id)) return
           settle(error)
-          this.#say(encodePacket(CANCEL, [id], ""))
+          this.#cancel(id, packet)
         }
         const forget = whenAborted(
           signal,
@@ -185,7 +187,7 @@ export class Dispatch<Context> {
       if (kind === MESSAGE) {
         error.cause = readMessage(packet)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
-      } else this.#waiting?.get(id)?.(error)
+      } else this.#waiting?.get(id.split(",")[0] ?? "")?.(error)
       return error
     }
   }
@@ -226,6 +228,12 @@ export class Dispatch<Context> {
     if (refusal) throw told(refusal)
     if (!handler) throw told(new EverwireError("request-unhandled", `nothing handles "${name}" here`))
     return handler(data, this.#host.context(), request)
+  }
+
+  /** Nobody waits for the answer any more. A request that has not left is taken back, so that it is not begun. */
+  #cancel(id: string, request: Packet): void {
+    this.#host.retract(request)
+    this.#say(encodePacket(CANCEL, [id], ""))
   }
 
   /**

@@ -97,11 +97,10 @@ describe("requests", () => {
     expect(armed).toBe(1)
   })
 
-  it("have the default timeout when timeoutMs is not a number, as from a missing setting", async () => {
+  it.each([Number.NaN, -1])("whose timeoutMs is %d, as from a missing setting, are misuse", async (timeoutMs) => {
     const { channel, hub } = await startDuo()
-    hub.handle("slow", () => new Promise(() => {}))
-    const answer = channel.request("slow", null, { timeoutMs: Number.NaN })
-    await expect(answer).rejects.toThrow(failing("request-timeout", `no response to "slow" in NaN ms`))
+    hub.handle("slow", () => expect.unreachable())
+    await expect(channel.request("slow", null, { timeoutMs })).rejects.toThrow(failing("misuse"))
   })
 
   it("are aborted by their AbortSignal, with its reason as the cause, and the other side's signal fires", async () => {

@@ -31,6 +31,7 @@ function end(runtime = createVirtualRuntime()): End {
       if (it.full) throw new EverwireError("buffer-full", "full")
       said.push(packet)
     },
+    retract() {},
     handlers: [handlers, outer],
     maxPayloadBytes: () => 1_000,
     context: () => "context",
@@ -159,7 +160,7 @@ describe("a request", () => {
     const reply = one.dispatch.request("x", 1)
     await talk(one, other)
     expect(await reply).toEqual({ answer: 42 })
-    expect(one.runtime.pending()).toBe(0)
+    expect([one.runtime.pending(), other.runtime.pending()]).toEqual([0, 0])
   })
 
   it("fails with the code and the sentence of a RequestFailure, and hides those of any other error", async () => {
@@ -218,7 +219,7 @@ describe("a request", () => {
     const settled = Promise.allSettled([one.dispatch.request("x", 1, { signal: abort.signal })])
     abort.abort("changed my mind")
     expect(await settled).toMatchObject([{ reason: { code: "request-aborted", cause: "changed my mind" } }])
-    expect([one.said, one.runtime.pending()]).toEqual([["q1\tx\t1", "c1\t"], 0])
+    expect([one.said, one.runtime.pending()]).toEqual([["q1,10000\tx\t1", "c1\t"], 0])
   })
 
   it("is not sent when its signal has fired already", async () => {
@@ -260,6 +261,25 @@ describe("a request", () => {
     other.dispatch.end(why)
     expect(await settled).toMatchObject([{ reason: { code: "closed-by-peer" } }])
     expect([aborted, one.runtime.pending()]).toEqual([true, 0])
+  })
+
+  it("tells how long it waits, and takes the answer of an end that repeats all of its id", async () => {
+    const one = end()
+    const replies = [100, 0.2, 0, Number.POSITIVE_INFINITY, 1e300].map((timeoutMs) =>
+      one.dispatch.request("x", 1, { timeoutMs }),
+    )
+    const ids = one.said.map((packet) => (packet as string).split("\t")[0]?.slice(1))
+    expect(ids).toEqual(["1,100", "2,1", "3,0", "4", "5"])
+    for (const id of ids) one.dispatch.deliver(`r${id}\t"${id}"`)
+    expect(await Promise.all(replies)).toEqual(ids)
+  })
+
+  it("whose time-out cannot be read is a protocol-error", () => {
+    const one = end()
+    one.handlers.handle("x", () => expect.unreachable())
+    for (const ms of ["x", "-1", "1e3", "99999999999999999"]) {
+      expect(() => one.dispatch.deliver(`q1,${ms}\tx\t1`)).toThrow(expect.objectContaining({ code: "protocol-error" }))
+    }
   })
 
   it("is matched to its own answer, in whatever order the answers come", async () => {

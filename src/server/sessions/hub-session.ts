@@ -74,6 +74,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   #waits: AckWaits | undefined
   /** Set when the hub drains and starts nothing new with the channel. */
   #lastCall: LastCall | undefined
+  /** For how long the packet that is being heard has waited since it arrived, in milliseconds. */
+  waitedMs = 0
   /** How many of its links have input that waits to be handled. */
   backlogs = 0
   waitingBytes = 0
