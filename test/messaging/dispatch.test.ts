@@ -292,6 +292,63 @@ describe("a request", () => {
   })
 })
 
+describe("the input of a request", () => {
+  /** An input of 0, 1, 2, ... that counts what is asked of it. */
+  function input() {
+    const seen = { asked: 0, ended: 0 }
+    const next = () => Promise.resolve({ done: false, value: seen.asked++ })
+    const end = () => Promise.resolve({ done: true as const, value: seen.ended++ })
+    return { seen, items: { [Symbol.asyncIterator]: () => ({ next, return: end }) } }
+  }
+
+  it("is marked behind the id, and is sent as credit for it comes, under an id of its own", async () => {
+    const one = end()
+    const [timed, plain] = [input(), input()]
+    const reply = one.dispatch.request("x", 1, { input: timed.items })
+    one.dispatch.stream("y", 2, { input: plain.items })
+    expect(one.said.splice(0)).toEqual(["q1,10000,+\tx\t1", "qs2,,+\ty\t2"])
+    await talk(one, end())
+    expect([one.said, timed.seen]).toEqual([[], { asked: 0, ended: 0 }])
+    one.dispatch.deliver("g+1\t2")
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    expect(one.said.splice(0)).toEqual(["i+1\t0", "i+1\t1"])
+    one.dispatch.deliver("c+1\t")
+    one.dispatch.deliver("g+1\t5")
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    expect([one.said, timed.seen]).toEqual([[], { asked: 2, ended: 1 }])
+    one.dispatch.deliver('r1,10000,+\t"of an end that knows no inputs"')
+    expect(await reply).toBe("of an end that knows no inputs")
+    one.dispatch.end(closing("closed", "bye", false))
+    expect(plain.seen).toEqual({ asked: 0, ended: 1 })
+  })
+
+  it("is granted 16 items when the handler reads it, and one that comes beyond is a protocol-error", () => {
+    const one = end()
+    one.handlers.handle("x", (_data, _context, request) => {
+      void request.input
+      return new Promise(() => {})
+    })
+    one.dispatch.deliver("q1,,+\tx\t1")
+    expect(one.said).toEqual(["g+1\t16"])
+    for (let n = 0; n < 16; n++) one.dispatch.deliver(`i+1\t${n}`)
+    expect(() => one.dispatch.deliver("i+1\t16")).toThrow(expect.objectContaining({ code: "protocol-error" }))
+  })
+
+  it("cannot be taken for a request, nor a request for another that is open", () => {
+    const one = end()
+    let calls = 0
+    one.handlers.handle("x", () => {
+      calls++
+      return new Promise(() => {})
+    })
+    one.dispatch.deliver("q1\tx\t1")
+    for (const id of ["1", "1,500", "+1", "+s7"]) {
+      expect(() => one.dispatch.deliver(`q${id}\tx\t1`)).toThrow(expect.objectContaining({ code: "protocol-error" }))
+    }
+    expect(calls).toBe(1)
+  })
+})
+
 describe("handlers of requests", () => {
   it("are one for each name", () => {
     const handlers = new Handlers<string>(() => {})
