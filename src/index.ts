@@ -63,6 +63,7 @@ export type { ChannelOptions, Reset, Status, StatusDetail } from "./client/optio
 export type { ChannelStats } from "./client/stats.ts"
 export type { AnyContract, Contract } from "./messaging/contract.ts"
 export type { Stage } from "./messaging/dispatch-host.ts"
+export { RequestFailure } from "./messaging/failure.ts"
 export type { RequestContext } from "./messaging/handlers.ts"
 export type { MessagesOptions } from "./messaging/message-loop.ts"
 export type { RequestOptions, StreamOptions } from "./messaging/request-options.ts"

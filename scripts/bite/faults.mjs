@@ -63,8 +63,8 @@ export const faults = [
   {
     id: "the alarm is left when the link goes",
     file: "src/session/watch.ts",
-    find: "    this.#watching = false\n    this.probing = false\n    this.#clockwork.clear(this)",
-    plant: "    this.#watching = false\n    this.probing = false",
+    find: "    this.#watching = false\n    this.#clockwork.clear(this)",
+    plant: "    this.#watching = false",
   },
   {
     id: "acks forget one packet too many",
@@ -974,7 +974,7 @@ export const faults = [
   {
     id: "a stream's generator goes on when the asker has left",
     file: "src/messaging/answers.ts",
-    find: "        answering.pump?.stop()\n",
+    find: "    answering.pump?.stop()\n",
     plant: "",
   },
   {
@@ -985,7 +985,7 @@ export const faults = [
   },
   {
     id: "a reader of a stream grants no credit",
-    file: "src/messaging/dispatch.ts",
+    file: "src/messaging/item-reader.ts",
     find: "if (++taken < STREAM_CREDIT / 2",
     plant: "if (++taken < 1e9",
   },
@@ -994,6 +994,78 @@ export const faults = [
     file: "src/messaging/item-pump.ts",
     find: "      await writable()\n",
     plant: "",
+  },
+  {
+    id: "what a handler throws is told, whoever it was meant for",
+    file: "src/messaging/answers.ts",
+    find: 'words.startsWith("RequestFailure")',
+    plant: "/^(RequestFailure|EverwireError)/.test(words)",
+  },
+  {
+    id: "the data of a failure is lost",
+    file: "src/messaging/failure.ts",
+    find: "data === undefined ? error : Object.assign(error, { data })",
+    plant: "error",
+  },
+  {
+    id: "a handler is not told by itself that nobody waits",
+    file: "src/messaging/answers.ts",
+    find: "deadline(this.#runtime, leftMs, () => this.cancel(id))",
+    plant: "deadline(this.#runtime, leftMs, () => {})",
+  },
+  {
+    id: "a request that was given up before it left is begun",
+    file: "src/messaging/item-reader.ts",
+    find: "  host.retract(request)\n",
+    plant: "  void request\n",
+  },
+  {
+    id: "a request of which a link has a part is taken back",
+    file: "src/session/keeping.ts",
+    find: "one === packet && (part === 0 || number > cursor + 1)",
+    plant: "one === packet && number > cursor",
+  },
+  {
+    id: "a request that waited at the hub for longer than its asker is begun",
+    file: "src/messaging/answers.ts",
+    find: "timeoutMs - (host.waitedMs ?? 0)",
+    plant: "timeoutMs",
+  },
+  {
+    id: "an input is sent before the handler reads it",
+    file: "src/messaging/answers.ts",
+    find: "this.#pump(id, answering, source, 0)",
+    plant: "this.#pump(id, answering, source)",
+  },
+  {
+    id: "an input goes on when its request is settled",
+    file: "src/messaging/dispatch.ts",
+    find: "        this.#answers?.cancel(INPUT + id)\n",
+    plant: "",
+  },
+  {
+    id: "an input waits for ever when its request is over",
+    file: "src/messaging/answers.ts",
+    find: "    answering.ended?.()\n",
+    plant: "",
+  },
+  {
+    id: "items wait for the loop when their request was aborted",
+    file: "src/messaging/message-loop.ts",
+    find: ' || why?.code === "request-aborted"',
+    plant: "",
+  },
+  {
+    id: "input items of a contract are not checked",
+    file: "src/messaging/checked-dispatch.ts",
+    find: 'if (!("value" in verdict)) throw this.#declined(`the input of ${quoted(name)}`, verdict)',
+    plant: 'if (!("value" in verdict)) { yield item; continue }',
+  },
+  {
+    id: "a request may have the id of another that is open",
+    file: "src/messaging/answers.ts",
+    find: "if (id.startsWith(INPUT) || open.has(id))",
+    plant: "if (id.startsWith(INPUT))",
   },
   {
     id: "items of a contract are not checked",
@@ -1093,7 +1165,7 @@ export const faults = [
   },
   {
     id: "a broadcast leaves with what the schema does not name",
-    file: "src/messaging/checked-dispatch.ts",
+    file: "src/messaging/seat-schemas.ts",
     find: "return sendsOutput ? value : data",
     plant: "return data",
   },

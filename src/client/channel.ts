@@ -5,6 +5,7 @@ import type {
   Contract,
   DataOf,
   HandlerOf,
+  InputItemOf,
   InputOf,
   ItemOf,
   NameOf,
@@ -14,7 +15,6 @@ import type {
   StreamNameOf,
 } from "../messaging/contract.ts"
 import type { Stage } from "../messaging/dispatch-host.ts"
-import type { RequestContext } from "../messaging/handlers.ts"
 import type { MessagesOptions } from "../messaging/message-loop.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
 import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
@@ -65,7 +65,7 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
   /** Asks the hub. @throws EverwireError (as a rejection) `request-timeout`, `request-aborted`, `request-failed`, ... */
   request<N extends RequestNameOf<C, "requests">>(
     name: N,
-    ...data: Asked<InputOf<C, "requests", N>, RequestOptions>
+    ...data: Asked<InputOf<C, "requests", N>, RequestOptions<InputItemOf<C, "requests", N>>>
   ): Promise<OutputOf<C, "requests", N>>
 
   /**
@@ -79,7 +79,7 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
    */
   stream<N extends StreamNameOf<C, "requests">>(
     name: N,
-    ...data: Asked<InputOf<C, "requests", N>, StreamOptions>
+    ...data: Asked<InputOf<C, "requests", N>, StreamOptions<InputItemOf<C, "requests", N>>>
   ): AsyncGenerator<ItemOf<C, "requests", N>, void, void>
 
   /** Hears messages of this name. What the handler throws, or rejects with if it is async, reaches `onError`. */
@@ -89,10 +89,10 @@ export interface Channel<C extends Contract<C> = AnyContract> extends Disposer {
     options?: SubscribeOptions,
   ): Unsubscribe
 
-  /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`. */
+  /** Answers the hub's requests of this name. What it throws reaches the hub as `request-failed`, a `RequestFailure` as it is. */
   handle<N extends NameOf<C, "asks">>(
     name: N,
-    handler: HandlerOf<C, "asks", N, Channel<C>, RequestContext>,
+    handler: HandlerOf<C, "asks", N, Channel<C>>,
     options?: SubscribeOptions,
   ): Unsubscribe
 

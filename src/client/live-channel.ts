@@ -265,6 +265,7 @@ export class LiveChannel {
       codec,
       maxPayloadBytes: () => this.#maxPayloadBytes,
       say: (packet) => session.say(packet),
+      retract: (packet) => session.retract(packet),
       handlers: [this.#handlers],
       context: () => this,
       writable: () => this.writable(),

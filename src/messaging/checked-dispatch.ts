@@ -7,35 +7,24 @@ import { EverwireError } from "../wire/errors.ts"
 import { whenAborted } from "./abort-signal.ts"
 import { Dispatch } from "./dispatch.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
-import { aborted } from "./failure.ts"
+import { aborted, type RequestFailure, told } from "./failure.ts"
 import type { RequestContext, RequestHandler } from "./handlers.ts"
-import { sourceOf } from "./item-pump.ts"
-import { judge, printable, type Verdict } from "./judge.ts"
+import { type Source, sourceOf } from "./item-pump.ts"
+import { judge, type Verdict } from "./judge.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions, type StreamOptions } from "./request-options.ts"
 import type { Schema } from "./schema.ts"
-
-/** The schemas of one request. */
-export interface RequestSchemas {
-  readonly input: Schema
-  readonly output: Schema
-  /** The schema of each item. Undefined if the request has one answer. */
-  readonly items: Schema | undefined
-}
-
-/** The schemas of one end, by name. They are in Maps, never in objects: a message called `constructor` is a message. */
-export interface SeatSchemas {
-  /** What the hub says is what the schema made of it. The channel sends what it was given: the hub applies the schema. */
-  readonly sendsOutput: boolean
-  /** Messages that this end says. */
-  readonly said: ReadonlyMap<string, Schema>
-  /** Messages that it hears. */
-  readonly heard: ReadonlyMap<string, Schema>
-  /** Requests that it makes. */
-  readonly asked: ReadonlyMap<string, RequestSchemas>
-  /** Requests that it answers. */
-  readonly answered: ReadonlyMap<string, RequestSchemas>
-}
+import {
+  answerTo,
+  asynchronous,
+  checkSaid,
+  failed,
+  quoted,
+  type SeatSchemas,
+  taken,
+  unfit,
+  unknownName,
+} from "./seat-schemas.ts"
 
 /** A dispatch that checks what it says and hears by the schemas of a contract. */
 export class CheckedDispatch<Context> extends Dispatch<Context> {
@@ -74,18 +63,19 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     request: RequestContext,
   ): unknown {
     const schemas = this.#schemas.answered.get(name)
-    if (schemas === undefined) throw new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`)
+    if (schemas === undefined)
+      throw told(new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`))
     const begin = (verdict: Verdict): unknown => {
-      if (!("value" in verdict)) throw this.#declined(name, verdict)
-      const answer = super.call(name, handler, verdict.value, request)
+      if (!("value" in verdict)) throw this.#declined(quoted(name), verdict)
+      const answer = super.call(name, handler, verdict.value, this.#withCheckedInput(name, schemas.inputItems, request))
       return isThenable(answer) ? Promise.resolve(answer).then(end) : end(answer)
     }
     const end = (answer: unknown): unknown => {
       if (schemas.items !== undefined) return this.#itemsOf(name, schemas.items, answer)
       const verdict = judge(schemas.output, answer)
       return isThenable(verdict)
-        ? verdict.then((late) => this.#answerOf(name, answer, late))
-        : this.#answerOf(name, answer, verdict)
+        ? verdict.then((late) => this.#toAnswer(answerTo(name), answer, late))
+        : this.#toAnswer(answerTo(name), answer, verdict)
     }
     const verdict = judge(schemas.input, data)
     if (!isThenable(verdict)) return begin(verdict)
@@ -104,6 +94,7 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     }
     checkNames(options, REQUEST_OPTIONS, "request")
     const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
+    const given = { ...options, input: this.#checkedInput(name, schemas.inputItems, options.input) }
     const startedAt = this.#runtime.now()
     /** A schema that takes its time takes it from the request's. */
     const leftMs = (): number => Math.max(0, timeoutMs - (this.#runtime.now() - startedAt))
@@ -112,18 +103,19 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     const isLate = isThenable(verdict)
     if (isThenable(verdict)) verdict = await this.#inTime(verdict, leftMs(), name, signal)
     const input = this.#toSend(data, taken(verdict, quoted(name)))
-    const answer = await super.request(name, input, isLate ? { ...options, timeoutMs: leftMs() } : options)
+    const answer = await super.request(name, input, isLate ? { ...given, timeoutMs: leftMs() } : given)
     verdict = judge(schemas.output, answer)
     if (isThenable(verdict)) verdict = await this.#inTime(verdict, leftMs(), name, signal)
-    return taken(verdict, `the answer to ${quoted(name)}`)
+    return taken(verdict, answerTo(name))
   }
 
-  override stream(name: string, data: unknown, options?: StreamOptions): AsyncGenerator<unknown, void, void> {
+  override stream(name: string, data: unknown, options: StreamOptions = {}): AsyncGenerator<unknown, void, void> {
     const schemas = this.#schemas.asked.get(name)
     if (schemas === undefined) throw unknownName("request", name)
     const verdict = judge(schemas.input, data)
     if (isThenable(verdict)) throw asynchronous(name)
-    const loop = super.stream(name, this.#toSend(data, taken(verdict, quoted(name))), options)
+    const input = this.#checkedInput(name, schemas.inputItems, options.input)
+    const loop = super.stream(name, this.#toSend(data, taken(verdict, quoted(name))), { ...options, input })
     const next = loop.next.bind(loop)
     loop.next = async () => {
       const step = await next()
@@ -143,37 +135,75 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
   /** The items of an answer, each checked when it is asked for. */
   #itemsOf(name: string, schema: Schema, answer: unknown): unknown {
     const source = sourceOf(answer)
-    if (source === undefined) {
-      this.#host.failed(new EverwireError("misuse", `the answer to ${quoted(name)} is no async iterable`), "request")
-      throw failed()
-    }
+    if (source) return this.#checkedItems(answerTo(name), schema, source)
+    this.#host.failed(new EverwireError("misuse", `${answerTo(name)} is no async iterable`), "request")
+    throw failed()
+  }
+
+  /** What is sent as the input. What is no source is refused where it is sent. */
+  #checkedInput(name: string, schema: Schema, input: RequestOptions["input"]): RequestOptions["input"] {
+    const source = input && sourceOf(input)
+    return source ? this.#checkedItems(`the input of ${quoted(name)}`, schema, source) : input
+  }
+
+  #checkedItems(what: string, schema: Schema, source: Source): AsyncIterable<unknown> & AsyncIterator<unknown> {
     return {
       [Symbol.asyncIterator]() {
         return this
       },
       next: async () => {
         const { done, value } = await source.next()
-        return done ? { done } : { value: this.#answerOf(name, value, await judge(schema, value)) }
+        return done ? { done, value: undefined } : { value: this.#toAnswer(what, value, await judge(schema, value)) }
       },
-      return: () => source.return?.(),
+      return: async () => {
+        await source.return?.()
+        return { done: true, value: undefined }
+      },
     }
   }
 
-  /** What is sent as the answer. */
-  #answerOf(name: string, answer: unknown, verdict: Verdict): unknown {
+  /** The request with an input that brings what the schema makes of each item. */
+  #withCheckedInput(name: string, schema: Schema, request: RequestContext): RequestContext {
+    let input: AsyncGenerator<unknown, void, void> | undefined
+    const make = (): AsyncGenerator<unknown, void, void> => this.#heardItems(name, schema, request.input)
+    return {
+      get signal() {
+        return request.signal
+      },
+      get input() {
+        input ??= make()
+        return input
+      },
+    }
+  }
+
+  async *#heardItems(
+    name: string,
+    schema: Schema,
+    items: AsyncGenerator<unknown, void, void>,
+  ): AsyncGenerator<unknown, void, void> {
+    for await (const item of items) {
+      const verdict = await judge(schema, item)
+      if (!("value" in verdict)) throw this.#declined(`the input of ${quoted(name)}`, verdict)
+      yield verdict.value
+    }
+  }
+
+  /** What is sent as the answer, or as an item. */
+  #toAnswer(what: string, answer: unknown, verdict: Verdict): unknown {
     if ("value" in verdict) return this.#toSend(answer, verdict.value)
     // The handler's author has to know. The asker can do nothing about it, and learns nothing of it.
-    const fault = "where" in verdict ? unfit(`the answer to ${quoted(name)}`, verdict.where) : verdict.thrown
+    const fault = "where" in verdict ? unfit(what, verdict.where) : verdict.thrown
     this.#host.failed(fault, "request")
     throw failed()
   }
 
   /** What the asker is told whose request is not begun. */
-  #declined(name: string, verdict: Exclude<Verdict, { value: unknown }>): EverwireError {
+  #declined(what: string, verdict: Exclude<Verdict, { value: unknown }>): RequestFailure {
     if ("where" in verdict) {
-      const error = unfit(quoted(name), verdict.where)
+      const error = unfit(what, verdict.where)
       this.#host.refused?.(error)
-      return error
+      return told(error)
     }
     this.#host.failed(verdict.thrown, "request")
     return failed()
@@ -214,51 +244,4 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
       })
     })
   }
-}
-
-/**
- * What is to be sent as this message.
- *
- * @throws EverwireError `payload-invalid`; `misuse` on a name that the contract does not have, and where the schema throws
- * or is asynchronous
- */
-export function checkSaid({ said, sendsOutput }: SeatSchemas, name: string, data: unknown): unknown {
-  const schema = said.get(name)
-  if (schema === undefined) throw unknownName("message", name)
-  const verdict = judge(schema, data)
-  if (isThenable(verdict)) throw asynchronous(name)
-  const value = taken(verdict, quoted(name))
-  return sendsOutput ? value : data
-}
-
-/** The value that fits. @throws EverwireError where there is none. */
-function taken(verdict: Verdict, what: string): unknown {
-  if ("value" in verdict) return verdict.value
-  if ("where" in verdict) throw unfit(what, verdict.where)
-  throw new EverwireError("misuse", `the schema of ${what} has thrown`, { cause: verdict.thrown })
-}
-
-function unfit(what: string, where: string): EverwireError {
-  return new EverwireError("payload-invalid", `${what} does not fit the contract${where}`)
-}
-
-function unknownName(kind: string, name: string): EverwireError {
-  return new EverwireError("misuse", `the contract has no ${kind} ${quoted(name)} to send from here`)
-}
-
-function asynchronous(name: string): EverwireError {
-  return new EverwireError(
-    "misuse",
-    `the schema of ${quoted(name)} is asynchronous: messages keep their order and cannot wait for it, make it a request`,
-  )
-}
-
-/** What the asker is told where nothing more is its business. */
-function failed(): EverwireError {
-  return new EverwireError("request-failed", "the handler failed")
-}
-
-/** A name may come from anybody. It is short, as every name. */
-function quoted(name: unknown): string {
-  return `"${printable(String(name))}"`
 }

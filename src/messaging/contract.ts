@@ -1,3 +1,4 @@
+import type { RequestContext } from "./handlers.ts"
 import type { ItemSource } from "./item-pump.ts"
 import type { SendOptions } from "./send-options.ts"
 
@@ -5,7 +6,8 @@ import type { SendOptions } from "./send-options.ts"
  * The types that an application declares once and both ends share: messages that the channel sends (`up`), messages
  * that the hub sends (`down`), requests that the channel makes (`requests`) and requests that the hub makes (`asks`). A
  * message is declared as a type of data under its name, a request as a function from data to reply. An application
- * declares only the maps that it needs.
+ * declares only the maps that it needs. A reply that is an `AsyncIterable` is a stream; so is a second parameter, of what the
+ * asker sends along.
  *
  * As a constraint (`C extends Contract<C>`) this type refuses maps with other names. It also refuses data and replies
  * that would not arrive unchanged, such as a `Date`: `docs/errors.md` says what a payload may hold. A contract for another
@@ -65,6 +67,17 @@ export type InputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, M
     : Data[0]
   : unknown
 
+/** An item of the input of a request. `never` if its function has no second parameter. Without a contract, anything. */
+export type InputItemOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> = AnyContract extends C
+  ? unknown
+  : MapOf<C, Map>[Name] extends (...data: infer Data) => unknown
+    ? Data extends [unknown?, (infer Input)?]
+      ? Input extends AsyncIterable<infer Item>
+        ? Item
+        : never
+      : never
+    : never
+
 /** The reply to a request. */
 export type OutputOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>> = MapOf<C, Map>[Name] extends (
   ...data: never
@@ -110,8 +123,12 @@ type Answer<Reply> =
  * The handler of requests of this name. It is looked up by name in a mapped type. If the function were written with
  * types that depend on `Name`, the compiler would widen literals in its result: from `true` to `boolean`, for instance.
  */
-export type HandlerOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>, Source, Context> = {
-  [N in NameOf<C, Map>]: (data: InputOf<C, Map, N>, source: Source, request: Context) => Answer<OutputOf<C, Map, N>>
+export type HandlerOf<C, Map extends "requests" | "asks", Name extends NameOf<C, Map>, Source> = {
+  [N in NameOf<C, Map>]: (
+    data: InputOf<C, Map, N>,
+    source: Source,
+    request: RequestContext<InputItemOf<C, Map, N>>,
+  ) => Answer<OutputOf<C, Map, N>>
 }[Name]
 
 /**
@@ -126,10 +143,15 @@ export type Ability<C> = AnyContract extends C
       up: { [Name in NameOf<C, "up">]: (data: DataOf<C, "up", Name>) => void }
       down: { [Name in NameOf<C, "down">]: DataOf<C, "down", Name> }
       requests: {
-        [Name in NameOf<C, "requests">]: (data: InputOf<C, "requests", Name>) => OutputOf<C, "requests", Name>
+        [Name in NameOf<C, "requests">]: (
+          data: InputOf<C, "requests", Name>,
+          input: InputItemOf<C, "requests", Name>,
+        ) => OutputOf<C, "requests", Name>
       }
       asks: {
-        [Name in NameOf<C, "asks">]: (handler: (data: InputOf<C, "asks", Name>) => OutputOf<C, "asks", Name>) => void
+        [Name in NameOf<C, "asks">]: (
+          handler: (data: InputOf<C, "asks", Name>, input: InputItemOf<C, "asks", Name>) => OutputOf<C, "asks", Name>,
+        ) => void
       }
     }
 
@@ -148,13 +170,18 @@ type Payloads<Messages> = { [Name in keyof Messages]: Payload<Messages[Name]> }
 
 type Requests<Functions> = {
   [Name in keyof Functions]: Functions[Name] extends (...data: infer Data) => infer Reply
-    ? Data extends [unknown?]
-      ? [Data, Answered<Reply>] extends [Payloads<Data>, Payload<Answered<Reply>>]
+    ? Data extends [unknown?, AsyncIterable<unknown>?]
+      ? [Given<Data>, Answered<Reply>] extends [Payloads<Given<Data>>, Payload<Answered<Reply>>]
         ? Functions[Name]
         : Changed
-      : "a request takes one value at most: put several into an object"
+      : "a request takes one value at most, put several into an object; and an AsyncIterable, for items behind it"
     : "a request is a function from its data to its reply"
 }
+
+/** What crosses of the parameters of a request: of its input, the items. */
+type Given<Data> = { [At in keyof Data]: At extends "1" ? Items<Data[At]> : Data[At] }
+
+type Items<Input> = Input extends AsyncIterable<infer Item> ? Item : Input
 
 /** What crosses of a reply: of a stream, its items. */
 type Answered<Reply> = Reply extends AsyncIterable<infer Item> ? Item : Awaited<Reply>

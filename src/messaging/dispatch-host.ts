@@ -9,7 +9,11 @@ export type Stage = "message" | "request" | "listener"
 /** What a dispatch needs of the channel or the peer that it works for. */
 export interface DispatchHost<Context> extends PayloadHost {
   say(packet: Packet): void
+  /** A packet that was said is not to be handed to a link any more. */
+  retract(packet: Packet): void
   readonly handlers: readonly Handlers<Context>[]
+  /** For how long the packet that is being delivered has waited since it arrived, in milliseconds. Without it: not at all. */
+  readonly waitedMs?: number
   /** The argument that handlers get after the data. */
   context(): Context
   /** Resolves when there is room for more; rejects when the session has ended. */

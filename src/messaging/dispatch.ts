@@ -3,26 +3,20 @@ import { deadline } from "../session/deadline.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
 import type { Packet } from "../wire/batch.ts"
-import { REQUEST_TIMEOUT_MS, STREAM_CREDIT } from "../wire/defaults.ts"
-import { type Closing, closingError, EverwireError, protocolError } from "../wire/errors.ts"
+import { REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
+import { type Closing, closingError, EverwireError } from "../wire/errors.ts"
 import { CANCEL, CREDIT, FAILURE, ITEM, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
 import { checkName, encodePacket, openPacket, readCount } from "../wire/packet.ts"
 import { whenAborted } from "./abort-signal.ts"
-import { Answers, STREAM_ID } from "./answers.ts"
+import { Answers, INPUT, STREAM_ID } from "./answers.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
-import { aborted, readFailure } from "./failure.ts"
+import { aborted, readFailure, told } from "./failure.ts"
 import type { RequestContext, RequestHandler } from "./handlers.ts"
+import { sourceOf } from "./item-pump.ts"
+import { cancel, readItems, type Waiting } from "./item-reader.ts"
 import { checkedPayload, checkSize, encodeMessage, readMessage, readPayload } from "./message.ts"
-import { loopOver } from "./message-loop.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions, STREAM_OPTIONS, type StreamOptions } from "./request-options.ts"
-
-/** Settles a request that waits for its response: with an error, or with the value of the response. */
-interface Waiting {
-  (error: EverwireError | undefined, value?: unknown): void
-  /** Receives an item of a stream. */
-  item?: (item: unknown) => void
-}
 
 /**
  * Passes packets to handlers, and responses to the requests that wait for them. The same on the channel and the hub.
@@ -31,7 +25,10 @@ export class Dispatch<Context> {
   readonly #runtime: Runtime
   readonly #host: DispatchHost<Context>
   #lastId = 0
-  /** Requests of this side that wait for their response. A request that timed out or was aborted is removed. */
+  /**
+   * Requests of this side that wait for their response. A request that timed out or was aborted is removed. And inputs of the
+   * other side's requests that are being read.
+   */
   #waiting: Map<string, Waiting> | undefined
   /** The other side's requests. Made for the first of them. */
   #answers: Answers<Context> | undefined
@@ -45,17 +42,18 @@ export class Dispatch<Context> {
 
   /** @throws EverwireError `protocol-error` on a packet that cannot be read. */
   deliver(packet: Packet): void {
-    const { kind, id, name, body } = openPacket(packet)
+    const { kind, id: field, name, body } = openPacket(packet)
     const { codec } = this.#host
+    if (kind === MESSAGE) return this.hear(name, readPayload(body, codec))
+    const [id = "", ms, input] = field.split(",")
     switch (kind) {
-      case MESSAGE:
-        return this.hear(name, readPayload(body, codec))
       case REQUEST:
-        return this.#answering.answer(id, name, readPayload(body, codec))
+        return this.#answering.answer(id, name, readPayload(body, codec), ms ? readCount(ms) : Infinity, !!input)
       case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, readPayload(body, codec))
       case FAILURE:
-        return this.#waiting?.get(id)?.(readFailure(readPayload(body)))
+        // See `failureOf`.
+        return this.#waiting?.get(id)?.(readFailure(readPayload(body, typeof body === "string" ? undefined : codec)))
       case CANCEL:
         return this.#answers?.cancel(id)
       case ITEM:
@@ -67,7 +65,8 @@ export class Dispatch<Context> {
 
   /** Apart from `deliver`, where the closure would cost an allocation for each message. */
   get #answering(): Answers<Context> {
-    this.#answers ??= new Answers(this.#host, (...given) => this.call(...given))
+    this.#waiting ??= new Map()
+    this.#answers ??= new Answers(this.#runtime, this.#host, this.#waiting, (...given) => this.call(...given))
     return this.#answers
   }
 
@@ -76,37 +75,35 @@ export class Dispatch<Context> {
     return encodeMessage(name, data, this.#host)
   }
 
-  /** How many requests wait for the other side, and how many are being answered here. */
-  get open(): readonly [asked: number | undefined, answering: number | undefined] {
-    return [this.#waiting?.size, this.#answers?.size]
+  /** The requests that wait for the other side, and those that are being answered here; with the inputs of the others. */
+  get open(): readonly [
+    asked: ReadonlyMap<string, unknown> | undefined,
+    answering: ReadonlyMap<string, unknown> | undefined,
+  ] {
+    return [this.#waiting, this.#answers?.open]
   }
 
   request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
-    const { timeoutMs = REQUEST_TIMEOUT_MS, signal } = options
     return new Promise((resolve, reject) => {
-      checkName(name)
       checkNames(options, REQUEST_OPTIONS, "request")
-      if (signal?.aborted) throw aborted(name, signal)
-      const id = String(++this.#lastId)
-      const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host))
-      // A getter in the data may have closed the session.
-      if (this.#ended !== undefined) throw closingError(this.#ended)
+      const { timeoutMs = REQUEST_TIMEOUT_MS, signal, input } = options
+      const [id, packet, waiting] = this.#ask("", name, data, timeoutMs, signal, input)
       let cancelTimeout = (): void => {}
       const settle: Waiting = (error, value) => {
-        this.#waiting?.delete(id)
+        waiting.delete(id)
         cancelTimeout()
         if (error === undefined) resolve(value)
         else reject(error)
         forget()
+        this.#answers?.cancel(INPUT + id)
       }
       const giveUp = (error: EverwireError): void => {
         settle(error)
-        this.#say(encodePacket(CANCEL, [id], ""))
+        cancel(this.#host, id, packet)
       }
       const abort = (): void => giveUp(aborted(name, signal))
       const forget = whenAborted(signal, abort, (error) => this.#host.failed(error, "request"))
-      this.#waiting ??= new Map()
-      this.#waiting.set(id, settle)
+      waiting.set(id, settle)
       if (timeoutMs !== Infinity)
         cancelTimeout = deadline(this.#runtime, timeoutMs, () =>
           giveUp(
@@ -115,7 +112,7 @@ export class Dispatch<Context> {
             }),
           ),
         )
-      this.#say(packet, settle as (error: unknown) => void) // `say` throws nothing but EverwireErrors
+      callSafely(() => this.#host.say(packet), settle as (error: unknown) => void) // `say` throws nothing but EverwireErrors
     })
   }
 
@@ -125,51 +122,38 @@ export class Dispatch<Context> {
    * @throws EverwireError as `request` rejects, if nothing was sent
    */
   stream(name: string, data: unknown, options: StreamOptions = {}): AsyncGenerator<unknown, void, void> {
-    checkName(name)
     checkNames(options, STREAM_OPTIONS, "stream")
-    const { signal } = options
+    const { signal, input } = options
+    const [id, first, waiting] = this.#ask(STREAM_ID, name, data, Infinity, signal, input)
+    const settled = (): void => this.#answers?.cancel(INPUT + id)
+    return readItems(this.#host, waiting, { id, name, first, signal, settled })
+  }
+
+  /** Makes the packet of a request, after all that may be wrong with it was looked for. Its input waits for credit. */
+  #ask(
+    mark: string,
+    name: string,
+    data: unknown,
+    timeoutMs: number,
+    signal: RequestOptions["signal"],
+    input: unknown,
+  ): [id: string, packet: Packet, waiting: Map<string, Waiting>] {
+    checkName(name)
     if (signal?.aborted) throw aborted(name, signal)
-    const id = STREAM_ID + ++this.#lastId
-    const packet = encodePacket(REQUEST, [id, name], checkedPayload(data, this.#host))
+    if (!(timeoutMs >= 0)) throw new EverwireError("misuse", "timeoutMs is a number from 0 on")
+    const id = mark + ++this.#lastId
+    let field = timeoutMs < 1e15 ? `${id},${Math.ceil(timeoutMs)}` : id
+    if (input != null) field += timeoutMs < 1e15 ? ",+" : ",,+"
+    const packet = encodePacket(REQUEST, [field, name], checkedPayload(data, this.#host))
+    // A getter in the data may have closed the session.
     if (this.#ended !== undefined) throw closingError(this.#ended)
+    if (input != null) {
+      const source = sourceOf(input)
+      if (!source) throw new EverwireError("misuse", "input is an async iterable or a ReadableStream")
+      this.#answering.give(INPUT + id, source)
+    }
     this.#waiting ??= new Map()
-    const waiting = this.#waiting
-    let credit = STREAM_CREDIT
-    let taken = 0
-    return loopOver<unknown>(
-      (heard, ended) => {
-        const settle: Waiting = (error, value) => {
-          waiting.delete(id)
-          forget()
-          if (value !== undefined) heard(value)
-          ended(error)
-        }
-        settle.item = (item) => {
-          if (credit-- === 0) throw protocolError("an item without credit")
-          heard(item)
-        }
-        const leave = (error?: EverwireError): void => {
-          if (!waiting.has(id)) return
-          settle(error)
-          this.#say(encodePacket(CANCEL, [id], ""))
-        }
-        const forget = whenAborted(
-          signal,
-          () => leave(aborted(name, signal)),
-          (error) => this.#host.failed(error, "request"),
-        )
-        waiting.set(id, settle)
-        this.#say(packet, settle as (error: unknown) => void) // as in `request`
-        return leave
-      },
-      { signal, maxWaiting: Infinity },
-      () => {
-        if (++taken < STREAM_CREDIT / 2 || !waiting.has(id)) return
-        this.#say(encodePacket(CREDIT, [id], String(taken)))
-        credit += taken
-        taken = 0
-      },
-    )
+    return [id, packet, this.#waiting]
   }
 
   /**
@@ -186,7 +170,7 @@ export class Dispatch<Context> {
       if (kind === MESSAGE) {
         error.cause = readMessage(packet, this.#host.codec)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
-      } else this.#waiting?.get(id)?.(error)
+      } else this.#waiting?.get(id.split(",")[0] ?? "")?.(error)
       return error
     }
   }
@@ -221,19 +205,11 @@ export class Dispatch<Context> {
     settleSafely(result, (error) => this.#host.failed(error, "message"))
   }
 
-  /** Calls the handler of a request. The asker is told what it throws, if that is an EverwireError. */
+  /** Calls the handler of a request. The asker is told what it throws, if that is a RequestFailure. */
   call(name: string, handler: RequestHandler<Context> | undefined, data: unknown, request: RequestContext): unknown {
     const refusal = this.#host.refusal?.("request", name, data)
-    if (refusal) throw refusal
-    if (!handler) throw new EverwireError("request-unhandled", `nothing handles "${name}" here`)
+    if (refusal) throw told(refusal)
+    if (!handler) throw told(new EverwireError("request-unhandled", `nothing handles "${name}" here`))
     return handler(data, this.#host.context(), request)
-  }
-
-  /**
-   * Queues a packet. If the outbox has no room and there is no `failed`, the packet is dropped: the other side waits
-   * until its timeout.
-   */
-  #say(packet: Packet, failed?: (error: unknown) => void): void {
-    callSafely(() => this.#host.say(packet), failed)
   }
 }

@@ -10,12 +10,21 @@ import {
 } from "./subscription.ts"
 
 /** The argument that a handler of requests gets after the context. */
-export interface RequestContext {
+export interface RequestContext<Item = unknown> {
   /**
    * Fires when the other side stops waiting for the answer. It is made when it is first read, so unread it costs
    * nothing.
    */
   readonly signal: PlatformSignal
+  /**
+   * The items that the other side sends along with the request, its option `input`; none if it sends none. They are asked for
+   * when this is first read, and then only as the loop takes them, up to 16 ahead. To leave the loop ends the other side's
+   * source. Read it before you answer: after that nothing comes.
+   *
+   * @throws EverwireError in the loop: the code that the source failed with, `request-aborted` when the other side stops
+   * waiting or the request is answered, or why the session ended
+   */
+  readonly input: AsyncGenerator<Item, void, void>
 }
 
 export type MessageHandler<Context> = (data: unknown, context: Context) => unknown

@@ -11,7 +11,8 @@ interface ReadableStreamLike<Item> {
   }
 }
 
-interface Source {
+/** Where items come from. */
+export interface Source {
   next(): PromiseLike<{ readonly done?: boolean | undefined; readonly value?: unknown }>
   return?(): PromiseLike<unknown>
 }
@@ -39,10 +40,14 @@ export interface ItemPump {
 
 /**
  * Sends what the source gives. It asks the source for an item only when the other side has granted credit and `writable`
- * has resolved.
+ * has resolved. `credit`: how many items may be sent before a grant.
  */
-export function pumpItems(source: Source, send: (item: unknown) => void, writable: () => Promise<void>): ItemPump {
-  let credit = STREAM_CREDIT
+export function pumpItems(
+  source: Source,
+  send: (item: unknown) => void,
+  writable: () => Promise<void>,
+  credit = STREAM_CREDIT,
+): ItemPump {
   let isStopped = false
   let wake = (): void => {}
   const run = async (): Promise<void> => {

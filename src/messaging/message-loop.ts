@@ -15,7 +15,7 @@ export interface MessagesOptions extends SubscribeOptions {
 /**
  * Makes an async generator for `for await` from a subscription. It subscribes at once, so no message is missed before
  * the loop begins. If the subscription ends by itself, the loop still gets the messages that came before. If the loop
- * is left or `signal` fires, messages that wait are dropped. With a reason for the end, the loop then throws that.
+ * is left or `signal` fires, or a request is aborted, messages that wait are dropped. With a reason for the end, the loop then throws that.
  *
  * @param taken Called for each message that the loop takes.
  * @throws EverwireError `misuse` if an option has no such value
@@ -54,7 +54,7 @@ export function loopOver<Data>(
     (why) => {
       isOver = true
       error ??= why
-      if (options.signal?.aborted) queue.length = 0
+      if (options.signal?.aborted || why?.code === "request-aborted") queue.length = 0
       wake()
     },
     options,

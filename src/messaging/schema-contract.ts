@@ -1,12 +1,13 @@
 import type { Runtime } from "../session/runtime.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { checkName } from "../wire/packet.ts"
-import { CheckedDispatch, checkSaid, type RequestSchemas, type SeatSchemas } from "./checked-dispatch.ts"
+import { CheckedDispatch } from "./checked-dispatch.ts"
 import type { Changed, Payload } from "./contract.ts"
 import type { Dispatch } from "./dispatch.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
 import { checkNames } from "./option-names.ts"
 import { nothing, type Schema, type TypeOf } from "./schema.ts"
+import { checkSaid, type RequestSchemas, type SeatSchemas } from "./seat-schemas.ts"
 
 /** The schemas of a contract, by name. A map that the application does not need is left out. */
 export interface Schemas {
@@ -24,13 +25,14 @@ type Messages = Readonly<Record<string, Schema>>
 
 /**
  * Without `input` a request takes nothing, without `output` it is answered with nothing. With `items`, in place of
- * `output`, it is answered with a stream.
+ * `output`, it is answered with a stream. With `inputItems` the asker may send a stream along with it.
  */
 type Requests = Readonly<
   Record<
     string,
     {
       readonly input?: Schema | undefined
+      readonly inputItems?: Schema | undefined
       readonly output?: Schema | undefined
       readonly items?: Schema | undefined
     }
@@ -148,7 +150,7 @@ const MAPS = { up: "object", down: "object", requests: "object", asks: "object" 
   keyof Schemas,
   string
 >
-const PARTS = { input: "~standard", output: "~standard", items: "~standard" }
+const PARTS = { input: "~standard", inputItems: "~standard", output: "~standard", items: "~standard" }
 
 function readMessages(messages: Messages = {}): ReadonlyMap<string, Schema> {
   return new Map(Object.entries(messages).map(([name, schema]) => [checked(name), schemaIn(schema, name)]))
@@ -158,10 +160,18 @@ function readRequests(requests: Requests = {}): ReadonlyMap<string, RequestSchem
   return new Map(
     Object.entries(requests).map(([name, parts]) => {
       checkNames(parts, PARTS, `the request "${name}"`)
-      const { input = nothing, output = nothing, items } = parts ?? {}
+      const { input = nothing, inputItems = nothing, output = nothing, items } = parts ?? {}
       if (items && parts.output) throw new EverwireError("misuse", `"${name}" has either an output or items`)
       const checkedItems = items ? schemaIn(items, name) : undefined
-      return [checked(name), { input: schemaIn(input, name), output: schemaIn(output, name), items: checkedItems }]
+      return [
+        checked(name),
+        {
+          input: schemaIn(input, name),
+          inputItems: schemaIn(inputItems, name),
+          output: schemaIn(output, name),
+          items: checkedItems,
+        },
+      ]
     }),
   )
 }
@@ -209,9 +219,14 @@ type HubSide<S> = {
 type Data<Given, Of extends Side> = { [Name in keyof Given]: TypeOf<Given[Name], Of> }
 
 type Functions<Given, In extends Side, Out extends Side> = {
-  [Name in keyof Given]: undefined extends Part<Given[Name], "input">
-    ? () => Reply<Given[Name], Out>
-    : (data: TypeOf<Part<Given[Name], "input">, In>) => Reply<Given[Name], Out>
+  [Name in keyof Given]: undefined extends Part<Given[Name], "inputItems">
+    ? undefined extends Part<Given[Name], "input">
+      ? () => Reply<Given[Name], Out>
+      : (data: TypeOf<Part<Given[Name], "input">, In>) => Reply<Given[Name], Out>
+    : (
+        data: TypeOf<Part<Given[Name], "input">, In>,
+        input: AsyncIterable<TypeOf<Part<Given[Name], "inputItems">, In>>,
+      ) => Reply<Given[Name], Out>
 }
 
 type Reply<Request, Out extends Side> =
@@ -219,7 +234,7 @@ type Reply<Request, Out extends Side> =
     ? TypeOf<Part<Request, "output">, Out>
     : AsyncIterable<TypeOf<Part<Request, "items">, Out>>
 
-type Part<Request, Name extends Side | "items"> = Name extends keyof Request ? Request[Name] : undefined
+type Part<Request, Name extends Side | "items" | "inputItems"> = Name extends keyof Request ? Request[Name] : undefined
 
 /** What has to be true of schemas, beside being some: what crosses has to arrive as it left. */
 type Crossing<S> = {
@@ -237,11 +252,11 @@ type Crossing<S> = {
 type Fitting<Given, Of extends Side> = { [Name in keyof Given]: Fits<TypeOf<Given[Name], Of>> }
 
 type FittingParts<Request, In extends Side, Out extends Side> = {
-  [Name in keyof Request]: Name extends "input"
+  [Name in keyof Request]: Name extends "input" | "inputItems"
     ? Fits<TypeOf<Request[Name], In>>
     : Name extends "output" | "items"
       ? Fits<TypeOf<Request[Name], Out>>
-      : "no part of a request: those are input, output and items"
+      : "no part of a request: those are input, inputItems, output and items"
 }
 
 type Fits<Data> = [Data] extends [Payload<Data>] ? unknown : Changed
@@ -252,6 +267,7 @@ type Again<S> = true extends
   | PartsChange<MapIn<S, "requests">, "output">
   | PartsChange<MapIn<S, "requests">, "items">
   | PartsChange<MapIn<S, "asks">, "input">
+  | PartsChange<MapIn<S, "asks">, "inputItems">
   ? "a channel cannot check this contract: a schema of what comes down does not take what it gives"
   : true
 
@@ -259,7 +275,7 @@ type MapIn<S, Map extends keyof Schemas> = Map extends keyof S ? S[Map] : Record
 
 type MessagesChange<Given> = { [Name in keyof Given]: Changes<Given[Name]> }[keyof Given]
 
-type PartsChange<Given, Name extends Side | "items"> = {
+type PartsChange<Given, Name extends Side | "items" | "inputItems"> = {
   [N in keyof Given]: Changes<Part<Given[N], Name>>
 }[keyof Given]
 

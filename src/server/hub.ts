@@ -1,5 +1,5 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
-import { Handlers, type MessageHandler, type RequestContext, type RequestHandler } from "../messaging/handlers.ts"
+import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
 import { checkNames, type Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
@@ -196,7 +196,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: HandlerOf<C, "requests", N, Peer<C, P, D>, RequestContext>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P, D>>,
     options?: SubscribeOptions,
   ): Unsubscribe {
     return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // as in `onPeer`

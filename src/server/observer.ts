@@ -66,8 +66,8 @@ export interface RequestEvent extends PeerEvent {
 export interface RequestHandled extends RequestEvent {
   /** How long that took, in milliseconds. */
   readonly durationMs: number
-  /** The code that the channel was told. Undefined if the handler did not fail. */
-  readonly code: Code | undefined
+  /** The code that the channel was told, of everwire or of the application. Undefined if the handler did not fail. */
+  readonly code: string | undefined
 }
 
 /** Fresh credentials were accepted on a link, before the principal expired. */

@@ -1,7 +1,8 @@
+import type { RequestFailure } from "../messaging/failure.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
-import { type Code, type EverwireError, wordsOf } from "../wire/errors.ts"
+import { wordsOf } from "../wire/errors.ts"
 import { HUB_OBSERVER, type HubEventName, type HubObserver, type RequestEvent } from "./observer.ts"
 
 type Report = (error: unknown) => void
@@ -123,7 +124,7 @@ export function observeRequest(host: Observed, peer: string, name: string, handl
 function observed({ observer, runtime }: Observed, request: RequestEvent, handle: () => unknown): unknown {
   const { aroundRequest, requestHandled } = observer
   const since = runtime.now()
-  const tell = (code: Code | undefined): void =>
+  const tell = (code: string | undefined): void =>
     void requestHandled?.({ ...request, durationMs: runtime.now() - since, code })
   let answer: unknown
   try {
@@ -145,8 +146,8 @@ function observed({ observer, runtime }: Observed, request: RequestEvent, handle
 }
 
 /** The code that the channel is told when a handler fails with this. */
-function codeOf(error: unknown): Code {
-  return wordsOf(error).startsWith("EverwireError") ? (error as EverwireError).code : "request-failed"
+function codeOf(error: unknown): string {
+  return wordsOf(error).startsWith("RequestFailure") ? (error as RequestFailure).code : "request-failed"
 }
 
 function handleWithin(around: Around, event: RequestEvent, handler: () => unknown): unknown {

@@ -4,6 +4,7 @@ import type {
   Contract,
   DataOf,
   HandlerOf,
+  InputItemOf,
   InputOf,
   ItemOf,
   NameOf,
@@ -12,7 +13,6 @@ import type {
   Said,
   StreamNameOf,
 } from "../messaging/contract.ts"
-import type { RequestContext } from "../messaging/handlers.ts"
 import type { MessagesOptions } from "../messaging/message-loop.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
@@ -97,7 +97,7 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
    */
   request<N extends RequestNameOf<C, "asks">>(
     name: N,
-    ...data: Asked<InputOf<C, "asks", N>, RequestOptions>
+    ...data: Asked<InputOf<C, "asks", N>, RequestOptions<InputItemOf<C, "asks", N>>>
   ): Promise<OutputOf<C, "asks", N>>
 
   /**
@@ -108,7 +108,7 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
    */
   stream<N extends StreamNameOf<C, "asks">>(
     name: N,
-    ...data: Asked<InputOf<C, "asks", N>, StreamOptions>
+    ...data: Asked<InputOf<C, "asks", N>, StreamOptions<InputItemOf<C, "asks", N>>>
   ): AsyncGenerator<ItemOf<C, "asks", N>, void, void>
 
   /** Handles messages of this peer alone. `hub.on` handles those of all peers. */
@@ -133,7 +133,7 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
   /** Answers requests of this peer. A handler that is set here goes before one of `hub.handle`. */
   handle<N extends NameOf<C, "requests">>(
     name: N,
-    handler: HandlerOf<C, "requests", N, Peer<C, P, D>, RequestContext>,
+    handler: HandlerOf<C, "requests", N, Peer<C, P, D>>,
     options?: SubscribeOptions,
   ): Unsubscribe
 

@@ -125,6 +125,12 @@ export abstract class Keeping {
     this.lane?.refuse(isRefused, this.outbox.said)
   }
 
+  /** This packet is not to be handed to a link any more, unless one has a part of it. */
+  retract(packet: Packet): void {
+    const { cursor, part } = this.outbox
+    this.withdraw((one, number) => one === packet && (part === 0 || number > cursor + 1))
+  }
+
   /** What rode with a hello, up to this number, may have been heard. (A hello that was refused was not.) */
   rode(sent: number): void {
     this.outbox.sent = Math.max(this.outbox.sent, sent)

@@ -67,7 +67,7 @@ export interface Closing {
 declare const NUMBERED: boolean | undefined
 
 /** Returns the sentence. In a production build: the number of the sentence, and the file that has its text. */
-function sentence(code: Code, words: string): string {
+function sentence(code: string, words: string): string {
   return typeof NUMBERED !== "undefined" && NUMBERED && typeof words !== "string"
     ? `${code} ${words}: see everwire/dist/sentences.md`
     : words
@@ -79,16 +79,20 @@ export function closing(code: Code, reason: string, retryable = true, retryAfter
 }
 
 /**
- * The one error class. Tell errors apart by `code`, never by `instanceof`: the ESM and the CommonJS copy of this class
- * are two classes.
+ * The one error that this library throws. Tell errors apart by `code`, never by `instanceof`: the ESM and the CommonJS copy
+ * of this class are two classes.
+ *
+ * `C` is the type of the code. A request may be rejected with a code of the application, too: `EverwireError<Code | "not-found">`.
  */
-export class EverwireError extends Error {
+export class EverwireError<C extends string = Code> extends Error {
   override readonly name = "EverwireError"
-  declare readonly code: Code
+  declare readonly code: C
   /** Whether the same call can succeed later. */
   declare readonly retryable: boolean
+  /** Of a request: what the other side's handler has told with its code. Its type is for the receiver to check. */
+  declare readonly data?: unknown
 
-  constructor(code: Code, message: string, options?: { cause?: unknown; retryable?: boolean }) {
+  constructor(code: C, message: string, options?: { cause?: unknown; retryable?: boolean }) {
     super(sentence(code, message), options)
     this.code = code
     this.retryable = !!options?.retryable

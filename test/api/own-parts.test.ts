@@ -560,14 +560,14 @@ describe("a request handler", () => {
     },
   )
 
-  it("may throw an EverwireError of another copy of the class, and its code reaches the other side", async () => {
+  it("may throw a RequestFailure of another copy of the class, and its code reaches the other side", async () => {
     const { hub, channel, runtime } = await startDuo({})
     hub.handle("x", () => {
-      throw Object.assign(new Error("no such page"), { name: "EverwireError", code: "misuse" })
+      throw Object.assign(new Error("no such page"), { name: "RequestFailure", code: "no-page", data: [1] })
     })
     const outcome = Promise.allSettled([channel.request("x")])
     await runtime.pass(1_000)
-    expect(await outcome).toMatchObject([{ reason: { code: "misuse", message: "no such page" } }])
+    expect(await outcome).toMatchObject([{ reason: { code: "no-page", message: "no such page", data: [1] } }])
   })
 
   it("that looks at its signal only after the abort finds it aborted", async () => {

@@ -1,4 +1,4 @@
-import { EverwireError } from "everwire"
+import { RequestFailure } from "everwire"
 import { afterEach, describe, expect, it } from "vitest"
 import { createRuntime, disposeAll, startDuo } from "../support/hub-server.ts"
 
@@ -97,11 +97,10 @@ describe("requests", () => {
     expect(armed).toBe(1)
   })
 
-  it("have the default timeout when timeoutMs is not a number, as from a missing setting", async () => {
+  it.each([Number.NaN, -1])("whose timeoutMs is %d, as from a missing setting, are misuse", async (timeoutMs) => {
     const { channel, hub } = await startDuo()
-    hub.handle("slow", () => new Promise(() => {}))
-    const answer = channel.request("slow", null, { timeoutMs: Number.NaN })
-    await expect(answer).rejects.toThrow(failing("request-timeout", `no response to "slow" in NaN ms`))
+    hub.handle("slow", () => expect.unreachable())
+    await expect(channel.request("slow", null, { timeoutMs })).rejects.toThrow(failing("misuse"))
   })
 
   it("are aborted by their AbortSignal, with its reason as the cause, and the other side's signal fires", async () => {
@@ -210,13 +209,13 @@ describe("a handler of requests that fails", () => {
     },
   )
 
-  it("passes on the code and message of an EverwireError, and onError does not hear of it", async () => {
+  it("passes on the code and message of a RequestFailure, and onError does not hear of it", async () => {
     const { hub, channel } = await startDuo()
     hub.onError(() => expect.unreachable())
     hub.handle("history", () => {
-      throw new EverwireError("unauthorized", "members only")
+      throw new RequestFailure("no-member", "members only")
     })
-    await expect(channel.request("history")).rejects.toThrow(failing("unauthorized", "members only"))
+    await expect(channel.request("history")).rejects.toThrow(failing("no-member", "members only"))
   })
 
   it("with an answer that cannot be sent is reported to onError, and the other side hears the code", async () => {

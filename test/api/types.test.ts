@@ -82,7 +82,7 @@ describe("a contract", () => {
       channel.handle("confirm", (data, here, context) => {
         expectTypeOf(data).toEqualTypeOf<string>()
         expectTypeOf(here).toEqualTypeOf<Channel<Chat>>()
-        expectTypeOf(context).toEqualTypeOf<RequestContext>()
+        expectTypeOf(context).toEqualTypeOf<RequestContext<never>>()
         return true
       })
     })

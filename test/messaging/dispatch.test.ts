@@ -1,6 +1,7 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { Dispatch } from "../../src/messaging/dispatch.ts"
+import { RequestFailure } from "../../src/messaging/failure.ts"
 import { Handlers } from "../../src/messaging/handlers.ts"
 import { encodeMessage, type PayloadHost, readMessage } from "../../src/messaging/message.ts"
 import { MessageEncoder } from "../../src/messaging/message-encoder.ts"
@@ -30,6 +31,7 @@ function end(runtime = createVirtualRuntime()): End {
       if (it.full) throw new EverwireError("buffer-full", "full")
       said.push(packet)
     },
+    retract() {},
     handlers: [handlers, outer],
     maxPayloadBytes: () => 1_000,
     context: () => "context",
@@ -163,21 +165,21 @@ describe("a request", () => {
     const reply = one.dispatch.request("x", 1)
     await talk(one, other)
     expect(await reply).toEqual({ answer: 42 })
-    expect(one.runtime.pending()).toBe(0)
+    expect([one.runtime.pending(), other.runtime.pending()]).toEqual([0, 0])
   })
 
-  it("fails with the code and the sentence of an EverwireError, and hides those of any other error", async () => {
+  it("fails with the code and the sentence of a RequestFailure, and hides those of any other error", async () => {
     const [one, other] = [end(), end()]
     const secret = new Error("the password is 1234")
     other.handlers.handle("known", () => {
-      throw new EverwireError("unauthorized", "not you")
+      throw new RequestFailure("not-you", "not you")
     })
     other.handlers.handle("unknown", () => Promise.reject(secret))
     const replies = [one.dispatch.request("known", 1), one.dispatch.request("unknown", 1)]
     const settled = Promise.allSettled(replies)
     await talk(one, other)
     expect(await settled).toMatchObject([
-      { reason: { code: "unauthorized", message: "not you" } },
+      { reason: { code: "not-you", message: "not you" } },
       { reason: { code: "request-failed", message: "the handler failed" } },
     ])
     expect(other.failed).toEqual([["request", secret]])
@@ -222,7 +224,7 @@ describe("a request", () => {
     const settled = Promise.allSettled([one.dispatch.request("x", 1, { signal: abort.signal })])
     abort.abort("changed my mind")
     expect(await settled).toMatchObject([{ reason: { code: "request-aborted", cause: "changed my mind" } }])
-    expect([one.said, one.runtime.pending()]).toEqual([["q1\tx\t1", "c1\t"], 0])
+    expect([one.said, one.runtime.pending()]).toEqual([["q1,10000\tx\t1", "c1\t"], 0])
   })
 
   it("is not sent when its signal has fired already", async () => {
@@ -266,6 +268,25 @@ describe("a request", () => {
     expect([aborted, one.runtime.pending()]).toEqual([true, 0])
   })
 
+  it("tells how long it waits, and takes the answer of an end that repeats all of its id", async () => {
+    const one = end()
+    const replies = [100, 0.2, 0, Number.POSITIVE_INFINITY, 1e300].map((timeoutMs) =>
+      one.dispatch.request("x", 1, { timeoutMs }),
+    )
+    const ids = one.said.map((packet) => (packet as string).split("\t")[0]?.slice(1))
+    expect(ids).toEqual(["1,100", "2,1", "3,0", "4", "5"])
+    for (const id of ids) one.dispatch.deliver(`r${id}\t"${id}"`)
+    expect(await Promise.all(replies)).toEqual(ids)
+  })
+
+  it("whose time-out cannot be read is a protocol-error", () => {
+    const one = end()
+    one.handlers.handle("x", () => expect.unreachable())
+    for (const ms of ["x", "-1", "1e3", "99999999999999999"]) {
+      expect(() => one.dispatch.deliver(`q1,${ms}\tx\t1`)).toThrow(expect.objectContaining({ code: "protocol-error" }))
+    }
+  })
+
   it("is matched to its own answer, in whatever order the answers come", async () => {
     const one = end()
     const replies = Promise.all([one.dispatch.request("x", 1), one.dispatch.request("x", 2)])
@@ -273,6 +294,63 @@ describe("a request", () => {
     one.dispatch.deliver("r9\tnobody asked")
     one.dispatch.deliver('r1\t"one"')
     expect(await replies).toEqual(["one", "two"])
+  })
+})
+
+describe("the input of a request", () => {
+  /** An input of 0, 1, 2, ... that counts what is asked of it. */
+  function input() {
+    const seen = { asked: 0, ended: 0 }
+    const next = () => Promise.resolve({ done: false, value: seen.asked++ })
+    const end = () => Promise.resolve({ done: true as const, value: seen.ended++ })
+    return { seen, items: { [Symbol.asyncIterator]: () => ({ next, return: end }) } }
+  }
+
+  it("is marked behind the id, and is sent as credit for it comes, under an id of its own", async () => {
+    const one = end()
+    const [timed, plain] = [input(), input()]
+    const reply = one.dispatch.request("x", 1, { input: timed.items })
+    one.dispatch.stream("y", 2, { input: plain.items })
+    expect(one.said.splice(0)).toEqual(["q1,10000,+\tx\t1", "qs2,,+\ty\t2"])
+    await talk(one, end())
+    expect([one.said, timed.seen]).toEqual([[], { asked: 0, ended: 0 }])
+    one.dispatch.deliver("g+1\t2")
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    expect(one.said.splice(0)).toEqual(["i+1\t0", "i+1\t1"])
+    one.dispatch.deliver("c+1\t")
+    one.dispatch.deliver("g+1\t5")
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    expect([one.said, timed.seen]).toEqual([[], { asked: 2, ended: 1 }])
+    one.dispatch.deliver('r1,10000,+\t"of an end that knows no inputs"')
+    expect(await reply).toBe("of an end that knows no inputs")
+    one.dispatch.end(closing("closed", "bye", false))
+    expect(plain.seen).toEqual({ asked: 0, ended: 1 })
+  })
+
+  it("is granted 16 items when the handler reads it, and one that comes beyond is a protocol-error", () => {
+    const one = end()
+    one.handlers.handle("x", (_data, _context, request) => {
+      void request.input
+      return new Promise(() => {})
+    })
+    one.dispatch.deliver("q1,,+\tx\t1")
+    expect(one.said).toEqual(["g+1\t16"])
+    for (let n = 0; n < 16; n++) one.dispatch.deliver(`i+1\t${n}`)
+    expect(() => one.dispatch.deliver("i+1\t16")).toThrow(expect.objectContaining({ code: "protocol-error" }))
+  })
+
+  it("cannot be taken for a request, nor a request for another that is open", () => {
+    const one = end()
+    let calls = 0
+    one.handlers.handle("x", () => {
+      calls++
+      return new Promise(() => {})
+    })
+    one.dispatch.deliver("q1\tx\t1")
+    for (const id of ["1", "1,500", "+1", "+s7"]) {
+      expect(() => one.dispatch.deliver(`q${id}\tx\t1`)).toThrow(expect.objectContaining({ code: "protocol-error" }))
+    }
+    expect(calls).toBe(1)
   })
 })
 

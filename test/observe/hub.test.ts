@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { createChannel, EverwireError } from "everwire"
+import { createChannel, type EverwireError, RequestFailure } from "everwire"
 import { createHub, type HubObserver, type HubOptions } from "everwire/server"
 import { createDuo, createNetwork, createVirtualRuntime, type Duo, expectDelivered } from "everwire/testing"
 import { describe, expect, it } from "vitest"
@@ -152,7 +152,7 @@ describe("an observer of a hub is told", () => {
           throw new Error("secret")
         })
         hub.handle("none", async () => {
-          throw new EverwireError("not-found" as "misuse", "no such thing")
+          throw new RequestFailure("not-found", "no such thing")
         })
         hub.handle("items", async function* () {
           yield 1
@@ -440,15 +440,15 @@ describe("around a request", () => {
   })
 
   it.each([
-    ["throws", () => Promise.reject(new EverwireError("forbidden", "no"))],
+    ["throws", () => Promise.reject(new RequestFailure("not-yours", "no"))],
     [
       "rejects",
       () => {
-        throw new EverwireError("forbidden", "no")
+        throw new RequestFailure("not-yours", "no")
       },
     ],
   ])("a handler that %s fails the request as it would alone, and not the observer", async (_, handle) => {
     const { ask, errors } = await around((_event, run) => run(), handle)
-    expect([await ask(), errors]).toEqual(["forbidden", []])
+    expect([await ask(), errors]).toEqual(["not-yours", []])
   })
 })

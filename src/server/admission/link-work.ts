@@ -56,8 +56,10 @@ function pass(
   packets: Packet[],
   bytes: number,
   now: number,
+  arrivedAt = now,
 ): void {
   const { session } = hubSession
+  hubSession.waitedMs = now - arrivedAt
   const { spending } = hubSession
   spending.did(packets.length, bytes, now)
   const { said } = fanOut
@@ -105,16 +107,17 @@ export class LinkWork implements Alarm, Worker {
 
   /** @throws EverwireError `rate-limited` if too much waits, from a transport that cannot stop reading */
   add(batch: Batch): void {
-    const { maxLinkBytes, slices } = this.#host
+    const { maxLinkBytes, slices, clockwork } = this.#host
+    const now = clockwork.now()
     if (this.#backlog !== undefined) {
-      this.#backlog.add(batch)
+      this.#backlog.add(batch, now)
       this.#count(this.#backlog)
       if (this.#backlog.bytes <= 2 * maxLinkBytes) return
       throw new EverwireError("rate-limited", "more was sent than can be worked on")
     }
     this.#backlog = new Backlog()
     this.#hubSession.backlogs++
-    this.#backlog.add(batch)
+    this.#backlog.add(batch, now)
     this.#count(this.#backlog)
     if (this.#work()) slices.add(this)
   }
@@ -180,7 +183,7 @@ export class LinkWork implements Alarm, Worker {
       ownParts(packets)
       let bytes = 0
       for (const packet of packets) bytes += sizeOf(packet)
-      pass(this.#host, hubSession, link, packets, bytes, now)
+      pass(this.#host, hubSession, link, packets, bytes, now, backlog.arrivedAt)
       now = clockwork.now()
       slices.used(packets.length, from, now)
     }

@@ -17,10 +17,14 @@ const RUN_BYTES = 8_192
  */
 export class Backlog {
   readonly #batches: Batch[] = []
+  /** When each of them arrived. */
+  readonly #arrivals: number[] = []
   /** Index of the batch that is being decoded, the position in it, and the number of packets decoded from it. */
   #next = 0
   #at = 0
   #packets = 0
+  /** When the batch arrived of which packets were taken last. */
+  arrivedAt = 0
   /** Why the link ended after all this input, if it did. */
   ended: Closing | undefined
   /** Called when no input waits any more. */
@@ -30,8 +34,9 @@ export class Backlog {
   /** The part of `bytes` that is counted among the memory kept for the peer. */
   counted = 0
 
-  add(batch: Batch): void {
+  add(batch: Batch, now: number): void {
     this.#batches.push(batch)
+    this.#arrivals.push(now)
     this.bytes += sizeOf(batch)
   }
 
@@ -43,6 +48,7 @@ export class Backlog {
   take(): Packet[] | undefined {
     const batch = this.#batches[this.#next]
     if (batch === undefined) return undefined
+    this.arrivedAt = this.#arrivals[this.#next] ?? 0
     const from = this.#at
     const isText = typeof batch === "string"
     const end = endOfRun(batch, from)
@@ -60,7 +66,7 @@ export class Backlog {
     this.#packets = 0
     this.#batches[this.#next++] = ""
     if (this.#next < this.#batches.length) return
-    this.#batches.length = 0
+    this.#batches.length = this.#arrivals.length = 0
     this.#next = 0
   }
 }

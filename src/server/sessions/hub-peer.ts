@@ -146,7 +146,7 @@ export class HubPeer implements Peer {
 
   handle(
     name: string,
-    handler: (data: never, peer: never, request: RequestContext) => unknown,
+    handler: (data: never, peer: never, request: RequestContext<never>) => unknown,
     options?: SubscribeOptions,
   ): Unsubscribe {
     return this.#host.own.handle(name, handler as RequestHandler<HubPeer>, options) // see `principal`

@@ -27,6 +27,7 @@ import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { listsOf, ownBytesOf } from "./lane-memory.ts"
 import { LastCall, NOT_BEGUN } from "./last-call.ts"
+import { countRequests } from "./open-requests.ts"
 import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
 import { type LastJoined, type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
@@ -83,6 +84,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   #waits: AckWaits | undefined
   /** Set when the hub drains and starts nothing new with the channel. */
   #lastCall: LastCall | undefined
+  /** For how long the packet that is being heard has waited since it arrived, in milliseconds. */
+  waitedMs = 0
   /** How many of its links have input that waits to be handled. */
   backlogs = 0
   waitingBytes = 0
@@ -204,8 +207,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return this.#lastCall?.askRefusal
   }
   get openRequests(): readonly [asked: number, answering: number] {
-    const [asked = 0, answering = 0] = this.#dispatch?.dispatch.open ?? []
-    return [asked, answering]
+    const [asked, answering] = this.#dispatch?.dispatch.open ?? []
+    return [countRequests(asked), countRequests(answering)]
   }
   failed(error: unknown, stage: Stage): void {
     this.#host.failed(error, stage, this.peer)

@@ -1,3 +1,4 @@
+import { INPUT } from "../../messaging/answers.ts"
 import { EverwireError } from "../../wire/errors.ts"
 
 /** What a request costs while it is being answered, in addition to its payload, in bytes. */
@@ -28,4 +29,11 @@ export class OpenRequests {
     this.#bytes += bytes
     answering.then(release, release)
   }
+}
+
+/** How many of these are requests, and no inputs of requests. */
+export function countRequests(open: ReadonlyMap<string, unknown> | undefined): number {
+  let count = 0
+  for (const id of open?.keys() ?? []) if (!id.startsWith(INPUT)) count++
+  return count
 }

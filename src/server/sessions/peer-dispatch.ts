@@ -38,9 +38,11 @@ export interface PeerDispatchHost {
 /** The session that carries the peer's packets. */
 interface Carrier {
   readonly peer: HubPeer
-  readonly session: { readonly link: Link | undefined }
+  readonly session: { readonly link: Link | undefined; retract(packet: Packet): void }
   readonly encoder: { readonly codec: Codec | undefined }
   say(packet: Packet): void
+  /** For how long the packet that is being heard has waited since it arrived, in milliseconds. */
+  readonly waitedMs: number
   writable(): Promise<void>
   /** What came over this link was not accepted. */
   refused(why: Closing, link: Link | undefined): void
@@ -76,6 +78,9 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.dispatch = host.contract?.dispatch("hub", host.runtime, this) ?? new Dispatch(host.runtime, this)
   }
 
+  get waitedMs(): number {
+    return this.#carrier.waitedMs
+  }
   /** The peer's own handlers. Made for the first of them. */
   get own(): Handlers<HubPeer> {
     const [own] = this.handlers
@@ -132,6 +137,9 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
 
   say(packet: Packet): void {
     this.#carrier.say(packet)
+  }
+  retract(packet: Packet): void {
+    this.#carrier.session.retract(packet)
   }
   writable(): Promise<void> {
     return this.#carrier.writable()
