@@ -63,8 +63,8 @@ export const faults = [
   {
     id: "the alarm is left when the link goes",
     file: "src/session/watch.ts",
-    find: "    this.#watching = false\n    this.probing = false\n    this.#clockwork.clear(this)",
-    plant: "    this.#watching = false\n    this.probing = false",
+    find: "    this.#watching = false\n    this.#clockwork.clear(this)",
+    plant: "    this.#watching = false",
   },
   {
     id: "acks forget one packet too many",
@@ -535,7 +535,7 @@ export const faults = [
   },
   {
     id: "a payload has no bound",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/limits/payload-bounds.ts",
     find: "isLarger(packet, maxPayloadBytes + MAX_HEADER_BYTES)",
     plant: "isLarger(packet, 1e12)",
   },
@@ -919,8 +919,8 @@ export const faults = [
   },
   {
     id: "ends of sessions are not counted",
-    file: "src/server/hub.ts",
-    find: "        this.#endedCounts.add(why.code)\n",
+    file: "src/server/sessions/hub-session-host.ts",
+    find: "      endedCounts.add(why.code)\n",
     plant: "",
   },
   {

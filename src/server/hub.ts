@@ -17,7 +17,6 @@ import { Sites } from "./admission/sites.ts"
 import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
-import { FanOut } from "./limits/fan-out.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
 import { joinCheck } from "./permission.ts"
@@ -26,15 +25,13 @@ import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
-import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
-import type { HubSessionHost } from "./sessions/hub-session.ts"
+import { createSessionHost } from "./sessions/hub-session-host.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { listOf } from "./sessions/lane-memory.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
-import { windowMs } from "./sessions/resume-window.ts"
-import { LastJoined, Log } from "./sessions/shared-outbox.ts"
+import { Log } from "./sessions/shared-outbox.ts"
 import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
 import { Counts, type HubStats } from "./stats.ts"
@@ -101,7 +98,21 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes, settings.contract?.fromHub.bind(settings.contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
-    const host = createAdmissionHost(this.#sessionHost(), settings, this.#reports, {
+    const sessionHost = createSessionHost(settings, this.#reports, {
+      clockwork,
+      hub: this.id,
+      rooms: this.#rooms,
+      handlers: [this.#handlers],
+      encoder: this.#encoder,
+      kept: this.#kept,
+      dropped: this.#dropped,
+      missed: this.#missed,
+      registry: this.#registry,
+      endedCounts: this.#endedCounts,
+      closing: () => this.#closing,
+      drain: () => this.#drain,
+    })
+    const host = createAdmissionHost(sessionHost, settings, this.#reports, {
       registry: this.#registry,
       sites,
       judges: this.#judges,
@@ -270,42 +281,5 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#reports.close()
     this.#handlers.close()
     closed()
-  }
-
-  /** What the hub lends to its sessions. */
-  #sessionHost(): HubSessionHost {
-    const { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs } = this.#settings
-    const reports = this.#reports
-    return {
-      runtime,
-      clockwork: this.#clockwork,
-      hub: this.id,
-      rooms: this.#rooms,
-      handlers: [this.#handlers],
-      contract,
-      encoder: this.#encoder,
-      kept: this.#kept,
-      fanOut: new FanOut(limits.maxFanOutPerSecond),
-      dropped: this.#dropped,
-      missed: this.#missed,
-      maxPayloadBytes,
-      costs,
-      maxRequestBytes: limits.maxRequestBytes,
-      permit,
-      maxDepth: limits.maxDepth,
-      settings: session,
-      joined: new LastJoined(),
-      ended: createEnded(this.#clockwork, session),
-      refused: (refusal) => reports.refused(refusal),
-      failed: (error, stage, peer) => reports.failed(error, { stage, peer }),
-      progressed: (hubSession) => this.#drain?.progressed(hubSession),
-      windowMs: (hubSession, mayReturn) => windowMs(hubSession, mayReturn, resumeMs),
-      forget: (hubSession, why) => {
-        this.#endedCounts.add(why.code)
-        this.#registry.remove(hubSession)
-        if (this.#closing === undefined) this.#registry.remember(hubSession, why, resumeMs)
-        this.#drain?.progressed(hubSession)
-      },
-    }
   }
 }

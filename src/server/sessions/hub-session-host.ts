@@ -1,0 +1,55 @@
+import type { Closing } from "../../wire/errors.ts"
+import { FanOut } from "../limits/fan-out.ts"
+import type { Reports } from "../reports.ts"
+import type { HubSettings } from "../settings.ts"
+import type { Counts } from "../stats.ts"
+import type { Drain } from "./drain.ts"
+import { createEnded } from "./ended-session.ts"
+import type { HubSessionHost } from "./hub-session.ts"
+import type { Registry } from "./registry.ts"
+import { windowMs } from "./resume-window.ts"
+import { LastJoined } from "./shared-outbox.ts"
+
+/** What a hub has one of, and its sessions use. */
+interface Parts
+  extends Pick<HubSessionHost, "clockwork" | "hub" | "rooms" | "handlers" | "encoder" | "kept" | "dropped" | "missed"> {
+  readonly registry: Registry
+  /** How many sessions have ended, by code. */
+  readonly endedCounts: Counts
+  /** Why the hub admits no new session now; undefined if it does. */
+  closing(): Closing | undefined
+  /** Undefined before the hub is closed. */
+  drain(): Drain | undefined
+}
+
+/** What a hub lends to its sessions: its settings and parts, and where each session reports what becomes of it. */
+export function createSessionHost(
+  { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs }: HubSettings,
+  reports: Reports,
+  { registry, endedCounts, closing, drain, ...parts }: Parts,
+): HubSessionHost {
+  return {
+    ...parts,
+    runtime,
+    contract,
+    fanOut: new FanOut(limits.maxFanOutPerSecond),
+    maxPayloadBytes,
+    costs,
+    maxRequestBytes: limits.maxRequestBytes,
+    permit,
+    maxDepth: limits.maxDepth,
+    settings: session,
+    joined: new LastJoined(),
+    ended: createEnded(parts.clockwork, session),
+    refused: (refusal) => reports.refused(refusal),
+    failed: (error, stage, peer) => reports.failed(error, { stage, peer }),
+    progressed: (hubSession) => drain()?.progressed(hubSession),
+    windowMs: (hubSession, mayReturn) => windowMs(hubSession, mayReturn, resumeMs),
+    forget: (hubSession, why) => {
+      endedCounts.add(why.code)
+      registry.remove(hubSession)
+      if (closing() === undefined) registry.remember(hubSession, why, resumeMs)
+      drain()?.progressed(hubSession)
+    },
+  }
+}
