@@ -98,7 +98,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
     this.#encoder = new MessageEncoder(settings.maxPayloadBytes, settings.contract?.fromHub.bind(settings.contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
-    const sessionHost = createSessionHost(settings, this.#reports, {
+    const parts = {
       clockwork,
       hub: this.id,
       rooms: this.#rooms,
@@ -107,6 +107,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       kept: this.#kept,
       dropped: this.#dropped,
       missed: this.#missed,
+    }
+    const sessionHost = createSessionHost(settings, this.#reports, parts, {
       registry: this.#registry,
       endedCounts: this.#endedCounts,
       closing: () => this.#closing,

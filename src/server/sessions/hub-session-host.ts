@@ -11,8 +11,13 @@ import { windowMs } from "./resume-window.ts"
 import { LastJoined } from "./shared-outbox.ts"
 
 /** What a hub has one of, and its sessions use. */
-interface Parts
-  extends Pick<HubSessionHost, "clockwork" | "hub" | "rooms" | "handlers" | "encoder" | "kept" | "dropped" | "missed"> {
+type Parts = Pick<
+  HubSessionHost,
+  "clockwork" | "hub" | "rooms" | "handlers" | "encoder" | "kept" | "dropped" | "missed"
+>
+
+/** What keeps track of the hub's sessions. */
+interface Records {
   readonly registry: Registry
   /** How many sessions have ended, by code. */
   readonly endedCounts: Counts
@@ -26,7 +31,8 @@ interface Parts
 export function createSessionHost(
   { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs }: HubSettings,
   reports: Reports,
-  { registry, endedCounts, closing, drain, ...parts }: Parts,
+  parts: Parts,
+  { registry, endedCounts, closing, drain }: Records,
 ): HubSessionHost {
   return {
     ...parts,
