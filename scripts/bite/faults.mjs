@@ -541,7 +541,7 @@ export const faults = [
   },
   {
     id: "a payload has no bound",
-    file: "src/server/sessions/hub-session.ts",
+    file: "src/server/limits/payload-bounds.ts",
     find: "isLarger(packet, maxPayloadBytes + MAX_HEADER_BYTES)",
     plant: "isLarger(packet, 1e12)",
   },
@@ -925,8 +925,8 @@ export const faults = [
   },
   {
     id: "ends of sessions are not counted",
-    file: "src/server/hub.ts",
-    find: "this.#endedCounts.add(code)",
+    file: "src/server/sessions/hub-session-host.ts",
+    find: "endedCounts.add(code)",
     plant: "{}",
   },
   {

@@ -20,7 +20,6 @@ import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
 import { Counts, type HubCounts } from "./counts.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
-import { FanOut } from "./limits/fan-out.ts"
 import type { HubObserver } from "./observer.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, Principal } from "./peer.ts"
@@ -31,15 +30,12 @@ import { Encoders, type HubEncoder } from "./rooms/encoders.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
-import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
-import type { HubSessionHost } from "./sessions/hub-session.ts"
+import { createSessionHost } from "./sessions/hub-session-host.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
 import { listOf } from "./sessions/lane-memory.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
-import { windowMs } from "./sessions/resume-window.ts"
-import { LastJoined } from "./sessions/shared-outbox.ts"
 import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
 import { type HubStats, surveyed } from "./stats.ts"
@@ -113,7 +109,25 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const bounds = { maxPayloadBytes, maxDepth: limits.maxDepth }
     this.#encoders = new Encoders(codecs, bounds, contract?.fromHub.bind(contract))
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
-    const host = createAdmissionHost(this.#sessionHost(), settings, this.#reports, {
+    const parts = {
+      clockwork,
+      hub: this.id,
+      rooms: this.#rooms,
+      handlers: [this.#handlers],
+      encoders: this.#encoders,
+      kept: this.#kept,
+      dropped: this.#dropped,
+      traffic: this.#traffic,
+      counts: this.#counts,
+      missed: this.#missed,
+    }
+    const sessionHost = createSessionHost(settings, this.#reports, parts, {
+      registry: this.#registry,
+      endedCounts: this.#endedCounts,
+      closing: () => this.#closing,
+      drain: () => this.#drain,
+    })
+    const host = createAdmissionHost(sessionHost, settings, this.#reports, {
       registry: this.#registry,
       sites,
       judges: this.#judges,
@@ -303,45 +317,5 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#handlers.close()
     closed()
     if (since !== undefined) observer.closed?.({ hub: this.id, durationMs: this.#clockwork.now() - since })
-  }
-
-  /** What the hub lends to its sessions. */
-  #sessionHost(): HubSessionHost {
-    const { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs } = this.#settings
-    const reports = this.#reports
-    return {
-      runtime,
-      clockwork: this.#clockwork,
-      hub: this.id,
-      rooms: this.#rooms,
-      handlers: [this.#handlers],
-      contract,
-      encoders: this.#encoders,
-      kept: this.#kept,
-      fanOut: new FanOut(limits.maxFanOutPerSecond),
-      dropped: this.#dropped,
-      traffic: this.#traffic,
-      counts: this.#counts,
-      observer: reports.observer,
-      missed: this.#missed,
-      maxPayloadBytes,
-      costs,
-      maxRequestBytes: limits.maxRequestBytes,
-      permit,
-      maxDepth: limits.maxDepth,
-      settings: session,
-      joined: new LastJoined(),
-      ended: createEnded(this.#clockwork, session),
-      refused: (refusal) => reports.refused(refusal),
-      failed: (error, stage, peer) => reports.failed(error, { stage, peer }),
-      progressed: (hubSession) => this.#drain?.progressed(hubSession),
-      windowMs: (hubSession, mayReturn) => windowMs(hubSession, mayReturn, resumeMs),
-      left: (code) => this.#endedCounts.add(code),
-      forget: (hubSession, why) => {
-        this.#registry.remove(hubSession)
-        if (this.#closing === undefined) this.#registry.remember(hubSession, why, resumeMs)
-        this.#drain?.progressed(hubSession)
-      },
-    }
   }
 }

@@ -7,8 +7,7 @@ import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
 import type { Traffic } from "../../session/traffic.ts"
-import { isLarger, isWide, type Packet, sizeOf } from "../../wire/batch.ts"
-import { MAX_HEADER_BYTES, PACKET_OVERHEAD_BYTES } from "../../wire/defaults.ts"
+import { type Packet, sizeOf } from "../../wire/batch.ts"
 import { type Closing, type Code, closing, closingError, EverwireError } from "../../wire/errors.ts"
 import { type Hello, writeBye } from "../../wire/handshake.ts"
 import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
@@ -16,8 +15,8 @@ import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
 import type { Costs } from "../limits/allowance.ts"
-import { isNestedDeeper } from "../limits/depth.ts"
 import type { FanOut } from "../limits/fan-out.ts"
+import { checkPayload, type PayloadBounds } from "../limits/payload-bounds.ts"
 import { Spending } from "../limits/spending.ts"
 import type { Principal } from "../peer.ts"
 import type { Encoders, HubEncoder } from "../rooms/encoders.ts"
@@ -30,13 +29,12 @@ import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { countRequests } from "./open-requests.ts"
 import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
-import { type LastJoined, type PacketList, SHORT_LENGTH, SharedOutbox } from "./shared-outbox.ts"
+import { type LastJoined, mostBytesOf, type PacketList, SharedOutbox } from "./shared-outbox.ts"
 
-export interface HubSessionHost extends LinksHost, PeerDispatchHost {
+export interface HubSessionHost extends LinksHost, PeerDispatchHost, PayloadBounds {
   readonly rooms: Rooms<HubPeer>
   readonly encoders: Encoders
   readonly costs: Costs
-  readonly maxDepth: number
   /** One shared object for all sessions whose link asked for no other heartbeat. */
   readonly settings: SessionSettings
   readonly joined: LastJoined
@@ -156,12 +154,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   #say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
     this.#host.fanOut.said++
-    // A shared packet is already counted in its list. The link may hold one more copy of the packet, as UTF-8.
-    const size = sizeOf(packet)
-    const wide = size < SHORT_LENGTH || isWide(packet)
-    const inLink = this.session.link === undefined ? 0 : wide ? 3 : 1
-    const bytes = (inLink + (list ? 0 : wide ? 2 : 1)) * size + PACKET_OVERHEAD_BYTES
-    if (!this.#host.kept.grow(bytes)) this.makeRoom(TOO_MUCH)
+    if (!this.#host.kept.grow(mostBytesOf(packet, list, this.session.link))) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place, delivery)
     } catch (error) {
@@ -264,14 +257,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
 
   deliver(packet: Packet): void {
-    const { maxPayloadBytes, maxDepth } = this.#host
-    if (isLarger(packet, maxPayloadBytes + MAX_HEADER_BYTES)) {
-      throw new EverwireError("too-large", "a payload that is larger than the welcome allowed")
-    }
-    // Other codecs check the depth when they decode.
-    if (this.encoder.codec === undefined && isNestedDeeper(packet, maxDepth)) {
-      throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
-    }
+    checkPayload(packet, this.#host, this.encoder.codec)
     if (kindOf(packet) === REQUEST) {
       const refusal = this.#refusalOf(sizeOf(packet))
       if (refusal !== undefined) {

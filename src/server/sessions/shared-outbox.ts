@@ -51,6 +51,17 @@ export class PacketList implements SharedPackets {
 }
 
 /**
+ * The most memory that one more packet takes, in bytes. One in a shared list is already counted there. The link may hold
+ * one more copy of the packet, as UTF-8.
+ */
+export function mostBytesOf(packet: Packet, list: PacketList | undefined, link: unknown): number {
+  const size = sizeOf(packet)
+  const wide = size < SHORT_LENGTH || isWide(packet)
+  const inLink = link === undefined ? 0 : wide ? 3 : 1
+  return (inLink + (list ? 0 : wide ? 2 : 1)) * size + PACKET_OVERHEAD_BYTES
+}
+
+/**
  * Appends a packet to this list or begins a new one, and returns the list that has it. Lists are short, because one
  * packet that is still needed keeps the whole list alive. A large packet has a list to itself.
  */
