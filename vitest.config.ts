@@ -30,7 +30,10 @@ export default defineConfig(({ mode }) => {
         ? [
             { find: /^everwire$/, replacement: path(`${built}/index.js`) },
             { find: /^everwire\/platform$/, replacement: path(`${built}/platform/node.js`) },
-            { find: /^everwire\/(core|server|node|contract|msgpack|streams|testing)$/, replacement: path(`${built}/$1.js`) },
+            {
+              find: /^everwire\/(core|server|node|contract|msgpack|streams|testing)$/,
+              replacement: path(`${built}/$1.js`),
+            },
           ]
         : [
             { find: /^everwire$/, replacement: path("src/index.ts") },
