@@ -80,7 +80,7 @@ export const faults = [
   },
   {
     id: "a broadcast in the midst of another takes its place",
-    file: "src/server/hub.ts",
+    file: "src/server/rooms/send-to-all.ts",
     find: "hubSession.tell(packet, list, place, delivery)",
     plant: "hubSession.tell(packet, list, undefined, delivery)",
   },

@@ -6,10 +6,8 @@ import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
-import type { Delivery } from "../session/delivery/delivery.ts"
 import { createTraffic } from "../session/traffic.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
-import type { Packet } from "../wire/batch.ts"
 import { type Closing, closing } from "../wire/errors.ts"
 import { createAdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
@@ -26,14 +24,14 @@ import type { Peer, Principal } from "./peer.ts"
 import { joinCheck } from "./permission.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
-import { Encoders, type HubEncoder } from "./rooms/encoders.ts"
+import { Encoders } from "./rooms/encoders.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
+import { sendToAll } from "./rooms/send-to-all.ts"
 import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
 import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
 import { createSessionHost } from "./sessions/hub-session-host.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
-import { listOf } from "./sessions/lane-memory.ts"
 import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
 import { Wheel } from "./sessions/wheel.ts"
@@ -222,24 +220,14 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown, options?: SendOptions): void {
-    const checked = this.#encoders.checked(name, data)
     const { first } = this.#encoders
+    const checked = first.checked(name, data)
     const packet = first.encode(name, checked)
     const copies = this.#encoders.copies(name, checked)
     const delivery = options && deliveryOf(name, options, this.#clockwork.now())
-    this.#sendToAll(first, packet, delivery)
-    if (copies !== undefined) for (const copy of copies) this.#sendToAll(copy.encoder, copy.packet, delivery)
-  }
-
-  /** Sends a packet to the peers of one codec. */
-  #sendToAll(encoder: HubEncoder, packet: Packet, delivery: Delivery | undefined): void {
-    const list = delivery ? listOf(packet) : encoder.log.append(packet)
-    if (list) this.#kept.grow(list.costOf(packet))
-    const place = list && list.held.length - 1 // read now: a session that ends in the loop calls listeners, which may send more
-    // Iterated without a copy: `tell` may end sessions, which a Map's iterator allows, and begins none.
-    for (const hubSession of this.#registry.all()) {
-      if (hubSession.encoder === encoder) hubSession.tell(packet, list, place, delivery)
-    }
+    sendToAll(this.#registry.all(), this.#kept, first, packet, delivery)
+    if (copies === undefined) return
+    for (const { encoder, packet } of copies) sendToAll(this.#registry.all(), this.#kept, encoder, packet, delivery)
   }
 
   /** The peers in at least one of these rooms, each once. @throws EverwireError `misuse` if a room is not a string. */

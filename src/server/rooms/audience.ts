@@ -39,8 +39,8 @@ export function audienceOf<C extends Contract<C>, P extends Principal, D>(
       return audienceOf(host, rooms, [...without, ...who])
     },
     send: (name: string, data?: unknown, options?: SendOptions) => {
-      const checked = host.encoders.checked(name, data)
       const { first } = host.encoders
+      const checked = first.checked(name, data)
       const packet = first.encode(name, checked)
       const copies = host.encoders.copies(name, checked)
       const delivery = options && deliveryOf(name, options, host.clockwork.now())

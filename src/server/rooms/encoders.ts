@@ -14,11 +14,27 @@ export class HubEncoder extends MessageEncoder {
   /** How many sessions there are. */
   sessions = 0
 
-  constructor({ name }: Codec, codec: Codec | undefined, maxPayloadBytes: number) {
+  readonly #check: Check | undefined
+
+  /** @param check Undefined if the hub's contract has no schemas. */
+  constructor({ name }: Codec, codec: Codec | undefined, maxPayloadBytes: number, check: Check | undefined) {
     super(codec, maxPayloadBytes)
     this.name = name
+    this.#check = check
+  }
+
+  /**
+   * Checks a message by the contract, if that has schemas, and returns what is to be sent.
+   *
+   * @throws EverwireError what the check throws
+   */
+  checked(name: string, data: unknown): unknown {
+    return this.#check === undefined ? data : this.#check(name, data)
   }
 }
+
+/** Returns what is to be sent as this message. It throws an EverwireError where that is not to be sent. */
+type Check = (name: string, data: unknown) => unknown
 
 /** Bounds on the payloads of a hub. */
 interface Bounds {
@@ -38,18 +54,11 @@ export class Encoders {
   /** Of the first codec. Every message to several peers is encoded by it, whoever is there. */
   readonly first: HubEncoder
   readonly #all: readonly HubEncoder[]
-  /** Returns what is to be sent as this message. Undefined if the hub's contract has no schemas. */
-  readonly #check: ((name: string, data: unknown) => unknown) | undefined
 
   /** @param codecs One at least. */
-  constructor(
-    codecs: readonly Codec[],
-    { maxPayloadBytes, maxDepth }: Bounds,
-    check?: (name: string, data: unknown) => unknown,
-  ) {
-    this.#all = codecs.map((codec) => new HubEncoder(codec, boundedBy(maxDepth, codec), maxPayloadBytes))
+  constructor(codecs: readonly Codec[], { maxPayloadBytes, maxDepth }: Bounds, check?: Check) {
+    this.#all = codecs.map((codec) => new HubEncoder(codec, boundedBy(maxDepth, codec), maxPayloadBytes, check))
     this.first = this.#all[0] as HubEncoder // see above
-    this.#check = check
   }
 
   /** The encoder for sessions whose hello names this codec, or none for JSON. Undefined if the hub does not have it. */
@@ -65,15 +74,6 @@ export class Encoders {
       `the codecs here are ${names}: give createChannel the same, for json none`,
       false,
     )
-  }
-
-  /**
-   * Checks a message by the contract, if that has schemas, and returns what is to be sent.
-   *
-   * @throws EverwireError what the check throws
-   */
-  checked(name: string, data: unknown): unknown {
-    return this.#check === undefined ? data : this.#check(name, data)
   }
 
   /**

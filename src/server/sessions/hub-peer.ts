@@ -16,7 +16,7 @@ import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
 import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
 import type { Peer, PeerClosing, Principal } from "../peer.ts"
-import type { Encoders, HubEncoder } from "../rooms/encoders.ts"
+import type { HubEncoder } from "../rooms/encoders.ts"
 import { checkRoom, type Rooms } from "../rooms/rooms.ts"
 import type { PacketList } from "./shared-outbox.ts"
 
@@ -30,7 +30,6 @@ export interface PeerHost {
   readonly own: Handlers<HubPeer>
   readonly rooms: Rooms<HubPeer>
   readonly principal: Principal
-  readonly encoders: Encoders
   readonly encoder: HubEncoder
   readonly address: string
   /** Sends a packet. Returns whether there is room for more; `false` also if the session has ended, or ends by this. */
@@ -92,8 +91,8 @@ export class HubPeer implements Peer {
   }
 
   send(name: string, data?: unknown, options?: SendOptions): boolean {
-    const { encoders, encoder } = this.#host
-    const packet = encoder.encode(name, encoders.checked(name, data))
+    const { encoder } = this.#host
+    const packet = encoder.encode(name, encoder.checked(name, data))
     return this.sendEncoded(packet, undefined, options && deliveryOf(name, options, this.#host.now()))
   }
 

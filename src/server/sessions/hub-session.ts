@@ -140,9 +140,6 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#spending ??= new Spending(this.#host, this.#site)
     return this.#spending
   }
-  get encoders(): Encoders {
-    return this.#host.encoders
-  }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes
   }
