@@ -185,7 +185,7 @@ export function createAttempts(
         speakMs: health.heartbeatMs,
         clock: Math.floor(now),
         auth,
-        features: session.features,
+        features: session.settings.features,
       })
       attempt.link.send([hello, ...packets].join("\n"))
       return attempt

@@ -37,7 +37,7 @@ export function welcome(
     patienceMs: host.settings.heartbeatTimeoutMs,
     resumeMs: host.resumeMs,
     maxPayloadBytes: host.maxPayloadBytes,
-    features: session.features,
+    features: session.settings.features,
   })
   // In a batch alone, before any data: on a slow link the channel would otherwise get it only after all that data.
   link.send(packet)
