@@ -1124,7 +1124,7 @@ export const faults = [
   {
     id: "a channel gives credentials although the feature is off",
     file: "src/client/connect/connector.ts",
-    find: "kindOf(packet) === CREDENTIALS && session.features?.includes(AUTH_REFRESH)",
+    find: "kindOf(packet) === CREDENTIALS && session.settings.features?.includes(AUTH_REFRESH)",
     plant: "kindOf(packet) === CREDENTIALS",
   },
   {

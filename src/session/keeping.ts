@@ -17,7 +17,7 @@ import type { SessionHost, SessionSettings } from "./session-host.ts"
 export abstract class Keeping {
   protected readonly clockwork: Clockwork
   protected readonly host: SessionHost
-  protected settings: SessionSettings
+  settings: SessionSettings
   protected readonly outbox: Outbox
   protected readonly inbox: Inbox
   /** Messages that may be dropped, and those behind them. Made for the first message that may be dropped. */

@@ -35,7 +35,7 @@ export interface SessionSettings extends PulseSettings {
   readonly maxOutboxBytes: number
   /** A packet that comes in parts may be so large. */
   readonly maxPacketBytes?: number | undefined
-  /** Sorted names of what this side can do beyond version 1 of the protocol. */
+  /** Sorted names of what this side can do beyond version 1 of the protocol; once the other side has named its own, of what both can do. */
   readonly features?: readonly string[] | undefined
 }
 

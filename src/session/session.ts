@@ -48,10 +48,6 @@ export class Session extends Sending {
   get rttMs(): number {
     return this.watch.rttMs
   }
-  /** What both sides can do beyond version 1 of the protocol; until the other side has said, what this side can do. */
-  get features(): readonly string[] | undefined {
-    return this.settings.features
-  }
   /** Since when the current link has carried nothing, either way. */
   get idleSince(): number {
     return Math.max(this.watch.heardAt, this.watch.spokeAt)
@@ -93,10 +89,10 @@ export class Session extends Sending {
 
   /** Keeps those of this side's features that the other side names too. What else it names is ignored, whatever it is. */
   agree(named: unknown): void {
-    const features = this.features?.filter((feature) => Array.isArray(named) && named.includes(feature))
+    const before = this.settings.features
+    const features = before?.filter((feature) => Array.isArray(named) && named.includes(feature))
     // The settings that the sessions of a hub share are only copied where there is a difference.
-    if (features?.length !== this.features?.length)
-      this.configure({ features: features?.length ? features : undefined })
+    if (features?.length !== before?.length) this.configure({ features: features?.length ? features : undefined })
   }
 
   /** New figures, from a welcome. */

@@ -49,7 +49,7 @@ describe("a hub", () => {
       ["streams"],
       ["streams"],
     ])
-    expect((agree.mock.contexts[0] as Session).features).toEqual(["streams"])
+    expect((agree.mock.contexts[0] as Session).settings.features).toEqual(["streams"])
   })
 
   it("ends a link on which a packet of a feature arrives that is not on", () => {
@@ -76,7 +76,7 @@ describe("a channel", () => {
     ["nothing, where the welcome names null", null, undefined],
   ])("turns on %s, and names that in its next hello", (_, named, on) => {
     const { hellos, session, cut } = dial(["haste", "streams"], { features: named })
-    expect(session()?.features).toEqual(on)
+    expect(session()?.settings.features).toEqual(on)
     cut()
     expect(hellos).toHaveLength(2)
     expect(readHello(hellos[1] ?? "").features).toEqual(on)

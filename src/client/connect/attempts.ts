@@ -192,7 +192,7 @@ export function createAttempts(
         clock: Math.floor(now),
         auth,
         codec: host.codec,
-        features: session.features,
+        features: session.settings.features,
       })
       attempt.link.send([hello, ...packets].join("\n"))
       return attempt

@@ -575,7 +575,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       advance()
     },
     control(link, packet) {
-      if (kindOf(packet) === CREDENTIALS && session.features?.includes(AUTH_REFRESH)) {
+      if (kindOf(packet) === CREDENTIALS && session.settings.features?.includes(AUTH_REFRESH)) {
         // A link that has ended meanwhile forgets what is sent on it.
         return credentials("expiring", host.report, (json) => link.send(`${packet}\t${json}`))
       }

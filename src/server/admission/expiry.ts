@@ -151,10 +151,10 @@ class Expiry implements PrincipalExpiry, Alarm {
   }
 
   #ask(): void {
-    const { link, features } = this.#hubSession.session
+    const { link, settings } = this.#hubSession.session
     // The hello of the next link is judged anyway.
     if (link === undefined) return this.#enter({ step: "due" })
-    if (features?.includes(AUTH_REFRESH) !== true) return this.#dismiss(RENEW)
+    if (settings.features?.includes(AUTH_REFRESH) !== true) return this.#dismiss(RENEW)
     if (this.#endAt === Infinity) {
       this.#endAt = Math.max(this.#expiresAt, this.#host.clockwork.now() + AUTH_GRACE_MS)
     }

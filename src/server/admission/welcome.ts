@@ -38,7 +38,7 @@ export function welcome(
     resumeMs: host.resumeMs,
     maxPayloadBytes: host.maxPayloadBytes,
     codec: hello.codec,
-    features: session.features,
+    features: session.settings.features,
   })
   // In a batch alone, before any data: on a slow link the channel would otherwise get it only after all that data.
   link.send(packet)
