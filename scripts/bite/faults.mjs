@@ -252,6 +252,24 @@ export const faults = [
     plant: '    attempts.note(healthy, "doubted")',
   },
   {
+    id: "after a doubt a new link is trusted on its welcome",
+    file: "src/client/connect/attempts.ts",
+    find: "proved: !rung.streamed && !isWary",
+    plant: "proved: !rung.streamed",
+  },
+  {
+    id: "after a doubt a refusal ends the search for a rung that works",
+    file: "src/client/connect/connector.ts",
+    find: "if (!isWary) trust(attempt)",
+    plant: "trust(attempt)",
+  },
+  {
+    id: "after one doubt every link has to prove itself for ever",
+    file: "src/client/connect/connector.ts",
+    find: "    isWary = false\n",
+    plant: "",
+  },
+  {
     id: "better rungs are never tried again",
     file: "src/client/connect/connector.ts",
     find: "if (healthy.rank > 0) alarm(",
@@ -266,8 +284,8 @@ export const faults = [
   {
     id: "a stream is trusted at once",
     file: "src/client/connect/attempts.ts",
-    find: "proved: !rung.streamed",
-    plant: "proved: true",
+    find: "proved: !rung.streamed &&",
+    plant: "proved: true &&",
   },
   {
     id: "a newcomer takes over on its welcome",

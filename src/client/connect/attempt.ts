@@ -28,7 +28,8 @@ export interface Attempt {
   readonly trialUntil?: number
   /**
    * Whether the link is known to deliver more than one batch. A streamed transport proves it by its second batch,
-   * because a proxy may buffer the stream after the first. All others count as proved from the start.
+   * because a proxy may buffer the stream after the first. So does every transport that is dialed after a doubt. All
+   * others count as proved from the start.
    */
   readonly proved: boolean
   /** Whether this is the session's link and did not answer in time. */

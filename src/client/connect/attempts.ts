@@ -46,10 +46,11 @@ export interface Attempts {
   readonly hub: string | undefined
   /**
    * Dials a rung and sends the hello. `takes`: the hello has a turn, so the link carries the session as soon as it is
-   * welcomed, and small packets are sent together with the hello. `again`: an attempt that was refused and whose link
-   * the hub left open; the new hello is sent on that link.
+   * welcomed, and small packets are sent together with the hello. `isWary`: the link has to prove itself although its
+   * transport is no stream. `again`: an attempt that was refused and whose link the hub left open; the new hello is sent
+   * on that link.
    */
-  dial(rank: number, auth: unknown, takes: boolean, again?: OwnAttempt): OwnAttempt
+  dial(rank: number, auth: unknown, takes: boolean, isWary: boolean, again?: OwnAttempt): OwnAttempt
   /** A hub welcomed the session. */
   welcomed(attempt: Attempt, hub: string): void
   /** Whether no hello or take with a turn was sent after that of this attempt. */
@@ -134,7 +135,7 @@ export function createAttempts(
     get hub() {
       return hub
     },
-    dial(rank, auth, takes, again) {
+    dial(rank, auth, takes, isWary, again) {
       const rung = host.dialers[rank] as Dialer // ranks are the ladder's own indices
       if (!hub) dialer = rung
       const now = runtime.now()
@@ -148,7 +149,7 @@ export function createAttempts(
         movedAt: now,
         turn: takes ? ++turn : undefined,
         sent,
-        proved: !rung.streamed,
+        proved: !rung.streamed && !isWary,
         over: false,
       })
       live.add(attempt)

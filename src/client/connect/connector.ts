@@ -69,6 +69,11 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
    * suggests another network.
    */
   let known: number | undefined
+  /**
+   * Whether a link was doubted and none has proved itself since. Something may hold back all that follows a welcome, so
+   * every new link must prove itself by a second batch, as a stream always must, and other rungs are dialed meanwhile.
+   */
+  let isWary = false
   /** The longest wait that a server asked for in this climb, in milliseconds. */
   let retryAfterMs = 0
   /** After this climb met a captive portal: the limit for its deadlines and waits, in milliseconds. */
@@ -263,6 +268,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
    * dialed in this climb.
    */
   function trust({ rank }: OwnAttempt): void {
+    isWary = false
     for (const attempt of newcomers()) if (attempt.rank >= rank) attempts.letGo(attempt, true)
     if (state.phase === "climbing") state.plan = []
   }
@@ -286,7 +292,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
    * not send its packets on several links.
    */
   function dial(climbing: Climbing, rank: number, again?: OwnAttempt): void {
-    climbing.last = attempts.dial(rank, climbing.auth, !healthyOne() && !newcomers().length, again)
+    climbing.last = attempts.dial(rank, climbing.auth, !healthyOne() && !newcomers().length, isWary, again)
   }
 
   /** Reads the first batch of a link: a welcome or a bye. */
@@ -350,7 +356,8 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       const healthy = healthyOne()
       // A hub answered, so this rung works, and worse rungs lead to the same server. A hub that started after our hub
       // was last heard is probably our hub after a restart: then asking again finds nobody who knows the session.
-      trust(attempt)
+      // After a doubt, a first answer does not show that the rung works.
+      if (!isWary) trust(attempt)
       const asks = (healthy || !(ageMs < runtime.now() - aliveAt)) && strangers < defaults.UNKNOWN_RETRIES
       if (asks || healthy) {
         link.close(why)
@@ -592,7 +599,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (!healthy) return
     yieldAfter(healthy, 0)
     known = undefined
-    healthy.doubted = true
+    isWary = healthy.doubted = true
     attempts.note(healthy, "doubted")
     ask()
   }
