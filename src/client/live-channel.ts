@@ -21,7 +21,7 @@ import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
 import { AUTH_REFRESH } from "../wire/features.ts"
 import { type ChannelEvents, createEvents } from "./channel-events.ts"
-import type { Identity } from "./connect/attempts.ts"
+import type { Identity } from "./connect/attempt.ts"
 import { createConnector } from "./connect/connector.ts"
 import type { Connector } from "./connect/connector-host.ts"
 import { inTime } from "./connect/in-time.ts"
