@@ -301,7 +301,7 @@ export const faults = [
   },
   {
     id: "messages of a reset are not reported",
-    file: "src/client/live-channel.ts",
+    file: "src/client/carry-over.ts",
     find: "messagesOf(unacknowledged.slice(0, certain))",
     plant: "messagesOf([])",
   },

@@ -2,7 +2,6 @@ import { platform as ownPlatform, store as ownStore } from "#platform"
 import { Dispatch } from "../messaging/dispatch.ts"
 import type { DispatchHost, Stage } from "../messaging/dispatch-host.ts"
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
-import { readMessage } from "../messaging/message.ts"
 import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
 import { checkNames } from "../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
@@ -11,16 +10,16 @@ import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
-import { Clockwork } from "../session/clockwork.ts"
 import type { DropReason } from "../session/delivery/delivery.ts"
 import type { Runtime } from "../session/runtime.ts"
-import { Session, type SessionHost } from "../session/session.ts"
+import type { Session, SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
-import type { Packet } from "../wire/batch.ts"
-import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, REPROBE_MS } from "../wire/defaults.ts"
+import { REPROBE_MS } from "../wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
-import { AUTH_REFRESH } from "../wire/features.ts"
+import { afterTurns } from "./after-turns.ts"
+import { carryOver, messagesOf } from "./carry-over.ts"
 import { type ChannelEvents, createEvents } from "./channel-events.ts"
+import { createSession } from "./channel-session.ts"
 import type { Identity } from "./connect/attempt.ts"
 import { createConnector } from "./connect/connector.ts"
 import type { Connector } from "./connect/connector-host.ts"
@@ -30,9 +29,6 @@ import type { Explanation } from "./explain.ts"
 import { type ChannelOptions, checkChannel, type Reset, type Status, type StatusDetail } from "./options.ts"
 import { watchPage } from "./page.ts"
 import { createWaiters } from "./waiters.ts"
-
-/** Packets that came meanwhile are delivered after an application's chain of up to so many nested `await`s of `opened`. */
-const TURNS = 8
 
 /**
  * The class behind the interface `Channel`, which documents the public members and gives them the types of a contract.
@@ -99,7 +95,7 @@ export class LiveChannel {
           this.#peer = welcome.peer
           this.#enter("open", { transport })
           this.#waiters.wake()
-          if (this.#held) void this.#releaseSoon()
+          if (this.#held) void afterTurns(runtime, this.opened, () => this.#release())
         },
         unlinked: (why, retryInMs) =>
           this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
@@ -248,43 +244,23 @@ export class LiveChannel {
       },
       dropped: (reason) => void this.#dropped[reason]++,
     }
-    const session = new Session(new Clockwork(this.#runtime), host, {
-      ...CHANNEL_ACK,
-      heartbeatMs: HEARTBEAT_MS,
-      heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-      maxOutboxBytes: this.#options.maxOutboxBytes,
-      features: this.#options.features ?? (this.#options.auth && [AUTH_REFRESH]),
-    })
+    const session = createSession(this.#runtime, host, this.#options)
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }
 
   /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
   #reset(why: Closing): Identity {
-    const { acked } = this.#session
-    const { unacknowledged, unsent, deliveries } = this.#session.end()
-    const certain = unacknowledged.length - unsent
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    for (const [at, packet] of unacknowledged.entries()) {
-      if ((this.#options.resend || at >= certain) && readMessage(packet))
-        identity.session.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
-    }
+    const messages = carryOver(this.#session, identity.session, this.#options.resend)
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
       this.#waiters.wake(why)
-      this.#events.emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
+      this.#events.emit("reset", { closing: why, messages })
     })
     return identity
-  }
-
-  /** After the code that awaits `opened`; or by a timer, where a platform does not run promises before its timers. */
-  async #releaseSoon(): Promise<void> {
-    const cancel = this.#runtime.after(0, () => this.#release())
-    for (let turn = 0; turn < TURNS; turn++) await this.opened
-    cancel()
-    this.#release()
   }
 
   #release(): void {
@@ -317,8 +293,4 @@ export class LiveChannel {
   #checkOpen(): void {
     if (this.#status === "closed") throw new EverwireError("closed", "the channel is closed: create a new one")
   }
-}
-
-function messagesOf(packets: readonly Packet[]): Reset["messages"] {
-  return packets.flatMap((packet) => readMessage(packet) ?? [])
 }
