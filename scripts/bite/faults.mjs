@@ -235,7 +235,7 @@ export const faults = [
   },
   {
     id: "the sink of a closed link is called",
-    file: "src/client/connect/connector.ts",
+    file: "src/client/connect/sink.ts",
     find: "if (!attempt.over) hear(...given)",
     plant: "hear(...given)",
   },
@@ -248,12 +248,30 @@ export const faults = [
   {
     id: "a doubted link is not replaced",
     file: "src/client/connect/connector.ts",
-    find: '    attempts.note(healthy, "doubted")\n    ask()',
-    plant: '    attempts.note(healthy, "doubted")',
+    find: "    attempts.doubt(healthy)\n    climber.ask()",
+    plant: "    attempts.doubt(healthy)",
+  },
+  {
+    id: "after a doubt a new link is trusted on its welcome",
+    file: "src/client/connect/attempts.ts",
+    find: "proved: !rung.streamed && !isWary",
+    plant: "proved: !rung.streamed",
+  },
+  {
+    id: "after a doubt a refusal ends the search for a rung that works",
+    file: "src/client/connect/connector.ts",
+    find: "if (!attempts.isWary) climber.trust(attempt)",
+    plant: "climber.trust(attempt)",
+  },
+  {
+    id: "after one doubt every link has to prove itself for ever",
+    file: "src/client/connect/attempts.ts",
+    find: "      isWary = false\n",
+    plant: "",
   },
   {
     id: "better rungs are never tried again",
-    file: "src/client/connect/connector.ts",
+    file: "src/client/connect/climber.ts",
     find: "if (healthy.rank > 0) alarm(",
     plant: "if (healthy.rank > 1e9) alarm(",
   },
@@ -266,8 +284,8 @@ export const faults = [
   {
     id: "a stream is trusted at once",
     file: "src/client/connect/attempts.ts",
-    find: "proved: !rung.streamed",
-    plant: "proved: true",
+    find: "proved: !rung.streamed &&",
+    plant: "proved: true &&",
   },
   {
     id: "a newcomer takes over on its welcome",
@@ -283,15 +301,16 @@ export const faults = [
   },
   {
     id: "messages of a reset are not reported",
-    file: "src/client/live-channel.ts",
+    file: "src/client/carry-over.ts",
     find: "messagesOf(unacknowledged.slice(0, certain))",
     plant: "messagesOf([])",
   },
   {
     id: "a server that is away is taken for broken transports",
-    file: "src/client/connect/connector.ts",
-    find: "    dropAll(lastClosing)\n",
-    plant: "    for (const { name } of dialers) health.condemn(name, runtime.now())\n    dropAll(lastClosing)\n",
+    file: "src/client/connect/climber.ts",
+    find: "      attempts.dropAll(self.lastClosing)\n",
+    plant:
+      "      for (const { name } of dialers) health.condemn(name, runtime.now())\n      attempts.dropAll(self.lastClosing)\n",
   },
   {
     id: "a session that has ended is begun again",
@@ -301,7 +320,7 @@ export const faults = [
   },
   {
     id: "a wire that goes mute behind its welcome is no strike",
-    file: "src/client/connect/connector.ts",
+    file: "src/client/connect/attempts.ts",
     find: "(doubted ? heardAt : now) - welcomedAt",
     plant: "now - welcomedAt",
   },
@@ -427,7 +446,7 @@ export const faults = [
   },
   {
     id: "nothing must come behind a welcome",
-    file: "src/client/connect/connector.ts",
+    file: "src/client/connect/attempts.ts",
     find: "session.welcomed(welcome,",
     plant: "session.welcomed({ ...welcome, said: 0 },",
   },
@@ -481,9 +500,9 @@ export const faults = [
   },
   {
     id: "rival hellos take",
-    file: "src/client/connect/connector.ts",
-    find: "!healthyOne() && !newcomers().length",
-    plant: "!healthyOne()",
+    file: "src/client/connect/attempts.ts",
+    find: "takes = !healthy() && !newcomers().length",
+    plant: "takes = !healthy()",
   },
   {
     id: "a session that nobody takes is kept for ever",
@@ -1124,7 +1143,7 @@ export const faults = [
   {
     id: "a channel gives credentials although the feature is off",
     file: "src/client/connect/connector.ts",
-    find: "kindOf(packet) === CREDENTIALS && session.settings.features?.includes(AUTH_REFRESH)",
+    find: "kindOf(packet) === CREDENTIALS && attempts.session.settings.features?.includes(AUTH_REFRESH)",
     plant: "kindOf(packet) === CREDENTIALS",
   },
   {

@@ -1,6 +1,6 @@
 import type { Closing } from "../wire/errors.ts"
 import type { Attempt } from "./connect/attempt.ts"
-import type { DialHost } from "./connect/attempts.ts"
+import type { DialHost } from "./connect/dial.ts"
 import type { Incident } from "./connect/incident.ts"
 
 /** The state of one rung of the ladder. */

@@ -2,7 +2,6 @@ import { platform as ownPlatform, store as ownStore } from "#platform"
 import { Dispatch } from "../messaging/dispatch.ts"
 import type { DispatchHost, Stage } from "../messaging/dispatch-host.ts"
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
-import { readMessage } from "../messaging/message.ts"
 import { loopOver, type MessagesOptions } from "../messaging/message-loop.ts"
 import { checkNames } from "../messaging/option-names.ts"
 import type { RequestOptions, StreamOptions } from "../messaging/request-options.ts"
@@ -11,16 +10,16 @@ import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
-import { Clockwork } from "../session/clockwork.ts"
 import type { Runtime } from "../session/runtime.ts"
-import { Session, type SessionHost } from "../session/session.ts"
+import type { Session, SessionHost } from "../session/session.ts"
 import type { Dialer } from "../transports/transport.ts"
-import type { Packet } from "../wire/batch.ts"
-import { CHANNEL_ACK, HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, MAX_OUTBOX_BYTES, REPROBE_MS } from "../wire/defaults.ts"
+import { REPROBE_MS } from "../wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
-import { AUTH_REFRESH } from "../wire/features.ts"
+import { afterTurns } from "./after-turns.ts"
+import { carryOver, messagesOf } from "./carry-over.ts"
 import { type ChannelEvents, createEvents } from "./channel-events.ts"
-import type { Identity } from "./connect/attempts.ts"
+import { createSession } from "./channel-session.ts"
+import type { Identity } from "./connect/attempt.ts"
 import { createConnector } from "./connect/connector.ts"
 import type { Connector } from "./connect/connector-host.ts"
 import { inTime } from "./connect/in-time.ts"
@@ -31,9 +30,6 @@ import { type ChannelOptions, checkChannel, type Reset, type Status, type Status
 import { watchPage } from "./page.ts"
 import type { ChannelStats, Counters } from "./stats.ts"
 import { createWaiters } from "./waiters.ts"
-
-/** Packets that came meanwhile are delivered after an application's chain of up to so many nested `await`s of `opened`. */
-const TURNS = 8
 
 /**
  * The class behind the interface `Channel`, which documents the public members and gives them the types of a contract.
@@ -112,7 +108,7 @@ export class LiveChannel {
           this.#peer = welcome.peer
           this.#enter("open", { transport })
           this.#waiters.wake()
-          if (this.#held) void this.#releaseSoon()
+          if (this.#held) void afterTurns(runtime, this.opened, () => this.#release())
         },
         unlinked: (why, retryInMs) =>
           this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
@@ -284,44 +280,24 @@ export class LiveChannel {
       traffic: this.#counters,
       dropped: (reason) => void this.#counters.dropped[reason]++,
     }
-    const session = new Session(new Clockwork(this.#runtime), host, {
-      ...CHANNEL_ACK,
-      heartbeatMs: HEARTBEAT_MS,
-      heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS,
-      maxOutboxBytes: this.#options.maxOutboxBytes ?? MAX_OUTBOX_BYTES,
-      features: this.#options.features ?? (this.#options.auth && [AUTH_REFRESH]),
-    })
+    const session = createSession(this.#runtime, host, this.#options)
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }
 
   /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
   #reset(why: Closing): Identity {
     this.#counters.resets++
-    const { acked } = this.#session
-    const { unacknowledged, unsent, deliveries } = this.#session.end()
-    const certain = unacknowledged.length - unsent
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    for (const [at, packet] of unacknowledged.entries()) {
-      if ((this.#options.resend || at >= certain) && readMessage(packet, this.#options.codec))
-        identity.session.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
-    }
+    const messages = carryOver(this.#session, identity.session, this.#options)
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
       this.#waiters.wake(why)
-      this.#events.emit("reset", { closing: why, messages: this.#messagesOf(unacknowledged.slice(0, certain)) })
+      this.#events.emit("reset", { closing: why, messages })
     })
     return identity
-  }
-
-  /** After the code that awaits `opened`; or by a timer, where a platform does not run promises before its timers. */
-  async #releaseSoon(): Promise<void> {
-    const cancel = this.#runtime.after(0, () => this.#release())
-    for (let turn = 0; turn < TURNS; turn++) await this.opened
-    cancel()
-    this.#release()
   }
 
   #release(): void {
@@ -336,7 +312,7 @@ export class LiveChannel {
     this.#release()
     if (this.#status === "closed") return
     this.#stopWatching()
-    const messages = this.#messagesOf(this.#session.end().unacknowledged)
+    const messages = messagesOf(this.#session.end().unacknowledged, this.#options.codec)
     this.#status = "closed"
     if (messages.length > 0) this.#events.emit("reset", { closing: why, messages })
     this.#events.emit("status", "closed", { closing: why })
@@ -349,10 +325,6 @@ export class LiveChannel {
     if (this.#status === "closed") return
     this.#status = status
     this.#events.emit("status", status, detail)
-  }
-
-  #messagesOf(packets: readonly Packet[]): Reset["messages"] {
-    return packets.flatMap((packet) => readMessage(packet, this.#options.codec) ?? [])
   }
 
   #checkOpen(): void {

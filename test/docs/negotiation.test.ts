@@ -15,7 +15,7 @@ describe("docs/negotiation.md names", () => {
   it.each([
     {
       what: "every phase of the connector",
-      file: "connect/connector",
+      file: "connect/climbing",
       field: "phase",
       heading: "Phases",
       column: "phase",

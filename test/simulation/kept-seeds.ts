@@ -385,9 +385,10 @@ export const keptSeeds: readonly Kept[] = [
     found:
       "what the hub had said behind its welcome was not asked after, where something holds back all but the welcome",
     seed: 6580,
-    // The channel finds the one transport that works after 56 s of 60. The talk of today draws other delays than that of the
-    // day on which this was found, and the last ack comes a second too late.
-    settleMs: 70_000,
+  },
+  {
+    found: "where two transports are mute behind their welcome, each was tried twice, for ten seconds each time",
+    seed: 39548,
   },
   {
     found: "messages in the lane waited for the next lazy ack, because large ones in front of them filled the window",

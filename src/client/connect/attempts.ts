@@ -1,39 +1,16 @@
-import { callSafely } from "../../session/call-safely.ts"
-import { guardLink } from "../../session/guard-link.ts"
-import type { Link, LinkSink } from "../../session/link.ts"
-import type { Runtime } from "../../session/runtime.ts"
-import type { Heard, Session } from "../../session/session.ts"
-import type { Dialer, Platform, Target } from "../../transports/transport.ts"
+import type { Link } from "../../session/link.ts"
+import type { Heard } from "../../session/session.ts"
+import type { Connections, Dialer } from "../../transports/transport.ts"
 import * as defaults from "../../wire/defaults.ts"
-import { type Closing, closing, wordsOf } from "../../wire/errors.ts"
+import { type Closing, closing } from "../../wire/errors.ts"
 import { writeBye, writeHello, writeTake } from "../../wire/handshake.ts"
-import type { Attempt, OwnAttempt } from "./attempt.ts"
+import { PROBE } from "../../wire/kinds.ts"
+import type { Attempt, Attempts, Identity, OwnAttempt } from "./attempt.ts"
+import { afterWelcome } from "./climb.ts"
+import { type DialHost, openLink, targetOf } from "./dial.ts"
 import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
-import type { TransportHealth } from "./transport-health.ts"
-
-/** The session that is kept linked: its id, and the secret key that opens it at the hub. */
-export interface Identity {
-  readonly id: string
-  readonly key: string
-  readonly session: Session
-}
-
-/** What a dial needs from the channel. */
-export interface DialHost {
-  readonly runtime: Runtime
-  readonly url: string
-  /** The ladder, best first. */
-  readonly dialers: readonly Dialer[]
-  readonly health: TransportHealth
-  readonly withCredentials: boolean
-  /** Name of the channel's codec. Undefined: JSON. */
-  readonly codec: string | undefined
-  readonly platform: () => Platform
-  readonly report: (error: unknown) => void
-  /** Something happened to the connection. */
-  readonly noted: (incident: Incident) => void
-}
+import { createSink, type SinkHost } from "./sink.ts"
 
 /** The link of an attempt until `dial` has returned the real one. */
 const UNDIALED: Link = { name: "", bufferedBytes: 0, send() {}, close() {} }
@@ -41,60 +18,29 @@ const UNDIALED: Link = { name: "", bufferedBytes: 0, send() {}, close() {} }
 /** How many incidents are kept for `explain()`. Older ones are dropped. */
 const INCIDENTS = 50
 
-/** All attempts of one channel that have not ended, including the current one, and the incidents of all. */
-export interface Attempts {
-  /** The last incidents, oldest first. */
-  readonly incidents: readonly Incident[]
-  readonly live: ReadonlySet<OwnAttempt>
-  /** Id of the hub that has the session. Undefined until a hub has welcomed it. */
-  readonly hub: string | undefined
-  /**
-   * Dials a rung and sends the hello. `takes`: the hello has a turn, so the link carries the session as soon as it is
-   * welcomed, and small packets are sent together with the hello. `again`: an attempt that was refused and whose link
-   * the hub left open; the new hello is sent on that link.
-   */
-  dial(rank: number, auth: unknown, takes: boolean, again?: OwnAttempt): OwnAttempt
-  /** A hub welcomed the session. */
-  welcomed(attempt: Attempt, hub: string): void
-  /** Whether no hello or take with a turn was sent after that of this attempt. */
-  isLast(attempt: Attempt): boolean
-  /**
-   * Tells the hub that this link is the current one from now on, and sends again what the hub may not have received.
-   */
-  take(attempt: OwnAttempt, to: Heard): void
-  /** No hub has the session any more. */
-  reset(): void
-  /** A new session begins. Its turns continue those of the last session, because they only have to rise. */
-  begin(identity: Identity): void
-  /**
-   * Makes sure that the hub knows that the session has ended: by the bye on its link, or by a request without a link.
-   */
-  leave(link: Link | undefined, why: Closing): Promise<void>
-  /** The link of an attempt has ended. Packets that were sent with its hello may have been delivered. */
-  end(attempt: OwnAttempt, what: Incident["what"], why?: Closing): void
-  /**
-   * Ends a link that is not needed. `mute`: send nothing, because a bye might wait for the connection that the link
-   * holds.
-   */
-  letGo(attempt: OwnAttempt, mute?: boolean): void
-  dropAll(why: Closing): void
-  note(attempt: Attempt, what: Incident["what"], why?: Closing): void
-}
+/**
+ * A link that carries the session, holds a connection and gets no answer is given up after this time at the earliest.
+ * In milliseconds.
+ */
+const UNANSWERED_MS = 1_000
 
-/** Creates the set, empty at first. `createSink` makes the sink for the link of each attempt. */
+/** Creates the attempts of one channel, none at first. */
 export function createAttempts(
   host: DialHost,
-  createSink: (attempt: OwnAttempt) => LinkSink,
-  identity: Identity,
+  sinkHost: SinkHost,
+  connections: Connections | undefined,
+  { id, key, session }: Identity,
 ): Attempts {
   const { runtime, health } = host
-  let { id, key, session } = identity
   const incidents: Incident[] = []
   const live = new Set<OwnAttempt>()
+  let current: OwnAttempt | undefined
+  let hub: string | undefined
+  let aliveAt = runtime.now()
+  let known: number | undefined
+  let isWary = false
   /** Highest turn in any hello or take so far. */
   let turn = 0
-  /** Id of the hub that has the session. Undefined until a hub has welcomed it. */
-  let hub: string | undefined
   /**
    * The transport that was welcomed last, or, before any welcome, dialed last. Undefined before the first hello of the
    * session.
@@ -103,14 +49,9 @@ export function createAttempts(
   /** Distinguishes this channel from another that presents the same key. */
   const holder = runtime.id()
 
-  const target = (): Target => ({
-    url: host.url,
-    runtime,
-    platform: host.platform(),
-    withCredentials: host.withCredentials,
-    holdMs: health.holdMs ?? defaults.HOLD_MS,
-    learnHold: (holdMs) => health.learnHold(holdMs),
-  })
+  const healthy = (): OwnAttempt | undefined => (current?.doubted ? undefined : current)
+
+  const newcomers = (): OwnAttempt[] => [...live].filter((attempt) => attempt !== current)
 
   function note({ dialer, startedAt }: Attempt, what: Incident["what"], why?: Closing): void {
     const at = runtime.now()
@@ -129,21 +70,73 @@ export function createAttempts(
 
   function end(attempt: OwnAttempt, what: Incident["what"], why?: Closing): void {
     forget(attempt)
+    if (why?.code === "timeout") known = undefined
     note(attempt, what, why)
   }
 
-  return {
+  function letGo(attempt: OwnAttempt, mute?: boolean): void {
+    stop(attempt, closing("superseded", "not needed"), mute)
+    end(attempt, "let-go")
+  }
+
+  /**
+   * Tells the hub that this link is the current one from now on, and sends again what the hub may not have received.
+   */
+  function take(attempt: OwnAttempt, to: Heard): void {
+    const { heard, part } = session
+    attempt.turn = ++turn
+    session.attach(attempt.link, to, to.heard, writeTake({ turn, heard, part }))
+  }
+
+  /** Counts the end of a link that carried the session for or against its rung. */
+  function judge({ dialer, doubted, welcomedAt, heardAt = welcomedAt }: Attempt): void {
+    const now = runtime.now()
+    health.died(dialer.name, (doubted ? heardAt : now) - welcomedAt, now)
+  }
+
+  /**
+   * Ends the attempt if it holds a connection and is not answered in time: the browser may have no connection left for
+   * its requests because of the links that hold one. All other attempts that hold one are let go with it.
+   */
+  function yieldAfter(attempt: OwnAttempt, leastMs: number): void {
+    if (!attempt.dialer.holds) return
+    attempt.cancelYield?.()
+    attempt.cancelYield = connections?.yieldAfter(leastMs, session.rttMs, () => {
+      for (const other of live) if (other !== attempt && other.dialer.holds) letGo(other, true)
+      sinkHost.end(attempt, true)
+    })
+  }
+
+  const self: Attempts = {
     incidents,
     live,
-    note,
-    end,
+    get current() {
+      return current
+    },
+    get session() {
+      return session
+    },
     get hub() {
       return hub
     },
-    dial(rank, auth, takes, again) {
+    get aliveAt() {
+      return aliveAt
+    },
+    get known() {
+      return known
+    },
+    get isWary() {
+      return isWary
+    },
+    healthy,
+    newcomers,
+    end,
+    letGo,
+    dial(rank, auth, again) {
       const rung = host.dialers[rank] as Dialer // ranks are the ladder's own indices
       if (!hub) dialer = rung
       const now = runtime.now()
+      const takes = !healthy() && !newcomers().length
       // Before a hub has the session, no packets go with a hello: two hubs behind one address could both deliver them.
       const { packets, sent } = takes && hub ? session.ride() : { packets: [], sent: 0 }
       // A link that is used again keeps its sink, which refers to this same attempt object.
@@ -154,30 +147,12 @@ export function createAttempts(
         movedAt: now,
         turn: takes ? ++turn : undefined,
         sent,
-        proved: !rung.streamed,
+        proved: !rung.streamed && !isWary,
         over: false,
       })
       live.add(attempt)
       note(attempt, "dialed")
-      if (!again) {
-        const sink = createSink(attempt)
-        // The dialer, its link and the platform may be the application's code. If they throw, the link counts as
-        // broken.
-        let isBroken = false
-        const broke = (error: unknown): void => {
-          if (isBroken) return
-          isBroken = true
-          host.report(error)
-          runtime.soon(() => {
-            const why = closing("network", wordsOf(error))
-            attempt.link.close(why)
-            sink.closed(why)
-          })
-        }
-        callSafely(() => {
-          attempt.link = guardLink(rung.dial(target(), sink), broke)
-        }, broke)
-      }
+      if (!again) openLink(host, attempt, createSink(attempt, self, sinkHost))
       const hello = writeHello({
         v: defaults.PROTOCOL_VERSION,
         id,
@@ -197,45 +172,109 @@ export function createAttempts(
       attempt.link.send([hello, ...packets].join("\n"))
       return attempt
     },
-    welcomed(attempt, by) {
-      hub = by
+    welcomed(attempt, welcome) {
+      attempt.welcome = welcome
+      aliveAt = attempt.welcomedAt = runtime.now()
+      hub = welcome.hub
       dialer = attempt.dialer
       note(attempt, "welcomed")
+      if (!attempt.turn || !attempt.proved) {
+        attempt.link.send(`${PROBE}0`)
+        yieldAfter(attempt, UNANSWERED_MS)
+      }
+      const move = afterWelcome(attempt, healthy(), health.flaps(dialer.name))
+      if (move === "let-go") letGo(attempt)
+      if (move === "trial") attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
+      return move === "adopt"
     },
-    isLast: (attempt) => attempt.turn === turn,
-    take(attempt, to) {
-      const { heard, part } = session
-      attempt.turn = ++turn
-      session.attach(attempt.link, to, to.heard, writeTake({ turn, heard, part }))
+    moved(attempt) {
+      attempt.movedAt = runtime.now()
+      session.moved(attempt.link)
     },
-    reset() {
-      hub = dialer = undefined
+    heard(attempt, isAnswer) {
+      const isProof = !attempt.proved
+      attempt.proved = true
+      aliveAt = attempt.heardAt = runtime.now()
+      if (!attempt.doubted && isAnswer) attempt.cancelYield?.()
+      if (isProof) note(attempt, "proved")
+      return isProof
+    },
+    adopt(attempt, welcome) {
+      const before = current
+      current = attempt
+      known = attempt.rank
+      note(attempt, "took-over")
+      session.configure({
+        heartbeatMs: welcome.speakMs,
+        heartbeatTimeoutMs: welcome.patienceMs,
+        maxPacketBytes: welcome.maxPayloadBytes + defaults.MAX_HEADER_BYTES,
+      })
+      session.welcomed(welcome, attempt.startedAt, attempt.welcomedAt)
+      if (welcome.attached && attempt.turn === turn) session.attach(attempt.link, welcome, attempt.sent)
+      else take(attempt, welcome)
+      health.acquit(attempt.dialer.name)
+      if (!before) return
+      if (before.doubted) judge(before)
+      letGo(before, before.doubted)
+    },
+    trust(attempt) {
+      isWary = false
+      if (attempt.doubted) {
+        attempt.doubted = false
+        attempt.cancelYield?.()
+      }
+      for (const other of newcomers()) if (other.rank >= attempt.rank) letGo(other, true)
+    },
+    doubt(attempt) {
+      yieldAfter(attempt, 0)
+      known = undefined
+      isWary = attempt.doubted = true
+      note(attempt, "doubted")
+    },
+    forgive() {
+      health.forgive()
+      known = undefined
+    },
+    lost(attempt, { code }) {
+      if (code === "network") health.diedIdle(runtime.now() - session.idleSince)
+      if (code !== "superseded" && code !== "hub-closing") judge(attempt)
+      // An HTTP link reports its end late, after repeated exchanges or even by an answer of the next hub. So it is no
+      // sign of life.
+      if (!attempt.doubted && !attempt.link.exchanges) aliveAt = runtime.now()
+      session.linkLost(attempt.link)
+      current = undefined
+    },
+    retake(attempt) {
+      if (attempt.turn !== turn) take(attempt, { heard: session.acked })
     },
     begin(identity) {
       ;({ id, key, session } = identity)
     },
+    refuse(attempt, why) {
+      attempt.sent = 0
+      end(attempt, "closed", why)
+    },
     async leave(link, why) {
-      const bye = writeBye(why, { id, key, hub, said: session.said })
+      const bye = writeBye(why, { id, key, hub: hub, said: session.said })
       // If the link cannot tell whether its bye arrived, it is assumed to have arrived.
       if (link && (!link.told || (await inTime(runtime, defaults.GOODBYE_MS, link.told)))) return
-      // `leave` and `target` may run code of the application, which may throw. The async function turns that into a
+      // `leave` and `targetOf` may run code of the application, which may throw. The async function turns that into a
       // rejection.
-      const said = dialer?.leave && (async () => dialer?.leave?.(target(), bye))()
+      const said = dialer?.leave && (async () => dialer?.leave?.(targetOf(host), bye))()
       if (said) await inTime(runtime, defaults.GOODBYE_MS, said.catch(host.report))
       link?.abandon?.()
     },
-    letGo(attempt, mute) {
-      stop(attempt, closing("superseded", "not needed"), mute)
-      end(attempt, "let-go")
-    },
-    dropAll(why) {
+    dropAll(why, forgets) {
       for (const attempt of live) {
         attempt.link.close(why)
         forget(attempt)
         session.linkLost(attempt.link)
       }
+      current = undefined
+      if (forgets) hub = dialer = undefined
     },
   }
+  return self
 }
 
 /**

@@ -3,8 +3,8 @@ import type { Session } from "../../session/session.ts"
 import type { Closing } from "../../wire/errors.ts"
 import type { AuthReason, Welcome } from "../../wire/handshake.ts"
 import type { Explanation } from "../explain.ts"
-import type { Attempt } from "./attempt.ts"
-import type { DialHost, Identity } from "./attempts.ts"
+import type { Attempt, Identity } from "./attempt.ts"
+import type { DialHost } from "./dial.ts"
 
 /** The channel as the connector sees it: its settings, and the events that the connector reports to it. */
 export interface ConnectorHost extends DialHost {

@@ -7,9 +7,9 @@ export interface Incident {
   readonly transport: string
   /**
    * `dialed`: its hello was sent. `welcomed`: the hub answered, so the transport works. `took-over`: its link carries
-   * the session from now on. `proved`: a stream let a second batch through. `doubted`: no answer came in time.
-   * `closed`: the link ended; see `closing`. `let-go`: it was not needed, because a better or an earlier link is in
-   * use.
+   * the session from now on. `proved`: a second batch came on a stream, or on the first link after a doubt. `doubted`: no
+   * answer came in time. `closed`: the link ended; see `closing`. `let-go`: it was not needed, because a better or an
+   * earlier link is in use.
    */
   readonly what: "dialed" | "welcomed" | "took-over" | "proved" | "doubted" | "closed" | "let-go"
   /** Milliseconds since the dial. */
