@@ -302,8 +302,8 @@ export const faults = [
   {
     id: "messages of a reset are not reported",
     file: "src/client/carry-over.ts",
-    find: "messagesOf(unacknowledged.slice(0, certain))",
-    plant: "messagesOf([])",
+    find: "messagesOf(unacknowledged.slice(0, certain), codec)",
+    plant: "messagesOf([], codec)",
   },
   {
     id: "a server that is away is taken for broken transports",
