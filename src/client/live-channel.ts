@@ -103,7 +103,7 @@ export class LiveChannel {
         },
         unlinked: (why, retryInMs) =>
           this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
-        reset: (why) => this.#reset(why),
+        reset: (why, heard) => this.#reset(why, heard),
         ended: (why) => this.#end(why),
         report: (error) => this.#events.failed(error, "connection"),
       },
@@ -178,7 +178,7 @@ export class LiveChannel {
 
   writable(): Promise<void> {
     if (!this.#session.hasRoom) this.#session.ask()
-    return this.#waiters.when(() => this.#session.hasRoom)
+    return this.#waiters.when(() => this.#session.hasRoom, -1)
   }
 
   flush(): Promise<void> {
@@ -258,23 +258,27 @@ export class LiveChannel {
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }
 
-  /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
-  #reset(why: Closing): Identity {
+  /**
+   * The session is over: begins another with what the hub has certainly not heard, and reports what it may have heard.
+   * `heard`: if the hub has told it, the number of the last packet that it heard.
+   */
+  #reset(why: Closing, heard?: number): Identity {
     const { acked } = this.#session
     const { unacknowledged, unsent, deliveries } = this.#session.end()
-    const certain = unacknowledged.length - unsent
+    const uncertain = heard === undefined ? unacknowledged.length - unsent : 0
+    const from = heard === undefined ? (this.#options.resend ? 0 : uncertain) : heard - acked
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
     for (const [at, packet] of unacknowledged.entries()) {
-      if ((this.#options.resend || at >= certain) && readMessage(packet))
+      if (at >= from && readMessage(packet))
         identity.session.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
     }
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })
       this.#waiters.wake(why)
-      this.#events.emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, certain)) })
+      this.#events.emit("reset", { closing: why, messages: messagesOf(unacknowledged.slice(0, uncertain)) })
     })
     return identity
   }

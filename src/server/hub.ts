@@ -25,7 +25,7 @@ import { type HubErrorContext, Reports } from "./reports.ts"
 import { type Audience, audienceOf } from "./rooms/audience.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
-import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
+import { checkDrainMs, Drain, retryAfterMs } from "./sessions/drain.ts"
 import { createEnded } from "./sessions/ended-session.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
 import type { HubSessionHost } from "./sessions/hub-session.ts"
@@ -71,7 +71,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #endedCounts = new Counts()
   readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
-  /** Set by `close`: the closing that every hello is answered with. */
+  /** Set by `close`: why no session begins. */
   #closing: Closing | undefined
   #drain: Drain | undefined
 
@@ -105,7 +105,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       registry: this.#registry,
       sites,
       judges: this.#judges,
-      closing: () => this.#closing,
+      closing: () => this.#closing && this.#refusal(this.#closing),
     })
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
     this.#entrance = new Entrance({
@@ -115,7 +115,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       sites,
       reports: this.#reports,
       acceptors: this.#acceptors,
-      closing: () => this.#closing,
+      closing: () => this.#closing && this.#refusal(this.#closing),
       sessions: () => this.#registry.size,
     })
   }
@@ -257,19 +257,24 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     checkNames(options, { drainMs: "" }, "close")
     const { drainMs = 0 } = options
     checkDrainMs(drainMs)
-    this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
+    this.#closing ??= closing("hub-closing", "the hub is shutting down")
     const closed = this.#entrance.close()
     this.#drain?.hasten(drainMs)
     this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
     // If there is no time to wait, all is closed when this call returns.
     if (!this.#drain.isOver) await this.#drain.done
-    this.#unwelcomed.refuseAll(this.#closing)
+    this.#unwelcomed.refuseAll(this.#refusal(this.#closing))
     const { hubFailed } = this.#reports
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     this.#registry.close()
     this.#reports.close()
     this.#handlers.close()
     closed()
+  }
+
+  /** What a hello is answered with while the hub shuts down. */
+  #refusal(why: Closing): Closing {
+    return { ...why, retryAfterMs: retryAfterMs(this.#settings.runtime) }
   }
 
   /** What the hub lends to its sessions. */

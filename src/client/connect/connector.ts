@@ -334,7 +334,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /** The hub sent a bye. It refuses this link, or does not know the session, or ends the session. */
-  function refused(attempt: OwnAttempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
+  function refused(attempt: OwnAttempt, { why, hub, ageMs, heard }: ReturnType<typeof readBye>): void {
     const { link } = attempt
     const isUnknown = why.code === "session-unknown"
     if (!isUnknown || link.exchanges) {
@@ -342,7 +342,16 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       link.abandon?.()
       link.close(why)
     }
-    if (!isUnknown) return why.retryable ? closed(attempt, why) : fatal(why)
+    if (!isUnknown) {
+      if (!why.retryable) return fatal(why)
+      // The hub has ended the session. So the next hello need not look for a hub that knows it.
+      if (attempt === current && heard >= 0) {
+        for (const other of newcomers()) attempts.letGo(other)
+        attempt.sent = 0
+        anew(why, heard)
+      }
+      return closed(attempt, why)
+    }
     attempt.sent = 0 // packets that went with a refused hello were not delivered
     attempts.end(attempt, "closed", why)
     const climbing = state.phase === "climbing" && state
@@ -367,18 +376,23 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     // not.
     failures ||= 1
     dropAll(why)
-    attempts.reset()
     host.unlinked(why, 0)
     // Unless this is an HTTP link, the hub accepts another hello on it, which saves a new connection.
     const goesOn = state === climbing && !link.exchanges && !attempt.welcome
     if (!goesOn) link.close(why)
     if (state.phase === "closed") return // a listener of `unlinked` may have closed the channel
-    const next = host.reset(why)
-    attempts.begin(next)
-    session = next.session
+    anew(why)
     if (!goesOn) return ask()
     dial(climbing, attempt.rank, attempt)
     advance()
+  }
+
+  /** Begins another session. */
+  function anew(why: Closing, heard?: number): void {
+    attempts.reset()
+    const next = host.reset(why, heard)
+    attempts.begin(next)
+    session = next.session
   }
 
   /** Makes the link of this attempt the current one. */
