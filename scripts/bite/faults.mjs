@@ -302,8 +302,20 @@ export const faults = [
   {
     id: "messages of a reset are not reported",
     file: "src/client/carry-over.ts",
-    find: "messagesOf(unacknowledged.slice(0, certain), codec)",
+    find: "messagesOf(unacknowledged.slice(0, uncertain), codec)",
     plant: "messagesOf([], codec)",
+  },
+  {
+    id: "the last word of a hub does not say what it has heard",
+    file: "src/server/sessions/hub-session.ts",
+    find: "{ hub: this.#host.hub, heard }",
+    plant: "{ hub: this.#host.hub }",
+  },
+  {
+    id: "a drain waits for messages that may be dropped",
+    file: "src/server/sessions/last-call.ts",
+    find: "this.#lastSaid = lastReliable(session)",
+    plant: "this.#lastSaid = session.last",
   },
   {
     id: "a server that is away is taken for broken transports",

@@ -5,18 +5,25 @@ import type { Codec } from "../wire/codec.ts"
 import type { ChannelOptions, Reset } from "./options.ts"
 
 /**
- * Ends a session that the hub has forgotten, and says on the `next` one what no link was handed; with `resend` also what
- * the hub may have heard. Returns the messages of which it is not known.
+ * Ends a session, and says on the `next` one what the hub has certainly not heard: what is behind `heard`, if the hub has
+ * told it, otherwise what no link was handed; with `resend` also what the hub may have heard. Returns the messages of
+ * which it is not known.
  */
-export function carryOver(session: Session, next: Session, { resend, codec }: ChannelOptions): Reset["messages"] {
+export function carryOver(
+  session: Session,
+  next: Session,
+  heard: number | undefined,
+  { resend, codec }: ChannelOptions,
+): Reset["messages"] {
   const { acked } = session
   const { unacknowledged, unsent, deliveries } = session.end()
-  const certain = unacknowledged.length - unsent
+  const uncertain = heard === undefined ? unacknowledged.length - unsent : 0
+  const from = heard === undefined ? (resend ? 0 : uncertain) : heard - acked
   for (const [at, packet] of unacknowledged.entries()) {
-    if ((resend || at >= certain) && readMessage(packet, codec))
+    if (at >= from && readMessage(packet, codec))
       next.say(packet, undefined, undefined, deliveries?.get(acked + at + 1))
   }
-  return messagesOf(unacknowledged.slice(0, certain), codec)
+  return messagesOf(unacknowledged.slice(0, uncertain), codec)
 }
 
 /** The messages among these packets. */

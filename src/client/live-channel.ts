@@ -112,7 +112,7 @@ export class LiveChannel {
         },
         unlinked: (why, retryInMs) =>
           this.#enter(this.#peer ? "reconnecting" : "connecting", { closing: why, retryInMs }),
-        reset: (why) => this.#reset(why),
+        reset: (why, heard) => this.#reset(why, heard),
         ended: (why) => this.#end(why),
         report: (error) => this.#events.failed(error, "connection"),
         noted: (incident) => {
@@ -197,7 +197,7 @@ export class LiveChannel {
 
   writable(): Promise<void> {
     if (!this.#session.hasRoom) this.#session.ask()
-    return this.#waiters.when(() => this.#session.hasRoom)
+    return this.#waiters.when(() => this.#session.hasRoom, -1)
   }
 
   flush(): Promise<void> {
@@ -284,13 +284,16 @@ export class LiveChannel {
     return [{ id: this.#runtime.id(), key: this.#runtime.id(), session }, dispatch]
   }
 
-  /** The hub does not know the session any more: begins another with what was never sent, and reports the rest. */
-  #reset(why: Closing): Identity {
+  /**
+   * The session is over: begins another with what the hub has certainly not heard, and reports what it may have heard.
+   * `heard`: if the hub has told it, the number of the last packet that it heard.
+   */
+  #reset(why: Closing, heard?: number): Identity {
     this.#counters.resets++
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    const messages = carryOver(this.#session, identity.session, this.#options)
+    const messages = carryOver(this.#session, identity.session, heard, this.#options)
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })

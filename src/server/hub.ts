@@ -28,7 +28,7 @@ import { Encoders } from "./rooms/encoders.ts"
 import { checkRoom, Rooms } from "./rooms/rooms.ts"
 import { sendToAll } from "./rooms/send-to-all.ts"
 import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
-import { checkDrainMs, Drain, RETRY_AFTER_MS } from "./sessions/drain.ts"
+import { checkDrainMs, Drain, retryAfterMs } from "./sessions/drain.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
 import { createSessionHost } from "./sessions/hub-session-host.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
@@ -70,7 +70,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #traffic = createTraffic()
   readonly #counts: HubCounts = { began: 0, resumed: 0, requests: 0 }
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
-  /** Set by `close`: the closing that every hello is answered with. */
+  /** Set by `close`: why no session begins. */
   #closing: Closing | undefined
   #drain: Drain | undefined
 
@@ -129,7 +129,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       registry: this.#registry,
       sites,
       judges: this.#judges,
-      closing: () => this.#closing,
+      closing: () => this.#closing && this.#refusal(this.#closing),
     })
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
     this.#entrance = new Entrance({
@@ -139,7 +139,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       sites,
       reports: this.#reports,
       acceptors: this.#acceptors,
-      closing: () => this.#closing,
+      closing: () => this.#closing && this.#refusal(this.#closing),
       sessions: () => this.#registry.size,
     })
   }
@@ -290,7 +290,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const { drainMs = 0 } = options
     checkDrainMs(drainMs)
     const since = this.#closing === undefined ? this.#clockwork.now() : undefined
-    this.#closing ??= closing("hub-closing", "the hub is shutting down", true, RETRY_AFTER_MS)
+    this.#closing ??= closing("hub-closing", "the hub is shutting down")
     const { hubFailed, observer } = this.#reports
     if (since !== undefined) observer.closing?.({ hub: this.id, sessions: this.#registry.size, drainMs })
     const closed = this.#entrance.close()
@@ -298,12 +298,17 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
     // If there is no time to wait, all is closed when this call returns.
     if (!this.#drain.isOver) await this.#drain.done
-    this.#unwelcomed.refuseAll(this.#closing)
+    this.#unwelcomed.refuseAll(this.#refusal(this.#closing))
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     this.#registry.close()
     this.#reports.close()
     this.#handlers.close()
     closed()
     if (since !== undefined) observer.closed?.({ hub: this.id, durationMs: this.#clockwork.now() - since })
+  }
+
+  /** What a hello is answered with while the hub shuts down. */
+  #refusal(why: Closing): Closing {
+    return { ...why, retryAfterMs: retryAfterMs(this.#settings.runtime) }
   }
 }

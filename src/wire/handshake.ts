@@ -121,12 +121,13 @@ export function writeTake(take: Take): string {
   return TAKE + JSON.stringify(take)
 }
 /**
- * Writes a bye, the last packet on a link. A hub adds its id, and its age if it does not know the session. A channel
- * that has no working link adds all fields of `Leave`.
+ * Writes a bye, the last packet on a link. A hub adds its id, and its age if it does not know the session. If it ends the
+ * session, it adds `heard`, the number of the last packet that it has received. A channel that has no working link adds
+ * all fields of `Leave`.
  */
 export function writeBye(
   why: Closing,
-  more?: { readonly ageMs?: number | undefined } & Partial<Omit<Leave, "why">>,
+  more?: { readonly ageMs?: number | undefined; readonly heard?: number } & Partial<Omit<Leave, "why">>,
 ): string {
   return BYE + JSON.stringify({ ...why, ...more })
 }
@@ -179,10 +180,15 @@ export function readTake(packet: string): Take {
  * Reads why the link ends, the id of the hub that says so, and the hub's age (`NaN` if absent). @throws EverwireError
  * `protocol-error` on any other shape.
  */
-export function readBye(packet: string): { why: Closing; hub: string | undefined; ageMs: number } {
+export function readBye(packet: string): { why: Closing; hub: string | undefined; ageMs: number; heard: number } {
   const fields = readFields(packet, BYE)
-  const { hub, ageMs } = fields
-  return { why: readClosing(fields), hub: typeof hub === "string" ? hub : undefined, ageMs: Number(ageMs) }
+  const { hub, ageMs, heard } = fields
+  return {
+    why: readClosing(fields),
+    hub: typeof hub === "string" ? hub : undefined,
+    ageMs: Number(ageMs),
+    heard: Number(heard), // NaN: the bye does not end the session
+  }
 }
 
 /** @throws EverwireError `protocol-error` on any other shape. */

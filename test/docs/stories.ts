@@ -53,7 +53,7 @@ export const stories: Readonly<Record<string, () => Story>> = {
       record.begin()
       hub.send("farewell", { text: "back in a minute" })
       void hub.close()
-      runtime.advance(50)
+      runtime.advance(25)
     }),
 }
 

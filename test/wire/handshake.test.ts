@@ -136,9 +136,10 @@ describe("a take", () => {
 describe("a bye", () => {
   it("is read as it was written, with the hub that sends it", () => {
     const why = closing("hub-closing", "bye", true, 250)
-    expect(readBye(writeBye(why, { hub: "h1", ageMs: 17 }))).toEqual({ why, hub: "h1", ageMs: 17 })
+    const told = { hub: "h1", ageMs: 17, heard: 3 }
+    expect(readBye(writeBye(why, told))).toEqual({ why, ...told })
     const final = closing("closed", "", false)
-    expect(readBye(writeBye(final))).toEqual({ why: final, hub: undefined, ageMs: Number.NaN })
+    expect(readBye(writeBye(final))).toEqual({ why: final, hub: undefined, ageMs: Number.NaN, heard: Number.NaN })
   })
 
   it("keeps a code that only a newer side knows, and shortens it for people to read", () => {
@@ -151,6 +152,7 @@ describe("a bye", () => {
       why: closing("closed-by-peer", ""),
       hub: undefined,
       ageMs: Number.NaN,
+      heard: Number.NaN,
     })
   })
 })

@@ -115,7 +115,7 @@ export interface Attempts {
    * the hub, the link of this attempt is the current one again.
    */
   retake(attempt: OwnAttempt): void
-  /** A new session begins. Its turns continue those of the last session, because they only have to rise. */
+  /** A new session begins, which no hub has yet. Its turns continue those of the last session, because they only have to rise. */
   begin(identity: Identity): void
   /** The link of an attempt has ended. Packets that were sent with its hello may have been delivered. */
   end(attempt: OwnAttempt, what: Incident["what"], why?: Closing): void
@@ -126,8 +126,8 @@ export interface Attempts {
    * holds.
    */
   letGo(attempt: OwnAttempt, mute?: boolean): void
-  /** Ends all links. `forgets`: no hub has the session any more. */
-  dropAll(why: Closing, forgets?: boolean): void
+  /** Ends all links. */
+  dropAll(why: Closing): void
   /**
    * Makes sure that the hub knows that the session has ended: by the bye on its link, or by a request without a link.
    */

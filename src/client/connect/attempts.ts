@@ -248,6 +248,7 @@ export function createAttempts(
       if (attempt.turn !== turn) take(attempt, { heard: session.acked })
     },
     begin(identity) {
+      hub = dialer = undefined
       ;({ id, key, session } = identity)
     },
     refuse(attempt, why) {
@@ -264,14 +265,13 @@ export function createAttempts(
       if (said) await inTime(runtime, defaults.GOODBYE_MS, said.catch(host.report))
       link?.abandon?.()
     },
-    dropAll(why, forgets) {
+    dropAll(why) {
       for (const attempt of live) {
         attempt.link.close(why)
         forget(attempt)
         session.linkLost(attempt.link)
       }
       current = undefined
-      if (forgets) hub = dialer = undefined
     },
   }
   return self

@@ -23,8 +23,11 @@ export interface ConnectorHost extends DialHost {
   linked(welcome: Welcome, transport: string): void
   /** No link carries the session. The next climb begins in `retryInMs` milliseconds. */
   unlinked(why: Closing, retryInMs: number): void
-  /** The hub does not know the session. The channel begins a new one and returns its identity. */
-  reset(why: Closing): Identity
+  /**
+   * The hub does not know the session, or has ended it: then it has received the packets up to `heard`, and no others.
+   * The channel begins a new one and returns its identity.
+   */
+  reset(why: Closing, heard?: number): Identity
   /** The connection cannot be restored by dialing again: the channel is closed. */
   ended(why: Closing): void
 }

@@ -77,7 +77,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
   }
 
   /** The hub sent a bye. It refuses this link, or does not know the session, or ends the session. */
-  function refused(attempt: OwnAttempt, { why, hub, ageMs }: ReturnType<typeof readBye>): void {
+  function refused(attempt: OwnAttempt, { why, hub, ageMs, heard }: ReturnType<typeof readBye>): void {
     const { link } = attempt
     const isUnknown = why.code === "session-unknown"
     if (!isUnknown || link.exchanges) {
@@ -85,7 +85,16 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       link.abandon?.()
       link.close(why)
     }
-    if (!isUnknown) return why.retryable ? climber.closed(attempt, why) : climber.fatal(why)
+    if (!isUnknown) {
+      if (!why.retryable) return climber.fatal(why)
+      // The hub has ended the session. So the next hello need not look for a hub that knows it.
+      if (attempt === attempts.current && heard >= 0) {
+        for (const other of attempts.newcomers()) attempts.letGo(other)
+        attempt.sent = 0
+        attempts.begin(host.reset(why, heard))
+      }
+      return climber.closed(attempt, why)
+    }
     attempts.refuse(attempt, why)
     const { state } = climber
     if (hub !== attempts.hub && state.phase === "climbing") {
@@ -107,7 +116,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     }
     strangers = 0
     climber.restarted()
-    attempts.dropAll(why, true)
+    attempts.dropAll(why)
     host.unlinked(why, 0)
     // Unless this is an HTTP link, the hub accepts another hello on it, which saves a new connection.
     const goesOn = state.phase === "climbing" && climber.state === state && !link.exchanges && !attempt.welcome

@@ -2,16 +2,22 @@ import type { Runtime } from "../../session/runtime.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
 import type { HubSession } from "./hub-session.ts"
 
-/** Longest `retryAfterMs` that a draining hub gives to a channel, in milliseconds. */
-export const RETRY_AFTER_MS = 1_000
+/** Longest `retryAfterMs` that a hub gives to a channel while it shuts down, in milliseconds. */
+const RETRY_AFTER_MS = 1_000
 /**
- * Longest time between the last calls of two peers, in milliseconds, so that their channels do not all dial at once.
+ * Longest time between the last calls of two peers, and least time between the dials of their channels, in
+ * milliseconds, so that they do not all dial at once.
  */
 const APART_MS = 1
 /** The last peer gets its last call within this part of the drain time. The rest is for its open requests. */
 const TELL_PART = 1 / 2
 /** Interval at which the remaining sessions are checked again, in milliseconds. */
 const LOOK_MS = 100
+
+/** How long a channel is to wait before it dials again, by chance, in milliseconds. */
+export function retryAfterMs(runtime: Runtime): number {
+  return Math.ceil(runtime.random() * RETRY_AFTER_MS)
+}
 
 /** @throws EverwireError `misuse` */
 export function checkDrainMs(drainMs: unknown): void {
@@ -40,6 +46,8 @@ export class Drain {
   /** When the first last call was made. */
   readonly #startedAt: number
   #told = 0
+  /** When the channel of the session that ended last is to dial again. */
+  #dialAt = 0
   /** Sessions with progress in this tick. */
   #news: Set<HubSession> | undefined
   #deadline = Infinity
@@ -98,9 +106,15 @@ export class Drain {
     if (this.#left.size === 0) this.#end()
   }
 
-  /** Each channel gets a random delay, so that sessions that end together are not dialed again together. */
+  /** A channel dials again at once, or in its turn if other sessions end at this moment. Very many dial by chance. */
   #release(hubSession: HubSession): void {
-    hubSession.end({ ...this.#why, retryAfterMs: Math.ceil(this.#runtime.random() * RETRY_AFTER_MS) })
+    const now = this.#runtime.now()
+    this.#dialAt = Math.max(now, this.#dialAt + APART_MS)
+    const waitMs = Math.ceil(this.#dialAt - now)
+    hubSession.end({
+      ...this.#why,
+      retryAfterMs: waitMs <= RETRY_AFTER_MS ? waitMs : retryAfterMs(this.#runtime),
+    })
   }
 
   /** Makes the last calls that are due. */

@@ -229,9 +229,10 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     const ack = link !== undefined && isOwed ? this.session.acknowledgement(link) : undefined
     if (ack !== undefined) link?.send(ack)
     const { unacknowledged } = this.session.end()
+    const { heard } = this.session
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
     this.links.end(told)
-    link?.send(writeBye(told, { hub: this.#host.hub }))
+    link?.send(writeBye(told, { hub: this.#host.hub, heard }))
     link?.close(told)
     this.#dispatch?.dispatch.end(why)
     this.#waits?.end(() => closingError(why))

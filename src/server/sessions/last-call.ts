@@ -21,7 +21,7 @@ interface Called {
 export class LastCall {
   readonly #called: Called
   readonly #clockwork: Clockwork
-  /** The last packet that must be acknowledged or dropped before the session ends. */
+  /** The last reliable packet that must be acknowledged before the session ends. */
   #lastSaid = 0
 
   constructor(called: Called, clockwork: Clockwork) {
@@ -63,11 +63,14 @@ export class LastCall {
     return this.#called.openRequests[0] === 0
   }
 
-  /** Waits until all packets sent so far have arrived. */
+  /**
+   * Waits until all reliable packets sent so far have arrived. Messages behind them that may be dropped go if the link
+   * takes them before the bye.
+   */
   awaitSaid(): void {
     const { session } = this.#called
-    this.#lastSaid = session.last
-    if (!session.isSettled(session.last)) session.ask()
+    this.#lastSaid = lastReliable(session)
+    if (!session.isSettled(this.#lastSaid)) session.ask()
   }
 
   /** A channel that just lost its link may have missed an ack, so the hub waits for it, for a limited time. */
@@ -81,4 +84,16 @@ export class LastCall {
   get #awayMs(): number {
     return this.#clockwork.now() - this.#called.session.idleSince
   }
+}
+
+/** The number that the last reliable packet has, or gets if no packet before it is dropped. */
+function lastReliable({ lane, last, acked }: Session): number {
+  if (lane === undefined) return last
+  let number = last
+  for (const { delivery } of [...lane.packets.values()].reverse()) {
+    if (delivery === undefined) return number
+    number--
+  }
+  while (number > acked && lane.numbered.has(number)) number--
+  return number
 }
