@@ -112,10 +112,11 @@ export class Answers<Context> {
       get input() {
         if (answering.input) return answering.input
         const first = hasInput ? encodePacket(CREDIT, [inputId], String(STREAM_CREDIT)) : undefined
-        answering.input = readItems(host, waiting, { id: inputId, name, first })
-        answering.ended = () => waiting.get(inputId)?.(aborted(name, undefined))
-        if (open.get(id) !== answering) answering.ended()
-        return answering.input
+        const [input, end] = readItems(host, waiting, { id: inputId, name, first })
+        answering.input = input
+        if (hasInput) answering.ended = () => end(aborted(name, undefined))
+        if (open.get(id) !== answering) answering.ended?.()
+        return input
       },
     }
     const items = (value: unknown): unknown => {

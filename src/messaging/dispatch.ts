@@ -126,7 +126,7 @@ export class Dispatch<Context> {
     const { signal, input } = options
     const [id, first, waiting] = this.#ask(STREAM_ID, name, data, Infinity, signal, input)
     const settled = (): void => this.#answers?.cancel(INPUT + id)
-    return readItems(this.#host, waiting, { id, name, first, signal, settled })
+    return readItems(this.#host, waiting, { id, name, first, signal, settled })[0]
   }
 
   /** Makes the packet of a request, after all that may be wrong with it was looked for. Its input waits for credit. */
@@ -142,8 +142,8 @@ export class Dispatch<Context> {
     if (signal?.aborted) throw aborted(name, signal)
     if (!(timeoutMs >= 0)) throw new EverwireError("misuse", "timeoutMs is a number from 0 on")
     const id = mark + ++this.#lastId
-    let field = timeoutMs < 1e15 ? `${id},${Math.ceil(timeoutMs)}` : id
-    if (input != null) field += timeoutMs < 1e15 ? ",+" : ",,+"
+    const ms = timeoutMs < 1e15 ? Math.ceil(timeoutMs) : ""
+    const field = `${id},${ms},${input == null ? "" : "+"}`.replace(/,+$/, "")
     const packet = encodePacket(REQUEST, [field, name], checkedPayload(data, this.#host))
     // A getter in the data may have closed the session.
     if (this.#ended !== undefined) throw closingError(this.#ended)

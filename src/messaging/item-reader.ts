@@ -29,15 +29,19 @@ interface Incoming {
   readonly settled?: () => void
 }
 
-/** A loop over the items. It grants the other side credit as it takes them. To leave it tells the other side. */
+/**
+ * A loop over the items. It grants the other side credit as it takes them. To leave it tells the other side. And a function
+ * that ends it, also when all items have come and wait for the loop.
+ */
 export function readItems(
   host: Pick<DispatchHost<never>, "say" | "retract" | "failed">,
   waiting: Map<string, Waiting>,
   { id, name, first, signal, settled }: Incoming,
-): AsyncGenerator<unknown, void, void> {
+): [loop: AsyncGenerator<unknown, void, void>, end: Waiting] {
   let credit = STREAM_CREDIT
   let taken = 0
-  return loopOver<unknown>(
+  let end: Waiting = () => {}
+  const loop = loopOver<unknown>(
     (heard, ended) => {
       const settle: Waiting = (error, value) => {
         waiting.delete(id)
@@ -46,6 +50,7 @@ export function readItems(
         ended(error)
         settled?.()
       }
+      end = settle
       settle.item = (item) => {
         if (credit-- === 0) throw protocolError("an item without credit")
         heard(item)
@@ -74,6 +79,7 @@ export function readItems(
       taken = 0
     },
   )
+  return [loop, end]
 }
 
 /**

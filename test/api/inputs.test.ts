@@ -179,39 +179,40 @@ describe.each(Object.entries(ways))("the input of a request %s", (_, seatsOf) =>
     expect([await answer, returned]).toEqual(["answer", 1])
   })
 
-  it.each(["signal", "time-out"])(
-    "ends on both sides at the asker's %s: the loop throws request-aborted",
-    async (how) => {
-      const { answers, asks, pass, reported } = await start(seatsOf)
-      const watched = counting()
-      const abort = new AbortController()
-      const taken: unknown[] = []
-      let thrown: unknown
-      answers.handle("slow", async (_data: unknown, _seat: unknown, { input, signal }: RequestContext) => {
-        try {
-          for await (const item of input) {
-            taken.push(item)
-            if (taken.length === 5) await new Promise((resolve) => signal.addEventListener("abort", resolve))
-          }
-        } catch (error) {
-          thrown = error
-          throw error
+  it.each([
+    ["signal", Number.POSITIVE_INFINITY],
+    ["signal", 10],
+    ["time-out", Number.POSITIVE_INFINITY],
+  ])("ends on both sides at the asker's %s, of %d items: the loop throws request-aborted", async (how, count) => {
+    const { answers, asks, pass, reported } = await start(seatsOf)
+    const watched = counting(count)
+    const abort = new AbortController()
+    const taken: unknown[] = []
+    let thrown: unknown
+    answers.handle("slow", async (_data: unknown, _seat: unknown, { input, signal }: RequestContext) => {
+      try {
+        for await (const item of input) {
+          taken.push(item)
+          if (taken.length === 5) await new Promise((resolve) => signal.addEventListener("abort", resolve))
         }
-      })
-      const asking = outcomeOf(
-        asks.request("slow", null, { input: watched.items(), timeoutMs: 2_000, signal: abort.signal }),
-      )
-      await pass(1_000)
-      if (how === "signal") abort.abort()
-      await pass(2_000)
-      expect(await asking).toBe(how === "signal" ? "request-aborted" : "request-timeout")
-      const { pulled } = watched
-      await pass(3_000)
-      expect(thrown).toMatchObject({ code: "request-aborted" })
-      expect([taken, watched.finished, watched.pulled]).toEqual([upTo(5), 1, pulled])
-      expect(reported).toEqual({ answers: [], asks: [] })
-    },
-  )
+      } catch (error) {
+        thrown = error
+        throw error
+      }
+    })
+    const asking = outcomeOf(
+      asks.request("slow", null, { input: watched.items(), timeoutMs: 2_000, signal: abort.signal }),
+    )
+    await pass(1_000)
+    if (how === "signal") abort.abort()
+    await pass(2_000)
+    expect(await asking).toBe(how === "signal" ? "request-aborted" : "request-timeout")
+    const { pulled } = watched
+    await pass(3_000)
+    expect(thrown).toMatchObject({ code: "request-aborted" })
+    expect([taken, watched.finished, watched.pulled]).toEqual([upTo(5), 1, pulled])
+    expect(reported).toEqual({ answers: [], asks: [] })
+  })
 
   it("ends for the handler at the asker's time-out by itself, when nothing can arrive", async () => {
     const { duo, answers, asks, pass } = await start(seatsOf)

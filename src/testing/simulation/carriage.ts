@@ -54,6 +54,10 @@ export function createCarriageWitness(world: Pick<World, "runtime" | "plan" | "c
       said[way] += size
       words++
     },
+    carried(way, bytes) {
+      said[way] += bytes
+      words++
+    },
     check() {
       if (!isCalm(world)) return
       checkWay("up", "down")

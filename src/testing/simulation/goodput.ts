@@ -36,6 +36,9 @@ export function createGoodputWitness(world: Pick<World, "runtime" | "plan" | "ca
     rumoured(way, _speaker, size) {
       freeAt[way] = Math.max(freeAt[way], world.runtime.now()) + carryMs(limits, way, size + AROUND_BYTES)
     },
+    carried(way, bytes) {
+      freeAt[way] = Math.max(freeAt[way], world.runtime.now()) + carryMs(limits, way, bytes)
+    },
     heard({ speaker, n }) {
       due.delete(`${speaker} ${n}`)
     },

@@ -7,6 +7,7 @@ import type { Machine } from "../virtual-runtime.ts"
 import { createAfterCloseWitness } from "./after-close.ts"
 import type { Application, World } from "./application.ts"
 import { createCarriageWitness } from "./carriage.ts"
+import { Dialogues } from "./dialogues.ts"
 import { createDoubleWitness } from "./double.ts"
 import { Broken } from "./failure.ts"
 import { createGoodputWitness } from "./goodput.ts"
@@ -24,18 +25,26 @@ import { pad, read, type Spoken, write } from "./words.ts"
  */
 const MOST_OVERHEAD_BYTES = 256
 
+interface Asks {
+  ask(n: number): number
+  /** Dialogues. */
+  tell(n: number, input: AsyncIterable<number>): number
+  recite(n: number, input: AsyncIterable<number>): AsyncIterable<number>
+}
+
 interface TalkContract {
   up: { word: Spoken; rumour: Rumour }
   /** A cry is a broadcast to all peers of a hub, so it cannot carry a different number for each peer. */
   down: { word: Spoken; rumour: Rumour; cry: readonly [cry: number, pad: string] }
-  requests: { ask(n: number): number }
-  asks: { ask(n: number): number }
+  requests: Asks
+  asks: Asks
 }
 
 /** A channel and the words that it has said. */
 interface Speaker {
   readonly name: string
   readonly channel: Channel<TalkContract>
+  readonly machine: Machine
   said: number
   /** Numbers of the words that no hub has heard and no reset has reported. */
   readonly unheard: Set<number>
@@ -70,6 +79,7 @@ export class Talk implements Application<TalkContract> {
   readonly #speakers: Speaker[] = []
   readonly #listeners = new Map<string, Listener>()
   readonly #questions = new Questions()
+  readonly #dialogues = new Dialogues()
   readonly #rumours = new Rumours()
   #cries = 0
   /** Whether the witnesses that need the world exist. They are made when the first hub starts. */
@@ -83,13 +93,14 @@ export class Talk implements Application<TalkContract> {
     "say-down": (world, random) => this.#sayDown(world, random, 1),
     "say-much-down": (world, random) => this.#sayDown(world, random, 1 + Math.floor(random() * 12)),
     cry: (world, random) => this.#cry(world, random),
-    "ask-up": (_world, random) => {
+    "ask-up": (world, random) => {
       const speaker = choose(this.#running(), random)
-      if (speaker !== undefined) this.#questions.ask(speaker.channel, (n) => speaker.channel.request("ask", n))
+      if (speaker !== undefined) this.#ask("up", speaker.channel, speaker.machine, () => false, world, random)
     },
-    "ask-down": (_world, random) => {
+    "ask-down": (world, random) => {
       const listener = choose(this.#open(), random)
-      if (listener !== undefined) this.#questions.ask(listener.peer, (n) => listener.peer.request("ask", n))
+      if (listener !== undefined)
+        this.#ask("down", listener.peer, listener.machine, () => isCrashed(listener), world, random)
     },
     flush: (_world, random) => this.#flush(choose(this.#running(), random)),
     kick: (_world, random) => {
@@ -124,11 +135,18 @@ export class Talk implements Application<TalkContract> {
     })
     hub.on("rumour", (rumour, peer) => this.#note(() => this.#rumours.heard("up", peer.id, rumour, world.plan)))
     hub.handle("ask", (n) => this.#questions.answer(`up ${n}`, n))
+    const crashed = (peer: Peer<TalkContract>) => (): boolean => {
+      const listener = this.#listeners.get(peer.id)
+      return listener !== undefined && isCrashed(listener)
+    }
+    hub.handle("tell", (n, peer, request) => this.#dialogues.tell(peer, crashed(peer), n, request, world))
+    hub.handle("recite", (n, peer, request) => this.#dialogues.recite(peer, crashed(peer), n, request, world))
   }
 
-  channel(channel: Channel<TalkContract>, _machine: Machine, { plan }: TalkWorld): void {
+  channel(channel: Channel<TalkContract>, machine: Machine, world: TalkWorld): void {
+    const { plan } = world
     const name = `channel ${this.#speakers.length + 1}`
-    const speaker: Speaker = { name, channel, said: 0, unheard: new Set() }
+    const speaker: Speaker = { name, channel, machine, said: 0, unheard: new Set() }
     this.#speakers.push(speaker)
     channel.on("word", (spoken) => this.#hearDown(speaker, read("down", spoken)))
     channel.on("cry", ([cry, pad]) => {
@@ -140,6 +158,9 @@ export class Talk implements Application<TalkContract> {
       this.#note(() => this.#rumours.heard("down", `to ${channel.peerId}`, rumour, plan)),
     )
     channel.handle("ask", (n) => this.#questions.answer(`down ${n}`, n))
+    const crashed = (): boolean => false
+    channel.handle("tell", (n, _, request) => this.#dialogues.tell(channel, crashed, n, request, world))
+    channel.handle("recite", (n, _, request) => this.#dialogues.recite(channel, crashed, n, request, world))
     channel.onReset(({ messages }) => {
       const dataOf = (wanted: string): unknown[] =>
         messages.flatMap(({ name: sent, data }) => (sent === wanted ? [data] : []))
@@ -153,18 +174,19 @@ export class Talk implements Application<TalkContract> {
     })
   }
 
-  check(): void {
+  check({ runtime }: TalkWorld): void {
     this.#tell((witness) => witness.check?.())
     if (this.#found !== undefined) throw this.#found
     this.#questions.check()
+    this.#dialogues.check(runtime.now())
   }
 
   waiting(channel: Channel<TalkContract>): number {
     const name = this.#speakers.find((speaker) => speaker.channel === channel)?.name ?? ""
-    return this.#questions.waiting(channel) + (this.#rumours.isAging(name) ? 1 : 0)
+    return this.#questions.waiting(channel) + this.#dialogues.waiting(channel) + (this.#rumours.isAging(name) ? 1 : 0)
   }
 
-  missing({ hubs }: TalkWorld): string | undefined {
+  missing({ hubs, runtime }: TalkWorld): string | undefined {
     for (const { name, channel, unheard } of this.#running()) {
       if (unheard.size > 0) return `nobody has heard ${[...unheard]} of ${name}`
       const rumours = isEvicting(channel) ? undefined : this.#rumours.missing(name)
@@ -177,14 +199,30 @@ export class Talk implements Application<TalkContract> {
       }
     }
     const waiting = this.#running().find(({ channel }) => this.#questions.waiting(channel) > 0)
-    return waiting && `${waiting.name} has asked and has no answer and no refusal`
+    if (waiting) return `${waiting.name} has asked and has no answer and no refusal`
+    return this.#dialogues.overdue(runtime.now())
   }
 
-  closed(): void {
-    const crashed = [...this.#listeners.values()].filter(({ closed, machine }) => !closed && machine.halted)
+  closed(world: TalkWorld): void {
+    const crashed = [...this.#listeners.values()].filter(isCrashed)
     this.#tell((witness) => witness.over?.(new Set(crashed.map(({ peer }) => peer.id))))
     this.#questions.over(new Set(crashed.map(({ peer }) => peer)))
-    this.check()
+    this.#dialogues.over()
+    this.check(world)
+  }
+
+  #ask(
+    way: Word["way"],
+    asker: Channel<TalkContract> | Peer<TalkContract>,
+    machine: Machine,
+    crashed: () => boolean,
+    world: TalkWorld,
+    random: Random,
+  ): void {
+    if (random() < 0.4) return this.#questions.ask(asker, (n) => asker.request("ask", n))
+    this.#dialogues.begin(way, asker, machine, crashed, world, random, (on, bytes) =>
+      this.#tell((witness) => witness.carried?.(on, bytes)),
+    )
   }
 
   #running(): Speaker[] {
@@ -344,6 +382,11 @@ export class Talk implements Application<TalkContract> {
 /** Whether the channel has dropped messages because its outbox was full. Then even the newest of a key may be lost. */
 function isEvicting(channel: Channel<TalkContract>): boolean {
   return channel.stats().dropped.full > 0
+}
+
+/** Whether the hub's process died, so that nothing was told of the end. */
+function isCrashed({ closed, machine }: Listener): boolean {
+  return !closed && machine.halted
 }
 
 /** Probability that a drawn kick or leave takes place. */

@@ -16,6 +16,8 @@ export interface Witness {
   said?(word: Word): void
   /** A message was sent that may be dropped. It is no word. */
   rumoured?(way: Word["way"], speaker: string, size: number): void
+  /** A packet of a dialogue will cross. */
+  carried?(way: Word["way"], bytes: number): void
   /** `by`: for `up` the id of the peer at the hub that heard the word, for `down` the channel's name. */
   heard?(word: Word, by: string): void
   /** A channel's session could not be resumed. These words may or may not have been heard. */
