@@ -87,7 +87,7 @@ function live(
     }
     network.heal()
     network.limit()
-    for (const { machine } of [dialing, accepting]) machine.wake()
+    for (const seat of [dialing, accepting]) seat.wake()
     while (dialing.calls.length > 0) dialing.letGo(0)
     dialing.dial(true)
     const settled = runtime.runUntil(

@@ -89,6 +89,7 @@ export abstract class Seat implements SessionHost {
   readonly #settings: SessionSettings
   readonly #sights: Sights
   #tick = 0
+  #isAsleep = false
   readonly #attached = new Map<Link, Moment[]>()
   #kept: Kept = { outbox: new ListOutbox(), inbox: new Inbox() }
 
@@ -160,7 +161,19 @@ export abstract class Seat implements SessionHost {
     this.reasons.push(reason)
   }
 
+  sleep(): void {
+    this.#isAsleep = true
+    this.machine.sleep()
+  }
+
+  wake(): void {
+    this.#isAsleep = false
+    this.machine.wake()
+  }
+
+  /** An application on a machine that sleeps says nothing. */
   say(size: number, binary: boolean, delivery?: Delivery): void {
+    if (this.#isAsleep) return
     const word = `${this.said.length}:`.padEnd(size, "x")
     const packet = encodePacket("m", ["x"], binary ? utf8(word) : word)
     this.spoken.push({ delivery, tick: this.#tick })

@@ -47,8 +47,8 @@ function walk(pair: Pair, { steps }: SessionHistory, beside?: Beside): void {
   }
   network.heal()
   network.limit()
-  dialing.machine.wake()
-  accepting.machine.wake()
+  dialing.wake()
+  accepting.wake()
   // Some links may be silenced. All are closed here, as an end that doubts them would do, and a new one is dialed.
   while (dialing.calls.length > 0) dialing.letGo(0)
   dialing.dial(true)

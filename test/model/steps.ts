@@ -33,9 +33,9 @@ export function take(pair: Pair, what: SessionStep | MannersStep): void {
     case "silence":
       return wire?.silence(what.direction)
     case "sleep":
-      return pair[what.end].machine.sleep()
+      return pair[what.end].sleep()
     case "wake":
-      return pair[what.end].machine.wake()
+      return pair[what.end].wake()
     case "probe":
       return pair[what.end].session.probe(NUDGE_MS)
     case "jump":

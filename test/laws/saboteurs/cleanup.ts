@@ -34,7 +34,11 @@ const SOCKET = /nothing left of the link; seen: a socket/
 
 export const cleanup: readonly Saboteur[] = [
   ...endings.flatMap(([id, when, seat, which]) => [
-    saboteur(`cleanup.timers-${id}`, `leaves a timer when ${when}`, TIMER, { [seat]: atEnd(leavesTimer, which) }),
+    saboteur(`cleanup.timers-${id}`, `leaves a timer when ${when}`, TIMER, {
+      [seat]: atEnd(leavesTimer, which),
+      // A channel dials again as soon as its hub has closed, and is refused there.
+      also: id === "refusal" ? ["interop.hub-closing"] : [],
+    }),
     saboteur(`cleanup.held-${id}`, `leaves a socket when ${when}`, SOCKET, { [seat]: atEnd(leavesSocket, which) }),
   ]),
   saboteur("cleanup.many", "leaves a socket at the twentieth link", SOCKET, {
