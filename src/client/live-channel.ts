@@ -28,7 +28,7 @@ import { TransportHealth } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
 import { type ChannelOptions, checkChannel, type Reset, type Status, type StatusDetail } from "./options.ts"
 import { watchPage } from "./page.ts"
-import type { ChannelStats, Counters } from "./stats.ts"
+import { type ChannelStats, createCounters, statsOf } from "./stats.ts"
 import { createWaiters } from "./waiters.ts"
 
 /**
@@ -52,17 +52,7 @@ export class LiveChannel {
   readonly #waiters = createWaiters(() => this.#status === "closed")
   /** Deliveries that wait until code that awaits `opened` has had time to set its handlers; undefined afterwards. */
   #held: (() => void)[] | undefined = []
-  readonly #counters: Counters = {
-    sent: 0,
-    received: 0,
-    replayed: 0,
-    sentBytes: 0,
-    receivedBytes: 0,
-    resumed: 0,
-    resets: 0,
-    dropped: { volatile: 0, latest: 0, ttl: 0, full: 0 },
-    incidents: {},
-  }
+  readonly #counters = createCounters()
   /** The promise that every call of `close` returns. */
   #leaving: Promise<void> | undefined
 
@@ -216,21 +206,7 @@ export class LiveChannel {
   }
 
   stats(): ChannelStats {
-    const session = this.#session
-    const { dropped, incidents } = this.#counters
-    const { transport, lastClosing } = this.#connector.explain()
-    return {
-      ...this.#counters,
-      dropped: { ...dropped },
-      incidents: { ...incidents },
-      status: this.#status,
-      transport,
-      rttMs: session.rttMs,
-      unacknowledged: session.last - session.acked,
-      bufferedBytes: session.bufferedBytes,
-      unsent: session.unsent,
-      lastClosing,
-    }
+    return statsOf(this.#counters, this.#session, this.#status, this.explain())
   }
 
   async close(options: { flushMs?: number | undefined } = {}): Promise<void> {

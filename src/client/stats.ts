@@ -1,7 +1,9 @@
 import type { Dropped } from "../session/delivery/delivery.ts"
+import type { Session } from "../session/session.ts"
 import type { Traffic } from "../session/traffic.ts"
 import type { Closing } from "../wire/errors.ts"
 import type { Incident } from "./connect/incident.ts"
+import type { Explanation } from "./explain.ts"
 import type { Status } from "./options.ts"
 
 /** What only rises while the channel lives, however many sessions it has. */
@@ -31,6 +33,42 @@ export interface ChannelStats extends Counted {
   readonly unsent: number
   /** Why a link ended last, or why the channel could not dial or has closed. */
   readonly lastClosing: Closing
+}
+
+/** Counters that stand at zero. */
+export function createCounters(): Counters {
+  return {
+    sent: 0,
+    received: 0,
+    replayed: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+    resumed: 0,
+    resets: 0,
+    dropped: { volatile: 0, latest: 0, ttl: 0, full: 0 },
+    incidents: {},
+  }
+}
+
+/** Plain copies of the counters, and how the channel is at this moment. */
+export function statsOf(
+  { dropped, incidents, ...counters }: Counters,
+  { last, acked, unsent, rttMs, bufferedBytes }: Session,
+  status: Status,
+  { transport, lastClosing }: Explanation,
+): ChannelStats {
+  return {
+    ...counters,
+    dropped: { ...dropped },
+    incidents: { ...incidents },
+    status,
+    transport,
+    rttMs,
+    unacknowledged: last - acked,
+    bufferedBytes,
+    unsent,
+    lastClosing,
+  }
 }
 
 /** The counters of one channel. */
