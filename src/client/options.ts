@@ -7,6 +7,12 @@ import { type Closing, EverwireError } from "../wire/errors.ts"
 import type { AuthReason } from "../wire/handshake.ts"
 import type { Store } from "./connect/transport-health.ts"
 
+/**
+ * How long after a worse rung took over the better ones are tried again. The first time is soon, because to a channel
+ * that dials in the middle of a deploy the transport looks broken.
+ */
+export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
+
 /** Options of a channel. */
 export interface ChannelOptions {
   /**

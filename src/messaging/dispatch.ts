@@ -3,7 +3,6 @@ import { deadline } from "../session/deadline.ts"
 import type { Runtime } from "../session/runtime.ts"
 import { isThenable } from "../session/thenable.ts"
 import type { Packet } from "../wire/batch.ts"
-import { REQUEST_TIMEOUT_MS } from "../wire/defaults.ts"
 import { type Closing, closingError, EverwireError } from "../wire/errors.ts"
 import { CANCEL, CREDIT, FAILURE, ITEM, MESSAGE, REQUEST, RESPONSE } from "../wire/kinds.ts"
 import { checkName, encodePacket, openPacket, readCount } from "../wire/packet.ts"
@@ -17,6 +16,9 @@ import { cancel, readItems, type Waiting } from "./item-reader.ts"
 import { checkedPayload, checkSize, encodeMessage, readMessage, readPayload } from "./message.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions, STREAM_OPTIONS, type StreamOptions } from "./request-options.ts"
+
+/** How long a request waits for its response by default. */
+export const REQUEST_TIMEOUT_MS = 10_000
 
 /**
  * Passes packets to handlers, and responses to the requests that wait for them. The same on the channel and the hub.

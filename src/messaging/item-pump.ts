@@ -1,4 +1,5 @@
-import { STREAM_CREDIT } from "../wire/defaults.ts"
+/** Items of a stream that may be sent before the first grant of credit. The side that asks grants half of it at a time. */
+export const STREAM_CREDIT = 16
 
 /** What a handler can answer with to give items: an async iterable, or a `ReadableStream` of any implementation. */
 export type ItemSource<Item> = AsyncIterable<Item> | ReadableStreamLike<Item>

@@ -1,12 +1,12 @@
 import { callSafely } from "../session/call-safely.ts"
 import type { Packet } from "../wire/batch.ts"
-import { STREAM_CREDIT } from "../wire/defaults.ts"
 import { type EverwireError, protocolError } from "../wire/errors.ts"
 import { CANCEL, CREDIT } from "../wire/kinds.ts"
 import { encodePacket } from "../wire/packet.ts"
 import { type AbortSignalLike, whenAborted } from "./abort-signal.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
 import { aborted } from "./failure.ts"
+import { STREAM_CREDIT } from "./item-pump.ts"
 import { loopOver } from "./message-loop.ts"
 
 /** Settles what waits for an answer: with an error, or with the value of the answer. */

@@ -15,6 +15,21 @@ import type { HubOptions } from "./options.ts"
 import type { Permit, PermitJoin } from "./permission.ts"
 import type { Limits } from "./sessions/registry.ts"
 
+/** How long a hub keeps a session without a link. */
+export const RESUME_WINDOW_MS = 120_000
+/** Most sessions of one hub. */
+export const MAX_SESSIONS = 100_000
+/** Most sessions of one address. Generous, because all people of an office may share one address. */
+export const MAX_SESSIONS_PER_ADDRESS = 1_000
+/** Most links of one hub that are not welcomed yet. */
+export const MAX_UNWELCOMED_LINKS = 10_000
+/** Most of those from one address, so that one address cannot occupy all of them. */
+export const MAX_UNWELCOMED_LINKS_PER_ADDRESS = 500
+/** Most bytes that a hub keeps for all sessions together: a quarter of a heap of 512 MB. */
+export const MAX_KEPT_BYTES = 134_217_728
+/** When the hub acknowledges what a channel sends: promptly, because the channel judges its link by acks. */
+export const HUB_ACK = { ackMs: 250, ackPackets: 256, ackBytes: 65_536, prober: false } as const
+
 /** How late an alarm of the hub may ring, as a share of its delay. So the alarms of many peers can ring together. */
 const SLACK = 1 / 16
 
@@ -69,14 +84,14 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
     codecs: options.codecs ?? [json],
     maxPayloadBytes,
     maxBatchBytes: maxBatchBytes(maxPayloadBytes),
-    resumeMs: options.resumeMs ?? defaults.RESUME_WINDOW_MS,
+    resumeMs: options.resumeMs ?? RESUME_WINDOW_MS,
     takeMs: options.takeMs ?? defaults.TAKE_DEADLINE_MS,
     holdMs: options.holdMs ?? defaults.HOLD_MS,
     limits,
     costs: costsOf(limits),
     countsPrivate: options.limits?.maxSessionsPerAddress !== undefined,
     session: {
-      ...defaults.HUB_ACK,
+      ...HUB_ACK,
       heartbeatMs: options.heartbeatMs ?? defaults.HEARTBEAT_MS,
       heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? defaults.HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: options.maxOutboxBytes ?? defaults.MAX_OUTBOX_BYTES,
@@ -88,11 +103,11 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
 
 function readLimits(given: Partial<Limits> = {}): Limits {
   return {
-    maxSessions: given.maxSessions ?? defaults.MAX_SESSIONS,
-    maxSessionsPerAddress: given.maxSessionsPerAddress ?? defaults.MAX_SESSIONS_PER_ADDRESS,
-    maxUnwelcomedLinks: given.maxUnwelcomedLinks ?? defaults.MAX_UNWELCOMED_LINKS,
-    maxUnwelcomedLinksPerAddress: given.maxUnwelcomedLinksPerAddress ?? defaults.MAX_UNWELCOMED_LINKS_PER_ADDRESS,
-    maxKeptBytes: given.maxKeptBytes ?? defaults.MAX_KEPT_BYTES,
+    maxSessions: given.maxSessions ?? MAX_SESSIONS,
+    maxSessionsPerAddress: given.maxSessionsPerAddress ?? MAX_SESSIONS_PER_ADDRESS,
+    maxUnwelcomedLinks: given.maxUnwelcomedLinks ?? MAX_UNWELCOMED_LINKS,
+    maxUnwelcomedLinksPerAddress: given.maxUnwelcomedLinksPerAddress ?? MAX_UNWELCOMED_LINKS_PER_ADDRESS,
+    maxKeptBytes: given.maxKeptBytes ?? MAX_KEPT_BYTES,
     ...readWorkLimits(given),
   }
 }

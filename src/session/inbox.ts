@@ -1,10 +1,12 @@
 import { allocatePacket, type Packet, sizeOf } from "../wire/batch.ts"
-import { EXCHANGE_ACKS } from "../wire/defaults.ts"
 import { EverwireError, protocolError } from "../wire/errors.ts"
 import { LAST_PART, PART } from "../wire/kinds.ts"
 import { kindOf, readCount } from "../wire/packet.ts"
 import type { Link } from "./link.ts"
 import type { SessionSettings } from "./session-host.ts"
+
+/** Over HTTP, where a separate ack costs an exchange, an ack waits for this many times as many packets and bytes. */
+const EXCHANGE_ACKS = 4
 
 /**
  * A packet in more than `MANY_PARTS` parts must have `MEAN_PART_BYTES` in each on average. An honest sender cuts larger

@@ -1,5 +1,4 @@
 import { type Packet, sizeOf } from "../wire/batch.ts"
-import { RIDE_BYTES } from "../wire/defaults.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { POSITION } from "../wire/kinds.ts"
 import type { Clockwork } from "./clockwork.ts"
@@ -9,6 +8,9 @@ import { Inbox } from "./inbox.ts"
 import type { Link } from "./link.ts"
 import { ListOutbox, type Outbox, type SharedPackets } from "./outbox.ts"
 import type { SessionHost, SessionSettings } from "./session-host.ts"
+
+/** Most of the outbox that is sent together with a hello. The rest of the 16 KiB is for credentials. */
+const RIDE_BYTES = 8_192
 
 /**
  * The part of a session that keeps packets until the other side has acknowledged them: the outbox, and in front of it

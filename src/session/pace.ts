@@ -1,6 +1,10 @@
-import { HIGH_WATER_BYTES, WINDOW_BYTES } from "../wire/defaults.ts"
 import type { Link } from "./link.ts"
 import { NO_QUEUE_MS, type Place, Rate } from "./rate.ts"
+
+/** While the speed of the link is unknown, `send` answers `false` if more than this waits. */
+export const HIGH_WATER_BYTES = 4_096
+/** Most that is handed to a link of unknown speed before the other side has acknowledged anything. */
+export const WINDOW_BYTES = 16_384
 
 /** How long data that was handed to a link may wait in queues on the way. In milliseconds. */
 const QUEUE_MS = 850

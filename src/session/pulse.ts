@@ -1,4 +1,11 @@
-import { FIRST_BEAT, PROBE_MS, UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
+import { PROBE_MS, UNACKNOWLEDGED_MS } from "../wire/defaults.ts"
+
+/**
+ * After this fraction of `HEARTBEAT_MS` on an idle link, one end sends first and asks for an answer, which is the other
+ * end's beat. The first end is the hub, because it sends its beats to many peers in one sweep, so that the answers come
+ * in together. Over HTTP it is the channel, because there an answer from the channel would cost an exchange.
+ */
+const FIRST_BEAT = 0.9
 
 /**
  * The times by which a session judges its link, in milliseconds of the runtime's clock. `Infinity` means not pending.

@@ -1,14 +1,19 @@
 import { type Batch, encodeBatch, joinBatches, type Packet, sizeOf } from "../wire/batch.ts"
-import { BATCH_BYTES, FIRST_BATCH_BYTES, HIGH_WATER_BYTES, LINK_BUFFER_BYTES, PACE_BYTES } from "../wire/defaults.ts"
+import { BATCH_BYTES, LINK_BUFFER_BYTES } from "../wire/defaults.ts"
 import { ACK, POSITION, PROBE } from "../wire/kinds.ts"
 import type { Flushable } from "./clockwork.ts"
 import type { Delivery } from "./delivery/delivery.ts"
 import { Keeping } from "./keeping.ts"
 import type { Link } from "./link.ts"
-import { Pace } from "./pace.ts"
+import { HIGH_WATER_BYTES, Pace } from "./pace.ts"
 import type { Due } from "./pulse.ts"
 import type { Heard } from "./session-host.ts"
 import { Watch, type WatchHost } from "./watch.ts"
+
+/** When more than this waits in a session, it begins to measure the speed of its link. */
+const PACE_BYTES = 4_096
+/** Size of batches and parts before that. */
+const FIRST_BATCH_BYTES = 16_384
 
 /** With messages that may be dropped, an ack is asked for after so many packets. */
 const LANE_ACK_PACKETS = 64

@@ -1,10 +1,11 @@
 import { createVirtualRuntime } from "everwire/testing"
 import { expect, it } from "vitest"
+import { CHANNEL_ACK } from "../../src/client/channel-session.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Link } from "../../src/session/link.ts"
 import { Session } from "../../src/session/session.ts"
 import { createTraffic } from "../../src/session/traffic.ts"
-import { CHANNEL_ACK, MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
+import { MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
 
 it("what may be dropped does not ride with a hello, nor what is behind it", () => {
   const runtime = createVirtualRuntime()

@@ -1,11 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { createHub } from "everwire/node"
 import { describe, expect, it } from "vitest"
+import { HELLO_DEADLINE_MS } from "../../src/server/admission/judges.ts"
 import { checkOrigin, readPolicy } from "../../src/server/admission/origin-check.ts"
 import { MAX_BATCH_PACKETS } from "../../src/server/limits/backlog.ts"
 import { LEAST_PIECE_BYTES } from "../../src/server/limits/pieces.ts"
 import { WORK_LIMITS } from "../../src/server/limits/work-limits.ts"
-import { maxBatchBytes } from "../../src/server/settings.ts"
+import { UNUSED_WINDOW_MS } from "../../src/server/sessions/resume-window.ts"
+import { MAX_SPARE_LINKS, SPARE_LINK_MS } from "../../src/server/sessions/spare-links.ts"
+import {
+  MAX_KEPT_BYTES,
+  MAX_SESSIONS,
+  MAX_SESSIONS_PER_ADDRESS,
+  MAX_UNWELCOMED_LINKS,
+  MAX_UNWELCOMED_LINKS_PER_ADDRESS,
+  maxBatchBytes,
+  RESUME_WINDOW_MS,
+} from "../../src/server/settings.ts"
 import { MAX_ENVELOPE_BYTES } from "../../src/transports/http/envelope.ts"
 import * as defaults from "../../src/wire/defaults.ts"
 import { explanations } from "../../src/wire/errors.ts"
@@ -24,15 +35,15 @@ describe("docs/security.md", () => {
   const caps: Readonly<Record<string, number>> = {
     "a hello, with what comes before the welcome": defaults.MAX_HELLO_BYTES,
     "a payload": defaults.MAX_PAYLOAD_BYTES,
-    sessions: defaults.MAX_SESSIONS,
-    "sessions of one address": defaults.MAX_SESSIONS_PER_ADDRESS,
-    "links without a welcome": defaults.MAX_UNWELCOMED_LINKS,
-    "links without a welcome of one address": defaults.MAX_UNWELCOMED_LINKS_PER_ADDRESS,
-    "links of one session beside the one in use": defaults.MAX_SPARE_LINKS,
+    sessions: MAX_SESSIONS,
+    "sessions of one address": MAX_SESSIONS_PER_ADDRESS,
+    "links without a welcome": MAX_UNWELCOMED_LINKS,
+    "links without a welcome of one address": MAX_UNWELCOMED_LINKS_PER_ADDRESS,
+    "links of one session beside the one in use": MAX_SPARE_LINKS,
     "a body or a frame of who is not welcomed": defaults.MAX_HELLO_BYTES + MAX_ENVELOPE_BYTES,
     "bodies above 17 KiB of one link that are read at once": 2 * defaults.EXCHANGES_AT_ONCE,
     "bytes kept for one peer": defaults.MAX_OUTBOX_BYTES,
-    "bytes kept for all peers together": defaults.MAX_KEPT_BYTES,
+    "bytes kept for all peers together": MAX_KEPT_BYTES,
   }
   it.each(Object.entries(caps))("states the limit on %s", (what, value) => {
     const row = tableUnder(document, "Caps", "what", "bound").rows.find((candidate) => candidate["what"] === what)
@@ -69,13 +80,13 @@ describe("docs/security.md", () => {
   })
 
   const deadlines: Readonly<Record<string, number>> = {
-    "a hello, and its judgement": defaults.HELLO_DEADLINE_MS,
+    "a hello, and its judgement": HELLO_DEADLINE_MS,
     "a request body, for each KiB of it": defaults.BODY_DEADLINE_MS,
     "what was sent to a client, for each KiB that it takes": defaults.TAKE_DEADLINE_MS,
-    "a spare link that is not taken": defaults.SPARE_LINK_MS,
+    "a spare link that is not taken": SPARE_LINK_MS,
     "a link that says nothing": defaults.HEARTBEAT_TIMEOUT_MS,
-    "a session that never said anything, without a link": defaults.UNUSED_WINDOW_MS,
-    "a session without a link": defaults.RESUME_WINDOW_MS,
+    "a session that never said anything, without a link": UNUSED_WINDOW_MS,
+    "a session without a link": RESUME_WINDOW_MS,
   }
   it.each(Object.entries(deadlines))("states the deadline of %s", (what, value) => {
     const row = tableUnder(document, "Deadlines", "what").rows.find((candidate) => candidate["what"] === what)

@@ -1,7 +1,7 @@
 import type { Channel, Status, StatusDetail } from "everwire"
 import { HttpResponse } from "msw"
 import { afterEach, describe, expect, it } from "vitest"
-import { BACKOFF_BASE_MS, RETRY_AFTER_CEILING_MS } from "../../src/wire/defaults.ts"
+import { BACKOFF_BASE_MS, RETRY_AFTER_CEILING_MS } from "../../src/client/connect/backoff.ts"
 import { disposeAll, nextOf } from "../support/hub-server.ts"
 import { type Fault, type FaultServer, faults, startFaultServer } from "./fault-server.ts"
 

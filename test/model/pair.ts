@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util"
 import { createNetwork, createVirtualRuntime, type Machine, type Network, type VirtualRuntime } from "everwire/testing"
+import { CHANNEL_ACK } from "../../src/client/channel-session.ts"
 import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { HUB_ACK } from "../../src/server/settings.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Delivery, DropReason } from "../../src/session/delivery/delivery.ts"
 import { laneState } from "../../src/session/delivery/lane-state.ts"
@@ -12,14 +14,7 @@ import { type Kept, restoreSnapshot, type SessionSnapshot, takeSnapshot } from "
 import { createTraffic } from "../../src/session/traffic.ts"
 import type { Dialer, Target } from "../../src/transports/transport.ts"
 import { type Batch, decodeBatch, type Packet, text, utf8 } from "../../src/wire/batch.ts"
-import {
-  CHANNEL_ACK,
-  HEARTBEAT_MS,
-  HEARTBEAT_TIMEOUT_MS,
-  HUB_ACK,
-  MAX_OUTBOX_BYTES,
-  PROTOCOL_VERSION,
-} from "../../src/wire/defaults.ts"
+import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, MAX_OUTBOX_BYTES, PROTOCOL_VERSION } from "../../src/wire/defaults.ts"
 import { type Closing, closing, EverwireError } from "../../src/wire/errors.ts"
 import { readHello, readTake, readWelcome, writeHello, writeTake, writeWelcome } from "../../src/wire/handshake.ts"
 import { encodePacket, kindOf, openPacket } from "../../src/wire/packet.ts"

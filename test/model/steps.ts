@@ -1,5 +1,5 @@
+import { NUDGE_MS } from "../../src/client/connect/climber.ts"
 import { deliveryOf } from "../../src/messaging/send-options.ts"
-import { NUDGE_MS } from "../../src/wire/defaults.ts"
 import type { Pair } from "./pair.ts"
 import type { MannersStep, SessionStep } from "./session-history.ts"
 

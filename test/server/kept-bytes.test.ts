@@ -5,7 +5,8 @@ import type { Acceptor, Door, Hub, Link, LinkSink, Peer, PeerClosing, Refusal, W
 import { createHub } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { DIAL_DEADLINE_MS, MAX_SPARE_LINKS } from "../../src/wire/defaults.ts"
+import { MAX_SPARE_LINKS } from "../../src/server/sessions/spare-links.ts"
+import { DIAL_DEADLINE_MS } from "../../src/wire/defaults.ts"
 
 /** The hub's end of a link. It takes all batches, unless the test sets `bufferedBytes`. */
 class Wire implements Link {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { Link } from "../../src/session/link.ts"
-import { Pace } from "../../src/session/pace.ts"
-import { HIGH_WATER_BYTES, WINDOW_BYTES } from "../../src/wire/defaults.ts"
+import { HIGH_WATER_BYTES, Pace, WINDOW_BYTES } from "../../src/session/pace.ts"
 import { createPair, type Pair } from "../model/pair.ts"
 
 const WIRE: Link = { name: "wire", bufferedBytes: 0, send() {}, close() {} }

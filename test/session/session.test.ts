@@ -1,20 +1,14 @@
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { CHANNEL_ACK } from "../../src/client/channel-session.ts"
+import { HUB_ACK } from "../../src/server/settings.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Link } from "../../src/session/link.ts"
+import { HIGH_WATER_BYTES, WINDOW_BYTES } from "../../src/session/pace.ts"
 import { Session, type SessionSettings } from "../../src/session/session.ts"
 import { createTraffic } from "../../src/session/traffic.ts"
 import { allocatePacket, type Batch, decodeBatch, type Packet } from "../../src/wire/batch.ts"
-import {
-  BATCH_BYTES,
-  CHANNEL_ACK,
-  HIGH_WATER_BYTES,
-  HUB_ACK,
-  LINK_BUFFER_BYTES,
-  MAX_OUTBOX_BYTES,
-  PACKET_OVERHEAD_BYTES,
-  WINDOW_BYTES,
-} from "../../src/wire/defaults.ts"
+import { BATCH_BYTES, LINK_BUFFER_BYTES, MAX_OUTBOX_BYTES, PACKET_OVERHEAD_BYTES } from "../../src/wire/defaults.ts"
 import { protocolError } from "../../src/wire/errors.ts"
 import { kindOf } from "../../src/wire/packet.ts"
 

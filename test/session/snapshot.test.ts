@@ -1,6 +1,7 @@
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import { LastJoined, Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { HUB_ACK } from "../../src/server/settings.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import { Inbox } from "../../src/session/inbox.ts"
 import type { Link } from "../../src/session/link.ts"
@@ -8,7 +9,7 @@ import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
 import { Session, type SessionHost } from "../../src/session/session.ts"
 import { type Kept, restoreSnapshot, takeSnapshot } from "../../src/session/snapshot.ts"
 import { createTraffic } from "../../src/session/traffic.ts"
-import { HUB_ACK, MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
+import { MAX_OUTBOX_BYTES } from "../../src/wire/defaults.ts"
 
 function start(kept: Kept = { outbox: new SharedOutbox(new LastJoined()), inbox: new Inbox() }) {
   const runtime = createVirtualRuntime()

@@ -1,9 +1,10 @@
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
+import { CHANNEL_ACK } from "../../src/client/channel-session.ts"
+import { HUB_ACK } from "../../src/server/settings.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import type { Due } from "../../src/session/pulse.ts"
 import { Watch } from "../../src/session/watch.ts"
-import { CHANNEL_ACK, HUB_ACK } from "../../src/wire/defaults.ts"
 
 const FIGURES = { heartbeatMs: 20_000, heartbeatTimeoutMs: 30_000 }
 

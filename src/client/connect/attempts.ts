@@ -11,6 +11,7 @@ import { type DialHost, openLink, targetOf } from "./dial.ts"
 import { inTime } from "./in-time.ts"
 import type { Incident } from "./incident.ts"
 import { createSink, type SinkHost } from "./sink.ts"
+import { FLAP_MS } from "./transport-health.ts"
 
 /** The link of an attempt until `dial` has returned the real one. */
 const UNDIALED: Link = { name: "", bufferedBytes: 0, send() {}, close() {} }
@@ -184,7 +185,7 @@ export function createAttempts(
       }
       const move = afterWelcome(attempt, healthy(), health.flaps(dialer.name))
       if (move === "let-go") letGo(attempt)
-      if (move === "trial") attempt.trialUntil = attempt.welcomedAt + defaults.FLAP_MS
+      if (move === "trial") attempt.trialUntil = attempt.welcomedAt + FLAP_MS
       return move === "adopt"
     },
     moved(attempt) {

@@ -1,6 +1,25 @@
 import * as defaults from "../../wire/defaults.ts"
 import type { Candidate } from "./ladder.ts"
 
+/**
+ * If all rungs were dialed and none has answered for this time (or 4 round trips), the best one is dialed once more.
+ */
+const HEDGE_MS = 2_000
+/**
+ * If the current link fell silent, the best rung is dialed again up to this many times, each after the time limit of a
+ * probe.
+ */
+const SILENT_HEDGES = 3
+/**
+ * Replaces the gaps between rungs, and `HEDGE_MS`, in the climb after a healthy link broke. Then the server is probably
+ * away, or has restarted and is busy with all of its channels, so other rungs would not help.
+ */
+const PATIENT_MS = 2_000
+/**
+ * If nothing failed, how long after the rung above it each rung is dialed: 0, 300 ms, 1.2 s, 2.5 s from the beginning.
+ */
+const STAGGER_MS: readonly number[] = [300, 900, 1_300]
+
 // Decides what a climb does next, from its state and the time. Nothing here dials, waits or keeps state: the connector
 // does.
 
@@ -101,7 +120,7 @@ export function nextMove<Attempt extends Rival>(
     until = Math.min(until, dueAt)
   }
   // A server that refused a dial and now does not answer is probably busy, because all its channels come back at once.
-  const patientMs = known === undefined ? undefined : defaults.PATIENT_MS * (failures ? 2 : 1)
+  const patientMs = known === undefined ? undefined : PATIENT_MS * (failures ? 2 : 1)
   // If the rung that worked a moment ago cannot connect, the server is away, and so for every rung. So three climbs of
   // four dial that rung alone, and the fourth dials all.
   const isAway =
@@ -113,7 +132,7 @@ export function nextMove<Attempt extends Rival>(
     // broken.
     let startAt = 0
     if (last && !last.over) {
-      const gapMs = (!healthy && patientMs) || (defaults.STAGGER_MS[started - 1] ?? defaults.STAGGER_MS.at(-1) ?? 0)
+      const gapMs = (!healthy && patientMs) || (STAGGER_MS[started - 1] ?? STAGGER_MS.at(-1) ?? 0)
       startAt = last.startedAt + (started === 1 ? Math.max(gapMs, 2 * rttMs) : gapMs)
     }
     // A welcomed link that is not proved yet gets as long to prove itself as its welcome took.
@@ -143,8 +162,8 @@ export function nextMove<Attempt extends Rival>(
     // an answer takes. A WebSocket has its own connection: if the server is busy with returning clients, a second one
     // would only wait in the same queue.
     const [leastMs, most] = current?.doubted
-      ? [defaults.PROBE_MS, defaults.SILENT_HEDGES]
-      : [patientMs ?? defaults.HEDGE_MS, patientMs && !last.link.exchanges ? 0 : 1]
+      ? [defaults.PROBE_MS, SILENT_HEDGES]
+      : [patientMs ?? HEDGE_MS, patientMs && !last.link.exchanges ? 0 : 1]
     const hedgeAt = last.movedAt + Math.max(leastMs, 4 * rttMs)
     if (hedges < most) {
       if (now >= hedgeAt) return ["dial", Math.min(...newcomers.map(({ rank }) => rank))]

@@ -4,12 +4,16 @@ import * as defaults from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, wordsOf } from "../../wire/errors.ts"
 import type { Attempts, OwnAttempt } from "./attempt.ts"
 import { stop } from "./attempts.ts"
-import { backoffMs } from "./backoff.ts"
+import { BACKOFF_BASE_MS, backoffMs, PORTAL_MS, RETRY_AFTER_CEILING_MS } from "./backoff.ts"
 import { nextMove } from "./climb.ts"
 import type { Climber, State } from "./climbing.ts"
 import type { ConnectorHost } from "./connector-host.ts"
 import { askCredentials } from "./credentials.ts"
 import { planClimb } from "./ladder.ts"
+import { STRIKES } from "./transport-health.ts"
+
+/** Time limit of a probe that is sent because the page or the network came back. */
+export const NUDGE_MS = 2_000
 
 /** Creates the climber of a channel, which does nothing before `open`. */
 export function createClimber(host: ConnectorHost, attempts: Attempts, connections: Connections | undefined): Climber {
@@ -144,7 +148,7 @@ export function createClimber(host: ConnectorHost, attempts: Attempts, connectio
       // The back-off is added to the time that the server asked for: clients that were told the same time must not all
       // come back at that moment. It is not longer than the server was away, so that a short restart causes no long
       // wait.
-      const awayMs = Math.max(2 * defaults.BACKOFF_BASE_MS, runtime.now() - attempts.aliveAt)
+      const awayMs = Math.max(2 * BACKOFF_BASE_MS, runtime.now() - attempts.aliveAt)
       return wait(retryAfterMs + backoffMs(failures++, runtime.random(), Math.min(portalMs, awayMs)))
     }
     attempts.retake(healthy)
@@ -196,9 +200,9 @@ export function createClimber(host: ConnectorHost, attempts: Attempts, connectio
     attempts.end(attempt, "closed", why)
     self.lastClosing = why
     // How long the server asks the client to stay away, up to a limit.
-    const wishMs = Math.min(why.retryAfterMs ?? 0, defaults.RETRY_AFTER_CEILING_MS)
+    const wishMs = Math.min(why.retryAfterMs ?? 0, RETRY_AFTER_CEILING_MS)
     retryAfterMs = Math.max(retryAfterMs, wishMs)
-    if (/portal|redir/.test(why.code)) portalMs = defaults.PORTAL_MS
+    if (/portal|redir/.test(why.code)) portalMs = PORTAL_MS
     if (attempt === attempts.current) return lost(attempt, why, wishMs)
     // A server that refuses these credentials or this version of the protocol refuses them on every rung.
     if (!why.retryable && !attempt.welcome) return fatal(why)
@@ -213,7 +217,7 @@ export function createClimber(host: ConnectorHost, attempts: Attempts, connectio
   function lost(attempt: OwnAttempt, why: Closing, wishMs: number): void {
     attempts.lost(attempt, why)
     for (const other of attempts.live) if (other.heardAt) return adopt(other)
-    const strikes = health.strikes(attempt.dialer.name) - defaults.STRIKES
+    const strikes = health.strikes(attempt.dialer.name) - STRIKES
     // The first redial is immediate. There is a wait only if links of this rung die young again and again, or the hub
     // asks for it.
     const waitMs = wishMs + (strikes > 0 ? backoffMs(strikes, runtime.random()) : 0)
@@ -276,7 +280,7 @@ export function createClimber(host: ConnectorHost, attempts: Attempts, connectio
           return
         }
       } else {
-        attempts.session.probe(defaults.NUDGE_MS)
+        attempts.session.probe(NUDGE_MS)
         if (phase !== "settled" || !attempts.current?.rank) return
         reprobes = 0
       }

@@ -1,5 +1,4 @@
 import type { Packet } from "../../wire/batch.ts"
-import * as defaults from "../../wire/defaults.ts"
 import { type Closing, closing, protocolError } from "../../wire/errors.ts"
 import { AUTH_REFRESH } from "../../wire/features.ts"
 import { readBye, readWelcome, writeBye } from "../../wire/handshake.ts"
@@ -11,6 +10,9 @@ import { createAttempts } from "./attempts.ts"
 import { createClimber } from "./climber.ts"
 import type { Connector, ConnectorHost } from "./connector-host.ts"
 import { askCredentials } from "./credentials.ts"
+
+/** How many more hubs (behind a balancer without sticky sessions) a channel asks after one did not know its session. */
+const UNKNOWN_RETRIES = 3
 
 /**
  * Creates the connector of a channel. Connecting, reconnecting, falling back and climbing back are all the same climb:
@@ -103,7 +105,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
       // was last heard is probably our hub after a restart: then asking again finds nobody who knows the session.
       // After a doubt, a first answer does not show that the rung works.
       if (!attempts.isWary) climber.trust(attempt)
-      const asks = (healthy || !(ageMs < runtime.now() - attempts.aliveAt)) && strangers < defaults.UNKNOWN_RETRIES
+      const asks = (healthy || !(ageMs < runtime.now() - attempts.aliveAt)) && strangers < UNKNOWN_RETRIES
       if (asks || healthy) {
         link.close(why)
         // It is another hub behind the same address. The next dial may reach the hub that knows the session.

@@ -1,5 +1,10 @@
 import { callSafely } from "../../session/call-safely.ts"
-import { FLAP_MS, HEARTBEAT_FLOOR_MS, STRIKES, VERDICT_MS } from "../../wire/defaults.ts"
+import { HEARTBEAT_FLOOR_MS, VERDICT_MS } from "../../wire/defaults.ts"
+
+/** If a link lived for less than this, that is a strike against its rung. */
+export const FLAP_MS = 2_000
+/** After this many strikes in a row a rung is demoted. */
+export const STRIKES = 2
 
 /** A place where a channel remembers which transports work here, such as `localStorage`. */
 export interface Store {

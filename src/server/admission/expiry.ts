@@ -1,6 +1,5 @@
 import type { Alarm, Slot } from "../../session/clockwork.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
-import { HELLO_DEADLINE_MS } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
 import { AUTH_REFRESH } from "../../wire/features.ts"
 import { readCredentials } from "../../wire/handshake.ts"
@@ -11,6 +10,7 @@ import type { HubSession } from "../sessions/hub-session.ts"
 import type { PrincipalExpiry } from "../sessions/session-links.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { judge } from "./judgement.ts"
+import { HELLO_DEADLINE_MS } from "./judges.ts"
 
 /**
  * How long before the expiry the hub asks, in milliseconds, at most. Half of it is random, so that the channels of tokens

@@ -1,7 +1,9 @@
 import type { Clockwork } from "../../session/clockwork.ts"
-import { HELLO_DEADLINE_MS } from "../../wire/defaults.ts"
 import { spent, waitMs } from "../limits/allowance.ts"
 import type { Site } from "./sites.ts"
+
+/** How long a hub waits for the hello of an open link. */
+export const HELLO_DEADLINE_MS = 5_000
 
 /** The largest part of `maxAuthentications` that one address may use at once. */
 const PART_OF_SITE = 1 / 4

@@ -1,6 +1,8 @@
 import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
-import { TAKE_PROGRESS_BYTES } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
+
+/** The slowest link takes far more. A client that reads slowly on purpose has to read all the time. */
+const TAKE_PROGRESS_BYTES = 1_024
 
 /** Why a link ends if its client does not read what was written to it. */
 export const NOT_TAKEN = closing("timeout", "too little of what was sent was taken in time")

@@ -1,5 +1,7 @@
-import { UNUSED_WINDOW_MS } from "../../wire/defaults.ts"
 import type { HubSession } from "./hub-session.ts"
+
+/** How long it keeps a session that never carried a message. Short, because handshakes alone must not fill memory. */
+export const UNUSED_WINDOW_MS = 5_000
 
 /** How long a session may stay without a link, in milliseconds. */
 export function windowMs({ session, links }: HubSession, mayReturn: boolean, resumeMs: number): number {

@@ -3,7 +3,7 @@ import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
 import type { Heard, Session } from "../../session/session.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
-import { LEAVE_MS, MAX_HELLO_BYTES, SPARE_LINK_MS } from "../../wire/defaults.ts"
+import { MAX_HELLO_BYTES } from "../../wire/defaults.ts"
 import { type Closing, type Code, closing, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
 import { BYE, CREDENTIALS, TAKE } from "../../wire/kinds.ts"
@@ -11,7 +11,13 @@ import { kindOf } from "../../wire/packet.ts"
 import type { HubCounts } from "../counts.ts"
 import type { HubObserver } from "../observer.ts"
 import { saidByPeer } from "./said-by-peer.ts"
-import { SpareLinks } from "./spare-links.ts"
+import { SPARE_LINK_MS, SpareLinks } from "./spare-links.ts"
+
+/**
+ * How long the hub waits, after a bye without a link, for packets of that channel which may still be on their way on a
+ * link.
+ */
+const LEAVE_MS = 1_000
 
 /** What the links of a session need from the hub. */
 export interface LinksHost {

@@ -1,7 +1,13 @@
 import type { Link } from "../../session/link.ts"
 import type { Runtime } from "../../session/runtime.ts"
-import { MAX_SPARE_LINKS, SPARE_LINK_MS } from "../../wire/defaults.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
+
+/**
+ * How long the hub keeps a welcomed link that is not current, because it lost a race or only probed, without a take.
+ */
+export const SPARE_LINK_MS = 15_000
+/** Most welcomed links of one session that are not current. A channel that dials again and again has a few at once. */
+export const MAX_SPARE_LINKS = 8
 
 /** A welcomed link that waits to be taken, and the timer that closes it otherwise. */
 interface Spare {

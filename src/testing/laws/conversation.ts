@@ -1,3 +1,5 @@
+import { CHANNEL_ACK } from "../../client/channel-session.ts"
+import { HUB_ACK } from "../../server/settings.ts"
 import { Clockwork } from "../../session/clockwork.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
@@ -35,7 +37,7 @@ export class Speaker implements SessionHost {
       heartbeatTimeoutMs: defaults.HEARTBEAT_TIMEOUT_MS,
       maxOutboxBytes: defaults.MAX_OUTBOX_BYTES,
     }
-    const acks = seat === "hub" ? defaults.HUB_ACK : defaults.CHANNEL_ACK
+    const acks = seat === "hub" ? HUB_ACK : CHANNEL_ACK
     this.session = new Session(new Clockwork(bench.timers[seat]), this, { ...common, ...acks, ...settings })
   }
 

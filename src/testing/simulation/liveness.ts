@@ -1,5 +1,7 @@
+import { CHANNEL_ACK } from "../../client/channel-session.ts"
 import type { Contract } from "../../messaging/contract.ts"
-import { CHANNEL_ACK, DIAL_DEADLINE_MS, SPARE_LINK_MS } from "../../wire/defaults.ts"
+import { SPARE_LINK_MS } from "../../server/sessions/spare-links.ts"
+import { DIAL_DEADLINE_MS } from "../../wire/defaults.ts"
 import { Broken } from "./failure.ts"
 import { carryMs, setupMs } from "./rates.ts"
 import type { RunningChannel } from "./running.ts"

@@ -1,8 +1,11 @@
-import { POLL_CEILING_MS, POLL_FLOOR_MS } from "../../wire/defaults.ts"
+import { POLL_CEILING_MS } from "../../wire/defaults.ts"
 import type { Down } from "../http/client/down.ts"
 import { leave } from "../http/client/leave.ts"
 import { Uplink } from "../http/client/uplink.ts"
 import type { Dialer } from "../transport.ts"
+
+/** The interval between short-polls adapts between these two. */
+const POLL_FLOOR_MS = 250
 
 /**
  * Short-poll: the hub answers each request at once, and the channel repeats it at an interval that grows while nothing

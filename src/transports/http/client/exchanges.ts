@@ -1,12 +1,21 @@
 import { deadline } from "../../../session/deadline.ts"
 import { encodeBatch, type Packet, utf8 } from "../../../wire/batch.ts"
-import { EXCHANGE_DEADLINE_MS, EXCHANGE_RETRY_MS, UNACKNOWLEDGED_MS } from "../../../wire/defaults.ts"
+import { UNACKNOWLEDGED_MS } from "../../../wire/defaults.ts"
 import { type Closing, closing, wordsOf } from "../../../wire/errors.ts"
 import type { Batch, FetchAnswer, FetchInit, Target } from "../../transport.ts"
 import { BYTES_TYPE, decodeBody, ENVELOPE_HEADER, type Envelope, TEXT_TYPE, writeEnvelope } from "../envelope.ts"
 import { refusal } from "../refusal.ts"
 import type { Down } from "./down.ts"
 import { post } from "./post.ts"
+
+/**
+ * An exchange fails if it makes no progress for this time: its answer does not begin, or does not continue. For a poll
+ * that the hub may leave unanswered, the time begins after its hold. An upload gets one more millisecond for each byte
+ * of its body.
+ */
+const EXCHANGE_DEADLINE_MS = 15_000
+/** Waits before an exchange that failed is repeated. After the last one fails, the link is given up. */
+export const EXCHANGE_RETRY_MS: readonly number[] = [50, 400, 1_000]
 
 /**
  * Largest body that is sent with `keepalive`, in bytes. Browsers refuse more than 64 KiB for all such requests of a

@@ -1,6 +1,7 @@
-import { EXCHANGE_RETRY_MS, GOODBYE_MS } from "../../../wire/defaults.ts"
+import { GOODBYE_MS } from "../../../wire/defaults.ts"
 import type { Dialer, Target } from "../../transport.ts"
 import { TEXT_TYPE } from "../envelope.ts"
+import { EXCHANGE_RETRY_MS } from "./exchanges.ts"
 import { post } from "./post.ts"
 
 /**

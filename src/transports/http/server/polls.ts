@@ -1,9 +1,12 @@
 import type { Clockwork, Flushable } from "../../../session/clockwork.ts"
-import { EXCHANGES_AT_ONCE, LEFT_POLL_MS } from "../../../wire/defaults.ts"
+import { EXCHANGES_AT_ONCE } from "../../../wire/defaults.ts"
 import { type Closing, closing } from "../../../wire/errors.ts"
 import type { Batch, HttpExchange } from "../../transport.ts"
 import type { Envelope } from "../envelope.ts"
 import { respond } from "./answer.ts"
+
+/** How long the hub waits for another poll after a client has abandoned one, before it counts the link as lost. */
+const LEFT_POLL_MS = 5_000
 
 /** A poll without an answer, and until when it may be held. */
 interface Held {
