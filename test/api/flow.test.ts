@@ -51,7 +51,8 @@ describe("back-pressure", () => {
     expect(channel.send("n", "x".repeat(3_000))).toBe(false)
     expect(channel.bufferedBytes).toBeGreaterThan(4_096)
     await channel.writable()
-    expect(channel.bufferedBytes).toBeLessThan(6_000)
+    // There is room: the hub has acknowledged, or has let the channel measure a link that carries more than 4 KiB.
+    expect(channel.send("small")).toBe(true)
     await channel.flush()
     expect(channel.send("small")).toBe(true)
     await channel.writable()

@@ -14,8 +14,9 @@ const tests: Readonly<Record<string, string>> = {
   "resumes after a break": "test/journeys/exactly-once.test.ts",
   "exactly once, in order, in both directions": "test/model",
   "requests with answers": "test/api/requests.test.ts",
-  "streams of items with back-pressure": "test/api/streams.test.ts",
+  "streams of items with back-pressure, both directions": "test/api/streams.test.ts",
   "messages that may be dropped": "test/delivery/classes.test.ts",
+  "`Date`, `Map`, `bigint` and bytes inside of data": "test/codecs",
   "`send` says when to stop, `writable()`": "test/api/flow.test.ts",
   "a slow reader is bounded on the server": "test/server/kept-bytes.test.ts",
   "schemas check what arrives": "test/contract",
@@ -24,6 +25,8 @@ const tests: Readonly<Record<string, string>> = {
   "a limit for each thing a stranger can cause": "test/hostile/bounds.test.ts",
   "transports of your own, with a test suite": "test/laws/saboteurs",
   "a network in virtual time for your tests": "test/duo",
+  "a process that ends in a deploy": "test/server/drain.test.ts",
+  "counters and events for your monitoring": "test/observe",
   "rooms, broadcasts": "test/api/rooms.test.ts",
 }
 
