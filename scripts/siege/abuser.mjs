@@ -3,11 +3,13 @@
 //
 //   npm run siege:abuser -- [--seconds 7] [kind ...]
 //
-// Three processes: the hub, the honest channels (this one), and the abuser at full speed. Exits 1 in two cases. Either
-// the honest p99 is more than three times as long as during "burns", in which the abuser only uses a processor (that
-// row shows the effect of the machine alone) and than a fifth more than during the kind that it is compared with, if it
-// has one. That kind is an abuse of a server in which no hub takes part. Or an abuser was closed without a code. A turn is one run of the hub's
-// event loop, in milliseconds of its processor time, which other work on the machine does not change.
+// Three processes: the hub, the honest channels (this one), and the abuser at full speed. Exits 1 in two cases:
+// - The honest p99 is too long: more than three times that of "burns", in which the abuser only uses a processor, which
+//   shows the effect of the machine alone. A kind with a `beside` may instead be a fifth slower than that other kind, an
+//   abuse of a server in which no hub takes part.
+// - An abuser was closed without a code.
+// A turn is one run of the hub's event loop, in milliseconds of its processor time, which other work on the machine does
+// not change.
 
 import { fork } from "node:child_process"
 import { once } from "node:events"
