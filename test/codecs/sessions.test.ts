@@ -1,6 +1,6 @@
 // Sessions whose codec is not JSON, in virtual time.
 
-import { type Codec, createChannel } from "everwire/core"
+import { type Codec, createChannel, RequestFailure } from "everwire/core"
 import { msgpack } from "everwire/msgpack"
 import { createHub, json } from "everwire/server"
 import { createDuo, createNetwork, createVirtualRuntime, type Duo, type DuoOptions } from "everwire/testing"
@@ -81,6 +81,16 @@ describe.each(WIRES)("over %s", (wire) => {
     await stream
     expect(items).toEqual([RICH, undefined, [RICH]])
     expect(duo.errors).toEqual([new Error("secret")]) // of the handler, which the hub reports
+  })
+
+  it("the data of a failure may be what JSON cannot carry", async () => {
+    const duo = await duoOf(msgpack(), { transports: [wire] })
+    duo.hub.handle("fail", () => {
+      throw new RequestFailure("not-yet", "come back later", { data: RICH })
+    })
+    const failed = duo.channel.request("fail").catch((error: unknown) => error)
+    await duo.runtime.pass(5_000)
+    expect(await failed).toMatchObject({ code: "not-yet", message: "come back later", data: RICH })
   })
 
   it("all arrives once and in order through cuts", async () => {
