@@ -1173,7 +1173,7 @@ export const faults = [
   {
     id: "a peer is in a room that is not permitted",
     file: "src/server/sessions/hub-peer.ts",
-    find: "    this.#host.rooms.checkJoin(room, this)\n",
+    find: "    this.#owner.host.rooms.checkJoin(room, this)\n",
     plant: "",
   },
   {
