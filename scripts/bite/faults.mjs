@@ -307,9 +307,9 @@ export const faults = [
   },
   {
     id: "the last word of a hub does not say what it has heard",
-    file: "src/server/sessions/hub-session.ts",
-    find: "{ hub: this.#host.hub, heard }",
-    plant: "{ hub: this.#host.hub }",
+    file: "src/server/sessions/farewell.ts",
+    find: "{ hub, heard }",
+    plant: "{ hub }",
   },
   {
     id: "a drain waits for messages that may be dropped",
@@ -1173,7 +1173,7 @@ export const faults = [
   {
     id: "a peer is in a room that is not permitted",
     file: "src/server/sessions/hub-peer.ts",
-    find: "    this.#host.rooms.checkJoin(room, this)\n",
+    find: "    this.#owner.host.rooms.checkJoin(room, this)\n",
     plant: "",
   },
   {
