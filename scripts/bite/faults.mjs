@@ -1345,4 +1345,40 @@ export const faults = [
     find: "get: () => (heard.hasSubscribers ? publish : undefined)",
     plant: "get: () => publish",
   },
+  {
+    id: "items that nobody reads are not counted",
+    file: "src/server/sessions/hub-session.ts",
+    find: " + (lane ? ownBytesOf(lane) : 0) + unread",
+    plant: " + (lane ? ownBytesOf(lane) : 0)",
+  },
+  {
+    id: "items do not make the hub look whether it keeps too much",
+    file: "src/server/sessions/peer-dispatch.ts",
+    find: "if (stream !== undefined && !this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)\n",
+    plant: "",
+  },
+  {
+    id: "items count on when they were read",
+    file: "src/server/sessions/unread-items.ts",
+    find: "let at = sizes.length - waitingIn(stream)",
+    plant: "let at = 0",
+  },
+  {
+    id: "items that an ended peer left behind are not counted",
+    file: "src/server/sessions/kept-bytes.ts",
+    find: "    yield* this.#left\n",
+    plant: "",
+  },
+  {
+    id: "items stay when their peer is closed because of them",
+    file: "src/server/sessions/unread-items.ts",
+    find: "      stream.queue?.splice(0)\n",
+    plant: "",
+  },
+  {
+    id: "a loop whose items were dropped ends as if they had been all",
+    file: "src/server/sessions/unread-items.ts",
+    find: "      stream(closingError(why))\n",
+    plant: "",
+  },
 ]

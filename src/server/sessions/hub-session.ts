@@ -10,7 +10,7 @@ import type { Traffic } from "../../session/traffic.ts"
 import { type Packet, sizeOf } from "../../wire/batch.ts"
 import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
 import type { Hello } from "../../wire/handshake.ts"
-import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
+import { ITEM, MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Site } from "../admission/sites.ts"
 import type { Costs } from "../limits/allowance.ts"
@@ -157,7 +157,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get ownBytes(): number {
     const { part = 0, lane } = this.session
-    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0)
+    const unread = this.#dispatch?.unreadBytes ?? 0
+    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0) + unread
   }
   lists(): Iterable<PacketList> {
     const { lane } = this.session
@@ -232,7 +233,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
         return
       }
     }
-    this.dispatch.deliver(packet)
+    if (kindOf(packet) === ITEM) this.#dispatching.deliverItem(packet)
+    else this.dispatch.deliver(packet)
     if (this.#lastCall !== undefined) this.host.progressed(this)
   }
 
@@ -257,6 +259,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.session.ended) return
     this.refused(why, this.session.link)
     this.links.cut(why)
+    this.#dispatch?.makeRoom(why)
     this.end(why)
   }
 
