@@ -8,7 +8,12 @@ const path = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 const MODES = {
   test: { include: ["test/**/*.test.ts"], exclude: ["test/long/**", "test/production/**"], built: undefined },
   long: {
-    include: ["test/long/**/*.test.ts", "test/model/*.model.test.ts", "test/simulation/simulation.test.ts"],
+    include: [
+      "test/long/**/*.test.ts",
+      // The same with many times as much random input.
+      "test/model/*.model.test.ts",
+      "test/simulation/simulation.test.ts",
+    ],
     exclude: [],
     built: undefined,
   },
@@ -25,10 +30,13 @@ const MODES = {
  * Node's sockets. All others share processes, because in most files the import of the sources takes longer than the tests.
  */
 const OWN_PROCESS = [
-  "test/{browser,cost,http,journeys,msw,siege}/**/*.test.ts",
+  "test/{browser,cost,http,msw,siege}/**/*.test.ts",
   "test/docs/architecture.test.ts",
   "test/docs/programs.test.ts",
 ]
+
+/** They run after all others, because they load the machine and wait for real time. Each file has a process. */
+const JOURNEYS = "test/journeys/**/*.test.ts"
 
 /**
  * `vitest run` is the suite; `vitest run --mode long` is what takes minutes: `test/long`, and random input in masses; `vitest run --mode production` is
@@ -71,9 +79,10 @@ export default defineConfig(({ mode }) => {
             projects: [
               {
                 extends: true,
-                test: { name: "shared", isolate: false, include, exclude: [...exclude, ...OWN_PROCESS] },
+                test: { name: "shared", isolate: false, include, exclude: [...exclude, ...OWN_PROCESS, JOURNEYS] },
               },
               { extends: true, test: { name: "own", include: OWN_PROCESS } },
+              { extends: true, test: { name: "journeys", include: [JOURNEYS], sequence: { groupOrder: 1 } } },
             ],
           }
         : { include, exclude }),
