@@ -159,6 +159,18 @@ module.exports = {
       "What watches hubs and channels knows only what they publish.",
     ),
     mayImport(
+      "cluster",
+      { path: "^src/cluster/" },
+      [
+        "^src/cluster/",
+        KERNEL,
+        "^src/codecs/msgpack/msgpack\\.ts$",
+        "^src/transports/transport\\.ts$",
+        "^src/server/(?:cluster|peer)\\.ts$",
+      ],
+      "A cluster knows a hub by what the hub tells it, and the hub knows a cluster by its interface alone.",
+    ),
+    mayImport(
       "testing",
       { path: "^src/testing/" },
       ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
@@ -213,7 +225,7 @@ module.exports = {
     },
     packageOnlyIn("ws", NODE_SIDE),
     packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
-    packageOnlyIn("@msgpack/msgpack", "^src/codecs/msgpack/"),
+    packageOnlyIn("@msgpack/msgpack", "^src/(?:codecs/msgpack|cluster)/"),
     packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
     {
       name: "no-other-packages",
