@@ -15,6 +15,8 @@ const KERNEL = "^src/(?:wire|session|messaging)/"
 const RUNTIMES = "^src/runtimes/(?:[^/]+\\.ts$|(?:web|node|bun)/platform\\.ts$)"
 /** The hub's doors on Node's servers. */
 const SERVERS_OF_NODE = "^src/runtimes/node/(?!platform\\.ts$)"
+/** What joins processes of one machine. */
+const PROCESSES = "^src/cluster/processes/"
 const PACKAGES = "(?:^|/)node_modules/"
 
 /** A folder may import these paths of the project and nothing else of it; packages are ruled further down. */
@@ -159,9 +161,15 @@ module.exports = {
       "What watches hubs and channels knows only what they publish.",
     ),
     mayImport(
+      "cluster",
+      { path: "^src/cluster/" },
+      ["^src/cluster/", KERNEL, RUNTIMES, "^src/transports/transport\\.ts$", "^src/server/"],
+      "What joins hubs knows them by their public contracts, and no transport's insides.",
+    ),
+    mayImport(
       "testing",
       { path: "^src/testing/" },
-      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
+      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/", "^src/cluster/"],
       "The test kit is used through the same public doors as anyone's: no transport's insides.",
     ),
 
@@ -207,8 +215,9 @@ module.exports = {
     {
       name: "node-only-in-node",
       severity: "error",
-      comment: "Node is named only under src/runtimes/node and src/observe (and in src/node.ts).",
-      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS] },
+      comment:
+        "Node is named only under src/runtimes/node, src/observe and src/cluster/processes (and in src/node.ts).",
+      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS, PROCESSES] },
       to: { dependencyTypes: ["core"] },
     },
     packageOnlyIn("ws", NODE_SIDE),
