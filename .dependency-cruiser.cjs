@@ -163,7 +163,7 @@ module.exports = {
     mayImport(
       "cluster",
       { path: "^src/cluster/" },
-      ["^src/cluster/", KERNEL, RUNTIMES, "^src/transports/transport\\.ts$", "^src/server/"],
+      ["^src/cluster/", KERNEL, "^src/runtimes/hub-runtime\\.ts$", "^src/transports/transport\\.ts$", "^src/server/"],
       "What joins hubs knows them by their public contracts, and no transport's insides.",
     ),
     mayImport(
