@@ -15,6 +15,8 @@ const KERNEL = "^src/(?:wire|session|messaging)/"
 const RUNTIMES = "^src/runtimes/(?:[^/]+\\.ts$|(?:web|node|bun)/platform\\.ts$)"
 /** The hub's doors on Node's servers. */
 const SERVERS_OF_NODE = "^src/runtimes/node/(?!platform\\.ts$)"
+/** What joins processes of one machine. */
+const PROCESSES = "^src/cluster/processes/"
 const PACKAGES = "(?:^|/)node_modules/"
 
 /** A folder may import these paths of the project and nothing else of it; packages are ruled further down. */
@@ -164,6 +166,7 @@ module.exports = {
       [
         "^src/cluster/",
         KERNEL,
+        "^src/runtimes/hub-runtime\\.ts$",
         "^src/codecs/msgpack/msgpack\\.ts$",
         "^src/transports/transport\\.ts$",
         "^src/server/(?:cluster|peer)\\.ts$",
@@ -173,7 +176,7 @@ module.exports = {
     mayImport(
       "testing",
       { path: "^src/testing/" },
-      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
+      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/", "^src/cluster/"],
       "The test kit is used through the same public doors as anyone's: no transport's insides.",
     ),
 
@@ -219,8 +222,9 @@ module.exports = {
     {
       name: "node-only-in-node",
       severity: "error",
-      comment: "Node is named only under src/runtimes/node and src/observe (and in src/node.ts).",
-      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS] },
+      comment:
+        "Node is named only under src/runtimes/node, src/observe and src/cluster/processes (and in src/node.ts).",
+      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS, PROCESSES] },
       to: { dependencyTypes: ["core"] },
     },
     packageOnlyIn("ws", NODE_SIDE),

@@ -43,6 +43,8 @@ export function cluster(backplane: Backplane, options: ClusterOptions = {}): Clu
 
 function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): OpenCluster {
   const { hub, clockwork, runtime, failed } = host
+  // It throws when it was closed before the hub.
+  const publish = (to: string, data: Uint8Array): void => callSafely(() => backplane.publish(to, data), failed)
   const topicOf = (to: string): string => `${prefix}.to.${to}`
   const topic = `${prefix}.hubs`
   let isOpen = true
@@ -52,7 +54,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   })
 
   const members: Members = new Members({
-    backplane,
+    publish,
     clockwork,
     hub,
     topic,
@@ -60,7 +62,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     failed,
   })
   const courier: Courier = new Courier({
-    backplane,
+    publish,
     clockwork,
     hub,
     topicOf,
