@@ -74,7 +74,9 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     overflowed: (to) => neighbours.loseAll(to),
     failed,
   })
-  const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) => takeStrand(host, what, args, line))
+  const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) =>
+    takeStrand(host, what, args, line),
+  )
   const claims = new Claims({
     backplane,
     members,
