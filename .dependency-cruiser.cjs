@@ -15,6 +15,8 @@ const KERNEL = "^src/(?:wire|session|messaging)/"
 const RUNTIMES = "^src/runtimes/(?:[^/]+\\.ts$|(?:web|node|bun)/platform\\.ts$)"
 /** The hub's doors on Node's servers. */
 const SERVERS_OF_NODE = "^src/runtimes/node/(?!platform\\.ts$)"
+/** What joins processes of one machine. */
+const PROCESSES = "^src/cluster/processes/"
 const PACKAGES = "(?:^|/)node_modules/"
 
 /** A folder may import these paths of the project and nothing else of it; packages are ruled further down. */
@@ -159,9 +161,22 @@ module.exports = {
       "What watches hubs and channels knows only what they publish.",
     ),
     mayImport(
+      "cluster",
+      { path: "^src/cluster/" },
+      [
+        "^src/cluster/",
+        KERNEL,
+        "^src/runtimes/hub-runtime\\.ts$",
+        "^src/codecs/msgpack/msgpack\\.ts$",
+        "^src/transports/transport\\.ts$",
+        "^src/server/(?:cluster|peer)\\.ts$",
+      ],
+      "A cluster knows a hub by what the hub tells it, and the hub knows a cluster by its interface alone.",
+    ),
+    mayImport(
       "testing",
       { path: "^src/testing/" },
-      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/"],
+      ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/", "^src/cluster/"],
       "The test kit is used through the same public doors as anyone's: no transport's insides.",
     ),
 
@@ -207,13 +222,14 @@ module.exports = {
     {
       name: "node-only-in-node",
       severity: "error",
-      comment: "Node is named only under src/runtimes/node and src/observe (and in src/node.ts).",
-      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS] },
+      comment:
+        "Node is named only under src/runtimes/node, src/observe and src/cluster/processes (and in src/node.ts).",
+      from: { path: "^src/", pathNot: [NODE_SIDE, DIAGNOSTICS, PROCESSES] },
       to: { dependencyTypes: ["core"] },
     },
     packageOnlyIn("ws", NODE_SIDE),
     packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
-    packageOnlyIn("@msgpack/msgpack", "^src/codecs/msgpack/"),
+    packageOnlyIn("@msgpack/msgpack", "^src/(?:codecs/msgpack|cluster)/"),
     packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
     {
       name: "no-other-packages",

@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { Backplane } from "./cluster/backplane.ts"
 export { createDuo, type Duo, type DuoOptions } from "./testing/duo.ts"
 export { expectDelivered } from "./testing/expect-delivered.ts"
 export {
@@ -20,6 +21,12 @@ export {
   type Whereabouts,
 } from "./testing/laws.ts"
 export type { Carried, Limits } from "./testing/line.ts"
+export {
+  type MemoryBackplane,
+  type MemoryBackplaneOptions,
+  type MemoryEnd,
+  memoryBackplane,
+} from "./testing/memory-backplane.ts"
 export { createNetwork } from "./testing/memory-network.ts"
 export { type Msw, type MswClient, type MswConnection, type MswLink, mswHandlers } from "./testing/msw.ts"
 export type { Network, NetworkOptions } from "./testing/network.ts"

@@ -5,6 +5,7 @@ import type { Runtime } from "../session/runtime.ts"
 import type { OpenAcceptor } from "../transports/transport.ts"
 import { type Closing, closing } from "../wire/errors.ts"
 import type { Unwelcomed } from "./admission/unwelcomed.ts"
+import type { OpenCluster } from "./cluster.ts"
 import type { Entrance } from "./http/entrance.ts"
 import type { Reports } from "./reports.ts"
 import { checkDrainMs, Drain, retryAfterMs } from "./sessions/drain.ts"
@@ -20,6 +21,8 @@ interface ClosedParts {
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
   readonly handlers: Handlers<HubPeer>
   readonly reports: Reports
+  /** Undefined if the hub is in none. */
+  readonly cluster: OpenCluster | undefined
 }
 
 /** The end of a hub: first it begins no session, then its sessions end, then everything else is closed. */
@@ -44,7 +47,7 @@ export class Shutdown {
     checkNames(options, { drainMs: "" }, "close")
     const { drainMs = 0 } = options
     checkDrainMs(drainMs)
-    const { hub, entrance, registry, unwelcomed, acceptors, handlers, reports } = parts
+    const { hub, entrance, registry, unwelcomed, acceptors, handlers, reports, cluster } = parts
     const since = this.why === undefined ? this.#runtime.now() : undefined
     this.why ??= closing("hub-closing", "the hub is shutting down")
     const { hubFailed, observer } = reports
@@ -60,6 +63,7 @@ export class Shutdown {
     reports.close()
     handlers.close()
     closed()
+    cluster?.close(this.why)
     if (since !== undefined) observer.closed?.({ hub, durationMs: this.#runtime.now() - since })
   }
 }
