@@ -163,8 +163,15 @@ module.exports = {
     mayImport(
       "cluster",
       { path: "^src/cluster/" },
-      ["^src/cluster/", KERNEL, "^src/runtimes/hub-runtime\\.ts$", "^src/transports/transport\\.ts$", "^src/server/"],
-      "What joins hubs knows them by their public contracts, and no transport's insides.",
+      [
+        "^src/cluster/",
+        KERNEL,
+        "^src/codecs/msgpack/msgpack\\.ts$",
+        "^src/runtimes/hub-runtime\\.ts$",
+        "^src/transports/transport\\.ts$",
+        "^src/server/(?:cluster|peer)\\.ts$",
+      ],
+      "A cluster knows a hub by what the hub tells it, and the hub knows a cluster by its interface alone.",
     ),
     mayImport(
       "testing",
@@ -222,7 +229,7 @@ module.exports = {
     },
     packageOnlyIn("ws", NODE_SIDE),
     packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
-    packageOnlyIn("@msgpack/msgpack", "^src/codecs/msgpack/"),
+    packageOnlyIn("@msgpack/msgpack", "^src/(?:codecs/msgpack|cluster)/"),
     packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
     {
       name: "no-other-packages",

@@ -10,6 +10,7 @@ export const publicEntries = {
   streams: "src/streams.ts",
   contract: "src/contract.ts",
   msgpack: "src/msgpack.ts",
+  cluster: "src/cluster.ts",
   diagnostics: "src/diagnostics.ts",
   testing: "src/testing.ts",
 }

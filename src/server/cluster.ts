@@ -1,18 +1,18 @@
 import type { Clockwork } from "../session/clockwork.ts"
 import type { Link, LinkSink } from "../session/link.ts"
 import type { Runtime } from "../session/runtime.ts"
-import type { HttpExchange } from "../transports/transport.ts"
+import type { Elsewhere, HttpExchange } from "../transports/transport.ts"
 import type { Closing } from "../wire/errors.ts"
 import type { Hello } from "../wire/handshake.ts"
 import type { Principal } from "./peer.ts"
 
 /** Joins a hub with those of other processes. `everwire/cluster` makes it; a hub without one loads nothing of it. */
 export interface Cluster {
-  /** The hub calls this once, when it is created. */
+  /** The hub calls this once, when it is created. A hub has a cluster of its own. */
   open(host: ClusterHost): OpenCluster
 }
 
-/** A hello that another process has judged, with what the owner of the session needs to know of the request. */
+/** A hello that the hub of another process has judged, with what the owner of the session needs of its request. */
 export interface Arrival {
   readonly hello: Hello
   readonly principal: Principal
@@ -20,8 +20,8 @@ export interface Arrival {
   readonly transport: string
   /** The client's IP address, if known. */
   readonly address: string | undefined
-  /** When the hello was heard, in milliseconds of the process that heard it. */
-  readonly heardAt: number
+  /** Returns a header of the request. Of a link that reached another process, only a few headers are known. */
+  header(name: string): string | undefined
 }
 
 /** What a hub gives to its cluster. */
@@ -32,16 +32,49 @@ export interface ClusterHost {
   readonly hub: string
   /** Admits a link that ends at another process, which has judged its hello. */
   admit(link: Link, arrival: Arrival): LinkSink
-  /** Answers an exchange of a link that ends here and that reached another process, which has checked its Origin. */
+  /** Answers an exchange that reached another process, which has checked its Origin. */
   exchange(exchange: HttpExchange): void
-  /** Handles a bye without a link that reached another process. */
-  leave(bye: string): Closing | undefined
+  /** Handles a bye without a link that reached another process. @throws EverwireError `protocol-error` */
+  leave(bye: string): void
   /** Receives faults. */
   failed(error: unknown): void
 }
 
+/**
+ * Which hub a session belongs to: this one (undefined), or another. `disowned`: a hub that is gone. `refusal`: it cannot
+ * be told now.
+ */
+export type Whereabouts =
+  | undefined
+  | { readonly owner: string }
+  | { readonly disowned: string }
+  | { readonly refusal: Closing }
+
+/** Where a link passes its input when its session is at another process. */
+export interface RelaySink extends LinkSink {
+  readonly isBusy: boolean
+  whenIdle(run: () => void): void
+  /** Bytes that were passed on and that the owner has not processed. */
+  readonly waitingBytes: number
+}
+
+/** The part of a cluster by which any process may answer. */
+export interface ClusterLinks extends Elsewhere {
+  /** Where the session of a judged hello is. Asked only if the hub does not know the session itself. */
+  find(hello: Hello): Whereabouts | PromiseLike<Whereabouts>
+  /**
+   * Has a link end at the owner of its session, and returns what takes its input from now on.
+   *
+   * @throws EverwireError `payload-unsupported` if the principal is not plain data
+   */
+  relay(owner: string, link: Link, arrival: Arrival): RelaySink
+  /** Passes on a bye without a link. Returns false if the hub that it names is not another living one. */
+  leave(leave: { readonly id: string; readonly hub: string | undefined }, bye: string): boolean
+}
+
 /** What a hub asks of its cluster. */
 export interface OpenCluster {
-  /** Ends when nothing of the hub is open any more. */
-  close(): Promise<void>
+  readonly links: ClusterLinks
+  /** The hub has closed. Ends all that is open to other processes, and tells them. */
+  close(why: Closing): void
 }

@@ -21,6 +21,7 @@ export type {
   Batch,
   Clockwork,
   Door,
+  Elsewhere,
   HttpExchange,
   HttpStream,
   Link,
@@ -38,6 +39,7 @@ export type { AuthReason } from "../wire/handshake.ts"
 export type { Authenticate, Credentials } from "./admission/authenticate.ts"
 export type { Refusal } from "./admission/refusals.ts"
 export type { TrustProxy } from "./admission/trust-proxy.ts"
+export type { Cluster } from "./cluster.ts"
 export type { Tally } from "./counts.ts"
 export { Hub } from "./hub.ts"
 export type {

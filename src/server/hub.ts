@@ -11,11 +11,13 @@ import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transpo
 import { type Closing, closing } from "../wire/errors.ts"
 import { createAdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
+import { joinCluster } from "./admission/join-cluster.ts"
 import { Judges } from "./admission/judges.ts"
 import type { Refusal } from "./admission/refusals.ts"
 import { Sites } from "./admission/sites.ts"
 import type { Arrival } from "./admission/trust-proxy.ts"
 import { Unwelcomed } from "./admission/unwelcomed.ts"
+import type { OpenCluster } from "./cluster.ts"
 import { Counts, type HubCounts } from "./counts.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
 import type { HubObserver } from "./observer.ts"
@@ -65,6 +67,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #judges: Judges
   readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
   readonly #entrance: Entrance
+  /** Undefined if the hub is alone. */
+  readonly #cluster: OpenCluster | undefined
   readonly #endedCounts = new Counts()
   readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
   readonly #traffic = createTraffic()
@@ -130,7 +134,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       sites,
       judges: this.#judges,
       closing: () => this.#closing && this.#refusal(this.#closing),
+      links: () => this.#cluster?.links,
     })
+    this.#cluster = joinCluster(settings.cluster, host, (exchange) => this.#entrance.forwarded(exchange))
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
     this.#entrance = new Entrance({
       hub: this.id,
@@ -304,6 +310,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#reports.close()
     this.#handlers.close()
     closed()
+    this.#cluster?.close(this.#closing)
     if (since !== undefined) observer.closed?.({ hub: this.id, durationMs: this.#clockwork.now() - since })
   }
 

@@ -7,6 +7,7 @@ import { EverwireError } from "../wire/errors.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
 import { readPolicy } from "./admission/origin-check.ts"
 import { readTrust, type TrustProxy } from "./admission/trust-proxy.ts"
+import type { Cluster } from "./cluster.ts"
 import { readPath } from "./http/router.ts"
 import { checkWorkLimits, WORK_LIMITS, type WorkLimits } from "./limits/work-limits.ts"
 import { HUB_OBSERVER, type HubObserver } from "./observer.ts"
@@ -86,6 +87,11 @@ export interface HubOptions<P extends Principal = Principal> {
   readonly limits?: Partial<Limits> | undefined
   /** Listens to what happens in the hub. Default none. See {@link HubObserver}. */
   readonly observer?: HubObserver | null | undefined
+  /**
+   * Joins this hub with those of other processes, so that any of them may answer any request: `cluster(backplane)` of
+   * `everwire/cluster`. Default: the hub is alone.
+   */
+  readonly cluster?: Cluster | undefined
   /** Source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
   /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the hub has. */
@@ -116,6 +122,7 @@ const HUB_OPTIONS = {
   holdMs: APART,
   limits: APART,
   observer: "object",
+  cluster: "open",
   runtime: "after",
   features: "entries",
 } satisfies Record<keyof (HubOptions & ContractOption<unknown>), string>

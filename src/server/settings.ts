@@ -8,6 +8,7 @@ import { AUTH_REFRESH } from "../wire/features.ts"
 import type { Authenticate } from "./admission/authenticate.ts"
 import { type OriginPolicy, readPolicy } from "./admission/origin-check.ts"
 import type { TrustProxy } from "./admission/trust-proxy.ts"
+import type { Cluster } from "./cluster.ts"
 import { readPath } from "./http/router.ts"
 import { type Costs, costsOf } from "./limits/allowance.ts"
 import { readWorkLimits } from "./limits/work-limits.ts"
@@ -61,6 +62,8 @@ export interface HubSettings {
   readonly holdMs: number
   readonly limits: Limits
   readonly costs: Costs
+  /** Undefined if the hub is alone. */
+  readonly cluster: Cluster | undefined
   /** Whether loopback and private addresses count towards the limits for each address. */
   readonly countsPrivate: boolean
   /** Settings of every session that was granted no others. */
@@ -89,6 +92,7 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
     holdMs: options.holdMs ?? defaults.HOLD_MS,
     limits,
     costs: costsOf(limits),
+    cluster: options.cluster ?? undefined,
     countsPrivate: options.limits?.maxSessionsPerAddress !== undefined,
     session: {
       ...HUB_ACK,

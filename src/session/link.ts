@@ -90,6 +90,11 @@ export interface LinkSink {
   /** Calls `run` once when all batches from this link have been processed or dropped. */
   whenIdle?(run: () => void): void
   /**
+   * How long packets may take from the session to this link, because the session is at another process, in milliseconds.
+   * Undefined: they come within the tick.
+   */
+  readonly awayMs?: number | undefined
+  /**
    * Counts one HTTP exchange of this link. Returns 0 if it is within the limit. Otherwise the transport has to refuse
    * the exchange, and the result is how long the client must wait before it tries again, in milliseconds.
    */

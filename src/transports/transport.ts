@@ -133,6 +133,32 @@ export interface Door {
    * @throws EverwireError `protocol-error`
    */
   leave?(bye: string): Closing | undefined
+  /** Present on a hub that is one of several: the exchanges whose link another process has. */
+  readonly elsewhere?: Elsewhere | undefined
+}
+
+/**
+ * Links and tickets that other processes gave out. An HTTP transport whose hub is one of several takes its ids from here,
+ * and passes on what names an id that it does not know.
+ */
+export interface Elsewhere {
+  /** Returns an unguessable id that tells every process which one gave it. At most 64 characters. */
+  createId(): string
+  /** Whether another living process gave this id. Costs nothing. */
+  has(id: string): boolean
+  /**
+   * Reserves memory for a large body that is to be passed on. Returns the function that frees it.
+   *
+   * @throws EverwireError `over-capacity` if there are too many
+   */
+  reserve(bytes: number): () => void
+  /**
+   * Has the process that gave this id answer the exchange; `body` is its body if that was read. Returns false if no other
+   * living process gave it. Calls `unreached` if that process dies before it has begun an answer.
+   *
+   * @throws EverwireError `over-capacity` if too much is open to that process
+   */
+  answer(id: string, exchange: HttpExchange, unreached: () => void, body?: Uint8Array): boolean
 }
 
 /** The server half of a transport. */

@@ -1,4 +1,5 @@
 import type { Closing } from "../../wire/errors.ts"
+import type { ClusterLinks } from "../cluster.ts"
 import { Slices } from "../limits/slices.ts"
 import type { Reports } from "../reports.ts"
 import type { Directory } from "../sessions/directory.ts"
@@ -29,6 +30,8 @@ export interface AdmissionHost extends HubSessionHost {
   readonly judges: Judges
   /** Why the hub admits no new session now; undefined if it does. */
   closing(): Closing | undefined
+  /** The links of the cluster; undefined if the hub is alone. */
+  links(): ClusterLinks | undefined
   /**
    * Called for a new session before its first link is attached, so that messages that `onPeer` sends at once go first.
    */
@@ -41,7 +44,7 @@ export function createAdmissionHost(
   sessionHost: HubSessionHost,
   { authenticate, resumeMs, maxBatchBytes }: HubSettings,
   reports: Reports,
-  parts: Pick<AdmissionHost, "registry" | "sites" | "judges" | "closing">,
+  parts: Pick<AdmissionHost, "registry" | "sites" | "judges" | "closing" | "links">,
 ): AdmissionHost {
   const { clockwork } = sessionHost
   return {

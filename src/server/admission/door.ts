@@ -33,6 +33,7 @@ export function openAcceptors(
       return new HubLink(host, unwelcomed, link, origin)
     },
     leave: (bye) => hearLeave(host, bye),
+    elsewhere: host.links(),
   }
   const guardedDoor: Door = { ...door, admit: (link, origin) => admitGuarded(link, origin, host, unwelcomed) }
   return new Map(acceptors.map((acceptor) => [acceptor.name, acceptor.open(isBuiltIn(acceptor) ? door : guardedDoor)]))

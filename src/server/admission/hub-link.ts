@@ -6,7 +6,9 @@ import { type Batch, decodeBatch, encodeBatch, isLarger, sizeOf } from "../../wi
 import { MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
 import { readHello, writeBye } from "../../wire/handshake.ts"
+import type { Arrival, ClusterLinks } from "../cluster.ts"
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
+import { Spending } from "../limits/spending.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
@@ -17,6 +19,7 @@ import { type Judging, judge } from "./judgement.ts"
 import { HELLO_DEADLINE_MS } from "./judges.ts"
 import { type LinkState, refusalIn } from "./link-state.ts"
 import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
+import { AWAY_MS, locate, passOn } from "./locate.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
 import { welcome } from "./welcome.ts"
 
@@ -83,6 +86,8 @@ export class HubLink implements LinkSink, Alarm, Flushable {
           return
         case "admitted":
           return this.#hear(state, batch)
+        case "relayed":
+          return passOn(this.#host, state.sink, batch)
         case "closed":
       }
     } catch (error) {
@@ -100,27 +105,36 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   }
 
   get isBusy(): boolean {
-    return this.#work?.isBusy === true
+    const state = this.#state
+    return state.stage === "relayed" ? state.sink.isBusy : this.#work?.isBusy === true
+  }
+
+  get awayMs(): number | undefined {
+    return this.#state.stage === "relayed" ? AWAY_MS : undefined
   }
 
   whenIdle(run: () => void): void {
-    if (this.#work === undefined) this.#host.runtime.soon(run)
+    const state = this.#state
+    if (state.stage === "relayed") state.sink.whenIdle(run)
+    else if (this.#work === undefined) this.#host.runtime.soon(run)
     else this.#work.whenIdle(run)
   }
 
   exchanged(): number {
     const state = this.#state
-    if (state.stage !== "admitted") return 0
-    const isFull = (this.#work?.bytes ?? 0) > this.#host.maxLinkBytes / 2
+    if (state.stage !== "admitted" && state.stage !== "relayed") return 0
+    const bytes = state.stage === "relayed" ? state.sink.waitingBytes : (this.#work?.bytes ?? 0)
+    const isFull = bytes > this.#host.maxLinkBytes / 2
     const ms = isFull ? FULL_WAIT_MS : state.spending.exchanged(this.#host.clockwork.now())
     if (ms > 0) this.#tell(state, rateLimited("too many requests, or more than can be worked on", ms))
     return ms
   }
 
   closed(why: Closing): void {
-    if (this.isBusy) return this.#work?.endsWith(why)
+    if (this.#work?.isBusy === true) return this.#work.endsWith(why)
     const state = this.#leave()
     if (state.stage === "admitted") state.links.closed(this.#link, why)
+    else if (state.stage === "relayed") state.sink.closed(why)
     // The socket itself refuses a message that is too large and cuts a client that does not read, so report these
     // here.
     if (why.code === "too-large" || isNotTaken(why)) this.#tell(state, why)
@@ -128,6 +142,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
 
   writable(): void {
     if (this.#state.stage === "admitted") this.#state.linkWritable(this.#link)
+    else if (this.#state.stage === "relayed") this.#state.sink.writable()
   }
 
   acknowledgement(): Batch | undefined {
@@ -193,19 +208,55 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const tooSoonMs = site === undefined ? 0 : waitMs(site.hellosUntil, heardAt)
     if (tooSoonMs > 0) return this.refuse(rateLimited("too many hellos from this address", tooSoonMs))
     if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, costs.hello, heardAt)
-    if (authenticate === undefined) return this.#find(judging, (known) => this.#admit(judging, known, ANONYMOUS))
+    if (authenticate === undefined) return this.#find(judging, (known) => this.#claim(judging, known, ANONYMOUS))
     judging.asked = "authenticate"
     judge(this.#host, authenticate, { auth: hello.auth, origin, reason: "connect" }, site, {
       isOpen: () => this.#state === judging,
       refuse: (why) => this.refuse(why),
       admit: (principal) => {
         try {
-          this.#find(judging, (known) => this.#admit(judging, known, principal))
+          this.#find(judging, (known) => this.#claim(judging, known, principal))
         } catch (error) {
           this.broke(error)
         }
       },
     })
+  }
+
+  /** Another process has judged the hello, because this hub has the session. */
+  arrive(arrival: Arrival): void {
+    const { hello, principal } = arrival
+    const heardAt = this.#host.clockwork.now()
+    const judging: Judging = { stage: "judging", origin: arrival, hello, heardAt, later: [], bytes: 0, asked: undefined }
+    this.#state = judging
+    this.#find(judging, (known) => {
+      const leaving = known === undefined ? this.#host.closing() : undefined
+      if (leaving === undefined) this.#admit(judging, known, principal)
+      else this.refuse(leaving)
+    })
+  }
+
+  /** Asks a cluster which process has the session, unless this one knows it. */
+  #claim(judging: Judging, known: HubSession | undefined, principal: Principal): void {
+    const links = known === undefined ? this.#host.links() : undefined
+    if (links === undefined) return this.#admit(judging, known, principal)
+    locate(this.#host, links, judging, {
+      isOpen: () => this.#state === judging,
+      refuse: (why) => this.refuse(why),
+      disown: (reason) => this.#disown(reason),
+      admit: (session) => this.#admit(judging, session, principal),
+      relay: (owner) => this.#relay(links, owner, judging, principal),
+      failed: (error) => this.broke(error),
+    })
+  }
+
+  #relay(links: ClusterLinks, owner: string, judging: Judging, principal: Principal): void {
+    const { origin, hello } = judging
+    const { transport, address, header } = origin
+    const sink = links.relay(owner, this.#link, { hello, principal, transport, address, header })
+    this.#leave()
+    this.#state = { stage: "relayed", sink, origin, spending: new Spending(this.#host, this.#host.sites.at(address)) }
+    for (const batch of judging.later) this.batch(batch)
   }
 
   #admit(judging: Judging, known: HubSession | undefined, principal: Principal): void {
@@ -272,6 +323,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     this.#sayBye(why)
     this.#link.close(why)
     if (state.stage === "admitted") state.links.closed(this.#link, undefined, why)
+    else if (state.stage === "relayed") state.sink.closed(why)
     this.#tell(state, why)
   }
 

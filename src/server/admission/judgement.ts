@@ -18,7 +18,7 @@ export interface Judging extends Greeting {
   /** Bytes that came so far, the hello included. */
   bytes: number
   /** Whose answer the link waits for. */
-  asked: "authenticate" | "the directory of sessions" | undefined
+  asked: "authenticate" | "the directory of sessions" | "the cluster" | undefined
 }
 
 /** The link that waits for the judgement, or the session whose channel has sent fresh credentials. */

@@ -9,13 +9,16 @@ import { sameKey } from "./key.ts"
 /**
  * Handles the bye of a channel that has no link to send it on, so it comes in a request of its own. The key proves that
  * the session is the channel's, as in a hello; credentials are not judged again. Returns why the bye is refused, if it
- * is. If the directory answers later, a bye with the wrong key is not refused but has no effect.
+ * is. If the directory answers later, or another process of the cluster has the session, a bye with the wrong key is not
+ * refused but has no effect. `isPassedOn`: another process has passed it on.
  *
  * @throws EverwireError `protocol-error` if the packet is no such bye
  */
-export function hearLeave(host: AdmissionHost, packet: string): Closing | undefined {
+export function hearLeave(host: AdmissionHost, packet: string, isPassedOn = false): Closing | undefined {
   const { hub, registry, directory, report } = host
   const leave = readLeave(packet)
+  const isAway = leave.hub !== hub && registry.get(leave.id) === undefined
+  if (isAway && !isPassedOn && host.links()?.leave(leave, packet) === true) return undefined
   if (leave.hub !== undefined && leave.hub !== hub) return closing("session-unknown", "another hub has the session")
   const found = directory.find(leave.id)
   if (!isThenable(found)) return leaveSession(host, found, leave)

@@ -8,7 +8,7 @@ import { type Arrival, askedOf, readTrust, type Trust } from "../admission/trust
 import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
 import type { Reports } from "../reports.ts"
 import type { HubSettings } from "../settings.ts"
-import { answerExchange, type Routes, routeOf, tellOnce } from "./router.ts"
+import { answerExchange, answerForwarded, type Routes, routeOf, tellOnce } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
 
 /** What the hub decides about an upgrade: a refusal with its HTTP status, or a function that takes the socket. */
@@ -81,6 +81,11 @@ export class Entrance {
     if (name === undefined) return false
     answerExchange(exchange, name, this.#routes, why)
     return true
+  }
+
+  /** Answers an exchange that another process of the cluster has passed on. */
+  forwarded(exchange: HttpExchange): void {
+    answerForwarded(exchange, exchange.path.slice(exchange.path.lastIndexOf("/") + 1), this.#routes)
   }
 
   /** See `Hub.upgrade`. */

@@ -98,6 +98,14 @@ export function answerExchange(exchange: HttpExchange, name: string, routes: Rou
     })
   }
   if (why !== undefined) return refuse(answered, routes, why.code === "rate-limited" ? 429 : 503, why)
+  answerForwarded(answered, name, routes)
+}
+
+/**
+ * Answers an exchange whose Origin was checked. It comes from another process of the cluster, or has reached this one: both
+ * count it for its address, because a client may send each of its requests to another process.
+ */
+export function answerForwarded(answered: HttpExchange, name: string, routes: Routes): void {
   const tooMany = routes.exchanged(answered.address)
   if (tooMany !== undefined) return refuse(answered, routes, 429, tooMany)
   const acceptor = routes.acceptors.get(name)

@@ -38,7 +38,7 @@ export function sseAcceptor(): Acceptor {
         // Packets that the upload caused go down the stream before the answer, because the application may wait for
         // them. With polls the answer goes first, because the next upload waits for it and the next poll does not.
         if (!first) return door.runtime.soon(() => mailbox.confirm(exchange, envelope))
-        const ticket = door.runtime.id()
+        const ticket = door.elsewhere?.createId() ?? door.runtime.id()
         tickets.set(ticket, mailbox)
         mailbox.ticket = ticket
         respond(exchange, 200, { ticket, ...mailbox.stamp(envelope) })
@@ -55,7 +55,8 @@ export function sseAcceptor(): Acceptor {
           // 204 tells an EventSource to stop reconnecting (HTML standard, section 9.2.3). The ticket may belong to
           // another hub: if a load balancer routes by connection, only a new connection can reach that hub, so this one
           // is closed.
-          return exchange.respond(204, { ...NO_STORE, connection: "close" })
+          const unknown = (): void => exchange.respond(204, { ...NO_STORE, connection: "close" })
+          return door.elsewhere?.answer(ticket, exchange, unknown) === true ? undefined : unknown()
         }
         mailbox.ticket = undefined
         mailbox.met()

@@ -1,6 +1,6 @@
 import type { Alarm } from "../../../session/clockwork.ts"
 import { MAX_HELLO_BYTES, POLL_CEILING_MS } from "../../../wire/defaults.ts"
-import { closing, EverwireError, protocolError } from "../../../wire/errors.ts"
+import { closing, closingError, EverwireError, protocolError } from "../../../wire/errors.ts"
 import type { Acceptor, Batch, Door, HttpExchange, LinkOrigin, OpenAcceptor } from "../../transport.ts"
 import {
   decodeBody,
@@ -82,7 +82,7 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
   const host: MailboxHost = { name, hub: door.hub, clockwork, forget: forgetLater }
 
   const create = (exchange: HttpExchange): Mailbox => {
-    const mailbox = new Mailbox(host, door.runtime.id())
+    const mailbox = new Mailbox(host, door.elsewhere?.createId() ?? door.runtime.id())
     mailbox.sink = door.admit(mailbox, originOf(name, exchange))
     return mailbox
   }
@@ -91,27 +91,34 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
   const largeBody = async (exchange: HttpExchange): Promise<Uint8Array> => {
     const most = door.maxBatchBytes + MAX_ENVELOPE_BYTES
     const bytes = Math.min(Number(exchange.header("content-length") ?? most), most)
-    let mailbox: Mailbox | undefined
+    let end: (() => void) | undefined
     try {
       return await exchange.body(MAX_FIRST_BODY_BYTES, (beginning) => {
         const { link } = readBeginning(beginning, exchange.header("content-type") ?? "") ?? {}
         if (link === undefined) return MAX_FIRST_BODY_BYTES
         const known = mailboxes.get(link)
-        if (known === undefined) throw new EverwireError("link-unknown", "no such link here")
+        if (known === undefined) {
+          if (door.elsewhere?.has(link) !== true) throw new EverwireError("link-unknown", "no such link here")
+          end = door.elsewhere.reserve(bytes)
+          return most
+        }
         if (!known.isWelcomed) return MAX_FIRST_BODY_BYTES
         known.beginBody(bytes)
-        mailbox = known
+        end = () => known.endBody(bytes)
         return most
       })
     } finally {
-      mailbox?.endBody(bytes)
+      end?.()
     }
   }
 
-  const answer = (exchange: HttpExchange, envelope: Envelope, batch: Batch | undefined): void => {
+  const answer = (exchange: HttpExchange, envelope: Envelope, batch?: Batch, body?: Uint8Array): void => {
     const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
     if (envelope.link !== undefined && known === undefined) {
-      throw new EverwireError("link-unknown", "no such link here")
+      const why = closing("link-unknown", "no such link here")
+      const unreached = (): void => respond(exchange, 404, { hub: door.hub, close: why })
+      if (door.elsewhere?.answer(envelope.link, exchange, unreached, body) === true) return
+      throw closingError(why)
     }
     if (known === undefined && envelope.up === undefined && envelope.close !== undefined) {
       return answerLeave(exchange, batch, door)
@@ -159,12 +166,12 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
         throw new EverwireError("refused", "only POST is understood here")
       }
       const line = exchange.header(ENVELOPE_HEADER)
-      if (line !== undefined) return answer(exchange, readEnvelope(line), undefined)
+      if (line !== undefined) return answer(exchange, readEnvelope(line))
       const isSmall = Number(exchange.header("content-length")) <= MAX_FIRST_BODY_BYTES
       const reading = isSmall ? exchange.body(MAX_FIRST_BODY_BYTES) : largeBody(exchange)
       return reading.then((body) => {
         const { envelope, batch } = decodeBody(body, exchange.header("content-type") ?? "")
-        answer(exchange, envelope, batch)
+        answer(exchange, envelope, batch, body)
       })
     },
     close() {

@@ -1,0 +1,131 @@
+import { checkNames } from "../messaging/option-names.ts"
+import type { Cluster, ClusterHost, OpenCluster } from "../server/cluster.ts"
+import { callSafely } from "../session/call-safely.ts"
+import { type Closing, EverwireError } from "../wire/errors.ts"
+import type { Backplane } from "./backplane.ts"
+import { Claims } from "./claims.ts"
+import { Courier } from "./courier.ts"
+import { Links, takeStrand } from "./links.ts"
+import { Members } from "./members.ts"
+import { Neighbours } from "./neighbours.ts"
+
+/** Options of a cluster. */
+export interface ClusterOptions {
+  /**
+   * With what the cluster's topics and keys in the backplane begin. Default `everwire`. Two clusters on one backplane need
+   * different ones.
+   */
+  readonly prefix?: string | undefined
+}
+
+/** How long this process waits before it tries again to join the others, in milliseconds. */
+const REJOIN_MS = 1_000
+
+/**
+ * Joins the hub with those of other processes that have the same backplane and prefix. Then any process may answer any
+ * request of any channel, whichever of them has the session: no balancer has to be sticky.
+ *
+ * @throws EverwireError `misuse` on an unknown option or a prefix that no topic can have
+ * @example
+ * const hub = createHub({ cluster: cluster(backplane) })
+ */
+export function cluster(backplane: Backplane, options: ClusterOptions = {}): Cluster {
+  checkNames(options, { prefix: "string" }, "cluster")
+  if (typeof Object(backplane).publish !== "function") {
+    throw new EverwireError("misuse", `cluster wants a backplane, such as processes(); given: ${typeof backplane}`)
+  }
+  const { prefix = "everwire" } = options
+  if (!/^[\w.:-]{1,64}$/.test(prefix)) {
+    throw new EverwireError("misuse", `prefix is 1 to 64 letters, digits and "_.:-"; given: ${prefix}`)
+  }
+  return { open: (host) => openCluster(backplane, prefix, host) }
+}
+
+function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): OpenCluster {
+  const { hub, clockwork, runtime, failed } = host
+  const topicOf = (to: string): string => `${prefix}.to.${to}`
+  const topic = `${prefix}.hubs`
+  let isOpen = true
+  let resolveJoined = (): void => {}
+  const joined = new Promise<void>((resolve) => {
+    resolveJoined = resolve
+  })
+
+  const members: Members = new Members({
+    backplane,
+    clockwork,
+    hub,
+    topic,
+    gone: (other) => neighbours.forget(other),
+    failed,
+  })
+  const courier: Courier = new Courier({
+    backplane,
+    clockwork,
+    hub,
+    topicOf,
+    hear: (from, messages) => {
+      members.seen(from)
+      for (const message of messages) callSafely(() => neighbours.hear(from, message), failed)
+    },
+    lost: (from, number) => neighbours.lost(from, number),
+    overflowed: (to) => neighbours.loseAll(to),
+    failed,
+  })
+  const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) => takeStrand(host, what, args, line))
+  const claims = new Claims({
+    backplane,
+    members,
+    hub,
+    keyOf: (session) => `${prefix}.session.${session}`,
+    after: (delayMs, run) => runtime.after(delayMs, run),
+    joined,
+    failed,
+  })
+
+  const connected = (isConnected: boolean): void => {
+    courier.connected(isConnected)
+    members.connected(isConnected)
+  }
+  courier.connected(false)
+  const ends: (() => void)[] = []
+  const join = async (): Promise<void> => {
+    let isConnected = true
+    ends.push(
+      backplane.onConnected((now) => {
+        isConnected = now
+        if (members.hasJoined) connected(now)
+      }),
+      await backplane.subscribe(topicOf(hub), (data) => isOpen && courier.take(data)),
+      await backplane.subscribe(topic, (data) => isOpen && members.take(data)),
+    )
+    if (!isOpen) return leave()
+    connected(isConnected)
+    if (!isConnected) members.hasJoined = true
+    resolveJoined()
+  }
+  const leave = (): void => {
+    for (const end of ends.splice(0)) end()
+  }
+  const tryToJoin = (): void => {
+    join().catch((error: unknown) => {
+      leave()
+      failed(error)
+      if (isOpen) runtime.after(REJOIN_MS, tryToJoin)
+    })
+  }
+  tryToJoin()
+
+  return {
+    links: new Links({ hub, clockwork, members, neighbours, claims, failed }),
+    close(why: Closing) {
+      if (!isOpen) return
+      neighbours.close(why)
+      // What the sessions said last goes before the goodbye, after which the others hear nothing of this process.
+      courier.close()
+      members.close()
+      isOpen = false
+      leave()
+    },
+  }
+}

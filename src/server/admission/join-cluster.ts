@@ -1,0 +1,30 @@
+import type { HttpExchange } from "../../transports/transport.ts"
+import type { Cluster, OpenCluster } from "../cluster.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+import { HubLink } from "./hub-link.ts"
+import { hearLeave } from "./leave.ts"
+import { Unwelcomed } from "./unwelcomed.ts"
+
+/** Joins the hub with those of other processes. `exchange` answers an exchange that reached another process. */
+export function joinCluster(
+  cluster: Cluster | undefined,
+  host: AdmissionHost,
+  exchange: (exchange: HttpExchange) => void,
+): OpenCluster | undefined {
+  // No link of other processes ever waits in it: the one that took the link in counts it until the hello is judged. Nor
+  // may such a link bring another hello here, which is what `disowned` would be for.
+  const judgedThere = new Unwelcomed(Infinity, Infinity, true)
+  return cluster?.open({
+    runtime: host.runtime,
+    clockwork: host.clockwork,
+    hub: host.hub,
+    admit: (link, arrival) => {
+      const hubLink = new HubLink(host, judgedThere, link, arrival)
+      hubLink.arrive(arrival)
+      return hubLink
+    },
+    exchange,
+    leave: (bye) => void hearLeave(host, bye, true),
+    failed: (error) => host.report(error),
+  })
+}
