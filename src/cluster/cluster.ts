@@ -8,6 +8,8 @@ import { Courier } from "./courier.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
+import { roomTopics } from "./room-topics.ts"
+import { RoomsAcross } from "./rooms-across.ts"
 
 /** Options of a cluster. */
 export interface ClusterOptions {
@@ -56,7 +58,10 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     clockwork,
     hub,
     topic,
-    gone: (other) => neighbours.forget(other),
+    gone: (other) => {
+      neighbours.forget(other)
+      peers.gone(other)
+    },
     failed,
   })
   const courier: Courier = new Courier({
@@ -72,7 +77,19 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     overflowed: (to) => neighbours.loseAll(to),
     failed,
   })
-  const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) => takeStrand(host, what, args, line))
+  const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) =>
+    takeStrand(host, what, args, line),
+  )
+  const peers: RoomsAcross = new RoomsAcross({
+    backplane,
+    clockwork,
+    hub,
+    topics: roomTopics(prefix),
+    members,
+    joined,
+    peers: host.peers,
+    failed,
+  })
   const claims = new Claims({
     backplane,
     members,
@@ -86,6 +103,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   const connected = (isConnected: boolean): void => {
     courier.connected(isConnected)
     members.connected(isConnected)
+    peers.connected(isConnected)
   }
   courier.connected(false)
   const ends: (() => void)[] = []
@@ -97,6 +115,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
         if (members.hasJoined) connected(now)
       }),
       await backplane.subscribe(topicOf(hub), (data) => isOpen && courier.take(data)),
+      await peers.open(),
       await backplane.subscribe(topic, (data) => isOpen && members.take(data)),
     )
     if (!isOpen) return leave()
@@ -118,11 +137,13 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
 
   return {
     links: new Links({ hub, clockwork, members, neighbours, claims, failed }),
+    peers,
     close(why: Closing) {
       if (!isOpen) return
       neighbours.close(why)
       // What the sessions said last goes before the goodbye, after which the others hear nothing of this process.
       courier.close()
+      peers.close()
       members.close()
       isOpen = false
       leave()

@@ -35,12 +35,7 @@ export interface LinksHost {
 }
 
 /** Makes the end of a strand that another process opens. Undefined for a bye without a link, which needs none. */
-export function takeStrand(
-  host: ClusterHost,
-  what: number,
-  args: readonly unknown[],
-  line: Line,
-): Strand | undefined {
+export function takeStrand(host: ClusterHost, what: number, args: readonly unknown[], line: Line): Strand | undefined {
   switch (what) {
     case LINK: {
       const link = new RelayedLink(line, args)

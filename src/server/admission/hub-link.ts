@@ -227,7 +227,15 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   arrive(arrival: Arrival): void {
     const { hello, principal } = arrival
     const heardAt = this.#host.clockwork.now()
-    const judging: Judging = { stage: "judging", origin: arrival, hello, heardAt, later: [], bytes: 0, asked: undefined }
+    const judging: Judging = {
+      stage: "judging",
+      origin: arrival,
+      hello,
+      heardAt,
+      later: [],
+      bytes: 0,
+      asked: undefined,
+    }
     this.#state = judging
     this.#find(judging, (known) => {
       const leaving = known === undefined ? this.#host.closing() : undefined

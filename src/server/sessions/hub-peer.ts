@@ -155,6 +155,11 @@ export class HubPeer implements Peer {
     checkRoom(room)
     if (this.closed || this.#rooms?.has(room)) return
     this.#host.rooms.checkJoin(room, this)
+    this.joinUnasked(room)
+  }
+
+  /** For the hub: joins a room that the peer is not in, and that `permitJoin` has allowed. */
+  joinUnasked(room: string): void {
     if (this.closed) return // by the application, which was asked
     this.#rooms ??= new Set()
     this.#rooms.add(room)
