@@ -166,10 +166,11 @@ module.exports = {
       [
         "^src/cluster/",
         KERNEL,
+        "^src/runtimes/hub-runtime\\.ts$",
         "^src/codecs/msgpack/msgpack\\.ts$",
         "^src/runtimes/hub-runtime\\.ts$",
         "^src/transports/transport\\.ts$",
-        "^src/server/(?:cluster|peer)\\.ts$",
+        "^src/server/(?:cluster|peer|rooms/(?:rooms|selection))\\.ts$",
       ],
       "A cluster knows a hub by what the hub tells it, and the hub knows a cluster by its interface alone.",
     ),

@@ -1,27 +1,18 @@
-import { checkNames } from "../messaging/option-names.ts"
 import type { Cluster, ClusterHost, OpenCluster } from "../server/cluster.ts"
 import { callSafely } from "../session/call-safely.ts"
-import { type Closing, EverwireError } from "../wire/errors.ts"
+import type { Closing } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { Claims } from "./claims.ts"
 import { Courier } from "./courier.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
+import { type ClusterOptions, readPrefix } from "./prefix.ts"
 import { roomTopics } from "./room-topics.ts"
 import { RoomsAcross } from "./rooms-across.ts"
 
-/** Options of a cluster. */
-export interface ClusterOptions {
-  /**
-   * With what the cluster's topics and keys in the backplane begin. Default `everwire`. Two clusters on one backplane need
-   * different ones.
-   */
-  readonly prefix?: string | undefined
-}
-
 /** How long this process waits before it tries again to join the others, in milliseconds. */
-const REJOIN_MS = 1_000
+export const REJOIN_MS = 1_000
 
 /**
  * Joins the hub with those of other processes that have the same backplane and prefix. Then any process may answer any
@@ -32,19 +23,14 @@ const REJOIN_MS = 1_000
  * const hub = createHub({ cluster: cluster(backplane) })
  */
 export function cluster(backplane: Backplane, options: ClusterOptions = {}): Cluster {
-  checkNames(options, { prefix: "string" }, "cluster")
-  if (typeof Object(backplane).publish !== "function") {
-    throw new EverwireError("misuse", `cluster wants a backplane, such as processes(); given: ${typeof backplane}`)
-  }
-  const { prefix = "everwire" } = options
-  if (!/^[\w.:-]{1,64}$/.test(prefix)) {
-    throw new EverwireError("misuse", `prefix is 1 to 64 letters, digits and "_.:-"; given: ${prefix}`)
-  }
+  const prefix = readPrefix("cluster", backplane, options)
   return { open: (host) => openCluster(backplane, prefix, host) }
 }
 
 function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): OpenCluster {
   const { hub, clockwork, runtime, failed } = host
+  // It throws when it was closed before the hub.
+  const publish = (to: string, data: Uint8Array): void => callSafely(() => backplane.publish(to, data), failed)
   const topicOf = (to: string): string => `${prefix}.to.${to}`
   const topic = `${prefix}.hubs`
   let isOpen = true
@@ -54,7 +40,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   })
 
   const members: Members = new Members({
-    backplane,
+    publish,
     clockwork,
     hub,
     topic,
@@ -65,7 +51,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     failed,
   })
   const courier: Courier = new Courier({
-    backplane,
+    publish,
     clockwork,
     hub,
     topicOf,
@@ -82,6 +68,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   )
   const peers: RoomsAcross = new RoomsAcross({
     backplane,
+    publish,
     clockwork,
     hub,
     topics: roomTopics(prefix),

@@ -1,7 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import type { Alarm, Clockwork, Flushable, Slot } from "../session/clockwork.ts"
 import { sizeOf } from "../wire/batch.ts"
-import type { Backplane } from "./backplane.ts"
 
 /** One thing that a process says to another. Its meaning is the receiver's matter: see `neighbours.ts`. */
 export type Message = readonly unknown[]
@@ -24,7 +23,7 @@ const NOTHING = new Uint8Array()
 
 /** What the courier tells. */
 export interface CourierHost {
-  readonly backplane: Backplane
+  publish(topic: string, data: Uint8Array): void
   readonly clockwork: Clockwork
   readonly hub: string
   /** The topic that the process of this hub hears. */
@@ -196,7 +195,7 @@ export class Courier implements Flushable {
   }
 
   #publish(outgoing: Outgoing, whole: Uint8Array): void {
-    const { backplane, clockwork, hub, topicOf } = this.#host
+    const { clockwork, hub, topicOf } = this.#host
     const topic = topicOf(outgoing.to)
     let at = 0
     do {
@@ -205,7 +204,7 @@ export class Courier implements Flushable {
       at += piece.length
       const opening = outgoing.isOpening ? OPENING : 0
       outgoing.isOpening = false
-      backplane.publish(topic, this.#encoder.encode([hub, ++outgoing.number, flags | opening, piece]))
+      this.#host.publish(topic, this.#encoder.encode([hub, ++outgoing.number, flags | opening, piece]))
     } while (at < whole.length)
     outgoing.sentAt = clockwork.now()
     if (outgoing.slot === undefined && whole.length > 0) clockwork.set(outgoing, outgoing.sentAt + QUIET_MS)

@@ -8,7 +8,7 @@ export const LINGER_MS = 1_000
 const RETRY_MS = 1_000
 
 export interface InterestHost {
-  readonly backplane: Backplane
+  readonly backplane: Pick<Backplane, "subscribe">
   readonly clockwork: Clockwork
   topicOf(room: string): string
   /** Something was published for a room. */

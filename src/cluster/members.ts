@@ -1,6 +1,5 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import type { Alarm, Clockwork, Slot } from "../session/clockwork.ts"
-import type { Backplane } from "./backplane.ts"
 
 /** How often a process tells the others that it lives, in milliseconds. */
 export const BEAT_MS = 1_000
@@ -18,7 +17,7 @@ const JOINED = 1
 const LEFT = 2
 
 export interface MembersHost {
-  readonly backplane: Backplane
+  publish(topic: string, data: Uint8Array): void
   readonly clockwork: Clockwork
   readonly hub: string
   readonly topic: string
@@ -139,8 +138,8 @@ export class Members implements Alarm {
   }
 
   #say(what: number): void {
-    const { backplane, topic, hub } = this.#host
-    backplane.publish(topic, this.#encoder.encode([what, hub]))
+    const { topic, hub } = this.#host
+    this.#host.publish(topic, this.#encoder.encode([what, hub]))
   }
 
   #forget(hub: string): void {

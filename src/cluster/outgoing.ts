@@ -1,7 +1,6 @@
 import type { Broadcast } from "../server/cluster.ts"
 import type { Clockwork, Flushable } from "../session/clockwork.ts"
 import { EverwireError } from "../wire/errors.ts"
-import type { Backplane } from "./backplane.ts"
 import { encodeFrame, type Numbered } from "./room-frames.ts"
 import type { RoomTopics } from "./room-topics.ts"
 
@@ -13,7 +12,7 @@ const MAX_FRAME_BYTES = 262_144
 const MESSAGE_OVERHEAD_BYTES = 192
 
 export interface OutgoingHost {
-  readonly backplane: Backplane
+  publish(topic: string, data: Uint8Array): void
   readonly clockwork: Clockwork
   readonly topics: RoomTopics
   /** Id of the hub or publisher. */
@@ -51,6 +50,11 @@ export class Outgoing implements Flushable {
     this.#host = host
   }
 
+  /** How many messages wait. */
+  get waiting(): number {
+    return this.#waiting.length - this.#first
+  }
+
   get isConnected(): boolean {
     return this.#isConnected
   }
@@ -71,7 +75,7 @@ export class Outgoing implements Flushable {
   publish(topic: string, frame: Uint8Array): void {
     if (!this.#isConnected) return
     this.#publish()
-    this.#host.backplane.publish(topic, frame)
+    this.#host.publish(topic, frame)
   }
 
   connected(isConnected: boolean): void {
@@ -111,10 +115,10 @@ export class Outgoing implements Flushable {
   #publishRun(messages: readonly Numbered[], now: number): void {
     const [first] = messages
     if (first === undefined) return
-    const { backplane, topics, id } = this.#host
+    const { topics, id } = this.#host
     const frame = encodeFrame({ kind: "messages", from: id, messages }, now)
     this.counts.published += messages.length
-    for (const topic of topicsOf(first.broadcast, topics)) backplane.publish(topic, frame)
+    for (const topic of topicsOf(first.broadcast, topics)) this.#host.publish(topic, frame)
   }
 
   /** Drops the oldest messages above the bound. */

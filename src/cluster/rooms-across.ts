@@ -21,14 +21,16 @@ import type { RoomTopics } from "./room-topics.ts"
 import { Senders } from "./senders.ts"
 
 export interface RoomsAcrossHost {
-  readonly backplane: Backplane
+  readonly backplane: Pick<Backplane, "subscribe">
+  publish(topic: string, data: Uint8Array): void
   readonly clockwork: Clockwork
   readonly hub: string
   readonly topics: RoomTopics
   readonly members: Members
   /** Resolves when this process has joined the others. */
   readonly joined: Promise<void>
-  readonly peers: PeersHost
+  /** Undefined for a publisher, which has no peers. */
+  readonly peers: PeersHost | undefined
   failed(error: unknown): void
 }
 
@@ -44,11 +46,11 @@ export class RoomsAcross implements ClusterPeers {
   #counts = { heard: 0, ignored: 0, lost: 0 }
 
   constructor(host: RoomsAcrossHost) {
-    const { backplane, clockwork, hub, topics, members, failed } = host
+    const { backplane, publish, clockwork, hub, topics, members, failed } = host
     this.#host = host
     this.#senders = new Senders(clockwork)
     this.#reach = new Reach(clockwork)
-    this.#outgoing = new Outgoing({ backplane, clockwork, topics, id: hub, failed })
+    this.#outgoing = new Outgoing({ publish, clockwork, topics, id: hub, failed })
     this.#interest = new Interest({
       backplane,
       clockwork,
@@ -73,11 +75,11 @@ export class RoomsAcross implements ClusterPeers {
 
   /** Begins to hear the other processes. Resolves with the function that ends it. */
   async open(): Promise<() => void> {
-    const { backplane, topics, hub } = this.#host
+    const { backplane, topics, hub, peers } = this.#host
     const hear = (data: Uint8Array): void => this.#hear(data)
-    const ends = [await backplane.subscribe(topics.all, hear)]
+    const ends = [await backplane.subscribe(topics.answersTo(hub), hear)]
     try {
-      ends.push(await backplane.subscribe(topics.answersTo(hub), hear))
+      if (peers !== undefined) ends.push(await backplane.subscribe(topics.all, hear))
     } catch (error) {
       for (const end of ends) end()
       throw error
@@ -117,6 +119,11 @@ export class RoomsAcross implements ClusterPeers {
     this.#questions.gone(hub)
   }
 
+  /** How many messages wait for the store. */
+  get waiting(): number {
+    return this.#outgoing.waiting
+  }
+
   /** Publishes what waits, and hears nothing any more. */
   close(): void {
     this.#outgoing.flushNow()
@@ -154,7 +161,7 @@ export class RoomsAcross implements ClusterPeers {
     if (!this.#senders.isNew(from, number)) return // it came on the topic of another room
     this.#counts.heard++
     const { hub, peers, topics } = this.#host
-    const count = peers.deliver(broadcast)
+    const count = peers?.deliver(broadcast) ?? 0
     for (const room of this.#reach.toTell(from, broadcast.rooms, count)) {
       this.#publish(topics.answersTo(from), { kind: "reached", from: hub, room, count })
     }
@@ -166,7 +173,7 @@ export class RoomsAcross implements ClusterPeers {
       this.#publish(topics.answersTo(from), { kind: "answer", from: hub, id, result })
     callSafely(
       async () => {
-        const result = peers.perform(selection, task)
+        const result = peers?.perform(selection, task) ?? { count: 0 }
         // Who asked sends to the room next, and its new members have to hear it.
         if (task.what === "join" && result.count > 0) await this.#interest.ready(task.room)
         answer(result)

@@ -2,10 +2,10 @@ import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messagin
 import type { SendOptions } from "../../messaging/send-options.ts"
 import type { ClusterPeers, Selection, Task } from "../cluster.ts"
 import type { Peer, Principal } from "../peer.ts"
-import { type DisconnectOptions, disconnectTask } from "../sessions/disconnect.ts"
 import { broadcast, isPeer, type Without } from "./broadcast.ts"
 import { everywhere } from "./everywhere.ts"
 import { checkRoom } from "./rooms.ts"
+import { type DisconnectOptions, disconnectTask, roomTask } from "./selection.ts"
 import { perform, type TaskHost } from "./tasks.ts"
 
 /** Some peers of one process, chosen by room. */
@@ -118,9 +118,4 @@ const NOBODY: Without = []
 function checkedWho(who: Without): Without {
   for (const one of who) if (!isPeer(one)) checkRoom(one)
   return who
-}
-
-function roomTask(what: "join" | "leave", room: string): Task {
-  checkRoom(room)
-  return { what, room }
 }

@@ -1,10 +1,11 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
 import type { SendOptions } from "../../messaging/send-options.ts"
 import type { Peer, Principal } from "../peer.ts"
-import { type DisconnectOptions, disconnect, type Who } from "../sessions/disconnect.ts"
+import { disconnect } from "../sessions/disconnect.ts"
 import { type LocalAudience, RoomsHere } from "./audience.ts"
 import { broadcast, chosenFrom } from "./broadcast.ts"
 import { checkRooms } from "./rooms.ts"
+import type { DisconnectOptions, Who } from "./selection.ts"
 import type { TaskHost } from "./tasks.ts"
 
 /**
