@@ -5,5 +5,12 @@
  */
 
 export type { Backplane } from "./cluster/backplane.ts"
-export { type ClusterOptions, cluster } from "./cluster/cluster.ts"
+export { cluster } from "./cluster/cluster.ts"
+export type { ClusterOptions } from "./cluster/prefix.ts"
+export {
+  createPublisher,
+  type Publisher,
+  type PublisherAudience,
+  type PublisherOptions,
+} from "./cluster/publisher.ts"
 export type { Cluster } from "./server/cluster.ts"

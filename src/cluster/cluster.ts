@@ -1,25 +1,18 @@
-import { checkNames } from "../messaging/option-names.ts"
 import type { Cluster, ClusterHost, OpenCluster } from "../server/cluster.ts"
 import { callSafely } from "../session/call-safely.ts"
-import { type Closing, EverwireError } from "../wire/errors.ts"
+import type { Closing } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { Claims } from "./claims.ts"
 import { Courier } from "./courier.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
-
-/** Options of a cluster. */
-export interface ClusterOptions {
-  /**
-   * With what the cluster's topics and keys in the backplane begin. Default `everwire`. Two clusters on one backplane need
-   * different ones.
-   */
-  readonly prefix?: string | undefined
-}
+import { type ClusterOptions, readPrefix } from "./prefix.ts"
+import { roomTopics } from "./room-topics.ts"
+import { RoomsAcross } from "./rooms-across.ts"
 
 /** How long this process waits before it tries again to join the others, in milliseconds. */
-const REJOIN_MS = 1_000
+export const REJOIN_MS = 1_000
 
 /**
  * Joins the hub with those of other processes that have the same backplane and prefix. Then any process may answer any
@@ -30,14 +23,7 @@ const REJOIN_MS = 1_000
  * const hub = createHub({ cluster: cluster(backplane) })
  */
 export function cluster(backplane: Backplane, options: ClusterOptions = {}): Cluster {
-  checkNames(options, { prefix: "string" }, "cluster")
-  if (typeof Object(backplane).publish !== "function") {
-    throw new EverwireError("misuse", `cluster wants a backplane, such as processes(); given: ${typeof backplane}`)
-  }
-  const { prefix = "everwire" } = options
-  if (!/^[\w.:-]{1,64}$/.test(prefix)) {
-    throw new EverwireError("misuse", `prefix is 1 to 64 letters, digits and "_.:-"; given: ${prefix}`)
-  }
+  const prefix = readPrefix("cluster", backplane, options)
   return { open: (host) => openCluster(backplane, prefix, host) }
 }
 
@@ -58,7 +44,10 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     clockwork,
     hub,
     topic,
-    gone: (other) => neighbours.forget(other),
+    gone: (other) => {
+      neighbours.forget(other)
+      peers.gone(other)
+    },
     failed,
   })
   const courier: Courier = new Courier({
@@ -77,6 +66,17 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) =>
     takeStrand(host, what, args, line),
   )
+  const peers: RoomsAcross = new RoomsAcross({
+    backplane,
+    publish,
+    clockwork,
+    hub,
+    topics: roomTopics(prefix),
+    members,
+    joined,
+    peers: host.peers,
+    failed,
+  })
   const claims = new Claims({
     backplane,
     members,
@@ -90,6 +90,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   const connected = (isConnected: boolean): void => {
     courier.connected(isConnected)
     members.connected(isConnected)
+    peers.connected(isConnected)
   }
   courier.connected(false)
   const ends: (() => void)[] = []
@@ -101,6 +102,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
         if (members.hasJoined) connected(now)
       }),
       await backplane.subscribe(topicOf(hub), (data) => isOpen && courier.take(data)),
+      await peers.open(),
       await backplane.subscribe(topic, (data) => isOpen && members.take(data)),
     )
     if (!isOpen) return leave()
@@ -122,11 +124,13 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
 
   return {
     links: new Links({ hub, clockwork, members, neighbours, claims, failed }),
+    peers,
     close(why: Closing) {
       if (!isOpen) return
       neighbours.close(why)
       // What the sessions said last goes before the goodbye, after which the others hear nothing of this process.
       courier.close()
+      peers.close()
       members.close()
       isOpen = false
       leave()

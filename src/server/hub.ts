@@ -2,7 +2,7 @@ import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
 import type { Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
-import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
+import type { SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import { createTraffic } from "../session/traffic.ts"
@@ -21,14 +21,18 @@ import { Counts, type HubCounts } from "./counts.ts"
 import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
 import type { HubObserver } from "./observer.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
-import type { Peer, Principal } from "./peer.ts"
+import type { Peer, PeerDescription, Principal } from "./peer.ts"
 import { joinCheck } from "./permission.ts"
 import { type HubErrorContext, Reports } from "./reports.ts"
-import { type Audience, audienceOf } from "./rooms/audience.ts"
+import { type Audience, RoomsEverywhere } from "./rooms/audience.ts"
+import { broadcast, deliverHeard } from "./rooms/broadcast.ts"
 import { Encoders } from "./rooms/encoders.ts"
-import { checkRoom, Rooms } from "./rooms/rooms.ts"
-import { sendToAll } from "./rooms/send-to-all.ts"
-import { type DisconnectOptions, disconnect, type Who } from "./sessions/disconnect.ts"
+import { everywhere } from "./rooms/everywhere.ts"
+import { type LocalHub, localHub } from "./rooms/local-hub.ts"
+import { checkRooms, Rooms } from "./rooms/rooms.ts"
+import { type DisconnectOptions, disconnectTask, selectionOf, type Who } from "./rooms/selection.ts"
+import { perform, type TaskHost } from "./rooms/tasks.ts"
+import { disconnect } from "./sessions/disconnect.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
 import { createSessionHost } from "./sessions/hub-session-host.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
@@ -42,6 +46,8 @@ import { type HubStats, surveyed } from "./stats.ts"
 /** How many names without a handler the hub remembers. */
 const MAX_MISSED_NAMES = 256
 
+const NOBODY: readonly never[] = []
+
 /** Returns the entrance of a hub. Only the servers of runtimes use it. */
 export let entranceOf: <C extends Contract<C>, P extends Principal, D>(hub: Hub<C, P, D>) => Entrance
 
@@ -53,8 +59,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** Random id of this hub, in every welcome and HTTP answer. */
   readonly id: string
   readonly path: string
+  /** The hub as far as it is in this process: see {@link LocalHub}. */
+  readonly local: LocalHub<C, P, D>
   readonly #settings: HubSettings
-  readonly #clockwork: Clockwork
   readonly #reports: Reports
   readonly #registry: Registry
   /** Bytes that the hub keeps for all sessions. */
@@ -68,6 +75,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #entrance: Entrance
   /** Undefined if the hub is alone. */
   readonly #cluster: OpenCluster | undefined
+  readonly #tasks: TaskHost
   readonly #endedCounts = new Counts()
   readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
   readonly #traffic = createTraffic()
@@ -96,7 +104,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const sites = new Sites(clockwork, countsPrivate)
     this.#settings = settings
     this.#shutdown = new Shutdown(runtime)
-    this.#clockwork = clockwork
     this.id = runtime.id()
     this.path = settings.path
     const { observer } = options
@@ -107,7 +114,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
     const { codecs, maxPayloadBytes, contract } = settings
     const bounds = { maxPayloadBytes, maxDepth: limits.maxDepth }
-    this.#encoders = new Encoders(codecs, bounds, contract?.fromHub.bind(contract))
+    this.#encoders = new Encoders(codecs, bounds, contract?.fromHub.bind(contract), settings.cluster !== undefined)
     this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
     const parts = {
       clockwork,
@@ -134,7 +141,14 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       closing: () => this.#shutdown.refusal,
       links: () => this.#cluster?.links,
     })
-    this.#cluster = joinCluster(settings.cluster, host, (exchange) => this.#entrance.forwarded(exchange))
+    const tasks: TaskHost = { ...parts, fanOut: sessionHost.fanOut, sessions: () => this.#registry.all() }
+    this.#tasks = tasks
+    this.local = localHub(tasks)
+    this.#cluster = joinCluster(settings.cluster, host, (exchange) => this.#entrance.forwarded(exchange), {
+      deliver: (heard) => deliverHeard(tasks, heard),
+      perform: (selection, task) => perform(tasks, selection, task),
+    })
+    this.#rooms.watch = this.#cluster?.peers
     this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
     this.#entrance = new Entrance({
       hub: this.id,
@@ -148,7 +162,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     })
   }
 
-  /** All peers by their id, one for each session, with or without a link now. */
+  /** All peers of this process by their id, one for each session, with or without a link now. */
   get peers(): ReadonlyMap<string, Peer<C, P, D>> {
     return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer]))
   }
@@ -167,6 +181,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       refused: this.#reports.refusedTally,
       ended: this.#endedCounts.tally,
       dropped: { ...this.#dropped },
+      cluster: this.#cluster && { ...this.#cluster.peers.stats },
     }
   }
 
@@ -219,39 +234,51 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   }
 
   /**
-   * Sends a message to every peer. It is encoded once for all peers, or once for each codec in use. If one of those cannot
+   * Sends a message to every peer; with a `cluster`, of every process. It is encoded once for all peers, or once for each codec in use. If one of those cannot
    * carry it, it is sent to nobody. Options: see {@link SendOptions}.
    */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown, options?: SendOptions): void {
-    const { first } = this.#encoders
-    const checked = first.checked(name, data)
-    const packet = first.encode(name, checked)
-    const copies = this.#encoders.copies(name, checked)
-    const delivery = options && deliveryOf(name, options, this.#clockwork.now())
-    sendToAll(this.#registry.all(), this.#kept, first, packet, delivery)
-    if (copies === undefined) return
-    for (const { encoder, packet } of copies) sendToAll(this.#registry.all(), this.#kept, encoder, packet, delivery)
+    broadcast(this.#tasks, this.#cluster?.peers, undefined, NOBODY, name, data, options)
   }
 
-  /** The peers in at least one of these rooms, each once. @throws EverwireError `misuse` if a room is not a string. */
+  /**
+   * The peers in at least one of these rooms, each once; with a `cluster`, of every process.
+   *
+   * @throws EverwireError `misuse` if a room is not a string
+   */
   to(...rooms: readonly string[]): Audience<C, P, D> {
-    for (const room of rooms) checkRoom(room)
-    return audienceOf<C, P, D>(
-      { rooms: this.#rooms, kept: this.#kept, encoders: this.#encoders, clockwork: this.#clockwork },
-      rooms,
-    )
+    return new RoomsEverywhere(this.#tasks, this.#cluster?.peers, checkRooms(rooms))
+  }
+
+  /**
+   * Describes the peers in at least one of these rooms, each once; with a `cluster`, of every process. For what can be asked
+   * of the peers of this process alone, see `hub.local.peersIn`.
+   *
+   * @throws EverwireError `misuse` if a room is not a string; as a rejection `backplane-unavailable` if a process did not
+   * answer in 5 seconds: `error.data` has what the others answered
+   */
+  async peersIn(...rooms: readonly string[]): Promise<readonly PeerDescription<P>[]> {
+    const selection = { rooms: checkRooms(rooms), except: [] }
+    const { peers } = await everywhere(this.#tasks, this.#cluster?.peers, selection, { what: "describe" })
+    return peers as readonly PeerDescription<P>[] // every hub of a cluster has the same `authenticate`
   }
 
   /**
    * Ends the sessions of some peers, with a link or without one: `{ principal: "u7" }`, `{ peer: peer.id }` or a function
-   * of a peer. Returns how many. Their channels are closed; with `mayReturn` each asks its `auth` again and begins a new
+   * of a peer. Resolves with how many. Their channels are closed; with `mayReturn` each asks its `auth` again and begins a new
    * session. It keeps nobody out: let `authenticate` refuse the principal first.
    *
-   * @throws EverwireError `misuse` on anything else, and what the function throws: then no peer is closed.
+   * With a `cluster` it concerns the peers of every process. Those of this one are closed when the call returns. A function
+   * cannot be told to other processes: give it to `hub.local.disconnect`.
+   *
+   * @throws EverwireError `misuse` on anything else, and what the function throws: then no peer is closed. As a rejection
+   * `backplane-unavailable` if a process did not answer in 5 seconds.
    */
-  disconnect(who: Who<Peer<C, P, D>>, options?: DisconnectOptions): number {
-    return disconnect(this.#registry.all(), who, options)
+  disconnect(who: Who<Peer<C, P, D>>, options?: DisconnectOptions): Promise<number> {
+    if (this.#cluster === undefined) return Promise.resolve(disconnect(this.#registry.all(), who, options))
+    const asked = everywhere(this.#tasks, this.#cluster.peers, selectionOf(who), disconnectTask(options))
+    return asked.then(({ count }) => count)
   }
 
   /**

@@ -36,6 +36,21 @@ export interface PeerClosing extends Closing {
   readonly undelivered: number
 }
 
+/** A peer of any process, as it was when its hub was asked. Plain data. */
+export interface PeerDescription<P extends Principal = Principal> {
+  /** `peer.id`. */
+  readonly id: string
+  /** `hub.id` of the hub that has the peer. */
+  readonly hub: string
+  /** `peer.principal`, as far as it is plain data. */
+  readonly principal: P
+  readonly connected: boolean
+  readonly transport: string | undefined
+  readonly address: string
+  /** All rooms that the peer was in. */
+  readonly rooms: readonly string[]
+}
+
 /**
  * The hub's view of one channel. It outlives links: the peer stays the same object while its session reconnects. `P` is
  * what `authenticate` returns, `D` is the type of `data`.

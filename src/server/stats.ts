@@ -1,6 +1,7 @@
 import type { Dropped } from "../session/delivery/delivery.ts"
 import type { Session } from "../session/session.ts"
 import type { Traffic } from "../session/traffic.ts"
+import type { ClusterStats } from "./cluster.ts"
 import type { HubCounts, Tally } from "./counts.ts"
 import type { Limits } from "./sessions/registry.ts"
 
@@ -28,6 +29,8 @@ export interface HubStats extends HubCarried, Readonly<HubCounts>, Readonly<Traf
   readonly ended: Tally
   /** How many messages to peers were dropped because of their options, by reason. Counts one for each peer. */
   readonly dropped: Dropped
+  /** What has crossed between this process and the others. Undefined without a `cluster`. */
+  readonly cluster: ClusterStats | undefined
 }
 
 /** How the sessions of a hub are at this moment. */

@@ -49,36 +49,36 @@ function crowd(): Crowd {
 const statuses = ({ channels }: Crowd): string[] => Object.values(channels).map(({ status }) => status)
 
 describe("hub.disconnect", () => {
-  it("closes all peers of a principal for good, and tells how many", () => {
+  it("closes all peers of a principal for good, and tells how many", async () => {
     const all = crowd()
     const { hub, runtime, channels, asked } = all
     const why: unknown[] = []
     channels.ann1.onStatus((_, { closing }) => why.push(closing))
     const closings: string[] = []
     all.peer("ann2").onClose(({ code, reason }) => closings.push(`${code} ${reason}`))
-    expect(hub.disconnect({ principal: "ann" }, { reason: "signed out" })).toBe(2)
+    expect(await hub.disconnect({ principal: "ann" }, { reason: "signed out" })).toBe(2)
     runtime.advance(60_000)
     expect(statuses(all)).toEqual(["closed", "closed", "open"])
     expect(why).toEqual([{ code: "closed-by-peer", reason: "signed out", retryable: false }])
     expect(closings).toEqual(["closed signed out"])
     expect(asked).toEqual([])
     expect(hub.stats().ended).toEqual({ closed: 2 })
-    expect(hub.disconnect({ principal: "ann" })).toBe(0)
+    expect(await hub.disconnect({ principal: "ann" })).toBe(0)
   })
 
-  it("closes one peer by its id", () => {
+  it("closes one peer by its id", async () => {
     const all = crowd()
-    expect(all.hub.disconnect({ peer: all.peer("ann2").id })).toBe(1)
+    expect(await all.hub.disconnect({ peer: all.peer("ann2").id })).toBe(1)
     all.runtime.advance(1_000)
     expect(statuses(all)).toEqual(["open", "closed", "open"])
-    expect(all.hub.disconnect({ peer: "unheard-of" })).toBe(0)
+    expect(await all.hub.disconnect({ peer: "unheard-of" })).toBe(0)
   })
 
-  it("closes those for which a function returns true", () => {
+  it("closes those for which a function returns true", async () => {
     const all = crowd()
     all.peer("bob1").join("loud")
-    expect(all.hub.disconnect((peer) => peer.rooms.has("loud"))).toBe(1)
-    expect(all.hub.disconnect(() => "yes" as unknown as boolean)).toBe(0)
+    expect(await all.hub.disconnect((peer) => peer.rooms.has("loud"))).toBe(1)
+    expect(await all.hub.disconnect(() => "yes" as unknown as boolean)).toBe(0)
     all.runtime.advance(1_000)
     expect(statuses(all)).toEqual(["open", "open", "closed"])
   })
@@ -94,7 +94,7 @@ describe("hub.disconnect", () => {
     expect(all.hub.peers.size).toBe(3)
   })
 
-  it("with mayReturn lets the channels come back: they ask their auth, and begin a new session", () => {
+  it("with mayReturn lets the channels come back: they ask their auth, and begin a new session", async () => {
     const all = crowd()
     const { hub, runtime, channels, asked } = all
     const before = all.peer("ann1")
@@ -102,7 +102,7 @@ describe("hub.disconnect", () => {
     channels.ann1.onReset(({ closing }) => resets.push(closing.code))
     channels.ann1.send("hello")
     runtime.advance(1_000)
-    expect(hub.disconnect({ peer: before.id }, { mayReturn: true })).toBe(1)
+    expect(await hub.disconnect({ peer: before.id }, { mayReturn: true })).toBe(1)
     runtime.advance(10_000)
     expect(statuses(all)).toEqual(["open", "open", "open"])
     expect(asked[0]).toBe("ann1 connect")
@@ -112,21 +112,21 @@ describe("hub.disconnect", () => {
     expect(hub.peers.size).toBe(3)
   })
 
-  it("reaches peers without a link: their channels hear of it when they come back", () => {
+  it("reaches peers without a link: their channels hear of it when they come back", async () => {
     const all = crowd()
     all.channels.bob1.send("hello")
     all.runtime.advance(1_000)
     all.cut()
     all.runtime.advance(1_000)
-    expect(all.hub.disconnect({ principal: "bob" })).toBe(1)
+    expect(await all.hub.disconnect({ principal: "bob" })).toBe(1)
     expect(all.hub.peers.size).toBe(2)
   })
 
-  it("counts a peer once that an onClose listener of another has closed meanwhile", () => {
+  it("counts a peer once that an onClose listener of another has closed meanwhile", async () => {
     const all = crowd()
     const second = all.peer("ann2")
     all.peer("ann1").onClose(() => second.close())
-    expect(all.hub.disconnect({ principal: "ann" })).toBe(1)
+    expect(await all.hub.disconnect({ principal: "ann" })).toBe(1)
     expect(all.hub.peers.size).toBe(1)
   })
 

@@ -1,5 +1,5 @@
 import type { HttpExchange } from "../../transports/transport.ts"
-import type { Cluster, OpenCluster } from "../cluster.ts"
+import type { Cluster, OpenCluster, PeersHost } from "../cluster.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { HubLink } from "./hub-link.ts"
 import { hearLeave } from "./leave.ts"
@@ -10,6 +10,7 @@ export function joinCluster(
   cluster: Cluster | undefined,
   host: AdmissionHost,
   exchange: (exchange: HttpExchange) => void,
+  peers: PeersHost,
 ): OpenCluster | undefined {
   // No link of other processes ever waits in it: the one that took the link in counts it until the hello is judged. Nor
   // may such a link bring another hello here, which is what `disowned` would be for.
@@ -24,6 +25,7 @@ export function joinCluster(
       return hubLink
     },
     exchange,
+    peers,
     leave: (bye) => void hearLeave(host, bye, true),
     failed: (error) => host.report(error),
   })

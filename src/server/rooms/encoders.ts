@@ -54,9 +54,12 @@ export class Encoders {
   /** Of the first codec. Every message to several peers is encoded by it, whoever is there. */
   readonly first: HubEncoder
   readonly #all: readonly HubEncoder[]
+  /** Whether every message to several peers is encoded by all codecs: other processes may have sessions that use them. */
+  readonly #forOthers: boolean
 
   /** @param codecs One at least. */
-  constructor(codecs: readonly Codec[], { maxPayloadBytes, maxDepth }: Bounds, check?: Check) {
+  constructor(codecs: readonly Codec[], { maxPayloadBytes, maxDepth }: Bounds, check?: Check, forOthers = false) {
+    this.#forOthers = forOthers
     this.#all = codecs.map((codec) => new HubEncoder(codec, boundedBy(maxDepth, codec), maxPayloadBytes, check))
     this.first = this.#all[0] as HubEncoder // see above
   }
@@ -64,6 +67,16 @@ export class Encoders {
   /** The encoder for sessions whose hello names this codec, or none for JSON. Undefined if the hub does not have it. */
   find(name: string | undefined): HubEncoder | undefined {
     return this.#all.find(({ codec }) => codec?.name === name)
+  }
+
+  /** The encoder of the codec with this name. Undefined if the hub does not have it. */
+  named(codec: string): HubEncoder | undefined {
+    return this.#all.find(({ name }) => name === codec)
+  }
+
+  /** The encoders that a session uses. */
+  get used(): readonly HubEncoder[] {
+    return this.#all.filter(({ sessions }) => sessions > 0)
   }
 
   /** Tells a channel whose codec the hub does not have. */
@@ -77,7 +90,7 @@ export class Encoders {
   }
 
   /**
-   * A message that was checked, by each codec that a session uses, except the first. Undefined if there is no such session.
+   * A message that was checked, by each codec that a session uses, except the first. Undefined if the hub has no other.
    * All are made before one is sent, so that a message that one codec cannot carry is sent to nobody.
    */
   copies(name: string, checked: unknown): readonly Copy[] | undefined {
@@ -86,8 +99,8 @@ export class Encoders {
 
   /** A method of its own, so that a broadcast of a hub with one codec costs no closure. */
   #copies(name: string, checked: unknown): readonly Copy[] {
-    const used = this.#all.filter((encoder) => encoder !== this.first && encoder.sessions > 0)
-    return used.map((encoder) => ({ encoder, packet: encoder.encode(name, checked) }))
+    const needed = this.#all.filter((encoder) => encoder !== this.first && (encoder.sessions > 0 || this.#forOthers))
+    return needed.map((encoder) => ({ encoder, packet: encoder.encode(name, checked) }))
   }
 }
 

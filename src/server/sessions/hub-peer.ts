@@ -160,6 +160,11 @@ export class HubPeer implements Peer {
     checkRoom(room)
     if (this.closed || this.#rooms?.has(room)) return
     this.#owner.host.rooms.checkJoin(room, this)
+    this.joinUnasked(room)
+  }
+
+  /** For the hub: joins a room that the peer is not in, and that `permitJoin` has allowed. */
+  joinUnasked(room: string): void {
     if (this.closed) return // by the application, which was asked
     this.#rooms ??= new Set()
     this.#rooms.add(room)
