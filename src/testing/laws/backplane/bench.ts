@@ -131,13 +131,16 @@ export interface BackplaneLaw {
 
 /** A value in words. Bytes are shown as a list, and long ones by their length and a sum. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value, (_, item: unknown) => {
-    if (item === undefined) return "(none)"
-    if (!(item instanceof Uint8Array)) return item
-    if (item.length <= 300) return `bytes ${[...item].join(" ")}`
-    return `${item.length} bytes, sum ${item.reduce((sum, byte, at) => (sum * 31 + byte + at) % 1_000_003, 7)}`
-  }) as string | undefined // of a function, for instance
+  const text = JSON.stringify(inWords(value)) as string | undefined // of a function, for instance
   return (text ?? typeof value).slice(0, 2000)
+}
+
+function inWords(value: unknown): unknown {
+  if (value === undefined) return "(none)"
+  if (Array.isArray(value)) return value.map(inWords)
+  if (!(value instanceof Uint8Array)) return value
+  if (value.length <= 300) return `bytes ${Array.from(value).join(" ")}`
+  return `${value.length} bytes, sum ${value.reduce((sum, byte, at) => (sum * 31 + byte + at) % 1_000_003, 7)}`
 }
 
 /** Bytes of every value, in an order that repeats late. */

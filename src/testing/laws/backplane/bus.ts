@@ -185,7 +185,7 @@ export const bus: readonly BackplaneLaw[] = [
       const heard: Uint8Array[] = []
       await bench.done(
         "a subscription in force",
-        other.subscribe("t", (data) => void heard.push(data.slice())),
+        other.subscribe("t", (data) => void heard.push(Uint8Array.from(data))),
       )
       const all = Uint8Array.from({ length: 256 }, (_, n) => n)
       const sent = [all, all.toReversed(), new Uint8Array(), all.subarray(100, 110), Uint8Array.of(13, 10, 0, 36)]
@@ -207,7 +207,7 @@ export const bus: readonly BackplaneLaw[] = [
       for (const topic of ["large", "small"]) {
         await bench.done(
           "a subscription in force",
-          other.subscribe(topic, (data) => void heard.push(data.slice())),
+          other.subscribe(topic, (data) => void heard.push(Uint8Array.from(data))),
         )
       }
       const sent = [pattern(2 ** 20), numbered(1), pattern(2 ** 20 + 1), numbered(2)]
