@@ -11,6 +11,8 @@ export const publicEntries = {
   contract: "src/contract.ts",
   msgpack: "src/msgpack.ts",
   diagnostics: "src/diagnostics.ts",
+  redis: "src/redis.ts",
+  nats: "src/nats.ts",
   testing: "src/testing.ts",
 }
 

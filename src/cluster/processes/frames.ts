@@ -85,27 +85,3 @@ function parse(raw: Buffer): Frame {
     raw,
   }
 }
-
-/** Entries one after another, each with its length in four bytes. */
-export function packEntries(entries: readonly Uint8Array[]): Uint8Array {
-  const packed = Buffer.allocUnsafe(entries.reduce((sum, { length }) => sum + 4 + length, 0))
-  let at = 0
-  for (const entry of entries) {
-    packed.writeUInt32BE(entry.length, at)
-    packed.set(entry, at + 4)
-    at += 4 + entry.length
-  }
-  return packed
-}
-
-export function unpackEntries(packed: Uint8Array): Uint8Array[] {
-  const { buffer, byteOffset, length } = packed
-  const view = new DataView(buffer, byteOffset, length)
-  const entries: Uint8Array[] = []
-  for (let at = 0; at < length; ) {
-    const end = at + 4 + view.getUint32(at)
-    entries.push(packed.subarray(at + 4, end))
-    at = end
-  }
-  return entries
-}

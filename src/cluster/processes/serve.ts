@@ -8,8 +8,9 @@ import { isMainThread } from "node:worker_threads"
 import { checkNames } from "../../messaging/option-names.ts"
 import { hubRuntime } from "../../runtimes/hub-runtime.ts"
 import { EverwireError } from "../../wire/errors.ts"
+import { packEntries, unpackEntries } from "../packed-entries.ts"
 import { type StoreCall, ValueStore } from "../value-store.ts"
-import { FRAME, type Frame, FrameReader, frameOf, packEntries, unpackEntries } from "./frames.ts"
+import { FRAME, type Frame, FrameReader, frameOf } from "./frames.ts"
 import { Outflow } from "./outflow.ts"
 
 /** The environment variable by which workers find the primary's socket. It is inherited when they are started. */
