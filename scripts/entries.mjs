@@ -12,6 +12,8 @@ export const publicEntries = {
   msgpack: "src/msgpack.ts",
   cluster: "src/cluster.ts",
   diagnostics: "src/diagnostics.ts",
+  redis: "src/redis.ts",
+  nats: "src/nats.ts",
   testing: "src/testing.ts",
 }
 

@@ -9,6 +9,9 @@ export type { Backplane } from "./cluster/backplane.ts"
 export { createDuo, type Duo, type DuoOptions } from "./testing/duo.ts"
 export { expectDelivered } from "./testing/expect-delivered.ts"
 export {
+  type BackplaneRig,
+  type BackplaneSubject,
+  backplaneLaws,
   type Claim,
   codecLaws,
   type Law,

@@ -13,6 +13,7 @@ import { reentry } from "./laws/reentry.ts"
 import { silence } from "./laws/silence.ts"
 import type { TransportSubject } from "./laws/subject.ts"
 
+export { type BackplaneRig, type BackplaneSubject, backplaneLaws } from "./laws/backplane-laws.ts"
 export { codecLaws } from "./laws/codec.ts"
 export type { Law } from "./laws/law.ts"
 export { LawBroken } from "./laws/law-broken.ts"

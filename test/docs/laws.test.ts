@@ -1,5 +1,5 @@
 import { msgpack } from "everwire/msgpack"
-import { codecLaws, type TransportTraits, transportLaws } from "everwire/testing"
+import { backplaneLaws, codecLaws, type TransportTraits, transportLaws } from "everwire/testing"
 import { expect, it } from "vitest"
 import { cell, readDocument } from "./markdown"
 
@@ -9,6 +9,7 @@ it("docs/laws.md lists every law with its title, and no other", () => {
   const laws = [
     ...transportLaws({ name: "any", traits, setup: () => Promise.reject(new Error("only listed")) }),
     ...codecLaws(msgpack()),
+    ...backplaneLaws({ name: "any", cuts: true, setup: () => Promise.reject(new Error("only listed")) }),
   ]
   const listed = readDocument("docs/laws.md").tables.flatMap(({ rows }) =>
     rows.map((row) => `${cell(row, "id")} | ${cell(row, "law")}`),
