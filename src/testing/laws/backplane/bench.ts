@@ -136,7 +136,7 @@ export function shown(value: unknown): string {
 
 /** A value in words. Bytes are shown as a list, and long ones by their length and a sum. */
 function wordsFor(value: unknown): string {
-  return (JSON.stringify(inWords(value)) as string | undefined) ?? typeof value // undefined of a function, for instance
+  return JSON.stringify(inWords(value)) ?? typeof value // undefined of a function, for instance
 }
 
 function inWords(value: unknown): unknown {
