@@ -36,7 +36,7 @@ export function processes(options: ProcessesOptions = {}): Backplane {
   checkNames(options, { deadlineMs: "number", maxWaitingBytes: "number" }, "processes")
   const { deadlineMs = 2000, maxWaitingBytes = MAX_WAITING_BYTES } = options
   const path = process.env[PATH_VARIABLE]
-  if (path === undefined) {
+  if (!path) {
     throw new EverwireError(
       "misuse",
       "processes(): no primary process serves this one; call serveProcesses() there, before it starts workers",
