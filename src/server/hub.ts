@@ -305,12 +305,12 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     // If there is no time to wait, all is closed when this call returns.
     if (!this.#drain.isOver) await this.#drain.done
     this.#unwelcomed.refuseAll(this.#refusal(this.#closing))
+    this.#cluster?.close(this.#closing)
     for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     this.#registry.close()
     this.#reports.close()
     this.#handlers.close()
     closed()
-    this.#cluster?.close(this.#closing)
     if (since !== undefined) observer.closed?.({ hub: this.id, durationMs: this.#clockwork.now() - since })
   }
 
