@@ -228,7 +228,7 @@ describe("the end of a relayed link that the client reached", () => {
       closings: [] as unknown[],
       close: (why: unknown) => link.closings.push(why),
     }
-    const relay = new Relay(link as unknown as Link, new Wheel(runtime, 0)) // all that a relay asks of a link
+    const relay = new Relay(link, new Wheel(runtime, 0))
     relay.begin(line)
     return { runtime, relay, link, said, sent }
   }
