@@ -14,7 +14,7 @@ import {
 } from "everwire/testing"
 
 /** One process of a cluster in virtual time. */
-export interface Process {
+interface Process {
   readonly hub: Hub
   readonly machine: Machine
   readonly backplane: MemoryEnd
@@ -120,11 +120,11 @@ export async function createWorld(count: number, options: WebHubOptions = {}): P
         holdMs: 25_000,
         learnHold() {},
       }
-      const link = network.dialer("wire").dial(target as unknown as Target, {
+      const link = network.dialer("wire").dial(target, {
         batch: (batch) => void received.push(batch),
         closed: (why) => void closings.push(why),
         writable() {},
-      }) // a wire of the memory network looks at nothing but the runtime
+      })
       return { send: (batch) => link.send(batch), received, closings }
     },
     start,
