@@ -91,6 +91,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     courier.connected(isConnected)
     members.connected(isConnected)
     peers.connected(isConnected)
+    host.connected(isConnected)
   }
   courier.connected(false)
   const ends: (() => void)[] = []

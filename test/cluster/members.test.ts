@@ -1,6 +1,6 @@
 import { createVirtualRuntime, type Machine, memoryBackplane } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { BEAT_MS, MISSED_BEATS, Members, SETTLE_MS } from "../../src/cluster/members.ts"
+import { BEAT_MS, Members, MISSED_BEATS, SETTLE_MS } from "../../src/cluster/members.ts"
 import { Wheel } from "../../src/server/sessions/wheel.ts"
 
 async function createMembers(count: number) {
@@ -84,7 +84,8 @@ describe("the members of a cluster", () => {
     expect(members?.judge("nobody")).toBe(undefined)
     members?.connected(true)
     const verdicts: unknown[] = []
-    for (const hub of ["nobody", "late"]) Promise.resolve(members?.judge(hub)).then((lives) => verdicts.push([hub, lives]))
+    for (const hub of ["nobody", "late"])
+      Promise.resolve(members?.judge(hub)).then((lives) => verdicts.push([hub, lives]))
     await runtime.pass(100)
     members?.seen("late")
     await runtime.pass(10)
