@@ -7,7 +7,16 @@ const path = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 /** What a mode runs, and where tests find the package that they import by its public names. */
 const MODES = {
   test: { include: ["test/**/*.test.ts"], exclude: ["test/long/**", "test/production/**"], built: undefined },
-  long: { include: ["test/long/**/*.test.ts"], exclude: [], built: undefined },
+  long: {
+    include: [
+      "test/long/**/*.test.ts",
+      // The same with many times as much random input.
+      "test/model/*.model.test.ts",
+      "test/simulation/simulation.test.ts",
+    ],
+    exclude: [],
+    built: undefined,
+  },
   // What is said to the public names alone, so that it holds for every build.
   production: {
     include: ["test/{laws,journeys,simulation}/**/*.test.ts", "test/production/**"],
@@ -17,7 +26,20 @@ const MODES = {
 }
 
 /**
- * `vitest run` is the suite; `vitest run --mode long` is what takes minutes, in `test/long`; `vitest run --mode production` is
+ * Tests that need a process of their own: they measure memory, record which functions run, start browsers or replace
+ * Node's sockets. All others share processes, because in most files the import of the sources takes longer than the tests.
+ */
+const OWN_PROCESS = [
+  "test/{browser,cost,http,msw,siege}/**/*.test.ts",
+  "test/docs/architecture.test.ts",
+  "test/docs/programs.test.ts",
+]
+
+/** They run after all others, because they load the machine and wait for real time. Each file has a process. */
+const JOURNEYS = "test/journeys/**/*.test.ts"
+
+/**
+ * `vitest run` is the suite; `vitest run --mode long` is what takes minutes: `test/long`, and random input in masses; `vitest run --mode production` is
  * the laws, the journeys and the simulations on the production build.
  */
 export default defineConfig(({ mode }) => {
@@ -45,13 +67,25 @@ export default defineConfig(({ mode }) => {
     },
     ssr: { resolve: { conditions: ["everwire-source", "node", "import", "module", "default"] } },
     test: {
-      include,
-      exclude,
       pool: "forks",
       // Half of the time tests wait for sockets, so two run at once on two cores as well.
       maxWorkers: Math.max(2, availableParallelism() - 1),
       testTimeout: mode === "long" ? 600_000 : 30_000,
       hookTimeout: 30_000,
+      env: { EVERWIRE_TEST_MODE: mode },
+      // A project adds to the lists that stand outside of it, so these have none beside them.
+      ...(mode === "test"
+        ? {
+            projects: [
+              {
+                extends: true,
+                test: { name: "shared", isolate: false, include, exclude: [...exclude, ...OWN_PROCESS, JOURNEYS] },
+              },
+              { extends: true, test: { name: "own", include: OWN_PROCESS } },
+              { extends: true, test: { name: "journeys", include: [JOURNEYS], sequence: { groupOrder: 1 } } },
+            ],
+          }
+        : { include, exclude }),
     },
   }
 })

@@ -16,6 +16,9 @@ import { faults } from "./bite/faults.mjs"
 /** Number of seeds that the simulator runs to find a fault. */
 const SEEDS = 1_000
 
+/** Number of histories of each test in `test/model`, which are many more than `npm test` runs. */
+const HISTORIES = "2000"
+
 /** The tests, fastest first. A step runs only when none before it has found the fault; the simulator comes last. */
 const TESTS = [
   "test/wire test/session test/messaging test/client test/server",
@@ -52,7 +55,8 @@ symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
  * @param {number} timeout in milliseconds
  */
 function runNode(args, timeout) {
-  return spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8", timeout, maxBuffer: 1 << 28 })
+  const env = { ...process.env, HISTORIES }
+  return spawnSync(process.execPath, args, { cwd: copy, encoding: "utf8", timeout, maxBuffer: 1 << 28, env })
 }
 
 /** @returns {Finding | undefined} the law that the first seed broke, and which seed that was */

@@ -1,6 +1,7 @@
-// Clients that connect and then read nothing more: node readers.mjs <peer> <transport> <port>
+// Clients that connect, and then read nothing more or everything: node readers.mjs <peer> <transport> <port>
 import { connect } from "node:net"
 import { io } from "socket.io-client"
+import { createChannel } from "../../dist/index.js"
 import { ask, deaf, next, repeat } from "../../scripts/siege/ground.mjs"
 import { answer } from "../processes.mjs"
 
@@ -9,9 +10,24 @@ const port = Number(given)
 /** Kept, so that the connections stay open. */
 const kept = []
 
-const open = { everwire: () => deaf(port, transport), "socket.io": transport === "websocket" ? openSocket : openPoll }[
-  peer
-]
+const openPaused = {
+  everwire: () => deaf(port, transport),
+  "socket.io": transport === "websocket" ? openSocket : openPoll,
+}[peer]
+const openReading = { everwire: openChannel, "socket.io": openClient }[peer]
+
+async function openChannel() {
+  const channel = createChannel(`http://127.0.0.1:${port}`, { transports: [transport], store: null })
+  channel.on("news", () => {})
+  await channel.opened
+  return channel
+}
+
+function openClient() {
+  const socket = io(`http://127.0.0.1:${port}`, { transports: [transport], forceNew: true })
+  socket.on("news", () => {})
+  return new Promise((resolve) => socket.on("connect", () => resolve(socket)))
+}
 
 /** A Socket.IO client over WebSocket whose connection is not read any more. */
 function openSocket() {
@@ -43,5 +59,7 @@ async function openPoll() {
 
 answer({
   /** Opens this many. Resolves when all have been greeted. */
-  open: (count) => repeat(count, async () => void kept.push(await open()), 20),
+  pause: (count) => repeat(count, async () => void kept.push(await openPaused()), 20),
+  /** The same for clients that read everything. */
+  read: (count) => repeat(count, async () => void kept.push(await openReading()), 20),
 })

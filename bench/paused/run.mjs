@@ -1,5 +1,5 @@
 // Measures what clients that read nothing cost a server and everybody else, beside Socket.IO: npm run paused --
-// --readers 1,200
+// --readers 1,200. For comparison: what as many clients cost that are sent the same and read it.
 import { parseArgs } from "node:util"
 import { start } from "../processes.mjs"
 
@@ -9,7 +9,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "websocket,sse,long-poll,short-poll" },
     peers: { type: "string", default: "everwire,socket.io" },
     messages: { type: "string", default: "20000" },
-    seconds: { type: "string", default: "20" },
+    seconds: { type: "string", default: "60" },
   },
 })
 const messages = Number(values.messages)
@@ -44,12 +44,13 @@ console.table(
         readers: row.readers,
         peer: row.peer,
         transport: row.transport,
-        "kept (MiB)": mib(row.keptBytes),
+        "kept (MiB)": mib(row.peer === "everwire" ? row.keptBytes : undefined),
         "memory + (MiB)": mib(row.memoryBytes),
         "p50 without (ms)": ms(row.without?.p50),
         "p50 with (ms)": ms(row.with?.p50),
         "p99 without (ms)": ms(row.without?.p99),
         "p99 with (ms)": ms(row.with?.p99),
+        "p99 if they read (ms)": ms(row.reading?.p99),
         "readers left": row.left ?? "-",
         server: row.died ?? "lived",
       },
@@ -60,15 +61,22 @@ const misses = missesOf(rows)
 for (const miss of misses) console.error(`missed: ${miss}`)
 process.exitCode = misses.length > 0 ? 1 : 0
 
-/** Round trips of honest clients with and without readers, and what the server keeps for the readers. */
+/** A row of the table. */
 async function measure(peer, transport, readers) {
-  const row = { peer, transport, readers }
+  const paused = await flooded(peer, transport, readers, "pause")
+  const reading = await flooded(peer, transport, readers, "read")
+  return { peer, transport, readers, ...paused, reading: reading.with }
+}
+
+/** Round trips of honest clients with and without readers, and what the server keeps for the readers. */
+async function flooded(peer, transport, readers, how) {
+  const row = {}
   const server = start("./paused/server.mjs", [peer], ["--max-old-space-size=2048"])
   const port = await server.call("listen")
   const given = [peer, transport, `${port}`]
-  const [paused, honest] = [start("./paused/readers.mjs", given), start("./paused/honest.mjs", given)]
+  const [clients, honest] = [start("./paused/readers.mjs", given), start("./paused/honest.mjs", given)]
   try {
-    await paused.call("open", readers)
+    await clients.call(how, readers)
     const marked = await server.call("mark")
     if (marked !== readers) throw new Error(`${marked} of ${readers} readers are connected`)
     await honest.call("open", HONEST)
@@ -80,12 +88,11 @@ async function measure(peer, transport, readers) {
     await server.call("flood", messages, floodMs)
     row.with = await asked
     const { left, peakBytes, keptBytes } = await server.call("figures")
-    const memoryBytes = peakBytes - before.peakBytes
-    Object.assign(row, { left, memoryBytes, keptBytes: peer === "everwire" ? keptBytes : undefined })
+    Object.assign(row, { left, keptBytes, memoryBytes: peakBytes - before.peakBytes })
   } catch (error) {
     row.died = error.message
   } finally {
-    await Promise.all([paused.stop(), honest.stop(), server.stop()])
+    await Promise.all([clients.stop(), honest.stop(), server.stop()])
   }
   return row
 }

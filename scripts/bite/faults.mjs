@@ -307,9 +307,9 @@ export const faults = [
   },
   {
     id: "the last word of a hub does not say what it has heard",
-    file: "src/server/sessions/hub-session.ts",
-    find: "{ hub: this.#host.hub, heard }",
-    plant: "{ hub: this.#host.hub }",
+    file: "src/server/sessions/farewell.ts",
+    find: "{ hub, heard }",
+    plant: "{ hub }",
   },
   {
     id: "a drain waits for messages that may be dropped",
@@ -1173,7 +1173,7 @@ export const faults = [
   {
     id: "a peer is in a room that is not permitted",
     file: "src/server/sessions/hub-peer.ts",
-    find: "    this.#host.rooms.checkJoin(room, this)\n",
+    find: "    this.#owner.host.rooms.checkJoin(room, this)\n",
     plant: "",
   },
   {
@@ -1346,6 +1346,42 @@ export const faults = [
     plant: "get: () => publish",
   },
   {
+    id: "items that nobody reads are not counted",
+    file: "src/server/sessions/hub-session.ts",
+    find: " + (lane ? ownBytesOf(lane) : 0) + unread",
+    plant: " + (lane ? ownBytesOf(lane) : 0)",
+  },
+  {
+    id: "items do not make the hub look whether it keeps too much",
+    file: "src/server/sessions/peer-dispatch.ts",
+    find: "if (stream !== undefined && !this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)\n",
+    plant: "",
+  },
+  {
+    id: "items count on when they were read",
+    file: "src/server/sessions/unread-items.ts",
+    find: "let at = sizes.length - waitingIn(stream)",
+    plant: "let at = 0",
+  },
+  {
+    id: "items that an ended peer left behind are not counted",
+    file: "src/server/sessions/kept-bytes.ts",
+    find: "    yield* this.#left\n",
+    plant: "",
+  },
+  {
+    id: "items stay when their peer is closed because of them",
+    file: "src/server/sessions/unread-items.ts",
+    find: "      stream.queue?.splice(0)\n",
+    plant: "",
+  },
+  {
+    id: "a loop whose items were dropped ends as if they had been all",
+    file: "src/server/sessions/unread-items.ts",
+    find: "      stream(closingError(why))\n",
+    plant: "",
+  },
+  {
     id: "a message to several rooms is heard once for each of them",
     file: "src/cluster/rooms-across.ts",
     find: "if (!this.#senders.isNew(from, number)) return",
@@ -1398,12 +1434,6 @@ export const faults = [
     file: "src/cluster/room-frames.ts",
     find: "if (!Array.isArray(frame) || frame[0] !== VERSION) return undefined",
     plant: "if (!Array.isArray(frame)) return undefined",
-  },
-  {
-    id: "a room is left although a member has come back",
-    file: "src/cluster/interest.ts",
-    find: "    heard.isOccupied = true\n    if",
-    plant: "    if",
   },
   {
     id: "a room is heard for ever",

@@ -1,4 +1,3 @@
-import { platform as ownPlatform, store as ownStore } from "#platform"
 import { Dispatch } from "../messaging/dispatch.ts"
 import type { DispatchHost, Stage } from "../messaging/dispatch-host.ts"
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
@@ -8,7 +7,6 @@ import type { RequestOptions, StreamOptions } from "../messaging/request-options
 import type { ChannelContract, ContractOption } from "../messaging/schema-contract.ts"
 import { deliveryOf, type SendOptions } from "../messaging/send-options.ts"
 import type { AnyFunction, SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
-import { systemRuntime } from "../runtimes/system-runtime.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Session, SessionHost } from "../session/session.ts"
@@ -23,9 +21,8 @@ import { createConnector } from "./connect/connector.ts"
 import type { Connector } from "./connect/connector-host.ts"
 import { inTime } from "./connect/in-time.ts"
 import type { Incident } from "./connect/incident.ts"
-import { TransportHealth } from "./connect/transport-health.ts"
 import type { Explanation } from "./explain.ts"
-import { type ChannelOptions, checkChannel, REPROBE_MS, type Reset, type Status, type StatusDetail } from "./options.ts"
+import { type ChannelOptions, connectorSettings, type Reset, type Status, type StatusDetail } from "./options.ts"
 import { watchPage } from "./page.ts"
 import { type ChannelStats, createCounters, statsOf } from "./stats.ts"
 import { createWaiters } from "./waiters.ts"
@@ -60,9 +57,8 @@ export class LiveChannel {
     options: ChannelOptions & ContractOption<ChannelContract<unknown>>,
     dialers: readonly Dialer[],
   ) {
-    const target = checkChannel(url, options, dialers)
-    const { store = ownStore() } = options
-    const runtime = options.runtime ?? systemRuntime
+    const settings = connectorSettings(url, options, dialers)
+    const { runtime } = settings
     this.#runtime = runtime
     this.#options = options
     this.#events = createEvents(runtime)
@@ -74,16 +70,7 @@ export class LiveChannel {
     this.#dispatch = dispatch
     this.#connector = createConnector(
       {
-        runtime,
-        url: target.href,
-        dialers,
-        health: new TransportHealth(store, target.origin),
-        withCredentials: options.withCredentials ?? false,
-        codec: options.codec?.name,
-        reprobeMs: options.reprobeMs ?? REPROBE_MS,
-        platform: () => ({ ...ownPlatform(), ...options.platform }),
-        auth: (reason) => options.auth?.({ reason }),
-        authTimeoutMs: options.authTimeoutMs ?? 10_000,
+        ...settings,
         welcomed: (welcome) => {
           this.#maxPayloadBytes = welcome.maxPayloadBytes
           this.#session.withdraw((packet, number) => {

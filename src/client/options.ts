@@ -1,17 +1,20 @@
+import { platform as ownPlatform, store as ownStore } from "#platform"
 import { checkNames } from "../messaging/option-names.ts"
 import type { ContractOption } from "../messaging/schema-contract.ts"
+import { systemRuntime } from "../runtimes/system-runtime.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Dialer, Platform } from "../transports/transport.ts"
 import type { Codec } from "../wire/codec.ts"
 import { type Closing, EverwireError } from "../wire/errors.ts"
 import type { AuthReason } from "../wire/handshake.ts"
-import type { Store } from "./connect/transport-health.ts"
+import type { ConnectorSettings } from "./connect/connector-host.ts"
+import { type Store, TransportHealth } from "./connect/transport-health.ts"
 
 /**
  * How long after a worse rung took over the better ones are tried again. The first time is soon, because to a channel
  * that dials in the middle of a deploy the transport looks broken.
  */
-export const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
+const REPROBE_MS: readonly number[] = [3_000, 30_000, 120_000, 600_000]
 
 /** Options of a channel. */
 export interface ChannelOptions {
@@ -134,26 +137,40 @@ export function checkUrl(url: string | URL): { origin: string; href: string } {
 }
 
 /**
- * Checks all that an application gives to make a channel, and returns what `checkUrl` does.
+ * Checks all that an application gives to make a channel. Returns what the connector gets of it, with the defaults.
  *
  * @throws EverwireError `misuse`
  */
-export function checkChannel(
+export function connectorSettings(
   url: string | URL,
   options: ChannelOptions,
-  dialers: readonly (Dialer | undefined)[],
-): { origin: string; href: string } {
+  dialers: readonly Dialer[],
+): ConnectorSettings {
   checkNames(options, CHANNEL_OPTIONS, "createChannel")
-  const target = checkUrl(url)
+  const { href, origin } = checkUrl(url)
   checkNames(options.platform, PLATFORM, "platform")
   // NaN would be no bound and no wait at all.
   const numbers = [options.maxOutboxBytes ?? 0, options.authTimeoutMs ?? 0, ...(options.reprobeMs ?? [])]
   if (!numbers.every((number) => number >= 0)) {
     throw new EverwireError("misuse", "maxOutboxBytes, authTimeoutMs and reprobeMs are 0 or more")
   }
-  const names = new Set(dialers.flatMap((dialer) => (dialer?.dial ? dialer.name : [])))
+  const names = new Set(
+    dialers.flatMap((dialer: Dialer | undefined) => (dialer?.dial ? dialer.name : [])), // a list of the application's
+  )
   if (names.size === 0 || names.size < dialers.length) {
     throw new EverwireError("misuse", "transports are dialers, each once")
   }
-  return target
+  const { store = ownStore() } = options
+  return {
+    runtime: options.runtime ?? systemRuntime,
+    url: href,
+    dialers,
+    health: new TransportHealth(store, origin),
+    withCredentials: options.withCredentials ?? false,
+    codec: options.codec?.name,
+    reprobeMs: options.reprobeMs ?? REPROBE_MS,
+    platform: () => ({ ...ownPlatform(), ...options.platform }),
+    auth: (reason) => options.auth?.({ reason }),
+    authTimeoutMs: options.authTimeoutMs ?? 10_000,
+  }
 }

@@ -79,7 +79,7 @@ export class Dispatch<Context> {
 
   /** The requests that wait for the other side, and those that are being answered here; with the inputs of the others. */
   get open(): readonly [
-    asked: ReadonlyMap<string, unknown> | undefined,
+    asked: ReadonlyMap<string, Waiting> | undefined,
     answering: ReadonlyMap<string, unknown> | undefined,
   ] {
     return [this.#waiting, this.#answers?.open]

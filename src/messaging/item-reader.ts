@@ -14,6 +14,8 @@ export interface Waiting {
   (error?: EverwireError, value?: unknown): void
   /** Receives an item of a stream. */
   item?: (item: unknown) => void
+  /** Items of a stream that were received and wait for the loop. Stays the same list when the stream has ended. */
+  queue?: unknown[]
 }
 
 /** Items that come from the other side, and what this side says for them. */
@@ -42,7 +44,7 @@ export function readItems(
   let taken = 0
   let end: Waiting = () => {}
   const loop = loopOver<unknown>(
-    (heard, ended) => {
+    (heard, ended, _, queue) => {
       const settle: Waiting = (error, value) => {
         waiting.delete(id)
         forget()
@@ -51,6 +53,7 @@ export function readItems(
         settled?.()
       }
       end = settle
+      settle.queue = queue
       settle.item = (item) => {
         if (credit-- === 0) throw protocolError("an item without credit")
         heard(item)
@@ -73,8 +76,7 @@ export function readItems(
     { signal, maxWaiting: Infinity },
     () => {
       if (++taken < STREAM_CREDIT / 2 || !waiting.has(id)) return
-      const granted = encodePacket(CREDIT, [id], String(taken))
-      callSafely(() => host.say(granted))
+      callSafely(() => host.say(encodePacket(CREDIT, [id], String(taken))))
       credit += taken
       taken = 0
     },

@@ -17,6 +17,7 @@ export interface MessagesOptions extends SubscribeOptions {
  * the loop begins. If the subscription ends by itself, the loop still gets the messages that came before. If the loop
  * is left or `signal` fires, or a request is aborted, messages that wait are dropped. With a reason for the end, the loop then throws that.
  *
+ * @param subscribe Also given the queue of what waits for the loop. Who empties it drops that.
  * @param taken Called for each message that the loop takes.
  * @throws EverwireError `misuse` if an option has no such value
  */
@@ -25,6 +26,7 @@ export function loopOver<Data>(
     heard: (data: Data) => void,
     ended: (why?: EverwireError) => void,
     options: SubscribeOptions,
+    queue: Data[],
   ) => Unsubscribe,
   given: MessagesOptions | undefined,
   taken?: () => void,
@@ -58,6 +60,7 @@ export function loopOver<Data>(
       wake()
     },
     options,
+    queue,
   )
   async function* iterate(): AsyncGenerator<Data, void, void> {
     for (;;) {

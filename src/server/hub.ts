@@ -1,14 +1,13 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
 import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
-import { checkNames, type Known } from "../messaging/option-names.ts"
+import type { Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
-import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import { createTraffic } from "../session/traffic.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
-import { type Closing, closing } from "../wire/errors.ts"
+import type { Closing } from "../wire/errors.ts"
 import { createAdmissionHost } from "./admission/admission-host.ts"
 import { openAcceptors } from "./admission/door.ts"
 import { joinCluster } from "./admission/join-cluster.ts"
@@ -34,7 +33,6 @@ import { checkRooms, Rooms } from "./rooms/rooms.ts"
 import { type DisconnectOptions, disconnectTask, selectionOf, type Who } from "./rooms/selection.ts"
 import { perform, type TaskHost } from "./rooms/tasks.ts"
 import { disconnect } from "./sessions/disconnect.ts"
-import { checkDrainMs, Drain, retryAfterMs } from "./sessions/drain.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
 import { createSessionHost } from "./sessions/hub-session-host.ts"
 import { KeptBytes } from "./sessions/kept-bytes.ts"
@@ -42,6 +40,7 @@ import { MissedNames } from "./sessions/missed-names.ts"
 import { Registry } from "./sessions/registry.ts"
 import { Wheel } from "./sessions/wheel.ts"
 import { type HubSettings, readSettings } from "./settings.ts"
+import { Shutdown } from "./shutdown.ts"
 import { type HubStats, surveyed } from "./stats.ts"
 
 /** How many names without a handler the hub remembers. */
@@ -83,9 +82,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly #traffic = createTraffic()
   readonly #counts: HubCounts = { began: 0, resumed: 0, requests: 0 }
   readonly #missed = new MissedNames(MAX_MISSED_NAMES)
-  /** Set by `close`: why no session begins. */
-  #closing: Closing | undefined
-  #drain: Drain | undefined
+  readonly #shutdown: Shutdown
 
   static {
     entranceOf = (hub) => hub.#entrance
@@ -107,6 +104,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const clockwork = new Wheel(runtime, settings.slack, (error) => this.#reports.hubFailed(error))
     const sites = new Sites(clockwork, countsPrivate)
     this.#settings = settings
+    this.#shutdown = new Shutdown(runtime)
     this.#clockwork = clockwork
     this.id = runtime.id()
     this.path = settings.path
@@ -127,7 +125,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       handlers: [this.#handlers],
       encoders: this.#encoders,
       kept: this.#kept,
-      dropped: this.#dropped,
       traffic: this.#traffic,
       counts: this.#counts,
       missed: this.#missed,
@@ -135,14 +132,15 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const sessionHost = createSessionHost(settings, this.#reports, parts, {
       registry: this.#registry,
       endedCounts: this.#endedCounts,
-      closing: () => this.#closing,
-      drain: () => this.#drain,
+      droppedCounts: this.#dropped,
+      closing: () => this.#shutdown.why,
+      drain: () => this.#shutdown.drain,
     })
     const host = createAdmissionHost(sessionHost, settings, this.#reports, {
       registry: this.#registry,
       sites,
       judges: this.#judges,
-      closing: () => this.#closing && this.#refusal(this.#closing),
+      closing: () => this.#shutdown.refusal,
       links: () => this.#cluster?.links,
     })
     const tasks: TaskHost = { ...parts, fanOut: sessionHost.fanOut, sessions: () => this.#registry.all() }
@@ -161,7 +159,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       sites,
       reports: this.#reports,
       acceptors: this.#acceptors,
-      closing: () => this.#closing && this.#refusal(this.#closing),
+      closing: () => this.#shutdown.refusal,
       sessions: () => this.#registry.size,
     })
   }
@@ -321,30 +319,15 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * @throws EverwireError (as a rejection) `misuse` if `drainMs` is not a number from 0 on; the hub stays open.
    */
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
-    checkNames(options, { drainMs: "" }, "close")
-    const { drainMs = 0 } = options
-    checkDrainMs(drainMs)
-    const since = this.#closing === undefined ? this.#clockwork.now() : undefined
-    this.#closing ??= closing("hub-closing", "the hub is shutting down")
-    const { hubFailed, observer } = this.#reports
-    if (since !== undefined) observer.closing?.({ hub: this.id, sessions: this.#registry.size, drainMs })
-    const closed = this.#entrance.close()
-    this.#drain?.hasten(drainMs)
-    this.#drain ??= new Drain(this.#settings.runtime, this.#registry.all(), drainMs, this.#closing)
-    // If there is no time to wait, all is closed when this call returns.
-    if (!this.#drain.isOver) await this.#drain.done
-    this.#unwelcomed.refuseAll(this.#refusal(this.#closing))
-    for (const acceptor of this.#acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
-    this.#registry.close()
-    this.#reports.close()
-    this.#handlers.close()
-    closed()
-    this.#cluster?.close(this.#closing)
-    if (since !== undefined) observer.closed?.({ hub: this.id, durationMs: this.#clockwork.now() - since })
-  }
-
-  /** What a hello is answered with while the hub shuts down. */
-  #refusal(why: Closing): Closing {
-    return { ...why, retryAfterMs: retryAfterMs(this.#settings.runtime) }
+    await this.#shutdown.close(options, {
+      hub: this.id,
+      entrance: this.#entrance,
+      registry: this.#registry,
+      unwelcomed: this.#unwelcomed,
+      acceptors: this.#acceptors,
+      handlers: this.#handlers,
+      reports: this.#reports,
+      cluster: this.#cluster,
+    })
   }
 }

@@ -1,5 +1,5 @@
 import type { Peer, Principal } from "everwire/server"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { type Expiring, expiring, HOUR, MINUTE } from "./expiring.ts"
 
 afterEach(() => vi.useRealTimers())
@@ -79,6 +79,9 @@ describe("before its principal expires", () => {
 
   it("asks in time with the alarms of a real hub, which ring late by a share of their delay", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] })
+    // A real hub reads the wall clock once. Its modules must do so in this test's time, and no other test may get them.
+    vi.resetModules()
+    onTestFinished(() => void vi.resetModules())
     const { createHub } = await import("everwire/server")
     const { createNetwork } = await import("everwire/testing")
     const { createChannel } = await import("everwire")

@@ -1,12 +1,13 @@
 import type { Principal } from "everwire/node"
-import { afterEach, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
 import { disposeAll, startDuo, transports } from "../support/hub-server.ts"
 
-afterEach(disposeAll)
+// All wait for the same lives of tokens in real time, each with a hub of its own.
+afterAll(disposeAll)
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-describe.each(transports)("over %s", (transport) => {
+describe.each(transports)("over %s", { concurrent: true }, (transport) => {
   it("a peer is asked on its link, and the answer is judged", { timeout: 15_000 }, async () => {
     const asked: string[] = []
     const judged: [string, string][] = []

@@ -1,11 +1,12 @@
 import { createChannel } from "everwire"
 import type { Principal } from "everwire/node"
-import { afterEach, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
 import { platform } from "../../src/runtimes/node/platform.ts"
 import { ask, bodyOf } from "../hostile/attack.ts"
 import { createRuntime, disposeAll, nextOf, onArrival, onDispose, startHub, transports } from "../support/hub-server.ts"
 
-afterEach(disposeAll)
+// All wait for the same lives of tokens in real time, each with a hub of its own.
+afterAll(disposeAll)
 
 const TOKEN = "credentials-that-nobody-else-may-read"
 
@@ -31,7 +32,7 @@ function notingRuntime(made: string[], name: string): ReturnType<typeof createRu
   })
 }
 
-describe("the URLs of a conversation", () => {
+describe("the URLs of a conversation", { concurrent: true }, () => {
   it.each(transports)("over %s have no credentials, keys or ids of links", { timeout: 15_000 }, async (transport) => {
     const urls: string[] = []
     const [channelIds, hubIds]: [string[], string[]] = [[], []]

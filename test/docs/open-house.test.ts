@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { parseDocument } from "yaml"
+import { steps } from "../../scripts/test-steps.mjs"
 import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 
 const read = (path: string): string => readFileSync(root + path, "utf8")
@@ -24,6 +25,23 @@ describe("docs/glossary.md", () => {
     const parts = [start, ...rest.map((part) => part.replace(/^./, (letter) => `[${letter}${letter.toUpperCase()}]`))]
     const capitals = [first, ...rest].join("_").toUpperCase()
     expect(written.some((text) => new RegExp(`${parts.join("[ -]?")}|${capitals}`).test(text))).toBe(true)
+  })
+})
+
+describe("CONTRIBUTING.md", () => {
+  it("names the steps of npm test in their order, each a script of package.json", () => {
+    const rows = tableUnder(readDocument("CONTRIBUTING.md"), "Commands", "command", "what it does").rows
+    const named = rows.slice(0, steps.length).map((row) => cell(row, "command"))
+    expect(named).toEqual(steps.map(({ script, args = [] }) => [`npm run ${script}`, ...args].join(" ")))
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> }
+    expect(steps.filter(({ script }) => !(script in scripts))).toEqual([])
+    expect(scripts["test"]).toBe("node scripts/test.mjs")
+  })
+
+  it("says the truth of what may run beside each other: no step waits for one that comes later", () => {
+    for (const [index, { after = [] }] of steps.entries()) {
+      expect(steps.slice(0, index).map(({ script }) => script)).toEqual(expect.arrayContaining([...after]))
+    }
   })
 })
 

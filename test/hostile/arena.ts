@@ -29,6 +29,11 @@ export async function startArena(options: NodeHubOptions = {}): Promise<Arena> {
   const errors = watchErrors()
   hub.onError((error) => errors.push(error))
   hub.handle("echo", (data) => data)
+  // Begins to read its input and is never done, until nobody waits for it any more.
+  hub.handle("kept", (_data, _peer, { input, signal }) => {
+    void input
+    return new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))
+  })
   const healthy = await connect(started.url, { transports: ["websocket"] })
   let said = 0
   const talk = async (): Promise<void> => {

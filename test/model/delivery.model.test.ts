@@ -4,7 +4,7 @@ import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbo
 import type { DropReason } from "../../src/session/delivery/delivery.ts"
 import { ListOutbox } from "../../src/session/outbox.ts"
 import { createPair, type HandOver, type Pair, type Seat } from "./pair.ts"
-import { histories, LIMITS, traced } from "./run.ts"
+import { histories, TIMEOUT_MS, traced } from "./run.ts"
 import { type MannersHistory, mannersHistory } from "./session-history.ts"
 import { take } from "./steps.ts"
 
@@ -125,12 +125,12 @@ test(
     const sights: Sights = { volatile: 0, latest: 0, ttl: 0, full: 1, repeated: 0, withdrawn: 0 }
     fc.assert(
       fc.property(mannersHistory, (history) => live(history, sights)),
-      { numRuns: histories(1_500), ...LIMITS },
+      histories(200),
     )
     // Otherwise the histories would prove nothing about one of them. (Nothing here fills an outbox.)
     expect(Math.min(...Object.values(sights)), JSON.stringify(sights)).toBeGreaterThan(0)
   },
-  LIMITS.timeoutMs,
+  TIMEOUT_MS,
 )
 
 test(
@@ -143,8 +143,8 @@ test(
         if (step % (each + 1) === 0) accepting.restore(new SharedOutbox(new LastJoined()))
       }),
     )
-    fc.assert(property, { numRuns: histories(500), ...LIMITS })
+    fc.assert(property, histories(70))
     expect(Math.min(...Object.values(sights)), JSON.stringify(sights)).toBeGreaterThan(0)
   },
-  LIMITS.timeoutMs,
+  TIMEOUT_MS,
 )

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { ListOutbox } from "../../src/session/outbox.ts"
 import { createPair, createSights, type Pair, type Seat, type Sights } from "./pair.ts"
-import { histories, LIMITS, traced } from "./run.ts"
+import { histories, TIMEOUT_MS, traced } from "./run.ts"
 import { sessionSeeds } from "./seeds.ts"
 import { type SessionHistory, sessionHistory } from "./session-history.ts"
 import { take } from "./steps.ts"
@@ -73,12 +73,12 @@ describe("two sessions over links that fail", () => {
       const sights = createSights()
       fc.assert(
         fc.property(sessionHistory, (history) => live(history, sights)),
-        { numRuns: histories(2_000), ...LIMITS },
+        histories(250),
       )
       // Otherwise the histories would prove nothing about large packets.
       expect(Math.min(...Object.values(sights)), JSON.stringify(sights)).toBeGreaterThan(0)
     },
-    LIMITS.timeoutMs,
+    TIMEOUT_MS,
   )
 
   test(
@@ -98,10 +98,10 @@ describe("two sessions over links that fail", () => {
             accepting.restore(step % 2 === 0 ? new SharedOutbox(new LastJoined()) : new ListOutbox())
         }),
       )
-      fc.assert(property, { numRuns: histories(600), ...LIMITS })
+      fc.assert(property, histories(80))
       expect(Math.min(sights.parts, sights.resumed), JSON.stringify(sights)).toBeGreaterThan(0)
     },
-    LIMITS.timeoutMs,
+    TIMEOUT_MS,
   )
 
   test.each(sessionSeeds)("pass the history that once revealed a fault: $found", ({ seed, path, history }) => {

@@ -29,7 +29,7 @@ describe("the pieces of a body", () => {
     for (const [n, piece] of divide(body, sizes).entries()) {
       pieces.add(piece)
       // Whoever looks at the beginning sees it, and what follows is not disturbed by that.
-      if (n % 50 === 20) expect(pieces.join()).toEqual(body.subarray(0, pieces.bytes))
+      if (n % 50 === 20) expect(Buffer.compare(pieces.join(), body.subarray(0, pieces.bytes))).toBe(0)
     }
     expect(pieces.bytes).toBe(body.length)
     expect(Buffer.compare(pieces.join(), body)).toBe(0)

@@ -2,12 +2,14 @@
 // The hub's process, with the handlers that the abuser calls.
 
 import { createServer } from "node:http"
-import { createHub } from "everwire/node"
+import { msgpack } from "everwire/msgpack"
+import { createHub, json } from "everwire/node"
 
 let heard = 0
 const hub = createHub({
   // With this option the addresses of this machine are counted like any other, so that limits per address take effect.
   limits: { maxSessionsPerAddress: 10_000 },
+  codecs: [json, msgpack()],
   authenticate: async () => {
     heard++
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -18,6 +20,18 @@ hub.handle("echo", (data) => data)
 hub.handle("never", () => {
   heard++
   return new Promise(() => {})
+})
+// Begins to read its input, and reads nothing of it.
+hub.handle("keeps", (_data, _peer, { input }) => {
+  heard++
+  void input
+  return new Promise(() => {})
+})
+hub.handle("items", async function* () {
+  for (;;) {
+    heard++
+    yield "an item"
+  }
 })
 hub.handle("fails", () => {
   heard++

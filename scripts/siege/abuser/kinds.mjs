@@ -3,7 +3,7 @@
 // closes.
 
 import { hellos, pipelined, pipelinedElsewhere, polls, posts } from "./http.mjs"
-import { frameOf, fullSpeed, openLink } from "./wire.mjs"
+import { frameOf, fullSpeed, openLink, packetOf } from "./wire.mjs"
 
 /**
  * @typedef {(url: URL, told: (code: string) => void) => Promise<unknown>} Abuse
@@ -23,10 +23,11 @@ const manyOf = (packet, bytes = LARGE) => `${packet}\n`.repeat(Math.floor(bytes 
  * Sends the same batches over and over on one link, and opens another when it is closed.
  *
  * @param {() => readonly (string | Buffer)[]} batches
+ * @param {import("./wire.mjs").Session} [given]
  * @returns {Abuse}
  */
-const repeat = (batches) => async (url, told) => {
-  const session = {}
+const repeat = (batches, given) => async (url, told) => {
+  const session = { ...given }
   for (;;) await fullSpeed(await openLink(url, told, session), batches)
 }
 
@@ -46,6 +47,26 @@ const repeatOnSpare = (text) => async (url, told) => {
   }
 }
 
+/** Sends the first batch once on each link, and then the other over and over. @param {string} first @param {string} then @returns {Abuse} */
+const begin = (first, then) => async (url, told) => {
+  const session = {}
+  const batches = [then]
+  for (;;) {
+    const link = await openLink(url, told, session)
+    link.socket.write(frameOf(first))
+    await fullSpeed(link, () => batches)
+  }
+}
+
+/** A message in msgpack. @param {Buffer} payload */
+const packed = (payload) => frameOf(packetOf(Buffer.concat([Buffer.from("mx\n"), payload])), 0x82)
+
+/** @param {readonly Buffer[]} payloads @returns {Abuse} */
+const bombs = (...payloads) => {
+  const frames = payloads.map(packed)
+  return repeat(() => frames, { codec: "msgpack" })
+}
+
 /** @param {readonly (string | Buffer)[]} texts */
 const always = (...texts) => repeat(() => texts)
 
@@ -62,6 +83,9 @@ function fragmented(text, count) {
 let lastId = 0
 /** @param {(id: number) => string} packet @param {number} count */
 const numbered = (packet, count) => Array.from({ length: count }, () => packet(++lastId)).join("\n")
+
+/** A request with an input, of which as much comes as the hub grants, 60 KB each. @param {number} id */
+const unreadInput = (id) => `q${id},,+\tkeeps\t1\n${manyOf(`i+${id}\t"${"x".repeat(60_000)}"`, 16 * 60_100)}`
 
 let turn = 1
 
@@ -108,6 +132,23 @@ export const kinds = {
   parts: { run: always(manyOf(`f${"x".repeat(100)}`)) },
   "small-parts": { run: always(manyOf("fx")) },
   empty: { run: always("\n".repeat(LARGE)) },
+  inputs: { run: repeat(() => [unreadInput(++lastId)]) },
+  // Small items that nobody reads, in as many requests as may be open.
+  "small-inputs": { run: repeat(() => [numbered((id) => `q${id},,+\tkeeps\t1\n${manyOf(`i+${id}\t1`, 100)}`, 300)]) },
+  // Asks for streams without an end and grants nothing beyond the first 16 items.
+  items: { run: repeat(() => [numbered((id) => `qs${id}\titems\t1`, 300)]) },
+  // One stream without an end, and credit for one more item as fast as the hub reads.
+  "items-one-by-one": { run: begin("qs1\titems\t1", manyOf("gs1\t1", 60_000)) },
+  credit: { run: always(manyOf("gs1\t9007199254740991")) },
+  "msgpack-deep": { run: bombs(Buffer.concat([Buffer.alloc(900_000, 0x91), Buffer.of(0xc0)])) },
+  "msgpack-lengths": { run: bombs(Buffer.from("ddffffffff", "hex"), Buffer.from("c9ffffffff02", "hex")) },
+  // Lists of no values, of which each takes more memory than its one byte.
+  "msgpack-lists": { run: bombs(Buffer.concat([Buffer.from("dd000dbba0", "hex"), Buffer.alloc(900_000, 0x90)])) },
+  "msgpack-keys": {
+    run: bombs(Buffer.concat([Buffer.from("df00030d40", "hex"), Buffer.alloc(600_000, Buffer.from("a16101", "hex"))])),
+  },
+  // Fresh credentials that the hub did not ask for.
+  refreshes: { run: always(manyOf('u1\t{"auth":"me"}')) },
   hellos: { run: hellos("websocket") },
   "poll-hellos": { run: hellos("long-poll") },
   // Each connection sends its next request after an answer, which is less often than a link is allowed to.

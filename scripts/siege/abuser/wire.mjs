@@ -5,15 +5,15 @@
 import { randomBytes } from "node:crypto"
 import { connect } from "node:net"
 
-/** @typedef {{ id?: string, key?: string, said?: number, turn?: number }} Session */
+/** @typedef {{ id?: string, key?: string, said?: number, turn?: number, codec?: string }} Session */
 /** @typedef {{ socket: import("node:net").Socket }} Link */
 
 /** @param {Session} session */
 export function helloOf(session, turn = session.turn ?? 1) {
   session.id ??= randomBytes(18).toString("base64url")
   session.key ??= randomBytes(18).toString("base64url")
-  const { id, key } = session
-  return `h${JSON.stringify({ v: 1, id, key, heard: 0, acked: 0, turn, holder: "a", auth: "me" })}`
+  const { id, key, codec } = session
+  return `h${JSON.stringify({ v: 1, id, key, heard: 0, acked: 0, turn, holder: "a", auth: "me", codec })}`
 }
 
 let turns = 0
@@ -82,12 +82,19 @@ export async function fullSpeed({ socket }, batches) {
   }
 }
 
+/** A batch of one packet in bytes: its length with the highest bit set, and the packet. @param {Buffer} packet */
+export function packetOf(packet) {
+  const head = Buffer.alloc(4)
+  head.writeUInt32BE((packet.length | 0x8000_0000) >>> 0)
+  return Buffer.concat([head, packet])
+}
+
 /**
- * @param {string} text
+ * @param {string | Buffer} text
  * @param {number} [first] The frame's first byte. Default 0x81: the last frame of a text message.
  */
 export function frameOf(text, first = 0x81) {
-  const payload = Buffer.from(text)
+  const payload = typeof text === "string" ? Buffer.from(text) : text
   const { length } = payload
   const head =
     length < 126

@@ -4,10 +4,10 @@ import type { Closing } from "../../wire/errors.ts"
 import type { AuthReason, Welcome } from "../../wire/handshake.ts"
 import type { Explanation } from "../explain.ts"
 import type { Attempt, Identity } from "./attempt.ts"
-import type { DialHost } from "./dial.ts"
+import type { DialHost, DialSettings } from "./dial.ts"
 
-/** The channel as the connector sees it: its settings, and the events that the connector reports to it. */
-export interface ConnectorHost extends DialHost {
+/** What a connector needs of the channel's options. */
+export interface ConnectorSettings extends DialSettings {
   readonly reprobeMs: readonly number[]
   /**
    * Returns credentials or a promise of them: for the next hellos, which may take `authTimeoutMs`, or for the hub, which
@@ -15,6 +15,10 @@ export interface ConnectorHost extends DialHost {
    */
   readonly auth: (reason: AuthReason) => unknown
   readonly authTimeoutMs: number
+}
+
+/** The channel as the connector sees it: its settings, and the events that the connector reports to it. */
+export interface ConnectorHost extends ConnectorSettings, DialHost {
   /**
    * A link is about to carry the session. The channel checks that what it has queued fits the limits of the welcome.
    */

@@ -9,8 +9,8 @@ import type { OwnAttempt } from "./attempt.ts"
 import type { Incident } from "./incident.ts"
 import type { TransportHealth } from "./transport-health.ts"
 
-/** What a dial needs from the channel. */
-export interface DialHost {
+/** What a dial needs of the channel's options. */
+export interface DialSettings {
   readonly runtime: Runtime
   readonly url: string
   /** The ladder, best first. */
@@ -20,6 +20,10 @@ export interface DialHost {
   /** Name of the channel's codec. Undefined: JSON. */
   readonly codec: string | undefined
   readonly platform: () => Platform
+}
+
+/** What a dial needs from the channel. */
+export interface DialHost extends DialSettings {
   readonly report: (error: unknown) => void
   /** Something happened to the connection. */
   readonly noted: (incident: Incident) => void

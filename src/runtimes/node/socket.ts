@@ -1,18 +1,15 @@
 import type { Duplex } from "node:stream"
-import { WebSocket } from "ws"
 import { isAllowed, spent } from "../../server/limits/allowance.ts"
-import { NOT_TAKEN } from "../../server/limits/taking.ts"
 import type { Clockwork, Flushable } from "../../session/clockwork.ts"
 import { LastMade } from "../../transports/last-made.ts"
 import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
 import { writeClose } from "../../transports/websocket/close-code.ts"
 import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
-import type { Closing } from "../../wire/errors.ts"
 import { BYE } from "../../wire/kinds.ts"
-import { type Hold, SERVER_CLOSING } from "./hold.ts"
+import type { HeardSocket } from "./heard-socket.ts"
 import { Intake, type IntakeSink, Turns } from "./intake.ts"
-import { CONTROL_MS, FAULTS, TOO_MANY_CONTROLS } from "./socket-faults.ts"
-import { type Taker, Takings } from "./takings.ts"
+import { CONTROL_MS, TOO_MANY_CONTROLS } from "./socket-faults.ts"
+import { Takings } from "./takings.ts"
 
 /** From this many bytes on, an incomplete message counts among what the hub keeps. Fewer are not worth the count. */
 const SMALL_BYTES = 65_536
@@ -32,36 +29,6 @@ const CLOSING_BYTES = 1_048_576
 
 /** A finished frame: bytes, or a string with one character for each byte. */
 type Frame = string | Buffer
-
-/** The `ws` class with fields for what its listeners need, so that all sockets share one set of listeners. */
-export class HeardSocket extends WebSocket implements Hold, Taker {
-  sink: SocketSink | undefined
-  /** The object through which the hub uses this socket. */
-  node: NodeSocket | undefined
-  /** Why the hub ended the connection. It is reported instead of the client's closing frame, if that comes. */
-  fault: Closing | undefined
-
-  /** All that hubs hold open on the server that accepted this socket. The socket is in it until it closes. */
-  holds: Set<Hold> | undefined
-
-  /** The server is closing. The session goes on elsewhere. */
-  leave(): void {
-    this.close(...writeClose(SERVER_CLOSING))
-  }
-
-  cut(): void {
-    this.terminate()
-  }
-
-  pendingBytes(): number {
-    return this.bufferedAmount
-  }
-
-  stalled(): void {
-    this.fault = NOT_TAKEN
-    this.terminate()
-  }
-}
 
 /**
  * The sockets of a hub that have a frame to write in this tick. They are written to one after another, in batches. A
@@ -188,13 +155,7 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     this.#intake.resume()
   }
   hear(sink: SocketSink): void {
-    this.#socket.sink = sink
-    this.#socket.node = this
-    this.#socket.on("message", tellMessage)
-    this.#socket.on("ping", countControl)
-    this.#socket.on("pong", countControl)
-    this.#socket.on("close", tellClose)
-    this.#socket.on("error", noteError)
+    this.#socket.hearWith(sink, this)
   }
 
   /** This many bytes have come, and are passed to `ws` next. */
@@ -254,35 +215,6 @@ export class NodeSocket implements ServerSocket, IntakeSink {
     stream.uncork()
     return hasRoom
   }
-}
-
-/** A listener that does nothing and keeps nothing alive, for errors that another event reports, too. */
-export function ignore(): void {}
-
-function tellMessage(this: WebSocket, data: Buffer, isBinary: boolean): void {
-  ;(this as HeardSocket).node?.heard() // as in `sinkOf`
-  sinkOf(this)?.message(isBinary ? data : data.toString())
-}
-
-/** Counts a ping or a pong. */
-function countControl(this: WebSocket): void {
-  ;(this as HeardSocket).node?.controlled() // as in `sinkOf`
-}
-
-/** After these errors `ws` reads no more, so no closing frame comes. Other errors are told by the `close` event. */
-function noteError(this: WebSocket, error: Error & { code?: string }): void {
-  ;(this as HeardSocket).fault ??= FAULTS[error.code ?? ""] // as in `sinkOf`
-}
-
-function tellClose(this: WebSocket, code: number, reason: Buffer): void {
-  const socket = this as HeardSocket // as in `sinkOf`
-  socket.holds?.delete(socket)
-  if (socket.fault === undefined) sinkOf(this)?.closed(code, reason.toString())
-  else sinkOf(this)?.closed(...writeClose(socket.fault))
-}
-
-function sinkOf(socket: WebSocket): SocketSink | undefined {
-  return (socket as HeardSocket).sink // these listeners are set only on a HeardSocket
 }
 
 /** Longest text whose frame is a string, in bytes. A longer one is copied behind its header as bytes. */

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import { readOffer } from "../../transports/websocket/offer.ts"
+import { ignore } from "./heard-socket.ts"
 import type { NodeServer } from "./server.ts"
-import { ignore } from "./socket.ts"
 
 export function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return /\bwebsocket\b/i.test(headers.upgrade ?? "")

@@ -8,6 +8,7 @@ import type { Registry } from "../sessions/registry.ts"
 import type { HubSettings } from "../settings.ts"
 import type { Authenticate } from "./authenticate.ts"
 import type { Judges } from "./judges.ts"
+import type { Refusal } from "./refusals.ts"
 import type { Sites } from "./sites.ts"
 
 /** What admission needs from the hub. */
@@ -36,6 +37,8 @@ export interface AdmissionHost extends HubSessionHost {
    * Called for a new session before its first link is attached, so that messages that `onPeer` sends at once go first.
    */
   began(hubSession: HubSession): void
+  /** A link was refused, or ended because of its input. */
+  refused(refusal: Refusal): void
   report(error: unknown): void
 }
 
@@ -60,6 +63,7 @@ export function createAdmissionHost(
       sessionHost.counts.began++
       reports.began(peer)
     },
+    refused: (refusal) => reports.refused(refusal),
     report: reports.hubFailed,
   }
 }

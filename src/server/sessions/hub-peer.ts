@@ -22,20 +22,26 @@ import type { PacketList } from "./shared-outbox.ts"
 
 type CloseSubscription = Subscription<(closing: PeerClosing) => unknown>
 
+/** What all peers of a hub share. */
+interface PeerCommons {
+  readonly rooms: Rooms<HubPeer>
+  readonly clockwork: { now(): number }
+  readonly runtime: { soon(run: () => void): void }
+}
+
 /** What a peer needs from its hub session. */
 export interface PeerHost {
   readonly session: Session
   readonly dispatch: Dispatch<HubPeer>
   /** Handlers of this peer alone. */
   readonly own: Handlers<HubPeer>
-  readonly rooms: Rooms<HubPeer>
+  /** What all peers of the hub share. */
+  readonly host: PeerCommons
   readonly principal: Principal
   readonly encoder: HubEncoder
   readonly address: string
   /** Sends a packet. Returns whether there is room for more; `false` also if the session has ended, or ends by this. */
   tell(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): boolean
-  /** Milliseconds since the epoch. */
-  now(): number
   writable(): Promise<void>
   flush(): Promise<void>
   end(why: Closing): void
@@ -45,7 +51,6 @@ export interface PeerHost {
   handles(name: string): void
   /** Reports an error that a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
-  soon(run: () => void): void
 }
 
 /** A peer, with members for the hub alone. Contracts exist only as types, so here a message may have any name. */
@@ -53,7 +58,7 @@ export class HubPeer implements Peer {
   readonly id: string
   /** See `principal` about the type. */
   data = undefined as never
-  readonly #host: PeerHost
+  readonly #owner: PeerHost
   /** Rooms that this peer is in. Made for the first of them. */
   #rooms: Set<string> | undefined
   /**
@@ -62,70 +67,70 @@ export class HubPeer implements Peer {
    */
   #onClose: readonly CloseSubscription[] | PeerClosing | undefined
 
-  constructor(id: string, host: PeerHost) {
+  constructor(id: string, owner: PeerHost) {
     this.id = id
-    this.#host = host
+    this.#owner = owner
   }
 
   /** Typed `never`, which fits every type: only the application knows what its `authenticate` returns. */
   get principal(): never {
-    return this.#host.principal as never
+    return this.#owner.principal as never
   }
   get connected(): boolean {
-    return this.#host.session.link !== undefined
+    return this.#owner.session.link !== undefined
   }
   get transport(): string | undefined {
-    return this.#host.session.link?.name
+    return this.#owner.session.link?.name
   }
   get address(): string {
-    return this.#host.address
+    return this.#owner.address
   }
   get rooms(): ReadonlySet<string> {
     return this.#rooms ?? NO_ROOMS
   }
   get closed(): boolean {
-    return this.#host.session.ended
+    return this.#owner.session.ended
   }
   get bufferedBytes(): number {
-    return this.#host.session.bufferedBytes
+    return this.#owner.session.bufferedBytes
   }
 
   send(name: string, data?: unknown, options?: SendOptions): boolean {
-    const { encoder } = this.#host
+    const { encoder } = this.#owner
     const packet = encoder.encode(name, encoder.checked(name, data))
-    return this.sendEncoded(packet, undefined, options && deliveryOf(name, options, this.#host.now()))
+    return this.sendEncoded(packet, undefined, options && deliveryOf(name, options, this.#owner.host.clockwork.now()))
   }
 
   /** For the hub: of the codec of this peer's session. */
   get encoder(): HubEncoder {
-    return this.#host.encoder
+    return this.#owner.encoder
   }
 
   /** For the hub: sends a message that was encoded once for many peers. They share it in `list`. */
   sendEncoded(packet: Packet, list?: PacketList, delivery?: Delivery): boolean {
-    return this.#host.tell(packet, list, undefined, delivery)
+    return this.#owner.tell(packet, list, undefined, delivery)
   }
 
   writable(): Promise<void> {
-    return this.#host.writable()
+    return this.#owner.writable()
   }
 
   flush(): Promise<void> {
-    return this.#host.flush()
+    return this.#owner.flush()
   }
 
   async request(name: string, data?: unknown, options?: RequestOptions): Promise<never> {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
-    const refusal = this.#host.askRefusal
+    const refusal = this.#owner.askRefusal
     if (refusal !== undefined) throw refusal
-    return (await this.#host.dispatch.request(name, data, options)) as never // see `principal`
+    return (await this.#owner.dispatch.request(name, data, options)) as never // see `principal`
   }
 
   stream(name: string, data?: unknown, options?: StreamOptions): AsyncGenerator<never, void, void> {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
-    const refusal = this.#host.askRefusal
+    const refusal = this.#owner.askRefusal
     if (refusal !== undefined) throw refusal
-    return this.#host.dispatch.stream(name, data, options) as AsyncGenerator<never, void, void> // see `principal`
+    return this.#owner.dispatch.stream(name, data, options) as AsyncGenerator<never, void, void> // see `principal`
   }
 
   on(name: string, handler: (data: never, peer: never) => unknown, options?: SubscribeOptions): Unsubscribe {
@@ -138,8 +143,8 @@ export class HubPeer implements Peer {
   }
 
   #on(name: string, handler: MessageHandler<HubPeer>, options?: SubscribeOptions, ended?: () => void): Unsubscribe {
-    const off = this.#host.own.on(name, handler, options, ended)
-    this.#host.handles(name)
+    const off = this.#owner.own.on(name, handler, options, ended)
+    this.#owner.handles(name)
     return off
   }
 
@@ -148,13 +153,13 @@ export class HubPeer implements Peer {
     handler: (data: never, peer: never, request: RequestContext<never>) => unknown,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#host.own.handle(name, handler as RequestHandler<HubPeer>, options) // see `principal`
+    return this.#owner.own.handle(name, handler as RequestHandler<HubPeer>, options) // see `principal`
   }
 
   join(room: string): void {
     checkRoom(room)
     if (this.closed || this.#rooms?.has(room)) return
-    this.#host.rooms.checkJoin(room, this)
+    this.#owner.host.rooms.checkJoin(room, this)
     this.joinUnasked(room)
   }
 
@@ -163,11 +168,11 @@ export class HubPeer implements Peer {
     if (this.closed) return // by the application, which was asked
     this.#rooms ??= new Set()
     this.#rooms.add(room)
-    this.#host.rooms.join(room, this)
+    this.#owner.host.rooms.join(room, this)
   }
 
   leave(room: string): void {
-    if (this.#rooms?.delete(room)) this.#host.rooms.leave(room, this)
+    if (this.#rooms?.delete(room)) this.#owner.host.rooms.leave(room, this)
   }
 
   onClose(listener: (closing: PeerClosing) => void, options?: Pick<SubscribeOptions, "signal">): Unsubscribe {
@@ -176,10 +181,10 @@ export class HubPeer implements Peer {
     return subscribe(
       listener,
       { ...options, once: true },
-      (error) => this.#host.failed(error, "listener"),
+      (error) => this.#owner.failed(error, "listener"),
       (subscription) => {
         const closing = this.#onClose
-        if (isClosing(closing)) this.#host.soon(() => this.#tell([subscription], closing))
+        if (isClosing(closing)) this.#owner.host.runtime.soon(() => this.#tell([subscription], closing))
         else this.#onClose = [...(closing ?? []), subscription]
         return () => {
           if (!isClosing(this.#onClose)) this.#onClose = this.#onClose?.filter((other) => other !== subscription)
@@ -189,12 +194,12 @@ export class HubPeer implements Peer {
   }
 
   close(reason = "closed by the hub"): void {
-    this.#host.end(closing("closed", reason, false))
+    this.#owner.end(closing("closed", reason, false))
   }
 
   /** For the hub session: the session has ended. */
   ended(why: PeerClosing): void {
-    for (const room of this.#rooms ?? []) this.#host.rooms.leave(room, this)
+    for (const room of this.#rooms ?? []) this.#owner.host.rooms.leave(room, this)
     const subscriptions = this.#onClose
     this.#onClose = why
     if (subscriptions !== undefined && !isClosing(subscriptions)) this.#tell(subscriptions, why)
@@ -202,7 +207,7 @@ export class HubPeer implements Peer {
   }
 
   #tell(subscriptions: readonly CloseSubscription[], why: PeerClosing): void {
-    tell(subscriptions, (error) => this.#host.failed(error, "listener"), why)
+    tell(subscriptions, (error) => this.#owner.failed(error, "listener"), why)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { DropReason } from "../../session/delivery/delivery.ts"
 import type { Closing } from "../../wire/errors.ts"
 import type { Counts } from "../counts.ts"
 import { FanOut } from "../limits/fan-out.ts"
@@ -13,7 +14,7 @@ import { LastJoined } from "./shared-outbox.ts"
 /** What a hub has one of, and its sessions use. */
 type Parts = Pick<
   HubSessionHost,
-  "clockwork" | "hub" | "rooms" | "handlers" | "encoders" | "kept" | "dropped" | "traffic" | "counts" | "missed"
+  "clockwork" | "hub" | "rooms" | "handlers" | "encoders" | "kept" | "traffic" | "counts" | "missed"
 >
 
 /** What keeps track of the hub's sessions. */
@@ -21,6 +22,8 @@ interface Records {
   readonly registry: Registry
   /** How many sessions have ended, by code. */
   readonly endedCounts: Counts
+  /** Messages to all peers that were dropped, by reason. */
+  readonly droppedCounts: Record<DropReason, number>
   /** Why the hub admits no new session now; undefined if it does. */
   closing(): Closing | undefined
   /** Undefined before the hub is closed. */
@@ -32,12 +35,14 @@ export function createSessionHost(
   { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs }: HubSettings,
   reports: Reports,
   parts: Parts,
-  { registry, endedCounts, closing, drain }: Records,
+  { registry, endedCounts, droppedCounts, closing, drain }: Records,
 ): HubSessionHost {
+  const { clockwork, hub } = parts
+  const { observer } = reports
   return {
     ...parts,
     runtime,
-    observer: reports.observer,
+    observer,
     contract,
     fanOut: new FanOut(limits.maxFanOutPerSecond),
     maxPayloadBytes,
@@ -47,12 +52,24 @@ export function createSessionHost(
     maxDepth: limits.maxDepth,
     settings: session,
     joined: new LastJoined(),
-    ended: createEnded(parts.clockwork, session),
-    refused: (refusal) => reports.refused(refusal),
+    ended: createEnded(clockwork, session),
+    notAccepted: (hubSession, { code, reason }, link) => {
+      const transport = link?.name ?? ""
+      const address = hubSession.address || undefined
+      reports.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+    },
+    dropped: ({ peer }, reason) => {
+      droppedCounts[reason]++
+      observer.messageDropped?.({ hub, peer: peer.id, reason })
+    },
     failed: (error, stage, peer) => reports.failed(error, { stage, peer }),
     progressed: (hubSession) => drain()?.progressed(hubSession),
     windowMs: (hubSession, mayReturn) => windowMs(hubSession, mayReturn, resumeMs),
     left: (code) => endedCounts.add(code),
+    told: ({ peer, beganAt }, code, undelivered, transport) => {
+      const lastedMs = clockwork.now() - beganAt
+      observer.sessionEnded?.({ hub, peer: peer.id, code, lastedMs, undelivered, transport })
+    },
     forget: (hubSession, why) => {
       registry.remove(hubSession)
       if (closing() === undefined) registry.remember(hubSession, why, resumeMs)

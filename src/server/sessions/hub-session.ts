@@ -8,11 +8,10 @@ import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
 import type { Traffic } from "../../session/traffic.ts"
 import { type Packet, sizeOf } from "../../wire/batch.ts"
-import { type Closing, type Code, closing, closingError, EverwireError } from "../../wire/errors.ts"
-import { type Hello, writeBye } from "../../wire/handshake.ts"
-import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
+import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
+import type { Hello } from "../../wire/handshake.ts"
+import { ITEM, MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
-import type { Refusal } from "../admission/refusals.ts"
 import type { Site } from "../admission/sites.ts"
 import type { Costs } from "../limits/allowance.ts"
 import type { FanOut } from "../limits/fan-out.ts"
@@ -22,6 +21,7 @@ import type { Principal } from "../peer.ts"
 import type { Encoders, HubEncoder } from "../rooms/encoders.ts"
 import type { Rooms } from "../rooms/rooms.ts"
 import { AckWaits } from "./ack-waits.ts"
+import { sayFarewell } from "./farewell.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { listsOf, ownBytesOf } from "./lane-memory.ts"
@@ -29,9 +29,10 @@ import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { countRequests } from "./open-requests.ts"
 import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
+import type { SessionRecords } from "./session-records.ts"
 import { type LastJoined, mostBytesOf, type PacketList, SharedOutbox } from "./shared-outbox.ts"
 
-export interface HubSessionHost extends LinksHost, PeerDispatchHost, PayloadBounds {
+export interface HubSessionHost extends LinksHost, PeerDispatchHost, PayloadBounds, SessionRecords<HubSession> {
   readonly rooms: Rooms<HubPeer>
   readonly encoders: Encoders
   readonly costs: Costs
@@ -44,17 +45,6 @@ export interface HubSessionHost extends LinksHost, PeerDispatchHost, PayloadBoun
   readonly fanOut: FanOut
   /** What all sessions of the hub have carried. */
   readonly traffic: Traffic
-  /** Messages to all peers that were dropped, by reason. */
-  readonly dropped: Record<DropReason, number>
-  /** A link was refused, or ended because of its input; or a session ended because the hub keeps too much. */
-  refused(refusal: Refusal): void
-  /** The channel acknowledged more packets, or a request that was open may be over. */
-  progressed(hubSession: HubSession): void
-  /** How long the session may stay without a link, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
-  windowMs(hubSession: HubSession, mayReturn: boolean): number
-  forget(hubSession: HubSession, why: Closing): void
-  /** A session has ended, with the code that its peer's `onClose` gets. */
-  left(code: Code): void
 }
 
 /** A session at the hub, with what only the hub knows of it: its key, principal, peer and costs. */
@@ -72,7 +62,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   /** Of the codec that the session's first hello named. */
   readonly encoder: HubEncoder
   readonly links: SessionLinks
-  readonly #host: HubSessionHost
+  readonly host: HubSessionHost
   readonly #outbox: SharedOutbox
   /** The channel's last ack when the hub last counted its memory. */
   #taken = 0
@@ -99,7 +89,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     address: string,
     site?: Site,
   ) {
-    this.#host = host
+    this.host = host
     this.id = id
     this.key = key
     this.principal = principal
@@ -120,7 +110,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get #dispatching(): PeerDispatch {
     if (this.#dispatch !== undefined) return this.#dispatch
-    this.#dispatch = new PeerDispatch(this.#host, this)
+    this.#dispatch = new PeerDispatch(this.host, this)
     if (this.session.ended) this.#dispatch.close()
     return this.#dispatch
   }
@@ -131,17 +121,11 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return this.#dispatching.own
   }
   get traffic(): Traffic {
-    return this.#host.traffic
-  }
-  get rooms(): Rooms<HubPeer> {
-    return this.#host.rooms
+    return this.host.traffic
   }
   get spending(): Spending {
-    this.#spending ??= new Spending(this.#host, this.#site)
+    this.#spending ??= new Spending(this.host, this.#site)
     return this.#spending
-  }
-  maxPayloadBytes(): number {
-    return this.#host.maxPayloadBytes
   }
 
   say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
@@ -150,8 +134,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.#lastCall !== undefined && kindOf(packet) !== MESSAGE) this.#lastCall.awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
-    this.#host.fanOut.said++
-    if (!this.#host.kept.grow(mostBytesOf(packet, list, this.session.link))) this.makeRoom(TOO_MUCH)
+    this.host.fanOut.said++
+    if (!this.host.kept.grow(mostBytesOf(packet, list, this.session.link))) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place, delivery)
     } catch (error) {
@@ -173,7 +157,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get ownBytes(): number {
     const { part = 0, lane } = this.session
-    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0)
+    const unread = this.#dispatch?.unreadBytes ?? 0
+    return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0) + unread
   }
   lists(): Iterable<PacketList> {
     const { lane } = this.session
@@ -187,7 +172,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   /** The hub is leaving: open requests are finished, and no new one is begun. */
   lastCall(): void {
-    this.#lastCall = new LastCall(this, this.#host.clockwork)
+    this.#lastCall = new LastCall(this, this.host.clockwork)
     this.#lastCall.begin()
   }
   get isFree(): boolean {
@@ -201,61 +186,44 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return [countRequests(asked), countRequests(answering)]
   }
   failed(error: unknown, stage: Stage): void {
-    this.#host.failed(error, stage, this.peer)
+    this.host.failed(error, stage, this.peer)
   }
   handles(name: string): void {
     this.#dispatch?.handles(name)
   }
-  now(): number {
-    return this.#host.clockwork.now()
-  }
-  soon(run: () => void): void {
-    this.#host.runtime.soon(run)
-  }
   windowMs(mayReturn: boolean): number {
-    return this.#host.windowMs(this, mayReturn)
+    return this.host.windowMs(this, mayReturn)
   }
   isAway(): void {
     this.#lastCall?.awaitReturn()
-    this.#host.progressed(this)
+    this.host.progressed(this)
   }
 
   end(why: Closing): void {
     if (this.session.ended) return
-    const { link } = this.session
-    this.session.flushNow(true)
-    // So that the channel does not count them as lost. Over HTTP the bye may overtake an ack, so send another.
-    const isOwed = this.session.owesAck || (link?.exchanges && this.session.heard > 0)
-    const ack = link !== undefined && isOwed ? this.session.acknowledgement(link) : undefined
-    if (ack !== undefined) link?.send(ack)
-    const { unacknowledged } = this.session.end()
-    const { heard } = this.session
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
-    this.links.end(told)
-    link?.send(writeBye(told, { hub: this.#host.hub, heard }))
-    link?.close(told)
+    const transport = this.session.link?.name
+    this.#release(why, told, sayFarewell(this, this.host.hub, told), transport)
+  }
+
+  /** The session has ended: gives back what the hub has for it, and reports its end. */
+  #release(why: Closing, told: Closing, unacknowledged: readonly Packet[], transport: string | undefined): void {
     this.#dispatch?.dispatch.end(why)
     this.#waits?.end(() => closingError(why))
     this.#waits = undefined
     this.encoder.sessions--
-    this.#host.forget(this, told)
-    this.session = this.#host.ended
+    this.host.forget(this, told)
+    this.session = this.host.ended
     this.#outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
-    this.#host.left(why.code)
+    this.host.left(why.code)
     this.peer.ended({ undelivered, ...why })
-    this.#tellEnd(why.code, undelivered, link?.name)
+    this.host.told(this, why.code, undelivered, transport)
     this.#dispatch?.close()
   }
 
-  #tellEnd(code: Code, undelivered: number, transport: string | undefined): void {
-    const { observer, hub, clockwork } = this.#host
-    const lastedMs = clockwork.now() - this.beganAt
-    observer.sessionEnded?.({ hub, peer: this.peer.id, code, lastedMs, undelivered, transport })
-  }
-
   deliver(packet: Packet): void {
-    checkPayload(packet, this.#host, this.encoder.codec)
+    checkPayload(packet, this.host, this.encoder.codec)
     if (kindOf(packet) === REQUEST) {
       const refusal = this.#refusalOf(sizeOf(packet))
       if (refusal !== undefined) {
@@ -265,13 +233,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
         return
       }
     }
-    this.dispatch.deliver(packet)
-    if (this.#lastCall !== undefined) this.#host.progressed(this)
+    if (kindOf(packet) === ITEM) this.#dispatching.deliverItem(packet)
+    else this.dispatch.deliver(packet)
+    if (this.#lastCall !== undefined) this.host.progressed(this)
   }
 
   #refusalOf(size: number): EverwireError | undefined {
     if (this.#lastCall?.refusesRequests === true) {
-      this.#host.progressed(this)
+      this.host.progressed(this)
       return NOT_BEGUN
     }
     return this.#dispatching.refusalOf(size)
@@ -281,10 +250,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.links.control(link, packet)
   }
 
-  refused({ code, reason }: Closing, link: Link | undefined): void {
-    const transport = link?.name ?? ""
-    const address = this.address || undefined
-    this.#host.refused({ code, reason, stage: "session", transport, address, origin: undefined })
+  refused(why: Closing, link: Link | undefined): void {
+    this.host.notAccepted(this, why, link)
   }
 
   /** Ends the session because the hub keeps too much. Links with data that the channel does not take are cut. */
@@ -292,13 +259,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.session.ended) return
     this.refused(why, this.session.link)
     this.links.cut(why)
+    this.#dispatch?.makeRoom(why)
     this.end(why)
   }
 
   /** The link has room, or its channel opened a new request for packets. */
   linkWritable(link: Link): void {
     this.session.writable(link)
-    this.#host.progressed(this)
+    this.host.progressed(this)
   }
 
   doubted(): void {
@@ -310,14 +278,12 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
 
   dropped(reason: DropReason): void {
-    const { dropped, observer, hub } = this.#host
-    dropped[reason]++
-    observer.messageDropped?.({ hub, peer: this.peer.id, reason })
+    this.host.dropped(this, reason)
   }
 
   answered(): void {
     this.#waits?.acknowledged()
-    this.#host.progressed(this)
+    this.host.progressed(this)
   }
 
   writable(): Promise<void> {

@@ -3,7 +3,7 @@ import { type PacketList, RUN_OVERHEAD_BYTES } from "./shared-outbox.ts"
 
 /** A session that keeps bytes for its channel. */
 export interface Keeper {
-  /** Bytes that only this session keeps: parts of a packet, input that waits, and data that its links have not sent. */
+  /** Bytes that only this session keeps: parts of a packet, input and items that wait, and data that its links have not sent. */
   readonly ownBytes: number
   /** Lists of packets that the session keeps alive. Other sessions may share them. */
   lists(): Iterable<PacketList>
@@ -33,14 +33,18 @@ export const TOO_MUCH = closing(
  */
 export class KeptBytes {
   readonly #maxBytes: number
-  readonly #keepers: () => Iterable<Keeper>
+  readonly #sessions: () => Iterable<Keeper>
+  /** What sessions have left behind that have ended. */
+  readonly #left = new Set<Keeper>()
+  /** At this size, those of `#left` are forgotten that keep nothing any more. */
+  #sweepAt = 16
   /** Bytes that may still be added before the next count. */
   #room: number
   #isJudging = false
 
-  constructor(maxBytes: number, keepers: () => Iterable<Keeper>) {
+  constructor(maxBytes: number, sessions: () => Iterable<Keeper>) {
     this.#maxBytes = maxBytes
-    this.#keepers = keepers
+    this.#sessions = sessions
     this.#room = maxBytes
   }
 
@@ -49,6 +53,23 @@ export class KeptBytes {
     this.#room -= bytes
     if (this.#room < 0 && !this.#isJudging) this.#judge(bytes)
     return this.#room >= 0
+  }
+
+  /** A session has ended, and the application still holds these bytes of it. They are counted as before. */
+  leave(keeper: Keeper): void {
+    this.#left.add(keeper)
+    if (this.#left.size < this.#sweepAt) return
+    this.#sweep()
+    this.#sweepAt = 2 * Math.max(8, this.#left.size)
+  }
+
+  #sweep(): void {
+    for (const keeper of this.#left) if (keeper.ownBytes === 0) this.#left.delete(keeper)
+  }
+
+  *#keepers(): Generator<Keeper> {
+    yield* this.#sessions()
+    yield* this.#left
   }
 
   /** Bytes that are kept now. A list that several sessions share counts once. */

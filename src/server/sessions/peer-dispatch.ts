@@ -8,13 +8,17 @@ import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { Codec } from "../../wire/codec.ts"
 import { type Closing, closing, closingError, type EverwireError } from "../../wire/errors.ts"
+import { openPacket } from "../../wire/packet.ts"
 import type { HubCounts } from "../counts.ts"
 import type { HubObserver } from "../observer.ts"
 import { observeRequest } from "../observers.ts"
 import { isPermitted, type Permit } from "../permission.ts"
 import type { HubPeer } from "./hub-peer.ts"
+import { type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
+import { mostBytesOf } from "./shared-outbox.ts"
+import { UnreadItems } from "./unread-items.ts"
 
 /** What the messages and requests of a peer need from the hub. */
 export interface PeerDispatchHost {
@@ -32,6 +36,7 @@ export interface PeerDispatchHost {
   readonly hub: string
   readonly observer: HubObserver
   readonly counts: HubCounts
+  readonly kept: KeptBytes
   failed(error: unknown, stage: Stage, peer: HubPeer): void
 }
 
@@ -44,6 +49,8 @@ interface Carrier {
   /** For how long the packet that is being heard has waited since it arrived, in milliseconds. */
   readonly waitedMs: number
   writable(): Promise<void>
+  /** Ends the session because the hub keeps too much. */
+  makeRoom(why: Closing): void
   /** What came over this link was not accepted. */
   refused(why: Closing, link: Link | undefined): void
 }
@@ -67,6 +74,8 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   #missed: MissedNames | undefined
   /** Requests of the channel that are being answered. Made for its first request. */
   #requests: OpenRequests | undefined
+  /** Items that no loop has read yet. Made for the first item. */
+  #unread: UnreadItems | undefined
   #isClosed = false
 
   constructor(host: PeerDispatchHost, carrier: Carrier) {
@@ -91,9 +100,35 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     return first
   }
 
-  /** The session has ended. Its own handlers remove their listeners from the signals that they were given. */
+  /** Delivers an item of a stream, and counts it among the memory kept for the peer until a loop reads it. */
+  deliverItem(packet: Packet): void {
+    const [asked] = this.dispatch.open
+    const stream = asked?.get(openPacket(packet).id.split(",")[0] ?? "") // as `Dispatch` reads it
+    const bytes = mostBytesOf(packet, undefined, undefined)
+    if (stream !== undefined && !this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)
+    const before = stream?.queue?.length
+    this.dispatch.deliver(packet) // to nobody if the session has just ended
+    if (stream?.queue === undefined || stream.queue.length === before) return
+    this.#unread ??= new UnreadItems()
+    this.#unread.add(stream, bytes)
+  }
+
+  get unreadBytes(): number {
+    return this.#unread?.ownBytes ?? 0
+  }
+
+  /** Drops the items that no loop has read. */
+  makeRoom(why: Closing): void {
+    this.#unread?.makeRoom(why)
+  }
+
+  /**
+   * The session has ended. Its own handlers remove their listeners from the signals that they were given. Loops may still
+   * read items that came before.
+   */
   close(): void {
     this.#isClosed = true
+    if (this.#unread !== undefined && this.unreadBytes > 0) this.#host.kept.leave(this.#unread)
     if (this.handlers !== this.#host.handlers) this.own.close()
   }
 

@@ -21,8 +21,8 @@ export interface Limits extends WorkLimits {
   readonly maxUnwelcomedLinksPerAddress: number
   /**
    * Most bytes that the hub keeps for all sessions, with and without a link: packets that are not acknowledged, parts
-   * of packets, and data that links have not sent. A broadcast counts once. Default 128 MiB, which suits a heap of 512
-   * MB. Above it the hub ends sessions with `over-capacity`, first those that keep most and whose channels acknowledge
+   * of packets, items that no loop has read, and data that links have not sent. A broadcast counts once. Default 128 MiB,
+   * which suits a heap of 512 MB. Above it the hub ends sessions with `over-capacity`, first those that keep most and whose channels acknowledge
    * least.
    */
   readonly maxKeptBytes: number

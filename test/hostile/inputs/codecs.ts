@@ -50,6 +50,13 @@ const rows: readonly Row[] = [
   [TYPE, "a negative integer that a number cannot hold", "d38000000000000000"],
   [TYPE, "a key that is a list", "819001"],
   [TYPE, "a key that is nothing", "81c001"],
+  [TYPE, "the number NaN as a key, which becomes its name", "81cb7ff8000000000000c3", GOES_ON],
+  [NAME, "the same key 1,000 times", `de03e8${"a16101".repeat(1_000)}`, GOES_ON],
+  [
+    NAME,
+    "the key __proto__ after others of the same name",
+    `82${key("__proto__", "01").slice(2)}${key("__proto__", "80").slice(2)}`,
+  ],
   [NAME, "the key __proto__", key("__proto__", key("polluted", "c3"))],
   [NAME, "the key constructor", key("constructor", key("prototype", key("polluted", "c3"))), GOES_ON],
   [NAME, "the key __proto__ in a Map", `c70c0292a9${hex("__proto__")}c3`, GOES_ON],

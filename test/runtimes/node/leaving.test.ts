@@ -3,10 +3,11 @@
 import { createServer, type RequestListener } from "node:http"
 import { createChannel } from "everwire"
 import { createHub } from "everwire/node"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import { connect, disposeAll, nextOf, onDispose, startHub, startServer, transports } from "../../support/hub-server.ts"
 
-afterEach(disposeAll)
+// The tests wait in real time, each with a hub of its own, so several run at once.
+afterAll(disposeAll)
 
 /** Starts a hub behind a server that answers POST requests itself while `way.listener` is set. */
 async function startBehind(inTheWay: RequestListener | undefined) {
@@ -28,7 +29,7 @@ const answer =
   (_request, response) =>
     void response.writeHead(status, headers).end()
 
-describe.each(transports)("a channel over %s that closes", (transport) => {
+describe.each(transports)("a channel over %s that closes", { concurrent: true }, (transport) => {
   const only = { transports: [transport], store: null }
 
   it("has no peer at the hub when close() has resolved", async () => {
@@ -37,27 +38,6 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
     expect(hub.peers.size).toBe(1)
     await channel.close()
     expect(hub.peers.size).toBe(0)
-  })
-
-  it("keeps its session when its page is put away and comes back", async () => {
-    const page = new EventTarget()
-    vi.stubGlobal("addEventListener", page.addEventListener.bind(page))
-    const { hub, url } = await startHub()
-    const channel = await connect(url, only)
-    vi.unstubAllGlobals()
-    const [peer] = hub.peers.values()
-    const heard: unknown[] = []
-    channel.on("down", (data) => heard.push(data))
-    hub.on("up", (data) => heard.push(data))
-    await channel.flush()
-    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }))
-    await vi.waitFor(() => expect(peer?.connected).toBe(false))
-    peer?.send("down", 1)
-    channel.send("up", 2)
-    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }))
-    await vi.waitFor(() => expect(heard.sort()).toEqual([1, 2]))
-    expect(peer?.id).toBe(channel.peerId)
-    expect(peer?.closed).toBe(false)
   })
 
   it("has told the hub everything that it sent before", async () => {
@@ -118,7 +98,31 @@ describe.each(transports)("a channel over %s that closes", (transport) => {
   })
 })
 
-describe.each(["sse", "long-poll", "short-poll"] as const)("the bye of a closing channel over %s", (transport) => {
+describe.each(transports)("a channel over %s", (transport) => {
+  it("keeps its session when its page is put away and comes back", async () => {
+    const page = new EventTarget()
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page))
+    const { hub, url } = await startHub()
+    const channel = await connect(url, { transports: [transport], store: null })
+    vi.unstubAllGlobals()
+    const [peer] = hub.peers.values()
+    const heard: unknown[] = []
+    channel.on("down", (data) => heard.push(data))
+    hub.on("up", (data) => heard.push(data))
+    await channel.flush()
+    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }))
+    await vi.waitFor(() => expect(peer?.connected).toBe(false))
+    peer?.send("down", 1)
+    channel.send("up", 2)
+    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }))
+    await vi.waitFor(() => expect(heard.sort()).toEqual([1, 2]))
+    expect(peer?.id).toBe(channel.peerId)
+    expect(peer?.closed).toBe(false)
+  })
+})
+
+const requesting = ["sse", "long-poll", "short-poll"] as const
+describe.each(requesting)("the bye of a closing channel over %s", { concurrent: true }, (transport) => {
   const only = { transports: [transport], store: null }
 
   it.each([

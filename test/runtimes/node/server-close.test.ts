@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http"
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2"
 import type { AddressInfo } from "node:net"
 import { createHub, type NodeHub } from "everwire/node"
-import { afterEach, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
 import { hello, openTcp } from "../../hostile/attack.ts"
 import {
   arrival,
@@ -16,7 +16,8 @@ import {
   transports,
 } from "../../support/hub-server.ts"
 
-afterEach(disposeAll)
+// Each test has a hub of its own, which stays until the end, because some of the tests run at once.
+afterAll(disposeAll)
 
 /** Asserts that a server closes in less than a second after server.close(). */
 async function expectToClose(server: Server): Promise<void> {
@@ -40,7 +41,7 @@ async function startListener(): Promise<{ server: Server; hub: NodeHub; url: str
 describe.each([
   ["attached", startHub],
   ["as a listener", startListener],
-])("server.close(), with a hub %s,", (_, start) => {
+])("server.close(), with a hub %s,", { concurrent: true }, (_, start) => {
   it.each(transports)("does not wait for a channel on %s, before the hub is closed", async (transport) => {
     const { server, hub, url } = await start()
     const channel = await connect(url, { transports: [transport] })
@@ -75,6 +76,7 @@ describe.each([
   })
 })
 
+// One after another, so that the forty streams take no time from what has to end within a second.
 describe("server.close()", () => {
   it("answers a poll that is held with the reason", async () => {
     const { server, port } = await startHub()

@@ -1,0 +1,28 @@
+import type { Session } from "../../session/session.ts"
+import type { Packet } from "../../wire/batch.ts"
+import type { Closing } from "../../wire/errors.ts"
+import { writeBye } from "../../wire/handshake.ts"
+
+/** What ends with a session. */
+interface Leaving {
+  readonly session: Session
+  readonly links: { end(why: Closing): void }
+}
+
+/**
+ * Ends the session and its links, and tells the channel why. Returns the packets that the channel has not acknowledged.
+ */
+export function sayFarewell({ session, links }: Leaving, hub: string, why: Closing): readonly Packet[] {
+  const { link } = session
+  session.flushNow(true)
+  // So that the channel does not count them as lost. Over HTTP the bye may overtake an ack, so send another.
+  const isOwed = session.owesAck || (link?.exchanges && session.heard > 0)
+  const ack = link !== undefined && isOwed ? session.acknowledgement(link) : undefined
+  if (ack !== undefined) link?.send(ack)
+  const { unacknowledged } = session.end()
+  const { heard } = session
+  links.end(why)
+  link?.send(writeBye(why, { hub, heard }))
+  link?.close(why)
+  return unacknowledged
+}
