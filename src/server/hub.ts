@@ -4,7 +4,6 @@ import type { Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
-import type { Clockwork } from "../session/clockwork.ts"
 import { createTraffic } from "../session/traffic.ts"
 import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
 import type { Closing } from "../wire/errors.ts"
@@ -62,7 +61,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   /** The hub as far as it is in this process: see {@link LocalHub}. */
   readonly local: LocalHub<C, P, D>
   readonly #settings: HubSettings
-  readonly #clockwork: Clockwork
   readonly #reports: Reports
   readonly #registry: Registry
   /** Bytes that the hub keeps for all sessions. */
@@ -105,7 +103,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     const sites = new Sites(clockwork, countsPrivate)
     this.#settings = settings
     this.#shutdown = new Shutdown(runtime)
-    this.#clockwork = clockwork
     this.id = runtime.id()
     this.path = settings.path
     const { observer } = options
