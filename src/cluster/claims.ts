@@ -8,9 +8,9 @@ import type { Members } from "./members.ts"
  * How long a claim holds, in milliseconds. No hello that was sent before the first welcome is still on its way then, and
  * every later one carries the hub of that welcome.
  */
-export const CLAIM_MS = 60_000
+const CLAIM_MS = 60_000
 /** How long the store may take to answer a claim. A link waits for its welcome for 5 s. */
-export const STORE_DEADLINE_MS = 2_000
+const STORE_DEADLINE_MS = 2_000
 /** A channel that was refused because of the store is to wait so long before it dials again. */
 const RETRY_MS = 1_000
 

@@ -321,10 +321,10 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       entrance: this.#entrance,
       registry: this.#registry,
       unwelcomed: this.#unwelcomed,
+      cluster: this.#cluster,
       acceptors: this.#acceptors,
       handlers: this.#handlers,
       reports: this.#reports,
-      cluster: this.#cluster,
     })
   }
 }

@@ -1,4 +1,4 @@
-import type { Channel, CreateChannelOptions } from "everwire"
+import type { Batch, Channel, Closing, CreateChannelOptions, Target } from "everwire"
 import { createChannel } from "everwire"
 import { cluster } from "everwire/cluster"
 import { createHub, type Hub, type Peer, type WebHubOptions } from "everwire/server"
@@ -14,7 +14,7 @@ import {
 } from "everwire/testing"
 
 /** One process of a cluster in virtual time. */
-export interface Process {
+interface Process {
   readonly hub: Hub
   readonly machine: Machine
   readonly backplane: MemoryEnd
@@ -24,6 +24,14 @@ export interface Process {
   readonly network: Network
   /** Stops the process as a crash does: its links break and it says nothing more. */
   kill(): void
+}
+
+/** A link that a test writes to by hand. */
+export interface RawLink {
+  send(batch: string): void
+  readonly received: Batch[]
+  /** Why the other end closed it. */
+  readonly closings: Closing[]
 }
 
 /** Several hubs of one cluster, on a network of which a test says which hub each dial reaches. */
@@ -36,6 +44,8 @@ export interface World {
   /** Cuts every link. */
   cut(): void
   dial(options?: CreateChannelOptions): Channel
+  /** Opens a link to this process by hand. */
+  link(index: number): RawLink
   start(options?: WebHubOptions): Process
 }
 
@@ -54,7 +64,7 @@ export async function createWorld(count: number, options: WebHubOptions = {}): P
     const hub = createHub({
       runtime: machine,
       cluster: cluster(backplane),
-      transports: [network.acceptor("wire")],
+      transports: [network.acceptor("wire"), "long-poll"],
       ...options,
       ...own,
     })
@@ -97,6 +107,26 @@ export async function createWorld(count: number, options: WebHubOptions = {}): P
         ],
         ...channelOptions,
       }),
+    link(index) {
+      const received: Batch[] = []
+      const closings: Closing[] = []
+      const network = processes[index]?.network
+      if (network === undefined) throw new Error(`no process ${index}`)
+      const target = {
+        url: "http://hub",
+        runtime,
+        platform: {},
+        withCredentials: false,
+        holdMs: 25_000,
+        learnHold() {},
+      }
+      const link = network.dialer("wire").dial(target, {
+        batch: (batch) => void received.push(batch),
+        closed: (why) => void closings.push(why),
+        writable() {},
+      })
+      return { send: (batch) => link.send(batch), received, closings }
+    },
     start,
   }
   await runtime.pass(3_000)
@@ -136,4 +166,11 @@ export function startFlow(world: World, channel: Channel): Flow {
 /** 0, 1, 2 and so on. */
 export function countTo(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n)
+}
+
+/** The hello of a session that nobody knows yet. `letter` makes the session's id. */
+export function helloOf(letter: string, more: object = {}): string {
+  const id = letter.repeat(24)
+  const hello = { v: 1, id, key: `${letter.repeat(23)}k`, heard: 0, acked: 0, turn: 1, holder: "h".repeat(24), ...more }
+  return `h${JSON.stringify(hello)}`
 }
