@@ -549,8 +549,8 @@ export const faults = [
   {
     id: "a body for a link that does not exist is read to its end",
     file: "src/transports/http/server/acceptor.ts",
-    find: 'if (known === undefined) throw new EverwireError("link-unknown", "no such link here")',
-    plant: "if (known === undefined) return most",
+    find: 'if (door.elsewhere?.has(link) !== true) throw new EverwireError("link-unknown", "no such link here")',
+    plant: "if (door.elsewhere?.has(link) !== true) return most",
   },
   {
     id: "a first frame may be as large as any",
