@@ -38,6 +38,8 @@ export interface ClusterHost {
   exchange(exchange: HttpExchange): void
   /** Handles a bye without a link that reached another process. @throws EverwireError `protocol-error` */
   leave(bye: string): void
+  /** The connection to the other processes was made, or lost. */
+  connected(isConnected: boolean): void
   /** What other processes want of the peers of this one. */
   readonly peers: PeersHost
   /** Receives faults. */

@@ -39,11 +39,12 @@ export type { AuthReason } from "../wire/handshake.ts"
 export type { Authenticate, Credentials } from "./admission/authenticate.ts"
 export type { Refusal } from "./admission/refusals.ts"
 export type { TrustProxy } from "./admission/trust-proxy.ts"
-export type { Cluster } from "./cluster.ts"
+export type { Cluster, ClusterStats } from "./cluster.ts"
 export type { Tally } from "./counts.ts"
 export { Hub } from "./hub.ts"
 export type {
   AuthRefreshed,
+  ClusterConnection,
   HubClosed,
   HubClosing,
   HubEvent,

@@ -64,7 +64,6 @@ export class Shutdown {
     reports.close()
     handlers.close()
     closed()
-    cluster?.close(this.why)
     if (since !== undefined) observer.closed?.({ hub, durationMs: this.#runtime.now() - since })
   }
 }

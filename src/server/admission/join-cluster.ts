@@ -26,6 +26,7 @@ export function joinCluster(
     },
     exchange,
     peers,
+    connected: (connected) => host.observer.clusterConnection?.({ hub: host.hub, connected }),
     leave: (bye) => void hearLeave(host, bye, true),
     failed: (error) => host.report(error),
   })
