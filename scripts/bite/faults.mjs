@@ -549,8 +549,8 @@ export const faults = [
   {
     id: "a body for a link that does not exist is read to its end",
     file: "src/transports/http/server/acceptor.ts",
-    find: 'if (known === undefined) throw new EverwireError("link-unknown", "no such link here")',
-    plant: "if (known === undefined) return most",
+    find: 'if (door.elsewhere?.has(link) !== true) throw new EverwireError("link-unknown", "no such link here")',
+    plant: "if (door.elsewhere?.has(link) !== true) return most",
   },
   {
     id: "a first frame may be as large as any",
@@ -746,7 +746,7 @@ export const faults = [
   },
   {
     id: "hellos of an address have no bound per second",
-    file: "src/server/admission/hub-link.ts",
+    file: "src/server/admission/inquiry.ts",
     find: "if (site !== undefined) site.hellosUntil = spent(",
     plant: "if (site !== undefined && heardAt < 0) site.hellosUntil = spent(",
   },
