@@ -1,4 +1,4 @@
-import type { Batch, Channel, Closing, CreateChannelOptions, Target } from "everwire"
+import type { Batch, Channel, Closing, CreateChannelOptions } from "everwire"
 import { createChannel } from "everwire"
 import { cluster } from "everwire/cluster"
 import { createHub, type Hub, type Peer, type WebHubOptions } from "everwire/server"
