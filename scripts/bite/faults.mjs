@@ -1615,4 +1615,10 @@ export const faults = [
     find: "most.down = Math.max(most.down, down + ",
     plant: "most.down += Math.max(0, down + ",
   },
+  {
+    id: "a request is begun although its session is over",
+    file: "src/messaging/dispatch.ts",
+    find: "        if (this.#ended) return\n",
+    plant: "",
+  },
 ]

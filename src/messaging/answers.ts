@@ -95,8 +95,7 @@ export class Answers<Context> {
     if (id.startsWith(INPUT) || open.has(id)) throw protocolError("a request with the id of another")
     const host = this.#host
     const leftMs = timeoutMs - (host.waitedMs ?? 0)
-    // Nobody waits. A channel hears what it held back for its handlers even when its first session is over by then.
-    if (this.#isOver || leftMs < 0) return
+    if (leftMs < 0) return // nobody waits
     let handler: RequestHandler<Context> | undefined
     for (const handlers of host.handlers) handler ??= handlers.request(name)
     const found = handler

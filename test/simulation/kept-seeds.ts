@@ -437,4 +437,8 @@ export const keptSeeds: readonly Kept[] = [
     found: "the same, where the items had come long before",
     seed: 94948,
   },
+  {
+    found: "a channel began to answer a stream after its session was over, and never ended the items",
+    seed: 91973,
+  },
 ]
