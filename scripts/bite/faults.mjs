@@ -1381,4 +1381,16 @@ export const faults = [
     find: "      stream(closingError(why))\n",
     plant: "",
   },
+  {
+    id: "msgpack decodes a payload however many objects it has",
+    file: "src/codecs/msgpack/scan.ts",
+    find: "    checkObjects(++objects, bytes.length)\n",
+    plant: "",
+  },
+  {
+    id: "msgpack encodes what the other side does not decode",
+    file: "src/codecs/msgpack/msgpack.ts",
+    find: "  checkObjects(objects, bytes.length)\n",
+    plant: "",
+  },
 ]
