@@ -1393,4 +1393,10 @@ export const faults = [
     find: "  checkObjects(objects, bytes.length)\n",
     plant: "",
   },
+  {
+    id: "a credit in bytes is read as a number",
+    file: "src/server/limits/payload-bounds.ts",
+    find: "(kindOf(packet) === CREDIT || kindOf(packet) === CANCEL)",
+    plant: "kindOf(packet) === CANCEL",
+  },
 ]
