@@ -1399,4 +1399,16 @@ export const faults = [
     find: "(kindOf(packet) === CREDIT || kindOf(packet) === CANCEL)",
     plant: "kindOf(packet) === CANCEL",
   },
+  {
+    id: "requests that a hub has begun fail as if they were not",
+    file: "src/client/carry-over.ts",
+    find: "if (at < from) continue",
+    plant: "",
+  },
+  {
+    id: "requests that a leaving hub has not heard fail like those it has",
+    file: "src/client/carry-over.ts",
+    find: "else if (heard !== undefined) ",
+    plant: "else if (heard === -1) ",
+  },
 ]
