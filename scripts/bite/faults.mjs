@@ -1621,4 +1621,34 @@ export const faults = [
     find: "        if (this.#ended) return\n",
     plant: "",
   },
+  {
+    id: "msgpack decodes a payload however many objects it has",
+    file: "src/codecs/msgpack/scan.ts",
+    find: "    checkObjects(++objects, bytes.length)\n",
+    plant: "",
+  },
+  {
+    id: "msgpack encodes what the other side does not decode",
+    file: "src/codecs/msgpack/msgpack.ts",
+    find: "  checkObjects(objects, bytes.length)\n",
+    plant: "",
+  },
+  {
+    id: "a credit in bytes is read as a number",
+    file: "src/server/limits/payload-bounds.ts",
+    find: "(kindOf(packet) === CREDIT || kindOf(packet) === CANCEL)",
+    plant: "kindOf(packet) === CANCEL",
+  },
+  {
+    id: "requests that a hub has begun fail as if they were not",
+    file: "src/client/carry-over.ts",
+    find: "if (at < from) continue",
+    plant: "",
+  },
+  {
+    id: "requests that a leaving hub has not heard fail like those it has",
+    file: "src/client/carry-over.ts",
+    find: "else if (heard !== undefined) ",
+    plant: "else if (heard === -1) ",
+  },
 ]

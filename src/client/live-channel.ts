@@ -255,7 +255,7 @@ export class LiveChannel {
     const before = this.#dispatch
     const [identity, dispatch] = this.#mint()
     this.#dispatch = dispatch
-    const messages = carryOver(this.#session, identity.session, heard, this.#options)
+    const messages = carryOver(this.#session, identity.session, heard, this.#options, before, why)
     // After the new session is in place: what a listener sends goes there.
     this.#runtime.soon(() => {
       before.end({ ...why, code: "session-reset" })

@@ -163,10 +163,13 @@ export class Dispatch<Context> {
   /**
    * Returns why the other side does not take this packet, or undefined if it does. The packet was queued before the
    * other side told its limit. A request that is too large is rejected; for a message, the host's `failed` is called.
+   *
+   * @param why Given for a request of which the other side has told that it was not begun.
    */
-  refusal(packet: Packet): EverwireError | undefined {
+  refusal(packet: Packet, why?: Closing): EverwireError | undefined {
     const { kind, id, body } = openPacket(packet)
     try {
+      if (why) throw closingError(why)
       checkSize(body, this.#host.maxPayloadBytes())
       return undefined
     } catch (thrown) {
@@ -174,7 +177,7 @@ export class Dispatch<Context> {
       if (kind === MESSAGE) {
         error.cause = readMessage(packet, this.#host.codec)
         this.#runtime.soon(() => this.#host.failed(error, "message"))
-      } else this.#waiting?.get(id.split(",")[0] ?? "")?.(error)
+      } else if (kind === REQUEST) this.#waiting?.get(id.split(",")[0] ?? "")?.(error)
       return error
     }
   }

@@ -38,7 +38,7 @@ export const KINDS: readonly Kind[] = [
   { letter: MESSAGE, title: "message", numbered: true, direction: "both", bytes: true },
   { letter: REQUEST, title: "request", numbered: true, direction: "both", bytes: true },
   { letter: RESPONSE, title: "response", numbered: true, direction: "both", bytes: true },
-  { letter: FAILURE, title: "failure", numbered: true, direction: "both", bytes: false },
+  { letter: FAILURE, title: "failure", numbered: true, direction: "both", bytes: true },
   { letter: CANCEL, title: "cancel", numbered: true, direction: "both", bytes: false },
   { letter: ITEM, title: "item", numbered: true, direction: "both", bytes: true },
   { letter: CREDIT, title: "credit", numbered: true, direction: "both", bytes: false },

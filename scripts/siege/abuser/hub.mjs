@@ -7,8 +7,12 @@ import { createHub, json } from "everwire/node"
 
 let heard = 0
 const hub = createHub({
-  // With this option the addresses of this machine are counted like any other, so that limits per address take effect.
-  limits: { maxSessionsPerAddress: 10_000 },
+  limits: {
+    // With this option the addresses of this machine are counted like any other, so that limits per address take effect.
+    maxSessionsPerAddress: 10_000,
+    // A quarter of the default, so that a slow machine reaches it while it is measured.
+    maxKeptBytes: 33_554_432,
+  },
   codecs: [json, msgpack()],
   authenticate: async () => {
     heard++

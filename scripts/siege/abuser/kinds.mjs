@@ -8,7 +8,7 @@ import { frameOf, fullSpeed, openLink, packetOf } from "./wire.mjs"
 /**
  * @typedef {(url: URL, told: (code: string) => void) => Promise<unknown>} Abuse
  * `code` (default `true`): whether the hub must close the abuser with a code. It need not if the abuse costs it
- * nothing.
+ * nothing, or stays within what a peer may send.
  * `beside`: the kind that shows what Node itself spends on such an abuse, where no hub can do better.
  * @typedef {{ run: Abuse, code?: boolean, beside?: string }} Kind
  */
@@ -132,6 +132,7 @@ export const kinds = {
   parts: { run: always(manyOf(`f${"x".repeat(100)}`)) },
   "small-parts": { run: always(manyOf("fx")) },
   empty: { run: always("\n".repeat(LARGE)) },
+  // Ends when all that the hub may keep is full: see `maxKeptBytes` in hub.mjs.
   inputs: { run: repeat(() => [unreadInput(++lastId)]) },
   // Small items that nobody reads, in as many requests as may be open.
   "small-inputs": { run: repeat(() => [numbered((id) => `q${id},,+\tkeeps\t1\n${manyOf(`i+${id}\t1`, 100)}`, 300)]) },
@@ -144,7 +145,9 @@ export const kinds = {
   "msgpack-lengths": { run: bombs(Buffer.from("ddffffffff", "hex"), Buffer.from("c9ffffffff02", "hex")) },
   // Lists of no values, of which each takes more memory than its one byte.
   "msgpack-lists": { run: bombs(Buffer.concat([Buffer.from("dd000dbba0", "hex"), Buffer.alloc(900_000, 0x90)])) },
+  // Within 16 MiB a second, which each peer may send: the hub reads no more of it than it has decoded.
   "msgpack-keys": {
+    code: false,
     run: bombs(Buffer.concat([Buffer.from("df00030d40", "hex"), Buffer.alloc(600_000, Buffer.from("a16101", "hex"))])),
   },
   // Fresh credentials that the hub did not ask for.

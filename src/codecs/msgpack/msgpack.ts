@@ -3,12 +3,13 @@ import { text } from "../../wire/batch.ts"
 import type { Codec } from "../../wire/codec.ts"
 import { BIGINT, MAP, SET, TEXT, TIMESTAMP } from "./extensions.ts"
 import { MAX_DEPTH, prepare } from "./prepare.ts"
-import { scan } from "./scan.ts"
+import { checkObjects, scan } from "./scan.ts"
 
 /**
  * Makes the codec `msgpack`: MessagePack (https://msgpack.org), by the package `@msgpack/msgpack`. It carries all that JSON
  * carries, and also `Date`, `Map`, `Set`, `bigint`, `NaN`, the infinities, and bytes anywhere in the data. All else throws
- * `payload-unsupported` with its path.
+ * `payload-unsupported` with its path. More than 65,536 arrays, objects, bytes and extensions, and one more for each 8 bytes
+ * of the payload, throw `too-large`, in `encode` and in `decode`; a `Map` or a `Set` counts twice.
  *
  * @example
  * const hub = createHub({ codecs: [json, msgpack()] })
@@ -20,7 +21,10 @@ export function msgpack(): Codec {
 }
 
 function encodeValue(value: unknown): Uint8Array {
-  return write(prepare(value, write))
+  const [prepared, objects] = prepare(value, write)
+  const bytes = write(prepared)
+  checkObjects(objects, bytes.length)
+  return bytes
 }
 
 function write(prepared: unknown): Uint8Array {

@@ -21,15 +21,15 @@ type Step = string | number | { readonly shown: string }
 
 /**
  * Returns what the library is to write for a value: arrays and plain objects of what it knows, with extensions for all else
- * that msgpack can carry.
+ * that msgpack can carry. And how many of them there are, as `scan` counts them.
  *
  * @param write Writes what was prepared of the content of a Map or a Set.
  * @throws EverwireError `payload-unsupported` with the path of what would not arrive as it is
  */
-export function prepare(value: unknown, write: Write): unknown {
+export function prepare(value: unknown, write: Write): [prepared: unknown, objects: number] {
   const preparation = new Preparation(write)
   try {
-    return preparation.of(value)
+    return [preparation.of(value), preparation.objects]
   } catch (error) {
     const { fault, path } = preparation
     const shown = path.map((step) => (typeof step === "object" ? step.shown : stepTo(step))).join("")
@@ -46,6 +46,8 @@ class Preparation {
   readonly #above: object[] = []
   /** What is wrong there. Undefined after an exception of the application's code. */
   fault: string | undefined
+  /** Values so far that are objects once they are decoded. */
+  objects = 0
   readonly #write: Write
 
   constructor(write: Write) {
@@ -56,12 +58,12 @@ class Preparation {
   of(value: unknown, isSaid = false): unknown {
     switch (typeof value) {
       case "string":
-        return UNFIT.test(value) ? new ExtData(TEXT, utf8(JSON.stringify(value))) : value
+        return UNFIT.test(value) ? this.#extension(TEXT, utf8(JSON.stringify(value))) : value
       case "number":
       case "boolean":
         return value
       case "bigint":
-        return new ExtData(BIGINT, utf8(value.toString(16)))
+        return this.#extension(BIGINT, utf8(value.toString(16)))
       case "undefined":
         return this.#fail(" is undefined")
       case "object":
@@ -78,12 +80,14 @@ class Preparation {
       case "[object Date]":
         return this.#ofDate(value as Date) // the tag proves the type, in any realm
       case "[object Map]":
-        return new ExtData(MAP, this.#write(this.#entries(value as ReadonlyMap<unknown, unknown>)))
+        return this.#extension(MAP, this.#write(this.#entries(value as ReadonlyMap<unknown, unknown>)))
       case "[object Set]":
-        return new ExtData(SET, this.#write(this.#items(value, [...(value as ReadonlySet<unknown>)], ".values()")))
+        return this.#extension(SET, this.#write(this.#items(value, [...(value as ReadonlySet<unknown>)], ".values()")))
       case "[object Uint8Array]":
+        this.objects++
         return value
       case "[object ArrayBuffer]":
+        this.objects++
         return new Uint8Array(value as ArrayBuffer)
       default:
     }
@@ -95,14 +99,20 @@ class Preparation {
     return this.#fields(value as Readonly<Record<string, unknown>>) // it is a plain object, or sent as one
   }
 
+  #extension(type: number, content: Uint8Array): ExtData {
+    this.objects++
+    return new ExtData(type, content)
+  }
+
   #ofDate(date: Date): ExtData {
     const ms = Number(date)
     const bytes = Number.isNaN(ms) ? null : encodeTimestampExtension(new Date(ms)) // of this realm, which the library asks for
-    return bytes === null ? this.#fail(" is an invalid Date") : new ExtData(TIMESTAMP, bytes)
+    return bytes === null ? this.#fail(" is an invalid Date") : this.#extension(TIMESTAMP, bytes)
   }
 
   #entries(map: ReadonlyMap<unknown, unknown>): unknown[] {
     const flat: unknown[] = []
+    this.objects++
     for (const [key, item] of map) {
       const n = flat.length / 2
       flat.push(this.#at(map, { shown: `.keys()[${n}]` }, key), this.#at(map, { shown: `.values()[${n}]` }, item))
@@ -111,6 +121,7 @@ class Preparation {
   }
 
   #items(of: object, items: readonly unknown[], shown?: string): unknown[] {
+    this.objects++
     // Not `map`, which passes over holes.
     return Array.from(items, (item, n) => this.#at(of, shown === undefined ? n : { shown: `${shown}[${n}]` }, item))
   }
@@ -118,6 +129,7 @@ class Preparation {
   /** Always a copy: the library reads each property twice, and a getter may answer differently. */
   #fields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const copy: Record<string, unknown> = {}
+    this.objects++
     for (const key of Object.keys(fields)) {
       this.path.push(key)
       this.#above.push(fields)

@@ -1,6 +1,23 @@
 import { EverwireError } from "../../wire/errors.ts"
 import { BIGINT, MAP, SET, TEXT, TIMESTAMP } from "./extensions.ts"
 
+/** So many objects are in a payload of any size, and one more for each so many of its bytes. */
+const OBJECTS = 65_536
+const BYTES_FOR_ONE_MORE = 8
+
+/**
+ * Refuses a payload with very many values that are objects once they are decoded: arrays, maps, bytes and extensions (a
+ * `Map` or a `Set` counts twice). An empty list is one byte and takes far longer to decode than a byte of text,
+ * so a megabyte of them would hold up everybody else's messages.
+ *
+ * @throws EverwireError `too-large`
+ */
+export function checkObjects(count: number, bytes: number): void {
+  const most = OBJECTS + Math.floor(bytes / BYTES_FOR_ONE_MORE)
+  if (count <= most) return
+  throw new EverwireError("too-large", `a payload of more than ${most} arrays, objects and extensions`)
+}
+
 /** Thrown for bytes that are not MessagePack, or that the codec does not make. */
 class Malformed extends Error {}
 
@@ -9,7 +26,7 @@ class Malformed extends Error {}
  * The library makes an array of the length that its header says before it reads an item, so a few bytes could make it use
  * all memory. It would also make objects of its own of unknown extensions, and round large integers.
  *
- * @throws EverwireError `too-large` if values are nested deeper than `maxDepth`
+ * @throws EverwireError `too-large` if values are nested deeper than `maxDepth`, or by {@link checkObjects}
  * @throws Error on anything else that `decode` must not see
  */
 export function scan(bytes: Uint8Array, maxDepth: number): void {
@@ -20,6 +37,7 @@ export function scan(bytes: Uint8Array, maxDepth: number): void {
   let depth = 0
   let end = bytes.length
   let at = 0
+  let objects = 0
 
   /** Returns where the next so many bytes begin. */
   function take(length: number): number {
@@ -32,7 +50,11 @@ export function scan(bytes: Uint8Array, maxDepth: number): void {
     const from = take(size)
     return size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from) : view.getUint32(from)
   }
+  function object(): void {
+    checkObjects(++objects, bytes.length)
+  }
   function open(values: number): void {
+    object()
     if (values > end - at) throw new Malformed("it has fewer bytes than values")
     if (depth >= maxDepth)
       throw new EverwireError("too-large", `a payload that is nested deeper than ${maxDepth} levels`)
@@ -44,6 +66,7 @@ export function scan(bytes: Uint8Array, maxDepth: number): void {
     levels.push(level)
   }
   function extension(size: number): void {
+    object()
     const type = view.getInt8(take(1))
     // Its content is one array, which fills it.
     if (type === MAP || type === SET) {
@@ -75,6 +98,7 @@ export function scan(bytes: Uint8Array, maxDepth: number): void {
       case 0xc4: // bin
       case 0xc5:
       case 0xc6:
+        object()
         return void take(count(2 ** (head - 0xc4)))
       case 0xc7: // ext
       case 0xc8:

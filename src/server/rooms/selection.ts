@@ -4,7 +4,10 @@ import type { Selection, Task } from "../cluster.ts"
 import type { Peer } from "../peer.ts"
 import { checkRoom } from "./rooms.ts"
 
-/** Which peers: all of a principal, by its id; one peer, by its id; or those for which a function returns `true`. */
+/**
+ * Which peers: all of a principal, by its id; one peer, by its id; or those for which a function returns `true`. A channel
+ * whose hello is being judged is no peer yet: if `authenticate` was called for it before, and lets it in, it gets in.
+ */
 export type Who<P = Peer> = { readonly principal: string } | { readonly peer: string } | ((peer: P) => boolean)
 
 /** How peers are disconnected. */

@@ -11,6 +11,7 @@ const TEXT = "a text that is none"
 const TYPE = "something else than a text or a count"
 const NAME = "a name that means something to the program"
 const MORE = "a promise of more to come"
+const MANY = "many small pieces"
 const DEEP = "a payload that is nested deeply"
 
 /** The payload in hexadecimal; `code` is the code with which the link is closed, or GOES_ON. */
@@ -65,6 +66,13 @@ const rows: readonly Row[] = [
   [DEEP, "lists that are never closed", "91".repeat(900_000), "too-large"],
   [DEEP, "one level more than may be", `${"91".repeat(501)}c0`, "too-large"],
   [DEEP, "as many levels as may be", `${"91".repeat(500)}c0`, GOES_ON],
+  [MANY, "900,000 empty lists", `dd000dbba0${"90".repeat(900_000)}`, "too-large"],
+  [MANY, "900,000 empty objects", `dd000dbba0${"80".repeat(900_000)}`, "too-large"],
+  [MANY, "300,000 empty Sets", `dd000493e0${"d40390".repeat(300_000)}`, "too-large"],
+  [MANY, "400,000 empty bytes", `dd00061a80${"c400".repeat(400_000)}`, "too-large"],
+  [MANY, "300,000 bigints of one digit", `dd000493e0${"d40131".repeat(300_000)}`, "too-large"],
+  [MANY, "900,000 numbers", `dd000dbba0${"01".repeat(900_000)}`, GOES_ON],
+  [MANY, "70,000 empty lists", `dd00011170${"90".repeat(70_000)}`, GOES_ON],
 ]
 
 const options: NonNullable<Input["options"]> = () => ({ codecs: [json, msgpack()] })

@@ -27,6 +27,10 @@ const message = (name: string, data: string): string => `n1\nm${name}\t${data}`
 const deep = (levels: number, open: string, close: string): string =>
   message("x", open.repeat(levels) + close.repeat(levels))
 
+/** A request for a stream, and then this packet in bytes. */
+const inBytes = (bytes: string): Frame =>
+  Buffer.concat([packet("n1", false), packet("qs1\tkept\t1", false), packet(bytes)])
+
 const rows: readonly Row[] = [
   [RULES, "an unknown kind", "z"],
   [RULES, "an unknown kind of many bytes", "🚢"],
@@ -89,6 +93,10 @@ const rows: readonly Row[] = [
   [COUNT, "negative credit", "n1\nqs1\tkept\t1\ngs1\t-1"],
   [COUNT, "credit beyond what is safe", "n1\nqs1\tkept\t1\ngs1\t9007199254740992"],
   [COUNT, "credit in another notation", "n1\nqs1\tkept\t1\ngs1\t0x10"],
+  [COUNT, "credit in bytes, of which one looks like a digit", inBytes("gs1\n\x05")],
+  [COUNT, "credit in bytes that are digits", inBytes("gs1\n16")],
+  [RULES, "a cancel in bytes", inBytes("cs1\n")],
+  [RULES, "a failure in bytes", inBytes("xs1\n{}"), GOES_ON],
   [COUNT, "no credit", "n1\nqs1\tkept\t1\ngs1\t"],
   [
     COUNT,
