@@ -914,15 +914,15 @@ export const faults = [
   },
   {
     id: "links without a welcome are not shown in the stats",
-    file: "src/server/hub.ts",
-    find: "unwelcomedLinks: this.#unwelcomed.size",
-    plant: "unwelcomedLinks: 0",
+    file: "src/server/stats.ts",
+    find: "unwelcomedLinks: unwelcomed.size,",
+    plant: "unwelcomedLinks: 0,",
   },
   {
     id: "what is kept is not shown in the stats",
-    file: "src/server/hub.ts",
-    find: "keptBytes: this.#kept.total()",
-    plant: "keptBytes: 0",
+    file: "src/server/stats.ts",
+    find: "keptBytes: kept.total(),",
+    plant: "keptBytes: 0,",
   },
   {
     id: "a 429 on a link is told to nobody",
@@ -986,9 +986,9 @@ export const faults = [
   },
   {
     id: "hellos that are judged are not shown in the stats",
-    file: "src/server/hub.ts",
-    find: "authenticating: this.#judges.size",
-    plant: "authenticating: 0",
+    file: "src/server/stats.ts",
+    find: "authenticating: judges.size,",
+    plant: "authenticating: 0,",
   },
   {
     id: "a loop over messages keeps all that come",

@@ -1,49 +1,29 @@
 import type { AnyContract, Contract, DataOf, HandlerOf, NameOf, Said } from "../messaging/contract.ts"
-import { Handlers, type MessageHandler, type RequestHandler } from "../messaging/handlers.ts"
+import type { MessageHandler, RequestHandler } from "../messaging/handlers.ts"
 import type { Known } from "../messaging/option-names.ts"
 import type { ContractOption, HubContract } from "../messaging/schema-contract.ts"
 import type { SendOptions } from "../messaging/send-options.ts"
 import type { SubscribeOptions, Unsubscribe } from "../messaging/subscription.ts"
-import { createTraffic } from "../session/traffic.ts"
-import type { Acceptor, HttpExchange, OpenAcceptor } from "../transports/transport.ts"
+import type { Acceptor, HttpExchange } from "../transports/transport.ts"
 import type { Closing } from "../wire/errors.ts"
-import { createAdmissionHost } from "./admission/admission-host.ts"
-import { openAcceptors } from "./admission/door.ts"
-import { joinCluster } from "./admission/join-cluster.ts"
-import { Judges } from "./admission/judges.ts"
 import type { Refusal } from "./admission/refusals.ts"
-import { Sites } from "./admission/sites.ts"
 import type { Arrival } from "./admission/trust-proxy.ts"
-import { Unwelcomed } from "./admission/unwelcomed.ts"
-import type { OpenCluster } from "./cluster.ts"
-import { Counts, type HubCounts } from "./counts.ts"
-import { Entrance, type UpgradeVerdict } from "./http/entrance.ts"
+import type { Entrance, UpgradeVerdict } from "./http/entrance.ts"
+import { createParts, type HubParts } from "./hub-parts.ts"
 import type { HubObserver } from "./observer.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, PeerDescription, Principal } from "./peer.ts"
-import { joinCheck } from "./permission.ts"
-import { type HubErrorContext, Reports } from "./reports.ts"
+import type { HubErrorContext } from "./reports.ts"
 import { type Audience, RoomsEverywhere } from "./rooms/audience.ts"
-import { broadcast, deliverHeard } from "./rooms/broadcast.ts"
-import { Encoders } from "./rooms/encoders.ts"
+import { broadcast } from "./rooms/broadcast.ts"
 import { everywhere } from "./rooms/everywhere.ts"
 import { type LocalHub, localHub } from "./rooms/local-hub.ts"
-import { checkRooms, Rooms } from "./rooms/rooms.ts"
+import { checkRooms } from "./rooms/rooms.ts"
 import { type DisconnectOptions, disconnectTask, selectionOf, type Who } from "./rooms/selection.ts"
-import { perform, type TaskHost } from "./rooms/tasks.ts"
 import { disconnect } from "./sessions/disconnect.ts"
 import type { HubPeer } from "./sessions/hub-peer.ts"
-import { createSessionHost } from "./sessions/hub-session-host.ts"
-import { KeptBytes } from "./sessions/kept-bytes.ts"
-import { MissedNames } from "./sessions/missed-names.ts"
-import { Registry } from "./sessions/registry.ts"
-import { Wheel } from "./sessions/wheel.ts"
-import { type HubSettings, readSettings } from "./settings.ts"
-import { Shutdown } from "./shutdown.ts"
-import { type HubStats, surveyed } from "./stats.ts"
-
-/** How many names without a handler the hub remembers. */
-const MAX_MISSED_NAMES = 256
+import { readSettings } from "./settings.ts"
+import { type HubStats, statsOf } from "./stats.ts"
 
 const NOBODY: readonly never[] = []
 
@@ -60,30 +40,10 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
   readonly path: string
   /** The hub as far as it is in this process: see {@link LocalHub}. */
   readonly local: LocalHub<C, P, D>
-  readonly #settings: HubSettings
-  readonly #reports: Reports
-  readonly #registry: Registry
-  /** Bytes that the hub keeps for all sessions. */
-  readonly #kept: KeptBytes
-  readonly #rooms: Rooms<HubPeer>
-  readonly #handlers = new Handlers<HubPeer>((error) => this.#reports.failed(error, { stage: "listener" }))
-  readonly #encoders: Encoders
-  readonly #unwelcomed: Unwelcomed
-  readonly #judges: Judges
-  readonly #acceptors: ReadonlyMap<string, OpenAcceptor>
-  readonly #entrance: Entrance
-  /** Undefined if the hub is alone. */
-  readonly #cluster: OpenCluster | undefined
-  readonly #tasks: TaskHost
-  readonly #endedCounts = new Counts()
-  readonly #dropped = { volatile: 0, latest: 0, ttl: 0, full: 0 }
-  readonly #traffic = createTraffic()
-  readonly #counts: HubCounts = { began: 0, resumed: 0, requests: 0 }
-  readonly #missed = new MissedNames(MAX_MISSED_NAMES)
-  readonly #shutdown: Shutdown
+  readonly #parts: HubParts
 
   static {
-    entranceOf = (hub) => hub.#entrance
+    entranceOf = (hub) => hub.#parts.entrance
   }
 
   /**
@@ -97,91 +57,21 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     observers: readonly HubObserver[] = [],
   ) {
     checkOptions(options, own)
-    const settings = readSettings(options)
-    const { runtime, limits, countsPrivate } = settings
-    const clockwork = new Wheel(runtime, settings.slack, (error) => this.#reports.hubFailed(error))
-    const sites = new Sites(clockwork, countsPrivate)
-    this.#settings = settings
-    this.#shutdown = new Shutdown(runtime)
-    this.id = runtime.id()
-    this.path = settings.path
     const { observer } = options
-    this.#reports = new Reports(clockwork, this.id, observer ? [observer, ...observers] : observers)
-    this.#registry = new Registry(clockwork, limits, sites.names)
-    this.#unwelcomed = new Unwelcomed(limits.maxUnwelcomedLinks, limits.maxUnwelcomedLinksPerAddress)
-    this.#judges = new Judges(clockwork, limits.maxAuthentications, limits.maxAuthenticationsPerSecond)
-    this.#rooms = new Rooms<HubPeer>(joinCheck(settings.permitJoin, this.#reports))
-    const { codecs, maxPayloadBytes, contract } = settings
-    const bounds = { maxPayloadBytes, maxDepth: limits.maxDepth }
-    this.#encoders = new Encoders(codecs, bounds, contract?.fromHub.bind(contract), settings.cluster !== undefined)
-    this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#registry.all())
-    const parts = {
-      clockwork,
-      hub: this.id,
-      rooms: this.#rooms,
-      handlers: [this.#handlers],
-      encoders: this.#encoders,
-      kept: this.#kept,
-      traffic: this.#traffic,
-      counts: this.#counts,
-      missed: this.#missed,
-    }
-    const sessionHost = createSessionHost(settings, this.#reports, parts, {
-      registry: this.#registry,
-      endedCounts: this.#endedCounts,
-      droppedCounts: this.#dropped,
-      closing: () => this.#shutdown.why,
-      drain: () => this.#shutdown.drain,
-    })
-    const host = createAdmissionHost(sessionHost, settings, this.#reports, {
-      registry: this.#registry,
-      sites,
-      judges: this.#judges,
-      closing: () => this.#shutdown.refusal,
-      links: () => this.#cluster?.links,
-    })
-    const tasks: TaskHost = { ...parts, fanOut: sessionHost.fanOut, sessions: () => this.#registry.all() }
-    this.#tasks = tasks
-    this.local = localHub(tasks)
-    this.#cluster = joinCluster(settings.cluster, host, (exchange) => this.#entrance.forwarded(exchange), {
-      deliver: (heard) => deliverHeard(tasks, heard),
-      perform: (selection, task) => perform(tasks, selection, task),
-    })
-    this.#rooms.watch = this.#cluster?.peers
-    this.#acceptors = openAcceptors(acceptors, settings, host, this.#unwelcomed, this.#reports)
-    this.#entrance = new Entrance({
-      hub: this.id,
-      settings,
-      clockwork,
-      sites,
-      reports: this.#reports,
-      acceptors: this.#acceptors,
-      closing: () => this.#shutdown.refusal,
-      sessions: () => this.#registry.size,
-    })
+    this.#parts = createParts(readSettings(options), acceptors, observer ? [observer, ...observers] : observers)
+    this.id = this.#parts.hub
+    this.path = this.#parts.settings.path
+    this.local = localHub(this.#parts.tasks)
   }
 
   /** All peers of this process by their id, one for each session, with or without a link now. */
   get peers(): ReadonlyMap<string, Peer<C, P, D>> {
-    return new Map(Array.from(this.#registry.all(), ({ peer }) => [peer.id, peer]))
+    return new Map(Array.from(this.#parts.registry.all(), ({ peer }) => [peer.id, peer]))
   }
 
   /** What the hub keeps now, and what it has refused and ended. Goes over all sessions, so call it rarely. */
   stats(): HubStats {
-    return {
-      ...this.#traffic,
-      ...this.#counts,
-      ...surveyed(this.#registry.all()),
-      sessions: this.#registry.size,
-      limits: { ...this.#settings.limits },
-      unwelcomedLinks: this.#unwelcomed.size,
-      authenticating: this.#judges.size,
-      keptBytes: this.#kept.total(),
-      refused: this.#reports.refusedTally,
-      ended: this.#endedCounts.tally,
-      dropped: { ...this.#dropped },
-      cluster: this.#cluster && { ...this.#cluster.peers.stats },
-    }
+    return statsOf(this.#parts)
   }
 
   /**
@@ -189,7 +79,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Handlers that it sets receive everything; an async listener must set them before its first `await`.
    */
   onPeer(listener: (peer: Peer<C, P, D>) => void, options?: SubscribeOptions): Unsubscribe {
-    return this.#reports.on("peer", listener as (peer: Peer) => void, options) // contracts exist only as types
+    return this.#parts.reports.on("peer", listener as (peer: Peer) => void, options) // contracts exist only as types
   }
 
   /**
@@ -198,7 +88,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * of each kind do; the others are counted.
    */
   onError(listener: (error: unknown, context: HubErrorContext) => void, options?: SubscribeOptions): Unsubscribe {
-    return this.#reports.on("error", listener, options)
+    return this.#parts.reports.on("error", listener, options)
   }
 
   /**
@@ -206,7 +96,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Without a listener, the first refusal of each code is logged as a warning.
    */
   onRefused(listener: (refusal: Refusal) => void, options?: SubscribeOptions): Unsubscribe {
-    return this.#reports.on("refused", listener, options)
+    return this.#parts.reports.on("refused", listener, options)
   }
 
   /** Handles messages of all peers. An error that the handler throws or rejects with goes to `onError`. */
@@ -215,9 +105,9 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     handler: (data: DataOf<C, "up", N>, peer: Peer<C, P, D>) => void,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    const off = this.#handlers.on(name, handler as MessageHandler<HubPeer>, options) // as in `onPeer`
-    const error = this.#missed.late(name)
-    if (error !== undefined) this.#reports.failed(error, { stage: "message" })
+    const off = this.#parts.handlers.on(name, handler as MessageHandler<HubPeer>, options) // as in `onPeer`
+    const error = this.#parts.missed.late(name)
+    if (error !== undefined) this.#parts.reports.failed(error, { stage: "message" })
     return off
   }
 
@@ -229,7 +119,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
     handler: HandlerOf<C, "requests", N, Peer<C, P, D>>,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#handlers.handle(name, handler as RequestHandler<HubPeer>, options) // as in `onPeer`
+    return this.#parts.handlers.handle(name, handler as RequestHandler<HubPeer>, options) // as in `onPeer`
   }
 
   /**
@@ -238,7 +128,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    */
   send<N extends NameOf<C, "down">>(name: N, ...data: Said<DataOf<C, "down", N>>): void
   send(name: string, data?: unknown, options?: SendOptions): void {
-    broadcast(this.#tasks, this.#cluster?.peers, undefined, NOBODY, name, data, options)
+    broadcast(this.#parts.tasks, this.#parts.cluster?.peers, undefined, NOBODY, name, data, options)
   }
 
   /**
@@ -247,7 +137,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * @throws EverwireError `misuse` if a room is not a string
    */
   to(...rooms: readonly string[]): Audience<C, P, D> {
-    return new RoomsEverywhere(this.#tasks, this.#cluster?.peers, checkRooms(rooms))
+    return new RoomsEverywhere(this.#parts.tasks, this.#parts.cluster?.peers, checkRooms(rooms))
   }
 
   /**
@@ -259,7 +149,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    */
   async peersIn(...rooms: readonly string[]): Promise<readonly PeerDescription<P>[]> {
     const selection = { rooms: checkRooms(rooms), except: [] }
-    const { peers } = await everywhere(this.#tasks, this.#cluster?.peers, selection, { what: "describe" })
+    const { peers } = await everywhere(this.#parts.tasks, this.#parts.cluster?.peers, selection, { what: "describe" })
     return peers as readonly PeerDescription<P>[] // every hub of a cluster has the same `authenticate`
   }
 
@@ -275,8 +165,8 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * `backplane-unavailable` if a process did not answer in 5 seconds.
    */
   disconnect(who: Who<Peer<C, P, D>>, options?: DisconnectOptions): Promise<number> {
-    if (this.#cluster === undefined) return Promise.resolve(disconnect(this.#registry.all(), who, options))
-    const asked = everywhere(this.#tasks, this.#cluster.peers, selectionOf(who), disconnectTask(options))
+    if (this.#parts.cluster === undefined) return Promise.resolve(disconnect(this.#parts.registry.all(), who, options))
+    const asked = everywhere(this.#parts.tasks, this.#parts.cluster.peers, selectionOf(who), disconnectTask(options))
     return asked.then(({ count }) => count)
   }
 
@@ -285,14 +175,15 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * bound to the hub: `Deno.serve(hub.fetch)`, `export default { fetch: hub.fetch }`. `address` is the client's, for
    * the limits per address. A second argument that is not a string, as runtimes pass it, is ignored.
    */
-  readonly fetch = (request: Request, address?: unknown): Promise<Response> => this.#entrance.fetch(request, address)
+  readonly fetch = (request: Request, address?: unknown): Promise<Response> =>
+    this.#parts.entrance.fetch(request, address)
 
   /**
    * For servers: answers an exchange. Returns whether its path is the hub's. `mounted` allows a prefix before the path.
    * If `why` is given, every exchange is refused with it.
    */
   exchange(exchange: HttpExchange, mounted = false, why?: Closing): boolean {
-    return this.#entrance.exchange(exchange, mounted, why)
+    return this.#parts.entrance.exchange(exchange, mounted, why)
   }
 
   /**
@@ -301,7 +192,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * session's key. Pass the headers with the origin. `trustProxy` and reports need `address` and `isSecure`.
    */
   upgrade(pathname: string, request: Arrival, mounted = false): UpgradeVerdict | undefined {
-    return this.#entrance.upgrade(pathname, request, mounted)
+    return this.#parts.entrance.upgrade(pathname, request, mounted)
   }
 
   /**
@@ -316,15 +207,6 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * @throws EverwireError (as a rejection) `misuse` if `drainMs` is not a number from 0 on; the hub stays open.
    */
   async close(options: { drainMs?: number | undefined } = {}): Promise<void> {
-    await this.#shutdown.close(options, {
-      hub: this.id,
-      entrance: this.#entrance,
-      registry: this.#registry,
-      unwelcomed: this.#unwelcomed,
-      cluster: this.#cluster,
-      acceptors: this.#acceptors,
-      handlers: this.#handlers,
-      reports: this.#reports,
-    })
+    await this.#parts.shutdown.close(options, this.#parts)
   }
 }

@@ -3,6 +3,7 @@ import type { Session } from "../session/session.ts"
 import type { Traffic } from "../session/traffic.ts"
 import type { ClusterStats } from "./cluster.ts"
 import type { HubCounts, Tally } from "./counts.ts"
+import type { HubParts } from "./hub-parts.ts"
 import type { Limits } from "./sessions/registry.ts"
 
 /**
@@ -45,8 +46,28 @@ interface HubCarried {
   readonly answering: number
 }
 
+/** Of a hub with these parts. */
+export function statsOf(parts: HubParts): HubStats {
+  const { traffic, counts, registry, settings, unwelcomed, judges, kept, reports, endedCounts, dropped, cluster } =
+    parts
+  return {
+    ...traffic,
+    ...counts,
+    ...surveyed(registry.all()),
+    sessions: registry.size,
+    limits: { ...settings.limits },
+    unwelcomedLinks: unwelcomed.size,
+    authenticating: judges.size,
+    keptBytes: kept.total(),
+    refused: reports.refusedTally,
+    ended: endedCounts.tally,
+    dropped: { ...dropped },
+    cluster: cluster && { ...cluster.peers.stats },
+  }
+}
+
 /** Looks at all sessions. */
-export function surveyed(
+function surveyed(
   sessions: Iterable<{ readonly session: Session; readonly openRequests: readonly [number, number] }>,
 ): HubCarried {
   const transports: Record<string, number> = Object.create(null) // a transport may have any name
