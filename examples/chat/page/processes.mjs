@@ -15,7 +15,7 @@ export class Processes {
   #transport
   #cut = /** @type {HTMLButtonElement} */ (element("cut")) // it is one in index.html
   #rows = Array.from({ length: this.#count }, (_, at) => this.#row(at + 1))
-  /** @type {number | undefined} */
+  /** @type {{ readonly number: number, isKilled: boolean } | undefined} */
   #keeper
   /** @type {ProcessesReport} */
   #report = { processes: [], carriers: {} }
@@ -39,7 +39,7 @@ export class Processes {
 
   /** @param {number | undefined} keeper the process that has told the page of its new session */
   setKeeper(keeper) {
-    this.#keeper = keeper
+    this.#keeper = keeper === undefined ? undefined : { number: keeper, isKilled: false }
     this.show()
   }
 
@@ -48,30 +48,32 @@ export class Processes {
     if (this.#count === 1) return
     const transport = this.#transport()
     const carrier = this.#report.carriers[transport ?? ""]
-    show(element("carrier"), transport === undefined ? "carried by none" : `carried by ${this.#inWords(carrier)}`)
-    show(
-      element("carrier-note"),
-      noteOf(transport),
-    )(
-      // A poll ends by itself, and the next one goes to the next process.
+    // A poll ends by itself, and the next one goes to the next process.
     this.#cut.disabled = carrier === undefined
-    show(element("keeper"), `kept by ${this.#inWords(this.#keeper)}`)
+    const others = isPolled(transport) ? "every process in turn" : "none now"
+    show(element("carrier"), `carried by ${carrier === undefined ? others : `process ${carrier}`}`)
+    show(element("carrier-note"), noteOf(transport))
+    show(element("keeper"), this.#keptBy())
     for (const [at, row] of this.#rows.entries()) {
       const number = at + 1
       const runs = this.#report.processes[at]?.runs ?? true
-      const parts = [...(carrier === number ? ["link"] : []), ...(this.#keeper === number ? ["session"] : [])]
+      const has = [
+        ...(carrier === number ? ["the link"] : []),
+        ...(this.#keeper?.number === number && !this.#keeper.isKilled ? ["the session"] : []),
+      ]
+      const role = has.length > 0 ? `has ${has.join(" and ")}` : ""
       row.dataset["runs"] = String(runs)
-      row.dataset["used"] = String(runs && parts.length > 0)
-      show(row.querySelector(".process-role"), !runs ? "killed, a new one begins" : parts.length > 0 ? `has the ${parts.join(" and the ")}` : "")
+      row.dataset["used"] = String(runs && has.length > 0)
+      show(row.querySelector(".process-role"), runs ? role : "killed, a new one begins soon")
       const button = row.querySelector("button")
       if (button) button.disabled = !runs
     }
   }
 
-  /** @param {number | undefined} number */
-  #inWords(number) {
-    if (number !== undefined) return `process ${number}`
-    return isPolled(this.#transport()) ? "every process in turn" : "–"
+  #keptBy() {
+    if (this.#keeper === undefined) return "kept by none yet"
+    const { number, isKilled } = this.#keeper
+    return isKilled ? `gone, with process ${number}` : `kept by process ${number}`
   }
 
   /** @param {number} number */
@@ -88,10 +90,13 @@ export class Processes {
   /** @param {{ kill: number } | { cut: string }} [wish] a process to kill, or a page to cut. If absent, only asks. */
   async #ask(wish) {
     const headers = { "content-type": "application/json" }
+    const keeper = this.#keeper
     try {
       const url = `/processes?page=${this.#page}`
       const answer = await fetch(url, wish && { method: "POST", headers, body: JSON.stringify(wish) })
       if (answer.ok) this.#report = await answer.json()
+      // The new process of the same number has not the old one's sessions.
+      if (keeper && this.#report.processes[keeper.number - 1]?.runs === false) keeper.isKilled = true
     } catch {
       // The server is unreachable: what it said last stays.
     }
