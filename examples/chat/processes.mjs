@@ -70,7 +70,7 @@ export async function startProcesses(count) {
       child.on("error", () => {}) // a message to a process that is just being killed
       child.once("exit", () => {
         workers.delete(number)
-        if (!isEnding) setTimeout(() => void start(number), AWAY_MS)
+        if (!isEnding) setTimeout(() => !isEnding && void start(number), AWAY_MS)
         else if (workers.size === 0) void served.close().then(() => process.exit(0))
       })
     })
