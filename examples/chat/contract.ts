@@ -34,6 +34,14 @@ export interface Count {
   readonly doubled: number
 }
 
+/** What the main process of several tells a page. */
+export interface ProcessesReport {
+  /** All of them, by number, from 1 on. */
+  readonly processes: readonly { readonly number: number; readonly runs: boolean }[]
+  /** The number of the process that has the page's open connection, by transport. A poll is not open for long enough. */
+  readonly carriers: Readonly<Record<string, number>>
+}
+
 /** The contract of the chat: what the page and the terminal may send, and what the hub sends. */
 export interface Chat {
   up: {
@@ -46,7 +54,12 @@ export interface Chat {
   }
   down: {
     /** Sent first in a session. */
-    lobby: { history: readonly Saying[]; positions: Positions }
+    lobby: {
+      history: readonly Saying[]
+      positions: Positions
+      /** The number of the process that keeps the session. Absent if there is one process only. */
+      process?: number
+    }
     chat: Saying
     people: readonly Person[]
     positions: Positions

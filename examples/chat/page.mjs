@@ -5,6 +5,7 @@ import { element, input, show } from "./page/dom.mjs"
 import { Flow } from "./page/flow.mjs"
 import { Incidents } from "./page/incidents.mjs"
 import { Ladder } from "./page/ladder.mjs"
+import { Processes } from "./page/processes.mjs"
 import { Proof } from "./page/proof.mjs"
 
 /** @typedef {import("./contract.ts").Chat} Chat */
@@ -21,7 +22,8 @@ addEventListener("pagehide", (event) => {
 
 // Better transports are dialed again soon, so that users can watch it. In production the defaults spare the server.
 const options = { reprobeMs: [1000, 3000] }
-const channel = /** @type {import("everwire").Channel<Chat>} */ (createChannel("/everwire", options))
+const processes = new Processes(() => channel.transport)
+const channel = /** @type {import("everwire").Channel<Chat>} */ (createChannel(processes.path, options))
 
 const conversation = new Conversation({
   join: (nick) => channel.send("join", { nick }),
@@ -41,7 +43,8 @@ function begin() {
   channel.send("count", { from: proof.begin() })
 }
 
-channel.on("lobby", ({ history, positions }) => {
+channel.on("lobby", ({ history, positions, process }) => {
+  processes.setKeeper(process)
   conversation.remember(history)
   ladder.setPositions(positions)
 })
@@ -94,6 +97,7 @@ function look() {
   show(element("why"), why)
   ladder.show(rungs)
   incidents.show(explanation.incidents)
+  processes.show()
   proof.show()
 }
 setInterval(look, LOOK_MS)

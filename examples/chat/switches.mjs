@@ -74,7 +74,8 @@ export class Switches {
 
   /** @param {Request} request */
   #transportOf({ url = "" }) {
-    const name = /^\/everwire\/([^/?]+)/.exec(url)?.[1]
+    // Where there are several processes, the path begins with the page that dials; see proxy.mjs.
+    const name = /^(?:\/page-\w+)?\/everwire\/([^/?]+)/.exec(url)?.[1]
     return this.#has(name) ? name : undefined
   }
 

@@ -38,7 +38,10 @@ channel.onReset(({ messages }) => {
 
 /** @type {Set<string>} */
 const shown = new Set()
-channel.on("lobby", ({ history }) => history.forEach(show))
+channel.on("lobby", ({ history, process }) => {
+  history.forEach(show)
+  if (process !== undefined) note(`kept by process ${process}`)
+})
 channel.on("chat", show)
 
 let here = ""
