@@ -22,7 +22,7 @@ import type { HubObserver } from "./observer.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, PeerDescription, Principal } from "./peer.ts"
 import { joinCheck } from "./permission.ts"
-import { type HubErrorContext, Reports } from "./reports.ts"
+import { type HubErrorContext, type PeerBeginning, Reports } from "./reports.ts"
 import { type Audience, RoomsEverywhere } from "./rooms/audience.ts"
 import { broadcast, deliverHeard } from "./rooms/broadcast.ts"
 import { Encoders } from "./rooms/encoders.ts"
@@ -186,10 +186,14 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /**
    * Calls back for every new session, before any input of it is handled. What the listener sends is sent first.
-   * Handlers that it sets receive everything; an async listener must set them before its first `await`.
+   * Handlers that it sets receive everything; an async listener must set them before its first `await`. With a `cluster`
+   * also for every session that another process hands over: then `how.moved` is true.
    */
-  onPeer(listener: (peer: Peer<C, P, D>) => void, options?: SubscribeOptions): Unsubscribe {
-    return this.#reports.on("peer", listener as (peer: Peer) => void, options) // contracts exist only as types
+  onPeer(
+    listener: (peer: Peer<C, P, D>, how: PeerBeginning) => void,
+    options?: SubscribeOptions,
+  ): Unsubscribe {
+    return this.#reports.on("peer", listener as (peer: Peer, how: PeerBeginning) => void, options) // contracts exist only as types
   }
 
   /**

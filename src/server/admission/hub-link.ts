@@ -178,7 +178,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const leaving = this.#host.closing()
     if (leaving === undefined) return this.#judge(judging)
     // While the hub drains, its existing sessions may still be resumed.
-    this.#find(judging, (known) => (known === undefined ? this.refuse(leaving) : this.#judge(judging)))
+    this.#find(judging, (known) => (known !== undefined || this.#isMoved(judging) ? this.#judge(judging) : this.refuse(leaving)))
   }
 
   /**
@@ -223,6 +223,11 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     })
   }
 
+  /** Whether the cluster knows which other process has the session that was here. */
+  #isMoved({ hello }: Judging): boolean {
+    return this.#host.links()?.isMoved(hello.id) === true
+  }
+
   /** Another process has judged the hello, because this hub has the session. */
   arrive(arrival: Arrival): void {
     const { hello, principal } = arrival
@@ -238,6 +243,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     }
     this.#state = judging
     this.#find(judging, (known) => {
+      if (known === undefined && this.#isMoved(judging)) return this.#claim(judging, known, principal)
       const leaving = known === undefined ? this.#host.closing() : undefined
       if (leaving === undefined) this.#admit(judging, known, principal)
       else this.refuse(leaving)
