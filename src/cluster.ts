@@ -7,6 +7,8 @@
 export type { Backplane } from "./cluster/backplane.ts"
 export { cluster } from "./cluster/cluster.ts"
 export type { ClusterOptions } from "./cluster/prefix.ts"
+export { type ProcessesOptions, processes } from "./cluster/processes/processes.ts"
+export { serveProcesses } from "./cluster/processes/serve.ts"
 export {
   createPublisher,
   type Publisher,

@@ -8,3 +8,4 @@
 export type { Backplane } from "./cluster/backplane.ts"
 export type { NatsConnection, NatsMessage } from "./cluster/nats/connection.ts"
 export { type NatsOptions, nats } from "./cluster/nats/nats.ts"
+export type { Cluster } from "./server/cluster.ts"

@@ -8,3 +8,4 @@
 export type { Backplane } from "./cluster/backplane.ts"
 export type { IoRedisClient, NodeRedisClient } from "./cluster/redis/clients.ts"
 export { type RedisOptions, redis } from "./cluster/redis/redis.ts"
+export type { Cluster } from "./server/cluster.ts"

@@ -10,7 +10,7 @@ import type { Members } from "./members.ts"
  */
 export const CLAIM_MS = 60_000
 /** How long the store may take to answer a claim. A link waits for its welcome for 5 s. */
-export const STORE_DEADLINE_MS = 2_000
+const STORE_DEADLINE_MS = 2_000
 /** A channel that was refused because of the store is to wait so long before it dials again. */
 const RETRY_MS = 1_000
 /** A channel whose session is on its way to another process is to wait so long. */

@@ -108,6 +108,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     courier.connected(isConnected)
     members.connected(isConnected)
     peers.connected(isConnected)
+    host.connected(isConnected)
   }
   courier.connected(false)
   const ends: (() => void)[] = []
@@ -118,10 +119,10 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
         isConnected = now
         if (members.hasJoined) connected(now)
       }),
-      await backplane.subscribe(topicOf(hub), (data) => isOpen && courier.take(data)),
-      await peers.open(),
-      await backplane.subscribe(topic, (data) => isOpen && members.take(data)),
     )
+    ends.push(await backplane.subscribe(topicOf(hub), (data) => isOpen && courier.take(data)))
+    ends.push(await peers.open())
+    ends.push(await backplane.subscribe(topic, (data) => isOpen && members.take(data)))
     if (!isOpen) return leave()
     connected(isConnected)
     if (!isConnected) members.hasJoined = true

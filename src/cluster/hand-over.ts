@@ -8,23 +8,23 @@ import type { Line, Neighbours, Strand } from "./neighbours.ts"
 
 /** What the two ends of a hand-over say. The process that has the session: */
 export const OFFER = 31
-export const HOLD = 32
-export const GO = 33
-export const STAY = 34
+const HOLD = 32
+const GO = 33
+const STAY = 34
 /** The process that is to have it: */
-export const READY = 35
-export const HELD = 36
+const READY = 35
+const HELD = 36
 
 /** How long another process may take for an answer, in milliseconds. */
-export const ANSWER_MS = 2_000
+const ANSWER_MS = 2_000
 /** Most processes that are asked to take one session. */
 const MAX_ASKED = 3
 /**
  * A process that is ready for a session and hears nothing more looks into the store this often, so many times. The former
  * owner may change the store for as long as a call of it takes.
  */
-export const LOOK_MS = 1_000
-export const MAX_LOOKS = 10
+const LOOK_MS = 1_000
+const MAX_LOOKS = 10
 
 /** What the other process says to an offer. */
 class Offer implements Strand {
@@ -84,7 +84,8 @@ class Offered implements Strand {
   }
 
   hear(what: number, [bytes]: readonly unknown[]): void {
-    if (what === HOLD) this.#hold(bytes as Uint8Array).catch(this.#host.failed) // `encodeMoved` of the other process made it
+    if (what === HOLD)
+      this.#hold(bytes as Uint8Array).catch(this.#host.failed) // `encodeMoved` of the other process made it
     else if (what === GO && this.#isHeld) this.#go(bytes)
     else this.#stay()
   }

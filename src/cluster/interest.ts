@@ -3,7 +3,7 @@ import type { Alarm, Clockwork, Slot } from "../session/clockwork.ts"
 import type { Backplane } from "./backplane.ts"
 
 /** A room without members is heard for so long after its last member left, in milliseconds, in case one comes back. */
-export const LINGER_MS = 1_000
+const LINGER_MS = 1_000
 /** A room that may have a member in a moment is heard for so long, in milliseconds. */
 const EXPECTED_MS = 10_000
 /** How long this process waits before it subscribes again, in milliseconds, when the store did not confirm. */

@@ -17,9 +17,9 @@ import { RelayedLink, readArrival } from "./relayed-link.ts"
 const LEAVE = 21
 
 /** Most relayed links and exchanges that are open to one process at once. */
-export const MAX_OPENED = 65_536
+const MAX_OPENED = 65_536
 /** Most bytes of large bodies that are read at once in order to be passed on. */
-export const MAX_BODIES_BYTES = 16_777_216
+const MAX_BODIES_BYTES = 16_777_216
 
 const FULL = closing("over-capacity", "too many links of another process's sessions end here")
 

@@ -5,7 +5,7 @@ import { encodeFrame, type Numbered } from "./room-frames.ts"
 import type { RoomTopics } from "./room-topics.ts"
 
 /** Most bytes of messages to rooms that wait while the store is away. */
-export const MAX_WAITING_BYTES = 8_388_608
+const MAX_WAITING_BYTES = 8_388_608
 /** Most bytes of messages in one publish, unless one message is larger. */
 const MAX_FRAME_BYTES = 262_144
 /** Memory of a waiting message besides its packets, in bytes. */
@@ -146,7 +146,7 @@ export class Outgoing implements Flushable {
 }
 
 /** One topic for each room, or that of all. */
-export function topicsOf({ rooms }: Broadcast, topics: RoomTopics): ReadonlySet<string> {
+function topicsOf({ rooms }: Broadcast, topics: RoomTopics): ReadonlySet<string> {
   return new Set(rooms === undefined ? [topics.all] : rooms.map((room) => topics.room(room)))
 }
 

@@ -105,7 +105,13 @@ class ClusterPublisher implements Alarm {
   #resolveJoined = (): void => {}
 
   constructor(backplane: Backplane, options: PublisherOptions & ContractOption<HubContract<unknown>>) {
-    const known = { codecs: "entries", contract: "fromHub", maxPayloadBytes: "number", onError: "function", runtime: "after" }
+    const known = {
+      codecs: "entries",
+      contract: "fromHub",
+      maxPayloadBytes: "number",
+      onError: "function",
+      runtime: "after",
+    }
     const prefix = readPrefix("createPublisher", backplane, options, known)
     const { codecs = [json], contract, maxPayloadBytes = MAX_PAYLOAD_BYTES, runtime = hubRuntime } = options
     this.#backplane = backplane

@@ -3,7 +3,7 @@ import type { Alarm, Clockwork, Slot } from "../session/clockwork.ts"
 import { EverwireError } from "../wire/errors.ts"
 
 /** How long the other processes have to answer, in milliseconds. */
-export const ANSWER_MS = 5_000
+const ANSWER_MS = 5_000
 
 export interface QuestionsHost {
   readonly clockwork: Clockwork

@@ -12,6 +12,7 @@ const CHANNELS = {
   requestHandled: channel("everwire:hub:request-handled"),
   authRefreshed: channel("everwire:hub:auth-refreshed"),
   authExpired: channel("everwire:hub:auth-expired"),
+  clusterConnection: channel("everwire:hub:cluster-connection"),
   closing: channel("everwire:hub:closing"),
   closed: channel("everwire:hub:closed"),
 } satisfies Record<HubEventName, Channel>

@@ -47,6 +47,8 @@ export interface ClusterHost {
    * @throws EverwireError if this hub cannot have it
    */
   takeOver(moved: MovedSession): TakenOver
+  /** The connection to the other processes was made, or lost. */
+  connected(isConnected: boolean): void
   /** What other processes want of the peers of this one. */
   readonly peers: PeersHost
   /** Receives faults. */

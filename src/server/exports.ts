@@ -39,11 +39,12 @@ export type { AuthReason } from "../wire/handshake.ts"
 export type { Authenticate, Credentials } from "./admission/authenticate.ts"
 export type { Refusal } from "./admission/refusals.ts"
 export type { TrustProxy } from "./admission/trust-proxy.ts"
-export type { Cluster } from "./cluster.ts"
+export type { Cluster, ClusterStats } from "./cluster.ts"
 export type { Tally } from "./counts.ts"
 export { Hub } from "./hub.ts"
 export type {
   AuthRefreshed,
+  ClusterConnection,
   HubClosed,
   HubClosing,
   HubEvent,
@@ -61,7 +62,7 @@ export type {
 export type { HubOptions } from "./options.ts"
 export type { Peer, PeerClosing, Principal } from "./peer.ts"
 export type { Permit, PermitJoin, PermitJoinQuestion, PermitQuestion } from "./permission.ts"
-export type { HubErrorContext } from "./reports.ts"
+export type { HubErrorContext, PeerBeginning } from "./reports.ts"
 export type { Audience } from "./rooms/audience.ts"
 export type { DisconnectOptions, Who } from "./rooms/selection.ts"
 export type { Limits } from "./sessions/registry.ts"

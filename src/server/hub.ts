@@ -189,10 +189,7 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
    * Handlers that it sets receive everything; an async listener must set them before its first `await`. With a `cluster`
    * also for every session that another process hands over: then `how.moved` is true.
    */
-  onPeer(
-    listener: (peer: Peer<C, P, D>, how: PeerBeginning) => void,
-    options?: SubscribeOptions,
-  ): Unsubscribe {
+  onPeer(listener: (peer: Peer<C, P, D>, how: PeerBeginning) => void, options?: SubscribeOptions): Unsubscribe {
     return this.#reports.on("peer", listener as (peer: Peer, how: PeerBeginning) => void, options) // contracts exist only as types
   }
 
@@ -325,10 +322,10 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
       entrance: this.#entrance,
       registry: this.#registry,
       unwelcomed: this.#unwelcomed,
+      cluster: this.#cluster,
       acceptors: this.#acceptors,
       handlers: this.#handlers,
       reports: this.#reports,
-      cluster: this.#cluster,
     })
   }
 }

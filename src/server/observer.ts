@@ -90,6 +90,12 @@ export interface HubClosed extends HubEvent {
   readonly durationMs: number
 }
 
+/** The connection to the other processes of a cluster was made, or lost. */
+export interface ClusterConnection extends HubEvent {
+  /** Whether this process hears the others. What they send to rooms while it does not is missing here. */
+  readonly connected: boolean
+}
+
 type Hears<Event> = ((event: Event) => unknown) | undefined
 
 /**
@@ -111,6 +117,7 @@ export interface HubObserver {
   readonly authRefreshed?: Hears<AuthRefreshed>
   /** A principal has expired without fresh credentials, and its links were closed. */
   readonly authExpired?: Hears<PeerEvent>
+  readonly clusterConnection?: Hears<ClusterConnection>
   readonly closing?: Hears<HubClosing>
   readonly closed?: Hears<HubClosed>
   /**
@@ -138,6 +145,7 @@ export const HUB_OBSERVER = {
   requestHandled: "function",
   authRefreshed: "function",
   authExpired: "function",
+  clusterConnection: "function",
   closing: "function",
   closed: "function",
   aroundRequest: "function",

@@ -18,11 +18,11 @@ interface ClosedParts {
   readonly entrance: Entrance
   readonly registry: Registry
   readonly unwelcomed: Unwelcomed
+  /** Undefined if the hub is alone. */
+  readonly cluster: OpenCluster | undefined
   readonly acceptors: ReadonlyMap<string, OpenAcceptor>
   readonly handlers: Handlers<HubPeer>
   readonly reports: Reports
-  /** Undefined if the hub is in none. */
-  readonly cluster: OpenCluster | undefined
 }
 
 /** The end of a hub: first it begins no session, then its sessions end, then everything else is closed. */
@@ -59,12 +59,12 @@ export class Shutdown {
     // If there is no time to wait, all is closed when this call returns.
     if (!this.drain.isOver) await this.drain.done
     unwelcomed.refuseAll({ ...this.why, retryAfterMs: retryAfterMs(this.#runtime) })
+    cluster?.close(this.why)
     for (const acceptor of acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)
     registry.close()
     reports.close()
     handlers.close()
     closed()
-    cluster?.close(this.why)
     if (since !== undefined) observer.closed?.({ hub, durationMs: this.#runtime.now() - since })
   }
 }

@@ -85,7 +85,7 @@ describe("the members of a cluster", () => {
     members?.connected(true)
     const verdicts: unknown[] = []
     for (const hub of ["nobody", "late"])
-      Promise.resolve(members?.judge(hub)).then((lives) => verdicts.push([hub, lives]))
+      void Promise.resolve(members?.judge(hub)).then((lives) => verdicts.push([hub, lives]))
     await runtime.pass(100)
     members?.seen("late")
     await runtime.pass(10)

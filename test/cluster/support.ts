@@ -1,4 +1,4 @@
-import type { Batch, Channel, Closing, CreateChannelOptions, Target } from "everwire"
+import type { Batch, Channel, Closing, CreateChannelOptions } from "everwire"
 import { createChannel } from "everwire"
 import { cluster } from "everwire/cluster"
 import { createHub, type Hub, type Peer, type WebHubOptions } from "everwire/server"
@@ -120,11 +120,11 @@ export async function createWorld(count: number, options: WebHubOptions = {}): P
         holdMs: 25_000,
         learnHold() {},
       }
-      const link = network.dialer("wire").dial(target as unknown as Target, {
+      const link = network.dialer("wire").dial(target, {
         batch: (batch) => void received.push(batch),
         closed: (why) => void closings.push(why),
         writable() {},
-      }) // a wire of the memory network looks at nothing but the runtime
+      })
       return { send: (batch) => link.send(batch), received, closings }
     },
     start,

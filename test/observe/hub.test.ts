@@ -16,6 +16,7 @@ const NAMES = [
   "requestHandled",
   "authRefreshed",
   "authExpired",
+  "clusterConnection",
   "closing",
   "closed",
 ] as const

@@ -1,6 +1,6 @@
 import { expect } from "vitest"
 import type { Fate, FaultProxy } from "./fault-proxy.ts"
-import { forMs, startJourney } from "./journey.ts"
+import { forMs, type Journey, startJourney } from "./journey.ts"
 
 const ladder = ["websocket", "sse", "long-poll", "short-poll"] as const
 
@@ -59,6 +59,8 @@ interface Run {
   readonly firstStrikeMs: number
   readonly seed: number
   onFinished(close: () => Promise<void>): void
+  /** Default: one hub behind the proxy. */
+  start?(onFinished: Run["onFinished"]): Promise<Pick<Journey, "proxy" | "failures" | "flow">>
 }
 
 /**
@@ -68,7 +70,7 @@ interface Run {
 export async function expectExactlyOnce(run: Run): Promise<void> {
   const { wire, transports, plague, durationMs } = run
   const random = createRandom(run.seed)
-  const { proxy, failures, flow: startFlow } = await startJourney(run.onFinished)
+  const { proxy, failures, flow: startFlow } = await (run.start ?? startJourney)(run.onFinished)
   proxy.delayMs = plague.delayMs ?? 0
   if (plague.lossRate !== undefined) {
     const { lossRate } = plague

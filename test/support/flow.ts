@@ -69,7 +69,7 @@ export class Flow {
   #look = (): void => {}
 
   /** Starts at once. The channel must be open, and `peer` be its peer. */
-  constructor(hub: NodeHub, peer: Peer, channel: Channel, perSecond = 200) {
+  constructor(hub: Pick<NodeHub, "on" | "onPeer">, peer: Peer, channel: Channel, perSecond = 200) {
     this.#channel = channel
     this.#peer = peer
     hub.on("n", (n) => this.#heard(this.#up, n))

@@ -1,5 +1,6 @@
 import { checkNames } from "../../messaging/option-names.ts"
 import { hubRuntime } from "../../runtimes/hub-runtime.ts"
+import type { Cluster } from "../../server/cluster.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Backplane } from "../backplane.ts"
 import { DrivenBackplane, type Driver, type DriverHost } from "../driven-backplane.ts"
@@ -39,7 +40,7 @@ export interface NatsOptions {
  * @example
  * const backplane = nats({ connection: await connect({ servers: "localhost", maxReconnectAttempts: -1 }) })
  */
-export function nats(options: NatsOptions): Backplane {
+export function nats(options: NatsOptions): Backplane & Cluster {
   const number = "number"
   const known = { connection: "publish", prefix: "string", deadlineMs: number, maxWaitingBytes: number }
   checkNames(options, { ...known, maxAgeMs: number, replicas: number }, "nats")

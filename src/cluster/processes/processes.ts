@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net"
 import { checkNames } from "../../messaging/option-names.ts"
 import { hubRuntime } from "../../runtimes/hub-runtime.ts"
+import type { Cluster } from "../../server/cluster.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Backplane } from "../backplane.ts"
 import { DrivenBackplane, type Driver, type DriverHost } from "../driven-backplane.ts"
@@ -32,11 +33,11 @@ const LAST_WAIT_MS = 1000
  *
  * @throws EverwireError `misuse` if `serveProcesses()` was not called before this process was started
  */
-export function processes(options: ProcessesOptions = {}): Backplane {
+export function processes(options: ProcessesOptions = {}): Backplane & Cluster {
   checkNames(options, { deadlineMs: "number", maxWaitingBytes: "number" }, "processes")
   const { deadlineMs = 2000, maxWaitingBytes = MAX_WAITING_BYTES } = options
   const path = process.env[PATH_VARIABLE]
-  if (path === undefined) {
+  if (!path) {
     throw new EverwireError(
       "misuse",
       "processes(): no primary process serves this one; call serveProcesses() there, before it starts workers",

@@ -1,5 +1,6 @@
 import { checkNames } from "../../messaging/option-names.ts"
 import { hubRuntime } from "../../runtimes/hub-runtime.ts"
+import type { Cluster } from "../../server/cluster.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Backplane } from "../backplane.ts"
 import { DrivenBackplane, type Driver, type DriverHost } from "../driven-backplane.ts"
@@ -43,7 +44,7 @@ export interface RedisOptions {
  * @example
  * const backplane = redis({ client: createClient({ url: "redis://localhost" }) })
  */
-export function redis(options: RedisOptions): Backplane {
+export function redis(options: RedisOptions): Backplane & Cluster {
   const known = { client: "duplicate", prefix: "string", deadlineMs: "number", maxWaitingBytes: "number" }
   checkNames(options, known, "redis")
   const { client, prefix = "everwire:", deadlineMs = 2000, maxWaitingBytes = 16 * 2 ** 20 } = options

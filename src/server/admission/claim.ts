@@ -27,7 +27,8 @@ export function claimSession(
     // Holds even if a stray hello began a session of this id here: its packets belong to the other hub.
     return { disowned: "another hub has the session" }
   }
-  if (known?.links.isFrozen) return { refusal: closing("moved", "the session is moving to another process", true, MOVING_MS) }
+  if (known?.links.isFrozen)
+    return { refusal: closing("moved", "the session is moving to another process", true, MOVING_MS) }
   if (known === undefined) return beginSession(host, hello, address, principal)
   if (!sameKey(known.key, hello.key) || known.principal.id !== principal.id) {
     return { refusal: closing("session-forbidden", "this session belongs to somebody else", false) }

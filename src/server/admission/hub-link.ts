@@ -1,13 +1,12 @@
 import type { Alarm, Flushable, Slot } from "../../session/clockwork.ts"
 import type { Link, LinkSink } from "../../session/link.ts"
-import { isThenable } from "../../session/thenable.ts"
 import type { LinkOrigin } from "../../transports/transport.ts"
 import { type Batch, decodeBatch, encodeBatch, isLarger, sizeOf } from "../../wire/batch.ts"
 import { MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
 import { readHello, writeBye } from "../../wire/handshake.ts"
 import type { Arrival, ClusterLinks } from "../cluster.ts"
-import { rateLimited, spent, waitMs } from "../limits/allowance.ts"
+import { rateLimited } from "../limits/allowance.ts"
 import { Spending } from "../limits/spending.ts"
 import { isNotTaken } from "../limits/taking.ts"
 import type { Principal } from "../peer.ts"
@@ -15,15 +14,14 @@ import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { claimSession } from "./claim.ts"
 import { renew } from "./expiry.ts"
-import { type Judging, judge } from "./judgement.ts"
+import { inquire, inquireForOther, type Seeker } from "./inquiry.ts"
+import type { Judging } from "./judgement.ts"
 import { HELLO_DEADLINE_MS } from "./judges.ts"
 import { type LinkState, refusalIn } from "./link-state.ts"
 import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
-import { AWAY_MS, locate, passOn } from "./locate.ts"
+import { AWAY_MS, passOn } from "./locate.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
 import { welcome } from "./welcome.ts"
-
-const ANONYMOUS: Principal = { id: "" }
 
 /** How long a client is told to send nothing on an HTTP link with too much waiting input, in milliseconds. */
 const FULL_WAIT_MS = 1_000
@@ -175,93 +173,27 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const later = rest.length > 0 ? [encodeBatch(rest)] : []
     const judging: Judging = { stage: "judging", origin, hello, heardAt, later, bytes: sizeOf(batch), asked: undefined }
     this.#state = judging
-    const leaving = this.#host.closing()
-    if (leaving === undefined) return this.#judge(judging)
-    // While the hub drains, its existing sessions may still be resumed.
-    this.#find(judging, (known) => (known !== undefined || this.#isMoved(judging) ? this.#judge(judging) : this.refuse(leaving)))
+    inquire(this.#host, judging, this.#seeker(judging))
   }
 
-  /**
-   * Calls back with the session of this id: at once if the directory answers at once, and only while the hello is being
-   * judged.
-   */
-  #find(judging: Judging, then: (known: HubSession | undefined) => void): void {
-    const { directory, registry } = this.#host
-    const { id } = judging.hello
-    const found = directory.find(id)
-    if (!isThenable(found)) return then(found)
-    judging.asked = "the directory of sessions"
-    const answered = (later: HubSession | undefined): void => {
-      if (this.#state !== judging) return
-      // Meanwhile another link may have begun the session, or the session that was found may have ended.
-      then(registry.get(id) ?? (later?.session.ended === false ? later : undefined))
-    }
-    Promise.resolve(found)
-      .then(answered)
-      .catch((error: unknown) => this.broke(error))
-  }
-
-  #judge(judging: Judging): void {
-    const { hello, heardAt, origin } = judging
-    const { sites, costs, authenticate } = this.#host
-    const site = sites.at(origin.address)
-    const tooSoonMs = site === undefined ? 0 : waitMs(site.hellosUntil, heardAt)
-    if (tooSoonMs > 0) return this.refuse(rateLimited("too many hellos from this address", tooSoonMs))
-    if (site !== undefined) site.hellosUntil = spent(site.hellosUntil, costs.hello, heardAt)
-    if (authenticate === undefined) return this.#find(judging, (known) => this.#claim(judging, known, ANONYMOUS))
-    judging.asked = "authenticate"
-    judge(this.#host, authenticate, { auth: hello.auth, origin, reason: "connect" }, site, {
+  #seeker(judging: Judging): Seeker {
+    return {
       isOpen: () => this.#state === judging,
       refuse: (why) => this.refuse(why),
-      admit: (principal) => {
-        try {
-          this.#find(judging, (known) => this.#claim(judging, known, principal))
-        } catch (error) {
-          this.broke(error)
-        }
-      },
-    })
-  }
-
-  /** Whether the cluster knows which other process has the session that was here. */
-  #isMoved({ hello }: Judging): boolean {
-    return this.#host.links()?.isMoved(hello.id) === true
+      disown: (reason) => this.#disown(reason),
+      admit: (known, principal) => this.#admit(judging, known, principal),
+      relay: (links, owner, principal) => this.#relay(links, owner, judging, principal),
+      broke: (error) => this.broke(error),
+    }
   }
 
   /** Another process has judged the hello, because this hub has the session. */
   arrive(arrival: Arrival): void {
     const { hello, principal } = arrival
-    const heardAt = this.#host.clockwork.now()
-    const judging: Judging = {
-      stage: "judging",
-      origin: arrival,
-      hello,
-      heardAt,
-      later: [],
-      bytes: 0,
-      asked: undefined,
-    }
+    const own = { heardAt: this.#host.clockwork.now(), later: [], bytes: 0, asked: undefined }
+    const judging: Judging = { stage: "judging", origin: arrival, hello, ...own }
     this.#state = judging
-    this.#find(judging, (known) => {
-      if (known === undefined && this.#isMoved(judging)) return this.#claim(judging, known, principal)
-      const leaving = known === undefined ? this.#host.closing() : undefined
-      if (leaving === undefined) this.#admit(judging, known, principal)
-      else this.refuse(leaving)
-    })
-  }
-
-  /** Asks a cluster which process has the session, unless this one knows it. */
-  #claim(judging: Judging, known: HubSession | undefined, principal: Principal): void {
-    const links = known === undefined ? this.#host.links() : undefined
-    if (links === undefined) return this.#admit(judging, known, principal)
-    locate(this.#host, links, judging, {
-      isOpen: () => this.#state === judging,
-      refuse: (why) => this.refuse(why),
-      disown: (reason) => this.#disown(reason),
-      admit: (session) => this.#admit(judging, session, principal),
-      relay: (owner) => this.#relay(links, owner, judging, principal),
-      failed: (error) => this.broke(error),
-    })
+    inquireForOther(this.#host, judging, this.#seeker(judging), principal)
   }
 
   #relay(links: ClusterLinks, owner: string, judging: Judging, principal: Principal): void {

@@ -27,6 +27,7 @@ export function joinCluster(
     },
     exchange,
     peers,
+    connected: (connected) => host.observer.clusterConnection?.({ hub: host.hub, connected }),
     leave: (bye) => void hearLeave(host, bye, true),
     resumeMs: host.resumeMs,
     takeOver: (moved) => takeOver(host, joined?.peers, moved),

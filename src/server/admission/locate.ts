@@ -2,6 +2,7 @@ import { isThenable } from "../../session/thenable.ts"
 import { type Batch, sizeOf } from "../../wire/batch.ts"
 import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
 import type { ClusterLinks, RelaySink, Whereabouts } from "../cluster.ts"
+import type { Principal } from "../peer.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import type { Judging } from "./judgement.ts"
@@ -12,22 +13,25 @@ import type { Judging } from "./judgement.ts"
  */
 export const AWAY_MS = 50
 
-/** The link whose session is looked for. */
+/** The link whose session is looked for: see `inquiry.ts`. */
 interface Seeker {
-  /** Whether it still waits: it may have been closed, or its deadline may have passed. */
   isOpen(): boolean
   refuse(why: Closing): void
-  /** The hub that has the session is gone. */
   disown(reason: string): void
-  /** The session is here, or may begin here. */
-  admit(known: HubSession | undefined): void
+  admit(known: HubSession | undefined, principal: Principal): void
   /** @throws EverwireError `payload-unsupported` */
-  relay(owner: string): void
-  failed(error: unknown): void
+  relay(links: ClusterLinks, owner: string, principal: Principal): void
+  broke(error: unknown): void
 }
 
 /** Finds out which process of the cluster has the session of a judged hello. A new session is claimed for one process. */
-export function locate(host: AdmissionHost, links: ClusterLinks, judging: Judging, seeker: Seeker): void {
+export function locate(
+  host: AdmissionHost,
+  links: ClusterLinks,
+  judging: Judging,
+  seeker: Seeker,
+  principal: Principal,
+): void {
   const { hello, origin } = judging
   // A claim holds for a minute. A hub that cannot begin the session must not make one.
   const full = hello.hub === undefined ? (host.closing() ?? host.registry.refusal(origin.address ?? "")) : undefined
@@ -35,11 +39,11 @@ export function locate(host: AdmissionHost, links: ClusterLinks, judging: Judgin
   const found = (where: Whereabouts): void => {
     if (!seeker.isOpen()) return
     // Meanwhile another link may have begun the session here.
-    if (where === undefined) return seeker.admit(host.registry.get(hello.id))
+    if (where === undefined) return seeker.admit(host.registry.get(hello.id), principal)
     if ("refusal" in where) return seeker.refuse(where.refusal)
     if ("disowned" in where) return seeker.disown(where.disowned)
     try {
-      seeker.relay(where.owner)
+      seeker.relay(links, where.owner, principal)
     } catch (error) {
       host.report(error)
       seeker.refuse(closing("unauthorized", "the principal cannot be told to the process that has the session"))
@@ -50,7 +54,7 @@ export function locate(host: AdmissionHost, links: ClusterLinks, judging: Judgin
   judging.asked = "the cluster"
   Promise.resolve(where)
     .then(found)
-    .catch((error: unknown) => seeker.failed(error))
+    .catch((error: unknown) => seeker.broke(error))
 }
 
 /**

@@ -95,6 +95,19 @@ it("a process unsubscribes a second after its last member left", async () => {
   expect(at(1).hub.stats().cluster?.heard).toBe(1)
 })
 
+it("a process stays subscribed when a member comes back in that second", async () => {
+  const { at, person, runtime } = await world({ processes: 2 })
+  const bob = await person(1, "bob", ["a"])
+  bob.peer.leave("a")
+  await runtime.pass(500)
+  bob.peer.join("a")
+  at(0).hub.to("a").send("word", 1)
+  await runtime.pass(2_000)
+  at(0).hub.to("a").send("word", 2)
+  await runtime.pass(SOON_MS)
+  expect(bob.heard).toEqual([1, 2])
+})
+
 it("what is sent before the process has joined the others waits for that", async () => {
   const { at, person, runtime } = await world({ processes: 2 })
   const bob = await person(1, "bob", ["a"])
@@ -132,7 +145,12 @@ it("frames of another version, and broken ones, are counted and ignored", async 
     [1, kind, json, ["mword\t1\nmword\t2"]],
     [1, kind, json, ["x"]],
     [1, "question", JSON.stringify({ from: "x", id: 1, selection: {}, task: { what: "describe" } }), []],
-    [1, "question", JSON.stringify({ from: "x", id: 1, selection: { except: [], rooms: ["a"] }, task: { what: "sing" } }), []],
+    [
+      1,
+      "question",
+      JSON.stringify({ from: "x", id: 1, selection: { except: [], rooms: ["a"] }, task: { what: "sing" } }),
+      [],
+    ],
     [1, "answer", JSON.stringify({ from: "x", id: "1" }), []],
     [1, "reached", JSON.stringify({ from: "x", count: "many" }), []],
     "text",
@@ -143,4 +161,16 @@ it("frames of another version, and broken ones, are counted and ignored", async 
   await runtime.pass(SOON_MS)
   expect(at(1).hub.stats().cluster).toMatchObject({ heard: 1, ignored: bad.length + 1 })
   expect([bob.heard, at(1).errors]).toEqual([[1], []])
+})
+
+it("the loss of the connection, and its return, are told to the observer", async () => {
+  const told: unknown[] = []
+  const observer = { clusterConnection: (event: object) => void told.push(event) }
+  const { at, runtime, bus } = await world({ processes: 1, hub: { observer } })
+  const { hub } = at(0)
+  bus.stop()
+  await runtime.pass(10)
+  bus.start()
+  await runtime.pass(10)
+  expect(told).toEqual([true, false, true].map((connected) => ({ hub: hub.id, connected })))
 })

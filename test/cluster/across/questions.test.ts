@@ -48,11 +48,12 @@ it("do not take a function, which hub.local does", async () => {
 })
 
 it("put the peers of a room into another one and take them out, before what is sent next", async () => {
-  const { at, person, settled, runtime } = await world({ processes: 3, jitterMs: 30 })
+  const { at, bus, person, settled, runtime } = await world({ processes: 3, jitterMs: 30 })
   const ann = await person(0, "ann", ["a"])
   const bob = await person(1, "bob", ["a"])
   const cid = await person(2, "cid", ["a", "quiet"])
   const { hub } = at(0)
+  bus.slowStore(100)
   expect(await settled(hub.to("a").except("quiet").join("b"))).toBe(2)
   hub.to("b").send("word", 1)
   at(2).hub.to("b").send("word", 2)

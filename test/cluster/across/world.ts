@@ -13,7 +13,7 @@ import {
 } from "everwire/testing"
 
 /** One process of a cluster: a hub, its machine, and its end of the backplane. */
-export interface Process {
+interface Process {
   readonly hub: Hub
   readonly machine: Machine
   readonly end: MemoryEnd
@@ -23,7 +23,7 @@ export interface Process {
 }
 
 /** A channel, its peer, and the data of the messages `word` that it heard. */
-export interface Person {
+interface Person {
   readonly channel: Channel
   readonly peer: Peer
   readonly heard: unknown[]

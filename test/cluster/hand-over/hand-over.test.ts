@@ -147,7 +147,10 @@ describe("a hub that drains while another one stays", () => {
   it("tells of it with rooms and data as they were, and asks nobody whether the peer may join", async () => {
     let asked = 0
     const permitJoin = (): boolean => asked++ < 2
-    const [world, talk, channel] = await begin(2, { permitJoin, authenticate: () => ({ id: "ann", born: new Date(7) }) })
+    const [world, talk, channel] = await begin(2, {
+      permitJoin,
+      authenticate: () => ({ id: "ann", born: new Date(7) }),
+    })
     const before = talk.begun[0]?.peer as Peer<never, never, unknown>
     before.join("a")
     before.join("b")
@@ -306,6 +309,11 @@ describe("a session moves again", () => {
     const ups = channels.map(() => [] as number[])
     const downs = channels.map(() => [] as number[])
     const saidDown = channels.map(() => 0)
+    const sayDown = (index: number): number => {
+      const number = saidDown[index] ?? 0
+      saidDown[index] = number + 1
+      return number
+    }
     const peers = new Map<number, Peer>()
     const resets: unknown[] = []
     const listen = ({ hub }: Process): void => {
@@ -330,7 +338,7 @@ describe("a session moves again", () => {
         for (const [index, channel] of channels.entries()) {
           channel.send("up", [index, said])
           const peer = peers.get(index)
-          if (peer && !peer.closed) peer.send("down", saidDown[index]!++)
+          if (peer && !peer.closed) peer.send("down", sayDown(index))
         }
         said++
         await runtime.pass(10)

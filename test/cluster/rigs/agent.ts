@@ -46,3 +46,6 @@ function hear(order: Order): void {
 
 if (isMainThread) process.on("message", hear)
 else parentPort?.on("message", hear)
+
+// What is sent before there is a listener is lost.
+report({ calledBack: 0, value: "listens" })

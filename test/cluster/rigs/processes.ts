@@ -22,7 +22,6 @@ export interface Crew {
   fire(): Promise<void>
 }
 
-/** @param primary a server that the workers inherit */
 export async function hire(processCount: number, threadCount: number): Promise<Crew> {
   const folder = mkdtempSync(join(tmpdir(), "everwire-agent-"))
   const file = join(folder, "agent.mjs")
@@ -37,6 +36,8 @@ export async function hire(processCount: number, threadCount: number): Promise<C
   cluster.setupPrimary({ exec: file, serialization: "advanced", silent: false, args: [], execArgv: [] })
   const forked = Array.from({ length: processCount }, () => cluster.fork())
   const threads = Array.from({ length: threadCount }, () => new Worker(file, { execArgv: [] }))
+  const starting = [...forked, ...threads].map((agent) => new Promise((resolve) => agent.once("message", resolve)))
+  await Promise.all(starting)
   return {
     agents: [
       ...forked.map(

@@ -104,7 +104,7 @@ export class BackplaneBench {
   }
 
   equal(what: string, expected: unknown, seen: unknown): void {
-    if (shown(expected) !== shown(seen)) this.breaks(`${what}: ${shown(expected)}`, shown(seen))
+    if (wordsFor(expected) !== wordsFor(seen)) this.breaks(`${what}: ${shown(expected)}`, shown(seen))
   }
 
   breaks(expected: string, seen: string): never {
@@ -129,10 +129,14 @@ export interface BackplaneLaw {
   readonly prove: (bench: BackplaneBench) => Promise<void>
 }
 
-/** A value in words. Bytes are shown as a list, and long ones by their length and a sum. */
+/** A value in words, for a message. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(inWords(value)) as string | undefined // of a function, for instance
-  return (text ?? typeof value).slice(0, 2000)
+  return wordsFor(value).slice(0, 2000)
+}
+
+/** A value in words. Bytes are shown as a list, and long ones by their length and a sum. */
+function wordsFor(value: unknown): string {
+  return JSON.stringify(inWords(value)) ?? typeof value // undefined of a function, for instance
 }
 
 function inWords(value: unknown): unknown {
