@@ -1597,4 +1597,28 @@ export const faults = [
     find: "while (this.#rooms.waiting > 0 && this.#clockwork.now() < until) {",
     plant: "while (this.#rooms.waiting > 1e9 && this.#clockwork.now() < until) {",
   },
+  {
+    id: "a stream that has ended does not obey the signal of its loop",
+    file: "src/messaging/item-reader.ts",
+    find: "if (signal?.aborted) throw aborted(name, signal)\n",
+    plant: "\n",
+  },
+  {
+    id: "the law of a slow line leaves out what is said after the last fault",
+    file: "src/testing/simulation/liveness.ts",
+    find: "    this.#countWaiting()\n",
+    plant: "    if (now === this.#mendedAt) this.#countWaiting()\n",
+  },
+  {
+    id: "the law of a slow line gives time again for bytes that stand still",
+    file: "src/testing/simulation/liveness.ts",
+    find: "most.down = Math.max(most.down, down + ",
+    plant: "most.down += Math.max(0, down + ",
+  },
+  {
+    id: "a request is begun although its session is over",
+    file: "src/messaging/dispatch.ts",
+    find: "        if (this.#ended) return\n",
+    plant: "",
+  },
 ]

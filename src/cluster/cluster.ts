@@ -25,7 +25,7 @@ export const REJOIN_MS = 1_000
  */
 export function cluster(backplane: Backplane, options: ClusterOptions = {}): Cluster {
   const prefix = readPrefix("cluster", backplane, options)
-  return { open: (host) => openCluster(backplane, prefix, host) }
+  return { isCluster: true, open: (host) => openCluster(backplane, prefix, host) }
 }
 
 function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): OpenCluster {

@@ -32,6 +32,7 @@ export interface Driver {
  * with the default options, so that an application gives it to its hub as it is.
  */
 export class DrivenBackplane implements Backplane, Cluster {
+  readonly isCluster = true
   readonly #runtime: Runtime
   readonly #deadlineMs: number
   readonly #driver: Driver

@@ -51,6 +51,8 @@ export class Dispatch<Context> {
     const [id = "", ms, input] = field.split(",")
     switch (kind) {
       case REQUEST:
+        // A channel hears what it held back for its handlers even if its session is over by then, and nobody waits.
+        if (this.#ended) return
         return this.#answering.answer(id, name, readPayload(body, codec), ms ? readCount(ms) : Infinity, !!input)
       case RESPONSE:
         return this.#waiting?.get(id)?.(undefined, readPayload(body, codec))

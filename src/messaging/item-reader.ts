@@ -69,12 +69,14 @@ export function readItems(
         (error) => host.failed(error, "request"),
       )
       waiting.set(id, settle)
-      if (first === undefined) settle()
+      if (!first) settle()
       else callSafely(() => host.say(first), settle as (error: unknown) => void) // `say` throws nothing but EverwireErrors
       return leave
     },
     { signal, maxWaiting: Infinity },
     () => {
+      // When all items have come, nothing listens to the signal any more, and items may still wait for the loop.
+      if (signal?.aborted) throw aborted(name, signal)
       if (++taken < STREAM_CREDIT / 2 || !waiting.has(id)) return
       callSafely(() => host.say(encodePacket(CREDIT, [id], String(taken))))
       credit += taken

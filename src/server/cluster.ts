@@ -11,7 +11,9 @@ import type { PeerDescription, Principal } from "./peer.ts"
 
 /** Joins a hub with those of other processes. `everwire/cluster` makes it; a hub without one loads nothing of it. */
 export interface Cluster {
-  /** The hub calls this once, when it is created. A hub has a cluster of its own. */
+  /** Tells it from other objects. */
+  readonly isCluster: true
+  /** @internal The hub calls this once, when it is created. A hub has a cluster of its own. */
   open(host: ClusterHost): OpenCluster
 }
 
@@ -146,6 +148,9 @@ export interface TaskResult {
   readonly peers?: readonly PeerDescription[] | undefined
 }
 
+/** A message as each codec encodes it, with the codec's name. */
+export type Copies = readonly (readonly [codec: string, packet: Packet])[]
+
 /** A message to peers of several processes. */
 export interface Broadcast {
   /** The rooms of which the peers are in one at least. Undefined: all peers. */
@@ -153,8 +158,7 @@ export interface Broadcast {
   /** Rooms whose members are left out. */
   readonly except: readonly string[]
   readonly delivery: Delivery | undefined
-  /** The message as each codec encodes it, with the codec's name. */
-  readonly packets: readonly (readonly [codec: string, packet: Packet])[]
+  readonly packets: Copies
 }
 
 /** What a hub does for other processes. */

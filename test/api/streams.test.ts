@@ -166,6 +166,28 @@ describe.each(Object.entries(ways))("a stream %s", (_, seatsOf) => {
     },
   )
 
+  it("drops what waits for the loop when its signal fires after all items have come", async () => {
+    const duo = await createDuo()
+    const { answers, asks } = seatsOf(duo)
+    const watched = counting(10)
+    answers.handle("count", watched.handler)
+    const controller = new AbortController()
+    const items: unknown[] = []
+    const reading = (async () => {
+      for await (const item of asks.stream("count", undefined, { signal: controller.signal })) {
+        items.push(item)
+        await new Promise<void>((resolve) => void duo.runtime.after(1_000, resolve))
+      }
+    })()
+    await duo.runtime.pass(2_500)
+    expect(watched.finished).toBe(1)
+    controller.abort()
+    const thrown = expect(reading).rejects.toMatchObject({ code: "request-aborted" })
+    await duo.runtime.pass(30_000)
+    await thrown
+    expect(items).toEqual(upTo(3))
+  })
+
   it("gives what came before the handler failed, and then throws its code", async () => {
     const duo = await createDuo()
     const { answers, asks } = seatsOf(duo)

@@ -1,4 +1,4 @@
-import { EverwireError, type HttpExchange, type Link } from "everwire/server"
+import { EverwireError, type HttpExchange } from "everwire/server"
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
 import type { Courier, Message } from "../../src/cluster/courier.ts"

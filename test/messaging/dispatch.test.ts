@@ -375,3 +375,18 @@ describe("handlers of requests", () => {
     expect(await reply).toBe("inner")
   })
 })
+
+describe("after the end of its session", () => {
+  it("a request that was heard before it is not begun, because nobody waits, and a message is heard", () => {
+    const [one, other] = [end(), end()]
+    const heard: unknown[] = []
+    other.handlers.on("news", (data) => heard.push(data))
+    other.handlers.handle("ask", () => heard.push("a request"))
+    one.dispatch.request("ask", 1, undefined).catch(() => {})
+    one.said.push(one.dispatch.encode("news", "a message"))
+    other.dispatch.end(closing("hub-closing", "the hub is shutting down"))
+    for (const packet of one.said) other.dispatch.deliver(packet)
+    expect(heard).toEqual(["a message"])
+    expect(other.said).toEqual([])
+  })
+})

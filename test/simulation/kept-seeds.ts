@@ -425,4 +425,20 @@ export const keptSeeds: readonly Kept[] = [
       { do: "act", act: "say-much-down", dice: 3055141030 },
     ],
   },
+  {
+    found: "the time for a slow line left out what hubs say to their new peers after the last fault",
+    seed: 94420,
+  },
+  {
+    found: "items that waited for the loop of a stream were brought after its signal had fired",
+    seed: 91112,
+  },
+  {
+    found: "the same, where the items had come long before",
+    seed: 94948,
+  },
+  {
+    found: "a channel began to answer a stream after its session was over, and never ended the items",
+    seed: 91973,
+  },
 ]

@@ -8,7 +8,7 @@ interface Head {
   readonly start?: true
   /** Which part of an append this is, and of how many. */
   readonly part?: number
-  readonly parts?: number
+  readonly pieces?: number
   readonly ttlMs?: number
   /** Instead of them: a reader was here. When the log expires, by the server's clock. */
   readonly sealed?: number
@@ -34,14 +34,14 @@ export class Logs {
   /** @param isFenced whether the fence still has its value */
   async append(subject: string, packed: Uint8Array, ttlMs: number, isFenced: () => Promise<boolean>): Promise<boolean> {
     const room = this.#maxBytes()
-    const parts = Math.max(1, Math.ceil(packed.length / room))
+    const pieces = Math.max(1, Math.ceil(packed.length / room))
     for (;;) {
       const last = await this.#stream.last(subject)
       const start = (await this.#expiryOf(last)) <= (await this.#clock.now())
       if (!(await isFenced())) return false
       let sequence = last?.sequence
-      for (let part = 0; part < parts; part++) {
-        const head: Head = { part, parts, ttlMs, ...(start && part === 0 && { start: true }) }
+      for (let part = 0; part < pieces; part++) {
+        const head: Head = { part, pieces, ttlMs, ...(start && part === 0 && { start: true }) }
         const data = withHead(head, packed.subarray(part * room, (part + 1) * room))
         sequence = await this.#stream.store(subject, data, sequence ?? 0)
         if (sequence === undefined) break
@@ -57,7 +57,7 @@ export class Logs {
     let appends: Uint8Array[] = []
     /** Whether the beginning was seen. Where it was removed for its age, the rest is no log. */
     let isWhole = false
-    let parts: Uint8Array[] = []
+    let pieces: Uint8Array[] = []
     for (let at = 1; at < end; ) {
       const message = await this.#stream.next(subject, at)
       if (message === undefined || message.sequence >= end) break
@@ -67,14 +67,14 @@ export class Logs {
         appends = []
         isWhole = true
       }
-      if (head.part === 0) parts = []
+      if (head.part === 0) pieces = []
       // A part whose append was given up has no successor.
-      if (head.sealed !== undefined || head.part !== parts.length) {
-        parts = []
+      if (head.sealed !== undefined || head.part !== pieces.length) {
+        pieces = []
         continue
       }
-      parts.push(body)
-      if (parts.length === head.parts) appends.push(join(parts))
+      pieces.push(body)
+      if (pieces.length === head.pieces) appends.push(join(pieces))
     }
     return isWhole ? appends : []
   }
@@ -114,10 +114,10 @@ function parse(message: Uint8Array): { readonly head: Head; readonly body: Uint8
   return { head: JSON.parse(text(message.subarray(1, end))) as Head, body: message.subarray(end) } // of `withHead`
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+function join(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0
-  for (const part of parts) {
+  for (const part of pieces) {
     whole.set(part, at)
     at += part.length
   }

@@ -3,7 +3,7 @@ import { deliveryOf, type SendOptions } from "../../messaging/send-options.ts"
 import type { Clockwork } from "../../session/clockwork.ts"
 import type { Delivery } from "../../session/delivery/delivery.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
-import type { Broadcast, ClusterPeers } from "../cluster.ts"
+import type { Broadcast, ClusterPeers, Copies } from "../cluster.ts"
 import type { FanOut } from "../limits/fan-out.ts"
 import { HubPeer } from "../sessions/hub-peer.ts"
 import type { HubSession } from "../sessions/hub-session.ts"
@@ -70,7 +70,7 @@ export function deliverHeard(host: BroadcastHost, { rooms, except, delivery, pac
 }
 
 /** For a codec that the other process does not have. Undefined if it has none of this hub's codecs. */
-function translated(host: BroadcastHost, packets: Broadcast["packets"], encoder: HubEncoder): Packet | undefined {
+function translated(host: BroadcastHost, packets: Copies, encoder: HubEncoder): Packet | undefined {
   for (const [codec, packet] of packets) {
     const known = host.encoders.named(codec)
     const message = known && readMessage(packet, known.codec)

@@ -36,8 +36,11 @@ export class Liveness<C extends Contract<C>> {
   readonly #world: SimulatedWorld<C>
   readonly #settleMs: number
   readonly #mendedAt: number
-  /** Milliseconds that everything may take longer because the network is slow. */
-  readonly #slowMs: number
+  /**
+   * The most bytes that have waited in each direction at one moment since the last fault. A hub that greets its peers
+   * says large words after that fault, and the network has to carry those too. Outboxes are bounded, so this is as well.
+   */
+  readonly #most = { up: 0, down: 0 }
   readonly #progress = new Map<RunningChannel<C>, Progress>()
   /** The peers that have no link, and since when. */
   #unlinked = new Map<object, number>()
@@ -49,12 +52,12 @@ export class Liveness<C extends Contract<C>> {
     this.#world = world
     this.#settleMs = settleMs
     this.#mendedAt = world.runtime.now()
-    this.#slowMs = slowMs(world)
   }
 
   /** Whether everything has settled. @throws Broken when that takes too long */
   settled(): boolean {
     const now = this.#world.runtime.now()
+    this.#countWaiting()
     const untold = this.#untold()
     if (untold === undefined) this.#toldAt ??= now
     else if (now >= this.#mendedAt + this.#settleMs + this.#slowMs) {
@@ -161,16 +164,24 @@ export class Liveness<C extends Contract<C>> {
     const best = plan.transports.indexOf(plan.mended ?? plan.transports[0])
     return running.find(({ channel }) => plan.transports.indexOf(channel.transport ?? "") > best)
   }
+
+  #countWaiting(): void {
+    const { network, running, listening } = this.#world
+    const { up, down } = network.queuedBytes
+    const most = this.#most
+    most.up = Math.max(most.up, up + sumOf(running.map(({ channel }) => channel)))
+    most.down = Math.max(most.down, down + sumOf(listening.flatMap(({ hub }) => [...hub.peers.values()])))
+  }
+
+  /** Milliseconds that everything may take longer because the network is slow. */
+  get #slowMs(): number {
+    const { limits, channels } = this.#world.plan
+    const allMs = carryMs(limits, "up", this.#most.up) + carryMs(limits, "down", this.#most.down)
+    return SLOW_FACTOR * allMs + setupMs(limits, channels)
+  }
 }
 
-/** Extra time for a slow network, in milliseconds: for all bytes in its queue and in both ends' buffers. */
-function slowMs<C extends Contract<C>>({ plan, network, running, listening }: SimulatedWorld<C>): number {
-  const { limits, channels } = plan
-  const sum = (sides: Iterable<{ readonly bufferedBytes: number }>): number =>
-    [...sides].reduce((bytes, side) => bytes + side.bufferedBytes, 0)
-  const { up, down } = network.queuedBytes
-  const upBytes = up + sum(running.map(({ channel }) => channel))
-  const downBytes = down + sum(listening.flatMap(({ hub }) => [...hub.peers.values()]))
-  const allMs = carryMs(limits, "up", upBytes) + carryMs(limits, "down", downBytes)
-  return SLOW_FACTOR * allMs + setupMs(limits, channels)
+/** Bytes in the outboxes of these channels or peers. */
+function sumOf(sides: readonly { readonly bufferedBytes: number }[]): number {
+  return sides.reduce((bytes, side) => bytes + side.bufferedBytes, 0)
 }

@@ -185,7 +185,7 @@ export const connections: readonly BackplaneLaw[] = [
       const [one, other, third = other] = await bench.ends(3)
       const [heard, kept] = [await bench.hears(one, "t"), await bench.hears(other, "t")]
       const asked = one.read("k").then(
-        () => "answered",
+        () => "a value",
         (error: unknown) => (Object(error) as { code?: unknown }).code,
       )
       third.publish("t", Uint8Array.of(1))
@@ -200,7 +200,7 @@ export const connections: readonly BackplaneLaw[] = [
       await bench.pass(100)
       bench.equal("heard after the close", 0, heard.length - length)
       const outcome = await bench.done("a call settled", asked)
-      if (outcome !== "answered" && outcome !== "backplane-unavailable") bench.breaks("a code", shown(outcome))
+      if (outcome !== "a value" && outcome !== "backplane-unavailable") bench.breaks("a code", shown(outcome))
       await bench.done("a second close", one.close())
     },
   },

@@ -112,13 +112,20 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
     }
   }
 
+  /**
+   * This hub does not know the link: another process of its cluster may. Apart from `answer`, where the closure would cost
+   * each exchange a scope.
+   */
+  const answerElsewhere = (exchange: HttpExchange, link: string, body: Uint8Array | undefined): void => {
+    const why = closing("link-unknown", "no such link here")
+    const unreached = (): void => respond(exchange, 404, { hub: door.hub, close: why })
+    if (door.elsewhere?.answer(link, exchange, unreached, body) !== true) throw closingError(why)
+  }
+
   const answer = (exchange: HttpExchange, envelope: Envelope, batch?: Batch, body?: Uint8Array): void => {
     const known = envelope.link === undefined ? undefined : mailboxes.get(envelope.link)
     if (envelope.link !== undefined && known === undefined) {
-      const why = closing("link-unknown", "no such link here")
-      const unreached = (): void => respond(exchange, 404, { hub: door.hub, close: why })
-      if (door.elsewhere?.answer(envelope.link, exchange, unreached, body) === true) return
-      throw closingError(why)
+      return answerElsewhere(exchange, envelope.link, body)
     }
     if (known === undefined && envelope.up === undefined && envelope.close !== undefined) {
       return answerLeave(exchange, batch, door)
