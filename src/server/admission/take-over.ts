@@ -26,7 +26,7 @@ export function takeOver(host: AdmissionHost, peers: ClusterPeers | undefined, m
     // The rooms are heard before the session is here: what is sent to them in between would be missed.
     hold(frozen) {
       held = frozen
-      return Promise.all(frozen.rooms.map((room) => peers?.expect(room)))
+      return Promise.all(frozen.rooms.map((room) => peers?.expect(room) ?? Promise.resolve()))
     },
     begin(last) {
       registry.reserved--

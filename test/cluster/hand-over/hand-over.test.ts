@@ -286,6 +286,20 @@ describe("a hub that drains while another one stays", () => {
 })
 
 describe("a session moves again", () => {
+  it("and is found by a process that never had it, after the one that its channel names is gone", async () => {
+    const [world, talk] = await begin(3)
+    world.reach(99)
+    world.cut()
+    await closeWholly(world, 0, 1_000)
+    const [second] = owners(world)
+    world.reach(second === 1 ? 2 : 1)
+    await world.runtime.pass(30_000)
+    await sayEach(world, talk, 5, 20)
+    await world.runtime.pass(1_000)
+    expect(owners(world)).toEqual([second])
+    expectPerfect(talk)
+  })
+
   it("when the next hub closes too, and a hello that names the first one finds it", async () => {
     const [world, talk] = await begin(3)
     world.reach(99)
