@@ -135,7 +135,7 @@ export const faults = [
   {
     id: "any hub begins a session that another one has",
     file: "src/server/admission/claim.ts",
-    find: "if (hello.hub !== undefined && hello.hub !== host.hub) {",
+    find: "if (hello.hub !== undefined && hello.hub !== host.hub && !known?.formers?.includes(hello.hub)) {",
     plant: "if (hello.hub === 'none') {",
   },
   {
@@ -603,7 +603,7 @@ export const faults = [
   {
     id: "sessions have no bound",
     file: "src/server/sessions/registry.ts",
-    find: "if (this.#sessions.size >= maxSessions) return",
+    find: "if (this.#sessions.size + this.reserved >= maxSessions) return",
     plant: "if (this.#sessions.size >= 1e12) return",
   },
   {
@@ -1650,5 +1650,53 @@ export const faults = [
     file: "src/client/carry-over.ts",
     find: "else if (heard !== undefined) ",
     plant: "else if (heard === -1) ",
+  },
+  {
+    id: "a session that another process has is told to go on before the store says so",
+    file: "src/cluster/hand-over.ts",
+    find: "    return owner === to || (owner === hub && (await set(hub)) === to)\n",
+    plant: "    return owner !== undefined\n",
+  },
+  {
+    id: "what is said while a session moves is lost",
+    file: "src/server/sessions/moving-session.ts",
+    find: "return this.#hubSession.session.last > this.#described ? this.#snapshot() : undefined",
+    plant: "return undefined",
+  },
+  {
+    id: "a session goes on hearing while it moves",
+    file: "src/server/sessions/session-links.ts",
+    find: "    this.#leftBy(link)\n    session.linkLost(link)\n    this.spare(link)\n",
+    plant: "    this.#leftBy(link)\n",
+  },
+  {
+    id: "a process that is ready for a session does not look into the store when it hears nothing more",
+    file: "src/cluster/hand-over.ts",
+    find: "    if (this.#isHeld) void this.#look()\n    else this.#stay()\n",
+    plant: "    this.#stay()\n",
+  },
+  {
+    id: "a hello that names a former hub of the session is disowned",
+    file: "src/server/admission/claim.ts",
+    find: " && !known?.formers?.includes(hello.hub)",
+    plant: "",
+  },
+  {
+    id: "nobody asks the store where the sessions of a hub that is gone are",
+    file: "src/cluster/claims.ts",
+    find: "if (session !== undefined && (!lives || members.leaves(hub)))",
+    plant: "if (session !== undefined && members.leaves(hub))",
+  },
+  {
+    id: "the next owner counts its requests from one again",
+    file: "src/server/admission/take-over.ts",
+    find: "  if (lastId > 0) hubSession.dispatch.lastId = lastId\n",
+    plant: "",
+  },
+  {
+    id: "a session moves while requests are open in it",
+    file: "src/server/sessions/drain.ts",
+    find: "!hubSession.isCalled || asked + answering > 0",
+    plant: "!hubSession.isCalled",
   },
 ]

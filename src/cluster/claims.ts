@@ -8,13 +8,17 @@ import type { Members } from "./members.ts"
  * How long a claim holds, in milliseconds. No hello that was sent before the first welcome is still on its way then, and
  * every later one carries the hub of that welcome.
  */
-const CLAIM_MS = 60_000
+export const CLAIM_MS = 60_000
 /** How long the store may take to answer a claim. A link waits for its welcome for 5 s. */
 const STORE_DEADLINE_MS = 2_000
 /** A channel that was refused because of the store is to wait so long before it dials again. */
 const RETRY_MS = 1_000
+/** A channel whose session is on its way to another process is to wait so long. */
+const MOVING_MS = 100
 
 const UNAVAILABLE = closing("backplane-unavailable", "the cluster's store does not answer", true, RETRY_MS)
+
+const MOVING = closing("backplane-unavailable", "the session is moving to another process", true, MOVING_MS)
 
 const GONE = "the process that had the session is gone"
 
@@ -26,6 +30,10 @@ export interface ClaimsHost {
   after(delayMs: number, run: () => void): () => void
   /** Resolves when this process can be heard by the others. */
   readonly joined: Promise<void>
+  /** The hub to which this one has handed the session. */
+  movedTo(session: string): string | undefined
+  /** Whether this hub is about to have the session. */
+  expects(session: string): boolean
   failed(error: unknown): void
 }
 
@@ -41,37 +49,59 @@ export class Claims {
   }
 
   find({ id, hub, heard, acked }: Hello): Whereabouts | PromiseLike<Whereabouts> {
+    const { movedTo, expects, members } = this.#host
+    if (expects(id)) return { refusal: MOVING }
+    const owner = movedTo(id)
+    if (owner !== undefined) return { owner }
     if (hub === this.#host.hub) return undefined
-    if (hub !== undefined) return this.#host.members.hasJoined ? this.#judge(hub) : this.#judgeSoon(hub)
+    if (hub !== undefined) return members.hasJoined ? this.#judge(hub, id) : this.#judgeSoon(hub, id)
     // It names no hub, and yet was welcomed: nobody can know where.
     if (heard > 0 || acked > 0) return undefined
     return this.#claim(id)
   }
 
-  async #judgeSoon(hub: string): Promise<Whereabouts> {
+  async #judgeSoon(hub: string, session: string): Promise<Whereabouts> {
     try {
-      await this.#inTime(this.#host.joined)
+      await this.inTime(this.#host.joined)
     } catch {
       return { refusal: UNAVAILABLE }
     }
-    return this.#judge(hub)
+    return this.#judge(hub, session)
   }
 
-  #judge(hub: string): Whereabouts | PromiseLike<Whereabouts> {
-    const judged = this.#host.members.judge(hub)
-    const verdict = (lives: boolean | undefined): Whereabouts => {
+  /** `session`: if given, the store is asked where it is now when its hub is gone or leaves. */
+  #judge(hub: string, session?: string): Whereabouts | PromiseLike<Whereabouts> {
+    const { members } = this.#host
+    const judged = members.judge(hub)
+    const verdict = (lives: boolean | undefined): Whereabouts | PromiseLike<Whereabouts> => {
       if (lives === undefined) return { refusal: UNAVAILABLE }
+      if (session !== undefined && (!lives || members.leaves(hub))) return this.#follow(session, hub)
       return lives ? { owner: hub } : { disowned: GONE }
     }
     return typeof judged === "object" ? judged.then(verdict) : verdict(judged)
+  }
+
+  /** Where a session is that its hub may have handed over. */
+  async #follow(session: string, former: string): Promise<Whereabouts> {
+    const { members, hub, failed } = this.#host
+    let owner: string | undefined
+    try {
+      owner = await this.claimed(session)
+    } catch (error) {
+      failed(error)
+      // A hub that lives knows where the session is.
+      return members.lives(former) ? { owner: former } : { refusal: UNAVAILABLE }
+    }
+    if (owner === undefined || owner === former) return members.lives(former) ? { owner: former } : { disowned: GONE }
+    return owner === hub ? undefined : await this.#judge(owner)
   }
 
   async #claim(session: string): Promise<Whereabouts> {
     const { backplane, hub, keyOf, joined, failed } = this.#host
     try {
       // The others send the links of the session here as soon as they find the claim.
-      await this.#inTime(joined)
-      const owner = await this.#inTime(backplane.compareAndSet(keyOf(session), undefined, hub, CLAIM_MS))
+      await this.inTime(joined)
+      const owner = await this.inTime(backplane.compareAndSet(keyOf(session), undefined, hub, CLAIM_MS))
       return owner === undefined || owner === hub ? undefined : await this.#judge(owner)
     } catch (error) {
       failed(error)
@@ -81,10 +111,11 @@ export class Claims {
 
   /** The hub that has claimed a session, if any has. */
   async claimed(session: string): Promise<string | undefined> {
-    return await this.#inTime(this.#host.backplane.read(this.#host.keyOf(session)))
+    return await this.inTime(this.#host.backplane.read(this.#host.keyOf(session)))
   }
 
-  #inTime<Kind>(answer: Promise<Kind>): Promise<Kind> {
+  /** @throws EverwireError (as a rejection) `backplane-unavailable` if the store does not answer in time */
+  inTime<Kind>(answer: Promise<Kind>): Promise<Kind> {
     return new Promise((resolve, reject) => {
       const cancel = this.#host.after(STORE_DEADLINE_MS, () =>
         reject(new EverwireError("backplane-unavailable", "the cluster's store did not answer in time")),

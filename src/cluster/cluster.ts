@@ -4,6 +4,7 @@ import type { Closing } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { Claims } from "./claims.ts"
 import { Courier } from "./courier.ts"
+import { HandOver } from "./hand-over.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
@@ -64,7 +65,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     failed,
   })
   const neighbours: Neighbours = new Neighbours(courier, (_from, what, args, line) =>
-    takeStrand(host, what, args, line),
+    takeStrand(host, moves, what, args, line),
   )
   const peers: RoomsAcross = new RoomsAcross({
     backplane,
@@ -77,13 +78,29 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     peers: host.peers,
     failed,
   })
-  const claims = new Claims({
+  const keyOf = (session: string): string => `${prefix}.session.${session}`
+  const after = (delayMs: number, run: () => void): (() => void) => runtime.after(delayMs, run)
+  const claims: Claims = new Claims({
     backplane,
     members,
     hub,
-    keyOf: (session) => `${prefix}.session.${session}`,
-    after: (delayMs, run) => runtime.after(delayMs, run),
+    keyOf,
+    after,
     joined,
+    movedTo: (session) => moves.movedTo(session),
+    expects: (session) => moves.expects(session),
+    failed,
+  })
+  const moves: HandOver = new HandOver({
+    backplane,
+    members,
+    neighbours,
+    claims,
+    hub,
+    resumeMs: host.resumeMs,
+    take: (moved) => host.takeOver(moved),
+    keyOf,
+    after,
     failed,
   })
 
@@ -124,8 +141,9 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   tryToJoin()
 
   return {
-    links: new Links({ hub, clockwork, members, neighbours, claims, failed }),
+    links: new Links({ hub, clockwork, members, neighbours, claims, moves, failed }),
     peers,
+    moves,
     close(why: Closing) {
       if (!isOpen) return
       neighbours.close(why)

@@ -4,6 +4,8 @@ import type { Backplane } from "./backplane.ts"
 
 /** A room without members is heard for so long after its last member left, in milliseconds, in case one comes back. */
 const LINGER_MS = 1_000
+/** A room that may have a member in a moment is heard for so long, in milliseconds. */
+const EXPECTED_MS = 10_000
 /** How long this process waits before it subscribes again, in milliseconds, when the store did not confirm. */
 const RETRY_MS = 1_000
 
@@ -59,6 +61,18 @@ export class Interest {
     const { clockwork } = this.#host
     // An alarm that is set already is that of a subscription to be tried again.
     if (heard.slot === undefined) clockwork.set(heard, clockwork.now() + LINGER_MS)
+  }
+
+  /** The room may have a member in a moment. Resolves when it is heard. */
+  expect(room: string): Promise<void> {
+    if (this.#rooms.get(room)?.isOccupied !== true) {
+      this.occupied(room)
+      const heard = this.#rooms.get(room)
+      if (heard === undefined) return Promise.resolve()
+      heard.isOccupied = false
+      this.#host.clockwork.set(heard, this.#host.clockwork.now() + EXPECTED_MS)
+    }
+    return this.ready(room)
   }
 
   /** Resolves when the room is heard; at once if it is not to be heard. */

@@ -6,6 +6,7 @@ import { closing, EverwireError } from "../wire/errors.ts"
 import type { Hello } from "../wire/handshake.ts"
 import type { Claims } from "./claims.ts"
 import { ForeignExchange } from "./foreign-exchange.ts"
+import { type HandOver, OFFER } from "./hand-over.ts"
 import type { Members } from "./members.ts"
 import type { Line, Neighbours, Strand } from "./neighbours.ts"
 import { describe, EXCHANGE, PassedExchange } from "./passed-exchange.ts"
@@ -31,11 +32,18 @@ export interface LinksHost {
   readonly members: Members
   readonly neighbours: Neighbours
   readonly claims: Claims
+  readonly moves: HandOver
   failed(error: unknown): void
 }
 
 /** Makes the end of a strand that another process opens. Undefined for a bye without a link, which needs none. */
-export function takeStrand(host: ClusterHost, what: number, args: readonly unknown[], line: Line): Strand | undefined {
+export function takeStrand(
+  host: ClusterHost,
+  moves: HandOver,
+  what: number,
+  args: readonly unknown[],
+  line: Line,
+): Strand | undefined {
   switch (what) {
     case LINK: {
       const link = new RelayedLink(line, args)
@@ -47,6 +55,8 @@ export function takeStrand(host: ClusterHost, what: number, args: readonly unkno
       host.exchange(exchange)
       return exchange
     }
+    case OFFER:
+      return moves.offered(args, line)
     case LEAVE:
       host.leave(String(args[0]))
       return undefined
@@ -118,11 +128,19 @@ export class Links implements ClusterLinks {
     return true
   }
 
+  isMoved(session: string): boolean {
+    const { moves } = this.#host
+    return moves.movedTo(session) !== undefined || moves.expects(session)
+  }
+
   leave({ id, hub }: { readonly id: string; readonly hub: string | undefined }, bye: string): boolean {
-    const { claims, members, failed } = this.#host
-    if (hub !== undefined) return this.#passOn(hub, bye)
+    const { claims, members, moves, hub: own, failed } = this.#host
+    const owner = moves.movedTo(id) ?? hub
+    if (owner !== undefined && (owner === own || (members.lives(owner) && !members.leaves(owner)))) {
+      return this.#passOn(owner, bye)
+    }
     if (members.hasJoined) {
-      // None has welcomed the session yet, but another process may be about to.
+      // None has welcomed the session yet, but another process may be about to. Or its hub has handed it over.
       claims
         .claimed(id)
         .then((owner) => owner !== undefined && this.#passOn(owner, bye))

@@ -11,10 +11,11 @@ export const MISSED_BEATS = 5
  */
 export const SETTLE_MS = 2_000
 
-/** `BEAT`: I live. `JOINED`: I live, and know nobody yet. `LEFT`: I am gone. */
+/** `BEAT`: I live. `JOINED`: I live, and know nobody yet. `LEFT`: I am gone. `LEAVES`: I live, and hand over what I have. */
 const BEAT = 0
 const JOINED = 1
 const LEFT = 2
+const LEAVES = 3
 
 export interface MembersHost {
   publish(topic: string, data: Uint8Array): void
@@ -32,6 +33,10 @@ export class Members implements Alarm {
   readonly #host: MembersHost
   /** How many beats were missed in a row, by hub. */
   readonly #missed = new Map<string, number>()
+  /** Those that hand over what they have. */
+  readonly #leaving = new Set<string>()
+  /** What this process says of itself. */
+  #word = BEAT
   /** From when on a hub that was not heard of counts as dead. Infinity: nobody can be heard. */
   #settledAt = Infinity
   /** Those who wait for a verdict. */
@@ -53,6 +58,17 @@ export class Members implements Alarm {
 
   lives(hub: string): boolean {
     return this.#missed.has(hub)
+  }
+
+  /** Whether a living hub hands over what it has. */
+  leaves(hub: string): boolean {
+    return this.#leaving.has(hub)
+  }
+
+  /** Tells the others that this process hands over what it has. */
+  leave(): void {
+    this.#word = LEAVES
+    if (this.#isOpen && this.hasJoined) this.#say(LEAVES)
   }
 
   /** Whether it is known of all processes whether they live. */
@@ -102,7 +118,8 @@ export class Members implements Alarm {
       if (hub === this.#host.hub || !this.#isOpen) return
       if (what === LEFT) return this.#forget(hub)
       this.seen(hub)
-      if (what === JOINED) this.#say(BEAT)
+      if (what === LEAVES) this.#leaving.add(hub)
+      if (what === JOINED) this.#say(this.#word)
     } catch (error) {
       this.#host.failed(error)
     }
@@ -118,7 +135,7 @@ export class Members implements Alarm {
   /** Once in a second. Beats are counted rather than timed, because this process may have been stopped for a while. */
   ring(): void {
     const { clockwork } = this.#host
-    this.#say(BEAT)
+    this.#say(this.#word)
     clockwork.set(this, clockwork.now() + BEAT_MS)
     for (const [hub, missed] of this.#missed) {
       if (missed < MISSED_BEATS) this.#missed.set(hub, missed + 1)
@@ -143,6 +160,7 @@ export class Members implements Alarm {
   }
 
   #forget(hub: string): void {
+    this.#leaving.delete(hub)
     if (this.#missed.delete(hub)) this.#host.gone(hub)
   }
 }

@@ -102,6 +102,10 @@ export class RoomsAcross implements ClusterPeers {
     this.#interest.vacated(room)
   }
 
+  expect(room: string): Promise<void> {
+    return this.#interest.expect(room)
+  }
+
   ready(room: string): Promise<void> {
     return this.#interest.ready(room)
   }

@@ -26,7 +26,8 @@ export const REQUEST_TIMEOUT_MS = 10_000
 export class Dispatch<Context> {
   readonly #runtime: Runtime
   readonly #host: DispatchHost<Context>
-  #lastId = 0
+  /** Number of the last request of this side. A session that goes on in another process goes on with its numbers. */
+  lastId = 0
   /**
    * Requests of this side that wait for their response. A request that timed out or was aborted is removed. And inputs of the
    * other side's requests that are being read.
@@ -145,7 +146,7 @@ export class Dispatch<Context> {
     checkName(name)
     if (signal?.aborted) throw aborted(name, signal)
     if (!(timeoutMs >= 0)) throw new EverwireError("misuse", "timeoutMs is a number from 0 on")
-    const id = mark + ++this.#lastId
+    const id = mark + ++this.lastId
     const ms = timeoutMs < 1e15 ? Math.ceil(timeoutMs) : ""
     const field = `${id},${ms},${input == null ? "" : "+"}`.replace(/,+$/, "")
     const packet = encodePacket(REQUEST, [field, name], checkedPayload(data, this.#host))

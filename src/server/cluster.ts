@@ -2,6 +2,7 @@ import type { Clockwork } from "../session/clockwork.ts"
 import type { Delivery } from "../session/delivery/delivery.ts"
 import type { Link, LinkSink } from "../session/link.ts"
 import type { Runtime } from "../session/runtime.ts"
+import type { SessionSnapshot } from "../session/snapshot.ts"
 import type { Elsewhere, HttpExchange } from "../transports/transport.ts"
 import type { Packet } from "../wire/batch.ts"
 import type { Closing } from "../wire/errors.ts"
@@ -40,12 +41,87 @@ export interface ClusterHost {
   exchange(exchange: HttpExchange): void
   /** Handles a bye without a link that reached another process. @throws EverwireError `protocol-error` */
   leave(bye: string): void
+  /** How long the hub keeps a session without a link, in milliseconds. */
+  readonly resumeMs: number
+  /**
+   * Makes room for a session that another process hands over.
+   *
+   * @throws EverwireError if this hub cannot have it
+   */
+  takeOver(moved: MovedSession): TakenOver
   /** The connection to the other processes was made, or lost. */
   connected(isConnected: boolean): void
   /** What other processes want of the peers of this one. */
   readonly peers: PeersHost
   /** Receives faults. */
   failed(error: unknown): void
+}
+
+/** A session that goes on in another process: plain data, as far as `principal` and `data` are. */
+export interface MovedSession {
+  readonly id: string
+  readonly key: string
+  /** `peer.id`. */
+  readonly peer: string
+  readonly principal: Principal
+  /** `peer.data`. */
+  readonly data: unknown
+  readonly rooms: readonly string[]
+  /** Name of its codec. Undefined: JSON. */
+  readonly codec?: string | undefined
+  /** The features that both ends have. */
+  readonly features?: readonly string[] | undefined
+  readonly address: string
+  /** How long it has lasted, in milliseconds. */
+  readonly ageMs: number
+  /** The highest turn of its links. */
+  readonly turn: number
+  /** The channel that used the session's key last. */
+  readonly holder?: string | undefined
+  /** Whether a link has reached the channel. */
+  readonly isMet: boolean
+  /** The id of the last request to the channel. */
+  readonly lastId: number
+  /** The hubs that had it, the last one last. */
+  readonly formers: readonly string[]
+  /** What it keeps, in bytes. */
+  readonly bytes: number
+  readonly snapshot: SessionSnapshot
+}
+
+/** A session that another process hands over to this one. One of `begin` and `drop` is called, once. */
+export interface TakenOver {
+  /** What it is when it stands still. Resolves when what is sent to its rooms is heard here. */
+  hold(moved: MovedSession): Promise<unknown>
+  /** The session is this hub's from now on. `last`: what has become of it since it was offered, if anything has. */
+  begin(last: SessionSnapshot | undefined): void
+  drop(): void
+}
+
+/** A session that another process is to have. One of `moved` and `stays` is called, once. */
+export interface Moving {
+  readonly id: string
+  /** Whether it has ended meanwhile. */
+  readonly isOver: boolean
+  /** Before `freeze` without what the channel has not acknowledged. */
+  describe(): MovedSession
+  /** From now on it stands still. */
+  freeze(): void
+  /** What has become of it since `describe`. Undefined if nothing was said. */
+  lastWords(): SessionSnapshot | undefined
+  /** Another process has it. */
+  moved(): void
+  /** No other process takes it. */
+  stays(): void
+}
+
+/** The part of a cluster that hands sessions over. */
+export interface ClusterMoves {
+  /** This hub drains: it takes no session any more, and the others ask the store where its sessions are. */
+  leaving(): void
+  /** Whether there is another process that stays. */
+  readonly hasTaker: boolean
+  move(moving: Moving): void
 }
 
 /** Peers of all processes. `principal` or `peer` names those of a principal, or one, by its id. */
@@ -100,6 +176,8 @@ export interface ClusterPeers {
   occupied(room: string): void
   /** A room has lost its last member in this process. */
   vacated(room: string): void
+  /** The room may have a member in a moment. Resolves when what other processes send to it from now on is heard here. */
+  expect(room: string): Promise<void>
   /** Resolves when what other processes send to the room from now on is heard here; at once if nobody is in it. */
   ready(room: string): Promise<void>
   /**
@@ -153,6 +231,8 @@ export interface ClusterLinks extends Elsewhere {
    * @throws EverwireError `payload-unsupported` if the principal is not plain data
    */
   relay(owner: string, link: Link, arrival: Arrival): RelaySink
+  /** Whether the session was here and another process has it now, or this one is to have it in a moment. */
+  isMoved(session: string): boolean
   /** Passes on a bye without a link. Returns false if the hub that it names is not another living one. */
   leave(leave: { readonly id: string; readonly hub: string | undefined }, bye: string): boolean
 }
@@ -161,6 +241,7 @@ export interface ClusterLinks extends Elsewhere {
 export interface OpenCluster {
   readonly links: ClusterLinks
   readonly peers: ClusterPeers
+  readonly moves: ClusterMoves
   /** The hub has closed. Ends all that is open to other processes, and tells them. */
   close(why: Closing): void
 }

@@ -62,7 +62,7 @@ export type {
 export type { HubOptions } from "./options.ts"
 export type { Peer, PeerClosing, Principal } from "./peer.ts"
 export type { Permit, PermitJoin, PermitJoinQuestion, PermitQuestion } from "./permission.ts"
-export type { HubErrorContext } from "./reports.ts"
+export type { HubErrorContext, PeerBeginning } from "./reports.ts"
 export type { Audience } from "./rooms/audience.ts"
 export type { DisconnectOptions, Who } from "./rooms/selection.ts"
 export type { Limits } from "./sessions/registry.ts"

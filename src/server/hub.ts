@@ -13,7 +13,7 @@ import { createParts, type HubParts } from "./hub-parts.ts"
 import type { HubObserver } from "./observer.ts"
 import { checkOptions, type HubOptions } from "./options.ts"
 import type { Peer, PeerDescription, Principal } from "./peer.ts"
-import type { HubErrorContext } from "./reports.ts"
+import type { HubErrorContext, PeerBeginning } from "./reports.ts"
 import { type Audience, RoomsEverywhere } from "./rooms/audience.ts"
 import { broadcast } from "./rooms/broadcast.ts"
 import { everywhere } from "./rooms/everywhere.ts"
@@ -76,10 +76,11 @@ export class Hub<C extends Contract<C> = AnyContract, P extends Principal = Prin
 
   /**
    * Calls back for every new session, before any input of it is handled. What the listener sends is sent first.
-   * Handlers that it sets receive everything; an async listener must set them before its first `await`.
+   * Handlers that it sets receive everything; an async listener must set them before its first `await`. With a `cluster`
+   * also for every session that another process hands over: then `how.moved` is true.
    */
-  onPeer(listener: (peer: Peer<C, P, D>) => void, options?: SubscribeOptions): Unsubscribe {
-    return this.#parts.reports.on("peer", listener as (peer: Peer) => void, options) // contracts exist only as types
+  onPeer(listener: (peer: Peer<C, P, D>, how: PeerBeginning) => void, options?: SubscribeOptions): Unsubscribe {
+    return this.#parts.reports.on("peer", listener as (peer: Peer, how: PeerBeginning) => void, options) // contracts exist only as types
   }
 
   /**

@@ -18,8 +18,14 @@ export interface HubErrorContext {
   readonly peer?: Peer
 }
 
+/** How the session of a peer has begun in this process. */
+export interface PeerBeginning {
+  /** Whether another process of the cluster has handed it over. Then `peer.id`, `peer.rooms` and plain `peer.data` are those that it had there. */
+  readonly moved: boolean
+}
+
 interface HubEvents {
-  peer: [peer: Peer]
+  peer: [peer: Peer, how: PeerBeginning]
   error: [error: unknown, context: HubErrorContext]
   refused: [refusal: Refusal]
 }
@@ -60,10 +66,10 @@ export class Reports {
     return this.#lifecycle.on(event, listener, options)
   }
 
-  /** A session has begun. */
-  began(peer: Peer): void {
+  /** A session has begun, or goes on here. */
+  began(peer: Peer, moved: boolean): void {
     this.observer.sessionBegan?.({ hub: this.#hub, peer: peer.id, address: peer.address })
-    this.#lifecycle.emit("peer", (error) => this.failed(error, { stage: "listener", peer }), peer)
+    this.#lifecycle.emit("peer", (error) => this.failed(error, { stage: "listener", peer }), peer, { moved })
   }
 
   refused(refusal: Refusal): void {

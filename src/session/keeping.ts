@@ -20,8 +20,8 @@ export abstract class Keeping {
   protected readonly clockwork: Clockwork
   protected readonly host: SessionHost
   settings: SessionSettings
-  protected readonly outbox: Outbox
-  protected readonly inbox: Inbox
+  readonly outbox: Outbox
+  readonly inbox: Inbox
   /** Messages that may be dropped, and those behind them. Made for the first message that may be dropped. */
   lane: Lane | undefined
   /** The current link. */

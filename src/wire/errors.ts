@@ -6,6 +6,7 @@ export const explanations = {
   closed: "The application on this side closed it.",
   "closed-by-peer": "The application on the other side closed it.",
   "hub-closing": "The hub is shutting down. The channel dials again after `retryAfterMs`.",
+  moved: "Another process of the cluster has the session now. The channel dials again and goes on.",
   unauthorized: "`authenticate` refused the credentials. Dialing again with the same ones will not help.",
   "auth-expired": "The principal has expired, and the channel brought no fresh credentials in time.",
   forbidden: "`permit` or `permitJoin` of the hub does not allow this to this peer.",

@@ -62,6 +62,8 @@ export interface Welcome {
   readonly attached: boolean
   /** Whether the hub had the session already. */
   readonly resumed: boolean
+  /** Whether the hub has the session from another one, which the hello may name. */
+  readonly moved?: boolean | undefined
   /** Each end sends at least this often, in milliseconds. */
   readonly speakMs: number
   /** Each end may close the link after this much silence, in milliseconds. */

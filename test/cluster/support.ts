@@ -14,7 +14,7 @@ import {
 } from "everwire/testing"
 
 /** One process of a cluster in virtual time. */
-interface Process {
+export interface Process {
   readonly hub: Hub
   readonly machine: Machine
   readonly backplane: MemoryEnd

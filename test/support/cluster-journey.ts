@@ -53,7 +53,7 @@ export async function startClusterJourney(
       for (const hub of hubs) hub.on(name, handler)
       return () => {}
     },
-    onPeer: (listener: (peer: Peer) => void) => {
+    onPeer: (listener: (peer: Peer, how: { readonly moved: boolean }) => void) => {
       for (const hub of hubs) hub.onPeer(listener)
       return () => {}
     },

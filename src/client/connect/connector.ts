@@ -58,7 +58,7 @@ export function createConnector(host: ConnectorHost, identity: Identity): Connec
     if (welcome.codec !== host.codec) {
       return climber.fatal(closing("codec-unsupported", "the hub knows no codecs", false))
     }
-    if (attempts.hub && attempts.hub !== welcome.hub) {
+    if (attempts.hub && attempts.hub !== welcome.hub && !welcome.moved) {
       // Two hubs behind one address were dialed at the same time. The other one has the session.
       attempt.link.send(writeBye(closing("superseded", "not needed")))
       attempts.letGo(attempt)

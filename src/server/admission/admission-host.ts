@@ -34,9 +34,9 @@ export interface AdmissionHost extends HubSessionHost {
   /** The links of the cluster; undefined if the hub is alone. */
   links(): ClusterLinks | undefined
   /**
-   * Called for a new session before its first link is attached, so that messages that `onPeer` sends at once go first.
+   * Called for a session that is new here before its first link is attached, so that messages that `onPeer` sends at once go first.
    */
-  began(hubSession: HubSession): void
+  began(hubSession: HubSession, moved: boolean): void
   /** A link was refused, or ended because of its input. */
   refused(refusal: Refusal): void
   report(error: unknown): void
@@ -59,9 +59,9 @@ export function createAdmissionHost(
     resumeMs,
     maxLinkBytes: 2 * maxBatchBytes,
     slices: new Slices(clockwork, reports.hubFailed),
-    began: ({ peer }) => {
-      sessionHost.counts.began++
-      reports.began(peer)
+    began: ({ peer }, moved) => {
+      if (!moved) sessionHost.counts.began++
+      reports.began(peer, moved)
     },
     refused: (refusal) => reports.refused(refusal),
     report: reports.hubFailed,

@@ -5,6 +5,9 @@ import { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { sameKey } from "./key.ts"
 
+/** A channel whose session is on its way to another process is to wait so long, in milliseconds. */
+const MOVING_MS = 100
+
 /** The result of a judged hello. */
 export type Claim =
   | { readonly hubSession: HubSession; readonly isNew: boolean }
@@ -20,10 +23,12 @@ export function claimSession(
   address: string,
   principal: Principal,
 ): Claim {
-  if (hello.hub !== undefined && hello.hub !== host.hub) {
+  if (hello.hub !== undefined && hello.hub !== host.hub && !known?.formers?.includes(hello.hub)) {
     // Holds even if a stray hello began a session of this id here: its packets belong to the other hub.
     return { disowned: "another hub has the session" }
   }
+  if (known?.links.isFrozen)
+    return { refusal: closing("moved", "the session is moving to another process", true, MOVING_MS) }
   if (known === undefined) return beginSession(host, hello, address, principal)
   if (!sameKey(known.key, hello.key) || known.principal.id !== principal.id) {
     return { refusal: closing("session-forbidden", "this session belongs to somebody else", false) }
@@ -51,7 +56,7 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
   // For the whole life of the session, because a packet sent on one link may be repeated on another.
   hubSession.session.agree(hello.features)
   registry.add(hubSession)
-  host.began(hubSession)
+  host.began(hubSession, false)
   if (!hubSession.session.ended) return { hubSession, isNew: true }
   // `onPeer` closed the session: the channel gets the reason, as any channel that comes after the end.
   const why = registry.endedWhy(hello.id, hello.key) ?? closing("closed-by-peer", "closed by the hub", false)

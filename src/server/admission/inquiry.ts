@@ -28,19 +28,25 @@ export interface Seeker {
 export function inquire(host: AdmissionHost, judging: Judging, seeker: Seeker): void {
   const leaving = host.closing()
   if (leaving === undefined) return judgeHello(host, judging, seeker)
-  // While the hub drains, its existing sessions may still be resumed.
+  // While the hub drains, its existing sessions may still be resumed, and those that it has handed over.
   find(host, judging, seeker, (known) =>
-    known === undefined ? seeker.refuse(leaving) : judgeHello(host, judging, seeker),
+    known === undefined && !isMoved(host, judging) ? seeker.refuse(leaving) : judgeHello(host, judging, seeker),
   )
 }
 
 /** Finds the session of a hello that another process has judged. */
 export function inquireForOther(host: AdmissionHost, judging: Judging, seeker: Seeker, principal: Principal): void {
   find(host, judging, seeker, (known) => {
+    if (known === undefined && isMoved(host, judging)) return settle(host, judging, seeker, known, principal)
     const leaving = known === undefined ? host.closing() : undefined
     if (leaving === undefined) seeker.admit(known, principal)
     else seeker.refuse(leaving)
   })
+}
+
+/** Whether the session moves from this hub or to it. */
+function isMoved(host: AdmissionHost, { hello }: Judging): boolean {
+  return host.links()?.isMoved(hello.id) === true
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Cluster, OpenCluster, PeersHost } from "../cluster.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { HubLink } from "./hub-link.ts"
 import { hearLeave } from "./leave.ts"
+import { takeOver } from "./take-over.ts"
 import { Unwelcomed } from "./unwelcomed.ts"
 
 /** Joins the hub with those of other processes. `exchange` answers an exchange that reached another process. */
@@ -15,7 +16,7 @@ export function joinCluster(
   // No link of other processes ever waits in it: the one that took the link in counts it until the hello is judged. Nor
   // may such a link bring another hello here, which is what `disowned` would be for.
   const judgedThere = new Unwelcomed(Infinity, Infinity, true)
-  return cluster?.open({
+  const joined: OpenCluster | undefined = cluster?.open({
     runtime: host.runtime,
     clockwork: host.clockwork,
     hub: host.hub,
@@ -28,6 +29,9 @@ export function joinCluster(
     peers,
     connected: (connected) => host.observer.clusterConnection?.({ hub: host.hub, connected }),
     leave: (bye) => void hearLeave(host, bye, true),
+    resumeMs: host.resumeMs,
+    takeOver: (moved) => takeOver(host, joined?.peers, moved),
     failed: (error) => host.report(error),
   })
+  return joined
 }

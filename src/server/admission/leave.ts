@@ -19,7 +19,9 @@ export function hearLeave(host: AdmissionHost, packet: string, isPassedOn = fals
   const leave = readLeave(packet)
   const isAway = leave.hub !== hub && registry.get(leave.id) === undefined
   if (isAway && !isPassedOn && host.links()?.leave(leave, packet) === true) return undefined
-  if (leave.hub !== undefined && leave.hub !== hub) return closing("session-unknown", "another hub has the session")
+  const former = registry.get(leave.id)?.formers?.includes(leave.hub ?? "")
+  if (leave.hub !== undefined && leave.hub !== hub && !former)
+    return closing("session-unknown", "another hub has the session")
   const found = directory.find(leave.id)
   if (!isThenable(found)) return leaveSession(host, found, leave)
   Promise.resolve(found)

@@ -33,6 +33,7 @@ export function welcome(
     clock: Math.floor(host.clockwork.now()),
     attached,
     resumed: !isNew,
+    moved: hubSession.formers && true,
     speakMs: heartbeatMs,
     patienceMs: host.settings.heartbeatTimeoutMs,
     resumeMs: host.resumeMs,

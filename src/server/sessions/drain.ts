@@ -1,6 +1,8 @@
 import type { Runtime } from "../../session/runtime.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
+import type { ClusterMoves } from "../cluster.ts"
 import type { HubSession } from "./hub-session.ts"
+import { giveUpRequests, MovingSession } from "./moving-session.ts"
 
 /** Longest `retryAfterMs` that a hub gives to a channel while it shuts down, in milliseconds. */
 const RETRY_AFTER_MS = 1_000
@@ -25,9 +27,13 @@ export function checkDrainMs(drainMs: unknown): void {
   throw new EverwireError("misuse", `drainMs is a number of milliseconds from 0 on, not ${String(drainMs)}`)
 }
 
+/** Time for sessions to move to other processes after the end of the drain time, in milliseconds. */
+const MOVE_MS = 5_000
+
 /**
  * Shuts down a hub's sessions. Each one gets a last call, after which nothing new is begun with it. It ends as soon as
- * nothing is open any more, and at the latest at the end of the drain time.
+ * nothing is open any more, and at the latest at the end of the drain time. In a cluster it moves to another process
+ * instead, as soon as no request is open; at the end of the drain time those that are open fail first.
  */
 export class Drain {
   /** Resolves when all sessions have ended and the last answers were handed to the network. */
@@ -58,10 +64,25 @@ export class Drain {
   #cancelLook = (): void => {}
   #resolve = (): void => {}
   #isEnded = false
+  /** Whether the drain time is over and sessions still move. */
+  #hasExpired = false
+  readonly #moves: ClusterMoves | undefined
+  /** Sessions that another process is to have. */
+  readonly #moving = new Set<HubSession>()
+  /** Sessions that no other process takes. */
+  readonly #refused = new Set<HubSession>()
 
-  constructor(runtime: Runtime, sessions: Iterable<HubSession>, drainMs: number, why: Closing) {
+  /** @param moves Undefined if the hub is alone. */
+  constructor(
+    runtime: Runtime,
+    sessions: Iterable<HubSession>,
+    drainMs: number,
+    why: Closing,
+    moves: ClusterMoves | undefined,
+  ) {
     this.#runtime = runtime
     this.#why = why
+    this.#moves = moves
     this.#isWaitedFor = drainMs > 0
     this.#untold = [...sessions]
     this.#left = new Set(this.#untold)
@@ -81,7 +102,7 @@ export class Drain {
     if (deadline >= this.#deadline) return
     this.#deadline = deadline
     this.#cancelDeadline()
-    if (drainMs > 0) this.#cancelDeadline = this.#runtime.after(drainMs, () => this.#end())
+    if (drainMs > 0) this.#cancelDeadline = this.#runtime.after(drainMs, () => this.#expire())
     else this.#end()
   }
 
@@ -100,10 +121,68 @@ export class Drain {
 
   /** Ends the session if nothing is open. */
   look(hubSession: HubSession): void {
+    const { ended } = hubSession.session
+    if (!ended && !this.#left.has(hubSession)) return this.#came(hubSession)
+    if (!ended && (this.#moving.has(hubSession) || this.#moved(hubSession))) return
     if (!this.#left.has(hubSession) || !hubSession.isFree) return
+    this.#leave(hubSession)
+  }
+
+  #leave(hubSession: HubSession): void {
+    this.#moving.delete(hubSession)
     this.#left.delete(hubSession)
     this.#release(hubSession)
     if (this.#left.size === 0) this.#end()
+  }
+
+  /** Another process has handed this session over, just when this hub began to drain. */
+  #came(hubSession: HubSession): void {
+    if (this.#isEnded) return this.#release(hubSession)
+    this.#left.add(hubSession)
+    hubSession.lastCall()
+    this.look(hubSession)
+  }
+
+  /** Hands the session over, if no request is open in it and there is a process to take it. */
+  #moved(hubSession: HubSession): boolean {
+    const [asked, answering] = hubSession.openRequests
+    if (this.#moves?.hasTaker !== true || !this.#isWaitedFor || !hubSession.isCalled || asked + answering > 0)
+      return false
+    if (this.#refused.has(hubSession)) return false
+    this.#move(hubSession, this.#moves)
+    return true
+  }
+
+  #move(hubSession: HubSession, moves: ClusterMoves): void {
+    this.#moving.add(hubSession)
+    moves.move(new MovingSession(hubSession, () => this.#stays(hubSession)))
+  }
+
+  /** No other process takes it. What stands still ends, and the others go on until they are free. */
+  #stays(hubSession: HubSession): void {
+    if (!this.#moving.delete(hubSession)) return
+    if (hubSession.links.isFrozen || this.#hasExpired) return this.#leave(hubSession)
+    this.#refused.add(hubSession)
+    this.look(hubSession)
+  }
+
+  /** The drain time is over. */
+  #expire(): void {
+    const moves = this.#moves
+    if (moves?.hasTaker !== true || this.#hasExpired) return this.#end()
+    this.#hasExpired = true
+    this.#deadline = this.#runtime.now() + MOVE_MS
+    this.#cancelDeadline = this.#runtime.after(MOVE_MS, () => this.#end())
+    for (const hubSession of [...this.#left]) {
+      if (this.#moving.has(hubSession)) continue
+      if (this.#refused.has(hubSession)) {
+        this.#leave(hubSession)
+        continue
+      }
+      const [asked, answering] = hubSession.openRequests
+      if (asked + answering > 0) giveUpRequests(hubSession, this.#why)
+      if (!hubSession.session.ended) this.#move(hubSession, moves)
+    }
   }
 
   /** A channel dials again at once, or in its turn if other sessions end at this moment. Very many dial by chance. */

@@ -1,3 +1,4 @@
+import type { Link } from "../../session/link.ts"
 import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { Closing } from "../../wire/errors.ts"
@@ -6,7 +7,7 @@ import { writeBye } from "../../wire/handshake.ts"
 /** What ends with a session. */
 interface Leaving {
   readonly session: Session
-  readonly links: { end(why: Closing): void }
+  readonly links: { end(why: Closing): void; readonly frozen: Link | undefined }
 }
 
 /**
@@ -21,8 +22,9 @@ export function sayFarewell({ session, links }: Leaving, hub: string, why: Closi
   if (ack !== undefined) link?.send(ack)
   const { unacknowledged } = session.end()
   const { heard } = session
+  const last = link ?? links.frozen
+  last?.send(writeBye(why, { hub, heard }))
+  last?.close(why)
   links.end(why)
-  link?.send(writeBye(why, { hub, heard }))
-  link?.close(why)
   return unacknowledged
 }

@@ -6,6 +6,7 @@ import { callSafely } from "../../session/call-safely.ts"
 import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
+import { restoreSnapshot } from "../../session/snapshot.ts"
 import type { Traffic } from "../../session/traffic.ts"
 import { type Packet, sizeOf } from "../../wire/batch.ts"
 import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
@@ -13,6 +14,7 @@ import type { Hello } from "../../wire/handshake.ts"
 import { ITEM, MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Site } from "../admission/sites.ts"
+import type { MovedSession } from "../cluster.ts"
 import type { Costs } from "../limits/allowance.ts"
 import type { FanOut } from "../limits/fan-out.ts"
 import { checkPayload, type PayloadBounds } from "../limits/payload-bounds.ts"
@@ -31,6 +33,8 @@ import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
 import { type LinksHost, SessionLinks } from "./session-links.ts"
 import type { SessionRecords } from "./session-records.ts"
 import { type LastJoined, mostBytesOf, type PacketList, SharedOutbox } from "./shared-outbox.ts"
+
+const MOVED = closing("moved", "another process has the session now")
 
 export interface HubSessionHost extends LinksHost, PeerDispatchHost, PayloadBounds, SessionRecords<HubSession> {
   readonly rooms: Rooms<HubPeer>
@@ -58,6 +62,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly beganAt: number
   /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
   session: Session
+  /** The hubs that had the session before this one. Undefined if it began here. */
+  readonly formers: readonly string[] | undefined
   readonly peer: HubPeer
   /** Of the codec that the session's first hello named. */
   readonly encoder: HubEncoder
@@ -88,6 +94,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     encoder: HubEncoder,
     address: string,
     site?: Site,
+    moved?: MovedSession,
   ) {
     this.host = host
     this.id = id
@@ -96,12 +103,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.encoder = encoder
     this.address = address
     encoder.sessions++
-    this.beganAt = host.clockwork.now()
+    this.beganAt = host.clockwork.now() - (moved?.ageMs ?? 0)
+    this.formers = moved?.formers
     this.#site = site
     this.#outbox = new SharedOutbox(host.joined)
-    this.session = new Session(host.clockwork, this, host.settings, this.#outbox)
+    const kept = moved && restoreSnapshot(moved.snapshot, this.#outbox)
+    this.session = new Session(host.clockwork, this, host.settings, this.#outbox, kept?.inbox, kept?.lane)
     this.links = new SessionLinks(this, host)
-    this.peer = new HubPeer(host.runtime.id(), this)
+    this.peer = new HubPeer(moved?.peer ?? host.runtime.id(), this)
   }
 
   /** The state of a welcomed link: see `HubLink`, where the hub session itself is that state. */
@@ -175,6 +184,10 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.#lastCall = new LastCall(this, this.host.clockwork)
     this.#lastCall.begin()
   }
+  /** Whether it has had its last call. */
+  get isCalled(): boolean {
+    return this.#lastCall !== undefined
+  }
   get isFree(): boolean {
     return this.session.ended || this.#lastCall?.isFree === true
   }
@@ -184,6 +197,10 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   get openRequests(): readonly [asked: number, answering: number] {
     const [asked, answering] = this.#dispatch?.dispatch.open ?? []
     return [countRequests(asked), countRequests(answering)]
+  }
+  /** The id of the last request to the channel. */
+  get lastId(): number {
+    return this.#dispatch?.dispatch.lastId ?? 0
   }
   failed(error: unknown, stage: Stage): void {
     this.host.failed(error, stage, this.peer)
@@ -197,6 +214,16 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   isAway(): void {
     this.#lastCall?.awaitReturn()
     this.host.progressed(this)
+  }
+
+  /** Another process has the session. The channel is told to dial again, and goes on there. */
+  moved(): void {
+    if (this.session.ended) return
+    const transport = this.links.frozen?.name
+    this.links.dismiss(MOVED)
+    this.session.end()
+    this.links.end(MOVED)
+    this.#release(MOVED, MOVED, [], transport)
   }
 
   end(why: Closing): void {

@@ -55,6 +55,12 @@ export class KeptBytes {
     return this.#room >= 0
   }
 
+  /** Whether so many bytes can be added and no session ends because of it. */
+  hasRoom(bytes: number): boolean {
+    if (bytes > this.#room) this.#room = this.#maxBytes - this.total()
+    return bytes <= this.#room
+  }
+
   /** A session has ended, and the application still holds these bytes of it. They are counted as before. */
   leave(keeper: Keeper): void {
     this.#left.add(keeper)

@@ -38,6 +38,8 @@ export class Registry implements Directory {
   readonly #ended = new Map<string, Ended>()
   /** Sessions whose channel left before the hub heard its first hello. By session id and key. */
   readonly #left = new Map<string, Ended>()
+  /** How many sessions of other processes there is to be room for. */
+  reserved = 0
   readonly #clockwork: Clockwork
   readonly #limits: Limits
   readonly #siteNames: SiteNames
@@ -81,7 +83,7 @@ export class Registry implements Directory {
   /** Why the hub cannot keep another session of this address; undefined if it can. */
   refusal(address: string): Closing | undefined {
     const { maxSessions, maxSessionsPerAddress } = this.#limits
-    if (this.#sessions.size >= maxSessions) return closing("over-capacity", "the hub is full")
+    if (this.#sessions.size + this.reserved >= maxSessions) return closing("over-capacity", "the hub is full")
     if (this.#ended.size >= maxSessions && !this.#forgetOldest()) {
       return closing("over-capacity", "too many sessions have ended a moment ago")
     }

@@ -82,12 +82,43 @@ export class SessionLinks implements Alarm {
   #holder: string | undefined
   /** Welcomed links that are not the current one. */
   #spares: SpareLinks | undefined
+  /** Whether other processes are asked to take the session. It waits for its channel meanwhile. */
+  isOffered = false
+  /** Set while another process is to have the session: the link that was the current one, if there was one. */
+  #frozen: { readonly link: Link | undefined } | undefined
   /** Why the channel left, while packets that it sent before may still be on their way. */
   #left: Closing | undefined
 
   constructor(owner: LinkedSession, host: LinksHost) {
     this.#owner = owner
     this.#host = host
+  }
+
+  /** The channel that used the session's key last. */
+  get holder(): string | undefined {
+    return this.#holder
+  }
+
+  /** The link that was the current one before `freeze`. */
+  get frozen(): Link | undefined {
+    return this.#frozen?.link
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozen !== undefined
+  }
+
+  /** From now on nothing is heard or sent on any link, and none is attached. They stay open for a last word. */
+  freeze(): void {
+    const { session } = this.#owner
+    const { link } = session
+    session.flushNow()
+    this.#frozen = { link }
+    this.#host.clockwork.clear(this)
+    if (link === undefined) return
+    this.#leftBy(link)
+    session.linkLost(link)
+    this.spare(link)
   }
 
   /** Whether the link belongs to the session and was not closed. */
@@ -139,6 +170,7 @@ export class SessionLinks implements Alarm {
     switch (kindOf(packet)) {
       case TAKE: {
         const take = readTake(packet)
+        if (this.isFrozen) return
         const holder = this.#spares?.holderOf(link)
         if (holder !== undefined) this.heldBy(holder)
         if (take.turn > this.turn) this.attach(link, take, take.turn)
@@ -148,7 +180,7 @@ export class SessionLinks implements Alarm {
         const why = saidByPeer(readBye(packet).why)
         const { session } = this.#owner
         // Only the current link can end the session. A bye on a spare link means that its channel closes that link.
-        if (session.link !== link) return
+        if (link !== (session.link ?? this.frozen)) return
         // A channel that says bye reads nothing more, so the link is closed without an answer.
         session.linkLost(link)
         link.close(why)
@@ -255,7 +287,7 @@ export class SessionLinks implements Alarm {
    * channel was already waited for in vain.
    */
   detached(mayReturn = true): void {
-    if (this.#owner.session.ended) return
+    if (this.#owner.session.ended || this.isFrozen) return
     if (this.#left !== undefined) return this.#owner.end(this.#left)
     const { clockwork } = this.#host
     clockwork.set(this, clockwork.now() + this.#owner.windowMs(mayReturn))
@@ -264,6 +296,7 @@ export class SessionLinks implements Alarm {
 
   /** The resume window is over. If a spare link is left, the channel may still take it. */
   ring(): void {
+    if (this.isOffered) return
     if (this.#spares?.isEmpty === false) {
       const { clockwork } = this.#host
       return clockwork.set(this, clockwork.now() + SPARE_LINK_MS)

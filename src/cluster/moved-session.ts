@@ -1,0 +1,60 @@
+import { Decoder, Encoder } from "@msgpack/msgpack"
+import { msgpack } from "../codecs/msgpack/msgpack.ts"
+import type { MovedSession } from "../server/cluster.ts"
+import type { Principal } from "../server/peer.ts"
+import type { SessionSnapshot } from "../session/snapshot.ts"
+import { EverwireError, wordsOf } from "../wire/errors.ts"
+
+// What is absent stays absent: an optional field must not come back as null.
+const encoder = new Encoder({ ignoreUndefined: true })
+const decoder = new Decoder()
+const { encode, decode } = msgpack()
+
+/** The fields that an application has filled, as bytes of the codec that carries most. */
+interface Written extends Omit<MovedSession, "principal" | "data"> {
+  readonly principal: Uint8Array
+  readonly data?: Uint8Array | undefined
+}
+
+/**
+ * A session as bytes for another process. `peer.data` that is no plain data is left out.
+ *
+ * @throws EverwireError `payload-unsupported` if the principal is not plain data
+ */
+export function encodeMoved({ principal, data, ...rest }: MovedSession): Uint8Array {
+  const written: Written = { ...rest, principal: encodePrincipal(principal), data: encodeData(data) }
+  return encoder.encode(written)
+}
+
+/** Reads what `encodeMoved` wrote. */
+export function decodeMoved(bytes: Uint8Array): MovedSession {
+  const { principal, data, ...rest } = decoder.decode(bytes) as Written // `encodeMoved` wrote it
+  return { ...rest, principal: decode(principal) as Principal, data: data && decode(data) } // as above
+}
+
+export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
+  return encoder.encode(snapshot)
+}
+
+/** Reads what `encodeSnapshot` wrote. */
+export function decodeSnapshot(bytes: Uint8Array): SessionSnapshot {
+  return decoder.decode(bytes) as SessionSnapshot // `encodeSnapshot` wrote it
+}
+
+function encodePrincipal(principal: unknown): Uint8Array {
+  try {
+    return encode(principal) as Uint8Array // this codec gives nothing else
+  } catch (error) {
+    const what = `what authenticate returned cannot be told to another process: ${wordsOf(error)}`
+    throw new EverwireError("payload-unsupported", what, { cause: error })
+  }
+}
+
+function encodeData(data: unknown): Uint8Array | undefined {
+  if (data === undefined) return undefined
+  try {
+    return encode(data) as Uint8Array // as above
+  } catch {
+    return undefined
+  }
+}

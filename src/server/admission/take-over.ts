@@ -1,0 +1,59 @@
+import { EverwireError } from "../../wire/errors.ts"
+import type { ClusterPeers, MovedSession, TakenOver } from "../cluster.ts"
+import { HubSession } from "../sessions/hub-session.ts"
+import type { AdmissionHost } from "./admission-host.ts"
+
+/**
+ * Makes room for a session that another process hands over.
+ *
+ * @throws EverwireError if this hub is full, is closing, or lacks the codec of the session
+ */
+export function takeOver(host: AdmissionHost, peers: ClusterPeers | undefined, moved: MovedSession): TakenOver {
+  const { registry, encoders, kept } = host
+  const refuse = ({ code, reason }: { code: EverwireError["code"]; reason: string }): never => {
+    throw new EverwireError(code, reason)
+  }
+  const why = host.closing() ?? registry.refusal(moved.address)
+  if (why !== undefined) return refuse(why)
+  const encoder = encoders.find(moved.codec)
+  if (encoder === undefined) return refuse(encoders.refusal)
+  if (registry.get(moved.id) !== undefined) throw new EverwireError("session-forbidden", "the session is here already")
+  if (!kept.hasRoom(moved.bytes)) throw new EverwireError("over-capacity", "the hub keeps too much")
+  kept.grow(moved.bytes)
+  registry.reserved++
+  let held = moved
+  return {
+    // The rooms are heard before the session is here: what is sent to them in between would be missed.
+    hold(frozen) {
+      held = frozen
+      return Promise.all(frozen.rooms.map((room) => peers?.expect(room) ?? Promise.resolve()))
+    },
+    begin(last) {
+      registry.reserved--
+      begin(host, { ...held, snapshot: last ?? held.snapshot }, encoder)
+    },
+    drop() {
+      registry.reserved--
+    },
+  }
+}
+
+function begin(host: AdmissionHost, moved: MovedSession, encoder: HubSession["encoder"]): void {
+  const { registry, sites } = host
+  const { principal, address, rooms, data, features, turn, holder, isMet, lastId } = moved
+  const hubSession = new HubSession(host, moved, principal, encoder, address, sites.at(address), moved)
+  const { session, links, peer } = hubSession
+  session.agree(features)
+  session.watch.heardAt = host.clockwork.now()
+  links.turn = turn
+  links.isMet = isMet
+  if (holder !== undefined) links.heldBy(holder)
+  if (lastId > 0) hubSession.dispatch.lastId = lastId
+  for (const room of rooms) peer.joinUnasked(room)
+  peer.data = data as never // only the application knows its type: see `HubPeer.data`
+  registry.add(hubSession)
+  host.began(hubSession, true)
+  links.detached()
+  // This hub may have begun to drain since it was asked: then the session goes on to the next one.
+  host.progressed(hubSession)
+}
