@@ -111,13 +111,13 @@ class NatsDriver implements Driver {
     if (!this.#isConnected || this.#connection.isClosed() || !this.#unconfirmed.admits()) return
     for (const part of inParts(data, this.#roomOf(PART_HEAD_BYTES))) {
       const stamped = this.#stamps.stamp(part)
-      this.#connection.publish(this.#subject("t", topic), stamped)
+      this.#connection.publish(this.#subject("topic", topic), stamped)
       this.#unconfirmed.count(stamped.length, this.#flush())
     }
   }
 
   async listen(topic: string): Promise<void> {
-    const subscription = this.#connection.subscribe(this.#subject("t", topic), {
+    const subscription = this.#connection.subscribe(this.#subject("topic", topic), {
       callback: (error, message) => {
         if (error === null) this.#hear(topic, message.data)
       },
