@@ -939,8 +939,8 @@ export const faults = [
   {
     id: "a request too many is told to nobody",
     file: "src/server/sessions/hub-session.ts",
-    find: "if (refusal !== NOT_BEGUN) this.refused(",
-    plant: "if (refusal === undefined) this.refused(",
+    find: "        else this.refused(closing(refusal.code, refusal.message), this.session.link)\n",
+    plant: "",
   },
   {
     id: "a session that ends for room is told to nobody",

@@ -1,14 +1,16 @@
 import type { Link } from "../../session/link.ts"
 import type { Session } from "../../session/session.ts"
 import type { Packet } from "../../wire/batch.ts"
-import type { Closing } from "../../wire/errors.ts"
+import { type Closing, closing } from "../../wire/errors.ts"
 import { writeBye } from "../../wire/handshake.ts"
 
 /** What ends with a session. */
 interface Leaving {
   readonly session: Session
-  readonly links: { end(why: Closing): void; readonly frozen: Link | undefined }
+  readonly links: { end(why: Closing): void; dismiss(why: Closing): void; readonly frozen: Link | undefined }
 }
+
+const MOVED = closing("moved", "another process has the session now")
 
 /**
  * Ends the session and its links, and tells the channel why. Returns the packets that the channel has not acknowledged.
@@ -27,4 +29,12 @@ export function sayFarewell({ session, links }: Leaving, hub: string, why: Closi
   last?.close(why)
   links.end(why)
   return unacknowledged
+}
+
+/** Ends a session that another process has taken: its channel is told to dial again. Returns what it is told. */
+export function sayMoved({ session, links }: Leaving): Closing {
+  links.dismiss(MOVED)
+  session.end()
+  links.end(MOVED)
+  return MOVED
 }

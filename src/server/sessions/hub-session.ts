@@ -5,7 +5,7 @@ import type { Handlers } from "../../messaging/handlers.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
-import { Session, type SessionHost, type SessionSettings } from "../../session/session.ts"
+import { Session, type SessionHost } from "../../session/session.ts"
 import { restoreSnapshot } from "../../session/snapshot.ts"
 import type { Traffic } from "../../session/traffic.ts"
 import { type Packet, sizeOf } from "../../wire/batch.ts"
@@ -15,41 +15,24 @@ import { ITEM, MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Site } from "../admission/sites.ts"
 import type { MovedSession } from "../cluster.ts"
-import type { Costs } from "../limits/allowance.ts"
-import type { FanOut } from "../limits/fan-out.ts"
-import { checkPayload, type PayloadBounds } from "../limits/payload-bounds.ts"
+import { checkPayload } from "../limits/payload-bounds.ts"
 import { Spending } from "../limits/spending.ts"
 import type { Principal } from "../peer.ts"
-import type { Encoders, HubEncoder } from "../rooms/encoders.ts"
-import type { Rooms } from "../rooms/rooms.ts"
+import type { HubEncoder } from "../rooms/encoders.ts"
 import { AckWaits } from "./ack-waits.ts"
-import { sayFarewell } from "./farewell.ts"
+import { sayFarewell, sayMoved } from "./farewell.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
-import { type Keeper, type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
+import { type Keeper, TOO_MUCH } from "./kept-bytes.ts"
 import { listsOf, ownBytesOf } from "./lane-memory.ts"
 import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { countRequests } from "./open-requests.ts"
-import { PeerDispatch, type PeerDispatchHost } from "./peer-dispatch.ts"
-import { type LinksHost, SessionLinks } from "./session-links.ts"
+import { PeerDispatch } from "./peer-dispatch.ts"
+import { SessionLinks } from "./session-links.ts"
+import type { SessionNeeds } from "./session-needs.ts"
 import type { SessionRecords } from "./session-records.ts"
-import { type LastJoined, mostBytesOf, type PacketList, SharedOutbox } from "./shared-outbox.ts"
+import { mostBytesOf, type PacketList, SharedOutbox } from "./shared-outbox.ts"
 
-const MOVED = closing("moved", "another process has the session now")
-
-export interface HubSessionHost extends LinksHost, PeerDispatchHost, PayloadBounds, SessionRecords<HubSession> {
-  readonly rooms: Rooms<HubPeer>
-  readonly encoders: Encoders
-  readonly costs: Costs
-  /** One shared object for all sessions whose link asked for no other heartbeat. */
-  readonly settings: SessionSettings
-  readonly joined: LastJoined
-  /** Replaces the `session` of every hub session that has ended. */
-  readonly ended: Session
-  readonly kept: KeptBytes
-  readonly fanOut: FanOut
-  /** What all sessions of the hub have carried. */
-  readonly traffic: Traffic
-}
+export interface HubSessionHost extends SessionNeeds, SessionRecords<HubSession> {}
 
 /** A session at the hub, with what only the hub knows of it: its key, principal, peer and costs. */
 export class HubSession implements SessionHost, PeerHost, Keeper {
@@ -220,10 +203,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   moved(): void {
     if (this.session.ended) return
     const transport = this.links.frozen?.name
-    this.links.dismiss(MOVED)
-    this.session.end()
-    this.links.end(MOVED)
-    this.#release(MOVED, MOVED, [], transport)
+    const why = sayMoved(this)
+    this.#release(why, why, [], transport)
   }
 
   end(why: Closing): void {
@@ -252,25 +233,18 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   deliver(packet: Packet): void {
     checkPayload(packet, this.host, this.encoder.codec)
     if (kindOf(packet) === REQUEST) {
-      const refusal = this.#refusalOf(sizeOf(packet))
+      const isLeaving = this.#lastCall?.refusesRequests === true
+      const refusal = isLeaving ? NOT_BEGUN : this.#dispatching.refusalOf(sizeOf(packet))
       if (refusal !== undefined) {
-        const failure = failureOf(openPacket(packet).id, refusal)
-        callSafely(() => this.#say(failure)) // if there is no room for it, #say has ended the session
-        if (refusal !== NOT_BEGUN) this.refused(closing(refusal.code, refusal.message), this.session.link)
+        callSafely(() => this.#say(failureOf(openPacket(packet).id, refusal))) // without room, it ends the session
+        if (isLeaving) this.host.progressed(this)
+        else this.refused(closing(refusal.code, refusal.message), this.session.link)
         return
       }
     }
     if (kindOf(packet) === ITEM) this.#dispatching.deliverItem(packet)
     else this.dispatch.deliver(packet)
     if (this.#lastCall !== undefined) this.host.progressed(this)
-  }
-
-  #refusalOf(size: number): EverwireError | undefined {
-    if (this.#lastCall?.refusesRequests === true) {
-      this.host.progressed(this)
-      return NOT_BEGUN
-    }
-    return this.#dispatching.refusalOf(size)
   }
 
   control(link: Link, packet: string): void {

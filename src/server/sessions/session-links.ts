@@ -1,15 +1,12 @@
-import type { Alarm, Clockwork, Slot } from "../../session/clockwork.ts"
+import type { Alarm, Slot } from "../../session/clockwork.ts"
 import type { Link } from "../../session/link.ts"
-import type { Runtime } from "../../session/runtime.ts"
-import type { Heard, Session } from "../../session/session.ts"
-import type { LinkOrigin } from "../../transports/transport.ts"
+import type { Heard } from "../../session/session.ts"
 import { MAX_HELLO_BYTES } from "../../wire/defaults.ts"
 import { type Closing, type Code, closing, protocolError } from "../../wire/errors.ts"
 import { readBye, readTake, writeBye } from "../../wire/handshake.ts"
 import { BYE, CREDENTIALS, TAKE } from "../../wire/kinds.ts"
 import { kindOf } from "../../wire/packet.ts"
-import type { HubCounts } from "../counts.ts"
-import type { HubObserver } from "../observer.ts"
+import type { LinkedSession, LinksHost, PrincipalExpiry } from "./linked-session.ts"
 import { saidByPeer } from "./said-by-peer.ts"
 import { SPARE_LINK_MS, SpareLinks } from "./spare-links.ts"
 
@@ -18,44 +15,6 @@ import { SPARE_LINK_MS, SpareLinks } from "./spare-links.ts"
  * link.
  */
 const LEAVE_MS = 1_000
-
-/** What the links of a session need from the hub. */
-export interface LinksHost {
-  readonly runtime: Runtime
-  readonly clockwork: Clockwork
-  readonly hub: string
-  readonly observer: HubObserver
-  readonly counts: HubCounts
-}
-
-/** Asks for fresh credentials before the principal of the session expires. */
-export interface PrincipalExpiry {
-  /** Whether the links were closed because no fresh credentials came. */
-  readonly hasDismissed: boolean
-  /** The principal was judged anew, for the link that this request opened. `Infinity`: it does not expire. */
-  renew(expiresAt: number, origin: LinkOrigin): void
-  /** A link has become the current one. */
-  attached(): void
-  /** A channel sent credentials. @throws EverwireError `protocol-error` unless they were asked for */
-  answered(packet: string): void
-  /** The session has ended. */
-  end(): void
-}
-
-/** The session that the links belong to. */
-interface LinkedSession {
-  readonly session: Session
-  readonly peer: { readonly id: string }
-  /** How many of its links have input that waits to be handled. */
-  readonly backlogs: number
-  end(why: Closing): void
-  /** How long the session may stay without a link, in milliseconds. `mayReturn`: see {@link SessionLinks.detached}. */
-  windowMs(mayReturn: boolean): number
-  /** The session has lost its last link. */
-  isAway(): void
-  /** The link was closed because the session has too many. */
-  refused(why: Closing, link: Link): void
-}
 
 const NO_LINKS: readonly Link[] = []
 
