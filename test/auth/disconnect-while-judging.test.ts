@@ -26,7 +26,7 @@ it("a channel for which authenticate was called before gets in with its answer, 
   expect(answers).toHaveLength(1)
 
   banned.add("ann")
-  expect(hub.disconnect({ principal: "ann" })).toBe(0)
+  expect(await hub.disconnect({ principal: "ann" })).toBe(0)
   const late = create()
   const refused = late.opened.catch((error: unknown) => error)
   await runtime.pass(4_800)
@@ -36,7 +36,7 @@ it("a channel for which authenticate was called before gets in with its answer, 
   expect(await refused).toMatchObject({ code: "unauthorized" })
 
   // Five seconds after the first call there is none left that could slip in.
-  expect(hub.disconnect({ principal: "ann" })).toBe(1)
+  expect(await hub.disconnect({ principal: "ann" })).toBe(1)
   await runtime.pass(60_000)
   expect([early.status, hub.peers.size]).toEqual(["closed", 0])
 })
