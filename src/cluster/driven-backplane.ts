@@ -31,11 +31,11 @@ export interface Driver {
  * A backplane over a driver: the checks, the subscribers and the deadlines, which are the same for all. It is a cluster too,
  * with the default options, so that an application gives it to its hub as it is.
  */
-export class DrivenBackplane implements Backplane, Cluster {
+export class DrivenBackplane<Kind extends Driver = Driver> implements Backplane, Cluster {
   readonly isCluster = true
   readonly #runtime: Runtime
   readonly #deadlineMs: number
-  readonly #driver: Driver
+  readonly driver: Kind
   readonly #topics: Topics
   readonly #connection: ConnectionState
   /** For each topic that the driver listens to: when that is in force. */
@@ -44,12 +44,12 @@ export class DrivenBackplane implements Backplane, Cluster {
   readonly #waiting = new Set<(error: Error) => void>()
   #isClosed = false
 
-  constructor(runtime: Runtime, deadlineMs: number, open: (host: DriverHost) => Driver) {
+  constructor(runtime: Runtime, deadlineMs: number, open: (host: DriverHost) => Kind) {
     this.#runtime = runtime
     this.#deadlineMs = deadlineMs
     this.#topics = new Topics(runtime)
     this.#connection = new ConnectionState(runtime)
-    this.#driver = open({
+    this.driver = open({
       runtime,
       hear: (topic, data) => this.#topics.hear(topic, plain(data)),
       connected: (isConnected) => this.#connection.set(isConnected),
@@ -63,7 +63,7 @@ export class DrivenBackplane implements Backplane, Cluster {
   publish(topic: string, data: Uint8Array): void {
     checkOpen(this.#isClosed)
     checkName("topic", topic)
-    this.#driver.publish(topic, data)
+    this.driver.publish(topic, data)
   }
 
   async subscribe(topic: string, hear: (data: Uint8Array) => void): Promise<() => void> {
@@ -74,9 +74,9 @@ export class DrivenBackplane implements Backplane, Cluster {
     const end = (): void => {
       if (!this.#topics.remove(topic, hearer)) return
       this.#inForce.delete(topic)
-      this.#driver.unlisten(topic)
+      this.driver.unlisten(topic)
     }
-    if (this.#topics.add(topic, hearer)) this.#inForce.set(topic, this.#driver.listen(topic))
+    if (this.#topics.add(topic, hearer)) this.#inForce.set(topic, this.driver.listen(topic))
     try {
       await this.#inTime(this.#inForce.get(topic) ?? Promise.resolve())
     } catch (error) {
@@ -152,12 +152,12 @@ export class DrivenBackplane implements Backplane, Cluster {
     this.#topics.clear()
     this.#connection.close()
     for (const fail of [...this.#waiting]) fail(unavailable("the backplane was closed"))
-    await this.#driver.close()
+    await this.driver.close()
   }
 
   #ask(call: StoreCall, entries: readonly Uint8Array[] = []): Promise<StoreAnswer> {
     checkOpen(this.#isClosed)
-    return this.#inTime(this.#driver.ask(call, entries))
+    return this.#inTime(this.driver.ask(call, entries))
   }
 
   /** The promise, or its rejection with `backplane-unavailable` at the deadline, at the close, or for another fault. */

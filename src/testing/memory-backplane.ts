@@ -1,7 +1,6 @@
 import type { Backplane } from "../cluster/backplane.ts"
-import { ConnectionState } from "../cluster/connection-state.ts"
-import { checkName, checkOpen, checkTtl, checkValue, unavailable } from "../cluster/limits.ts"
-import { Topics } from "../cluster/topics.ts"
+import { DrivenBackplane, type Driver, type DriverHost } from "../cluster/driven-backplane.ts"
+import { unavailable } from "../cluster/limits.ts"
 import { type StoreAnswer, type StoreCall, ValueStore } from "../cluster/value-store.ts"
 import type { Runtime } from "../session/runtime.ts"
 
@@ -67,12 +66,12 @@ export function memoryBackplane(options: MemoryBackplaneOptions): MemoryBackplan
 
 /** What all ends share. */
 class Hall implements MemoryBackplane {
-  readonly #ends = new Set<End>()
+  readonly #wires = new Map<Backplane, Wire>()
   /** Pairs of ends that do not hear each other. */
-  #parted: (readonly [Backplane, Backplane])[] = []
+  #parted: (readonly (Wire | undefined)[])[] = []
   readonly #runtime: Runtime
   readonly #store: ValueStore
-  readonly deadlineMs: number
+  readonly #deadlineMs: number
   storeMs: number
   isRunning = true
   #delayMs: number
@@ -84,13 +83,14 @@ class Hall implements MemoryBackplane {
     this.#delayMs = delayMs
     this.#jitterMs = jitterMs
     this.storeMs = storeMs
-    this.deadlineMs = deadlineMs
+    this.#deadlineMs = deadlineMs
   }
 
   end(runtime: Runtime = this.#runtime): MemoryEnd {
-    const end = new End(this, runtime)
-    this.#ends.add(end)
-    return end
+    const backplane = new DrivenBackplane(runtime, this.#deadlineMs, (host) => new Wire(this, host))
+    const { driver } = backplane
+    this.#wires.set(backplane, driver)
+    return Object.assign(backplane, { cut: () => driver.cut(), mend: () => driver.mend() })
   }
 
   delay(delayMs: number, jitterMs = 0): void {
@@ -103,7 +103,7 @@ class Hall implements MemoryBackplane {
   }
 
   part(one: Backplane, other: Backplane): void {
-    this.#parted.push([one, other])
+    this.#parted.push([this.#wires.get(one), this.#wires.get(other)])
   }
 
   join(): void {
@@ -112,16 +112,16 @@ class Hall implements MemoryBackplane {
 
   stop(): void {
     this.isRunning = false
-    for (const end of this.#ends) end.look()
+    for (const wire of this.#wires.values()) wire.look()
   }
 
   start({ empty = false }: { readonly empty?: boolean } = {}): void {
     if (empty) this.#store.clear()
     this.isRunning = true
-    for (const end of this.#ends) end.look()
+    for (const wire of this.#wires.values()) wire.look()
   }
 
-  // — called by the ends —
+  // — called by the wires —
 
   /** When a message that is published now arrives. */
   arrival(): number {
@@ -130,8 +130,8 @@ class Hall implements MemoryBackplane {
   }
 
   /** Carries a message to every end that hears the publisher. */
-  carry(from: End, topic: string, data: Uint8Array): void {
-    for (const to of this.#ends) {
+  carry(from: Wire, topic: string, data: Uint8Array): void {
+    for (const to of this.#wires.values()) {
       const isParted = this.#parted.some((pair) => from !== to && pair.includes(from) && pair.includes(to))
       if (!isParted) to.arrive(from, topic, data)
     }
@@ -146,30 +146,28 @@ class Hall implements MemoryBackplane {
     return this.#store.answer(call, entries)
   }
 
-  leave(end: End): void {
-    this.#ends.delete(end)
+  leave(wire: Wire): void {
+    for (const [backplane, one] of this.#wires) if (one === wire) this.#wires.delete(backplane)
   }
 }
 
-class End implements MemoryEnd {
+/** The connection of one end to the hall. */
+class Wire implements Driver {
   readonly #hall: Hall
-  readonly #runtime: Runtime
-  readonly #topics: Topics
-  readonly #connection: ConnectionState
+  readonly #host: DriverHost
+  /** The topics of which the subscription is in force. */
+  readonly #topics = new Set<string>()
   /** What rejects a call of the store that has not been answered yet. */
   readonly #waiting = new Set<(error: Error) => void>()
   /** When the last message of each other end arrives here: the next one of that end does not come earlier. */
-  readonly #last = new Map<End, number>()
+  readonly #last = new Map<Wire, number>()
   /** Counts the connections, so that nothing from before a cut arrives after it. */
   #era = 0
   #isCut = false
-  #isClosed = false
 
-  constructor(hall: Hall, runtime: Runtime) {
+  constructor(hall: Hall, host: DriverHost) {
     this.#hall = hall
-    this.#runtime = runtime
-    this.#topics = new Topics(runtime)
-    this.#connection = new ConnectionState(runtime)
+    this.#host = host
     if (!hall.isRunning) this.look()
   }
 
@@ -178,94 +176,39 @@ class End implements MemoryEnd {
   }
 
   publish(topic: string, data: Uint8Array): void {
-    checkOpen(this.#isClosed)
-    checkName("topic", topic)
     // A copy: what the caller changes afterwards is not what a subscriber gets.
     if (this.#isReachable) this.#hall.carry(this, topic, data.slice())
   }
 
-  async subscribe(topic: string, hear: (data: Uint8Array) => void): Promise<() => void> {
-    checkOpen(this.#isClosed)
-    checkName("topic", topic)
-    const hearer = (data: Uint8Array): void => hear(data)
-    await this.#ask({ call: "read", key: "" }, [])
-    this.#topics.add(topic, hearer)
-    return () => void this.#topics.remove(topic, hearer)
+  async listen(topic: string): Promise<void> {
+    await this.ask({ call: "read", key: "" }, [])
+    this.#topics.add(topic)
   }
 
-  async read(key: string): Promise<string | undefined> {
-    checkOpen(this.#isClosed)
-    checkName("key", key)
-    return (await this.#ask({ call: "read", key })).value
+  unlisten(topic: string): void {
+    this.#topics.delete(topic)
   }
 
-  async compareAndSet(
-    key: string,
-    from: string | undefined,
-    to: string | undefined,
-    ttlMs: number,
-  ): Promise<string | undefined> {
-    checkOpen(this.#isClosed)
-    checkName("key", key)
-    checkValue(from)
-    checkValue(to)
-    checkTtl(ttlMs)
-    return (await this.#ask({ call: "compareAndSet", key, from, to, ttlMs })).value
-  }
-
-  async lease(key: string, holder: string, ttlMs: number): Promise<boolean> {
-    checkOpen(this.#isClosed)
-    checkName("key", key)
-    checkName("holder", holder)
-    checkTtl(ttlMs)
-    return (await this.#ask({ call: "lease", key, holder, ttlMs })).done === true
-  }
-
-  async release(key: string, holder: string): Promise<void> {
-    checkOpen(this.#isClosed)
-    checkName("key", key)
-    checkName("holder", holder)
-    await this.#ask({ call: "release", key, holder })
-  }
-
-  async append(
-    log: string,
-    entries: readonly Uint8Array[],
-    fence: { readonly key: string; readonly value: string },
-    ttlMs: number,
-  ): Promise<boolean> {
-    checkOpen(this.#isClosed)
-    checkName("log", log)
-    checkName("key", fence.key)
-    checkTtl(ttlMs)
+  /** Puts a call to the store: it is made after half of its time, and answered after the whole. */
+  ask(call: StoreCall, entries: readonly Uint8Array[]): Promise<StoreAnswer> {
+    const { storeMs } = this.#hall
     const copies = entries.map((entry) => entry.slice())
-    return (await this.#ask({ call: "append", log, fence, ttlMs }, copies)).done === true
-  }
-
-  async entries(log: string): Promise<readonly Uint8Array[]> {
-    checkOpen(this.#isClosed)
-    checkName("log", log)
-    return (await this.#ask({ call: "entries", log })).entries ?? []
-  }
-
-  async drop(log: string): Promise<void> {
-    checkOpen(this.#isClosed)
-    checkName("log", log)
-    await this.#ask({ call: "drop", log })
-  }
-
-  onConnected(listener: (isConnected: boolean) => void): () => void {
-    checkOpen(this.#isClosed)
-    return this.#connection.listen(listener)
+    return new Promise((resolve, reject) => {
+      if (!this.#isReachable) return reject(unavailable("the store cannot be reached"))
+      this.#waiting.add(reject)
+      this.#hall.later(Math.floor(storeMs / 2), () => {
+        if (!this.#hall.isRunning) return
+        const answer = this.#hall.answer(call, copies)
+        this.#host.runtime.after(Math.ceil(storeMs / 2), () => {
+          if (this.#waiting.delete(reject)) resolve(answer)
+        })
+      })
+    })
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
     this.#hall.leave(this)
-    this.#topics.clear()
-    this.#connection.close()
-    this.#rejectAll("the backplane was closed")
+    this.#era++
   }
 
   cut(): void {
@@ -285,48 +228,21 @@ class End implements MemoryEnd {
     const isReachable = this.#isReachable
     if (!isReachable) {
       this.#era++
-      this.#rejectAll("the connection was lost")
+      for (const reject of this.#waiting) reject(unavailable("the connection was lost"))
+      this.#waiting.clear()
     }
     // In a later tick, as a socket would tell, and in order on a machine that sleeps.
-    this.#runtime.soon(() => this.#connection.set(isReachable))
+    this.#host.runtime.soon(() => this.#host.connected(isReachable))
   }
 
-  arrive(from: End, topic: string, data: Uint8Array): void {
+  arrive(from: Wire, topic: string, data: Uint8Array): void {
     if (!this.#isReachable) return
     const era = this.#era
+    const { runtime } = this.#host
     const at = Math.max(this.#hall.arrival(), this.#last.get(from) ?? 0)
     this.#last.set(from, at)
-    this.#runtime.after(at - this.#runtime.now(), () => {
-      if (era === this.#era && !this.#isClosed) this.#topics.hear(topic, data)
+    runtime.after(at - runtime.now(), () => {
+      if (era === this.#era && this.#topics.has(topic)) this.#host.hear(topic, data)
     })
-  }
-
-  /** Puts a call to the store: it is made after half of its time, and answered after the whole. */
-  #ask(call: StoreCall, entries: readonly Uint8Array[] = []): Promise<StoreAnswer> {
-    const { storeMs, deadlineMs } = this.#hall
-    return new Promise((resolve, reject) => {
-      if (!this.#isReachable) return reject(unavailable("the store cannot be reached"))
-      const end = (settle: () => void): void => {
-        this.#waiting.delete(fail)
-        cancel()
-        settle()
-      }
-      const fail = (error: Error): void => end(() => reject(error))
-      const cancel = this.#runtime.after(deadlineMs, () =>
-        fail(unavailable(`the store did not answer in ${deadlineMs} ms`)),
-      )
-      this.#waiting.add(fail)
-      this.#hall.later(Math.floor(storeMs / 2), () => {
-        if (!this.#hall.isRunning) return
-        const answer = this.#hall.answer(call, entries)
-        this.#runtime.after(Math.ceil(storeMs / 2), () => {
-          if (this.#waiting.has(fail)) end(() => resolve(answer))
-        })
-      })
-    })
-  }
-
-  #rejectAll(reason: string): void {
-    for (const fail of [...this.#waiting]) fail(unavailable(reason))
   }
 }
