@@ -1,9 +1,8 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import { msgpack } from "../codecs/msgpack/msgpack.ts"
 import type { MovedSession } from "../server/cluster.ts"
-import type { Principal } from "../server/peer.ts"
 import type { SessionSnapshot } from "../session/snapshot.ts"
-import { EverwireError, wordsOf } from "../wire/errors.ts"
+import { decodePrincipal, encodePrincipal } from "./told-principal.ts"
 
 // What is absent stays absent: an optional field must not come back as null.
 const encoder = new Encoder({ ignoreUndefined: true })
@@ -29,7 +28,7 @@ export function encodeMoved({ principal, data, ...rest }: MovedSession): Uint8Ar
 /** Reads what `encodeMoved` wrote. */
 export function decodeMoved(bytes: Uint8Array): MovedSession {
   const { principal, data, ...rest } = decoder.decode(bytes) as Written // `encodeMoved` wrote it
-  return { ...rest, principal: decode(principal) as Principal, data: data && decode(data) } // as above
+  return { ...rest, principal: decodePrincipal(principal), data: data && decode(data) } // as above
 }
 
 export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
@@ -39,15 +38,6 @@ export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
 /** Reads what `encodeSnapshot` wrote. */
 export function decodeSnapshot(bytes: Uint8Array): SessionSnapshot {
   return decoder.decode(bytes) as SessionSnapshot // `encodeSnapshot` wrote it
-}
-
-function encodePrincipal(principal: unknown): Uint8Array {
-  try {
-    return encode(principal) as Uint8Array // this codec gives nothing else
-  } catch (error) {
-    const what = `what authenticate returned cannot be told to another process: ${wordsOf(error)}`
-    throw new EverwireError("payload-unsupported", what, { cause: error })
-  }
 }
 
 function encodeData(data: unknown): Uint8Array | undefined {

@@ -1,12 +1,12 @@
-import { msgpack } from "../codecs/msgpack/msgpack.ts"
 import type { Arrival, RelaySink } from "../server/cluster.ts"
 import type { Alarm, Clockwork, Flushable, Slot } from "../session/clockwork.ts"
 import type { Link } from "../session/link.ts"
 import { type Batch, sizeOf } from "../wire/batch.ts"
 import { LINK_BUFFER_BYTES } from "../wire/defaults.ts"
-import { type Closing, EverwireError, wordsOf } from "../wire/errors.ts"
+import type { Closing } from "../wire/errors.ts"
 import { readClosing, writeHello } from "../wire/handshake.ts"
 import type { Line, Strand } from "./neighbours.ts"
+import { encodePrincipal } from "./told-principal.ts"
 
 /** What the two ends of a relayed link say. The process that the link reached: */
 export const LINK = 1
@@ -38,8 +38,6 @@ const HEADERS = [
 /** How often a link that holds data is asked whether the network has taken it, in milliseconds. */
 const LOOK_MS = 50
 
-const { encode } = msgpack()
-
 /**
  * What the owner hears first of a relayed link. The credentials stay here: they are judged already.
  *
@@ -59,15 +57,6 @@ export function introduce(link: Link, { hello, principal, transport, address, he
     link.exchanges === true,
     ...stateOf(link),
   ]
-}
-
-function encodePrincipal(principal: unknown): unknown {
-  try {
-    return encode(principal)
-  } catch (error) {
-    const what = `what authenticate returned cannot be told to another process: ${wordsOf(error)}`
-    throw new EverwireError("payload-unsupported", what, { cause: error })
-  }
 }
 
 /** How the link stands: `asked`, `reached` and `keptBytes`. */

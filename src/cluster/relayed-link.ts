@@ -1,6 +1,4 @@
-import { msgpack } from "../codecs/msgpack/msgpack.ts"
 import type { Arrival } from "../server/cluster.ts"
-import type { Principal } from "../server/peer.ts"
 import type { Link, LinkSink } from "../session/link.ts"
 import { type Batch, sizeOf } from "../wire/batch.ts"
 import { LINK_BUFFER_BYTES } from "../wire/defaults.ts"
@@ -8,18 +6,17 @@ import type { Closing } from "../wire/errors.ts"
 import { readClosing, readHello } from "../wire/handshake.ts"
 import type { Line, Strand } from "./neighbours.ts"
 import { ABANDON, BATCH, CLOSE, ENDED, STATE, TAKEN } from "./relay.ts"
+import { decodePrincipal } from "./told-principal.ts"
 
 /** So many bytes of input are processed before the other process is told. */
 const TELL_BYTES = LINK_BUFFER_BYTES / 4
-
-const { decode } = msgpack()
 
 /** Reads what `introduce` wrote. */
 export function readArrival([hello, principal, transport, address, headers]: readonly unknown[]): Arrival {
   const known = new Map(Object.entries(headers as Record<string, string>)) // `introduce` wrote all of these
   return {
     hello: readHello(String(hello)),
-    principal: decode(principal as Uint8Array) as Principal,
+    principal: decodePrincipal(principal as Uint8Array),
     transport: String(transport),
     address: typeof address === "string" ? address : undefined,
     header: (name) => known.get(name),

@@ -1,11 +1,11 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import { msgpack } from "../codecs/msgpack/msgpack.ts"
 import type { Broadcast, Selection, Task, TaskResult } from "../server/cluster.ts"
-import type { PeerDescription, Principal } from "../server/peer.ts"
+import type { PeerDescription } from "../server/peer.ts"
 import { allocatePacket, type Packet } from "../wire/batch.ts"
-import { EverwireError, wordsOf } from "../wire/errors.ts"
 import { MESSAGE } from "../wire/kinds.ts"
 import { kindOf, openPacket } from "../wire/packet.ts"
+import { decodePrincipal, encodePrincipal } from "./told-principal.ts"
 
 /** What processes publish for each other about rooms. A process ignores frames of another version. */
 const VERSION = 1
@@ -37,7 +37,7 @@ export type RoomFrame =
 
 const encoder = new Encoder()
 const decoder = new Decoder()
-const principals = msgpack()
+const _principals = msgpack()
 
 /**
  * A frame as bytes: its version, its kind, its fields as JSON, and what cannot be JSON. Texts are escaped in JSON, so that
@@ -85,15 +85,6 @@ function write(kind: string, fields: object, parts: readonly (string | Uint8Arra
 function deliveryFields({ delivery }: Broadcast, now: number): object {
   const { volatile, key, until } = delivery ?? {}
   return { ...(volatile && { volatile }), key, ttlMs: until === undefined ? undefined : Math.max(0, until - now) }
-}
-
-function encodePrincipal(principal: Principal): Uint8Array {
-  try {
-    return principals.encode(principal) as Uint8Array // of this codec
-  } catch (error) {
-    const what = `what authenticate returned cannot be told to another process: ${wordsOf(error)}`
-    throw new EverwireError("payload-unsupported", what, { cause: error })
-  }
 }
 
 /** Reads a frame. Undefined if it is none that this version knows. */
@@ -199,7 +190,7 @@ function readPeer(
   return {
     id,
     hub,
-    principal: principals.decode(principal) as Principal, // what `authenticate` of the other process returned
+    principal: decodePrincipal(principal), // what `authenticate` of the other process returned
     connected: connected === true,
     transport: typeof transport === "string" ? transport : undefined,
     address,
