@@ -1,7 +1,5 @@
-import type { Cluster, ClusterHost, OpenCluster } from "../server/cluster.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Backplane } from "./backplane.ts"
-import { cluster } from "./cluster.ts"
 import { ConnectionState } from "./connection-state.ts"
 import { checkName, checkOpen, checkTtl, checkValue, unavailable } from "./limits.ts"
 import { Topics } from "./topics.ts"
@@ -27,12 +25,8 @@ export interface Driver {
   close(): Promise<void>
 }
 
-/**
- * A backplane over a driver: the checks, the subscribers and the deadlines, which are the same for all. It is a cluster too,
- * with the default options, so that an application gives it to its hub as it is.
- */
-export class DrivenBackplane<Kind extends Driver = Driver> implements Backplane, Cluster {
-  readonly isCluster = true
+/** A backplane over a driver: the checks, the subscribers and the deadlines, which are the same for all. */
+export class DrivenBackplane<Kind extends Driver = Driver> implements Backplane {
   readonly #runtime: Runtime
   readonly #deadlineMs: number
   readonly driver: Kind
@@ -54,10 +48,6 @@ export class DrivenBackplane<Kind extends Driver = Driver> implements Backplane,
       hear: (topic, data) => this.#topics.hear(topic, plain(data)),
       connected: (isConnected) => this.#connection.set(isConnected),
     })
-  }
-
-  open(host: ClusterHost): OpenCluster {
-    return cluster(this).open(host)
   }
 
   publish(topic: string, data: Uint8Array): void {

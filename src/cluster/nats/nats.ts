@@ -3,7 +3,8 @@ import { hubRuntime } from "../../runtimes/hub-runtime.ts"
 import type { Cluster } from "../../server/cluster.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Backplane } from "../backplane.ts"
-import { DrivenBackplane, type Driver, type DriverHost } from "../driven-backplane.ts"
+import type { Driver, DriverHost } from "../driven-backplane.ts"
+import { JoinedBackplane } from "../joined-backplane.ts"
 import { unavailable } from "../limits.ts"
 import { packEntries, unpackEntries } from "../packed-entries.ts"
 import { Stamps } from "../stamps.ts"
@@ -48,7 +49,7 @@ export function nats(options: NatsOptions): Backplane & Cluster {
   if (!/^\w{1,64}$/.test(prefix)) {
     throw new EverwireError("misuse", `nats: prefix has 1 to 64 letters, digits and _; given: ${prefix}`)
   }
-  return new DrivenBackplane(hubRuntime, deadlineMs, (host) => new NatsDriver(host, { ...options, prefix, deadlineMs }))
+  return new JoinedBackplane(hubRuntime, deadlineMs, (host) => new NatsDriver(host, { ...options, prefix, deadlineMs }))
 }
 
 const DAY_MS = 86_400_000

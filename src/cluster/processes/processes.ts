@@ -4,7 +4,8 @@ import { hubRuntime } from "../../runtimes/hub-runtime.ts"
 import type { Cluster } from "../../server/cluster.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Backplane } from "../backplane.ts"
-import { DrivenBackplane, type Driver, type DriverHost } from "../driven-backplane.ts"
+import type { Driver, DriverHost } from "../driven-backplane.ts"
+import { JoinedBackplane } from "../joined-backplane.ts"
 import { unavailable } from "../limits.ts"
 import { packEntries, unpackEntries } from "../packed-entries.ts"
 import type { StoreAnswer, StoreCall } from "../value-store.ts"
@@ -43,7 +44,7 @@ export function processes(options: ProcessesOptions = {}): Backplane & Cluster {
       "processes(): no primary process serves this one; call serveProcesses() there, before it starts workers",
     )
   }
-  return new DrivenBackplane(hubRuntime, deadlineMs, (host) => new SocketDriver(host, path, maxWaitingBytes))
+  return new JoinedBackplane(hubRuntime, deadlineMs, (host) => new SocketDriver(host, path, maxWaitingBytes))
 }
 
 interface Waiting {

@@ -3,7 +3,8 @@ import { hubRuntime } from "../../runtimes/hub-runtime.ts"
 import type { Cluster } from "../../server/cluster.ts"
 import { EverwireError } from "../../wire/errors.ts"
 import type { Backplane } from "../backplane.ts"
-import { DrivenBackplane, type Driver, type DriverHost } from "../driven-backplane.ts"
+import type { Driver, DriverHost } from "../driven-backplane.ts"
+import { JoinedBackplane } from "../joined-backplane.ts"
 import { unavailable } from "../limits.ts"
 import { Stamps } from "../stamps.ts"
 import { Unconfirmed } from "../unconfirmed.ts"
@@ -48,7 +49,7 @@ export function redis(options: RedisOptions): Backplane & Cluster {
   const known = { client: "duplicate", prefix: "string", deadlineMs: "number", maxWaitingBytes: "number" }
   checkNames(options, known, "redis")
   const { client, prefix = "everwire:", deadlineMs = 2000, maxWaitingBytes = 16 * 2 ** 20 } = options
-  return new DrivenBackplane(
+  return new JoinedBackplane(
     hubRuntime,
     deadlineMs,
     (host) => new RedisDriver(host, (events) => connectionsOf(client, events), prefix, maxWaitingBytes),
