@@ -1003,6 +1003,12 @@ export const faults = [
     plant: "",
   },
   {
+    id: "a loop whose taking ends its subscription brings undefined",
+    file: "src/messaging/message-loop.ts",
+    find: "const data = queue.shift() as Data // not empty\n        taken?.()",
+    plant: "taken?.()\n        const data = queue.shift() as Data",
+  },
+  {
     id: "a stream's generator goes on when the asker has left",
     file: "src/messaging/answers.ts",
     find: "    answering.pump?.stop()\n",

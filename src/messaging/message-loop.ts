@@ -65,8 +65,9 @@ export function loopOver<Data>(
   async function* iterate(): AsyncGenerator<Data, void, void> {
     for (;;) {
       while (queue.length > 0) {
-        taken?.()
-        yield queue.shift() as Data // not empty
+        const data = queue.shift() as Data // not empty
+        taken?.() // may end the session, which empties the queue
+        yield data
       }
       if (error) throw error
       if (isOver) return

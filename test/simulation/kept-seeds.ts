@@ -441,4 +441,9 @@ export const keptSeeds: readonly Kept[] = [
     found: "a channel began to answer a stream after its session was over, and never ended the items",
     seed: 91973,
   },
+  {
+    found:
+      "a loop over an input brought nothing as an item when its credit did not fit into the outbox, which ended the session",
+    seed: 6451,
+  },
 ]
