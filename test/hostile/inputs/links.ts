@@ -101,7 +101,7 @@ const rows: readonly Row[] = [
   [
     COUNT,
     "credit that adds up to more than a number can count",
-    "n1\nqs1\techo\t1\n" + "gs1\t9007199254740991\n".repeat(99).slice(0, -1),
+    `n1\nqs1\techo\t1\n${"gs1\t9007199254740991\n".repeat(99).slice(0, -1)}`,
     GOES_ON,
   ],
   [COUNT, "more items than credit was granted for", `n1\nq1,,+\tkept\t1\n${"i+1\t1\n".repeat(17).slice(0, -1)}`],
