@@ -31,6 +31,12 @@ export function checkDrainMs(drainMs: unknown): void {
 const MOVE_MS = 5_000
 
 /**
+ * How a session that has not ended stands. `open`: it ends, or moves, when nothing is open in it any more. `moving`: another
+ * process is to have it. `staying`: no other process takes it, so it only ends.
+ */
+type Standing = "open" | "moving" | "staying"
+
+/**
  * Shuts down a hub's sessions. Each one gets a last call, after which nothing new is begun with it. It ends as soon as
  * nothing is open any more, and at the latest at the end of the drain time. In a cluster it moves to another process
  * instead, as soon as no request is open; at the end of the drain time those that are open fail first.
@@ -44,7 +50,7 @@ export class Drain {
   /** The closing that every peer gets. */
   readonly #why: Closing
   /** Sessions that have not ended. */
-  readonly #left: Set<HubSession>
+  readonly #left: Map<HubSession, Standing>
   /** Sessions in the order of their last calls; the first `#told` of them have had it. */
   readonly #untold: HubSession[]
   /** Time between two last calls, in milliseconds. */
@@ -63,14 +69,9 @@ export class Drain {
   #cancelNext = (): void => {}
   #cancelLook = (): void => {}
   #resolve = (): void => {}
-  #isEnded = false
-  /** Whether the drain time is over and sessions still move. */
-  #hasExpired = false
+  /** `waiting`: for the drain time to end. `expired`: it is over, and sessions still move. `ended`: no session is left. */
+  #phase: "waiting" | "expired" | "ended" = "waiting"
   readonly #moves: ClusterMoves | undefined
-  /** Sessions that another process is to have. */
-  readonly #moving = new Set<HubSession>()
-  /** Sessions that no other process takes. */
-  readonly #refused = new Set<HubSession>()
 
   /** @param moves Undefined if the hub is alone. */
   constructor(
@@ -85,7 +86,7 @@ export class Drain {
     this.#moves = moves
     this.#isWaitedFor = drainMs > 0
     this.#untold = [...sessions]
-    this.#left = new Set(this.#untold)
+    this.#left = new Map(this.#untold.map((hubSession) => [hubSession, "open"]))
     this.#apartMs = Math.min(APART_MS, (TELL_PART * drainMs) / this.#untold.length)
     this.#startedAt = runtime.now()
     this.done = new Promise((resolve) => {
@@ -93,7 +94,7 @@ export class Drain {
     })
     this.hasten(drainMs)
     this.#tell()
-    if (!this.#isEnded) this.#lookLater()
+    if (this.#phase !== "ended") this.#lookLater()
   }
 
   /** Sets the end of the drain time, unless it is earlier already. */
@@ -121,15 +122,15 @@ export class Drain {
 
   /** Ends the session if nothing is open. */
   look(hubSession: HubSession): void {
-    const { ended } = hubSession.session
-    if (!ended && !this.#left.has(hubSession)) return this.#came(hubSession)
-    if (!ended && (this.#moving.has(hubSession) || this.#moved(hubSession))) return
-    if (!this.#left.has(hubSession) || !hubSession.isFree) return
-    this.#leave(hubSession)
+    const standing = this.#left.get(hubSession)
+    if (!hubSession.session.ended) {
+      if (standing === undefined) return this.#came(hubSession)
+      if (standing === "moving" || (standing === "open" && this.#moved(hubSession))) return
+    }
+    if (standing !== undefined && hubSession.isFree) this.#leave(hubSession)
   }
 
   #leave(hubSession: HubSession): void {
-    this.#moving.delete(hubSession)
     this.#left.delete(hubSession)
     this.#release(hubSession)
     if (this.#left.size === 0) this.#end()
@@ -137,8 +138,8 @@ export class Drain {
 
   /** Another process has handed this session over, just when this hub began to drain. */
   #came(hubSession: HubSession): void {
-    if (this.#isEnded) return this.#release(hubSession)
-    this.#left.add(hubSession)
+    if (this.#phase === "ended") return this.#release(hubSession)
+    this.#left.set(hubSession, "open")
     hubSession.lastCall()
     this.look(hubSession)
   }
@@ -148,37 +149,33 @@ export class Drain {
     const [asked, answering] = hubSession.openRequests
     if (this.#moves?.hasTaker !== true || !this.#isWaitedFor || !hubSession.isCalled || asked + answering > 0)
       return false
-    if (this.#refused.has(hubSession)) return false
     this.#move(hubSession, this.#moves)
     return true
   }
 
   #move(hubSession: HubSession, moves: ClusterMoves): void {
-    this.#moving.add(hubSession)
+    this.#left.set(hubSession, "moving")
     moves.move(new MovingSession(hubSession, () => this.#stays(hubSession)))
   }
 
   /** No other process takes it. What stands still ends, and the others go on until they are free. */
   #stays(hubSession: HubSession): void {
-    if (!this.#moving.delete(hubSession)) return
-    if (hubSession.links.isFrozen || this.#hasExpired) return this.#leave(hubSession)
-    this.#refused.add(hubSession)
+    if (this.#left.get(hubSession) !== "moving") return
+    if (hubSession.links.isFrozen || this.#phase === "expired") return this.#leave(hubSession)
+    this.#left.set(hubSession, "staying")
     this.look(hubSession)
   }
 
   /** The drain time is over. */
   #expire(): void {
     const moves = this.#moves
-    if (moves?.hasTaker !== true || this.#hasExpired) return this.#end()
-    this.#hasExpired = true
+    if (moves?.hasTaker !== true || this.#phase === "expired") return this.#end()
+    this.#phase = "expired"
     this.#deadline = this.#runtime.now() + MOVE_MS
     this.#cancelDeadline = this.#runtime.after(MOVE_MS, () => this.#end())
-    for (const hubSession of [...this.#left]) {
-      if (this.#moving.has(hubSession)) continue
-      if (this.#refused.has(hubSession)) {
-        this.#leave(hubSession)
-        continue
-      }
+    for (const [hubSession, standing] of [...this.#left]) {
+      if (standing === "staying") this.#leave(hubSession)
+      if (standing !== "open") continue
       const [asked, answering] = hubSession.openRequests
       if (asked + answering > 0) giveUpRequests(hubSession, this.#why)
       if (!hubSession.session.ended) this.#move(hubSession, moves)
@@ -200,7 +197,7 @@ export class Drain {
   #tell(): void {
     const now = this.#runtime.now()
     for (const hubSession of this.#untold.slice(this.#told)) {
-      if (this.#isEnded) return
+      if (this.#phase === "ended") return
       const at = this.#startedAt + this.#told * this.#apartMs
       if (at > now) {
         this.#cancelNext = this.#runtime.after(Math.ceil(at - now), () => this.#tell())
@@ -216,18 +213,18 @@ export class Drain {
   /** Checks the remaining sessions at intervals, because a new stream of a channel is not reported here. */
   #lookLater(): void {
     this.#cancelLook = this.#runtime.after(LOOK_MS, () => {
-      for (const hubSession of this.#left) this.look(hubSession)
-      if (!this.#isEnded) this.#lookLater()
+      for (const hubSession of this.#left.keys()) this.look(hubSession)
+      if (this.#phase !== "ended") this.#lookLater()
     })
   }
 
   #end(): void {
-    if (this.#isEnded) return
-    this.#isEnded = true
+    if (this.#phase === "ended") return
+    this.#phase = "ended"
     this.#cancelDeadline()
     this.#cancelNext()
     this.#cancelLook()
-    for (const hubSession of this.#left) {
+    for (const hubSession of this.#left.keys()) {
       this.#left.delete(hubSession)
       this.#release(hubSession)
     }
