@@ -1,6 +1,6 @@
 import { createChannel } from "everwire"
 import type { Principal } from "everwire/node"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import { platform } from "../../src/runtimes/node/platform.ts"
 import { ask, bodyOf } from "../hostile/attack.ts"
 import { createRuntime, disposeAll, nextOf, onArrival, onDispose, startHub, transports } from "../support/hub-server.ts"
@@ -68,7 +68,8 @@ describe("the URLs of a conversation", { concurrent: true }, () => {
     // Fresh credentials on the link.
     const [peer] = hub.peers.values()
     const before = peer?.principal.expiresAt ?? 0
-    while ((peer?.principal.expiresAt ?? 0) < before + 30_000) await new Promise((resolve) => setTimeout(resolve, 50))
+    const isRenewed = (): void => expect(peer?.principal.expiresAt).toBeGreaterThan(before + 30_000)
+    await vi.waitFor(isRenewed, { timeout: 10_000, interval: 10 })
     await channel.close()
 
     expect(urls.length).toBeGreaterThan(3) // at least two dials, each noted at both ends

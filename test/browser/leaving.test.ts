@@ -5,7 +5,7 @@ import { build } from "esbuild"
 import { createHub, type NodeHub } from "everwire/node"
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { disposeAll, startServer } from "../support/hub-server.ts"
+import { disposeAll, onArrival, startServer } from "../support/hub-server.ts"
 import { hasChromium, launchChromium, missChromium } from "./chromium.ts"
 
 /** How often each page is left in each way. */
@@ -25,12 +25,16 @@ describe.skipIf(!hasChromium)("a page that is left in Chromium", () => {
   let url: string
   /** The ids of all peers that the hub has met. */
   const met: string[] = []
+  /** Called when a page's request of the hub arrives, and when the hub has a new peer. */
+  let onDial = (): void => {}
+  let onMet = (): void => {}
 
   beforeAll(async () => {
     const script = await bundlePage()
     hub = createHub()
     hub.onPeer((peer) => {
       met.push(peer.id)
+      onMet()
       peer.send("greeting", "welcome")
     })
     const { port, server } = await startServer(
@@ -42,6 +46,7 @@ describe.skipIf(!hasChromium)("a page that is left in Chromium", () => {
       }),
     )
     hub.attach(server)
+    onArrival(server, ({ url = "" }) => url.startsWith("/everwire") && onDial())
     url = `http://127.0.0.1:${port}`
     browser = await launchChromium()
     context = await browser.newContext()
@@ -73,8 +78,18 @@ describe.skipIf(!hasChromium)("a page that is left in Chromium", () => {
     it(`leaves no peer behind when it is left while it dials, over ${transport}`, async () => {
       const page = await context.newPage()
       for (let time = 0; time < TIMES; time++) {
+        // It is left when its script may not run yet, when its first request has arrived, and when it is welcomed.
+        const moments = [
+          Promise.resolve(),
+          new Promise<void>((resolve) => {
+            onDial = resolve
+          }),
+          new Promise<void>((resolve) => {
+            onMet = resolve
+          }),
+        ]
         await page.goto(`${url}/page?${transport}`, { waitUntil: "commit" })
-        await new Promise((resolve) => setTimeout(resolve, (time * 7) % 60))
+        await moments[time % moments.length]
         await page.goto("about:blank")
       }
       await vi.waitFor(() => expect(hub.peers.size).toBe(0), { timeout: 1_500, interval: 10 })

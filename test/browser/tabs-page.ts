@@ -9,6 +9,9 @@ let openMs = Number.POSITIVE_INFINITY
 let downAt = openedAt
 let upAt = openedAt
 let silenceMs = 0
+/** How many ticks and answers came. */
+let ticks = 0
+let answers = 0
 
 const look = (): void => {
   const now = performance.now()
@@ -20,17 +23,19 @@ void channel.opened.then(() => {
 channel.on("tick", () => {
   look()
   downAt = performance.now()
+  ticks++
 })
 channel.on("echo", () => {
   look()
   upAt = performance.now()
+  answers++
 })
 setInterval(() => channel.send("say"), 500)
 
 const page = {
   report() {
     look()
-    return { openMs, silenceMs, transport: channel.transport ?? "none" }
+    return { openMs, silenceMs, ticks, answers, transport: channel.transport ?? "none" }
   },
 }
 export type TabsPage = typeof page
