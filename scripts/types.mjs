@@ -22,14 +22,13 @@ const RESOLUTIONS = [
 
 /** The programs and the types that each has: a page has no Node types, and a server need not have those of the DOM. */
 const PROGRAMS = [
-  { file: "client.ts", lib: ["es2022", "dom"], types: [] },
-  { file: "node.ts", lib: ["es2022", "dom"], types: ["node"] },
-  { file: "contract.ts", lib: ["es2022", "dom"], types: ["node"] },
+  { files: ["client.ts"], lib: ["es2022", "dom"], types: [] },
+  { files: ["node.ts", "contract.ts"], lib: ["es2022", "dom"], types: ["node"] },
 ]
 /** Compiled only with the mode that is usual today. */
 const OTHERS = [
-  { file: "client.ts", lib: ["es2022", "dom"], types: [], exactOptionalPropertyTypes: false },
-  { file: "server.ts", lib: ["es2022"], types: ["node"] },
+  { files: ["client.ts"], lib: ["es2022", "dom"], types: [], exactOptionalPropertyTypes: false },
+  { files: ["server.ts"], lib: ["es2022"], types: ["node"] },
 ]
 
 /** `server.ts`: a server's program, compiled without the DOM's types. */
@@ -101,7 +100,7 @@ function application(type) {
  * @param {typeof RESOLUTIONS[number]} resolution
  * @param {typeof PROGRAMS[number]} program
  */
-function compile(compiler, version, { type, until: _, ...resolution }, { file, ...options }) {
+function compile(compiler, version, { type, until: _, ...resolution }, { files, ...options }) {
   const folder = join(scratch, type)
   const compilerOptions = {
     ...resolution,
@@ -113,13 +112,13 @@ function compile(compiler, version, { type, until: _, ...resolution }, { file, .
     ...options,
     ...(version.startsWith("6.") && { ignoreDeprecations: "6.0" }),
   }
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }))
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }))
   const { status, stdout } = spawnSync(process.execPath, [join(compiler, "bin/tsc"), "-p", folder], {
     encoding: "utf8",
   })
   if (status === 0) return
   failed++
   console.error(
-    `TypeScript ${version}, ${resolution.moduleResolution} in a package of type ${type}, ${file}:\n${stdout}`,
+    `TypeScript ${version}, ${resolution.moduleResolution} in a package of type ${type}, ${files.join(" and ")}:\n${stdout}`,
   )
 }
