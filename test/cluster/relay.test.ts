@@ -6,18 +6,28 @@ function owners({ processes }: World): number[] {
   return processes.flatMap(({ hub }, index) => (hub.peers.size > 0 ? [index] : []))
 }
 
+/**
+ * A world whose first process has the session of a channel that has said one message, and whose second has its link. The next
+ * dials reach the second too.
+ */
+async function createRelayed(count: number) {
+  const world = await createWorld(count)
+  world.reach(0)
+  const channel = world.dial()
+  const flow = startFlow(world, channel)
+  flow.say()
+  await world.runtime.pass(1_000)
+  expect(owners(world)).toEqual([0])
+  world.reach(1)
+  world.cut()
+  await world.runtime.pass(1_000)
+  const { runtime, processes, bus } = world
+  return { world, runtime, processes, bus, channel, flow }
+}
+
 describe("a link that reaches another process than its session", () => {
   it("carries the session on, in order and without a reset", async () => {
-    const world = await createWorld(2)
-    const { runtime } = world
-    world.reach(0)
-    const channel = world.dial()
-    const flow = startFlow(world, channel)
-    flow.say()
-    await runtime.pass(1_000)
-    expect(owners(world)).toEqual([0])
-    world.reach(1)
-    world.cut()
+    const { world, runtime, channel, flow } = await createRelayed(2)
     for (let at = 0; at < 50; at++) {
       flow.say()
       await runtime.pass(20)
@@ -71,18 +81,10 @@ describe("a link that reaches another process than its session", () => {
   })
 
   it("ends soon after the owner has died, and the channel is told that its session is gone", async () => {
-    const world = await createWorld(3)
-    const { runtime, processes } = world
-    world.reach(0)
-    const channel = world.dial()
-    const flow = startFlow(world, channel)
-    await runtime.pass(1_000)
-    world.reach(1)
-    world.cut()
-    await runtime.pass(1_000)
+    const { runtime, processes, channel, flow } = await createRelayed(3)
     flow.say()
     await runtime.pass(1_000)
-    expect(flow.up).toEqual([0])
+    expect(flow.up).toEqual([0, 1])
     processes[0]?.kill()
     await runtime.pass(10_000)
     expect(flow.resets).toMatchObject([{ closing: { code: "session-unknown" } }])
@@ -90,16 +92,7 @@ describe("a link that reaches another process than its session", () => {
   })
 
   it("ends when its process dies, and the next link carries the session on", async () => {
-    const world = await createWorld(3)
-    const { runtime, processes } = world
-    world.reach(0)
-    const channel = world.dial()
-    const flow = startFlow(world, channel)
-    flow.say()
-    await runtime.pass(1_000)
-    world.reach(1)
-    world.cut()
-    await runtime.pass(1_000)
+    const { world, runtime, processes, flow } = await createRelayed(3)
     flow.say()
     await runtime.pass(500)
     world.reach(2)
@@ -112,14 +105,7 @@ describe("a link that reaches another process than its session", () => {
   })
 
   it("ends with the process of its session closing down, at once", async () => {
-    const world = await createWorld(2)
-    const { runtime, processes } = world
-    world.reach(0)
-    const channel = world.dial()
-    await runtime.pass(1_000)
-    world.reach(1)
-    world.cut()
-    await runtime.pass(1_000)
+    const { runtime, processes, channel } = await createRelayed(2)
     const codes: unknown[] = []
     channel.onReset(({ closing }) => codes.push(closing.code))
     await processes[0]?.hub.close()
@@ -149,16 +135,7 @@ describe("the store is away", () => {
   })
 
   it("for long: relayed links end, their sessions wait, and go on with the next link when it is there again", async () => {
-    const world = await createWorld(2)
-    const { runtime, bus } = world
-    world.reach(0)
-    const channel = world.dial()
-    const flow = startFlow(world, channel)
-    flow.say()
-    await runtime.pass(1_000)
-    world.reach(1)
-    world.cut()
-    await runtime.pass(1_000)
+    const { runtime, bus, channel, flow } = await createRelayed(2)
     bus.stop()
     for (let at = 0; at < 20; at++) {
       flow.say()
@@ -174,16 +151,7 @@ describe("the store is away", () => {
   })
 
   it("for a moment: nothing is lost although what was under way is", async () => {
-    const world = await createWorld(2)
-    const { runtime, bus } = world
-    world.reach(0)
-    const channel = world.dial()
-    const flow = startFlow(world, channel)
-    flow.say()
-    await runtime.pass(1_000)
-    world.reach(1)
-    world.cut()
-    await runtime.pass(1_000)
+    const { runtime, bus, flow } = await createRelayed(2)
     for (let at = 0; at < 100; at++) {
       flow.say()
       if (at % 20 === 10) bus.stop()
