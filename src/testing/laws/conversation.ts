@@ -13,9 +13,6 @@ import type { End } from "./end.ts"
 import { difference, notes } from "./packets.ts"
 import type { Seat } from "./subject.ts"
 
-/** Limit in real time, in milliseconds. It is long because a session may need several links, one after another. */
-const REAL_LIMIT_MS = 40_000
-
 /** A session in one of its two seats. It records the packets that it sends and delivers. */
 export class Speaker implements SessionHost {
   readonly session: Session
@@ -133,7 +130,6 @@ export class Conversation {
       },
       "everything that was said to be heard",
       () => this.#verdict() ?? "all of it",
-      this.#bench.traits.realTime ? REAL_LIMIT_MS : undefined,
     )
     await this.#bench.settle()
     const wrong = this.#verdict()
