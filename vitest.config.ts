@@ -68,8 +68,9 @@ export default defineConfig(({ mode }) => {
       pool: "forks",
       // Half of the time tests wait for sockets, timers and browsers, so more files run at once than there are cores.
       maxWorkers: availableParallelism() + 3,
-      testTimeout: mode === "long" ? 600_000 : 30_000,
-      hookTimeout: 30_000,
+      // Only what hangs may reach this: beside the others, and on a slower machine, a test takes many times as long as alone.
+      testTimeout: mode === "long" ? 600_000 : 60_000,
+      hookTimeout: 60_000,
       env: { EVERWIRE_TEST_MODE: mode },
       // A project adds to the lists that stand outside of it, so these have none beside them.
       ...(mode === "test"
