@@ -1699,4 +1699,10 @@ export const faults = [
     find: "!hubSession.isCalled || asked + answering > 0",
     plant: "!hubSession.isCalled",
   },
+  {
+    id: "a channel checks by a contract that is for another codec",
+    file: "src/messaging/schema-contract.ts",
+    find: 'if (seat === "channel" && this.codec !== undefined',
+    plant: 'if (seat !== "channel" && this.codec !== undefined',
+  },
 ]
