@@ -1354,13 +1354,13 @@ export const faults = [
   {
     id: "items do not make the hub look whether it keeps too much",
     file: "src/server/sessions/peer-dispatch.ts",
-    find: "if (stream !== undefined && !this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)\n",
+    find: "    if (!this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)\n",
     plant: "",
   },
   {
     id: "items count on when they were read",
     file: "src/server/sessions/unread-items.ts",
-    find: "let at = sizes.length - waitingIn(stream)",
+    find: "let at = sizes.length - waitingIn(loop)",
     plant: "let at = 0",
   },
   {
@@ -1372,13 +1372,13 @@ export const faults = [
   {
     id: "items stay when their peer is closed because of them",
     file: "src/server/sessions/unread-items.ts",
-    find: "      stream.queue?.splice(0)\n",
+    find: "      loop.queue?.splice(0)\n",
     plant: "",
   },
   {
     id: "a loop whose items were dropped ends as if they had been all",
     file: "src/server/sessions/unread-items.ts",
-    find: "      stream(closingError(why))\n",
+    find: "      loop(closingError(why))\n",
     plant: "",
   },
   {
@@ -1704,5 +1704,17 @@ export const faults = [
     file: "src/messaging/schema-contract.ts",
     find: 'if (seat === "channel" && this.codec !== undefined',
     plant: 'if (seat !== "channel" && this.codec !== undefined',
+  },
+  {
+    id: "messages that wait for a loop of a peer are not counted among what the hub keeps",
+    file: "src/server/sessions/peer-dispatch.ts",
+    find: "this.#count(loop, this.#delivered, () => heard(data), isReplacing)",
+    plant: "heard(data)",
+  },
+  {
+    id: "a loop gets a message that came when the hub had no room for it",
+    file: "src/server/sessions/peer-dispatch.ts",
+    find: "    if (this.#isClosed) return\n    const before",
+    plant: "    const before",
   },
 ]

@@ -11,7 +11,7 @@ import type { Traffic } from "../../session/traffic.ts"
 import { type Packet, sizeOf } from "../../wire/batch.ts"
 import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
 import type { Hello } from "../../wire/handshake.ts"
-import { ITEM, MESSAGE, REQUEST } from "../../wire/kinds.ts"
+import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Site } from "../admission/sites.ts"
 import type { MovedSession } from "../cluster.ts"
@@ -43,7 +43,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly address: string
   /** When it began, by the hub's clock, in milliseconds. */
   readonly beganAt: number
-  /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
+  /** After the end {@link HubSessionHost.ended}, so that an application that keeps the peer keeps no packets alive. */
   session: Session
   /** The hubs that had the session before this one. Undefined if it began here. */
   readonly formers: readonly string[] | undefined
@@ -178,8 +178,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return this.#lastCall?.askRefusal
   }
   get openRequests(): readonly [asked: number, answering: number] {
-    const [asked, answering] = this.#dispatch?.dispatch.open ?? []
-    return [countRequests(asked), countRequests(answering)]
+    return countRequests(this.#dispatch?.dispatch.open)
   }
   /** The id of the last request to the channel. */
   get lastId(): number {
@@ -190,6 +189,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   handles(name: string): void {
     this.#dispatch?.handles(name)
+  }
+  handlerOf(...given: Parameters<PeerDispatch["handlerOf"]>): (data: unknown) => void {
+    return this.#dispatching.handlerOf(...given)
   }
   windowMs(mayReturn: boolean): number {
     return this.host.windowMs(this, mayReturn)
@@ -242,8 +244,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
         return
       }
     }
-    if (kindOf(packet) === ITEM) this.#dispatching.deliverItem(packet)
-    else this.dispatch.deliver(packet)
+    this.#dispatching.deliver(packet)
     if (this.#lastCall !== undefined) this.host.progressed(this)
   }
 
