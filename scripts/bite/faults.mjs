@@ -357,8 +357,8 @@ export const faults = [
   {
     id: "a peer counts one too few as undelivered",
     file: "src/server/sessions/hub-session.ts",
-    find: "kindOf(packet) === MESSAGE).length",
-    plant: "kindOf(packet) === MESSAGE).slice(1).length",
+    find: "this.#outbox.messages, transport",
+    plant: "Math.max(0, this.#outbox.messages - 1), transport",
   },
   {
     id: "a subscription that was ended is called once more",
@@ -1716,5 +1716,35 @@ export const faults = [
     file: "src/server/sessions/peer-dispatch.ts",
     find: "    if (this.#isClosed) return\n    const before",
     plant: "    const before",
+  },
+  {
+    id: "requests to a peer that does not keep up are packed, and cannot be taken back",
+    file: "src/server/sessions/packed-list.ts",
+    find: "return kind !== REQUEST && kind !== CREDIT",
+    plant: "return true",
+  },
+  {
+    id: "what is sent to a peer that does not keep up stays in the engine's heap",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: "return this.bytes >= PACKED_ABOVE_BYTES && isPackable(packet)",
+    plant: "return false",
+  },
+  {
+    id: "each message behind a request begins a packed list of its own",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: "    if (this.bytes < PACKED_ABOVE_BYTES) this.#packed = undefined\n",
+    plant: "    this.#packed = undefined\n",
+  },
+  {
+    id: "the memory of a new packed list does not make the hub look whether it keeps too much",
+    file: "src/server/sessions/hub-session.ts",
+    find: " + (list ? 0 : this.#outbox.listBytesFor(packet))",
+    plant: "",
+  },
+  {
+    id: "packed messages that were withdrawn are sent",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: " || this.part > 0 || this.#withdrawn) return undefined",
+    plant: " || this.part > 0) return undefined",
   },
 ]

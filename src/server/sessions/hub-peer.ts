@@ -18,7 +18,7 @@ import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
 import type { Peer, PeerClosing, Principal } from "../peer.ts"
 import type { HubEncoder } from "../rooms/encoders.ts"
 import { checkRoom, type Rooms } from "../rooms/rooms.ts"
-import type { PacketList } from "./shared-outbox.ts"
+import type { PacketList } from "./packet-list.ts"
 import type { Loop } from "./unread-items.ts"
 
 type CloseSubscription = Subscription<(closing: PeerClosing) => unknown>

@@ -18,7 +18,7 @@ import type { HubPeer } from "./hub-peer.ts"
 import { type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
-import { mostBytesOf } from "./shared-outbox.ts"
+import { mostBytesOf } from "./packet-list.ts"
 import { type Loop, UnreadItems } from "./unread-items.ts"
 
 /** What the messages and requests of a peer need from the hub. */
