@@ -35,6 +35,7 @@ for (const readers of values.readers.split(",").map(Number)) {
   }
 }
 const ms = (value) => (value === undefined ? "-" : value.toFixed(1))
+const percent = (value) => (value === undefined ? "-" : (100 * value).toFixed(0))
 const mib = (value) => (value === undefined ? "-" : (value / 2 ** 20).toFixed(1))
 console.table(
   Object.fromEntries(
@@ -51,6 +52,8 @@ console.table(
         "p99 without (ms)": ms(row.without?.p99),
         "p99 with (ms)": ms(row.with?.p99),
         "p99 if they read (ms)": ms(row.reading?.p99),
+        "CPU with (%)": percent(row.cpu),
+        "CPU if they read (%)": percent(row.reading?.cpu),
         "readers left": row.left ?? "-",
         server: row.died ?? "lived",
       },
@@ -65,7 +68,7 @@ process.exitCode = misses.length > 0 ? 1 : 0
 async function measure(peer, transport, readers) {
   const paused = await flooded(peer, transport, readers, "pause")
   const reading = await flooded(peer, transport, readers, "read")
-  return { peer, transport, readers, ...paused, reading: reading.with }
+  return { peer, transport, readers, ...paused, reading: { ...reading.with, cpu: reading.cpu } }
 }
 
 /** Round trips of honest clients with and without readers, and what the server keeps for the readers. */
@@ -87,8 +90,9 @@ async function flooded(peer, transport, readers, how) {
     const asked = honest.call("ask", floodMs)
     await server.call("flood", messages, floodMs)
     row.with = await asked
-    const { left, peakBytes, keptBytes } = await server.call("figures")
-    Object.assign(row, { left, keptBytes, memoryBytes: peakBytes - before.peakBytes })
+    const { left, peakBytes, keptBytes, cpuMs } = await server.call("figures")
+    const cpu = (cpuMs - before.cpuMs) / floodMs
+    Object.assign(row, { left, keptBytes, cpu, memoryBytes: peakBytes - before.peakBytes })
   } catch (error) {
     row.died = error.message
   } finally {

@@ -357,8 +357,8 @@ export const faults = [
   {
     id: "a peer counts one too few as undelivered",
     file: "src/server/sessions/hub-session.ts",
-    find: "kindOf(packet) === MESSAGE).length",
-    plant: "kindOf(packet) === MESSAGE).slice(1).length",
+    find: "this.#outbox.messages, transport",
+    plant: "Math.max(0, this.#outbox.messages - 1), transport",
   },
   {
     id: "a subscription that was ended is called once more",
@@ -1360,13 +1360,13 @@ export const faults = [
   {
     id: "items do not make the hub look whether it keeps too much",
     file: "src/server/sessions/peer-dispatch.ts",
-    find: "if (stream !== undefined && !this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)\n",
+    find: "    if (!this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)\n",
     plant: "",
   },
   {
     id: "items count on when they were read",
     file: "src/server/sessions/unread-items.ts",
-    find: "let at = sizes.length - waitingIn(stream)",
+    find: "let at = sizes.length - waitingIn(loop)",
     plant: "let at = 0",
   },
   {
@@ -1378,13 +1378,13 @@ export const faults = [
   {
     id: "items stay when their peer is closed because of them",
     file: "src/server/sessions/unread-items.ts",
-    find: "      stream.queue?.splice(0)\n",
+    find: "      loop.queue?.splice(0)\n",
     plant: "",
   },
   {
     id: "a loop whose items were dropped ends as if they had been all",
     file: "src/server/sessions/unread-items.ts",
-    find: "      stream(closingError(why))\n",
+    find: "      loop(closingError(why))\n",
     plant: "",
   },
   {
@@ -1704,5 +1704,53 @@ export const faults = [
     file: "src/server/sessions/drain.ts",
     find: "!hubSession.isCalled || asked + answering > 0",
     plant: "!hubSession.isCalled",
+  },
+  {
+    id: "a channel checks by a contract that is for another codec",
+    file: "src/messaging/schema-contract.ts",
+    find: 'if (seat === "channel" && this.codec !== undefined',
+    plant: 'if (seat !== "channel" && this.codec !== undefined',
+  },
+  {
+    id: "messages that wait for a loop of a peer are not counted among what the hub keeps",
+    file: "src/server/sessions/peer-dispatch.ts",
+    find: "this.#count(loop, this.#delivered, () => heard(data), isReplacing)",
+    plant: "heard(data)",
+  },
+  {
+    id: "a loop gets a message that came when the hub had no room for it",
+    file: "src/server/sessions/peer-dispatch.ts",
+    find: "    if (this.#isClosed) return\n    const before",
+    plant: "    const before",
+  },
+  {
+    id: "requests to a peer that does not keep up are packed, and cannot be taken back",
+    file: "src/server/sessions/packed-list.ts",
+    find: "return kind !== REQUEST && kind !== CREDIT",
+    plant: "return true",
+  },
+  {
+    id: "what is sent to a peer that does not keep up stays in the engine's heap",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: "return this.bytes >= PACKED_ABOVE_BYTES && isPackable(packet)",
+    plant: "return false",
+  },
+  {
+    id: "each message behind a request begins a packed list of its own",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: "    if (this.bytes < PACKED_ABOVE_BYTES) this.#packed = undefined\n",
+    plant: "    this.#packed = undefined\n",
+  },
+  {
+    id: "the memory of a new packed list does not make the hub look whether it keeps too much",
+    file: "src/server/sessions/hub-session.ts",
+    find: " + (list ? 0 : this.#outbox.listBytesFor(packet))",
+    plant: "",
+  },
+  {
+    id: "packed messages that were withdrawn are sent",
+    file: "src/server/sessions/shared-outbox.ts",
+    find: " || this.part > 0 || this.#withdrawn) return undefined",
+    plant: " || this.part > 0) return undefined",
   },
 ]

@@ -3,7 +3,11 @@ import type { SubscribeOptions, Unsubscribe } from "./subscription.ts"
 
 /** Options of `messages()`. */
 export interface MessagesOptions extends SubscribeOptions {
-  /** Most messages that wait for the loop, 1 or more. Default 10 000. `Infinity` sets no bound. */
+  /**
+   * Most messages that wait for the loop, 1 or more. Default 10 000. `Infinity` sets no bound. Those of a hub's peer count in
+   * its `limits.maxKeptBytes`, too: when that is exceeded, the peers that hold most are closed, and their loops throw
+   * `over-capacity`.
+   */
   readonly maxWaiting?: number | undefined
   /**
    * What happens when one more message comes. `error` (the default): the loop gets those that wait, and then throws

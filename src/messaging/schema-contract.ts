@@ -11,6 +11,12 @@ import { checkSaid, type RequestSchemas, type SeatSchemas } from "./seat-schemas
 
 /** The schemas of a contract, by name. A map that the application does not need is left out. */
 export interface Schemas {
+  /**
+   * Name of the codec that carries the data, such as `msgpack`. Then what crosses may be of any type: the codec refuses at
+   * run time what it cannot carry. A hub needs it among its `codecs`, a channel that checks needs it as its `codec`. Without
+   * a name, what crosses has to be JSON or bytes, and the compiler refuses the rest.
+   */
+  readonly codec?: string | undefined
   /** Messages that the channel sends. */
   readonly up?: Messages | undefined
   /** Messages that the hub sends. */
@@ -45,6 +51,8 @@ export interface Checking {
   dispatch<Context>(seat: Seat, runtime: Runtime, host: DispatchHost<Context>): Dispatch<Context>
   /** What is to be sent as this message of the hub. @throws EverwireError as {@link checkSaid} */
   fromHub(name: string, data: unknown): unknown
+  /** Name of the codec that the contract asks for. Undefined if it asks for none. */
+  readonly codec: string | undefined
 }
 
 type Seat = "hub" | "channel"
@@ -57,6 +65,8 @@ export interface HubContract<C> {
   readonly dispatch: Checking["dispatch"]
   /** @internal */
   readonly fromHub: Checking["fromHub"]
+  /** @internal */
+  readonly codec: Checking["codec"]
 }
 
 /** A contract with schemas, as a channel takes it. `C` is the channel's side of it. */
@@ -87,6 +97,8 @@ export interface SchemaContract<S> {
   readonly dispatch: Checking["dispatch"]
   /** @internal */
   readonly fromHub: Checking["fromHub"]
+  /** @internal */
+  readonly codec: Checking["codec"]
 }
 
 /** The contract that a channel has: `createChannel<ContractOf<typeof chat>>(url)`, with `import type` alone. */
@@ -123,6 +135,7 @@ export function contract<S extends Schemas>(schemas: S & Crossing<S>): SchemaCon
 class OwnContract<S extends Schemas> implements SchemaContract<S> {
   declare readonly "~types": SchemaContract<S>["~types"]
   readonly schemas: S
+  readonly codec: string | undefined
   readonly #hub: SeatSchemas
   readonly #channel: SeatSchemas
 
@@ -131,13 +144,19 @@ class OwnContract<S extends Schemas> implements SchemaContract<S> {
       throw new EverwireError("misuse", `contract takes schemas; given: ${typeof schemas}`)
     checkNames(schemas, MAPS, "contract")
     this.schemas = schemas
+    this.codec = schemas.codec
     const [up, down] = [readMessages(schemas.up), readMessages(schemas.down)]
     const [requests, asks] = [readRequests(schemas.requests), readRequests(schemas.asks)]
     this.#hub = { sendsOutput: true, said: down, heard: up, asked: asks, answered: requests }
     this.#channel = { sendsOutput: false, said: up, heard: down, asked: requests, answered: asks }
   }
 
+  /** @throws EverwireError `misuse` where a channel has another codec than the contract names. */
   dispatch<Context>(seat: Seat, runtime: Runtime, host: DispatchHost<Context>): Dispatch<Context> {
+    // A hub may take several codecs, and has checked already that this one is among them.
+    if (seat === "channel" && this.codec !== undefined && (host.codec?.name ?? "json") !== this.codec) {
+      throw new EverwireError("misuse", `the contract is for the codec "${this.codec}": give it to createChannel`)
+    }
     return new CheckedDispatch(seat === "hub" ? this.#hub : this.#channel, runtime, host)
   }
 
@@ -146,7 +165,7 @@ class OwnContract<S extends Schemas> implements SchemaContract<S> {
   }
 }
 
-const MAPS = { up: "object", down: "object", requests: "object", asks: "object" } satisfies Record<
+const MAPS = { codec: "string", up: "object", down: "object", requests: "object", asks: "object" } satisfies Record<
   keyof Schemas,
   string
 >
@@ -194,13 +213,15 @@ type Side = "input" | "output"
 
 /** What crosses: of what the channel says, what the schema takes; of what the hub says, what the schema gives. */
 type ChannelSide<S> = {
-  [Map in keyof S]: Map extends "up"
-    ? Data<S[Map], "input">
-    : Map extends "down"
-      ? Data<S[Map], "output">
-      : Map extends "requests"
-        ? Functions<S[Map], "input", "output">
-        : Functions<S[Map], "output", "input">
+  [Map in keyof S]: Map extends "codec"
+    ? string // with it, `Contract` does not ask whether JSON could carry the data
+    : Map extends "up"
+      ? Data<S[Map], "input">
+      : Map extends "down"
+        ? Data<S[Map], "output">
+        : Map extends "requests"
+          ? Functions<S[Map], "input", "output">
+          : Functions<S[Map], "output", "input">
 }
 
 /** What the hub's application has: what the schema gives of what came, and what the schema takes of what it says. */
@@ -238,28 +259,31 @@ type Part<Request, Name extends Side | "items" | "inputItems"> = Name extends ke
 
 /** What has to be true of schemas, beside being some: what crosses has to arrive as it left. */
 type Crossing<S> = {
-  [Map in keyof S]: Map extends "up"
-    ? Fitting<S[Map], "input">
-    : Map extends "down"
-      ? Fitting<S[Map], "output">
-      : Map extends "requests"
-        ? { [Name in keyof S[Map]]: FittingParts<S[Map][Name], "input", "output"> }
-        : Map extends "asks"
-          ? { [Name in keyof S[Map]]: FittingParts<S[Map][Name], "output", "input"> }
-          : "no map of a contract: those are up, down, requests and asks"
+  [Map in keyof S]: Map extends "codec"
+    ? string
+    : Map extends "up"
+      ? Fitting<S, S[Map], "input">
+      : Map extends "down"
+        ? Fitting<S, S[Map], "output">
+        : Map extends "requests"
+          ? { [Name in keyof S[Map]]: FittingParts<S, S[Map][Name], "input", "output"> }
+          : Map extends "asks"
+            ? { [Name in keyof S[Map]]: FittingParts<S, S[Map][Name], "output", "input"> }
+            : "no map of a contract: those are up, down, requests and asks"
 }
 
-type Fitting<Given, Of extends Side> = { [Name in keyof Given]: Fits<TypeOf<Given[Name], Of>> }
+type Fitting<S, Given, Of extends Side> = { [Name in keyof Given]: Fits<S, TypeOf<Given[Name], Of>> }
 
-type FittingParts<Request, In extends Side, Out extends Side> = {
+type FittingParts<S, Request, In extends Side, Out extends Side> = {
   [Name in keyof Request]: Name extends "input" | "inputItems"
-    ? Fits<TypeOf<Request[Name], In>>
+    ? Fits<S, TypeOf<Request[Name], In>>
     : Name extends "output" | "items"
-      ? Fits<TypeOf<Request[Name], Out>>
+      ? Fits<S, TypeOf<Request[Name], Out>>
       : "no part of a request: those are input, inputItems, output and items"
 }
 
-type Fits<Data> = [Data] extends [Payload<Data>] ? unknown : Changed
+/** Only JSON is known here. What another codec cannot carry, it refuses at run time. */
+type Fits<S, Data> = "codec" extends keyof S ? unknown : [Data] extends [Payload<Data>] ? unknown : Changed
 
 /** Whether a channel can check what comes down: the schema has been applied to it at the hub, and would be once more. */
 type Again<S> = true extends

@@ -175,7 +175,7 @@ export function checkOptions(options: HubOptions & ContractOption<HubContract<un
       `heartbeatTimeoutMs (${heartbeatTimeoutMs}) has to be longer than heartbeatMs (${heartbeatMs}), or every idle link would be hung up on`,
     )
   }
-  checkCodecs(options.codecs ?? [json])
+  checkCodecs(options.codecs ?? [json], options.contract?.codec)
   readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
   readTrust(options.trustProxy ?? false)
   if (path !== undefined && readPath(path) === undefined) {
@@ -186,8 +186,11 @@ export function checkOptions(options: HubOptions & ContractOption<HubContract<un
   }
 }
 
-/** @throws EverwireError `misuse` if a codec is none, or two have the same name */
-function checkCodecs(codecs: readonly Codec[]): void {
+/**
+ * @param needed Name of the codec that the contract asks for. Undefined if it asks for none.
+ * @throws EverwireError `misuse` if a codec is none, if two have the same name, or the one that is needed is missing
+ */
+function checkCodecs(codecs: readonly Codec[], needed: string | undefined): void {
   for (const { name, encode, decode } of Array.from(codecs, (codec): Partial<Codec> => Object(codec))) {
     const isCodec = typeof encode === "function" && typeof decode === "function"
     // The hub itself bounds the depth of JSON, so a codec of this name has to be that one.
@@ -197,8 +200,13 @@ function checkCodecs(codecs: readonly Codec[]): void {
       `codecs are objects with a name like "msgpack", encode and decode; given: ${String(name)}`,
     )
   }
-  if (codecs.length > 0 && new Set(codecs.map(({ name }) => name)).size === codecs.length) return
-  throw new EverwireError("misuse", "codecs has at least one, and each once")
+  const names = new Set(codecs.map(({ name }) => name))
+  if (names.size === 0 || names.size < codecs.length) {
+    throw new EverwireError("misuse", "codecs has at least one, and each once")
+  }
+  if (needed !== undefined && !names.has(needed)) {
+    throw new EverwireError("misuse", `the contract is for the codec "${needed}", which is not among codecs`)
+  }
 }
 
 /** @throws EverwireError `misuse` if `given` is not an object */

@@ -38,9 +38,10 @@ export interface Outbox {
   /** Removes all packets up to this number. An ack that is older than the last one changes nothing. */
   ack(number: number): void
   /** Every packet that is not acknowledged, oldest first. */
-  unacknowledged(): Iterable<Packet>
+  unacknowledged(): readonly Packet[]
   /**
-   * Replaces each packet for which `isRefused` is true by one without effect, so that all others keep their numbers.
+   * Replaces each packet for which `isRefused` is true by one without effect, so that all others keep their numbers. A
+   * packet that no request waits for may be given as `""`, where it would have to be decoded.
    */
   withdraw(isRefused: (packet: Packet, number: number) => boolean): void
 }
@@ -105,7 +106,7 @@ export class ListOutbox implements Outbox {
     if (this.cursor <= this.acked) this.seek(this.acked, this.cursor === this.acked ? this.part : 0)
   }
 
-  unacknowledged(): Iterable<Packet> {
+  unacknowledged(): readonly Packet[] {
     return this.#packets
   }
 

@@ -86,15 +86,24 @@ export abstract class Sending extends Keeping implements WatchHost, Flushable {
    * Ends the session. Returns what was said and not acknowledged, and how many of those certainly never left. What a
    * break would have dropped is not among it. `deliveries`: by number, the first being behind `acked`.
    */
-  end(): { unacknowledged: Packet[]; unsent: number; deliveries: ReadonlyMap<number, Delivery> | undefined } {
+  end(): {
+    readonly unacknowledged: readonly Packet[]
+    unsent: number
+    deliveries: ReadonlyMap<number, Delivery> | undefined
+  } {
     const outbox = this.outbox
     this.ended = true
     this.link = undefined
     this.watch.stop()
     this.lane?.end(outbox)
-    const unacknowledged = [...outbox.unacknowledged()]
-    const unsent = Math.min(unacknowledged.length, outbox.said - outbox.sent)
-    return { unacknowledged, unsent, deliveries: this.lane?.numbered }
+    return {
+      // The hub has packed what it keeps for a peer that does not keep up, and only counts that.
+      get unacknowledged() {
+        return outbox.unacknowledged()
+      },
+      unsent: outbox.said - Math.max(outbox.sent, outbox.acked),
+      deliveries: this.lane?.numbered,
+    }
   }
 
   /** Another link is current, or the same one again: what goes next on it is what the other side has not heard. */

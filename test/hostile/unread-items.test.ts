@@ -1,5 +1,5 @@
-// Items that peers send and the application has not read: the inputs of their requests, and the streams that the hub asks
-// them for. Their bytes count among what the hub keeps.
+// What peers send and loops of the application have not read: the inputs of their requests, the streams that the hub asks
+// them for, and messages. Their bytes count among what the hub keeps.
 
 import { type Acceptor, createHub, type Door, type Hub, type Link, type LinkSink, type Peer } from "everwire/server"
 import { createVirtualRuntime, type VirtualRuntime } from "everwire/testing"
@@ -74,15 +74,15 @@ function start(): World {
 }
 
 const MEGABYTE = "x".repeat(1_000_000)
-/** Sends this many items of a megabyte, one after another. */
-async function pour(runtime: VirtualRuntime, abuser: Abuser, id: string, count: number): Promise<void> {
+/** Sends this many items of a megabyte, one after another, to a stream, or to the messages of a name (`m` before it). */
+async function pour(runtime: VirtualRuntime, abuser: Abuser, to: string, count: number): Promise<void> {
   for (let n = 0; n < count && abuser.closedWith === undefined; n++) {
-    abuser.hear(`i${id}\t"${MEGABYTE}"`)
+    abuser.hear(`${to.startsWith("m") ? to : `i${to}`}\t"${MEGABYTE}"`)
     await runtime.pass(10)
   }
 }
 
-/** The ways in which a peer brings items that nobody reads. Each returns what begins one more stream, and its id. */
+/** The ways in which a peer brings what nobody reads. Each returns what begins one more loop, and where items for it go. */
 const ways: Record<string, (world: World) => (peer: Peer, abuser: Abuser, n: number) => string> = {
   "the input of a request whose handler reads nothing": ({ hub }) => {
     hub.handle("upload", (_data, _peer, { input }) => {
@@ -115,6 +115,18 @@ const ways: Record<string, (world: World) => (peer: Peer, abuser: Abuser, n: num
     return (peer, _abuser, n) => {
       peer.stream("rows")
       return `s${n},1`
+    }
+  },
+  "messages of a name": () => {
+    return (peer, _abuser, n) => {
+      peer.messages(`row${n}`)
+      return `mrow${n}`
+    }
+  },
+  "messages of a name, of which each in a full queue replaces the oldest": () => {
+    return (peer, _abuser, n) => {
+      peer.messages(`row${n}`, { maxWaiting: 9, overflow: "drop-oldest" })
+      return `mrow${n}`
     }
   },
 }
@@ -174,6 +186,43 @@ describe("items that were read", () => {
     }
     expect(kept.map((bytes) => Math.round(bytes / 100_000))).toEqual([6, 1, 1])
     expect(hub.stats().keptBytes - before).toBeLessThan(1_000)
+  })
+})
+
+describe("messages that a loop does not keep", () => {
+  it.each([
+    ["drop-oldest", [3, 2, 1]],
+    ["drop-newest", [3, 2, 1]],
+    ["error", [3, 2, 1]],
+  ] as const)(
+    "do not count: with overflow %s those that wait do, and each until it is read",
+    async (overflow, kept) => {
+      const world = start()
+      const { hub, runtime } = world
+      const { abuser, peer } = await world.join()
+      const before = hub.stats().keptBytes
+      const megabytes = (): number => Math.round((hub.stats().keptBytes - before) / 1_000_000)
+      const loop = peer.messages("row", { maxWaiting: 3, overflow })
+      peer.on("row", () => {})
+      await pour(runtime, abuser, "mrow", 20)
+      for (const count of kept) {
+        expect(megabytes()).toBe(count)
+        await loop.next()
+      }
+      expect(megabytes()).toBe(0)
+      expect(abuser.closedWith).toBe(undefined)
+    },
+  )
+
+  it("are those behind the one for which the hub had no room: the loop throws over-capacity", async () => {
+    const world = start()
+    const { abuser, peer } = await world.join()
+    const loop = peer.messages("row")
+    await pour(world.runtime, abuser, "mrow", 20)
+    expect(abuser.closedWith).toBe("over-capacity")
+    await expect(loop.next()).rejects.toMatchObject({ code: "over-capacity" })
+    expect(await loop.next()).toEqual({ done: true, value: undefined })
+    expect(world.hub.stats().keptBytes).toBe(0)
   })
 })
 

@@ -112,6 +112,49 @@ describe("the bytes that a hub keeps for all sessions", () => {
     expect(hub.stats().keptBytes).toBeLessThan(320_000)
   })
 
+  it("count the room that the hub takes for a peer that does not keep up, before it takes it", () => {
+    const { hub, join } = start({ maxKeptBytes: 2_000_000 })
+    const peers = Array.from({ length: MANY }, (_, session) => {
+      const { wire, peer } = join(session)
+      wire.leave()
+      peer.send("news", "x".repeat(66_000))
+      return peer
+    })
+    for (const peer of peers) {
+      peer.send("news", "x")
+      expect(hub.stats().keptBytes).toBeLessThan(2_000_000)
+    }
+    expect(hub.stats().ended["over-capacity"]).toBeGreaterThan(0)
+  })
+
+  it("are outside of the engine's heap where a peer does not keep up, so that its garbage collector does not copy them", async () => {
+    const { hub, join } = start({})
+    const { peer, wire } = join(1)
+    wire.leave()
+    await collect()
+    const before = process.memoryUsage()
+    for (let n = 0; n < 8_000; n++) peer.send("news", `${n}`.padEnd(1_000, "x"))
+    await collect()
+    const { heapUsed, arrayBuffers } = process.memoryUsage()
+    expect(heapUsed - before.heapUsed).toBeLessThan(1_000_000)
+    expect(arrayBuffers - before.arrayBuffers).toBeGreaterThan(7_500_000)
+    expect(hub.stats().keptBytes).toBeGreaterThan(arrayBuffers - before.arrayBuffers)
+    peer.close()
+    await collect()
+    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(500_000)
+  })
+
+  it("are told apart when their peer ends: messages that did not arrive, and requests", async () => {
+    const { join, ended } = start({})
+    const { peer, wire } = join(1)
+    wire.leave()
+    for (let n = 0; n < 300; n++) peer.send("news", `${n}`.padEnd(400, "x"))
+    for (let n = 0; n < 10; n++) void peer.request("ask", n).catch(() => {})
+    await Promise.resolve()
+    peer.close()
+    expect(ended).toEqual([[1, expect.objectContaining({ undelivered: 300 })]])
+  })
+
   it("count a message to a room once", () => {
     const { hub, join } = start({ maxKeptBytes: 1_000_000 })
     for (let session = 1; session <= MANY; session++) {

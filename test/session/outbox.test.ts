@@ -1,9 +1,12 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { LastJoined, Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
-import { ListOutbox, type Outbox } from "../../src/session/outbox.ts"
+import { PackedList } from "../../src/server/sessions/packed-list.ts"
+import { Log, mostBytesOf } from "../../src/server/sessions/packet-list.ts"
+import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { ListOutbox, type Outbox, WITHDRAWN } from "../../src/session/outbox.ts"
 import { type Batch, decodeBatch, encodeBatch, type Packet } from "../../src/wire/batch.ts"
 import { BATCH_BYTES, PACKET_OVERHEAD_BYTES } from "../../src/wire/defaults.ts"
+import { kindOf } from "../../src/wire/packet.ts"
 
 function filled(count: number): SharedOutbox {
   const outbox = new SharedOutbox(new LastJoined())
@@ -259,6 +262,127 @@ describe("an outbox whose packets are larger than the maximum of a batch", () =>
     outbox.ack(1)
     expect([outbox.cursor, outbox.part, outbox.next(9)]).toEqual([1, 0, "m2"])
   })
+})
+
+describe("an outbox whose peer does not keep up", () => {
+  const kinds = ["m", "q", "r", "k"]
+  /** Such as fit into a packed list, and such as do not: they are large, or bytes, or may be taken back. */
+  const packetOf = (n: number): Packet => {
+    if (n % 7 === 0) return new Uint8Array([109, n % 256, 10])
+    const filler = n % 5 === 0 ? "\u20ac" : n % 3 === 0 ? "\u00e9" : "."
+    return `${kinds[n % 4] ?? "m"}${n}\t`.padEnd([20, 1_000, 9_000, 16_384, 17_000][n % 11] ?? 300, filler)
+  }
+
+  it("gives, counts and withdraws what it is sent as if it were not packed", () => {
+    const step = fc.record({
+      do: fc.constantFrom("push" as const, "push" as const, "next" as const, "ack" as const, "seek" as const),
+      size: fc.nat({ max: 400 }),
+      withdraws: fc.integer({ min: 0, max: 9 }),
+    })
+    let packed = 0
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const outbox = new SharedOutbox(new LastJoined())
+        const said: Packet[] = []
+        /** What has come at the other end, by number, and what of the next packet. */
+        const come = new Map<number, Packet>()
+        let parts = ""
+        for (const { do: what, size, withdraws } of steps) {
+          const { acked, cursor } = outbox
+          const number = acked + (size % (said.length - acked + 1))
+          if (what === "push") {
+            for (let n = 0; n < 20; n++) {
+              said.push(packetOf(said.length + size))
+              outbox.push(said.at(-1) ?? "")
+            }
+          } else if (what === "next") {
+            for (let times = 0; times < 4 && outbox.cursor < outbox.said; times++) {
+              const before = outbox.cursor
+              const batch = outbox.next(1_024 * (1 + size), 16_384)
+              if (typeof batch === "string" && /^[fe]/.test(batch)) {
+                parts += batch.slice(1)
+                if (outbox.cursor > before) come.set(outbox.cursor, parts)
+                if (outbox.cursor > before) parts = ""
+              } else for (const [n, packet] of decodeBatch(batch).entries()) come.set(before + 1 + n, packet)
+            }
+          } else if (what === "ack") {
+            outbox.ack(Math.min(number, cursor))
+            parts = outbox.part > 0 ? parts : ""
+          } else {
+            parts = ""
+            come.clear()
+            outbox.seek(number)
+            // As a request that nobody waits for any more, or messages that must not be repeated.
+            const request = said.slice(number + withdraws).find((packet) => packet.length > 0 && kindOf(packet) === "q")
+            const isRefused = (packet: Packet, one: number): boolean =>
+              one > number && (packet === request || one % 10 === withdraws)
+            outbox.withdraw(isRefused)
+            for (const [at, packet] of said.entries()) if (isRefused(packet, at + 1)) said[at] = WITHDRAWN
+          }
+          for (const [one, packet] of come) {
+            if (one <= outbox.cursor && packet !== said[one - 1]) expect([one, packet]).toEqual([one, said[one - 1]])
+          }
+          const left = said.slice(outbox.acked)
+          expect(outbox.unacknowledged().every((packet, at) => packet === left[at])).toBe(true)
+          expect([outbox.said, outbox.messages]).toEqual([
+            said.length,
+            left.filter((one) => kindOf(one) === "m").length,
+          ])
+          packed += [...outbox.lists()].filter((list) => list instanceof PackedList).length
+        }
+        outbox.ack(said.length)
+        expect(outbox.bytes).toBe(0)
+      }),
+      { numRuns: 100 },
+    )
+    expect(packed).toBeGreaterThan(500)
+  })
+
+  it("packs what it is sent into few lists, whatever is between", () => {
+    const outbox = new SharedOutbox(new LastJoined())
+    outbox.push(`m${"x".repeat(BATCH_BYTES)}`)
+    for (let n = 1; n <= 100; n++) {
+      outbox.push(`m${n}\t`.padEnd(400, "."))
+      outbox.push(`q${n}\task\t`)
+      outbox.push(new Uint8Array(3))
+    }
+    expect(new Set([...outbox.lists()].filter((list) => list instanceof PackedList)).size).toBe(1)
+  })
+
+  it("says of each list how much memory it takes, before it begins one", () => {
+    const outbox = new SharedOutbox(new LastJoined())
+    outbox.push(`m${"x".repeat(BATCH_BYTES)}`)
+    let told = 0
+    for (let n = 0; n < 3_000; n++) {
+      const packet = `m${n}\t`.padEnd(n % 700, n % 2 === 0 ? "\u20ac" : ".")
+      const before = memoryOf(outbox)
+      told = outbox.listBytesFor(packet) + mostBytesOf(packet, undefined, undefined)
+      outbox.push(packet)
+      expect(memoryOf(outbox) - before).toBeLessThanOrEqual(told)
+    }
+  })
+
+  it("packs no more once its peer has caught up, and lets go of what it has packed", () => {
+    const outbox = new SharedOutbox(new LastJoined())
+    outbox.push(`m${"x".repeat(BATCH_BYTES)}`)
+    outbox.push("m2")
+    outbox.push("m3")
+    outbox.ack(2)
+    outbox.push("m4")
+    outbox.push("m5")
+    outbox.ack(4)
+    expect([...outbox.lists()].map((list) => list instanceof PackedList)).toEqual([false])
+    outbox.push(`m${"x".repeat(BATCH_BYTES)}`)
+    outbox.push("m6")
+    expect([...outbox.lists()].at(-1)).toBeInstanceOf(PackedList)
+    expect(outbox.unacknowledged().map(({ length }) => length)).toEqual([2, BATCH_BYTES + 1, 2])
+  })
+
+  function memoryOf(outbox: SharedOutbox): number {
+    let bytes = 0
+    for (const list of new Set(outbox.lists())) bytes += list.bytes
+    return bytes
+  }
 })
 
 describe("a log", () => {

@@ -1,6 +1,7 @@
 import { createVirtualRuntime } from "everwire/testing"
 import { describe, expect, it } from "vitest"
-import { LastJoined, Log, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
+import { Log } from "../../src/server/sessions/packet-list.ts"
+import { LastJoined, SharedOutbox } from "../../src/server/sessions/shared-outbox.ts"
 import { HUB_ACK } from "../../src/server/settings.ts"
 import { Clockwork } from "../../src/session/clockwork.ts"
 import { Inbox } from "../../src/session/inbox.ts"

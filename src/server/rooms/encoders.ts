@@ -3,7 +3,7 @@ import { type Packet, utf8 } from "../../wire/batch.ts"
 import { type Codec, json } from "../../wire/codec.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
 import type { Body } from "../../wire/payload.ts"
-import { Log } from "../sessions/shared-outbox.ts"
+import { Log } from "../sessions/packet-list.ts"
 
 /** Encodes for the sessions of a hub that use one codec. */
 export class HubEncoder extends MessageEncoder {

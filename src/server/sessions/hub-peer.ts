@@ -18,7 +18,8 @@ import { type Closing, closing, EverwireError } from "../../wire/errors.ts"
 import type { Peer, PeerClosing, Principal } from "../peer.ts"
 import type { HubEncoder } from "../rooms/encoders.ts"
 import { checkRoom, type Rooms } from "../rooms/rooms.ts"
-import type { PacketList } from "./shared-outbox.ts"
+import type { PacketList } from "./packet-list.ts"
+import type { Loop } from "./unread-items.ts"
 
 type CloseSubscription = Subscription<(closing: PeerClosing) => unknown>
 
@@ -49,6 +50,8 @@ export interface PeerHost {
   readonly askRefusal: EverwireError | undefined
   /** Call it when a handler of this peer alone was set. */
   handles(name: string): void
+  /** The handler of a loop over messages: see `PeerDispatch`. */
+  handlerOf(loop: Loop, heard: (data: unknown) => void, isReplacing: boolean): (data: unknown) => void
   /** Reports an error that a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
 }
@@ -138,7 +141,10 @@ export class HubPeer implements Peer {
   }
 
   messages(name: string, options?: MessagesOptions): AsyncGenerator<never, void, void> {
-    const loop = loopOver<unknown>((heard, ended, rest) => this.#on(name, heard, rest, ended), options)
+    const loop = loopOver<unknown>((heard, ended, rest, queue) => {
+      const waits = Object.assign(ended, { queue })
+      return this.#on(name, this.#owner.handlerOf(waits, heard, options?.overflow === "drop-oldest"), rest, ended)
+    }, options)
     return loop as AsyncGenerator<never, void, void> // see `principal`
   }
 

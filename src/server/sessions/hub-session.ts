@@ -11,7 +11,7 @@ import type { Traffic } from "../../session/traffic.ts"
 import { type Packet, sizeOf } from "../../wire/batch.ts"
 import { type Closing, closing, closingError, EverwireError } from "../../wire/errors.ts"
 import type { Hello } from "../../wire/handshake.ts"
-import { ITEM, MESSAGE, REQUEST } from "../../wire/kinds.ts"
+import { MESSAGE, REQUEST } from "../../wire/kinds.ts"
 import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { Site } from "../admission/sites.ts"
 import type { MovedSession } from "../cluster.ts"
@@ -22,15 +22,16 @@ import type { HubEncoder } from "../rooms/encoders.ts"
 import { AckWaits } from "./ack-waits.ts"
 import { sayFarewell, sayMoved } from "./farewell.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
-import { type Keeper, TOO_MUCH } from "./kept-bytes.ts"
+import { type Keeper, type KeptList, TOO_MUCH } from "./kept-bytes.ts"
 import { listsOf, ownBytesOf } from "./lane-memory.ts"
 import { LastCall, NOT_BEGUN } from "./last-call.ts"
 import { countRequests } from "./open-requests.ts"
+import { mostBytesOf, type PacketList } from "./packet-list.ts"
 import { PeerDispatch } from "./peer-dispatch.ts"
 import { SessionLinks } from "./session-links.ts"
 import type { SessionNeeds } from "./session-needs.ts"
 import type { SessionRecords } from "./session-records.ts"
-import { mostBytesOf, type PacketList, SharedOutbox } from "./shared-outbox.ts"
+import { SharedOutbox } from "./shared-outbox.ts"
 
 export interface HubSessionHost extends SessionNeeds, SessionRecords<HubSession> {}
 
@@ -43,7 +44,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly address: string
   /** When it began, by the hub's clock, in milliseconds. */
   readonly beganAt: number
-  /** After the end this is {@link HubSessionHost.ended}: an application that keeps the peer keeps no packets alive. */
+  /** After the end {@link HubSessionHost.ended}, so that an application that keeps the peer keeps no packets alive. */
   session: Session
   /** The hubs that had the session before this one. Undefined if it began here. */
   readonly formers: readonly string[] | undefined
@@ -127,7 +128,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   #say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
     this.host.fanOut.said++
-    if (!this.host.kept.grow(mostBytesOf(packet, list, this.session.link))) this.makeRoom(TOO_MUCH)
+    const bytes = mostBytesOf(packet, list, this.session.link) + (list ? 0 : this.#outbox.listBytesFor(packet))
+    if (!this.host.kept.grow(bytes)) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place, delivery)
     } catch (error) {
@@ -152,7 +154,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     const unread = this.#dispatch?.unreadBytes ?? 0
     return 2 * part + this.waitingBytes + this.links.keptBytes + (lane ? ownBytesOf(lane) : 0) + unread
   }
-  lists(): Iterable<PacketList> {
+  lists(): Iterable<KeptList> {
     const { lane } = this.session
     return lane ? [...this.#outbox.lists(), ...listsOf(lane)] : this.#outbox.lists()
   }
@@ -178,8 +180,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     return this.#lastCall?.askRefusal
   }
   get openRequests(): readonly [asked: number, answering: number] {
-    const [asked, answering] = this.#dispatch?.dispatch.open ?? []
-    return [countRequests(asked), countRequests(answering)]
+    return countRequests(this.#dispatch?.dispatch.open)
   }
   /** The id of the last request to the channel. */
   get lastId(): number {
@@ -190,6 +191,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   handles(name: string): void {
     this.#dispatch?.handles(name)
+  }
+  handlerOf(...given: Parameters<PeerDispatch["handlerOf"]>): (data: unknown) => void {
+    return this.#dispatching.handlerOf(...given)
   }
   windowMs(mayReturn: boolean): number {
     return this.host.windowMs(this, mayReturn)
@@ -204,18 +208,19 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.session.ended) return
     const transport = this.links.frozen?.name
     const why = sayMoved(this)
-    this.#release(why, why, [], transport)
+    this.#release(why, why, 0, transport)
   }
 
   end(why: Closing): void {
     if (this.session.ended) return
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
     const transport = this.session.link?.name
-    this.#release(why, told, sayFarewell(this, this.host.hub, told), transport)
+    sayFarewell(this, this.host.hub, told)
+    this.#release(why, told, this.#outbox.messages, transport)
   }
 
   /** The session has ended: gives back what the hub has for it, and reports its end. */
-  #release(why: Closing, told: Closing, unacknowledged: readonly Packet[], transport: string | undefined): void {
+  #release(why: Closing, told: Closing, undelivered: number, transport: string | undefined): void {
     this.#dispatch?.dispatch.end(why)
     this.#waits?.end(() => closingError(why))
     this.#waits = undefined
@@ -223,7 +228,6 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.host.forget(this, told)
     this.session = this.host.ended
     this.#outbox.clear()
-    const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
     this.host.left(why.code)
     this.peer.ended({ undelivered, ...why })
     this.host.told(this, why.code, undelivered, transport)
@@ -242,8 +246,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
         return
       }
     }
-    if (kindOf(packet) === ITEM) this.#dispatching.deliverItem(packet)
-    else this.dispatch.deliver(packet)
+    this.#dispatching.deliver(packet)
     if (this.#lastCall !== undefined) this.host.progressed(this)
   }
 

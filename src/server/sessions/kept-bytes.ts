@@ -1,12 +1,20 @@
 import { type Closing, closing } from "../../wire/errors.ts"
-import { type PacketList, RUN_OVERHEAD_BYTES } from "./shared-outbox.ts"
+import { RUN_OVERHEAD_BYTES } from "./shared-outbox.ts"
+
+/** Packets that one session keeps alive, or several. */
+export interface KeptList {
+  /** Memory of the whole list, in bytes. */
+  readonly bytes: number
+  /** How many runs of outboxes refer to it, when the hub last counted. */
+  holders: number
+}
 
 /** A session that keeps bytes for its channel. */
 export interface Keeper {
   /** Bytes that only this session keeps: parts of a packet, input and items that wait, and data that its links have not sent. */
   readonly ownBytes: number
   /** Lists of packets that the session keeps alive. Other sessions may share them. */
-  lists(): Iterable<PacketList>
+  lists(): Iterable<KeptList>
   /** Whether the channel acknowledged anything since the last call. */
   hasTaken(): boolean
   /** Ends the session and releases its memory. */
@@ -80,7 +88,7 @@ export class KeptBytes {
 
   /** Bytes that are kept now. A list that several sessions share counts once. */
   total(): number {
-    const seen = new Set<PacketList>()
+    const seen = new Set<KeptList>()
     let total = 0
     for (const keeper of this.#keepers()) {
       total += keeper.ownBytes
@@ -118,7 +126,7 @@ export class KeptBytes {
   }
 
   /** The sessions that keep something, in the order in which they are ended. */
-  #ranked(): { keeper: Keeper; lists: PacketList[]; bytes: number; weight: number }[] {
+  #ranked(): { keeper: Keeper; lists: KeptList[]; bytes: number; weight: number }[] {
     const ranked = []
     for (const keeper of this.#keepers()) {
       const lists = [...keeper.lists()]

@@ -1,6 +1,6 @@
 import type { Lane } from "../../session/delivery/lane.ts"
 import { isWide, type Packet } from "../../wire/batch.ts"
-import { PacketList, SHORT_LENGTH } from "./shared-outbox.ts"
+import { PacketList, SHORT_LENGTH } from "./packet-list.ts"
 
 /** Memory of a packet in a lane besides its text, in bytes: its entry and its place in a map. */
 const ENTRY_OVERHEAD_BYTES = 128

@@ -1,4 +1,5 @@
 import { INPUT } from "../../messaging/answers.ts"
+import type { Dispatch } from "../../messaging/dispatch.ts"
 import { EverwireError } from "../../wire/errors.ts"
 
 /** What a request costs while it is being answered, in addition to its payload, in bytes. */
@@ -31,9 +32,16 @@ export class OpenRequests {
   }
 }
 
-/** How many of these are requests, and no inputs of requests. */
-export function countRequests(open: ReadonlyMap<string, unknown> | undefined): number {
-  let count = 0
-  for (const id of open?.keys() ?? []) if (!id.startsWith(INPUT)) count++
-  return count
+/** How many requests of each end are open, in what a `Dispatch` tells of them. */
+export function countRequests([asked, answering]: Dispatch<never>["open"] = NONE): readonly [number, number] {
+  return [count(asked), count(answering)]
+}
+
+const NONE: Dispatch<never>["open"] = [undefined, undefined]
+
+/** Without the inputs of requests. */
+function count(open: ReadonlyMap<string, unknown> | undefined): number {
+  let requests = 0
+  for (const id of open?.keys() ?? []) if (!id.startsWith(INPUT)) requests++
+  return requests
 }

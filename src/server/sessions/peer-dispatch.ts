@@ -8,7 +8,8 @@ import { isThenable } from "../../session/thenable.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { Codec } from "../../wire/codec.ts"
 import { type Closing, closing, closingError, type EverwireError } from "../../wire/errors.ts"
-import { openPacket } from "../../wire/packet.ts"
+import { ITEM } from "../../wire/kinds.ts"
+import { kindOf, openPacket } from "../../wire/packet.ts"
 import type { HubCounts } from "../counts.ts"
 import type { HubObserver } from "../observer.ts"
 import { observeRequest } from "../observers.ts"
@@ -17,8 +18,8 @@ import type { HubPeer } from "./hub-peer.ts"
 import { type KeptBytes, TOO_MUCH } from "./kept-bytes.ts"
 import { MissedNames } from "./missed-names.ts"
 import { OpenRequests } from "./open-requests.ts"
-import { mostBytesOf } from "./shared-outbox.ts"
-import { UnreadItems } from "./unread-items.ts"
+import { mostBytesOf } from "./packet-list.ts"
+import { type Loop, UnreadItems } from "./unread-items.ts"
 
 /** What the messages and requests of a peer need from the hub. */
 export interface PeerDispatchHost {
@@ -74,8 +75,10 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
   #missed: MissedNames | undefined
   /** Requests of the channel that are being answered. Made for its first request. */
   #requests: OpenRequests | undefined
-  /** Items that no loop has read yet. Made for the first item. */
+  /** Items and messages that no loop has read yet. Made for the first of them. */
   #unread: UnreadItems | undefined
+  /** The packet that is being delivered, of which loops over messages may keep what is in it. */
+  #delivered: Packet = ""
   #isClosed = false
 
   constructor(host: PeerDispatchHost, carrier: Carrier) {
@@ -100,24 +103,49 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     return first
   }
 
-  /** Delivers an item of a stream, and counts it among the memory kept for the peer until a loop reads it. */
-  deliverItem(packet: Packet): void {
+  /** Delivers a packet. What waits for a loop then is counted among the memory kept for the peer. */
+  deliver(packet: Packet): void {
+    if (kindOf(packet) === ITEM) return this.#deliverItem(packet)
+    this.#delivered = packet
+    try {
+      this.dispatch.deliver(packet)
+    } finally {
+      this.#delivered = ""
+    }
+  }
+
+  #deliverItem(packet: Packet): void {
     const [asked] = this.dispatch.open
     const stream = asked?.get(openPacket(packet).id.split(",")[0] ?? "") // as `Dispatch` reads it
+    if (stream === undefined) return this.dispatch.deliver(packet)
+    this.#count(stream, packet, () => this.dispatch.deliver(packet))
+  }
+
+  /**
+   * The handler of a loop over messages: it passes each on to `heard`, and counts it until the loop has read it.
+   * `isReplacing`: whether a message that finds a full queue replaces the oldest one there.
+   */
+  handlerOf(loop: Loop, heard: (data: unknown) => void, isReplacing: boolean): (data: unknown) => void {
+    return (data) => this.#count(loop, this.#delivered, () => heard(data), isReplacing)
+  }
+
+  /** Makes room for a packet, which may end the session. Counts it if `add` has put it into the queue of this loop. */
+  #count(loop: Loop, packet: Packet, add: () => void, isReplacing = false): void {
     const bytes = mostBytesOf(packet, undefined, undefined)
-    if (stream !== undefined && !this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)
-    const before = stream?.queue?.length
-    this.dispatch.deliver(packet) // to nobody if the session has just ended
-    if (stream?.queue === undefined || stream.queue.length === before) return
+    if (!this.#host.kept.grow(bytes)) this.#carrier.makeRoom(TOO_MUCH)
+    if (this.#isClosed) return
+    const before = loop.queue?.length
+    add()
+    if (loop.queue === undefined || (loop.queue.length === before && !isReplacing)) return
     this.#unread ??= new UnreadItems()
-    this.#unread.add(stream, bytes)
+    this.#unread.add(loop, bytes)
   }
 
   get unreadBytes(): number {
     return this.#unread?.ownBytes ?? 0
   }
 
-  /** Drops the items that no loop has read. */
+  /** Drops the items and messages that no loop has read. */
   makeRoom(why: Closing): void {
     this.#unread?.makeRoom(why)
   }
