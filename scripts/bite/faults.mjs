@@ -1670,6 +1670,24 @@ export const faults = [
     plant: "    this.#leftBy(link)\n",
   },
   {
+    id: "a channel that dials before its session has arrived is refused",
+    file: "src/cluster/claims.ts",
+    find: "if (arriving !== undefined) return this.#await(arriving, hello)",
+    plant: "if (arriving !== undefined) return { refusal: MOVING }",
+  },
+  {
+    id: "a link of a process that has ended is refused as if another process might know it",
+    file: "src/transports/http/server/acceptor.ts",
+    find: "door.elsewhere?.endedHub(link) ?? door.hub",
+    plant: "door.hub",
+  },
+  {
+    id: "a process that ended and is heard again counts as ended",
+    file: "src/cluster/members.ts",
+    find: "    this.#ended.delete(hub)\n    if (isNew)",
+    plant: "    if (isNew)",
+  },
+  {
     id: "a process that is ready for a session does not look into the store when it hears nothing more",
     file: "src/cluster/hand-over.ts",
     find: "    if (this.#isHeld) void this.#look()\n    else this.#stay()\n",

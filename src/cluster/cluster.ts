@@ -88,7 +88,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     after,
     joined,
     movedTo: (session) => moves.movedTo(session),
-    expects: (session) => moves.expects(session),
+    arrival: (session) => moves.arrival(session),
     failed,
   })
   const moves: HandOver = new HandOver({
