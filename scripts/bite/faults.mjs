@@ -1424,6 +1424,25 @@ export const faults = [
     plant: "",
   },
   {
+    id: "a process that has lost its connection is told to have ended",
+    file: "src/cluster/processes/wills.ts",
+    find: "if (!isRunning(who.pid))",
+    plant: "if (who.pid > 0)",
+  },
+  {
+    id: "a process leaves nothing for its end",
+    file: "src/cluster/cluster.ts",
+    find: "backplane.will?.(topic, members.goodbye)",
+    plant: "undefined as (() => void) | undefined",
+  },
+  {
+    id: "a process that was connected again is told to have ended",
+    file: "src/testing/memory-backplane.ts",
+    find: "  mend(): void {\n    this.#isCut = false\n",
+    plant:
+      "  mend(): void {\n    for (const [topic, data] of this.#wills) this.#hall.carry(this, topic, data)\n    this.#isCut = false\n",
+  },
+  {
     id: "a process that missed a beat is dead",
     file: "src/cluster/members.ts",
     find: "if (missed < MISSED_BEATS)",

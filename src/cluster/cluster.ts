@@ -124,6 +124,8 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     ends.push(await peers.open())
     ends.push(await backplane.subscribe(topic, (data) => isOpen && members.take(data)))
     if (!isOpen) return leave()
+    const takeBack = backplane.will?.(topic, members.goodbye)
+    if (takeBack !== undefined) ends.push(takeBack)
     connected(isConnected)
     if (!isConnected) members.hasJoined = true
     resolveJoined()

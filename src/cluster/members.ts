@@ -164,6 +164,11 @@ export class Members implements Alarm {
     this.#missed.clear()
   }
 
+  /** What tells the others that this process has ended. */
+  get goodbye(): Uint8Array {
+    return this.#encoder.encode([LEFT, this.#host.hub])
+  }
+
   #say(what: number): void {
     const { topic, hub } = this.#host
     this.#host.publish(topic, this.#encoder.encode([what, hub]))
