@@ -137,8 +137,8 @@ class Broker {
   }
 
   #begin(member: Member, text: string): void {
-    member.who = JSON.parse(text) as Who // of our own client
-    this.#wills.began(member.who)
+    const who = JSON.parse(text) as Who // of our own client
+    if (this.#wills.began(who)) member.who = who
   }
 
   close(): void {

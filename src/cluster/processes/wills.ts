@@ -32,8 +32,11 @@ export class Wills {
     this.#publish = publish
   }
 
-  began({ id }: Who): void {
+  /** Returns false if the operating system does not know the process: in another container it has another number. */
+  began({ id, pid }: Who): boolean {
+    if (!isRunning(pid)) return false
     this.#connected.set(id, (this.#connected.get(id) ?? 0) + 1)
+    return true
   }
 
   /** A connection has ended, on which the process had left these. */

@@ -4,6 +4,8 @@ import { closeSync, openSync, readSync } from "node:fs"
 export interface Account {
   /** What hubs heard of it, in order. */
   readonly heard: number[]
+  /** The process that heard it, for each of `heard`. */
+  readonly heardAt: string[]
   /** What hubs said to it, in order. */
   readonly said: string[]
   /** The processes that had its session, with `new` or `moved`. */
@@ -41,7 +43,7 @@ export class Journal {
   #account(channel: string): Account {
     let account = this.#accounts.get(channel)
     if (account === undefined) {
-      account = { heard: [], said: [], begun: [], closed: [] }
+      account = { heard: [], heardAt: [], said: [], begun: [], closed: [] }
       this.#accounts.set(channel, account)
     }
     return account
@@ -63,8 +65,10 @@ export class Journal {
     const [what, who = "", first = "", second = "", third = ""] = line.split(" ")
     if (what === "all") return void this.broadcasts.set(who, Number(first) + 1)
     const account = this.#account(who)
-    if (what === "heard") account.heard.push(Number(first))
-    else if (what === "said") account.said.push(first)
+    if (what === "heard") {
+      account.heard.push(Number(first))
+      account.heardAt.push(second)
+    } else if (what === "said") account.said.push(first)
     else if (what === "begun") account.begun.push([first, second])
     else account.closed.push([first, second, Number(third)])
   }

@@ -40,7 +40,7 @@ const hub = createHub({
   limits: { maxSessions },
 })
 hub.onError((error) => tell({ failure: `${name}: ${String(error)}` }))
-hub.on("n", (n, peer) => note("heard", peer.principal.id, String(n)))
+hub.on("n", (n, peer) => note("heard", peer.principal.id, `${String(n)} ${name}`))
 
 /** Who is told nothing more. */
 const hushed = new Set<string>()
