@@ -1430,6 +1430,25 @@ export const faults = [
     plant: "",
   },
   {
+    id: "a process that has lost its connection is told to have ended",
+    file: "src/cluster/processes/wills.ts",
+    find: "if (!isRunning(who.pid))",
+    plant: "if (who.pid > 0)",
+  },
+  {
+    id: "a process leaves nothing for its end",
+    file: "src/cluster/cluster.ts",
+    find: "backplane.will?.(topic, members.goodbye)",
+    plant: "undefined as (() => void) | undefined",
+  },
+  {
+    id: "a process that was connected again is told to have ended",
+    file: "src/testing/memory-backplane.ts",
+    find: "  mend(): void {\n    this.#isCut = false\n",
+    plant:
+      "  mend(): void {\n    for (const [topic, data] of this.#wills) this.#hall.carry(this, topic, data)\n    this.#isCut = false\n",
+  },
+  {
     id: "a process that missed a beat is dead",
     file: "src/cluster/members.ts",
     find: "if (missed < MISSED_BEATS)",
@@ -1674,6 +1693,24 @@ export const faults = [
     file: "src/server/sessions/session-links.ts",
     find: "    this.#leftBy(link)\n    session.linkLost(link)\n    this.spare(link)\n",
     plant: "    this.#leftBy(link)\n",
+  },
+  {
+    id: "a channel that dials before its session has arrived is refused",
+    file: "src/cluster/claims.ts",
+    find: "if (arriving !== undefined) return this.#await(arriving, hello)",
+    plant: "if (arriving !== undefined) return { refusal: MOVING }",
+  },
+  {
+    id: "a link of a process that has ended is refused as if another process might know it",
+    file: "src/transports/http/server/acceptor.ts",
+    find: "door.elsewhere?.endedHub(link) ?? door.hub",
+    plant: "door.hub",
+  },
+  {
+    id: "a process that ended and is heard again counts as ended",
+    file: "src/cluster/members.ts",
+    find: "    this.#ended.delete(hub)\n    if (isNew)",
+    plant: "    if (isNew)",
   },
   {
     id: "a process that is ready for a session does not look into the store when it hears nothing more",

@@ -86,6 +86,14 @@ export interface Backplane {
    */
   onConnected(listener: (isConnected: boolean) => void): () => void
   /**
+   * Optional, for a store that notices at once when a process ends. Leaves a message there, which is published on the topic
+   * when this process has ended, behind all that it had published; not when it has merely lost its connection. A process
+   * whose store has no such thing counts as dead when the others have heard nothing of it for 6 s.
+   *
+   * @returns the function that takes the message back.
+   */
+  readonly will?: ((topic: string, data: Uint8Array) => () => void) | undefined
+  /**
    * Ends all subscriptions and calls, and releases what the backplane itself has opened. A client that the application has
    * passed in stays open. A second call does nothing.
    */

@@ -32,8 +32,8 @@ export interface ClaimsHost {
   readonly joined: Promise<void>
   /** The hub to which this one has handed the session. */
   movedTo(session: string): string | undefined
-  /** Whether this hub is about to have the session. */
-  expects(session: string): boolean
+  /** If this hub is about to have the session: whether it has it then. */
+  arrival(session: string): Promise<boolean> | undefined
   failed(error: unknown): void
 }
 
@@ -48,9 +48,11 @@ export class Claims {
     this.#host = host
   }
 
-  find({ id, hub, heard, acked }: Hello): Whereabouts | PromiseLike<Whereabouts> {
-    const { movedTo, expects, members } = this.#host
-    if (expects(id)) return { refusal: MOVING }
+  find(hello: Hello): Whereabouts | PromiseLike<Whereabouts> {
+    const { id, hub, heard, acked } = hello
+    const { movedTo, arrival, members } = this.#host
+    const arriving = arrival(id)
+    if (arriving !== undefined) return this.#await(arriving, hello)
     const owner = movedTo(id)
     if (owner !== undefined) return { owner }
     if (hub === this.#host.hub) return undefined
@@ -58,6 +60,17 @@ export class Claims {
     // It names no hub, and yet was welcomed: nobody can know where.
     if (heard > 0 || acked > 0) return undefined
     return this.#claim(id)
+  }
+
+  /** The session is on its way to this process. It mostly takes some milliseconds. */
+  async #await(arriving: Promise<boolean>, hello: Hello): Promise<Whereabouts> {
+    let isHere: boolean
+    try {
+      isHere = await this.inTime(arriving)
+    } catch {
+      return { refusal: MOVING }
+    }
+    return isHere ? undefined : await this.find(hello)
   }
 
   async #judgeSoon(hub: string, session: string): Promise<Whereabouts> {

@@ -88,7 +88,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     after,
     joined,
     movedTo: (session) => moves.movedTo(session),
-    expects: (session) => moves.expects(session),
+    arrival: (session) => moves.arrival(session),
     failed,
   })
   const moves: HandOver = new HandOver({
@@ -124,6 +124,8 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     ends.push(await peers.open())
     ends.push(await backplane.subscribe(topic, (data) => isOpen && members.take(data)))
     if (!isOpen) return leave()
+    const takeBack = backplane.will?.(topic, members.goodbye)
+    if (takeBack !== undefined) ends.push(takeBack)
     connected(isConnected)
     if (!isConnected) members.hasJoined = true
     resolveJoined()

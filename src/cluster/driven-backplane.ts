@@ -22,6 +22,8 @@ export interface Driver {
   unlisten(topic: string): void
   /** @param entries of an append */
   ask(call: StoreCall, entries: readonly Uint8Array[]): Promise<StoreAnswer>
+  /** See `Backplane.will`. Over all reconnects. */
+  will?(topic: string, data: Uint8Array): () => void
   close(): Promise<void>
 }
 
@@ -129,6 +131,16 @@ export class DrivenBackplane<Kind extends Driver = Driver> implements Backplane 
   async drop(log: string): Promise<void> {
     checkName("log", log)
     await this.#ask({ call: "drop", log })
+  }
+
+  get will(): Backplane["will"] {
+    const { driver } = this
+    if (driver.will === undefined) return undefined
+    return (topic, data) => {
+      checkOpen(this.#isClosed)
+      checkName("topic", topic)
+      return driver.will?.(topic, data) ?? (() => {})
+    }
   }
 
   onConnected(listener: (isConnected: boolean) => void): () => void {

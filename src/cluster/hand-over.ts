@@ -70,12 +70,12 @@ class Offered implements Strand {
   readonly #line: Line
   readonly #host: HandOverHost
   readonly #id: string
-  readonly #over: () => void
+  readonly #over: (isHere: boolean) => void
   #taken: TakenOver | undefined
   #isHeld = false
   #looks = 0
 
-  constructor(line: Line, host: HandOverHost, taken: TakenOver, id: string, over: () => void) {
+  constructor(line: Line, host: HandOverHost, taken: TakenOver, id: string, over: (isHere: boolean) => void) {
     this.#line = line
     this.#host = host
     this.#taken = taken
@@ -119,21 +119,24 @@ class Offered implements Strand {
   }
 
   #go(last: unknown): void {
-    const taken = this.#taken
-    this.#end()
-    taken?.begin(last instanceof Uint8Array ? decodeSnapshot(last) : undefined)
+    const taken = this.#end()
+    try {
+      taken?.begin(last instanceof Uint8Array ? decodeSnapshot(last) : undefined)
+    } finally {
+      this.#over(true)
+    }
   }
 
   #stay(): void {
-    const taken = this.#taken
-    this.#end()
-    taken?.drop()
+    this.#end()?.drop()
+    this.#over(false)
   }
 
-  #end(): void {
+  #end(): TakenOver | undefined {
+    const taken = this.#taken
     this.#taken = undefined
     this.#line.end()
-    this.#over()
+    return taken
   }
 }
 
@@ -162,8 +165,8 @@ export class HandOver implements ClusterMoves {
   readonly #host: HandOverHost
   /** Where the sessions are that this process has handed over. */
   readonly #moved = new Map<string, string>()
-  /** The sessions that this process is ready for. */
-  readonly #offered = new Set<string>()
+  /** The sessions that this process is ready for, each with those who wait for it. */
+  readonly #offered = new Map<string, ((isHere: boolean) => void)[]>()
   /** Whose turn it is to take a session. */
   #turn = 0
 
@@ -187,6 +190,18 @@ export class HandOver implements ClusterMoves {
   /** Whether this process may be the owner of a session in a moment. */
   expects(session: string): boolean {
     return this.#offered.has(session)
+  }
+
+  /** If this process may be the owner of a session in a moment: whether it is then. */
+  arrival(session: string): Promise<boolean> | undefined {
+    const waiting = this.#offered.get(session)
+    return waiting && new Promise((resolve) => waiting.push(resolve))
+  }
+
+  #over(session: string, isHere: boolean): void {
+    const waiting = this.#offered.get(session)
+    this.#offered.delete(session)
+    for (const tell of waiting ?? []) tell(isHere)
   }
 
   move(moving: Moving): void {
@@ -247,9 +262,9 @@ export class HandOver implements ClusterMoves {
     try {
       if (this.#offered.has(id)) throw new EverwireError("misuse", "the session is offered by two processes")
       const taken = this.#host.take(decodeMoved(state as Uint8Array)) // `encodeMoved` of the other process made it
-      this.#offered.add(id)
+      this.#offered.set(id, [])
       line.say(READY)
-      return new Offered(line, this.#host, taken, id, () => this.#offered.delete(id))
+      return new Offered(line, this.#host, taken, id, (isHere) => this.#over(id, isHere))
     } catch (error) {
       if (!(error instanceof EverwireError)) this.#host.failed(error)
       return undefined // which tells the other process that nothing takes the session here

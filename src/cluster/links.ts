@@ -101,10 +101,15 @@ export class Links implements ClusterLinks {
     return this.#hubOf(id) !== undefined
   }
 
+  endedHub(id: string): string | undefined {
+    const given = hubIn(id)
+    return this.#host.members.hasEnded(given) ? given : undefined
+  }
+
   /** The other living hub that gave this id. */
   #hubOf(id: string): string | undefined {
     const { hub, members } = this.#host
-    const given = id.slice(0, Math.max(0, id.lastIndexOf(".")))
+    const given = hubIn(id)
     return given !== hub && members.lives(given) ? given : undefined
   }
 
@@ -155,4 +160,9 @@ export class Links implements ClusterLinks {
     neighbours.open(hub, SILENT, LEAVE, bye)
     return true
   }
+}
+
+/** The hub that an id names. */
+function hubIn(id: string): string {
+  return id.slice(0, Math.max(0, id.lastIndexOf(".")))
 }

@@ -10,6 +10,8 @@ export const MISSED_BEATS = 5
  * They answer its first beat at once.
  */
 export const SETTLE_MS = 2_000
+/** So many processes that have ended are remembered. */
+const MAX_ENDED = 256
 
 /** `BEAT`: I live. `JOINED`: I live, and know nobody yet. `LEFT`: I am gone. `LEAVES`: I live, and hand over what I have. */
 const BEAT = 0
@@ -33,6 +35,8 @@ export class Members implements Alarm {
   readonly #host: MembersHost
   /** How many beats were missed in a row, by hub. */
   readonly #missed = new Map<string, number>()
+  /** Processes that have ended, the last ones at the end. */
+  readonly #ended = new Set<string>()
   /** Those that hand over what they have. */
   readonly #leaving = new Set<string>()
   /** What this process says of itself. */
@@ -58,6 +62,11 @@ export class Members implements Alarm {
 
   lives(hub: string): boolean {
     return this.#missed.has(hub)
+  }
+
+  /** Whether this hub was one of the others, and has ended. */
+  hasEnded(hub: string): boolean {
+    return this.#ended.has(hub)
   }
 
   /** Whether a living hub hands over what it has. */
@@ -129,6 +138,7 @@ export class Members implements Alarm {
   seen(hub: string): void {
     const isNew = !this.#missed.has(hub)
     this.#missed.set(hub, 0)
+    this.#ended.delete(hub)
     if (isNew) for (const waiting of [...this.#waiting]) if (waiting.hub === hub) waiting.ring()
   }
 
@@ -154,6 +164,11 @@ export class Members implements Alarm {
     this.#missed.clear()
   }
 
+  /** What tells the others that this process has ended. */
+  get goodbye(): Uint8Array {
+    return this.#encoder.encode([LEFT, this.#host.hub])
+  }
+
   #say(what: number): void {
     const { topic, hub } = this.#host
     this.#host.publish(topic, this.#encoder.encode([what, hub]))
@@ -161,7 +176,11 @@ export class Members implements Alarm {
 
   #forget(hub: string): void {
     this.#leaving.delete(hub)
-    if (this.#missed.delete(hub)) this.#host.gone(hub)
+    if (!this.#missed.delete(hub)) return
+    this.#ended.add(hub)
+    const [oldest] = this.#ended
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+    this.#host.gone(hub)
   }
 }
 

@@ -24,6 +24,8 @@ export interface MemoryEnd extends Backplane {
   cut(): void
   /** Ends a cut. The subscriptions are in force again at once. */
   mend(): void
+  /** Ends the connection for ever as the death of its process does: what it left by `will` is published. */
+  kill(): void
 }
 
 /**
@@ -90,7 +92,11 @@ class Hall implements MemoryBackplane {
     const backplane = new DrivenBackplane(runtime, this.#deadlineMs, (host) => new Wire(this, host))
     const { driver } = backplane
     this.#wires.set(backplane, driver)
-    return Object.assign(backplane, { cut: () => driver.cut(), mend: () => driver.mend() })
+    return Object.assign(backplane, {
+      cut: () => driver.cut(),
+      mend: () => driver.mend(),
+      kill: () => driver.kill(),
+    })
   }
 
   delay(delayMs: number, jitterMs = 0): void {
@@ -159,6 +165,7 @@ class Wire implements Driver {
   readonly #topics = new Set<string>()
   /** What rejects a call of the store that has not been answered yet. */
   readonly #waiting = new Set<(error: Error) => void>()
+  readonly #wills = new Set<readonly [topic: string, data: Uint8Array]>()
   /** When the last message of each other end arrives here: the next one of that end does not come earlier. */
   readonly #last = new Map<Wire, number>()
   /** Counts the connections, so that nothing from before a cut arrives after it. */
@@ -204,6 +211,18 @@ class Wire implements Driver {
         })
       })
     })
+  }
+
+  will(topic: string, data: Uint8Array): () => void {
+    const will = [topic, data.slice()] as const
+    this.#wills.add(will)
+    return () => void this.#wills.delete(will)
+  }
+
+  kill(): void {
+    this.cut()
+    for (const [topic, data] of this.#wills) this.#hall.carry(this, topic, data)
+    this.#hall.leave(this)
   }
 
   async close(): Promise<void> {

@@ -147,6 +147,11 @@ export interface Elsewhere {
   /** Whether another living process gave this id. Costs nothing. */
   has(id: string): boolean
   /**
+   * The hub that gave this id, if it was another process and that has ended. No process knows the id any more then, so a
+   * channel that is told so in the name of that hub need not ask again.
+   */
+  endedHub(id: string): string | undefined
+  /**
    * Reserves memory for a large body that is to be passed on. Returns the function that frees it.
    *
    * @throws EverwireError `over-capacity` if there are too many

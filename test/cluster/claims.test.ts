@@ -241,8 +241,24 @@ describe("an exchange whose link no process has", () => {
     const world = await createWorld(2)
     const { processes, runtime } = world
     processes[1]?.kill()
-    const answered = processes[0]?.hub.fetch(poll(`${processes[1]?.hub.id}.abc`))
+    const ask = () => processes[0]?.hub.fetch(poll(`${processes[1]?.hub.id}.abc`))
+    const answered = ask()
     await runtime.pass(10_000)
-    expect((await answered)?.status).toBe(404)
+    const later = ask()
+    await runtime.pass(10)
+    for (const answer of [await answered, await later]) {
+      expect(answer?.status).toBe(404)
+      // In the name of the dead one: a channel would ask three times more, as if another hub might know the link.
+      expect(await answer?.text()).toContain(`"hub":"${processes[1]?.hub.id}"`)
+    }
+  })
+
+  it("is answered by the hub itself, in its own name, when no process of that id was ever heard of", async () => {
+    const world = await createWorld(2)
+    const [process] = world.processes
+    const answered = process?.hub.fetch(poll("made-up.abc"))
+    await world.runtime.pass(100)
+    expect(await (await answered)?.text()).toContain(`"hub":"${process?.hub.id}"`)
+    expect(process?.hub.stats().refused).toEqual({ "link-unknown": 1 })
   })
 })

@@ -63,6 +63,19 @@ describe("the members of a cluster", () => {
     expect(all[0]?.gone).toEqual(["h1"])
   })
 
+  it("remember who has ended, until that one is heard again", async () => {
+    const { runtime, all } = await createMembers(2)
+    const [one, other] = all
+    expect(one?.members.hasEnded("h1")).toBe(false)
+    other?.machine.sleep()
+    await runtime.pass((MISSED_BEATS + 2) * BEAT_MS)
+    expect(one?.members.hasEnded("h1")).toBe(true)
+    expect(one?.members.hasEnded("nobody")).toBe(false)
+    other?.machine.wake()
+    await runtime.pass(2 * BEAT_MS)
+    expect(one?.members.hasEnded("h1")).toBe(false)
+  })
+
   it("do not take all others for dead after they were stopped themselves", async () => {
     const { runtime, all } = await createMembers(2)
     all[0]?.machine.sleep()

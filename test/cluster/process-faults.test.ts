@@ -6,7 +6,7 @@ const MiB = 2 ** 20
 
 let crew: Crew
 beforeAll(async () => {
-  crew = await hire(3, 0)
+  crew = await hire(4, 0)
 })
 afterAll(() => crew.fire())
 
@@ -59,6 +59,37 @@ it("a process that is killed does not disturb the others", async () => {
   // Within the time of the test the lease of the killed one ends.
   while (!(await other.lease("l", "other", 60_000)));
   for (const end of [one, other]) await end.close()
+  await primary.close()
+})
+
+it("what a process has left for its end is published when it is killed, and not when it loses its connection", async () => {
+  const primary = served({ maxWaitingBytes: 4 * MiB })
+  const one = endAt(primary.path)
+  const [lost, killed] = [await agent(0).open(primary.path), await agent(3).open(primary.path)]
+  const there = await watch(lost)
+  const heard: string[] = []
+  await one.subscribe("wills", (data) => heard.push(new TextDecoder().decode(data)))
+  for (const [end, name] of [
+    [lost, "lost"],
+    [killed, "killed"],
+  ] as const) {
+    end.will?.("wills", new TextEncoder().encode(name))
+    end.publish("wills", new TextEncoder().encode(`${name} lives`))
+  }
+  await eventually("both live", () => heard.length === 2)
+  // Stopped, and then disconnected because too much waits for it.
+  process.kill(crew.pids[0] ?? 0, "SIGSTOP")
+  const next = counter(one)
+  for (let n = 0; n < 40; n++) next(MiB)
+  const killedAt = performance.now()
+  process.kill(crew.pids[3] ?? 0, "SIGKILL")
+  await eventually("the one that is gone", () => heard.length === 3)
+  expect(performance.now() - killedAt).toBeLessThan(1_500)
+  process.kill(crew.pids[0] ?? 0, "SIGCONT")
+  await eventually("told", () => there.told.at(-1) === true)
+  await isHeardAgain(next, there)
+  expect(heard.toSorted()).toEqual(["killed", "killed lives", "lost lives"])
+  for (const end of [one, lost]) await end.close()
   await primary.close()
 })
 

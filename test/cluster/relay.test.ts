@@ -91,6 +91,55 @@ describe("a link that reaches another process than its session", () => {
     expect(channel.status).toBe("open")
   })
 
+  it("ends at once after the owner has died, if the backplane notices that", async () => {
+    const world = await createWorld(2)
+    const { runtime, processes } = world
+    world.reach(0)
+    const channel = world.dial()
+    const flow = startFlow(world, channel)
+    await runtime.pass(1_000)
+    world.reach(1)
+    world.cut()
+    await runtime.pass(1_000)
+    processes[0]?.kill()
+    processes[0]?.backplane.kill()
+    await runtime.pass(500)
+    expect(flow.resets).toMatchObject([{ closing: { code: "session-unknown" } }])
+    expect(channel.status).toBe("open")
+  })
+
+  it("goes on when the owner's process has lost its connection and has it again", async () => {
+    const world = await createWorld(2)
+    const { runtime, processes } = world
+    world.reach(0)
+    const channel = world.dial()
+    const flow = startFlow(world, channel)
+    await runtime.pass(1_000)
+    world.reach(1)
+    world.cut()
+    await runtime.pass(1_000)
+    processes[0]?.backplane.cut()
+    await runtime.pass(500)
+    processes[0]?.backplane.mend()
+    flow.say()
+    await runtime.pass(30_000)
+    expect(flow.resets).toEqual([])
+    expect(flow.up).toEqual([0])
+  })
+
+  it("leaves nothing for its end when its hub has closed", async () => {
+    const world = await createWorld(2)
+    const { runtime, processes } = world
+    const left: unknown[] = []
+    void processes[1]?.backplane.subscribe("everwire.hubs", (data) => left.push(data))
+    await processes[0]?.hub.close()
+    await runtime.pass(100)
+    const length = left.length
+    processes[0]?.backplane.kill()
+    await runtime.pass(100)
+    expect(left).toHaveLength(length)
+  })
+
   it("ends when its process dies, and the next link carries the session on", async () => {
     const { world, runtime, processes, flow } = await createRelayed(3)
     flow.say()

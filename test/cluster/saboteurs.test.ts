@@ -6,7 +6,7 @@ type Override = (end: Backplane) => Partial<Backplane>
 
 /** The methods of an end, bound to it, with some of them replaced. */
 function over(end: Backplane, override: Override): Backplane {
-  const bound = (name: keyof Backplane) => end[name].bind(end)
+  const bound = (name: Exclude<keyof Backplane, "will">) => end[name].bind(end)
   const names = [
     "publish",
     "subscribe",
@@ -19,7 +19,11 @@ function over(end: Backplane, override: Override): Backplane {
     "drop",
   ] as const
   const all = [...names, "onConnected", "close"] as const
-  return { ...Object.fromEntries(all.map((name) => [name, bound(name)])), ...override(end) } as unknown as Backplane
+  return {
+    ...Object.fromEntries(all.map((name) => [name, bound(name)])),
+    will: end.will,
+    ...override(end),
+  } as unknown as Backplane
 }
 
 /** Keeps one message back until the next one has gone. */
@@ -295,6 +299,23 @@ const saboteurs: readonly { readonly law: string; readonly wrong: string; readon
         },
       }
     },
+  },
+  {
+    law: "connection.will",
+    wrong: "takes a lost connection for the end of the process",
+    override: (end) => ({
+      will: (topic, data) => end.onConnected((isConnected) => isConnected && end.publish(topic, data)),
+    }),
+  },
+  {
+    law: "connection.will",
+    wrong: "publishes what was taken back",
+    override: (end) => ({
+      will: (topic, data) => {
+        end.will?.(topic, data)
+        return () => {}
+      },
+    }),
   },
   { law: "connection.close", wrong: "goes on after its close", override: () => ({ close: async () => {} }) },
   {

@@ -1,6 +1,8 @@
+import type { Channel, CreateChannelOptions } from "everwire"
 import { expect } from "vitest"
 import type { Fate, FaultProxy } from "./fault-proxy.ts"
-import { forMs, type Journey, startJourney } from "./journey.ts"
+import type { Verdict } from "./flow.ts"
+import { forMs, startJourney } from "./journey.ts"
 
 const ladder = ["websocket", "sse", "long-poll", "short-poll"] as const
 
@@ -49,6 +51,18 @@ function resetAndRefuse(proxy: FaultProxy): void {
   proxy.refuseFor(300)
 }
 
+/** Where a run takes place. */
+export interface Place {
+  readonly proxy: FaultProxy
+  /** The errors that hubs gave to `onError`. */
+  readonly failures: readonly unknown[]
+  /** Opens a channel, and lets it and its peer send to each other. */
+  flow(options: CreateChannelOptions): Promise<{
+    readonly channel: Channel
+    readonly flow: { settled(deadlineMs: number): Promise<Verdict> }
+  }>
+}
+
 /** One run. */
 interface Run {
   readonly wire: string
@@ -60,7 +74,7 @@ interface Run {
   readonly seed: number
   onFinished(close: () => Promise<void>): void
   /** Default: one hub behind the proxy. */
-  start?(onFinished: Run["onFinished"]): Promise<Pick<Journey, "proxy" | "failures" | "flow">>
+  start?(onFinished: Run["onFinished"]): Promise<Place>
 }
 
 /**

@@ -26,6 +26,11 @@ export const FRAME = {
   call: 5,
   /** Down: its answer. */
   answer: 6,
+  /** Up, first on a connection: the process as JSON, see `Who`. */
+  begin: 7,
+  /** Up: a message on the topic `text`, to be published when the process has ended; and that it is taken back. */
+  will: 8,
+  unwill: 9,
 } as const
 
 const HEAD_BYTES = 13

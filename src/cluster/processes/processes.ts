@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { connect, type Socket } from "node:net"
 import { checkNames } from "../../messaging/option-names.ts"
 import { hubRuntime } from "../../runtimes/hub-runtime.ts"
@@ -12,6 +13,7 @@ import type { StoreAnswer, StoreCall } from "../value-store.ts"
 import { FRAME, type Frame, FrameReader, frameOf } from "./frames.ts"
 import { Outflow } from "./outflow.ts"
 import { MAX_WAITING_BYTES, PATH_VARIABLE } from "./serve.ts"
+import type { Who } from "./wills.ts"
 
 /** Options of `processes`. */
 export interface ProcessesOptions {
@@ -57,6 +59,9 @@ class SocketDriver implements Driver {
   readonly #path: string
   readonly #maxWaitingBytes: number
   readonly #topics = new Set<string>()
+  /** What is to be published when this process has ended, by id. */
+  readonly #wills = new Map<number, Uint8Array>()
+  readonly #begin = frameOf(FRAME.begin, 0, JSON.stringify({ id: randomUUID(), pid: process.pid } satisfies Who))
   /** Resolves those who wait for a topic that the primary has not confirmed yet. */
   readonly #unconfirmed = new Set<() => void>()
   /** Questions to the primary on this connection, by their id. */
@@ -77,6 +82,7 @@ class SocketDriver implements Driver {
     this.#maxWaitingBytes = maxWaitingBytes
     this.#socket = this.#connect()
     this.#out = new Outflow(this.#socket, maxWaitingBytes)
+    this.#out.write(this.#begin)
   }
 
   publish(topic: string, data: Uint8Array): void {
@@ -105,7 +111,7 @@ class SocketDriver implements Driver {
 
   unlisten(topic: string): void {
     this.#topics.delete(topic)
-    if (!this.#socket.destroyed) this.#out.write(frameOf(FRAME.unlisten, 0, topic))
+    this.#write(frameOf(FRAME.unlisten, 0, topic))
   }
 
   async ask(call: StoreCall, entries: readonly Uint8Array[]): Promise<StoreAnswer> {
@@ -113,6 +119,25 @@ class SocketDriver implements Driver {
     if (this.#out.isFull) throw unavailable("the primary process does not read")
     const { text, body } = await this.#question(FRAME.call, JSON.stringify(call), packEntries(entries))
     return { ...(JSON.parse(text) as StoreAnswer), entries: unpackEntries(body) } // of our own broker
+  }
+
+  will(topic: string, data: Uint8Array): () => void {
+    const id = this.#nextId()
+    const frame = frameOf(FRAME.will, id, topic, data)
+    this.#wills.set(id, frame)
+    this.#write(frame)
+    return () => {
+      if (this.#wills.delete(id)) this.#write(frameOf(FRAME.unwill, id, ""))
+    }
+  }
+
+  #write(frame: Uint8Array): void {
+    if (!this.#socket.destroyed) this.#out.write(frame)
+  }
+
+  #nextId(): number {
+    this.#ids = (this.#ids + 1) >>> 0
+    return this.#ids
   }
 
   async close(): Promise<void> {
@@ -132,8 +157,7 @@ class SocketDriver implements Driver {
   }
 
   #question(kind: number, text: string, body?: Uint8Array): Promise<Frame> {
-    this.#ids = (this.#ids + 1) >>> 0
-    const id = this.#ids
+    const id = this.#nextId()
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject })
       this.#out.write(frameOf(kind, id, text, body))
@@ -177,6 +201,8 @@ class SocketDriver implements Driver {
   #reconnect(): void {
     this.#socket = this.#connect()
     this.#out = new Outflow(this.#socket, this.#maxWaitingBytes)
+    this.#out.write(this.#begin)
+    for (const will of this.#wills.values()) this.#out.write(will)
     for (const topic of this.#topics) this.#out.write(frameOf(FRAME.listen, 0, topic))
     this.#question(FRAME.sync, "").then(
       () => {

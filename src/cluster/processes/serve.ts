@@ -12,6 +12,7 @@ import { packEntries, unpackEntries } from "../packed-entries.ts"
 import { type StoreCall, ValueStore } from "../value-store.ts"
 import { FRAME, type Frame, FrameReader, frameOf } from "./frames.ts"
 import { Outflow } from "./outflow.ts"
+import { type Who, type Will, Wills } from "./wills.ts"
 
 /** The environment variable by which workers find the primary's socket. It is inherited when they are started. */
 export const PATH_VARIABLE = "EVERWIRE_PROCESSES"
@@ -84,6 +85,9 @@ interface Member {
   readonly socket: Socket
   readonly out: Outflow
   readonly topics: Set<string>
+  who: Who | undefined
+  /** What the process has left for its end, by id. */
+  readonly wills: Map<number, Will>
 }
 
 class Broker {
@@ -91,13 +95,15 @@ class Broker {
   readonly #store = new ValueStore(() => hubRuntime.now())
   readonly #members = new Set<Member>()
   readonly #listeners = new Map<string, Set<Member>>()
+  readonly #wills = new Wills((topic, frame) => this.#carry(topic, frame))
 
   constructor(maxWaitingBytes: number) {
     this.#maxWaitingBytes = maxWaitingBytes
   }
 
   admit(socket: Socket): void {
-    const member: Member = { socket, out: new Outflow(socket, this.#maxWaitingBytes), topics: new Set() }
+    const out = new Outflow(socket, this.#maxWaitingBytes)
+    const member: Member = { socket, out, topics: new Set(), who: undefined, wills: new Map() }
     const reader = new FrameReader()
     this.#members.add(member)
     socket.unref()
@@ -114,6 +120,7 @@ class Broker {
     socket.on("close", () => {
       this.#members.delete(member)
       for (const topic of member.topics) this.#unlisten(member, topic)
+      if (member.who !== undefined) this.#wills.ended(member.who, [...member.wills.values()])
     })
   }
 
@@ -123,9 +130,19 @@ class Broker {
     else if (kind === FRAME.unlisten) this.#unlisten(member, text)
     else if (kind === FRAME.sync) this.#write(member, raw)
     else if (kind === FRAME.call) this.#answer(member, id, text, body)
+    else if (kind === FRAME.begin) this.#begin(member, text)
+    // A copy, because it would otherwise keep the whole chunk that the socket has brought.
+    else if (kind === FRAME.will) member.wills.set(id, [text, frameOf(FRAME.message, 0, text, body)])
+    else if (kind === FRAME.unwill) member.wills.delete(id)
+  }
+
+  #begin(member: Member, text: string): void {
+    const who = JSON.parse(text) as Who // of our own client
+    if (this.#wills.began(who)) member.who = who
   }
 
   close(): void {
+    this.#wills.close()
     for (const { socket } of this.#members) socket.destroy()
   }
 

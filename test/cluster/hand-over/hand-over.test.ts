@@ -144,6 +144,44 @@ describe("a hub that drains while another one stays", () => {
     expect(talk.up).toEqual(countTo(talk.saidUp))
   })
 
+  it("lets a channel that dials before the session is there wait for it, and refuses nobody", async () => {
+    const [world, talk, channel] = await begin(2)
+    const refused: string[] = []
+    world.processes[1]?.hub.onRefused(({ code }) => refused.push(code))
+    world.bus.delay(40)
+    world.reach(1)
+    const closed = close(world, 0, 10_000)
+    await world.runtime.passUntil(() => channel.status === "reconnecting", 5_000)
+    const leftAt = world.runtime.now()
+    await world.runtime.passUntil(() => channel.status === "open", 5_000)
+    expect(world.runtime.now() - leftAt).toBeLessThan(100)
+    expect(refused).toEqual([])
+    await closed
+    await sayEach(world, talk, 5, 20)
+    await world.runtime.pass(1_000)
+    expectPerfect(talk)
+  })
+
+  it("lets a channel wait no longer than 2 s for a session that does not come", async () => {
+    const [world, , channel] = await begin(2)
+    const refused: string[] = []
+    world.processes[1]?.hub.onRefused(({ code }) => refused.push(code))
+    const [old, next] = world.processes.map(({ backplane }) => backplane)
+    if (old === undefined || next === undefined) throw new Error("no backplane")
+    // The former owner dies when the other process is ready for the session.
+    const { publish } = old
+    old.publish = (topic, data) => {
+      publish.call(old, topic, data)
+      if (topic.includes(`.to.${world.processes[1]?.hub.id}`)) queueMicrotask(() => world.processes[0]?.kill())
+    }
+    world.reach(1)
+    void close(world, 0, 10_000)
+    await world.runtime.pass(4_000)
+    expect(refused[0]).toBe("backplane-unavailable")
+    await world.runtime.pass(30_000)
+    expect(channel.status).toBe("open")
+  })
+
   it("tells of it with rooms and data as they were, and asks nobody whether the peer may join", async () => {
     let asked = 0
     const permitJoin = (): boolean => asked++ < 2

@@ -31,6 +31,7 @@ async function obey({ end: number, method, args }: Order): Promise<unknown> {
     end.onConnected((value) => report({ calledBack: Number(name), value }))
     return undefined
   }
+  if (method === "will") return void end.will?.(String(args[0]), args[1] as Uint8Array) // as said to its Backplane
   const run = end[method] as (...given: unknown[]) => unknown // the arguments come from a Backplane's method
   return run.apply(end, [...args])
 }

@@ -13,6 +13,8 @@ export interface Cuttable {
   mend(): void
   /** Lets nothing through in either direction, as if the other side had stopped; or lets it through again. */
   hold(isHeld: boolean): void
+  /** Lets each piece through so much later, in milliseconds. */
+  delay(delayMs: number): void
   close(): Promise<void>
 }
 
@@ -21,14 +23,20 @@ export async function inFrontOf(to: string | number): Promise<Cuttable> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let isCut = false
   let isHeld = false
+  let delayMs = 0
   const server = createServer((near) => {
     if (isCut) return void near.destroy()
     const far = typeof to === "string" ? connect(to) : connect(to, "127.0.0.1")
     const pair = [near, far] as const
     pairs.add(pair)
     for (const [from, into] of [pair, [far, near] as const]) {
+      // When the last piece is passed on: no later one comes before it, whatever the delay is then.
+      let lastAt = 0
       from.on("data", (chunk) => {
-        if (!into.write(chunk)) from.pause()
+        const now = performance.now()
+        lastAt = Math.max(now + delayMs, lastAt)
+        if (lastAt > now) setTimeout(() => into.writable && into.write(chunk), lastAt - now)
+        else if (!into.write(chunk)) from.pause()
       })
       into.on("drain", () => isHeld || from.resume())
       from.on("error", () => {})
@@ -57,6 +65,9 @@ export async function inFrontOf(to: string | number): Promise<Cuttable> {
     hold: (held) => {
       isHeld = held
       for (const pair of pairs) for (const socket of pair) held ? socket.pause() : socket.resume()
+    },
+    delay: (ms) => {
+      delayMs = ms
     },
     close: async () => {
       for (const pair of pairs) for (const socket of pair) socket.destroy()

@@ -24,6 +24,7 @@ export function memorySubject(name: string, change: (end: MemoryEnd) => Backplan
         },
         cut: async (end) => ends.get(end)?.cut(),
         mend: async (end) => ends.get(end)?.mend(),
+        kill: async (end) => ends.get(end)?.kill(),
         passUntil: runtime.passUntil.bind(runtime),
         close: async () => {
           for (const end of ends.values()) await end.close()

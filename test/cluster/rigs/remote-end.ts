@@ -74,6 +74,10 @@ export class RemoteEnds {
         void ask("onConnected", callback)
         return () => void this.#callbacks.delete(callback)
       },
+      will: (topic, data) => {
+        void ask("will", topic, data)
+        return () => {}
+      },
       close: () => ask("close"),
     }
   }

@@ -48,7 +48,8 @@ export interface StoreServer {
   close(): Promise<void>
 }
 
-export async function startServer(program: Program): Promise<StoreServer> {
+/** @param more further arguments */
+export async function startServer(program: Program, more: readonly string[] = []): Promise<StoreServer> {
   const folder = mkdtempSync(join(tmpdir(), `everwire-${program}-`))
   const port = await freePort()
   const args = {
@@ -70,7 +71,7 @@ export async function startServer(program: Program): Promise<StoreServer> {
     resume: () => void child?.kill("SIGCONT"),
     kill,
     start: async () => {
-      child = spawn(find(program), args, { stdio: "ignore" })
+      child = spawn(find(program), [...args, ...more], { stdio: "ignore" })
       let answers = false
       const isUp = await passUntil(() => {
         const socket = connect(port, "127.0.0.1", () => {

@@ -20,6 +20,8 @@ export interface BackplaneRig {
   cut?(end: Backplane): Promise<void>
   /** Lets the end connect again. */
   mend?(end: Backplane): Promise<void>
+  /** Ends the process of an end. Only where the backplane has `will`. */
+  kill?(end: Backplane): Promise<void>
   /**
    * Lets time pass until `holds` returns true, for at most `limitMs` milliseconds, in the time of the backplane: virtual or
    * real. Returns whether it did.

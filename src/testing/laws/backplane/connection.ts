@@ -179,6 +179,38 @@ export const connections: readonly BackplaneLaw[] = [
     },
   },
   {
+    id: "connection.will",
+    title: "what an end has left for the end of its process is not published because its connection was lost",
+    cuts: true,
+    prove: async (bench) => {
+      const [one, other] = await bench.ends(2)
+      const heard = await bench.hears(other, "w")
+      const here = told(one)
+      one.will?.("w", Uint8Array.of(1))
+      const takeBack = one.will?.("w", Uint8Array.of(2))
+      await cut(bench, one)
+      await bench.until(
+        "false",
+        () => here.length > 0,
+        () => here,
+      )
+      await mend(bench, one)
+      await bench.until(
+        "true",
+        () => here.at(-1) === true,
+        () => here,
+      )
+      takeBack?.()
+      one.publish("w", Uint8Array.of(0))
+      await bench.pass(500)
+      bench.equal("heard", [0], heard)
+      if (one.will === undefined || bench.rig.kill === undefined) return
+      await bench.done("a death", bench.rig.kill(one))
+      await bench.pass(500)
+      bench.equal("heard after the death", [0, 1], heard)
+    },
+  },
+  {
     id: "connection.close",
     title: "a closed end hears nothing more, the others go on, and what it still asked for is settled",
     prove: async (bench) => {

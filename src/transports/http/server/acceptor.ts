@@ -118,8 +118,13 @@ function openHttpAcceptor(name: string, door: Door, { drain, stream, forgotten }
    */
   const answerElsewhere = (exchange: HttpExchange, link: string, body: Uint8Array | undefined): void => {
     const why = closing("link-unknown", "no such link here")
-    const unreached = (): void => respond(exchange, 404, { hub: door.hub, close: why })
-    if (door.elsewhere?.answer(link, exchange, unreached, body) !== true) throw closingError(why)
+    // A channel repeats a request which a hub refuses that is not the link's: the next try may reach the right one.
+    const unreached = (hub = door.elsewhere?.endedHub(link) ?? door.hub): void =>
+      respond(exchange, 404, { hub, close: why })
+    if (door.elsewhere?.answer(link, exchange, unreached, body) === true) return
+    const ended = door.elsewhere?.endedHub(link)
+    if (ended === undefined) throw closingError(why)
+    unreached(ended)
   }
 
   const answer = (exchange: HttpExchange, envelope: Envelope, batch?: Batch, body?: Uint8Array): void => {
