@@ -24,6 +24,8 @@ const TESTS = [
   "test/wire test/session test/messaging test/client test/server",
   "test/model",
   "test/observe test/auth test/api test/codecs test/contract test/hostile test/http test/runtimes",
+  "test/cluster",
+  "test/simulation/cluster.test.ts",
   "test/slow",
   "test/journeys test/laws",
 ]
