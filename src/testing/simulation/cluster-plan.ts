@@ -46,7 +46,7 @@ const FAULTS = [
 ] as const satisfies readonly ClusterMove["do"][]
 
 /** Relative frequency of each fault of a cluster. */
-export type ClusterFaults = Readonly<Record<ClusterMove["do"], number>>
+type ClusterFaults = Readonly<Record<ClusterMove["do"], number>>
 
 /** Makes the dice of a cluster differ from those of the rest, so that one does not change what the other draws. */
 const OWN_DICE = 0x5eed
