@@ -1,7 +1,7 @@
 // @ts-check
 // Runs the simulator of `everwire/testing` over many seeds, on all cores: `npm run simulate -- --seeds 100000`.
 // `--from S` is the first seed (default 1), `--seed S` runs one seed and shows the fewest moves that make it fail,
-// `--cores N` sets the number of processes.
+// `--cluster` makes the hubs processes of one cluster. `--cores N` sets the number of processes of this machine.
 // Exits 1 when a law was broken, with the first seed that broke it.
 
 import { fork } from "node:child_process"
@@ -26,9 +26,13 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seed: { type: "string" },
     cores: { type: "string", default: String(availableParallelism()) },
+    cluster: { type: "boolean", default: false },
     worker: { type: "string" },
   },
 })
+
+/** The options that say what is simulated. */
+const mode = values.cluster ? ["--cluster"] : []
 
 if (values.worker === undefined) await lead()
 else await work(values.worker)
@@ -48,7 +52,7 @@ async function lead() {
  * @param {number} seed
  */
 async function runOne(bundle, seed) {
-  const { createSimulation } = await import(pathToFileURL(bundle).href)
+  const createSimulation = await load(bundle)
   const simulation = createSimulation({ seed })
   const { plan } = simulation
   const failure = await failureOf(simulation)
@@ -117,7 +121,7 @@ async function runMany(bundle) {
   }))
   const ticker = setInterval(tell, 10_000)
   const workers = Array.from({ length: Math.min(Number(values.cores), chunks.length) }, () => {
-    const worker = fork(fileURLToPath(import.meta.url), ["--worker", bundle])
+    const worker = fork(fileURLToPath(import.meta.url), ["--worker", bundle, ...mode])
     return new Promise((resolve, reject) => {
       const next = () => {
         // Only seeds below the failure found so far can still be the first one that fails.
@@ -142,7 +146,7 @@ async function runMany(bundle) {
   clearInterval(ticker)
   tell()
   if (first === undefined) return 0
-  console.log(`\n${first.message}\nAgain: npm run simulate -- --seed ${first.seed}`)
+  console.log(`\n${first.message}\nAgain: npm run simulate -- ${[...mode, "--seed"].join(" ")} ${first.seed}`)
   return 1
 }
 
@@ -152,7 +156,7 @@ async function runMany(bundle) {
  * @param {string} bundle
  */
 async function work(bundle) {
-  const { createSimulation } = await import(pathToFileURL(bundle).href)
+  const createSimulation = await load(bundle)
   const runChunk = async (/** @type {{ from: number, seeds: number }} */ { from, seeds }) => {
     const before = process.cpuUsage()
     /** @type {Progress} */
@@ -175,6 +179,17 @@ async function work(bundle) {
 }
 
 /**
+ * Returns the function that makes a simulation, of hubs that are alone or of a cluster.
+ *
+ * @param {string} bundle
+ * @returns {Promise<(options: object) => any>}
+ */
+async function load(bundle) {
+  const { createSimulation, cluster } = await import(pathToFileURL(bundle).href)
+  return (options) => createSimulation(values.cluster ? { ...options, cluster } : options)
+}
+
+/**
  * Bundles the sources into one file, so that the package need not be built first.
  *
  * @param {string} folder
@@ -182,7 +197,10 @@ async function work(bundle) {
 async function bundleSimulator(folder) {
   const outfile = join(folder, "testing.mjs")
   await build({
-    entryPoints: [fileURLToPath(new URL("../src/testing.ts", import.meta.url))],
+    stdin: {
+      contents: `export { createSimulation } from "./testing.ts"; export { cluster } from "./cluster.ts"`,
+      resolveDir: fileURLToPath(new URL("../src", import.meta.url)),
+    },
     bundle: true,
     outfile,
     format: "esm",

@@ -43,6 +43,8 @@ export interface ClaimsHost {
  */
 export class Claims {
   readonly #host: ClaimsHost
+  /** What gives up each wait for the store. */
+  readonly #waiting = new Set<() => void>()
 
   constructor(host: ClaimsHost) {
     this.#host = host
@@ -130,10 +132,19 @@ export class Claims {
   /** @throws EverwireError (as a rejection) `backplane-unavailable` if the store does not answer in time */
   inTime<Kind>(answer: Promise<Kind>): Promise<Kind> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#host.after(STORE_DEADLINE_MS, () =>
-        reject(new EverwireError("backplane-unavailable", "the cluster's store did not answer in time")),
-      )
-      answer.then(resolve, reject).finally(cancel)
+      const giveUp = (): void => {
+        cancel()
+        this.#waiting.delete(giveUp)
+        reject(new EverwireError("backplane-unavailable", "the cluster's store did not answer in time"))
+      }
+      const cancel = this.#host.after(STORE_DEADLINE_MS, giveUp)
+      this.#waiting.add(giveUp)
+      answer.then(resolve, reject).finally(giveUp)
     })
+  }
+
+  /** Waits for nothing any more. A hub may close before it has joined the others. */
+  close(): void {
+    for (const giveUp of [...this.#waiting]) giveUp()
   }
 }

@@ -29,7 +29,11 @@ export function cluster(backplane: Backplane, options: ClusterOptions = {}): Clu
 }
 
 function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): OpenCluster {
-  const { hub, clockwork, runtime, failed } = host
+  const { hub, clockwork, runtime } = host
+  // The application may close the backplane as soon as the hub has closed. What was asked of it before rejects then.
+  const failed = (error: unknown): void => {
+    if (isOpen) host.failed(error)
+  }
   // It throws when it was closed before the hub.
   const publish = (to: string, data: Uint8Array): void => callSafely(() => backplane.publish(to, data), failed)
   const topicOf = (to: string): string => `${prefix}.to.${to}`
@@ -148,12 +152,14 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     moves,
     close(why: Closing) {
       if (!isOpen) return
+      moves.close()
       neighbours.close(why)
       // What the sessions said last goes before the goodbye, after which the others hear nothing of this process.
       courier.close()
       peers.close()
       members.close()
       isOpen = false
+      claims.close()
       leave()
     },
   }

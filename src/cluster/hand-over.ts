@@ -3,20 +3,10 @@ import { EverwireError } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { CLAIM_MS, type Claims } from "./claims.ts"
 import type { Members } from "./members.ts"
-import { decodeMoved, decodeSnapshot, encodeMoved, encodeSnapshot } from "./moved-session.ts"
+import { decodeLastWords, decodeMoved, encodeLastWords, encodeMoved } from "./moved-session.ts"
 import type { Line, Neighbours, Strand } from "./neighbours.ts"
+import { BEGUN, GO, GO_AGAIN, HELD, HOLD, OFFER, Offer, READY, STAY } from "./offer.ts"
 
-/** What the two ends of a hand-over say. The process that has the session: */
-export const OFFER = 31
-const HOLD = 32
-const GO = 33
-const STAY = 34
-/** The process that is to have it: */
-const READY = 35
-const HELD = 36
-
-/** How long another process may take for an answer, in milliseconds. */
-const ANSWER_MS = 2_000
 /** Most processes that are asked to take one session. */
 const MAX_ASKED = 3
 /**
@@ -25,57 +15,23 @@ const MAX_ASKED = 3
  */
 const LOOK_MS = 1_000
 const MAX_LOOKS = 10
-
-/** What the other process says to an offer. */
-class Offer implements Strand {
-  line: Line | undefined
-  readonly #after: HandOverHost["after"]
-  #resolve: (what: number | undefined) => void = () => {}
-  #isLost = false
-
-  constructor(after: HandOverHost["after"]) {
-    this.#after = after
-  }
-
-  /** Whether this is what the other process says next, in time. */
-  says(expected: number): Promise<boolean> {
-    if (this.#isLost) return Promise.resolve(false)
-    return new Promise((resolve) => {
-      const cancel = this.#after(ANSWER_MS, () => resolve(false))
-      this.#resolve = (what) => {
-        cancel()
-        resolve(what === expected)
-      }
-    })
-  }
-
-  hear(what: number): void {
-    this.#resolve(what)
-  }
-
-  lost(): void {
-    this.#isLost = true
-    this.#resolve(undefined)
-  }
-
-  /** The last word. */
-  say(what: number, ...args: unknown[]): void {
-    this.line?.say(what, ...args)
-    this.line?.end()
-  }
-}
+/** How often a process is told to go on with a session until it says that it does. */
+const MAX_TOLD = 5
 
 /** A session that another process offers to this one. */
 class Offered implements Strand {
   readonly #line: Line
   readonly #host: HandOverHost
   readonly #id: string
-  readonly #over: (isHere: boolean) => void
+  readonly #over: () => void
+  /** Those who want to know whether the session comes. */
+  readonly #waiting: ((isHere: boolean) => void)[] = []
   #taken: TakenOver | undefined
   #isHeld = false
   #looks = 0
+  #cancelLook = (): void => {}
 
-  constructor(line: Line, host: HandOverHost, taken: TakenOver, id: string, over: (isHere: boolean) => void) {
+  constructor(line: Line, host: HandOverHost, taken: TakenOver, id: string, over: () => void) {
     this.#line = line
     this.#host = host
     this.#taken = taken
@@ -86,7 +42,7 @@ class Offered implements Strand {
   hear(what: number, [bytes]: readonly unknown[]): void {
     if (what === HOLD)
       this.#hold(bytes as Uint8Array).catch(this.#host.failed) // `encodeMoved` of the other process made it
-    else if (what === GO && this.#isHeld) this.#go(bytes)
+    else if (what === GO && this.#isHeld) this.go(bytes)
     else this.#stay()
   }
 
@@ -104,6 +60,11 @@ class Offered implements Strand {
     else this.#stay()
   }
 
+  /** This process closes: it cannot have the session any more. */
+  close(): void {
+    this.#stay()
+  }
+
   async #look(): Promise<void> {
     const { claims, hub, after } = this.#host
     let owner: string | undefined
@@ -113,30 +74,47 @@ class Offered implements Strand {
       // It is asked again below.
     }
     if (this.#taken === undefined) return
-    if (owner === hub && this.#isHeld) return this.#go(undefined)
-    if (++this.#looks === MAX_LOOKS) return this.#stay()
-    after(LOOK_MS, () => void this.#look())
+    const isLast = ++this.#looks === MAX_LOOKS
+    // Until then the former owner tries to tell what its application said while the session stood still.
+    if (isLast && owner === hub) return this.go(undefined)
+    if (isLast) return this.#stay()
+    this.#cancelLook = after(LOOK_MS, () => void this.#look())
   }
 
-  #go(last: unknown): void {
+  /** The session is this process's. `last`: what `encodeLastWords` made, if the former owner could tell. */
+  go(last: unknown): void {
     const taken = this.#end()
+    this.#line.say(BEGUN)
+    this.#line.end()
     try {
-      taken?.begin(last instanceof Uint8Array ? decodeSnapshot(last) : undefined)
+      taken?.begin(last instanceof Uint8Array ? decodeLastWords(last) : undefined)
     } finally {
-      this.#over(true)
+      this.#tell(true)
     }
   }
 
   #stay(): void {
-    this.#end()?.drop()
-    this.#over(false)
+    const taken = this.#end()
+    this.#line.end()
+    taken?.drop()
+    this.#tell(false)
   }
 
   #end(): TakenOver | undefined {
     const taken = this.#taken
     this.#taken = undefined
-    this.#line.end()
+    this.#cancelLook()
+    this.#over()
     return taken
+  }
+
+  /** Whether the session is here, as soon as that is decided. */
+  arrival(): Promise<boolean> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  #tell(isHere: boolean): void {
+    for (const tell of this.#waiting.splice(0)) tell(isHere)
   }
 }
 
@@ -165,8 +143,13 @@ export class HandOver implements ClusterMoves {
   readonly #host: HandOverHost
   /** Where the sessions are that this process has handed over. */
   readonly #moved = new Map<string, string>()
-  /** The sessions that this process is ready for, each with those who wait for it. */
-  readonly #offered = new Map<string, ((isHere: boolean) => void)[]>()
+  /** The sessions that this process is ready for. */
+  readonly #offered = new Map<string, Offered>()
+  /** Each resolves when another process goes on with a session. */
+  readonly #telling = new Set<Promise<void>>()
+  #isClosed = false
+  /** What ends each pause before the store is asked again. */
+  readonly #pauses = new Set<() => void>()
   /** Whose turn it is to take a session. */
   #turn = 0
 
@@ -194,14 +177,7 @@ export class HandOver implements ClusterMoves {
 
   /** If this process may be the owner of a session in a moment: whether it is then. */
   arrival(session: string): Promise<boolean> | undefined {
-    const waiting = this.#offered.get(session)
-    return waiting && new Promise((resolve) => waiting.push(resolve))
-  }
-
-  #over(session: string, isHere: boolean): void {
-    const waiting = this.#offered.get(session)
-    this.#offered.delete(session)
-    for (const tell of waiting ?? []) tell(isHere)
+    return this.#offered.get(session)?.arrival()
   }
 
   move(moving: Moving): void {
@@ -227,17 +203,68 @@ export class HandOver implements ClusterMoves {
         offer.say(STAY)
         continue
       }
-      const isAssigned = !moving.isOver && (await this.#assign(id, hub))
+      const isAssigned = !moving.isOver && (await this.#assignSurely(moving, hub))
       if (!isAssigned || moving.isOver) {
         offer.say(STAY)
         return moving.stays()
       }
       this.#moved.set(id, hub)
-      const last = moving.lastWords()
-      offer.say(GO, last && encodeSnapshot(last))
+      const telling = this.#tell(offer, hub, id, encodeLastWords(moving.lastWords()))
+      this.#telling.add(telling)
+      void telling.then(() => this.#telling.delete(telling))
       return moving.moved()
     }
     moving.stays()
+  }
+
+  /** Tells the other process to go on, until it says that it does. What was said last must not be lost on the way. */
+  async #tell(offer: Offer, hub: string, id: string, last: Uint8Array): Promise<void> {
+    const { after, members, neighbours, failed } = this.#host
+    let has = await offer.goes(last)
+    offer.end()
+    for (let told = 1; !has && told < MAX_TOLD && !this.#isClosed; told++) {
+      const again = new Offer(after)
+      again.line = neighbours.open(hub, again, GO_AGAIN, id, last)
+      has = await again.says(BEGUN)
+      again.end()
+      if (!has) await this.#pause()
+    }
+    if (has || (members.isSettled && !members.lives(hub))) return
+    const reason = "another process has a session of this one, and may not know what was said to its peer last"
+    failed(new EverwireError("backplane-unavailable", reason))
+  }
+
+  /** Resolves when all processes go on with the sessions that this one has handed to them, as far as that can be known. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#telling)
+  }
+
+  /**
+   * As `#assign`. Asks again while the store does not answer: it may have made the change, and then the other process has
+   * the session as soon as it looks. When the time of the drain is over, the session ends here.
+   */
+  async #assignSurely(moving: Moving, to: string): Promise<boolean> {
+    for (let tries = 0; !moving.isOver; tries++) {
+      try {
+        return await this.#assign(moving.id, to)
+      } catch (error) {
+        if (tries === 0) this.#host.failed(error)
+      }
+      if (!moving.isOver) await this.#pause()
+    }
+    return false
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel()
+        this.#pauses.delete(end)
+        resolve()
+      }
+      const cancel = this.#host.after(LOOK_MS, end)
+      this.#pauses.add(end)
+    })
   }
 
   /** Puts the other process in this one's place. Returns false if the store does not say that it did. */
@@ -256,15 +283,30 @@ export class HandOver implements ClusterMoves {
     return [...takers.slice(first), ...takers.slice(0, first)]
   }
 
+  /** Another process has handed a session to this one, and tells it once more. */
+  toldAgain([session, last]: readonly unknown[], line: Line): void {
+    this.#offered.get(String(session))?.go(last)
+    line.say(BEGUN)
+    line.end()
+  }
+
+  /** The hub closes. */
+  close(): void {
+    this.#isClosed = true
+    for (const offered of [...this.#offered.values()]) offered.close()
+    for (const end of [...this.#pauses]) end()
+  }
+
   /** Another process offers a session. Undefined if it is refused. */
   offered([session, state]: readonly unknown[], line: Line): Strand | undefined {
     const id = String(session)
     try {
       if (this.#offered.has(id)) throw new EverwireError("misuse", "the session is offered by two processes")
       const taken = this.#host.take(decodeMoved(state as Uint8Array)) // `encodeMoved` of the other process made it
-      this.#offered.set(id, [])
+      const offered = new Offered(line, this.#host, taken, id, () => this.#offered.delete(id))
+      this.#offered.set(id, offered)
       line.say(READY)
-      return new Offered(line, this.#host, taken, id, (isHere) => this.#over(id, isHere))
+      return offered
     } catch (error) {
       if (!(error instanceof EverwireError)) this.#host.failed(error)
       return undefined // which tells the other process that nothing takes the session here

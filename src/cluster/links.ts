@@ -6,9 +6,10 @@ import { closing, EverwireError } from "../wire/errors.ts"
 import type { Hello } from "../wire/handshake.ts"
 import type { Claims } from "./claims.ts"
 import { ForeignExchange } from "./foreign-exchange.ts"
-import { type HandOver, OFFER } from "./hand-over.ts"
+import type { HandOver } from "./hand-over.ts"
 import type { Members } from "./members.ts"
 import type { Line, Neighbours, Strand } from "./neighbours.ts"
+import { GO_AGAIN, OFFER } from "./offer.ts"
 import { describe, EXCHANGE, PassedExchange } from "./passed-exchange.ts"
 import { introduce, LINK, Relay } from "./relay.ts"
 import { RelayedLink, readArrival } from "./relayed-link.ts"
@@ -57,6 +58,9 @@ export function takeStrand(
     }
     case OFFER:
       return moves.offered(args, line)
+    case GO_AGAIN:
+      moves.toldAgain(args, line)
+      return SILENT
     case LEAVE:
       host.leave(String(args[0]))
       return undefined

@@ -1,7 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import { msgpack } from "../codecs/msgpack/msgpack.ts"
-import type { MovedSession } from "../server/cluster.ts"
-import type { SessionSnapshot } from "../session/snapshot.ts"
+import type { LastWords, MovedSession } from "../server/cluster.ts"
 import { decodePrincipal, encodePrincipal } from "./told-principal.ts"
 
 // What is absent stays absent: an optional field must not come back as null.
@@ -31,13 +30,15 @@ export function decodeMoved(bytes: Uint8Array): MovedSession {
   return { ...rest, principal: decodePrincipal(principal), data: data && decode(data) } // as above
 }
 
-export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
-  return encoder.encode(snapshot)
+/** `peer.data` that is no plain data is left out. */
+export function encodeLastWords({ data, ...rest }: LastWords): Uint8Array {
+  return encoder.encode({ ...rest, data: encodeData(data) })
 }
 
-/** Reads what `encodeSnapshot` wrote. */
-export function decodeSnapshot(bytes: Uint8Array): SessionSnapshot {
-  return decoder.decode(bytes) as SessionSnapshot // `encodeSnapshot` wrote it
+/** Reads what `encodeLastWords` wrote. */
+export function decodeLastWords(bytes: Uint8Array): LastWords {
+  const { data, ...rest } = decoder.decode(bytes) as LastWords & { readonly data?: Uint8Array } // `encodeLastWords` wrote it
+  return { ...rest, data: data && decode(data) }
 }
 
 function encodeData(data: unknown): Uint8Array | undefined {

@@ -89,12 +89,20 @@ export interface MovedSession {
   readonly snapshot: SessionSnapshot
 }
 
+/** What has become of a session since it was described, although it stood still: what its application has done to the peer. */
+export interface LastWords {
+  readonly rooms: readonly string[]
+  readonly data: unknown
+  /** Undefined if nothing was said. */
+  readonly snapshot?: SessionSnapshot | undefined
+}
+
 /** A session that another process hands over to this one. One of `begin` and `drop` is called, once. */
 export interface TakenOver {
   /** What it is when it stands still. Resolves when what is sent to its rooms is heard here. */
   hold(moved: MovedSession): Promise<unknown>
-  /** The session is this hub's from now on. `last`: what has become of it since it was offered, if anything has. */
-  begin(last: SessionSnapshot | undefined): void
+  /** The session is this hub's from now on. `last`: undefined if the former owner could not tell. */
+  begin(last: LastWords | undefined): void
   drop(): void
 }
 
@@ -107,8 +115,8 @@ export interface Moving {
   describe(): MovedSession
   /** From now on it stands still. */
   freeze(): void
-  /** What has become of it since `describe`. Undefined if nothing was said. */
-  lastWords(): SessionSnapshot | undefined
+  /** What has become of it since `describe`. */
+  lastWords(): LastWords
   /** Another process has it. */
   moved(): void
   /** No other process takes it. */
@@ -122,6 +130,8 @@ export interface ClusterMoves {
   /** Whether there is another process that stays. */
   readonly hasTaker: boolean
   move(moving: Moving): void
+  /** Resolves when the other processes go on with what was handed to them, or do not say so for too long. */
+  settled(): Promise<void>
 }
 
 /** Peers of all processes. `principal` or `peer` names those of a principal, or one, by its id. */

@@ -57,7 +57,10 @@ export class Shutdown {
     if (drainMs > 0) cluster?.moves.leaving()
     this.drain ??= new Drain(this.#runtime, registry.all(), drainMs, this.why, cluster?.moves)
     // If there is no time to wait, all is closed when this call returns.
-    if (!this.drain.isOver) await this.drain.done
+    if (!this.drain.isOver) {
+      await this.drain.done
+      await cluster?.moves.settled()
+    }
     unwelcomed.refuseAll({ ...this.why, retryAfterMs: retryAfterMs(this.#runtime) })
     cluster?.close(this.why)
     for (const acceptor of acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)

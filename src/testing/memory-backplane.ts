@@ -129,10 +129,15 @@ class Hall implements MemoryBackplane {
 
   // — called by the wires —
 
+  /** The time of the store. The clocks of the ends may be wrong. */
+  now(): number {
+    return this.#runtime.now()
+  }
+
   /** When a message that is published now arrives. */
   arrival(): number {
     const jitterMs = this.#jitterMs > 0 ? Math.floor(this.#runtime.random() * this.#jitterMs) : 0
-    return this.#runtime.now() + this.#delayMs + jitterMs
+    return this.now() + this.#delayMs + jitterMs
   }
 
   /** Carries a message to every end that hears the publisher. */
@@ -260,7 +265,7 @@ class Wire implements Driver {
     const { runtime } = this.#host
     const at = Math.max(this.#hall.arrival(), this.#last.get(from) ?? 0)
     this.#last.set(from, at)
-    runtime.after(at - runtime.now(), () => {
+    runtime.after(at - this.#hall.now(), () => {
       if (era === this.#era && this.#topics.has(topic)) this.#host.hear(topic, data)
     })
   }

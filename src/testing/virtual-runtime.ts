@@ -10,7 +10,7 @@ export interface VirtualRuntimeOptions {
   readonly now?: number
 }
 
-/** One machine of a virtual world. All machines share one clock; each has its own timers and errors. */
+/** One machine of a virtual world. Time passes on all of them alike; each has its own timers and errors. */
 export interface Machine extends Runtime {
   /** Number of timers that are armed on this machine. */
   pending(): number
@@ -26,6 +26,8 @@ export interface Machine extends Runtime {
   halt(): void
   /** Whether `halt` was called. */
   readonly halted: boolean
+  /** Whether it sleeps. */
+  readonly asleep: boolean
 }
 
 /**
@@ -60,8 +62,12 @@ export interface VirtualRuntime extends Machine {
   jump(ms: number): void
   /** Number of timers that are armed on all machines together. */
   pending(): number
-  /** Adds a machine with separate timers, which can sleep, wake and halt independently of the others. */
-  machine(): Machine
+  /**
+   * Adds a machine with separate timers, which can sleep, wake and halt independently of the others.
+   *
+   * @param aheadMs how far its clock is ahead of this one, in milliseconds; below 0: behind. Default 0.
+   */
+  machine(aheadMs?: number): Machine
 }
 
 /** Makes a virtual runtime. */
@@ -105,14 +111,17 @@ class VirtualMachine implements Machine {
   #condition: Condition = { is: "awake" }
   /** Armed timers, so that `halt` can cancel them. */
   readonly #armed = new Set<Timer>()
+  /** How far this clock is ahead of the world's, in milliseconds. */
+  readonly #aheadMs: number
 
-  constructor(world: World) {
+  constructor(world: World, aheadMs = 0) {
     this.world = world
+    this.#aheadMs = aheadMs
   }
 
   // These are properties, not methods, so that they work without `this`: `const { now } = runtime` is allowed.
 
-  readonly now = (): number => this.world.now
+  readonly now = (): number => this.world.now + this.#aheadMs
 
   readonly after = (delayMs: number, run: () => void): (() => void) => {
     if (Number.isNaN(delayMs)) throw new TypeError("after(NaN): a delay is a number of milliseconds")
@@ -133,7 +142,9 @@ class VirtualMachine implements Machine {
   }
 
   readonly soon = (run: () => void): void => {
-    if (this.#condition.is !== "halted") this.world.ticks.push(() => this.#do(run))
+    // Behind what has become due during the sleep, even if the machine wakes in this tick.
+    if (this.#condition.is === "asleep") this.#condition.due.push(run)
+    else if (this.#condition.is === "awake") this.world.ticks.push(() => this.#do(run))
   }
 
   readonly random = (): number => this.world.random()
@@ -146,6 +157,10 @@ class VirtualMachine implements Machine {
 
   get halted(): boolean {
     return this.#condition.is === "halted"
+  }
+
+  get asleep(): boolean {
+    return this.#condition.is === "asleep"
   }
 
   pending(): number {
@@ -214,8 +229,8 @@ class VirtualWorld extends VirtualMachine implements VirtualRuntime {
     return this.#machines.reduce((sum, machine) => sum + machine.pending(), super.pending())
   }
 
-  machine(): Machine {
-    const machine = new VirtualMachine(this.world)
+  machine(aheadMs = 0): Machine {
+    const machine = new VirtualMachine(this.world, aheadMs)
     this.#machines.push(machine)
     return machine
   }

@@ -96,6 +96,29 @@ it("gives up a slow store at the deadline, and the change is made nevertheless",
   expect(await settled(end.read("k"))).toBe("v")
 })
 
+it("tells a machine that has slept what happened in the order in which it happened", async () => {
+  const { runtime, bus } = world()
+  const sleeper = runtime.machine()
+  const told: boolean[] = []
+  bus.end(sleeper).onConnected((isConnected) => told.push(isConnected))
+  sleeper.sleep()
+  bus.stop()
+  await runtime.pass(1000)
+  bus.start()
+  sleeper.wake()
+  await runtime.pass(1)
+  expect(told).toEqual([false, true])
+})
+
+it("reaches machines whose clocks are wrong at the right time", async () => {
+  const { runtime, bus, hears } = world()
+  const [early, late] = [bus.end(runtime.machine(3_600_000)), bus.end(runtime.machine(-3_600_000))]
+  const [there, elsewhere] = [await hears(early), await hears(late)]
+  bus.end().publish("t", Uint8Array.of(1))
+  await runtime.pass(10)
+  expect([there, elsewhere]).toEqual([[1], [1]])
+})
+
 it("keeps what comes for a machine that sleeps until it wakes, and calls a halted one no more", async () => {
   const { runtime, bus, hears } = world()
   const [sleeper, dead] = [runtime.machine(), runtime.machine()]

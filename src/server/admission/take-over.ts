@@ -30,7 +30,7 @@ export function takeOver(host: AdmissionHost, peers: ClusterPeers | undefined, m
     },
     begin(last) {
       registry.reserved--
-      begin(host, { ...held, snapshot: last ?? held.snapshot }, encoder)
+      begin(host, { ...held, ...last, snapshot: last?.snapshot ?? held.snapshot }, encoder)
     },
     drop() {
       registry.reserved--

@@ -4,7 +4,7 @@ import { callSafely } from "../../session/call-safely.ts"
 import { laneState } from "../../session/delivery/lane-state.ts"
 import { type SessionSnapshot, takeSnapshot } from "../../session/snapshot.ts"
 import { type Closing, closingError } from "../../wire/errors.ts"
-import type { MovedSession, Moving } from "../cluster.ts"
+import type { LastWords, MovedSession, Moving } from "../cluster.ts"
 import type { HubSession } from "./hub-session.ts"
 
 /** So many former hubs of a session are remembered. A channel names the one that welcomed it last. */
@@ -62,8 +62,11 @@ export class MovingSession implements Moving {
     }
   }
 
-  lastWords(): SessionSnapshot | undefined {
-    return this.#hubSession.session.last > this.#described ? this.#snapshot() : undefined
+  lastWords(): LastWords {
+    const { peer, session } = this.#hubSession
+    // In the lane a message may have taken the place of another, which does not count as one more.
+    const hasSpoken = session.last !== this.#described || (session.lane?.packets.size ?? 0) > 0
+    return { rooms: [...peer.rooms], data: peer.data, snapshot: hasSpoken ? this.#snapshot() : undefined }
   }
 
   #snapshot(): SessionSnapshot {

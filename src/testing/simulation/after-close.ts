@@ -24,5 +24,6 @@ export function createAfterCloseWitness(): Witness {
     },
     channelClosed: (channel) => void over.add(channel),
     peerClosed: (peer) => void over.add(peer),
+    peerLives: (peer) => void over.delete(peer),
   }
 }

@@ -17,7 +17,12 @@ export interface World<C extends Contract<C> = AnyContract> {
   readonly network: Network
   /** Whether there was no fault so far. A network that is slow from the beginning is no fault. */
   readonly calm: boolean
-  /** The hubs that listen now. */
+  /**
+   * Whether the processes of a cluster know the truth about each other: no fault of their backplane and no pause of a
+   * process lasts or has just ended. Without a cluster always `true`.
+   */
+  readonly steady: boolean
+  /** The hubs that listen now, without those whose process stands still. */
   readonly hubs: readonly Hub<C>[]
   /** The channels that have not closed. */
   readonly channels: readonly Channel<C>[]

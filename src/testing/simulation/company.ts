@@ -1,7 +1,9 @@
 import type { Channel } from "../../client/channel.ts"
+import type { Hub } from "../../server/hub.ts"
 import type { Peer } from "../../server/peer.ts"
 import type { Machine } from "../virtual-runtime.ts"
 import type { World } from "./application.ts"
+import type { Call } from "./calls.ts"
 import type { Rumour } from "./rumours.ts"
 import type { Witness } from "./witness.ts"
 import type { Spoken } from "./words.ts"
@@ -16,7 +18,7 @@ interface Asks {
 export interface TalkContract {
   up: { word: Spoken; rumour: Rumour }
   /** A cry is a broadcast to all peers of a hub, so it cannot carry a different number for each peer. */
-  down: { word: Spoken; rumour: Rumour; cry: readonly [cry: number, pad: string] }
+  down: { word: Spoken; rumour: Rumour; cry: readonly [cry: number, pad: string]; call: Call }
   requests: Asks
   asks: Asks
 }
@@ -33,8 +35,13 @@ export interface Speaker {
 
 /** A peer of a hub, with the number of words said to it and heard by its channel. */
 export interface Listener {
-  readonly peer: Peer<TalkContract>
-  readonly machine: Machine
+  // Of the process that has the session now. It may be handed over to another.
+  peer: Peer<TalkContract>
+  machine: Machine
+  hub: Hub<TalkContract>
+  readonly beganAt: number
+  /** Whether one process has handed the session over and the other has not begun with it. */
+  moving: boolean
   said: number
   heard: number
   closed: boolean
@@ -62,9 +69,11 @@ export class Company {
     return this.speakers.filter(({ channel }) => channel.status !== "closed")
   }
 
-  /** Open peers of hubs that have not crashed. */
+  /** Open peers of hubs that have not crashed and do not stand still. */
   open(): Listener[] {
-    return [...this.listeners.values()].filter(({ closed, machine }) => !closed && !machine.halted)
+    return [...this.listeners.values()].filter(
+      ({ closed, moving, machine }) => !closed && !moving && !machine.halted && !machine.asleep,
+    )
   }
 
   join(...witnesses: readonly Witness[]): void {

@@ -87,7 +87,9 @@ export class Liveness<C extends Contract<C>> {
 
   /** Says in words what has not arrived or is not acknowledged yet; undefined when everything is. */
   #untold(): string | undefined {
-    const { running, application, plan, runtime } = this.#world
+    const { running, application, plan, runtime, draining } = this.#world
+    const [leaving] = draining
+    if (leaving !== undefined) return `${leaving.name} has not closed`
     const shut = running.find(({ channel }) => channel.status !== "open")
     const missing = shut === undefined ? application.missing?.(this.#world) : undefined
     if (shut === undefined && missing === undefined) return this.#unacknowledged()

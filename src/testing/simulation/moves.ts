@@ -1,5 +1,6 @@
 import type { Limits } from "../line.ts"
 import type { Direction, WireEnd } from "../wire.ts"
+import type { ClusterMove } from "./cluster-plan.ts"
 import type { Dice } from "./dice.ts"
 import { drawLimits } from "./rates.ts"
 
@@ -37,8 +38,9 @@ export type Move =
    */
   | { readonly do: "close-hub" | "crash-hub" | "restart-hub" | "replace-hub"; readonly index: number }
   | { readonly do: "start-hub" }
+  | ClusterMove
 
-type Fault = Exclude<Move["do"], "pass" | "act">
+type Fault = Exclude<Move["do"], "pass" | "act" | ClusterMove["do"]>
 
 /** Moves that end faults. */
 const MENDING = ["thaw-link", "unblock", "heal", "start-hub", "retry"] as const

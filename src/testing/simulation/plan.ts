@@ -1,5 +1,6 @@
 import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, MAX_OUTBOX_BYTES } from "../../wire/defaults.ts"
 import type { Limits } from "../line.ts"
+import { type ClusterPlan, drawCluster, drawClusterFault } from "./cluster-plan.ts"
 import { Dice } from "./dice.ts"
 import { drawFault, drawFaults, type Faults, type Move } from "./moves.ts"
 import { drawWorldLimits, largestWordBytes } from "./rates.ts"
@@ -46,9 +47,16 @@ export interface Plan {
   readonly mended: string | undefined
   /** Whether broken links that still look alive are cut at the end, so that no end has to find out by a timeout. */
   readonly tidy: boolean
+  /** What joins the hubs. Undefined: each hub is alone. */
+  readonly cluster?: ClusterPlan | undefined
 }
 
 const LADDER = ["websocket", "sse", "long-poll", "short-poll"] as const
+
+/** As `drawPlan`, for hubs that are processes of one cluster. Any of them may get any dial. */
+export function drawClusterPlan(seed: number, acts: readonly string[], given: Partial<Plan> = {}): Plan {
+  return drawPlan(seed, acts, { ...drawCluster(seed), balanced: true, ...given })
+}
 
 /** Draws a plan from the seed. Fields of `given` replace those drawn. */
 export function drawPlan(seed: number, acts: readonly string[], given: Partial<Plan> = {}): Plan {
@@ -102,17 +110,29 @@ export function drawPlan(seed: number, acts: readonly string[], given: Partial<P
 const LONG_SHARE = 0.06
 const LONG_MS = 40_000
 
+/** Share of the clusters that begin with a pause in which all processes join and all channels open, in ms. */
+const KNOWN_SHARE = 0.7
+const KNOWN_MS = 5_000
+
 /** Draws the moves from the seed, in order. */
 export function drawMoves(seed: number, plan: Plan): Move[] {
   const dice = new Dice(seed)
   const moves: Move[] = []
+  // A cluster has most to lose when its processes know each other and have sessions.
+  if (plan.cluster !== undefined && dice.chance(KNOWN_SHARE)) moves.push({ do: "pass", ms: KNOWN_MS })
   for (let i = 0; i < plan.moves; i++) {
     const act = dice.weighted(plan.acts)
-    const fault = dice.chance(plan.turbulence) ? drawFault(dice, plan) : undefined
+    const fault = dice.chance(plan.turbulence) ? drawAnyFault(dice, plan) : undefined
     if (fault !== undefined) moves.push(fault)
     else if (act !== undefined) moves.push({ do: "act", act, dice: dice.seed() })
     if (dice.chance(LONG_SHARE)) moves.push({ do: "pass", ms: dice.between(3_000, LONG_MS) })
     else if (dice.chance(0.8)) moves.push({ do: "pass", ms: Math.round(-Math.log(1 - dice.random()) * plan.paceMs) })
   }
   return moves
+}
+
+function drawAnyFault(dice: Dice, plan: Plan): Move | undefined {
+  const { cluster } = plan
+  const ofCluster = cluster !== undefined && dice.chance(cluster.share) ? drawClusterFault(dice, cluster) : undefined
+  return ofCluster ?? drawFault(dice, plan)
 }

@@ -6,13 +6,15 @@ import { calm } from "./calm.ts"
 import type { Checker } from "./checker.ts"
 import { dials } from "./dials.ts"
 import { SimulationFailed } from "./failure.ts"
+import { createHandOverChecker } from "./hand-over.ts"
 import { createHonestyChecker } from "./honesty.ts"
 import { Liveness } from "./liveness.ts"
 import type { Move } from "./moves.ts"
-import { drawMoves, drawPlan, type Plan } from "./plan.ts"
+import { drawClusterPlan, drawMoves, drawPlan, type Plan } from "./plan.ts"
+import type { JoinCluster } from "./simulated-cluster.ts"
 import { SimulatedWorld } from "./simulated-world.ts"
 import { Talk } from "./talk.ts"
-import { timers } from "./timers.ts"
+import { ON_THE_WAY_MS, timers } from "./timers.ts"
 
 export type { Application, World } from "./application.ts"
 export { SimulationFailed } from "./failure.ts"
@@ -40,6 +42,12 @@ export interface SimulationOptions<C extends Contract<C> = AnyContract> {
    * A slow network is given more. Default 60 000.
    */
   readonly settleMs?: number
+  /**
+   * Makes the hubs processes of one cluster: the function `cluster` of `everwire/cluster`. Two to four run on a backplane
+   * in memory, any of them may get any dial, and the faults are also those of the backplane and of whole processes: cut
+   * off, parted, paused, killed, drained. Default: each hub is alone.
+   */
+  readonly cluster?: JoinCluster | undefined
 }
 
 /** The figures of a simulation that found no fault. */
@@ -80,7 +88,7 @@ export interface Simulation {
  */
 export function createSimulation<C extends Contract<C> = AnyContract>(options: SimulationOptions<C>): Simulation {
   const { application, ...rest } = options
-  if (application === undefined) return new SeededSimulation(rest, new Talk())
+  if (application === undefined) return new SeededSimulation(rest, new Talk(options.cluster !== undefined))
   // A small outbox closes channels and makes `send` throw. An application meets that only if its plan asks for it.
   return new SeededSimulation({ ...rest, plan: { maxOutboxBytes: MAX_OUTBOX_BYTES, ...rest.plan } }, application)
 }
@@ -94,15 +102,25 @@ class SeededSimulation<C extends Contract<C>> implements Simulation {
   readonly moves: readonly Move[]
   readonly #application: Application<C>
   readonly #settleMs: number
-  readonly #checkers: readonly Checker[] = [createHonestyChecker(), calm, dials, bounds, timers]
+  readonly #join: JoinCluster | undefined
+  readonly #checkers: readonly Checker[] = [
+    createHonestyChecker(),
+    createHandOverChecker(),
+    calm,
+    dials,
+    bounds,
+    timers,
+  ]
   #world: SimulatedWorld<C> | undefined
   /** Number of moves made so far. */
   #made = 0
 
   constructor(options: Omit<SimulationOptions, "application">, application: Application<C>) {
-    const { seed, plan, moves, settleMs = 60_000 } = options
+    const { seed, plan, moves, settleMs = 60_000, cluster } = options
     this.seed = seed
-    this.plan = drawPlan(seed, Object.keys(application.acts), plan)
+    this.#join = cluster
+    const draw = cluster === undefined ? drawPlan : drawClusterPlan
+    this.plan = draw(seed, Object.keys(application.acts), plan)
     this.moves = moves ?? drawMoves(seed, this.plan)
     this.#application = application
     this.#settleMs = settleMs
@@ -114,7 +132,7 @@ class SeededSimulation<C extends Contract<C>> implements Simulation {
 
   async run(): Promise<SimulationReport> {
     if (this.#world !== undefined) throw new Error("a simulation runs once: create another one of the same seed")
-    const world = new SimulatedWorld(this.seed, this.plan, this.#application)
+    const world = new SimulatedWorld(this.seed, this.plan, this.#application, this.#join)
     this.#world = world
     const startedAt = world.runtime.now()
     try {
@@ -161,7 +179,7 @@ class SeededSimulation<C extends Contract<C>> implements Simulation {
     this.#check(world)
     for (const hub of [...world.listening]) world.closeHub(hub)
     this.#check(world)
-    await runtime.pass(1_000)
+    await runtime.pass(world.cluster === undefined ? 1_000 : ON_THE_WAY_MS)
     for (const { closed } of this.#checkers) closed?.(world)
     this.#application.closed?.(world)
   }

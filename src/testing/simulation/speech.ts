@@ -100,7 +100,7 @@ export class Speech {
     if (hub === undefined) return
     const cry = ++this.#cries
     const size = Math.floor(random() * plan.wordBytes)
-    hub.send("cry", [cry, pad(size)])
+    hub.local.send("cry", [cry, pad(size)])
     for (const peer of hub.peers.values()) {
       const listener = this.#company.listeners.get(peer.id)
       if (listener === undefined) continue

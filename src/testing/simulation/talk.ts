@@ -2,6 +2,7 @@ import type { Channel } from "../../client/channel.ts"
 import type { Hub } from "../../server/hub.ts"
 import type { Peer } from "../../server/peer.ts"
 import type { Machine } from "../virtual-runtime.ts"
+import { Across } from "./across.ts"
 import { createAfterCloseWitness } from "./after-close.ts"
 import type { Application } from "./application.ts"
 import { createCarriageWitness } from "./carriage.ts"
@@ -39,7 +40,16 @@ export class Talk implements Application<TalkContract> {
   /** Whether the witnesses that need the world exist. They are made when the first hub starts. */
   #began = false
 
-  readonly acts: Application<TalkContract>["acts"] = {
+  readonly #across = new Across(this.#company)
+
+  readonly acts: Application<TalkContract>["acts"]
+
+  /** @param isCluster whether the hubs are processes of one cluster */
+  constructor(isCluster = false) {
+    this.acts = isCluster ? { ...this.#ownActs, ...this.#across.acts } : this.#ownActs
+  }
+
+  readonly #ownActs: Application<TalkContract>["acts"] = {
     "say-up": (world, random) => this.#speech.up(world, random, 1),
     "say-much-up": (world, random) => this.#speech.up(world, random, 1 + Math.floor(random() * 12)),
     "say-down": (world, random) => this.#speech.down(world, random, 1),
@@ -67,13 +77,21 @@ export class Talk implements Application<TalkContract> {
     if (!this.#began) this.#company.join(createGoodputWitness(world), createCarriageWitness(world))
     this.#began = true
     const greets = world.seed % 2 === 0
-    hub.onPeer((peer) => {
-      const listener: Listener = { peer, machine, said: 0, heard: 0, closed: false, cries: new Map() }
-      this.#company.listeners.set(peer.id, listener)
-      peer.onClose(({ undelivered }) => {
-        listener.closed = true
-        this.#company.tell((witness) => witness.peerClosed?.(peer.id, undelivered))
+    this.#across.started(hub, machine, world)
+    hub.onPeer((peer, { moved }) => {
+      const listener = moved
+        ? this.#takenOver(peer, hub, machine, !world.steady)
+        : this.#newcomer(peer, hub, machine, world)
+      peer.onClose(({ code, undelivered }) => {
+        if (code === "moved") listener.moving ||= listener.peer === peer
+        else if (listener.peer !== peer)
+          this.#company.found(new Broken("fencing", `${peer.id} has ended as ${code}, and another process has it`))
+        else {
+          listener.closed = true
+          this.#company.tell((witness) => witness.peerClosed?.(peer.id, undelivered))
+        }
       })
+      if (moved) return
       // On a slow network the first word is large: a welcome that was sent after it would arrive late.
       const { limits, wordBytes, maxOutboxBytes } = world.plan
       const size = limits === undefined ? 0 : Math.floor(Math.min(wordBytes / 2, maxOutboxBytes / 4))
@@ -81,6 +99,9 @@ export class Talk implements Application<TalkContract> {
     })
     hub.on("word", (spoken, peer) => {
       const word = read("up", spoken)
+      if (this.#company.listeners.get(peer.id)?.peer !== peer) {
+        this.#company.found(new Broken("fencing", `${peer.id} has heard ${word.n} in a process that has it no more`))
+      }
       this.#company.speakers.find(({ name }) => name === word.speaker)?.unheard.delete(word.n)
       this.#rumours.heardWord(peer.id, word)
       this.#company.tell((witness) => witness.heard?.(word, peer.id))
@@ -95,6 +116,27 @@ export class Talk implements Application<TalkContract> {
     hub.handle("recite", (n, peer, request) => this.#dialogues.recite(peer, crashed(peer), n, request, world))
   }
 
+  #newcomer(peer: Peer<TalkContract>, hub: Hub<TalkContract>, machine: Machine, world: TalkWorld): Listener {
+    const beganAt = world.runtime.now()
+    const counts = { said: 0, heard: 0, cries: new Map<number, number>() }
+    const listener: Listener = { peer, hub, machine, beganAt, ...counts, closed: false, moving: false }
+    this.#company.listeners.set(peer.id, listener)
+    if (world.plan.cluster !== undefined) this.#across.began(peer, world)
+    return listener
+  }
+
+  /** Another process has handed the session over to this one. `mayDoubt`: whether it may not know that it has. */
+  #takenOver(peer: Peer<TalkContract>, hub: Hub<TalkContract>, machine: Machine, mayDoubt: boolean): Listener {
+    const listener = this.#company.listeners.get(peer.id)
+    if (listener === undefined) throw new Error(`no process had ${peer.id}`)
+    if (listener.closed && !mayDoubt)
+      this.#company.found(new Broken("fencing", `${peer.id} had ended, and another process has it`))
+    if (listener.closed) this.#company.tell((witness) => witness.peerLives?.(peer.id))
+    Object.assign(listener, { peer, hub, machine, moving: false, closed: false })
+    this.#across.moved(peer)
+    return listener
+  }
+
   channel(channel: Channel<TalkContract>, machine: Machine, world: TalkWorld): void {
     const { plan } = world
     const name = `channel ${this.#company.speakers.length + 1}`
@@ -106,6 +148,7 @@ export class Talk implements Application<TalkContract> {
       const n = this.#company.listeners.get(peer)?.cries.get(cry) ?? -1
       this.#hearDown(speaker, { way: "down", speaker: peer, n, size: pad.length, binary: false })
     })
+    channel.on("call", (call) => this.#across.heard(channel.peerId ?? "", call))
     channel.on("rumour", (rumour) =>
       this.#company.note(() => this.#rumours.heard("down", `to ${channel.peerId}`, rumour, plan)),
     )
@@ -126,10 +169,11 @@ export class Talk implements Application<TalkContract> {
     })
   }
 
-  check({ runtime }: TalkWorld): void {
+  check(world: TalkWorld): void {
     this.#company.check()
     this.#questions.check()
-    this.#dialogues.check(runtime.now())
+    this.#dialogues.check(world.runtime.now())
+    this.#across.check(world)
   }
 
   waiting(channel: Channel<TalkContract>): number {
@@ -144,6 +188,8 @@ export class Talk implements Application<TalkContract> {
       if (rumours !== undefined) return rumours
       const { peer, heard, said } = this.#company.listeners.get(channel.peerId ?? "") ?? {}
       if (peer !== undefined && heard !== said) return `${name} has heard ${heard} of ${said} words of ${peer.id}`
+      const call = peer && this.#across.missing(peer.id)
+      if (call !== undefined) return call
       if (peer !== undefined && hubs.every((hub) => hub.stats().dropped.full === 0)) {
         const rumoured = this.#rumours.missing(peer.id)
         if (rumoured !== undefined) return rumoured
@@ -159,6 +205,7 @@ export class Talk implements Application<TalkContract> {
     this.#company.tell((witness) => witness.over?.(new Set(crashed.map(({ peer }) => peer.id))))
     this.#questions.over(new Set(crashed.map(({ peer }) => peer)))
     this.#dialogues.over()
+    this.#across.over()
     this.check(world)
   }
 
@@ -201,9 +248,9 @@ function isEvicting(channel: Channel<TalkContract>): boolean {
   return channel.stats().dropped.full > 0
 }
 
-/** Whether the hub's process died, so that nothing was told of the end. */
-function isCrashed({ closed, machine }: Listener): boolean {
-  return !closed && machine.halted
+/** Whether the hub's process died, or the one to which it had handed the session, so that nothing was told of the end. */
+function isCrashed({ closed, moving, machine }: Listener): boolean {
+  return !closed && (moving || machine.halted)
 }
 
 /** Probability that a drawn kick or leave takes place. */

@@ -68,6 +68,7 @@ export function createUncertaintyWitness(): Witness {
         )
       }
     },
+    peerLives: (peer) => void undelivered.delete(peer),
     over(lostPeers) {
       for (const peer of said.keys()) {
         const isPeer = !peer.startsWith("channel ")

@@ -24,6 +24,8 @@ export interface Witness {
   reset?(channel: string, uncertain: readonly Word[], onReset: "report" | "resend"): void
   channelClosed?(channel: string): void
   peerClosed?(peer: string, undelivered: number): void
+  /** A process could not learn whether another has the session of this peer, and has told its end. The other has it. */
+  peerLives?(peer: string): void
   /** A `flush` of the channel has resolved: the channel was told that its first `words` words were heard. */
   flushed?(channel: string, words: number): void
   /** Called after every move, and repeatedly at the end while everything must arrive. */

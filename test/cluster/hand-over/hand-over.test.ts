@@ -449,7 +449,7 @@ describe("a session that nobody can take ends as ever", () => {
     world.reach(1)
     hurt(world)
     const closed = close(world, 0, 3_000)
-    await sayEach(world, talk, 10, 500)
+    await sayEach(world, talk, 10, 900)
     await closed
     expect(talk.closed).toEqual([[0, "hub-closing", expect.any(Number)]])
     world.bus.slowStore(1)
@@ -527,7 +527,7 @@ describe("faults on the way", () => {
     const closed = close(world, 0, 10_000)
     await sayEach(world, talk, 10, 1_500)
     await closed
-    await world.runtime.pass(5_000)
+    await world.runtime.pass(30_000)
     expect(owners(world)).toEqual([1])
     expect(talk.resets).toEqual([])
     expect(talk.up).toEqual(countTo(talk.saidUp))
