@@ -16,11 +16,11 @@ const LIMIT_MS = 120_000
 /**
  * Measures the cases of one variant in interleaved rounds: A B C A B C. Each case has its own load process and server
  * process, which are kept for some rounds. A workload that a process can run only once (`once`) is measured in new
- * processes each time. A case that fails its correctness check or an error is left out.
+ * processes each time. A case that fails its correctness check or an error is left out. `file` is the load process.
  */
-export async function measure(workload, variant, cases, { rounds, roundMs }) {
+export async function measure(workload, variant, cases, { rounds, roundMs, file = "load.mjs" }) {
   const sets = workload.once ?? Math.max(1, Math.round(rounds / ROUNDS_OF_A_PROCESS))
-  const settings = { rounds: Math.ceil(rounds / sets), roundMs }
+  const settings = { rounds: Math.ceil(rounds / sets), roundMs, file }
   const runs = []
   for (let n = 0; n < sets; n++) runs.push(await run(workload, variant, cases, settings))
   return cases.map(([peer, transport], index) => {
@@ -31,9 +31,9 @@ export async function measure(workload, variant, cases, { rounds, roundMs }) {
 }
 
 /** Measures some rounds with one set of processes. */
-async function run(workload, variant, cases, { rounds, roundMs }) {
+async function run(workload, variant, cases, { rounds, roundMs, file }) {
   const running = cases.map(([peer, transport]) => {
-    const load = start("load.mjs", [workload.name, variant.name, peer, transport, String(roundMs)])
+    const load = start(file, [workload.name, variant.name, peer, transport, String(roundMs)])
     return { peer, transport, load, samples: [], failed: undefined }
   })
   await Promise.all(running.map((one) => attempt(one, () => one.load.call("prepare"))))

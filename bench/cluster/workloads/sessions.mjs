@@ -1,0 +1,97 @@
+import { setTimeout as pause } from "node:timers/promises"
+import { payload } from "../../payload.mjs"
+import { SESSIONS } from "../cases.mjs"
+import { quantileOf, until } from "../cluster-bench.mjs"
+
+const CONNECTIONS = 50
+
+/** In each round every session says so many messages in each tick; ticks begin every `everyMs`. */
+const TICKS = [
+  { name: "1 per tick", perTick: 1, everyMs: 4, cases: SESSIONS },
+  { name: "16 per tick", perTick: 16, everyMs: 20, cases: SESSIONS },
+]
+
+/** Clients send messages. */
+export const up = {
+  name: "up",
+  title: `Messages to the hub, of ${CONNECTIONS} sessions at once`,
+  figures: ["cpu", "store"],
+  reference: "owner",
+  variants: TICKS,
+
+  prepare: (bench) => bench.openWires(CONNECTIONS),
+
+  async round(bench, { perTick, everyMs }) {
+    const batch = Array.from({ length: perTick }, (_, n) => payload(n))
+    const ticks = Math.ceil(bench.roundMs / everyMs)
+    const messages = ticks * perTick * CONNECTIONS
+    const before = await bench.serversHeard()
+    const spent = await bench.spent(async () => {
+      const startedAt = performance.now()
+      for (let tick = 1; tick <= ticks; tick++) {
+        for (const wire of bench.wires) wire.say("up", batch)
+        await pause(Math.max(0, startedAt + tick * everyMs - performance.now()))
+      }
+      await until(async () => (await bench.serversHeard()) - before >= messages)
+    })
+    return perMessage(spent, messages)
+  },
+}
+
+/** The hub sends messages. */
+export const down = {
+  name: "down",
+  title: `Messages of the hub, to ${CONNECTIONS} sessions at once`,
+  figures: ["cpu", "store"],
+  reference: "owner",
+  variants: TICKS,
+
+  prepare: (bench) => bench.openWires(CONNECTIONS),
+
+  async round(bench, { perTick, everyMs }) {
+    const ticks = Math.ceil(bench.roundMs / everyMs)
+    const messages = ticks * perTick * CONNECTIONS
+    const spent = await bench.spent(async () => {
+      const all = bench.until(bench.heard + messages)
+      await bench.server.call("down", ticks, perTick, everyMs)
+      await all
+    })
+    return perMessage(spent, messages)
+  },
+}
+
+/** One session says a message, waits for its echo, and repeats: nothing goes together with anything else. */
+export const echo = {
+  name: "echo",
+  title: "An echo, of one session, one message at a time",
+  figures: ["p50", "p99", "cpu", "store"],
+  reference: "owner",
+  variants: [{ name: "one at a time", cases: SESSIONS }],
+
+  async prepare(bench) {
+    await bench.openWires(1)
+  },
+
+  async round(bench) {
+    const micros = []
+    const [wire] = bench.wires
+    const message = [payload(1)]
+    const spent = await bench.spent(() =>
+      bench.forRound(async () => {
+        for (let n = 0; n < 20; n++) {
+          const startedAt = process.hrtime.bigint()
+          const echoed = bench.until(bench.heard + 1)
+          wire.say("echo", message)
+          await echoed
+          micros.push(Number(bench.heardAt - startedAt) / 1_000)
+        }
+      }),
+    )
+    const latencies = { p50: quantileOf(micros, 0.5), p99: quantileOf(micros, 0.99) }
+    return { ...latencies, ...perMessage(spent, micros.length) }
+  },
+}
+
+function perMessage({ cpuUs, storeUs }, messages) {
+  return { cpu: cpuUs / messages, store: storeUs / messages }
+}
