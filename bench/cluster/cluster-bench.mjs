@@ -38,7 +38,12 @@ export class ClusterBench extends Bench {
     await run()
     const { servers, store } = await this.primary.call("cpu")
     const each = servers.map((micros, n) => micros - before.servers[n])
-    return { cpuUs: each.reduce((sum, one) => sum + one), busiestUs: Math.max(...each), eachUs: each, storeUs: store - before.store }
+    return {
+      cpuUs: each.reduce((sum, one) => sum + one),
+      busiestUs: Math.max(...each),
+      eachUs: each,
+      storeUs: store - before.store,
+    }
   }
 
   /** How many messages all server processes have heard. */

@@ -37,7 +37,8 @@ export async function startStore(kind, isDurable = false) {
 function cpuOf(pid) {
   const tasks = `/proc/${pid}/task`
   let nanos = 0
-  for (const task of readdirSync(tasks)) nanos += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0])
+  for (const task of readdirSync(tasks))
+    nanos += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0])
   return nanos / 1_000
 }
 

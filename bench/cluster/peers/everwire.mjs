@@ -10,8 +10,7 @@ export { openWire } from "../../peers/everwire.mjs"
 const backplanes = {
   processes: () => processes(),
   redis: (port) => redis({ client: createClient({ url: `redis://127.0.0.1:${port}` }) }),
-  nats: async (port) =>
-    nats({ connection: await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1 }) }),
+  nats: async (port) => nats({ connection: await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1 }) }),
 }
 
 /** A backplane to the store of a case. */

@@ -4,6 +4,8 @@ import { SESSIONS } from "../cases.mjs"
 import { quantileOf, until } from "../cluster-bench.mjs"
 
 const CONNECTIONS = 50
+/** Echoes before anything is measured: code that runs once for each message between processes is compiled by then. */
+const WARM_UP = 3_000
 
 /** In each round every session says so many messages in each tick; ticks begin every `everyMs`. */
 const TICKS = [
@@ -19,7 +21,10 @@ export const up = {
   reference: "owner",
   variants: TICKS,
 
-  prepare: (bench) => bench.openWires(CONNECTIONS),
+  async prepare(bench) {
+    await bench.openWires(CONNECTIONS)
+    await echoes(bench, WARM_UP)
+  },
 
   async round(bench, { perTick, everyMs }) {
     const batch = Array.from({ length: perTick }, (_, n) => payload(n))
@@ -46,7 +51,10 @@ export const down = {
   reference: "owner",
   variants: TICKS,
 
-  prepare: (bench) => bench.openWires(CONNECTIONS),
+  async prepare(bench) {
+    await bench.openWires(CONNECTIONS)
+    await echoes(bench, WARM_UP)
+  },
 
   async round(bench, { perTick, everyMs }) {
     const ticks = Math.ceil(bench.roundMs / everyMs)
@@ -70,26 +78,30 @@ export const echo = {
 
   async prepare(bench) {
     await bench.openWires(1)
+    await echoes(bench, WARM_UP)
   },
 
   async round(bench) {
     const micros = []
-    const [wire] = bench.wires
-    const message = [payload(1)]
-    const spent = await bench.spent(() =>
-      bench.forRound(async () => {
-        for (let n = 0; n < 20; n++) {
-          const startedAt = process.hrtime.bigint()
-          const echoed = bench.until(bench.heard + 1)
-          wire.say("echo", message)
-          await echoed
-          micros.push(Number(bench.heardAt - startedAt) / 1_000)
-        }
-      }),
-    )
+    const spent = await bench.spent(() => bench.forRound(async () => micros.push(...(await echoes(bench, 20)))))
     const latencies = { p50: quantileOf(micros, 0.5), p99: quantileOf(micros, 0.99) }
     return { ...latencies, ...perMessage(spent, micros.length) }
   },
+}
+
+/** Says so many messages, one after another, and returns after how many microseconds the echo of each has come. */
+async function echoes(bench, count) {
+  const micros = []
+  const [wire] = bench.wires
+  const message = [payload(1)]
+  for (let n = 0; n < count; n++) {
+    const startedAt = process.hrtime.bigint()
+    const echoed = bench.until(bench.heard + 1)
+    wire.say("echo", message)
+    await echoed
+    micros.push(Number(bench.heardAt - startedAt) / 1_000)
+  }
+  return micros
 }
 
 function perMessage({ cpuUs, storeUs }, messages) {
