@@ -70,4 +70,5 @@ export function answer(functions) {
     }
   })
   process.on("disconnect", () => process.exit())
+  if (!process.connected) process.exit() // the parent has ended before
 }

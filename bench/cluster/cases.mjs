@@ -5,7 +5,6 @@
 export const cases = {
   alone: { peer: "everwire", title: "everwire, one process without a cluster", processes: 1 },
   owner: { peer: "everwire", title: "everwire, at the owner", store: "processes" },
-  "owner-redis": { peer: "everwire", title: "everwire, at the owner, `redis()`", store: "redis" },
   processes: { peer: "everwire", title: "everwire, `processes()`", store: "processes", relayed: true },
   redis: { peer: "everwire", title: "everwire, `redis()`", store: "redis", relayed: true },
   nats: { peer: "everwire", title: "everwire, `nats()`", store: "nats", relayed: true },
@@ -23,7 +22,7 @@ export const SESSIONS = ["alone", "owner", ...STORES]
 /** Broadcasts that cross. */
 export const ACROSS = [...STORES, ...ADAPTERS]
 /** Broadcasts to many, beside one process. */
-export const WIDE = ["alone", ...STORES, "sio-alone", "sio-cluster", "sio-redis"]
+export const WIDE = ["alone", "processes", "sio-alone", "sio-cluster"]
 /** What a hub does for its cluster alone. */
 export const JOINED = STORES
 /** Sessions that begin, with the one call of the store. */

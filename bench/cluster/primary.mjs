@@ -4,9 +4,14 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { setupPrimary } from "@socket.io/cluster-adapter"
 import { serveProcesses } from "../../dist/cluster.js"
-import { answer, callerOf } from "../processes.mjs"
+import { answer, callerOf, start } from "../processes.mjs"
 import { cases } from "./cases.mjs"
 import { startStore } from "./stores.mjs"
+
+// The servers end before their store, about which they would complain.
+process.once("exit", () => {
+  for (const { process: child } of Object.values(cluster.workers)) child.kill("SIGKILL")
+})
 
 const [name] = process.argv.slice(2)
 const { peer, store: kind, processes = 2, isDurable } = cases[name]
@@ -34,6 +39,8 @@ answer({
   /** Calls a function of one of the server processes. */
   call: (worker, name, ...args) => workers[worker].call(name, ...args),
   callAll: (name, ...args) => Promise.all(workers.map((worker) => worker.call(name, ...args))),
+  /** Starts so many more hubs, which only tell that they live. They are in one process, with a connection each. */
+  crowd: (count) => start("cluster/crowd.mjs", [name, store.port ?? ""]).call("join", count),
   /** CPU time so far, in microseconds: of each server process, and of what joins them. */
   async cpu() {
     const servers = await Promise.all(workers.map((worker) => worker.call("cpu")))

@@ -1,7 +1,7 @@
 // A server process of a case: node worker.mjs <case> <port of the store>. A worker of `node:cluster`.
 import { once } from "node:events"
 import { createServer } from "node:http"
-import { setTimeout as pause } from "node:timers/promises"
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises"
 import { Application } from "../application.mjs"
 import { payload } from "../payload.mjs"
 import { answer } from "../processes.mjs"
@@ -31,7 +31,7 @@ answer({
         times.push(Number(process.hrtime.bigint()) / 1e6)
         application.peer.broadcast("down", payload(n))
       }
-      await pause(everyMs)
+      await (everyMs === 0 ? turn() : pause(everyMs))
     }
     return times
   },

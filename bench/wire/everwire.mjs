@@ -149,6 +149,7 @@ async function openSocket({ port, via, hear }) {
     return await welcome
   }
   const [packet] = (await reach(port)).split("\n")
+  if (packet[0] !== "w") throw new Error(`not welcomed: ${packet}`)
   if (via !== undefined) {
     const former = socket
     await reach(via, JSON.parse(packet.slice(1)).hub)

@@ -7,10 +7,16 @@ import { serve as serveAlone } from "../../peers/everwire.mjs"
 
 export { openWire } from "../../peers/everwire.mjs"
 
+/** Long, because this machine may do other things. */
+const deadlineMs = 30_000
+
 const backplanes = {
-  processes: () => processes(),
-  redis: (port) => redis({ client: createClient({ url: `redis://127.0.0.1:${port}` }) }),
-  nats: async (port) => nats({ connection: await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1 }) }),
+  processes: () => processes({ deadlineMs }),
+  redis: (port) => redis({ client: createClient({ url: `redis://127.0.0.1:${port}` }), deadlineMs }),
+  async nats(port) {
+    const connection = await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1 })
+    return nats({ connection, deadlineMs })
+  },
 }
 
 /** A backplane to the store of a case. */
@@ -23,7 +29,17 @@ export async function serve({ server, application, store, storePort, isDurable }
   const served = serveAlone({ server, application, more: { ...joined, ...(isDurable && { durable: true }) } })
   return {
     ...served,
-    // A question waits until this process knows the others.
-    ready: async () => void (await served.hub.peersIn("nobody")),
+    ready: () => known(served.hub),
+  }
+}
+
+/** A question waits until this process knows the others, but not for long. */
+async function known(hub) {
+  for (let left = 10; ; left--) {
+    try {
+      return void (await hub.peersIn("nobody"))
+    } catch (error) {
+      if (left === 0) throw error
+    }
   }
 }
