@@ -41,8 +41,8 @@ export class Bench {
     return this.#client.openWire({ ...this.#target, hear })
   }
 
-  /** The same, but cheaper: it only counts messages. */
-  openWire() {
+  /** The same, but cheaper: it only counts messages. `more`: another port, for example. */
+  openWire(more) {
     const hear = (bytes) => {
       this.heard += countOf(bytes, "seq")
       if (this.#awaited === undefined || this.heard < this.#awaited.messages) return
@@ -50,13 +50,13 @@ export class Bench {
       this.#awaited.resolve()
       this.#awaited = undefined
     }
-    return this.#client.openWire({ ...this.#target, hear })
+    return this.#client.openWire({ ...this.#target, ...more, hear })
   }
 
   /** Opens this many of these clients, and waits until the server knows them all. */
-  async openWires(count, atOnce = 50) {
+  async openWires(count, atOnce = 50, more = {}) {
     const open = async () => {
-      while (left-- > 0) this.wires.push(await this.openWire())
+      while (left-- > 0) this.wires.push(await this.openWire(more))
     }
     let left = count
     await Promise.all(Array.from({ length: atOnce }, open))

@@ -21,17 +21,23 @@ export function start(file, args, execArgv = []) {
     execArgv,
     env: { ...process.env, ...ALLOCATOR },
   })
+  return callerOf(child, `${file} ${args.join(" ")}`)
+}
+
+/** Calls the functions that a process serves with `answer`: a child process, or a worker of `node:cluster`. */
+export function callerOf(child, name) {
   const waiting = new Map()
   let lastId = 0
   let ended
   child.on("message", ({ id, value, error }) => {
+    if (!waiting.has(id)) return // it is not ours: adapters of Socket.IO use the same channel
     const { resolve, reject } = waiting.get(id)
     waiting.delete(id)
     if (error === undefined) resolve(value)
     else reject(new Error(error))
   })
   child.on("exit", (code, signal) => {
-    ended = new Error(`${file} ${args.join(" ")} ended with ${code ?? signal}`)
+    ended = new Error(`${name} ended with ${code ?? signal}`)
     for (const { reject } of waiting.values()) reject(ended)
   })
   return {
@@ -56,6 +62,7 @@ export function start(file, args, execArgv = []) {
 /** In such a process: serves these functions to the parent. The process exits when the parent disconnects. */
 export function answer(functions) {
   process.on("message", async ({ id, name, args }) => {
+    if (name === undefined) return // as above
     try {
       process.send({ id, value: await functions[name](...args) })
     } catch (error) {
@@ -63,4 +70,5 @@ export function answer(functions) {
     }
   })
   process.on("disconnect", () => process.exit())
+  if (!process.connected) process.exit() // the parent has ended before
 }

@@ -23,8 +23,9 @@ const named = [
 export const everwireOf = ({ createChannel }, { createHub }) => ({
   transports: ["websocket", "sse", "long-poll"],
 
-  serve({ server, application }) {
-    const hub = firstOf(createHub)
+  /** `more`: options of the hub beside the common ones. */
+  serve({ server, application, more }) {
+    const hub = firstOf(createHub, more)
     hub.onPeer((peer) => {
       peer.onClose(() => application.left(peer))
       application.connected(peer)
@@ -33,6 +34,7 @@ export const everwireOf = ({ createChannel }, { createHub }) => ({
     hub.on("up", (data, peer) => application.heard(peer, "up", data))
     hub.attach(server)
     return {
+      hub,
       send: (peer, name, data) => peer.send(name, data),
       broadcast: (name, data) => hub.send(name, data),
       join: (peer, room) => peer.join(room),
@@ -52,11 +54,11 @@ export const everwireOf = ({ createChannel }, { createHub }) => ({
 })
 
 /** Makes a hub with the first of these option sets that this build accepts. */
-function firstOf(createHub) {
+function firstOf(createHub, more) {
   const refusals = []
   for (const options of named) {
     try {
-      return createHub(options)
+      return createHub({ ...options, ...more })
     } catch (error) {
       refusals.push(error)
     }

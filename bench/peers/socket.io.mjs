@@ -9,13 +9,14 @@ export const transports = ["websocket", "long-poll"]
 /** Socket.IO's names of the transports. */
 const NAMES = { websocket: "websocket", "long-poll": "polling" }
 
-export function serve({ server, application, transport }) {
+export function serve({ server, application, transport, more }) {
   const hub = new Server(server, {
     transports: [NAMES[transport]],
     serveClient: false,
     pingInterval: BEAT_MS,
     pingTimeout: BEAT_MS,
     maxHttpBufferSize: 4 << 20,
+    ...more,
   })
   hub.on("connection", (socket) => {
     socket.on("echo", (data) => application.heard(socket, "echo", data))

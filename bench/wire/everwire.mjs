@@ -12,11 +12,17 @@ const UNACKNOWLEDGED_MS = 2_000
 /** Over HTTP, an ack is owed after this many times as many packets and bytes. */
 const EXCHANGE_ACKS = 4
 
+function token() {
+  return randomBytes(18).toString("base64url")
+}
+
 /**
  * The channel's side of the protocol (docs/protocol.md), as far as a link that never breaks needs it: hello, position,
  * counting, acks by number, bytes and time, and the pulse. `carry` is called with each batch to send up.
  */
 class Seat {
+  /** What tells this session from others. */
+  #names = { id: token(), key: token(), holder: token() }
   #carry
   #hear
   #least
@@ -44,9 +50,9 @@ class Seat {
     seats.add(this)
   }
 
-  hello() {
-    const token = () => randomBytes(18).toString("base64url")
-    return `h${JSON.stringify({ v: 1, id: token(), key: token(), holder: token(), heard: 0, acked: 0, turn: 1 })}`
+  /** `hub`: the id of the hub that has welcomed this session. Only before the first message. */
+  hello(hub) {
+    return `h${JSON.stringify({ v: 1, ...this.#names, heard: 0, acked: 0, turn: hub === undefined ? 1 : 2, hub })}`
   }
 
   /** Takes in a batch, or lines of a stream. `mark` is the text in front of each message. */
@@ -123,21 +129,32 @@ export function openEverwire(options) {
   return options.transport === "sse" ? openStream(options) : openPolls(options)
 }
 
-async function openSocket({ port, hear }) {
+/** `via`: the port of another process of the cluster, over which the session goes once the first one has begun it. */
+async function openSocket({ port, via, hear }) {
   const seat = new Seat((batch) => socket.send(batch), hear)
-  let welcomed
-  const welcome = new Promise((resolve) => {
-    welcomed = resolve
-  })
-  const socket = await RawWebSocket.open(port, "/everwire/websocket", {
-    // The hello goes with the upgrade request.
-    protocols: ["everwire", encodeURIComponent(seat.hello())],
-    onFrame(batch) {
-      seat.hear(batch, "\nm")
-      welcomed()
-    },
-  })
-  await welcome
+  let socket
+  const reach = async (port, hub) => {
+    let welcomed
+    const welcome = new Promise((resolve) => {
+      welcomed = resolve
+    })
+    socket = await RawWebSocket.open(port, "/everwire/websocket", {
+      // The hello goes with the upgrade request.
+      protocols: ["everwire", encodeURIComponent(seat.hello(hub))],
+      onFrame(batch) {
+        welcomed(batch.toString())
+        seat.hear(batch, "\nm")
+      },
+    })
+    return await welcome
+  }
+  const [packet] = (await reach(port)).split("\n")
+  if (packet[0] !== "w") throw new Error(`not welcomed: ${packet}`)
+  if (via !== undefined) {
+    const former = socket
+    await reach(via, JSON.parse(packet.slice(1)).hub)
+    former.close()
+  }
   seat.begin()
   return {
     say: (name, payloads) => seat.say(name, payloads),

@@ -1412,6 +1412,30 @@ export const faults = [
     plant: "if (this.#isConnected && outgoing.messages.length === 0) return",
   },
   {
+    id: "each relayed batch is a frame of its own",
+    file: "src/cluster/courier.ts",
+    find: "if (mayWait && clockwork.runtime.turn !== undefined) {",
+    plant: "if (mayWait && clockwork.runtime.turn === null) {",
+  },
+  {
+    id: "what may not wait waits for the end of the turn",
+    file: "src/cluster/courier.ts",
+    find: 'if (this.#flush === "asked" || this.#flush === "last") return',
+    plant: 'if (this.#flush !== "none") return',
+  },
+  {
+    id: "each message that the network has taken is reported to the owner",
+    file: "src/cluster/relay.ts",
+    find: "this.#taken - this.#toldTaken >= leastBytes",
+    plant: "this.#taken > this.#toldTaken",
+  },
+  {
+    id: "a hub without a cluster loads the code of one",
+    file: "src/runtimes/node/hub.ts",
+    find: 'import { NodeDoor } from "./door.ts"\n',
+    plant: 'import { cluster } from "../../cluster/cluster.ts"\nimport { NodeDoor } from "./door.ts"\nvoid cluster\n',
+  },
+  {
     id: "what waits for a process that cannot be reached has no bound",
     file: "src/cluster/courier.ts",
     find: "if (outgoing.bytes > MAX_QUEUED_BYTES && !this.#isConnected)",

@@ -83,8 +83,8 @@ export class Courier implements Flushable {
   readonly #decoder = new Decoder()
   /** Whether what is published reaches the others. */
   #isConnected = true
-  /** `asked`: a flush is due in this tick. `last`: it is the last thing in this tick. */
-  #flush: "none" | "asked" | "last" = "none"
+  /** `turn`: a flush is due in this turn of the event loop. `asked`: in this tick. `last`: as the last thing in this tick. */
+  #flush: "none" | "turn" | "asked" | "last" = "none"
 
   constructor(host: CourierHost) {
     this.#host = host
@@ -95,15 +95,35 @@ export class Courier implements Flushable {
     return this.#outgoingTo(to).number + 1
   }
 
-  send(to: string, message: Message): void {
+  /**
+   * With `mayWait`, the message may go together with what other sockets bring in this turn of the event loop, each in a tick
+   * of its own. Any other message takes along what was sent before it.
+   */
+  send(to: string, message: Message, mayWait = false): void {
     const outgoing = this.#outgoingTo(to)
     outgoing.bytes += MESSAGE_OVERHEAD_BYTES + sizeOfAll(message)
     if (outgoing.bytes > MAX_QUEUED_BYTES && !this.#isConnected) return this.#overflow(outgoing)
     outgoing.messages.push(message)
     this.#waiting.add(outgoing)
-    if (this.#flush !== "none" || !this.#isConnected) return
+    if (!this.#isConnected) return
+    const { clockwork } = this.#host
+    if (mayWait && clockwork.runtime.turn !== undefined) {
+      if (this.#flush !== "none") return
+      this.#flush = "turn"
+      return clockwork.runtime.turn(this.#endTurn)
+    }
+    if (this.#flush === "asked" || this.#flush === "last") return
     this.#flush = "asked"
-    this.#host.clockwork.flushSoon(this)
+    clockwork.flushSoon(this)
+  }
+
+  readonly #endTurn = (): void => {
+    if (this.#flush !== "turn") return // all went with a message that could not wait
+    try {
+      this.flushAll()
+    } catch (error) {
+      this.#host.failed(error)
+    }
   }
 
   /** At the end of the tick. It goes behind the flushes of the sessions, because those have most to say. */

@@ -13,6 +13,8 @@ export interface Strand {
 export interface Line {
   /** Says something to the other end. Does nothing after the end. */
   say(what: number, ...args: unknown[]): void
+  /** The same, and it may wait for what comes on other sockets in this turn of the event loop. */
+  sayInTurn(what: number, ...args: unknown[]): void
   /** The strand is over at this end. What the other end still says is ignored. */
   end(): void
 }
@@ -66,10 +68,12 @@ export class Neighbours {
 
   #line(hub: string, by: typeof BY_OPENER | typeof BY_TAKER, number: number): Line {
     const strands = by === BY_OPENER ? this.#pair(hub).opened : this.#pair(hub).taken
+    const send = (message: Message, mayWait: boolean): void => {
+      if (strands.has(number)) this.#courier.send(hub, message, mayWait)
+    }
     return {
-      say: (what, ...args) => {
-        if (strands.has(number)) this.#courier.send(hub, [by, number, what, ...args])
-      },
+      say: (what, ...args) => send([by, number, what, ...args], false),
+      sayInTurn: (what, ...args) => send([by, number, what, ...args], true),
       end: () => void strands.delete(number),
     }
   }

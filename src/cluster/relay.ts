@@ -37,6 +37,8 @@ const HEADERS = [
 
 /** How often a link that holds data is asked whether the network has taken it, in milliseconds. */
 const LOOK_MS = 50
+/** So many bytes that the network has taken are told at once. Fewer are told `LOOK_MS` later, or with another report. */
+const TELL_BYTES = LINK_BUFFER_BYTES / 4
 
 /**
  * What the owner hears first of a relayed link. The credentials stay here: they are judged already.
@@ -71,12 +73,13 @@ export class Relay implements RelaySink, Strand, Flushable, Alarm {
   readonly #link: Link
   readonly #clockwork: Clockwork
   #line: Line | undefined
-  /** Bytes that came from the owner, and how many of them the network has taken. */
+  /** Bytes that came from the owner, how many of them the network has taken, and how many of those were reported. */
   #received = 0
   #taken = 0
+  #toldTaken = 0
   /** The most requests that were open since the last report: one may be answered before the report is written. */
   #asked = 0
-  /** What was reported last. */
+  /** What was reported last beside that. */
   #told = ""
   #idle: (() => void)[] = []
 
@@ -91,7 +94,7 @@ export class Relay implements RelaySink, Strand, Flushable, Alarm {
 
   batch(batch: Batch): void {
     this.waitingBytes += sizeOf(batch)
-    this.#line?.say(BATCH, batch)
+    this.#line?.sayInTurn(BATCH, batch)
   }
 
   get isBusy(): boolean {
@@ -139,11 +142,19 @@ export class Relay implements RelaySink, Strand, Flushable, Alarm {
   }
 
   ring(): void {
-    this.flushNow()
+    this.#report(1)
   }
 
-  /** At the end of the tick: tells the owner what the network has taken, and whether it may send more. */
+  /** At the end of the tick. */
   flushNow(): void {
+    this.#report(TELL_BYTES)
+  }
+
+  /**
+   * Tells the owner how the link stands, if that has changed or the network has taken at least so many bytes more. A report
+   * of each message that was taken would be as many messages again.
+   */
+  #report(leastBytes: number): void {
     if (this.#line === undefined) return
     const link = this.#link
     const { bufferedBytes } = link
@@ -151,14 +162,14 @@ export class Relay implements RelaySink, Strand, Flushable, Alarm {
     const [asked, reached, keptBytes] = stateOf(link)
     const most = asked === null ? null : Math.max(asked, this.#asked)
     this.#asked = 0
-    const told = [this.#taken, most, reached].join()
-    if (told !== this.#told) {
+    const told = [most, reached].join()
+    if (told !== this.#told || this.#taken - this.#toldTaken >= leastBytes) {
       this.#told = told
+      this.#toldTaken = this.#taken
       this.#line.say(STATE, most, reached, keptBytes, this.#taken)
     }
-    if (this.#taken < this.#received || most !== asked) {
-      this.#clockwork.set(this, this.#clockwork.now() + LOOK_MS)
-    }
+    const isMoreToTell = this.#toldTaken < this.#received || most !== asked
+    if (isMoreToTell && this.slot === undefined) this.#clockwork.set(this, this.#clockwork.now() + LOOK_MS)
   }
 
   #tellIdle(): void {

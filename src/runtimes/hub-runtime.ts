@@ -31,6 +31,10 @@ function idAt(at: number): string {
 export const hubRuntime: Required<Runtime> = {
   ...systemRuntime,
   warn: (message) => console.warn(message),
+  turn(run) {
+    const { setImmediate = queueMicrotask } = globalThis as { setImmediate?: (run: () => void) => unknown } // workers have none
+    setImmediate(run)
+  },
   after(delayMs, run) {
     // Delays of timers have 31 bits. A longer one would fire at once.
     const timer: unknown = setTimeout(run, Math.min(delayMs, 0x7fff_ffff))

@@ -13,6 +13,11 @@ export interface Runtime {
   after(delayMs: number, run: () => void): () => void
   /** Runs `run` at the end of the tick: after the current call stack and before any timer. */
   soon(run: () => void): void
+  /**
+   * Runs `run` when the input that has arrived by now was handled, that of all sockets: `setImmediate` of Node. Default:
+   * `soon`.
+   */
+  turn?(run: () => void): void
   /** Returns a random number in [0, 1). It spreads retries in time and is never used for secrets. */
   random(): number
   /** Returns an unguessable string with at least 128 bits from a cryptographic source. */

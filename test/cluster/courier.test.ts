@@ -15,9 +15,11 @@ interface Side {
 /** Two couriers, and the frames between them: a test says which of those arrive. */
 function createPair() {
   const runtime = createVirtualRuntime()
+  /** What the end of the turn of the event loop runs. */
+  const atTurn: (() => void)[] = []
   const frames: { to: string; data: Uint8Array }[] = []
   const sides = new Map<string, Side>()
-  const wheel = new Wheel(runtime, 0)
+  const wheel = new Wheel({ ...runtime, turn: (run) => void atTurn.push(run) }, 0)
   const createSide = (hub: string): Side => {
     const heard: Message[] = []
     const lost: number[] = []
@@ -44,7 +46,10 @@ function createPair() {
     runtime.drain()
     for (const [at, { to, data }] of frames.splice(0).entries()) if (which(at)) sides.get(to)?.courier.take(data)
   }
-  return { runtime, wheel, frames, a, b, deliver }
+  const endTurn = (): void => {
+    for (const run of atTurn.splice(0)) run()
+  }
+  return { runtime, wheel, frames, a, b, deliver, endTurn }
 }
 
 describe("a courier", () => {
@@ -64,6 +69,48 @@ describe("a courier", () => {
     wheel.flushSoon({ flushNow: () => a.courier.send("b", [2]) })
     runtime.drain()
     expect(frames).toHaveLength(1)
+  })
+
+  it("publishes what may wait at the end of the turn, that of all its ticks in one frame", () => {
+    const { runtime, frames, a, b, deliver, endTurn } = createPair()
+    for (let at = 0; at < 5; at++) {
+      a.courier.send("b", [at], true)
+      runtime.drain()
+    }
+    expect(frames).toEqual([])
+    endTurn()
+    expect(frames).toHaveLength(1)
+    deliver()
+    expect(b.heard).toEqual([[0], [1], [2], [3], [4]])
+  })
+
+  it("sends what may wait along with what may not, and in front of it", () => {
+    const { runtime, frames, a, b, deliver, endTurn } = createPair()
+    a.courier.send("b", [1], true)
+    runtime.drain()
+    a.courier.send("b", [2])
+    a.courier.send("b", [3], true)
+    deliver()
+    expect(b.heard).toEqual([[1], [2], [3]])
+    a.courier.send("b", [4], true)
+    endTurn()
+    deliver()
+    endTurn()
+    runtime.drain()
+    expect(b.heard.at(-1)).toEqual([4])
+    expect(frames).toEqual([])
+  })
+
+  it("keeps what may wait when the connection is lost in that turn", () => {
+    const { a, b, deliver, endTurn } = createPair()
+    a.courier.send("b", [1], true)
+    a.courier.connected(false)
+    endTurn()
+    deliver()
+    expect(b.heard).toEqual([])
+    a.courier.connected(true)
+    deliver()
+    expect(b.heard).toEqual([[1]])
   })
 
   it("drops a frame that comes again", () => {

@@ -25,10 +25,12 @@ import { closing } from "../../src/wire/errors.ts"
 function createLine(): { line: Line; said: unknown[][]; readonly isOver: boolean } {
   const said: unknown[][] = []
   let isOver = false
+  const say = (...message: unknown[]): void => {
+    if (!isOver) said.push(message)
+  }
   const line: Line = {
-    say(...message) {
-      if (!isOver) said.push(message)
-    },
+    say,
+    sayInTurn: say,
     end() {
       isOver = true
     },
@@ -266,6 +268,26 @@ describe("the end of a relayed link that the client reached", () => {
     link.bufferedBytes = 0
     runtime.advance(100)
     expect(said.at(-1)).toEqual([STATE, null, null, 0, 5])
+    runtime.advance(10_000)
+    expect(said).toHaveLength(2)
+    expect(runtime.pending()).toBe(0)
+  })
+
+  it("tells what the network has taken of many small batches in one report, and of 64 KiB at once", () => {
+    const { runtime, relay, said } = createRelay()
+    relay.hear(BATCH, ["first"])
+    runtime.drain()
+    said.length = 0
+    for (let at = 0; at < 10; at++) {
+      relay.hear(BATCH, ["12345"])
+      runtime.drain()
+    }
+    expect(said).toEqual([])
+    runtime.advance(50)
+    expect(said).toEqual([[STATE, null, null, 0, 55]])
+    relay.hear(BATCH, ["x".repeat(LINK_BUFFER_BYTES / 4)])
+    runtime.drain()
+    expect(said.at(-1)).toEqual([STATE, null, null, 0, 55 + LINK_BUFFER_BYTES / 4])
     runtime.advance(10_000)
     expect(said).toHaveLength(2)
     expect(runtime.pending()).toBe(0)

@@ -54,6 +54,9 @@ export function nats(options: NatsOptions): Backplane & Cluster {
 
 const DAY_MS = 86_400_000
 
+/** After so many published bytes the server is asked whether it has taken them. For each message, that would double its cost. */
+const CONFIRM_BYTES = 65_536
+
 /** Bytes of a stamp and of what the protocol puts around a payload. */
 const AROUND_BYTES = 256
 
@@ -69,6 +72,9 @@ class NatsDriver implements Driver {
   readonly #logStream: JetStream
   readonly #values: Values
   readonly #logs: Logs
+  readonly #confirmBytes: number
+  /** Bytes that were published since the server was asked. */
+  #unasked = 0
   #isConnected = true
   #isClosed = false
   /** The flush that is under way, and the one that follows it and covers what is published meanwhile. */
@@ -82,6 +88,7 @@ class NatsDriver implements Driver {
     this.#connection = connection
     this.#prefix = prefix
     this.#maxAgeMs = maxAgeMs
+    this.#confirmBytes = Math.min(CONFIRM_BYTES, maxWaitingBytes / 4)
     this.#unconfirmed = new Unconfirmed(maxWaitingBytes, (isConnected) => host.connected(isConnected))
     const name = prefix.toUpperCase()
     const kept = { maxAgeMs, replicas }
@@ -113,8 +120,11 @@ class NatsDriver implements Driver {
     for (const part of inParts(data, this.#roomOf(PART_HEAD_BYTES))) {
       const stamped = this.#stamps.stamp(part)
       this.#connection.publish(this.#subject("topic", topic), stamped)
-      this.#unconfirmed.count(stamped.length, this.#flush())
+      this.#unasked += stamped.length
     }
+    if (this.#unasked < this.#confirmBytes) return
+    this.#unconfirmed.count(this.#unasked, this.#flush())
+    this.#unasked = 0
   }
 
   async listen(topic: string): Promise<void> {

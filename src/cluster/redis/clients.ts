@@ -62,6 +62,9 @@ export function nodeRedis(client: NodeRedisClient, events: RedisEvents): RedisCo
   // What is not sent at once must not be sent later: it may be a lease of long ago.
   const overrides: Overrides = { disableOfflineQueue: true }
   const [commands, subscriber] = [duplicate<NodeRedis>(client, overrides), duplicate<NodeRedis>(client, {})]
+  // Without the client's own timeout. It drops what waits to be written, of which nobody would be told, and makes an object
+  // and a timer for each command. The backplane has a deadline for each call, and a bound on what waits.
+  const perCommand = { typeMapping: { [BULK_STRING]: Buffer }, timeout: undefined }
   const isReady = (): boolean => commands.isReady && subscriber.isReady
   const fault = (): void => {
     if (!isReady()) events.changed(false)
@@ -74,7 +77,7 @@ export function nodeRedis(client: NodeRedisClient, events: RedisEvents): RedisCo
   }
   return {
     isReady: () => commands.isReady,
-    command: (args) => commands.sendCommand(args.map(argument), { typeMapping: { [BULK_STRING]: Buffer } }),
+    command: (args) => commands.sendCommand(args.map(argument), perCommand),
     subscribe: (channel) => subscriber.subscribe(channel, (data) => events.message(channel, data), true),
     unsubscribe: (channel) => subscriber.unsubscribe(channel),
     close: () => {
