@@ -7,7 +7,7 @@ import { expectExactlyOnceThroughRestart } from "../support/real-cluster/restart
 // `npm run cluster` runs the same for 20 s each, with 4 processes, and over Redis and NATS too.
 const transports = wires.slice(0, 4).map((wire) => wire.transports)
 
-describe("two real processes behind a proxy that sends each request to the next one", () => {
+describe("two real processes behind a proxy that sends each request to the next one", { timeout: 60_000 }, () => {
   it("are both replaced under load: no message is lost, doubled or out of order, and no session ends", async ({
     onTestFinished,
   }) => {
