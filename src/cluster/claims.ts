@@ -32,6 +32,11 @@ export interface ClaimsHost {
   readonly joined: Promise<void>
   /** The hub to which this one has handed the session. */
   movedTo(session: string): string | undefined
+  /**
+   * Whether it is decided where the sessions of a hub that is gone are. Undefined unless sessions are kept in the store. Rejects
+   * if the store does not answer.
+   */
+  readonly isSettled: ((hub: string) => Promise<boolean>) | undefined
   /** Whether this hub is about to have the session. */
   expects(session: string): boolean
   failed(error: unknown): void
@@ -53,7 +58,7 @@ export class Claims {
     if (expects(id)) return { refusal: MOVING }
     const owner = movedTo(id)
     if (owner !== undefined) return { owner }
-    if (hub === this.#host.hub) return undefined
+    if (hub === this.#host.hub) return this.#host.isSettled && this.#follow(id, hub)
     if (hub !== undefined) return members.hasJoined ? this.#judge(hub, id) : this.#judgeSoon(hub, id)
     // It names no hub, and yet was welcomed: nobody can know where.
     if (heard > 0 || acked > 0) return undefined
@@ -83,16 +88,20 @@ export class Claims {
 
   /** Where a session is that its hub may have handed over. */
   async #follow(session: string, former: string): Promise<Whereabouts> {
-    const { members, hub, failed } = this.#host
+    const { members, hub, isSettled, failed } = this.#host
     let owner: string | undefined
     try {
+      if (isSettled && !members.lives(former) && !(await this.inTime(isSettled(former)))) return { refusal: MOVING }
       owner = await this.claimed(session)
     } catch (error) {
       failed(error)
       // A hub that lives knows where the session is.
       return members.lives(former) ? { owner: former } : { refusal: UNAVAILABLE }
     }
-    if (owner === undefined || owner === former) return members.lives(former) ? { owner: former } : { disowned: GONE }
+    if (owner === undefined || owner === former) {
+      if (former === hub) return undefined
+      return members.lives(former) ? { owner: former } : { disowned: GONE }
+    }
     return owner === hub ? undefined : await this.#judge(owner)
   }
 

@@ -2,9 +2,12 @@ import type { Cluster, ClusterHost, OpenCluster } from "../server/cluster.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Closing } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
-import { Claims } from "./claims.ts"
+import { CLAIM_MS, Claims } from "./claims.ts"
 import { Courier } from "./courier.ts"
 import { HandOver } from "./hand-over.ts"
+import { Heirs } from "./heirs.ts"
+import { Journal } from "./journal.ts"
+import { journalKey } from "./journal-key.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
@@ -48,6 +51,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     gone: (other) => {
       neighbours.forget(other)
       peers.gone(other)
+      heirs?.gone(other)
     },
     failed,
   })
@@ -80,6 +84,25 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   })
   const keyOf = (session: string): string => `${prefix}.session.${session}`
   const after = (delayMs: number, run: () => void): (() => void) => runtime.after(delayMs, run)
+  const ttlMs = host.resumeMs + CLAIM_MS
+  const journal = host.isDurable
+    ? new Journal({ backplane, runtime, key: journalKey(prefix, hub), ttlMs, failed })
+    : undefined
+  const heirs =
+    journal &&
+    new Heirs({
+      backplane,
+      members,
+      journal,
+      runtime,
+      hub,
+      prefix,
+      ttlMs,
+      take: (moved) => host.takeOver(moved),
+      isLeaving: () => host.closing() !== undefined,
+      keyOf,
+      failed,
+    })
   const claims: Claims = new Claims({
     backplane,
     members,
@@ -89,6 +112,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     joined,
     movedTo: (session) => moves.movedTo(session),
     expects: (session) => moves.expects(session),
+    isSettled: heirs && ((gone) => heirs.isSettled(gone)),
     failed,
   })
   const moves: HandOver = new HandOver({
@@ -96,6 +120,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     members,
     neighbours,
     claims,
+    journal,
     hub,
     resumeMs: host.resumeMs,
     take: (moved) => host.takeOver(moved),
@@ -139,13 +164,16 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     })
   }
   tryToJoin()
+  journal?.open()
 
   return {
+    journal,
     links: new Links({ hub, clockwork, members, neighbours, claims, moves, failed }),
     peers,
     moves,
     close(why: Closing) {
       if (!isOpen) return
+      heirs?.close()
       neighbours.close(why)
       // What the sessions said last goes before the goodbye, after which the others hear nothing of this process.
       courier.close()

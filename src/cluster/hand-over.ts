@@ -2,6 +2,7 @@ import type { ClusterHost, ClusterMoves, Moving, TakenOver } from "../server/clu
 import { EverwireError } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { CLAIM_MS, type Claims } from "./claims.ts"
+import type { Journal } from "./journal.ts"
 import type { Members } from "./members.ts"
 import { decodeMoved, decodeSnapshot, encodeMoved, encodeSnapshot } from "./moved-session.ts"
 import type { Line, Neighbours, Strand } from "./neighbours.ts"
@@ -74,6 +75,8 @@ class Offered implements Strand {
   #taken: TakenOver | undefined
   #isHeld = false
   #looks = 0
+  /** What the journal has of the session counts, or never will. */
+  #release = (): void => {}
 
   constructor(line: Line, host: HandOverHost, taken: TakenOver, id: string, over: () => void) {
     this.#line = line
@@ -95,6 +98,9 @@ class Offered implements Strand {
     const heard = this.#taken?.hold(decodeMoved(state))
     this.#isHeld = true
     await heard
+    const { journal, hub, keyOf } = this.#host
+    const condition = { key: keyOf(this.#id), values: [hub], holds: true }
+    this.#release = (await journal?.put([{ whole: decodeMoved(state), condition }])) ?? this.#release
     this.#line.say(HELD)
   }
 
@@ -132,6 +138,7 @@ class Offered implements Strand {
 
   #end(): void {
     this.#taken = undefined
+    this.#release()
     this.#line.end()
     this.#over()
   }
@@ -142,6 +149,8 @@ export interface HandOverHost {
   readonly members: Members
   readonly neighbours: Neighbours
   readonly claims: Claims
+  /** Undefined unless the hub is durable. */
+  readonly journal: Journal | undefined
   readonly hub: string
   /** How long the hub keeps a session without a link, in milliseconds. */
   readonly resumeMs: number
@@ -207,6 +216,7 @@ export class HandOver implements ClusterMoves {
         continue
       }
       moving.freeze()
+      await this.#journalOffer(moving)
       offer.line.say(HOLD, encodeMoved(moving.describe()))
       if (!(await offer.says(HELD))) {
         offer.say(STAY)
@@ -223,6 +233,13 @@ export class HandOver implements ClusterMoves {
       return moving.moved()
     }
     moving.stays()
+  }
+
+  /** The session stands in the journals of two processes now. The store decides which of them counts. */
+  async #journalOffer({ id, journalled }: Moving): Promise<void> {
+    const { journal, hub, keyOf } = this.#host
+    if (journalled === undefined) return
+    await journal?.offer(journalled, { key: keyOf(id), values: ["", hub], holds: true })
   }
 
   /** Puts the other process in this one's place. Returns false if the store does not say that it did. */

@@ -99,6 +99,7 @@ export function createParts(
     droppedCounts: dropped,
     closing: () => shutdown.why,
     drain: () => shutdown.drain,
+    journal: () => cluster?.journal,
   })
   const host = createAdmissionHost(sessionHost, settings, reports, {
     registry,
@@ -109,7 +110,7 @@ export function createParts(
   })
   const tasks: TaskHost = { ...parts, fanOut: sessionHost.fanOut, sessions: () => registry.all() }
   const cluster: OpenCluster | undefined = joinCluster(
-    settings.cluster,
+    settings,
     host,
     (exchange) => entrance.forwarded(exchange),
     {

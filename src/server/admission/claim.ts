@@ -29,6 +29,8 @@ export function claimSession(
   }
   if (known?.links.isFrozen)
     return { refusal: closing("moved", "the session is moving to another process", true, MOVING_MS) }
+  const refusal = host.journal()?.refusal
+  if (refusal !== undefined) return { refusal }
   if (known === undefined) return beginSession(host, hello, address, principal)
   if (!sameKey(known.key, hello.key) || known.principal.id !== principal.id) {
     return { refusal: closing("session-forbidden", "this session belongs to somebody else", false) }

@@ -122,7 +122,7 @@ export class Drain {
   /** Ends the session if nothing is open. */
   look(hubSession: HubSession): void {
     const { ended } = hubSession.session
-    if (!ended && !this.#left.has(hubSession)) return this.#came(hubSession)
+    if (!ended && !this.#left.has(hubSession)) return hubSession.links.isFrozen ? undefined : this.#came(hubSession)
     if (!ended && (this.#moving.has(hubSession) || this.#moved(hubSession))) return
     if (!this.#left.has(hubSession) || !hubSession.isFree) return
     this.#leave(hubSession)
@@ -190,7 +190,7 @@ export class Drain {
     const now = this.#runtime.now()
     this.#dialAt = Math.max(now, this.#dialAt + APART_MS)
     const waitMs = Math.ceil(this.#dialAt - now)
-    hubSession.end({
+    hubSession.leave({
       ...this.#why,
       retryAfterMs: waitMs <= RETRY_AFTER_MS ? waitMs : retryAfterMs(this.#runtime),
     })

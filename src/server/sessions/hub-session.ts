@@ -20,6 +20,8 @@ import { Spending } from "../limits/spending.ts"
 import type { Principal } from "../peer.ts"
 import type { HubEncoder } from "../rooms/encoders.ts"
 import { AckWaits } from "./ack-waits.ts"
+import { openRequestsOf } from "./describe-session.ts"
+import { DurableSession } from "./durable-session.ts"
 import { sayFarewell, sayMoved } from "./farewell.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, TOO_MUCH } from "./kept-bytes.ts"
@@ -52,7 +54,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly encoder: HubEncoder
   readonly links: SessionLinks
   readonly host: HubSessionHost
-  readonly #outbox: SharedOutbox
+  readonly outbox: SharedOutbox
+  /** Undefined unless the hub is durable. */
+  readonly durable: DurableSession | undefined
   /** The channel's last ack when the hub last counted its memory. */
   #taken = 0
   /** Made when a message is handled or a request is made for the first time. */
@@ -89,11 +93,13 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.beganAt = host.clockwork.now() - (moved?.ageMs ?? 0)
     this.formers = moved?.formers
     this.#site = site
-    this.#outbox = new SharedOutbox(host.joined)
-    const kept = moved && restoreSnapshot(moved.snapshot, this.#outbox)
-    this.session = new Session(host.clockwork, this, host.settings, this.#outbox, kept?.inbox, kept?.lane)
+    this.outbox = new SharedOutbox(host.joined)
+    const kept = moved && restoreSnapshot(moved.snapshot, this.outbox)
+    this.session = new Session(host.clockwork, this, host.settings, this.outbox, kept?.inbox, kept?.lane)
     this.links = new SessionLinks(this, host)
     this.peer = new HubPeer(moved?.peer ?? host.runtime.id(), this)
+    const journal = host.journal()
+    this.durable = journal && new DurableSession(this, journal)
   }
 
   /** The state of a welcomed link: see `HubLink`, where the hub session itself is that state. */
@@ -130,6 +136,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (!this.host.kept.grow(mostBytesOf(packet, list, this.session.link))) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place, delivery)
+      this.durable?.changed()
     } catch (error) {
       this.end(closing("buffer-full", "the channel does not keep up", false))
       throw error
@@ -154,7 +161,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   lists(): Iterable<PacketList> {
     const { lane } = this.session
-    return lane ? [...this.#outbox.lists(), ...listsOf(lane)] : this.#outbox.lists()
+    return lane ? [...this.outbox.lists(), ...listsOf(lane)] : this.outbox.lists()
   }
   hasTaken(): boolean {
     const { acked } = this.session
@@ -181,6 +188,10 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     const [asked, answering] = this.#dispatch?.dispatch.open ?? []
     return [countRequests(asked), countRequests(answering)]
   }
+  /** Ids of the channel's requests that are being answered. */
+  get answering(): string[] {
+    return openRequestsOf(this.#dispatch?.dispatch.open[1])
+  }
   /** The id of the last request to the channel. */
   get lastId(): number {
     return this.#dispatch?.dispatch.lastId ?? 0
@@ -204,14 +215,26 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.session.ended) return
     const transport = this.links.frozen?.name
     const why = sayMoved(this)
+    this.durable?.ended()
     this.#release(why, why, [], transport)
+  }
+
+  /** The hub closes. A session that is kept in the store waits there for another process. */
+  leave(why: Closing): void {
+    const { durable, links } = this
+    if (durable === undefined || this.session.ended) return this.end(why)
+    if (!links.isFrozen) links.freeze()
+    const leave = (): void => durable.lost()
+    durable.flush().then(leave, leave)
   }
 
   end(why: Closing): void {
     if (this.session.ended) return
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
     const transport = this.session.link?.name
-    this.#release(why, told, sayFarewell(this, this.host.hub, told), transport)
+    const unacknowledged = sayFarewell(this, this.host.hub, told)
+    this.durable?.ended()
+    this.#release(why, told, unacknowledged, transport)
   }
 
   /** The session has ended: gives back what the hub has for it, and reports its end. */
@@ -222,7 +245,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.encoder.sessions--
     this.host.forget(this, told)
     this.session = this.host.ended
-    this.#outbox.clear()
+    this.outbox.clear()
     const undelivered = unacknowledged.filter((packet) => kindOf(packet) === MESSAGE).length
     this.host.left(why.code)
     this.peer.ended({ undelivered, ...why })
@@ -232,6 +255,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   deliver(packet: Packet): void {
     checkPayload(packet, this.host, this.encoder.codec)
+    this.durable?.changed()
     if (kindOf(packet) === REQUEST) {
       const isLeaving = this.#lastCall?.refusesRequests === true
       const refusal = isLeaving ? NOT_BEGUN : this.#dispatching.refusalOf(sizeOf(packet))

@@ -224,9 +224,14 @@ export class SharedOutbox implements Outbox {
     }
   }
 
-  *unacknowledged(): Generator<Packet> {
+  unacknowledged(): Generator<Packet> {
+    return this.after(this.acked)
+  }
+
+  /** The packets with numbers above this one, which is that of an acknowledged packet or of one here. */
+  *after(last: number): Generator<Packet> {
     let run = this.#first
-    for (let number = this.acked + 1; number <= this.said; number++) {
+    for (let number = last + 1; number <= this.said; number++) {
       while (number > run.end && run.next) run = run.next
       yield this.#packet(run, number)
     }
