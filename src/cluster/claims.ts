@@ -53,12 +53,12 @@ export class Claims {
     this.#host = host
   }
 
-  find({ id, hub, heard, acked }: Hello): Whereabouts | PromiseLike<Whereabouts> {
-    const { movedTo, expects, members } = this.#host
+  find({ id, hub, heard, acked }: Hello, isRelayed: boolean): Whereabouts | PromiseLike<Whereabouts> {
+    const { movedTo, expects, isSettled, members } = this.#host
     if (expects(id)) return { refusal: MOVING }
     const owner = movedTo(id)
     if (owner !== undefined) return { owner }
-    if (hub === this.#host.hub) return this.#host.isSettled && this.#follow(id, hub)
+    if (hub === this.#host.hub || (isRelayed && isSettled)) return isSettled && this.#follow(id, this.#host.hub)
     if (hub !== undefined) return members.hasJoined ? this.#judge(hub, id) : this.#judgeSoon(hub, id)
     // It names no hub, and yet was welcomed: nobody can know where.
     if (heard > 0 || acked > 0) return undefined
@@ -86,7 +86,7 @@ export class Claims {
     return typeof judged === "object" ? judged.then(verdict) : verdict(judged)
   }
 
-  /** Where a session is that its hub may have handed over. */
+  /** Where a session is that its hub may have handed over, or left behind. */
   async #follow(session: string, former: string): Promise<Whereabouts> {
     const { members, hub, isSettled, failed } = this.#host
     let owner: string | undefined
@@ -98,18 +98,24 @@ export class Claims {
       // A hub that lives knows where the session is.
       return members.lives(former) ? { owner: former } : { refusal: UNAVAILABLE }
     }
+    ;(globalThis as any).TRACE?.(hub, "follow", session, "former", former, "owner", owner, "lives", owner && members.lives(owner))
     if (owner === undefined || owner === former) {
       if (former === hub) return undefined
       return members.lives(former) ? { owner: former } : { disowned: GONE }
     }
+    // With a store of sessions, those of the owner may be another process's by now.
+    if (isSettled && !members.lives(owner)) return await this.#follow(session, owner)
     return owner === hub ? undefined : await this.#judge(owner)
   }
 
   async #claim(session: string): Promise<Whereabouts> {
-    const { backplane, hub, keyOf, joined, failed } = this.#host
+    const { backplane, hub, keyOf, joined, isSettled, failed } = this.#host
     try {
       // The others send the links of the session here as soon as they find the claim.
       await this.inTime(joined)
+      // A channel that has heard no welcome may have begun a session nevertheless.
+      const before = isSettled && (await this.claimed(session))
+      if (before !== undefined) return await this.#follow(session, before)
       const owner = await this.inTime(backplane.compareAndSet(keyOf(session), undefined, hub, CLAIM_MS))
       return owner === undefined || owner === hub ? undefined : await this.#judge(owner)
     } catch (error) {

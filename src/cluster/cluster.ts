@@ -7,7 +7,6 @@ import { Courier } from "./courier.ts"
 import { HandOver } from "./hand-over.ts"
 import { Heirs } from "./heirs.ts"
 import { Journal } from "./journal.ts"
-import { journalKey } from "./journal-key.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
@@ -86,7 +85,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   const after = (delayMs: number, run: () => void): (() => void) => runtime.after(delayMs, run)
   const ttlMs = host.resumeMs + CLAIM_MS
   const journal = host.isDurable
-    ? new Journal({ backplane, runtime, key: journalKey(prefix, hub), ttlMs, failed })
+    ? new Journal({ backplane, runtime, prefix, hub, ttlMs, failed })
     : undefined
   const heirs =
     journal &&
@@ -168,7 +167,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
 
   return {
     journal,
-    links: new Links({ hub, clockwork, members, neighbours, claims, moves, failed }),
+    links: new Links({ hub, clockwork, members, neighbours, claims, moves, isDurable: host.isDurable, failed }),
     peers,
     moves,
     close(why: Closing) {

@@ -3,7 +3,7 @@ import type { Runtime } from "../session/runtime.ts"
 import type { Backplane } from "./backplane.ts"
 import type { Journal } from "./journal.ts"
 import { type Condition, JournalReader, type WholeNote } from "./journal-entries.ts"
-import { type JournalRange, journalKey, logOf, readRange, writeRange } from "./journal-key.ts"
+import { type JournalKey, type JournalRange, journalKey, logOf, readRange, TAKEN, writeRange } from "./journal-key.ts"
 import type { Members } from "./members.ts"
 
 /** How soon it is tried again to take over what a process has left, if the store did not answer, in milliseconds. */
@@ -40,7 +40,7 @@ interface Heritage {
  */
 export class Heirs {
   readonly #host: HeirsHost
-  /** The hubs whose sessions this process is taking over. */
+  /** The fences of the journals that this process is taking over. */
   readonly #taking = new Set<string>()
   /** How many sessions were taken over. */
   taken = 0
@@ -68,47 +68,49 @@ export class Heirs {
 
   /** Whether the records tell where the sessions of a hub that is gone are. If not, somebody is about to see to that. */
   async isSettled(hub: string): Promise<boolean> {
-    if (this.#taking.has(hub)) return false
     const { backplane, members, prefix, ttlMs, hub: own } = this.#host
-    const { fence } = journalKey(prefix, hub)
-    const value = await backplane.read(fence)
-    if (value === undefined) return true
-    const range = readRange(value)
-    if (range.owner === own && hub === own) return true
-    if (members.lives(range.owner)) return range.owner === hub
-    if (range.first > 0) {
-      this.#begin(hub, range)
-      return false
+    for (let generation = 1; ; generation++) {
+      const { fence } = journalKey(prefix, hub, generation)
+      if (this.#taking.has(fence)) return false
+      const value = await backplane.read(fence)
+      if (value === undefined) return true
+      if (value === TAKEN) continue
+      const range = readRange(value)
+      const lives = range.owner === own || members.lives(range.owner)
+      if (lives && range.owner === hub) return true
+      if (range.first > 0 && (!lives || range.owner === own)) this.#begin(hub, generation, range)
+      if (lives || range.first > 0) return false
+      // The one that took them over is gone too, and they are in its journal.
+      if (!(await this.isSettled(range.owner))) return false
+      await backplane.compareAndSet(fence, value, TAKEN, ttlMs)
     }
-    // The one that took them over is gone too, and they are in its journal.
-    if (range.owner !== own && !(await this.isSettled(range.owner))) return false
-    await backplane.compareAndSet(fence, value, undefined, ttlMs)
-    return true
   }
 
-  #begin(hub: string, range: JournalRange): void {
-    if (this.#taking.has(hub) || this.#host.isLeaving() || !this.#isOpen) return
-    this.#taking.add(hub)
-    this.#take(hub, range)
+  #begin(hub: string, generation: number, range: JournalRange): void {
+    const key = journalKey(this.#host.prefix, hub, generation)
+    if (this.#taking.has(key.fence) || this.#host.isLeaving() || !this.#isOpen) return
+    this.#taking.add(key.fence)
+    this.#take(key, range)
       .catch((error: unknown) => {
         this.#host.failed(error)
         this.#again(hub)
       })
-      .finally(() => this.#taking.delete(hub))
+      .finally(() => this.#taking.delete(key.fence))
   }
 
   #again(hub: string): void {
     this.#host.runtime.after(AGAIN_MS, () => this.gone(hub))
   }
 
-  async #take(hub: string, from: JournalRange): Promise<void> {
-    const { backplane, prefix, ttlMs, journal, hub: own } = this.#host
-    const key = journalKey(prefix, hub)
+  async #take(key: JournalKey, from: JournalRange): Promise<void> {
+    const { backplane, ttlMs, journal, hub: own } = this.#host
     const change = (before: JournalRange, after: JournalRange): Promise<string | undefined> =>
       backplane.compareAndSet(key.fence, writeRange(before), writeRange(after), ttlMs)
     const mine = { ...from, owner: own }
     if ((await change(from, mine)) !== writeRange(mine)) return // another process was first
-    const heritage = this.#makeRoom(await this.#read(hub, mine))
+    ;(globalThis as any).TRACE?.(own, "takes", key.fence, writeRange(from))
+    const heritage = this.#makeRoom(await this.#read(key, mine))
+    ;(globalThis as any).TRACE?.(own, "has read", key.fence, heritage.map((h) => [h.moved.id, h.moved.snapshot.heard]))
     let release = (): void => {}
     let isMine = false
     try {
@@ -122,10 +124,11 @@ export class Heirs {
         if (isMine) taken.begin(undefined)
         else taken.drop()
       }
+      ;(globalThis as any).TRACE?.(own, "took", key.fence, isMine)
       if (!isMine) return
       this.taken += heritage.length
       await this.#record(heritage)
-      await backplane.compareAndSet(key.fence, writeRange(done), undefined, ttlMs)
+      await backplane.compareAndSet(key.fence, writeRange(done), TAKEN, ttlMs)
     } catch (error) {
       if (!isMine) for (const { taken } of heritage) taken.drop()
       throw error
@@ -148,10 +151,9 @@ export class Heirs {
     return undefined
   }
 
-  /** The sessions in the logs that belonged to this hub at its end. */
-  async #read(hub: string, { first, last }: JournalRange): Promise<MovedSession[]> {
-    const { backplane, prefix } = this.#host
-    const key = journalKey(prefix, hub)
+  /** The sessions that the logs tell of, as far as they count. */
+  async #read(key: JournalKey, { first, last }: JournalRange): Promise<MovedSession[]> {
+    const { backplane } = this.#host
     const reader = new JournalReader()
     for (let log = first; log <= last; log++) {
       for (const entry of await backplane.entries(logOf(key, log))) reader.read(entry)

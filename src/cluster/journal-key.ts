@@ -1,4 +1,7 @@
-/** Where the journal of a hub is in the store. */
+/**
+ * Where a journal of a hub is in the store. A hub whose journal another process has taken over, because it took the hub for
+ * dead, begins a second one, and so on.
+ */
 export interface JournalKey {
   readonly hub: string
   /** The key whose value is the fence: who has the journal, and which logs it consists of. */
@@ -14,8 +17,12 @@ export interface JournalRange {
   readonly last: number
 }
 
-export function journalKey(prefix: string, hub: string): JournalKey {
-  return { hub, fence: `${prefix}.journal.${hub}` }
+/** The value of the fence of a journal that was taken over wholly: the records of the sessions tell where they are. */
+export const TAKEN = "taken"
+
+/** @param generation 1 for the first journal of the hub */
+export function journalKey(prefix: string, hub: string, generation: number): JournalKey {
+  return { hub, fence: `${prefix}.journal.${hub}:${generation}` }
 }
 
 export function logOf({ fence }: JournalKey, number: number): string {

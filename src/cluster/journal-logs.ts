@@ -1,7 +1,7 @@
 import type { Runtime } from "../session/runtime.ts"
 import { type Closing, closing } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
-import { type JournalKey, type JournalRange, logOf, writeRange } from "./journal-key.ts"
+import { type JournalKey, type JournalRange, journalKey, logOf, writeRange } from "./journal-key.ts"
 
 /**
  * How long after a call of the store this process may rely on what it confirmed, in milliseconds. The others take its sessions
@@ -12,8 +12,6 @@ export const LEASE_MS = 4_000
 export const STALL_MS = 1_000
 /** How soon a call is repeated that was not answered, in milliseconds. */
 const RETRY_MS = 100
-/** How soon a journal is begun again that another process has, in milliseconds. */
-const REOPEN_MS = 1_000
 /** A log that has so many entries, or bytes, or is so old, is left: a new one begins. */
 export const LOG_ENTRIES = 1_000
 const LOG_BYTES = 4_194_304
@@ -24,7 +22,8 @@ const AWAY = closing("backplane-unavailable", "the cluster's store does not answ
 export interface JournalLogsHost {
   readonly backplane: Backplane
   readonly runtime: Runtime
-  readonly key: JournalKey
+  readonly prefix: string
+  readonly hub: string
   /** How long the store keeps what is written last, in milliseconds. */
   readonly ttlMs: number
   failed(error: unknown): void
@@ -39,8 +38,8 @@ export class JournalLogs {
   /** Called when the store does not answer. */
   readonly #stalled: (why: Closing) => void
   #range: JournalRange | undefined
-  /** A hub that has lost its journal begins another one with higher numbers. */
-  #next = 1
+  #generation = 0
+  #key: JournalKey
   #entries = 0
   #bytes = 0
   #beganAt = 0
@@ -56,6 +55,7 @@ export class JournalLogs {
   constructor(host: JournalLogsHost, stalled: (why: Closing) => void) {
     this.#host = host
     this.#stalled = stalled
+    this.#key = journalKey(host.prefix, host.hub, 0)
   }
 
   /** Why nothing can be promised now. Undefined if it can. */
@@ -77,21 +77,22 @@ export class JournalLogs {
     return this.#host.runtime.now() - this.#confirmedAt
   }
 
-  /** Tries to begin a journal. Returns whether it is open now. */
+  /** Begins a journal, after another process has taken the one before. Returns whether it is open. */
   async open(): Promise<boolean> {
-    const { backplane, key, ttlMs } = this.#host
-    const range = { owner: key.hub, first: this.#next, last: this.#next }
+    const { backplane, hub, prefix, ttlMs } = this.#host
+    const key = journalKey(prefix, hub, ++this.#generation)
+    const range = { owner: hub, first: 1, last: 1 }
     const value = writeRange(range)
     const found = await this.#ask(() => backplane.compareAndSet(key.fence, undefined, value, ttlMs))
     if (found === value) {
+      this.#key = key
       this.#range = range
       this.#begin()
-    } else if (found !== undefined) await this.#pause(REOPEN_MS) // another process still reads what this hub wrote
+    }
     return this.isOpen
   }
 
   #begin(): void {
-    this.#next = this.last + 1
     this.#entries = this.#bytes = 0
     this.#beganAt = this.#keptAt = this.#host.runtime.now()
   }
@@ -104,10 +105,10 @@ export class JournalLogs {
   }
 
   async #addTo(log: number, entries: readonly Uint8Array[]): Promise<boolean> {
-    const { backplane, key, ttlMs } = this.#host
+    const { backplane, ttlMs } = this.#host
     if (this.#range === undefined) return false
-    const fence = { key: key.fence, value: writeRange(this.#range) }
-    const isAdded = await this.#ask(() => backplane.append(logOf(key, log), entries, fence, ttlMs))
+    const fence = { key: this.#key.fence, value: writeRange(this.#range) }
+    const isAdded = await this.#ask(() => backplane.append(logOf(this.#key, log), entries, fence, ttlMs))
     if (isAdded === false) this.#range = undefined
     return isAdded === true
   }
@@ -119,7 +120,7 @@ export class JournalLogs {
   async turnOver(oldest: number): Promise<boolean> {
     const range = this.#range
     if (range === undefined) return false
-    const { runtime, backplane, key, ttlMs } = this.#host
+    const { runtime, backplane, ttlMs } = this.#host
     const now = runtime.now()
     const isLong = this.#entries >= LOG_ENTRIES || this.#bytes >= LOG_BYTES || now - this.#beganAt >= LOG_MS
     // One log more at a time: what is in the oldest one alone is written anew first.
@@ -129,10 +130,10 @@ export class JournalLogs {
     if (first === range.first && last === range.last && !isDue) return true
     const next = { owner: range.owner, first, last }
     const value = writeRange(next)
-    const found = await this.#ask(() => backplane.compareAndSet(key.fence, writeRange(range), value, ttlMs))
+    const found = await this.#ask(() => backplane.compareAndSet(this.#key.fence, writeRange(range), value, ttlMs))
     this.#range = found === value ? next : undefined
     if (found !== value) return false
-    for (let log = range.first; log < first; log++) backplane.drop(logOf(key, log)).catch(() => {}) // it expires
+    for (let log = range.first; log < first; log++) backplane.drop(logOf(this.#key, log)).catch(() => {}) // it expires
     if (last !== range.last) this.#begin()
     if (!isDue) return true
     this.#keptAt = now
@@ -145,9 +146,9 @@ export class JournalLogs {
     const range = this.#range
     if (range === undefined) return
     this.#range = undefined
-    const { backplane, key, ttlMs } = this.#host
-    await backplane.compareAndSet(key.fence, writeRange(range), undefined, ttlMs)
-    for (let log = range.first; log <= range.last; log++) await backplane.drop(logOf(key, log))
+    const { backplane, ttlMs } = this.#host
+    await backplane.compareAndSet(this.#key.fence, writeRange(range), undefined, ttlMs)
+    for (let log = range.first; log <= range.last; log++) await backplane.drop(logOf(this.#key, log))
   }
 
   /** No call is repeated any more. */

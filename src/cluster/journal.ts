@@ -118,11 +118,13 @@ export class Journal implements ClusterJournal {
     const late = new Promise<void>((resolve) => {
       cancel = runtime.after(CLOSE_MS, resolve)
     })
+    ;(globalThis as any).TRACE?.(this.#host.hub, "closes journal", [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     await Promise.race([this.#written().catch(failed), late])
     cancel()
     this.#isClosed = true
     this.#logs.close()
     // What is left waits for another process. Of an empty journal nothing is kept.
+    ;(globalThis as any).TRACE?.(this.#host.hub, "closed journal", [...this.#bases.keys()].map((s) => s.id), this.#changed.size)
     if (this.#bases.size === 0) await this.#logs.remove().catch(failed)
     this.#refuseAll(new EverwireError("closed", "the hub is closed"))
   }
@@ -238,6 +240,7 @@ export class Journal implements ClusterJournal {
 
   /** Another process has taken the journal over, because it took this one for dead. */
   #lost(): void {
+    ;(globalThis as any).TRACE?.(this.#host.hub, "lost its journal", this.#isClosed, [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     if (this.#isClosed) return
     const sessions = new Set([...this.#bases.keys(), ...this.#changed])
     this.#bases.clear()

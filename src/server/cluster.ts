@@ -286,8 +286,11 @@ export interface RelaySink extends LinkSink {
 
 /** The part of a cluster by which any process may answer. */
 export interface ClusterLinks extends Elsewhere {
-  /** Where the session of a judged hello is. Asked only if the hub does not know the session itself. */
-  find(hello: Hello): Whereabouts | PromiseLike<Whereabouts>
+  /**
+   * Where the session of a judged hello is. Asked only if the hub does not know the session itself. `isRelayed`: another
+   * process takes this one for its owner.
+   */
+  find(hello: Hello, isRelayed: boolean): Whereabouts | PromiseLike<Whereabouts>
   /**
    * Has a link end at the owner of its session, and returns what takes its input from now on.
    *

@@ -118,6 +118,7 @@ export class DurableSession implements Journalled {
   }
 
   stalled(why: Closing): void {
+    ;(globalThis as any).TRACE?.(this.#hubSession.host.hub, "stalled", this.id)
     if (this.#hubSession.session.ended) return
     this.#waiting = []
     this.#covered = 0

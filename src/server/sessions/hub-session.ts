@@ -239,6 +239,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   /** The session has ended: gives back what the hub has for it, and reports its end. */
   #release(why: Closing, told: Closing, unacknowledged: readonly Packet[], transport: string | undefined): void {
+    ;(globalThis as any).TRACE?.(this.host.hub, "ends", this.id, why.code, why.reason)
     this.#dispatch?.dispatch.end(why)
     this.#waits?.end(() => closingError(why))
     this.#waits = undefined
