@@ -91,7 +91,7 @@ export class Claims {
     const { members, hub, isSettled, failed } = this.#host
     let owner: string | undefined
     try {
-      if (isSettled && !members.lives(former) && !(await this.inTime(isSettled(former)))) return { refusal: MOVING }
+      if (isSettled && !members.lives(former) && !(await this.inTime(isSettled(former)))) { ;(globalThis as any).TRACE?.(hub, "not settled", former, session); return { refusal: MOVING } }
       owner = await this.claimed(session)
     } catch (error) {
       failed(error)
@@ -100,7 +100,8 @@ export class Claims {
     }
     ;(globalThis as any).TRACE?.(hub, "follow", session, "former", former, "owner", owner, "lives", owner && members.lives(owner))
     if (owner === undefined || owner === former) {
-      if (former === hub) return undefined
+      // What this one has let go waits in the store until it has closed.
+      if (former === hub) return isSettled && members.isLeaving ? { refusal: MOVING } : undefined
       return members.lives(former) ? { owner: former } : { disowned: GONE }
     }
     // With a store of sessions, those of the owner may be another process's by now.

@@ -52,10 +52,13 @@ export class Heirs {
 
   /** A hub is gone. */
   gone(hub: string): void {
-    const { members } = this.#host
-    if (!this.#isOpen || members.lives(hub)) return
+    if (!this.#host.members.lives(hub)) this.#settle(hub)
+  }
+
+  #settle(hub: string): void {
+    if (!this.#isOpen) return
     // A process that has its connection again has not heard yet who lives.
-    if (!members.isSettled) return this.#again(hub)
+    if (!this.#host.members.isSettled) return this.#again(hub)
     this.isSettled(hub).catch((error: unknown) => {
       this.#host.failed(error)
       this.#again(hub)
@@ -99,7 +102,7 @@ export class Heirs {
   }
 
   #again(hub: string): void {
-    this.#host.runtime.after(AGAIN_MS, () => this.gone(hub))
+    this.#host.runtime.after(AGAIN_MS, () => this.#settle(hub))
   }
 
   async #take(key: JournalKey, from: JournalRange): Promise<void> {
@@ -109,8 +112,12 @@ export class Heirs {
     const mine = { ...from, owner: own }
     if ((await change(from, mine)) !== writeRange(mine)) return // another process was first
     ;(globalThis as any).TRACE?.(own, "takes", key.fence, writeRange(from))
-    const heritage = this.#makeRoom(await this.#read(key, mine))
-    ;(globalThis as any).TRACE?.(own, "has read", key.fence, heritage.map((h) => [h.moved.id, h.moved.snapshot.heard]))
+    ;(globalThis as any).TRACE?.(own, "takes", key.fence, writeRange(from))
+    const sessions = await this.#read(key, mine)
+    const heritage = await this.#makeRoom(sessions).catch(async (error: unknown) => {
+      await change(mine, from) // so that a process with more room can have it
+      throw error
+    })
     let release = (): void => {}
     let isMine = false
     try {
@@ -125,10 +132,11 @@ export class Heirs {
         else taken.drop()
       }
       ;(globalThis as any).TRACE?.(own, "took", key.fence, isMine)
+      ;(globalThis as any).TRACE?.(own, "took", key.fence, isMine)
       if (!isMine) return
       this.taken += heritage.length
       await this.#record(heritage)
-      await backplane.compareAndSet(key.fence, writeRange(done), TAKEN, ttlMs)
+      await this.#certainly(() => backplane.compareAndSet(key.fence, writeRange(done), TAKEN, ttlMs))
     } catch (error) {
       if (!isMine) for (const { taken } of heritage) taken.drop()
       throw error
@@ -172,16 +180,16 @@ export class Heirs {
     return values.includes((await value) ?? "") === holds
   }
 
-  /** Those for which there is room here. The others are lost. */
-  #makeRoom(sessions: readonly MovedSession[]): Heritage[] {
-    return sessions.flatMap((moved) => {
-      try {
-        return [{ moved, taken: this.#host.take(moved) }]
-      } catch (error) {
-        this.#host.failed(error)
-        return []
-      }
-    })
+  /** Rejects if there is no room for all of them. */
+  async #makeRoom(sessions: readonly MovedSession[]): Promise<Heritage[]> {
+    const heritage: Heritage[] = []
+    try {
+      for (const moved of sessions) heritage.push({ moved, taken: this.#host.take(moved) })
+      return heritage
+    } catch (error) {
+      for (const { taken } of heritage) taken.drop()
+      throw error
+    }
   }
 
   /** Writes for each session that it is here. */
@@ -194,7 +202,9 @@ export class Heirs {
   async #recordOne(session: string): Promise<void> {
     const { backplane, hub, keyOf, ttlMs } = this.#host
     const key = keyOf(session)
-    const before = await backplane.compareAndSet(key, undefined, hub, ttlMs)
-    if (before !== hub) await backplane.compareAndSet(key, before, hub, ttlMs)
+    await this.#certainly(async () => {
+      const before = await backplane.compareAndSet(key, undefined, hub, ttlMs)
+      if (before !== hub) await backplane.compareAndSet(key, before, hub, ttlMs)
+    })
   }
 }

@@ -84,6 +84,7 @@ export class JournalLogs {
     const range = { owner: hub, first: 1, last: 1 }
     const value = writeRange(range)
     const found = await this.#ask(() => backplane.compareAndSet(key.fence, undefined, value, ttlMs))
+    ;(globalThis as any).TRACE?.(hub, "opens journal", key.fence, found)
     if (found === value) {
       this.#key = key
       this.#range = range

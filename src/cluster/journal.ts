@@ -15,6 +15,8 @@ const CLOSE_MS = 3_000
 
 const UNWRITABLE = closing("payload-unsupported", "the principal is no plain data, so the session cannot be kept", false)
 
+const CLOSED = new EverwireError("closed", "the hub is closed")
+
 /** Somebody who waits until something is in the store: of one session, or all. */
 interface Waiter {
   readonly session?: Journalled
@@ -94,6 +96,7 @@ export class Journal implements ClusterJournal {
   }
 
   #written(session?: Journalled): Promise<void> {
+    if (this.#isClosed) return Promise.reject(CLOSED)
     return new Promise((resolve, reject) => {
       this.#waiters.push({ ...(session && { session }), resolve, reject })
       this.#soon()
@@ -105,6 +108,7 @@ export class Journal implements ClusterJournal {
    * call when that is decided. Rejects if this process has lost its journal.
    */
   put(notes: readonly WholeNote[]): Promise<() => void> {
+    if (this.#isClosed) return Promise.reject(CLOSED)
     return new Promise((resolve, reject) => {
       this.#guests.push({ notes, resolve, reject })
       this.#soon()
@@ -119,14 +123,16 @@ export class Journal implements ClusterJournal {
       cancel = runtime.after(CLOSE_MS, resolve)
     })
     ;(globalThis as any).TRACE?.(this.#host.hub, "closes journal", [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
+    ;(globalThis as any).TRACE?.(this.#host.hub, "closes journal", [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     await Promise.race([this.#written().catch(failed), late])
     cancel()
     this.#isClosed = true
     this.#logs.close()
     // What is left waits for another process. Of an empty journal nothing is kept.
     ;(globalThis as any).TRACE?.(this.#host.hub, "closed journal", [...this.#bases.keys()].map((s) => s.id), this.#changed.size)
+    ;(globalThis as any).TRACE?.(this.#host.hub, "closed journal", [...this.#bases.keys()].map((s) => s.id), this.#changed.size)
     if (this.#bases.size === 0) await this.#logs.remove().catch(failed)
-    this.#refuseAll(new EverwireError("closed", "the hub is closed"))
+    this.#refuseAll(CLOSED)
   }
 
   #soon(): void {
@@ -240,6 +246,7 @@ export class Journal implements ClusterJournal {
 
   /** Another process has taken the journal over, because it took this one for dead. */
   #lost(): void {
+    ;(globalThis as any).TRACE?.(this.#host.hub, "lost its journal", this.#isClosed, [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     ;(globalThis as any).TRACE?.(this.#host.hub, "lost its journal", this.#isClosed, [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     if (this.#isClosed) return
     const sessions = new Set([...this.#bases.keys(), ...this.#changed])

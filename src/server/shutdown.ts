@@ -60,7 +60,7 @@ export class Shutdown {
     if (since !== undefined) observer.closing?.({ hub, sessions: registry.size, drainMs })
     const closed = entrance.close()
     this.drain?.hasten(drainMs)
-    if (drainMs > 0) cluster?.moves.leaving()
+    if (drainMs > 0 || cluster?.journal) cluster?.moves.leaving()
     this.drain ??= new Drain(this.#runtime, registry.all(), drainMs, this.why, cluster?.moves)
     // If there is no time to wait, all is closed when this call returns.
     if (!this.drain.isOver) await this.drain.done

@@ -3,7 +3,7 @@ import type { Peer } from "everwire/server"
 import { createWorld, type Process, type World } from "../support.ts"
 
 /** One channel's talk. */
-interface Talk {
+export interface Talk {
   readonly channel: Channel
   readonly up: [number: number, id: string][]
   readonly down: number[]
@@ -20,6 +20,7 @@ export interface Storm {
   /** What is wrong. */
   findings(): string[]
   readonly log: string[]
+  readonly talks: readonly Talk[]
 }
 
 export async function createStorm(seed: number, { channels = 2, count = 3 } = {}): Promise<Storm> {
@@ -135,6 +136,7 @@ export async function createStorm(seed: number, { channels = 2, count = 3 } = {}
   return {
     world,
     log,
+    talks,
     async step() {
       const name = names[chance(names.length)] ?? ""
       log.push(`${runtime.now()} ${name}`)
