@@ -91,14 +91,13 @@ export class Claims {
     const { members, hub, isSettled, failed } = this.#host
     let owner: string | undefined
     try {
-      if (isSettled && !members.lives(former) && !(await this.inTime(isSettled(former)))) { ;(globalThis as any).TRACE?.(hub, "not settled", former, session); return { refusal: MOVING } }
+      if (isSettled && !members.lives(former) && !(await this.inTime(isSettled(former)))) return { refusal: MOVING }
       owner = await this.claimed(session)
     } catch (error) {
       failed(error)
       // A hub that lives knows where the session is.
       return members.lives(former) ? { owner: former } : { refusal: UNAVAILABLE }
     }
-    ;(globalThis as any).TRACE?.(hub, "follow", session, "former", former, "owner", owner, "lives", owner && members.lives(owner))
     if (owner === undefined || owner === former) {
       // What this one has let go waits in the store until it has closed.
       if (former === hub) return isSettled && members.isLeaving ? { refusal: MOVING } : undefined

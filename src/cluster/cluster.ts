@@ -84,9 +84,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   const keyOf = (session: string): string => `${prefix}.session.${session}`
   const after = (delayMs: number, run: () => void): (() => void) => runtime.after(delayMs, run)
   const ttlMs = host.resumeMs + CLAIM_MS
-  const journal = host.isDurable
-    ? new Journal({ backplane, runtime, prefix, hub, ttlMs, failed })
-    : undefined
+  const journal = host.isDurable ? new Journal({ backplane, runtime, prefix, hub, ttlMs, failed }) : undefined
   const heirs =
     journal &&
     new Heirs({
@@ -98,6 +96,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
       prefix,
       ttlMs,
       take: (moved) => host.takeOver(moved),
+      has: (session) => host.has(session),
       isLeaving: () => host.closing() !== undefined,
       keyOf,
       failed,

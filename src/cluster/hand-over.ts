@@ -126,14 +126,12 @@ class Offered implements Strand {
 
   #go(last: unknown): void {
     const taken = this.#taken
-    ;(globalThis as any).TRACE?.(this.#host.hub, "goes on with", this.#id, taken !== undefined)
     this.#end()
     taken?.begin(last instanceof Uint8Array ? decodeSnapshot(last) : undefined)
   }
 
   #stay(): void {
     const taken = this.#taken
-    ;(globalThis as any).TRACE?.(this.#host.hub, "stay", this.#id)
     this.#end()
     taken?.drop()
   }
@@ -209,7 +207,6 @@ export class HandOver implements ClusterMoves {
 
   async #move(moving: Moving): Promise<void> {
     const { id } = moving
-    ;(globalThis as any).TRACE?.(this.#host.hub, "offers", id, [...this.#takers()])
     const state = encodeMoved(moving.describe())
     for (const hub of this.#takers().slice(0, MAX_ASKED)) {
       const offer = new Offer(this.#host.after)
@@ -231,7 +228,6 @@ export class HandOver implements ClusterMoves {
         return moving.stays()
       }
       this.#moved.set(id, hub)
-      ;(globalThis as any).TRACE?.(this.#host.hub, "moved", id, "to", hub)
       const last = moving.lastWords()
       offer.say(GO, last && encodeSnapshot(last))
       return moving.moved()

@@ -21,6 +21,8 @@ export interface HeirsHost {
   /** How long the store keeps what is written, in milliseconds. */
   readonly ttlMs: number
   readonly take: ClusterHost["takeOver"]
+  /** Whether a session is here. */
+  has(session: string): boolean
   /** Whether this process takes no session now. */
   isLeaving(): boolean
   keyOf(session: string): string
@@ -111,8 +113,6 @@ export class Heirs {
       backplane.compareAndSet(key.fence, writeRange(before), writeRange(after), ttlMs)
     const mine = { ...from, owner: own }
     if ((await change(from, mine)) !== writeRange(mine)) return // another process was first
-    ;(globalThis as any).TRACE?.(own, "takes", key.fence, writeRange(from))
-    ;(globalThis as any).TRACE?.(own, "takes", key.fence, writeRange(from))
     const sessions = await this.#read(key, mine)
     const heritage = await this.#makeRoom(sessions).catch(async (error: unknown) => {
       await change(mine, from) // so that a process with more room can have it
@@ -131,8 +131,6 @@ export class Heirs {
         if (isMine) taken.begin(undefined)
         else taken.drop()
       }
-      ;(globalThis as any).TRACE?.(own, "took", key.fence, isMine)
-      ;(globalThis as any).TRACE?.(own, "took", key.fence, isMine)
       if (!isMine) return
       this.taken += heritage.length
       await this.#record(heritage)
@@ -180,11 +178,12 @@ export class Heirs {
     return values.includes((await value) ?? "") === holds
   }
 
-  /** Rejects if there is no room for all of them. */
+  /** Those that are not here already, because their hub has handed them over. Rejects if there is no room for all of them. */
   async #makeRoom(sessions: readonly MovedSession[]): Promise<Heritage[]> {
     const heritage: Heritage[] = []
     try {
-      for (const moved of sessions) heritage.push({ moved, taken: this.#host.take(moved) })
+      for (const moved of sessions)
+        if (!this.#host.has(moved.id)) heritage.push({ moved, taken: this.#host.take(moved) })
       return heritage
     } catch (error) {
       for (const { taken } of heritage) taken.drop()

@@ -7,13 +7,13 @@ import { type JournalKey, type JournalRange, journalKey, logOf, writeRange } fro
  * How long after a call of the store this process may rely on what it confirmed, in milliseconds. The others take its sessions
  * over after five beats that did not come, which is later. It holds for what no fence protects: calling handlers.
  */
-export const LEASE_MS = 4_000
+const LEASE_MS = 4_000
 /** How long the store may refuse or not answer before the channels are told, in milliseconds. */
-export const STALL_MS = 1_000
+const STALL_MS = 1_000
 /** How soon a call is repeated that was not answered, in milliseconds. */
 const RETRY_MS = 100
 /** A log that has so many entries, or bytes, or is so old, is left: a new one begins. */
-export const LOG_ENTRIES = 1_000
+const LOG_ENTRIES = 1_000
 const LOG_BYTES = 4_194_304
 const LOG_MS = 3_600_000
 
@@ -84,7 +84,6 @@ export class JournalLogs {
     const range = { owner: hub, first: 1, last: 1 }
     const value = writeRange(range)
     const found = await this.#ask(() => backplane.compareAndSet(key.fence, undefined, value, ttlMs))
-    ;(globalThis as any).TRACE?.(hub, "opens journal", key.fence, found)
     if (found === value) {
       this.#key = key
       this.#range = range

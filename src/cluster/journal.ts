@@ -13,7 +13,11 @@ const REWRITTEN = 8
 /** How long `close` waits for the store, in milliseconds. */
 const CLOSE_MS = 3_000
 
-const UNWRITABLE = closing("payload-unsupported", "the principal is no plain data, so the session cannot be kept", false)
+const UNWRITABLE = closing(
+  "payload-unsupported",
+  "the principal is no plain data, so the session cannot be kept",
+  false,
+)
 
 const CLOSED = new EverwireError("closed", "the hub is closed")
 
@@ -122,15 +126,11 @@ export class Journal implements ClusterJournal {
     const late = new Promise<void>((resolve) => {
       cancel = runtime.after(CLOSE_MS, resolve)
     })
-    ;(globalThis as any).TRACE?.(this.#host.hub, "closes journal", [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
-    ;(globalThis as any).TRACE?.(this.#host.hub, "closes journal", [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     await Promise.race([this.#written().catch(failed), late])
     cancel()
     this.#isClosed = true
     this.#logs.close()
     // What is left waits for another process. Of an empty journal nothing is kept.
-    ;(globalThis as any).TRACE?.(this.#host.hub, "closed journal", [...this.#bases.keys()].map((s) => s.id), this.#changed.size)
-    ;(globalThis as any).TRACE?.(this.#host.hub, "closed journal", [...this.#bases.keys()].map((s) => s.id), this.#changed.size)
     if (this.#bases.size === 0) await this.#logs.remove().catch(failed)
     this.#refuseAll(CLOSED)
   }
@@ -246,8 +246,6 @@ export class Journal implements ClusterJournal {
 
   /** Another process has taken the journal over, because it took this one for dead. */
   #lost(): void {
-    ;(globalThis as any).TRACE?.(this.#host.hub, "lost its journal", this.#isClosed, [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
-    ;(globalThis as any).TRACE?.(this.#host.hub, "lost its journal", this.#isClosed, [...this.#bases.keys(), ...this.#changed].map((s) => s.id))
     if (this.#isClosed) return
     const sessions = new Set([...this.#bases.keys(), ...this.#changed])
     this.#bases.clear()

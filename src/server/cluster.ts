@@ -51,6 +51,8 @@ export interface ClusterHost {
   takeOver(moved: MovedSession): TakenOver
   /** Whether the sessions of the hub are kept in the store, so that another process can go on with them after a crash. */
   readonly isDurable: boolean
+  /** Whether the hub has this session. */
+  has(session: string): boolean
   /** Why this hub begins no session now. Undefined if it does. */
   closing(): Closing | undefined
   /** The connection to the other processes was made, or lost. */

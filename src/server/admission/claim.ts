@@ -18,13 +18,7 @@ export type Claim =
   | { readonly disowned: string }
 
 /** The session that a hello asks for: the known one with its id, or a new one. */
-export function claimSession(...args: Parameters<typeof claim>): Claim {
-  const c = claim(...args)
-  if (!("hubSession" in c))
-    (globalThis as any).TRACE?.(args[0].hub, "claim", args[2].id, "hub", args[2].hub, JSON.stringify(c))
-  return c
-}
-function claim(
+export function claimSession(
   host: AdmissionHost,
   known: HubSession | undefined,
   hello: Hello,
@@ -61,7 +55,6 @@ function beginSession(host: AdmissionHost, hello: Hello, address: string, princi
   if (hello.heard > 0 || hello.acked > 0 || hello.hub !== undefined) {
     return { disowned: "this hub does not know the session" }
   }
-  ;(globalThis as any).TRACE?.(host.hub, "begins", hello.id)
   const encoder = host.encoders.find(hello.codec)
   if (encoder === undefined) return { refusal: host.encoders.refusal }
   const full = host.closing() ?? registry.refusal(address)

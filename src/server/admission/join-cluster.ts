@@ -32,6 +32,7 @@ export function joinCluster(
     leave: (bye) => void hearLeave(host, bye, true),
     resumeMs: host.resumeMs,
     isDurable,
+    has: (session) => host.registry.get(session) !== undefined,
     closing: () => host.closing(),
     takeOver: (moved) => takeOver(host, joined?.peers, moved),
     failed: (error) => host.report(error),

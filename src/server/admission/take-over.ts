@@ -33,7 +33,8 @@ export function takeOver(host: AdmissionHost, peers: ClusterPeers | undefined, m
     },
     begin(last) {
       registry.reserved--
-      begin(host, { ...held, snapshot: last ?? held.snapshot }, encoder)
+      // It came on two ways: its former hub has handed it over, and was taken for dead.
+      if (registry.get(moved.id) === undefined) begin(host, { ...held, snapshot: last ?? held.snapshot }, encoder)
     },
     drop() {
       registry.reserved--

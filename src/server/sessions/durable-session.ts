@@ -1,17 +1,28 @@
 import type { Unnumbered } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
+import type { Packet } from "../../wire/batch.ts"
 import type { Closing } from "../../wire/errors.ts"
 import type { ClusterJournal, Journalled, MovedSession, SessionChange, SessionFacts } from "../cluster.ts"
-import { describeSession, factsOf, snapshotOf } from "./describe-session.ts"
+import { type Described, describeSession, factsOf, snapshotOf } from "./describe-session.ts"
 import { HeldLink } from "./held-link.ts"
-import type { HubSession } from "./hub-session.ts"
+
+/** The session that is kept. */
+interface Kept extends Described {
+  readonly outbox: { after(last: number): Iterable<Packet> }
+  /** Ids of the channel's requests that are being answered. */
+  readonly answering: readonly string[]
+  readonly links: Described["links"] & { readonly isFrozen: boolean; freeze(): void; dismiss(why: Closing): void }
+  /** Another process has it. */
+  moved(): void
+  end(why: Closing): void
+}
 
 /**
  * What the journal and a session that is kept in it have to do with each other. The journal asks what is new, and tells when
  * the store has it. Until then waits whatever the session has sent on its links.
  */
 export class DurableSession implements Journalled {
-  readonly #hubSession: HubSession
+  readonly #hubSession: Kept
   readonly #journal: ClusterJournal
   /** What waits until the store has the state that it tells of, oldest first. */
   #waiting: (() => void)[] = []
@@ -27,7 +38,7 @@ export class DurableSession implements Journalled {
   #lane = new Map<Unnumbered, number>()
   #lastPlace = 0
 
-  constructor(hubSession: HubSession, journal: ClusterJournal) {
+  constructor(hubSession: Kept, journal: ClusterJournal) {
     this.#hubSession = hubSession
     this.#journal = journal
   }
@@ -62,16 +73,12 @@ export class DurableSession implements Journalled {
     if (!this.#isLoose) this.#journal.ended(this)
   }
 
-  /** Resolves when the store has all that there is of the session. */
-  flush(): Promise<void> {
-    return this.#journal.flush(this)
-  }
-
-  /** From now on nothing waits for the store, and nothing is told to it. What waits is not sent. */
-  release(): void {
-    this.#isLoose = true
-    this.#waiting = []
-    this.#covered = 0
+  /** The hub closes: the session waits in the store for another process. */
+  leave(): void {
+    const { links } = this.#hubSession
+    if (!links.isFrozen) links.freeze()
+    const leave = (): void => this.lost()
+    this.#journal.flush(this).then(leave, leave)
   }
 
   // — called by the journal —
@@ -118,18 +125,22 @@ export class DurableSession implements Journalled {
   }
 
   stalled(why: Closing): void {
-    ;(globalThis as any).TRACE?.(this.#hubSession.host.hub, "stalled", this.id)
     if (this.#hubSession.session.ended) return
-    this.#waiting = []
-    this.#covered = 0
-    this.#isLoose = true
+    this.#loosen()
     this.#hubSession.links.dismiss(why)
     this.#isLoose = false
   }
 
   lost(): void {
-    this.release()
+    this.#loosen()
     this.#hubSession.moved()
+  }
+
+  /** What is sent from now on does not wait for the store, nor is it told of it. What waits is not sent. */
+  #loosen(): void {
+    this.#isLoose = true
+    this.#waiting = []
+    this.#covered = 0
   }
 
   refused(why: Closing): void {
@@ -146,7 +157,9 @@ export class DurableSession implements Journalled {
     const now = this.#factsNow()
     this.#facts = now
     const names = Object.keys(now) as (keyof SessionFacts)[] // `factsOf` makes it
-    return Object.fromEntries(names.filter((name) => !isSame(before?.[name], now[name])).map((name) => [name, now[name]]))
+    return Object.fromEntries(
+      names.filter((name) => !isSame(before?.[name], now[name])).map((name) => [name, now[name]]),
+    )
   }
 
   /** Places of what the journal was told of and is in the lane no more. */

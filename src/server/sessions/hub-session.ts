@@ -221,11 +221,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   /** The hub closes. A session that is kept in the store waits there for another process. */
   leave(why: Closing): void {
-    const { durable, links } = this
-    if (durable === undefined || this.session.ended) return this.end(why)
-    if (!links.isFrozen) links.freeze()
-    const leave = (): void => durable.lost()
-    durable.flush().then(leave, leave)
+    if (this.durable === undefined || this.session.ended) this.end(why)
+    else this.durable.leave()
   }
 
   end(why: Closing): void {
@@ -239,7 +236,6 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   /** The session has ended: gives back what the hub has for it, and reports its end. */
   #release(why: Closing, told: Closing, unacknowledged: readonly Packet[], transport: string | undefined): void {
-    ;(globalThis as any).TRACE?.(this.host.hub, "ends", this.id, why.code, why.reason)
     this.#dispatch?.dispatch.end(why)
     this.#waits?.end(() => closingError(why))
     this.#waits = undefined

@@ -3,7 +3,7 @@ import type { Peer } from "everwire/server"
 import { createWorld, type Process, type World } from "../support.ts"
 
 /** One channel's talk. */
-export interface Talk {
+interface Talk {
   readonly channel: Channel
   readonly up: [number: number, id: string][]
   readonly down: number[]
@@ -19,15 +19,12 @@ export interface Storm {
   settle(): Promise<void>
   /** What is wrong. */
   findings(): string[]
-  readonly log: string[]
-  readonly talks: readonly Talk[]
 }
 
 export async function createStorm(seed: number, { channels = 2, count = 3 } = {}): Promise<Storm> {
   const world = await createWorld(count, { durable: true }, { seed })
   const { runtime, bus, processes } = world
   const chance = (n: number): number => Math.floor(runtime.random() * n)
-  const log: string[] = []
   const live = (): Process[] => processes.filter(({ machine }) => !machine.halted && !closing.has(machine))
   const closing = new Set<unknown>()
   const asleep = new Set<Process>()
@@ -135,11 +132,8 @@ export async function createStorm(seed: number, { channels = 2, count = 3 } = {}
 
   return {
     world,
-    log,
-    talks,
     async step() {
       const name = names[chance(names.length)] ?? ""
-      log.push(`${runtime.now()} ${name}`)
       await faults[name]?.()
       const ms = [1, 5, 30, 200][chance(4)] ?? 1
       await pass(ms, 1 + chance(30))
