@@ -32,6 +32,11 @@ export interface ClaimsHost {
   readonly joined: Promise<void>
   /** The hub to which this one has handed the session. */
   movedTo(session: string): string | undefined
+  /**
+   * Whether it is decided where the sessions of a hub that is gone are. Undefined unless sessions are kept in the store. Rejects
+   * if the store does not answer.
+   */
+  readonly isSettled: ((hub: string) => Promise<boolean>) | undefined
   /** If this hub is about to have the session: whether it has it then. */
   arrival(session: string): Promise<boolean> | undefined
   failed(error: unknown): void
@@ -50,14 +55,14 @@ export class Claims {
     this.#host = host
   }
 
-  find(hello: Hello): Whereabouts | PromiseLike<Whereabouts> {
+  find(hello: Hello, isRelayed: boolean): Whereabouts | PromiseLike<Whereabouts> {
     const { id, hub, heard, acked } = hello
-    const { movedTo, arrival, members } = this.#host
+    const { movedTo, arrival, isSettled, members } = this.#host
     const arriving = arrival(id)
-    if (arriving !== undefined) return this.#await(arriving, hello)
+    if (arriving !== undefined) return this.#await(arriving, hello, isRelayed)
     const owner = movedTo(id)
     if (owner !== undefined) return { owner }
-    if (hub === this.#host.hub) return undefined
+    if (hub === this.#host.hub || (isRelayed && isSettled)) return isSettled && this.#follow(id, this.#host.hub)
     if (hub !== undefined) return members.hasJoined ? this.#judge(hub, id) : this.#judgeSoon(hub, id)
     // It names no hub, and yet was welcomed: nobody can know where.
     if (heard > 0 || acked > 0) return undefined
@@ -65,14 +70,14 @@ export class Claims {
   }
 
   /** The session is on its way to this process. It mostly takes some milliseconds. */
-  async #await(arriving: Promise<boolean>, hello: Hello): Promise<Whereabouts> {
+  async #await(arriving: Promise<boolean>, hello: Hello, isRelayed: boolean): Promise<Whereabouts> {
     let isHere: boolean
     try {
       isHere = await this.inTime(arriving)
     } catch {
       return { refusal: MOVING }
     }
-    return isHere ? undefined : await this.find(hello)
+    return isHere ? undefined : await this.find(hello, isRelayed)
   }
 
   async #judgeSoon(hub: string, session: string): Promise<Whereabouts> {
@@ -96,26 +101,36 @@ export class Claims {
     return typeof judged === "object" ? judged.then(verdict) : verdict(judged)
   }
 
-  /** Where a session is that its hub may have handed over. */
+  /** Where a session is that its hub may have handed over, or left behind. */
   async #follow(session: string, former: string): Promise<Whereabouts> {
-    const { members, hub, failed } = this.#host
+    const { members, hub, isSettled, failed } = this.#host
     let owner: string | undefined
     try {
+      if (isSettled && !members.lives(former) && !(await this.inTime(isSettled(former)))) return { refusal: MOVING }
       owner = await this.claimed(session)
     } catch (error) {
       failed(error)
       // A hub that lives knows where the session is.
       return members.lives(former) ? { owner: former } : { refusal: UNAVAILABLE }
     }
-    if (owner === undefined || owner === former) return members.lives(former) ? { owner: former } : { disowned: GONE }
+    if (owner === undefined || owner === former) {
+      // What this one has let go waits in the store until it has closed.
+      if (former === hub) return isSettled && members.isLeaving ? { refusal: MOVING } : undefined
+      return members.lives(former) ? { owner: former } : { disowned: GONE }
+    }
+    // With a store of sessions, those of the owner may be another process's by now.
+    if (isSettled && !members.lives(owner)) return await this.#follow(session, owner)
     return owner === hub ? undefined : await this.#judge(owner)
   }
 
   async #claim(session: string): Promise<Whereabouts> {
-    const { backplane, hub, keyOf, joined, failed } = this.#host
+    const { backplane, hub, keyOf, joined, isSettled, failed } = this.#host
     try {
       // The others send the links of the session here as soon as they find the claim.
       await this.inTime(joined)
+      // A channel that has heard no welcome may have begun a session nevertheless.
+      const before = isSettled && (await this.claimed(session))
+      if (before !== undefined) return await this.#follow(session, before)
       const owner = await this.inTime(backplane.compareAndSet(keyOf(session), undefined, hub, CLAIM_MS))
       return owner === undefined || owner === hub ? undefined : await this.#judge(owner)
     } catch (error) {

@@ -2,9 +2,11 @@ import type { Cluster, ClusterHost, OpenCluster } from "../server/cluster.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Closing } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
-import { Claims } from "./claims.ts"
+import { CLAIM_MS, Claims } from "./claims.ts"
 import { Courier } from "./courier.ts"
 import { HandOver } from "./hand-over.ts"
+import { Heirs } from "./heirs.ts"
+import { Journal } from "./journal.ts"
 import { Links, takeStrand } from "./links.ts"
 import { Members } from "./members.ts"
 import { Neighbours } from "./neighbours.ts"
@@ -52,6 +54,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     gone: (other) => {
       neighbours.forget(other)
       peers.gone(other)
+      heirs?.gone(other)
     },
     failed,
   })
@@ -84,6 +87,24 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
   })
   const keyOf = (session: string): string => `${prefix}.session.${session}`
   const after = (delayMs: number, run: () => void): (() => void) => runtime.after(delayMs, run)
+  const ttlMs = host.resumeMs + CLAIM_MS
+  const journal = host.isDurable ? new Journal({ backplane, runtime, prefix, hub, ttlMs, failed }) : undefined
+  const heirs =
+    journal &&
+    new Heirs({
+      backplane,
+      members,
+      journal,
+      runtime,
+      hub,
+      prefix,
+      ttlMs,
+      take: (moved) => host.takeOver(moved),
+      has: (session) => host.has(session),
+      isLeaving: () => host.closing() !== undefined,
+      keyOf,
+      failed,
+    })
   const claims: Claims = new Claims({
     backplane,
     members,
@@ -93,6 +114,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     joined,
     movedTo: (session) => moves.movedTo(session),
     arrival: (session) => moves.arrival(session),
+    isSettled: heirs && ((gone) => heirs.isSettled(gone)),
     failed,
   })
   const moves: HandOver = new HandOver({
@@ -100,6 +122,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     members,
     neighbours,
     claims,
+    journal,
     hub,
     resumeMs: host.resumeMs,
     take: (moved) => host.takeOver(moved),
@@ -145,14 +168,17 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     })
   }
   tryToJoin()
+  journal?.open()
 
   return {
-    links: new Links({ hub, clockwork, members, neighbours, claims, moves, failed }),
+    journal,
+    links: new Links({ hub, clockwork, members, neighbours, claims, moves, isDurable: host.isDurable, failed }),
     peers,
     moves,
     close(why: Closing) {
       if (!isOpen) return
       moves.close()
+      heirs?.close()
       neighbours.close(why)
       // What the sessions said last goes before the goodbye, after which the others hear nothing of this process.
       courier.close()

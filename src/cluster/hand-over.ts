@@ -2,6 +2,7 @@ import type { ClusterHost, ClusterMoves, Moving, TakenOver } from "../server/clu
 import { EverwireError } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { CLAIM_MS, type Claims } from "./claims.ts"
+import type { Journal } from "./journal.ts"
 import type { Members } from "./members.ts"
 import { decodeLastWords, decodeMoved, encodeLastWords, encodeMoved } from "./moved-session.ts"
 import type { Line, Neighbours, Strand } from "./neighbours.ts"
@@ -30,6 +31,8 @@ class Offered implements Strand {
   #isHeld = false
   #looks = 0
   #cancelLook = (): void => {}
+  /** What the journal has of the session counts, or never will. */
+  #release = (): void => {}
 
   constructor(line: Line, host: HandOverHost, taken: TakenOver, id: string, over: () => void) {
     this.#line = line
@@ -51,6 +54,9 @@ class Offered implements Strand {
     const heard = this.#taken?.hold(decodeMoved(state))
     this.#isHeld = true
     await heard
+    const { journal, hub, keyOf } = this.#host
+    const condition = { key: keyOf(this.#id), values: [hub], holds: true }
+    this.#release = (await journal?.put([{ whole: decodeMoved(state), condition }])) ?? this.#release
     this.#line.say(HELD)
   }
 
@@ -104,6 +110,7 @@ class Offered implements Strand {
     const taken = this.#taken
     this.#taken = undefined
     this.#cancelLook()
+    this.#release()
     this.#over()
     return taken
   }
@@ -123,6 +130,8 @@ export interface HandOverHost {
   readonly members: Members
   readonly neighbours: Neighbours
   readonly claims: Claims
+  /** Undefined unless the hub is durable. */
+  readonly journal: Journal | undefined
   readonly hub: string
   /** How long the hub keeps a session without a link, in milliseconds. */
   readonly resumeMs: number
@@ -198,6 +207,7 @@ export class HandOver implements ClusterMoves {
         continue
       }
       moving.freeze()
+      await this.#journalOffer(moving)
       offer.line.say(HOLD, encodeMoved(moving.describe()))
       if (!(await offer.says(HELD))) {
         offer.say(STAY)
@@ -215,6 +225,13 @@ export class HandOver implements ClusterMoves {
       return moving.moved()
     }
     moving.stays()
+  }
+
+  /** The session stands in the journals of two processes now. The store decides which of them counts. */
+  async #journalOffer({ id, journalled }: Moving): Promise<void> {
+    const { journal, hub, keyOf } = this.#host
+    if (journalled === undefined) return
+    await journal?.offer(journalled, { key: keyOf(id), values: ["", hub], holds: true })
   }
 
   /** Tells the other process to go on, until it says that it does. What was said last must not be lost on the way. */

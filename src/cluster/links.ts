@@ -34,6 +34,8 @@ export interface LinksHost {
   readonly neighbours: Neighbours
   readonly claims: Claims
   readonly moves: HandOver
+  /** Whether sessions are kept in the store: then any of them may be another process's by now. */
+  readonly isDurable: boolean
   failed(error: unknown): void
 }
 
@@ -79,8 +81,8 @@ export class Links implements ClusterLinks {
     this.#host = host
   }
 
-  find(hello: Hello): Whereabouts | PromiseLike<Whereabouts> {
-    const found = this.#host.claims.find(hello)
+  find(hello: Hello, isRelayed: boolean): Whereabouts | PromiseLike<Whereabouts> {
+    const found = this.#host.claims.find(hello, isRelayed)
     if (found === undefined) return undefined
     return "then" in found ? found.then((where) => this.#bounded(where)) : this.#bounded(found)
   }
@@ -138,8 +140,8 @@ export class Links implements ClusterLinks {
   }
 
   isMoved(session: string): boolean {
-    const { moves } = this.#host
-    return moves.movedTo(session) !== undefined || moves.expects(session)
+    const { moves, isDurable } = this.#host
+    return isDurable || moves.movedTo(session) !== undefined || moves.expects(session)
   }
 
   leave({ id, hub }: { readonly id: string; readonly hub: string | undefined }, bye: string): boolean {

@@ -74,6 +74,11 @@ export class Members implements Alarm {
     return this.#leaving.has(hub)
   }
 
+  /** Whether this process hands over what it has. */
+  get isLeaving(): boolean {
+    return this.#word === LEAVES
+  }
+
   /** Tells the others that this process hands over what it has. */
   leave(): void {
     this.#word = LEAVES

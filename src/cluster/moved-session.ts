@@ -1,6 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import { msgpack } from "../codecs/msgpack/msgpack.ts"
-import type { LastWords, MovedSession } from "../server/cluster.ts"
+import type { LastWords, MovedSession, SessionFacts } from "../server/cluster.ts"
 import { decodePrincipal, encodePrincipal } from "./told-principal.ts"
 
 // What is absent stays absent: an optional field must not come back as null.
@@ -28,6 +28,30 @@ export function encodeMoved({ principal, data, ...rest }: MovedSession): Uint8Ar
 export function decodeMoved(bytes: Uint8Array): MovedSession {
   const { principal, data, ...rest } = decoder.decode(bytes) as Written // `encodeMoved` wrote it
   return { ...rest, principal: decodePrincipal(principal), data: data && decode(data) } // as above
+}
+
+/**
+ * Some facts of a session as bytes.
+ *
+ * @throws EverwireError `payload-unsupported` as `encodeMoved`
+ */
+export function encodeFacts(facts: Partial<SessionFacts>): Uint8Array {
+  const { principal, data, ...rest } = facts
+  return encoder.encode({
+    ...rest,
+    principal: principal && encodePrincipal(principal),
+    ...("data" in facts && { data: encodeData(data) ?? null }),
+  })
+}
+
+/** Reads what `encodeFacts` wrote. */
+export function decodeFacts(bytes: Uint8Array): Partial<SessionFacts> {
+  const { principal, data, ...rest } = decoder.decode(bytes) as { principal?: Uint8Array; data?: Uint8Array | null } // as above
+  return {
+    ...rest,
+    ...(principal && { principal: decodePrincipal(principal) }),
+    ...(data !== undefined && { data: data ? decode(data) : undefined }),
+  }
 }
 
 /** `peer.data` that is no plain data is left out. */

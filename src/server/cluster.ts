@@ -49,6 +49,12 @@ export interface ClusterHost {
    * @throws EverwireError if this hub cannot have it
    */
   takeOver(moved: MovedSession): TakenOver
+  /** Whether the sessions of the hub are kept in the store, so that another process can go on with them after a crash. */
+  readonly isDurable: boolean
+  /** Whether the hub has this session. */
+  has(session: string): boolean
+  /** Why this hub begins no session now. Undefined if it does. */
+  closing(): Closing | undefined
   /** The connection to the other processes was made, or lost. */
   connected(isConnected: boolean): void
   /** What other processes want of the peers of this one. */
@@ -58,15 +64,11 @@ export interface ClusterHost {
 }
 
 /** A session that goes on in another process: plain data, as far as `principal` and `data` are. */
-export interface MovedSession {
+export interface MovedSession extends SessionFacts {
   readonly id: string
   readonly key: string
   /** `peer.id`. */
   readonly peer: string
-  readonly principal: Principal
-  /** `peer.data`. */
-  readonly data: unknown
-  readonly rooms: readonly string[]
   /** Name of its codec. Undefined: JSON. */
   readonly codec?: string | undefined
   /** The features that both ends have. */
@@ -74,6 +76,19 @@ export interface MovedSession {
   readonly address: string
   /** How long it has lasted, in milliseconds. */
   readonly ageMs: number
+  /** The hubs that had it, the last one last. */
+  readonly formers: readonly string[]
+  /** What it keeps, in bytes. */
+  readonly bytes: number
+  readonly snapshot: SessionSnapshot
+}
+
+/** What may change of a session beside its packets. */
+export interface SessionFacts {
+  readonly principal: Principal
+  /** `peer.data`. */
+  readonly data: unknown
+  readonly rooms: readonly string[]
   /** The highest turn of its links. */
   readonly turn: number
   /** The channel that used the session's key last. */
@@ -82,11 +97,8 @@ export interface MovedSession {
   readonly isMet: boolean
   /** The id of the last request to the channel. */
   readonly lastId: number
-  /** The hubs that had it, the last one last. */
-  readonly formers: readonly string[]
-  /** What it keeps, in bytes. */
-  readonly bytes: number
-  readonly snapshot: SessionSnapshot
+  /** Ids of the channel's requests that are being answered, in a session that was not handed over but taken from a journal. */
+  readonly open?: readonly string[] | undefined
 }
 
 /** What has become of a session since it was described, although it stood still: what its application has done to the peer. */
@@ -113,6 +125,8 @@ export interface Moving {
   readonly isOver: boolean
   /** Before `freeze` without what the channel has not acknowledged. */
   describe(): MovedSession
+  /** Undefined unless the hub is durable. */
+  readonly journalled: Journalled | undefined
   /** From now on it stands still. */
   freeze(): void
   /** What has become of it since `describe`. */
@@ -121,6 +135,57 @@ export interface Moving {
   moved(): void
   /** No other process takes it. */
   stays(): void
+}
+
+/** What has become of a session since its journal was written last. */
+export interface SessionChange {
+  readonly id: string
+  /** What is different now. */
+  readonly facts: Partial<SessionFacts>
+  /** Number of the last packet that was heard. */
+  readonly heard: number
+  /** Number of the last packet that the channel has acknowledged. */
+  readonly acked: number
+  /** The number of the first of `packets`. */
+  readonly first: number
+  /** The packets that are new in the outbox. */
+  readonly packets: readonly Packet[]
+  /** When those of them may be dropped that may be, by number. */
+  readonly deliveries: readonly (readonly [number: number, delivery: Delivery])[]
+  /** What waits in front of the outbox since then, and what does not any more, by a number that the session gives. */
+  readonly waits: readonly (readonly [place: number, packet: Packet, delivery: Delivery | undefined])[]
+  readonly left: readonly number[]
+}
+
+/** A session that is kept in the store. */
+export interface Journalled {
+  readonly id: string
+  /** All of it: then `changes` are those since this call. Undefined if it has ended. */
+  whole(): MovedSession | undefined
+  /** What is new since the last call of this or of `whole`. Undefined if it has ended. */
+  changes(): SessionChange | undefined
+  /** The store has all that the last call of `whole` or `changes` returned: what waited for that may go. */
+  kept(): void
+  /** The store does not answer, so nothing can be promised: the channel is told, and may come back when it answers. */
+  stalled(why: Closing): void
+  /** Another process has it. */
+  lost(): void
+  /** It cannot be kept in the store. */
+  refused(why: Closing): void
+}
+
+/** The part of a cluster that keeps sessions in the store, for another process to go on with after a crash. */
+export interface ClusterJournal {
+  /** Why nothing can be promised now: the store did not answer in time. */
+  readonly refusal: Closing | undefined
+  /** Something has changed, or the session has begun. What it waits with goes when `kept` is called. */
+  changed(session: Journalled): void
+  /** The session has ended. */
+  ended(session: Journalled): void
+  /** Resolves when what is known of the session now is in the store. Rejects if it could not be brought there. */
+  flush(session: Journalled): Promise<void>
+  /** Resolves when all is in the store, or cannot be brought there in time. What is in it then waits for other processes. */
+  close(): Promise<void>
 }
 
 /** The part of a cluster that hands sessions over. */
@@ -233,8 +298,11 @@ export interface RelaySink extends LinkSink {
 
 /** The part of a cluster by which any process may answer. */
 export interface ClusterLinks extends Elsewhere {
-  /** Where the session of a judged hello is. Asked only if the hub does not know the session itself. */
-  find(hello: Hello): Whereabouts | PromiseLike<Whereabouts>
+  /**
+   * Where the session of a judged hello is. Asked only if the hub does not know the session itself. `isRelayed`: another
+   * process takes this one for its owner.
+   */
+  find(hello: Hello, isRelayed: boolean): Whereabouts | PromiseLike<Whereabouts>
   /**
    * Has a link end at the owner of its session, and returns what takes its input from now on.
    *
@@ -252,6 +320,8 @@ export interface OpenCluster {
   readonly links: ClusterLinks
   readonly peers: ClusterPeers
   readonly moves: ClusterMoves
+  /** Undefined unless the hub is durable. */
+  readonly journal: ClusterJournal | undefined
   /** The hub has closed. Ends all that is open to other processes, and tells them. */
   close(why: Closing): void
 }

@@ -99,6 +99,7 @@ export function createParts(
     droppedCounts: dropped,
     closing: () => shutdown.why,
     drain: () => shutdown.drain,
+    journal: () => cluster?.journal,
   })
   const host = createAdmissionHost(sessionHost, settings, reports, {
     registry,
@@ -108,15 +109,10 @@ export function createParts(
     links: () => cluster?.links,
   })
   const tasks: TaskHost = { ...parts, fanOut: sessionHost.fanOut, sessions: () => registry.all() }
-  const cluster: OpenCluster | undefined = joinCluster(
-    settings.cluster,
-    host,
-    (exchange) => entrance.forwarded(exchange),
-    {
-      deliver: (heard) => deliverHeard(tasks, heard),
-      perform: (selection, task) => perform(tasks, selection, task),
-    },
-  )
+  const cluster: OpenCluster | undefined = joinCluster(settings, host, (exchange) => entrance.forwarded(exchange), {
+    deliver: (heard) => deliverHeard(tasks, heard),
+    perform: (selection, task) => perform(tasks, selection, task),
+  })
   rooms.watch = cluster?.peers
   const open = openAcceptors(acceptors, settings, host, unwelcomed, reports)
   const entrance: Entrance = new Entrance({

@@ -92,6 +92,12 @@ export interface HubOptions<P extends Principal = Principal> {
    * `everwire/cluster`. Default: the hub is alone.
    */
   readonly cluster?: Cluster | undefined
+  /**
+   * Whether sessions outlive the process that has them. Each is written to the cluster's store before anything of it is
+   * acknowledged or sent, and another process goes on with it when this one dies. The store then takes part in every message:
+   * `docs/cluster.md` says what that costs and what it promises. All hubs of a cluster have the same. Default `false`.
+   */
+  readonly durable?: boolean | undefined
   /** Source of time and random numbers. Default: the system's. */
   readonly runtime?: Runtime | undefined
   /** @internal Names of features beyond version 1 of the protocol, sorted, in place of those that the hub has. */
@@ -123,6 +129,7 @@ const HUB_OPTIONS = {
   limits: APART,
   observer: "object",
   cluster: "open",
+  durable: "boolean",
   runtime: "after",
   features: "entries",
 } satisfies Record<keyof (HubOptions & ContractOption<unknown>), string>
@@ -176,6 +183,9 @@ export function checkOptions(options: HubOptions & ContractOption<HubContract<un
     )
   }
   checkCodecs(options.codecs ?? [json], options.contract?.codec)
+  if (options.durable === true && !options.cluster) {
+    throw new EverwireError("misuse", "durable needs a cluster, whose store keeps the sessions")
+  }
   readPolicy(options.origins, options.allowCookiesWithoutOrigin, options.hosts)
   readTrust(options.trustProxy ?? false)
   if (path !== undefined && readPath(path) === undefined) {

@@ -80,6 +80,12 @@ export interface Peer<C extends Contract<C> = AnyContract, P extends Principal =
   /** Bytes that were sent and are not acknowledged yet. */
   readonly bufferedBytes: number
   /**
+   * The id of the message or request that the hub heard last from this peer: in a handler, before its first `await`, that of
+   * the one that is handled. Where sessions are kept in a store, a message may be handled again by another process after a crash,
+   * and has the same id then. No two messages have the same one.
+   */
+  readonly messageId: string
+  /**
    * Sends a message. It is delivered exactly once and in order within the session. Returns `false` if more bytes wait
    * for an ack than the peer's link carries in about a second (4 KiB while its speed is unknown). The message was
    * accepted even so; `writable()` resolves when there is room. Above 16 MiB (`maxOutboxBytes`) the peer is closed with

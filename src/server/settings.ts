@@ -64,6 +64,8 @@ export interface HubSettings {
   readonly costs: Costs
   /** Undefined if the hub is alone. */
   readonly cluster: Cluster | undefined
+  /** Whether sessions are kept in the cluster's store. */
+  readonly isDurable: boolean
   /** Whether loopback and private addresses count towards the limits for each address. */
   readonly countsPrivate: boolean
   /** Settings of every session that was granted no others. */
@@ -93,6 +95,7 @@ export function readSettings(options: HubOptions & ContractOption<HubContract<un
     limits,
     costs: costsOf(limits),
     cluster: options.cluster ?? undefined,
+    isDurable: options.durable === true,
     countsPrivate: options.limits?.maxSessionsPerAddress !== undefined,
     session: {
       ...HUB_ACK,

@@ -5,7 +5,7 @@ import type { Runtime } from "../session/runtime.ts"
 import type { OpenAcceptor } from "../transports/transport.ts"
 import { type Closing, closing } from "../wire/errors.ts"
 import type { Unwelcomed } from "./admission/unwelcomed.ts"
-import type { OpenCluster } from "./cluster.ts"
+import type { ClusterJournal, OpenCluster } from "./cluster.ts"
 import type { Entrance } from "./http/entrance.ts"
 import type { Reports } from "./reports.ts"
 import { checkDrainMs, Drain, retryAfterMs } from "./sessions/drain.ts"
@@ -42,6 +42,12 @@ export class Shutdown {
     return this.why && { ...this.why, retryAfterMs: retryAfterMs(this.#runtime) }
   }
 
+  /** What is left of sessions is in the store then, and the last packets are handed to the network. */
+  async #awaitStore(journal: ClusterJournal): Promise<void> {
+    await journal.close()
+    await new Promise<void>((resolve) => void this.#runtime.after(0, resolve))
+  }
+
   /** Resolves when all is closed. See `Hub.close` about the options, which are checked first. */
   async close(options: { drainMs?: number | undefined }, parts: ClosedParts): Promise<void> {
     checkNames(options, { drainMs: "" }, "close")
@@ -54,13 +60,14 @@ export class Shutdown {
     if (since !== undefined) observer.closing?.({ hub, sessions: registry.size, drainMs })
     const closed = entrance.close()
     this.drain?.hasten(drainMs)
-    if (drainMs > 0) cluster?.moves.leaving()
+    if (drainMs > 0 || cluster?.journal) cluster?.moves.leaving()
     this.drain ??= new Drain(this.#runtime, registry.all(), drainMs, this.why, cluster?.moves)
     // If there is no time to wait, all is closed when this call returns.
     if (!this.drain.isOver) {
       await this.drain.done
       await cluster?.moves.settled()
     }
+    if (cluster?.journal) await this.#awaitStore(cluster.journal)
     unwelcomed.refuseAll({ ...this.why, retryAfterMs: retryAfterMs(this.#runtime) })
     cluster?.close(this.why)
     for (const acceptor of acceptors.values()) callSafely(() => acceptor.close?.(), hubFailed)

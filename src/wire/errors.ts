@@ -33,6 +33,7 @@ export const explanations = {
   "buffer-full": "More was said than the outbox may hold while the other side does not keep up.",
   "over-capacity": "The hub has reached its limit of sessions, links or bytes.",
   "backplane-unavailable": "The store that joins the processes of a cluster did not answer in time.",
+  "node-lost": "The process of the cluster that had the session, or that answered this request, is gone.",
   unsupported: "This platform does not have what the transport needs.",
   timeout: "The link was not welcomed, `auth` did not answer, or what was sent was not taken, before the deadline.",
   misuse: "The library was called in a way that cannot work. The message says what to do instead.",

@@ -41,6 +41,8 @@ export interface World {
   readonly processes: readonly Process[]
   /** The process that the next dials reach. Undefined: each dial reaches the next one. */
   reach(index: number | undefined): void
+  /** The function says which process each dial reaches from now on. Undefined: none can be reached. */
+  choose(choice: () => Process | undefined): void
   /** Cuts every link. */
   cut(): void
   dial(options?: CreateChannelOptions): Channel
@@ -50,11 +52,16 @@ export interface World {
 }
 
 /** Makes a world with so many processes that have found each other. */
-export async function createWorld(count: number, options: WebHubOptions = {}): Promise<World> {
-  const runtime = createVirtualRuntime()
+export async function createWorld(
+  count: number,
+  options: WebHubOptions = {},
+  own: { readonly seed?: number } = {},
+): Promise<World> {
+  const runtime = createVirtualRuntime(own)
   const bus = memoryBackplane({ runtime })
   const processes: Process[] = []
   let reached: number | undefined
+  let choose: (() => Process | undefined) | undefined
   let turn = 0
   const start = (own: WebHubOptions = {}): Process => {
     const machine = runtime.machine()
@@ -86,6 +93,9 @@ export async function createWorld(count: number, options: WebHubOptions = {}): P
     reach(index) {
       reached = index
     },
+    choose(choice) {
+      choose = choice
+    },
     cut() {
       for (const { network } of processes) network.cut()
     },
@@ -99,7 +109,7 @@ export async function createWorld(count: number, options: WebHubOptions = {}): P
             supported: () => true,
             dial: (target, sink) => {
               const index = reached ?? turn++ % processes.length
-              const to = processes[index]
+              const to = choose === undefined ? processes[index] : choose()
               if (to === undefined) throw new Error(`no process ${index}`)
               return to.network.dialer("wire").dial(target, sink)
             },

@@ -8,6 +8,8 @@ import { sameKey } from "./key.ts"
 /** A channel whose session is on its way to another process is to wait so long, in milliseconds. */
 const MOVING_MS = 100
 
+const MOVING = closing("moved", "the session is moving to another process", true, MOVING_MS)
+
 /** The result of a judged hello. */
 export type Claim =
   | { readonly hubSession: HubSession; readonly isNew: boolean }
@@ -24,11 +26,17 @@ export function claimSession(
   principal: Principal,
 ): Claim {
   if (hello.hub !== undefined && hello.hub !== host.hub && !known?.formers?.includes(hello.hub)) {
+    if (known?.durable) {
+      // This hub does not know yet that another one has taken the session over.
+      known.durable.changed()
+      return { refusal: MOVING }
+    }
     // Holds even if a stray hello began a session of this id here: its packets belong to the other hub.
     return { disowned: "another hub has the session" }
   }
-  if (known?.links.isFrozen)
-    return { refusal: closing("moved", "the session is moving to another process", true, MOVING_MS) }
+  if (known?.links.isFrozen) return { refusal: MOVING }
+  const refusal = host.journal()?.refusal
+  if (refusal !== undefined) return { refusal }
   if (known === undefined) return beginSession(host, hello, address, principal)
   if (!sameKey(known.key, hello.key) || known.principal.id !== principal.id) {
     return { refusal: closing("session-forbidden", "this session belongs to somebody else", false) }

@@ -31,7 +31,8 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   readonly #host: AdmissionHost
   /** The set that counts this link until it is welcomed. */
   #unwelcomed: Unwelcomed
-  readonly #link: Link
+  /** Of a session that is kept in the store, it sends what the store has. */
+  #link: Link
   /** For a welcomed link the session itself: a hub has many links, and nothing else would need an object for each. */
   #state: LinkState
   /** The key by which the link is counted until it is welcomed. */
@@ -96,6 +97,11 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   /** Handles the batch now if it is small and no other input of the link waits; otherwise it waits behind the rest. */
   #hear(hubSession: HubSession, batch: Batch): void {
     const host = this.#host
+    const why = hubSession.durable?.refusal
+    if (why !== undefined) {
+      this.#leave()
+      return hubSession.durable?.stalled(why)
+    }
     checkListens(host, hubSession, this.#link)
     if (!this.isBusy && hearAtOnce(host, hubSession, this.#link, batch)) return
     this.#work ??= new LinkWork(host, hubSession, this.#link, this)
@@ -108,7 +114,8 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   }
 
   get awayMs(): number | undefined {
-    return this.#state.stage === "relayed" ? AWAY_MS : undefined
+    const state = this.#state
+    return state.stage === "relayed" || (state.stage === "admitted" && state.durable) ? AWAY_MS : undefined
   }
 
   whenIdle(run: () => void): void {
@@ -144,7 +151,8 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   }
 
   acknowledgement(): Batch | undefined {
-    return this.#state.stage === "admitted" ? this.#state.session.acknowledgement(this.#link) : undefined
+    const state = this.#state
+    return state.stage === "admitted" && !state.durable ? state.session.acknowledgement(this.#link) : undefined
   }
 
   refused(why: Closing): void {
@@ -213,6 +221,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const { hubSession, isNew } = claim
     this.#leave()
     this.#state = hubSession
+    this.#link = hubSession.durable?.over(this.#link) ?? this.#link
     renew(this.#host, hubSession, principal, origin)
     welcome(this.#host, this.#link, hubSession, isNew, judging)
     for (const batch of judging.later) this.batch(batch)

@@ -37,7 +37,7 @@ export function inquire(host: AdmissionHost, judging: Judging, seeker: Seeker): 
 /** Finds the session of a hello that another process has judged. */
 export function inquireForOther(host: AdmissionHost, judging: Judging, seeker: Seeker, principal: Principal): void {
   find(host, judging, seeker, (known) => {
-    if (known === undefined && isMoved(host, judging)) return settle(host, judging, seeker, known, principal)
+    if (known === undefined && isMoved(host, judging)) return settle(host, judging, seeker, known, principal, true)
     const leaving = known === undefined ? host.closing() : undefined
     if (leaving === undefined) seeker.admit(known, principal)
     else seeker.refuse(leaving)
@@ -104,8 +104,9 @@ function settle(
   seeker: Seeker,
   known: HubSession | undefined,
   principal: Principal,
+  isRelayed = false,
 ): void {
   const links = known === undefined ? host.links() : undefined
   if (links === undefined) seeker.admit(known, principal)
-  else locate(host, links, judging, seeker, principal)
+  else locate(host, links, judging, seeker, principal, isRelayed)
 }

@@ -1,5 +1,6 @@
 import type { HttpExchange } from "../../transports/transport.ts"
-import type { Cluster, OpenCluster, PeersHost } from "../cluster.ts"
+import type { OpenCluster, PeersHost } from "../cluster.ts"
+import type { HubSettings } from "../settings.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { HubLink } from "./hub-link.ts"
 import { hearLeave } from "./leave.ts"
@@ -8,7 +9,7 @@ import { Unwelcomed } from "./unwelcomed.ts"
 
 /** Joins the hub with those of other processes. `exchange` answers an exchange that reached another process. */
 export function joinCluster(
-  cluster: Cluster | undefined,
+  { cluster, isDurable }: HubSettings,
   host: AdmissionHost,
   exchange: (exchange: HttpExchange) => void,
   peers: PeersHost,
@@ -30,6 +31,9 @@ export function joinCluster(
     connected: (connected) => host.observer.clusterConnection?.({ hub: host.hub, connected }),
     leave: (bye) => void hearLeave(host, bye, true),
     resumeMs: host.resumeMs,
+    isDurable,
+    has: (session) => host.registry.get(session) !== undefined,
+    closing: () => host.closing(),
     takeOver: (moved) => takeOver(host, joined?.peers, moved),
     failed: (error) => host.report(error),
   })

@@ -24,13 +24,17 @@ interface Seeker {
   broke(error: unknown): void
 }
 
-/** Finds out which process of the cluster has the session of a judged hello. A new session is claimed for one process. */
+/**
+ * Finds out which process of the cluster has the session of a judged hello. A new session is claimed for one process.
+ * `isRelayed`: another process has judged it.
+ */
 export function locate(
   host: AdmissionHost,
   links: ClusterLinks,
   judging: Judging,
   seeker: Seeker,
   principal: Principal,
+  isRelayed: boolean,
 ): void {
   const { hello, origin } = judging
   // A claim holds for a minute. A hub that cannot begin the session must not make one.
@@ -49,7 +53,7 @@ export function locate(
       seeker.refuse(closing("unauthorized", "the principal cannot be told to the process that has the session"))
     }
   }
-  const where = links.find(hello)
+  const where = links.find(hello, isRelayed)
   if (!isThenable(where)) return found(where)
   judging.asked = "the cluster"
   Promise.resolve(where)

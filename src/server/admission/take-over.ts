@@ -1,7 +1,10 @@
-import { EverwireError } from "../../wire/errors.ts"
+import { failureOf } from "../../messaging/failure.ts"
+import { closing, closingError, EverwireError } from "../../wire/errors.ts"
 import type { ClusterPeers, MovedSession, TakenOver } from "../cluster.ts"
 import { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
+
+const LOST = closing("node-lost", "the process that answered this request is gone")
 
 /**
  * Makes room for a session that another process hands over.
@@ -30,6 +33,8 @@ export function takeOver(host: AdmissionHost, peers: ClusterPeers | undefined, m
     },
     begin(last) {
       registry.reserved--
+      // It came on two ways: its former hub has handed it over, and was taken for dead.
+      if (registry.get(moved.id) !== undefined) return
       begin(host, { ...held, ...last, snapshot: last?.snapshot ?? held.snapshot }, encoder)
     },
     drop() {
@@ -52,7 +57,10 @@ function begin(host: AdmissionHost, moved: MovedSession, encoder: HubSession["en
   for (const room of rooms) peer.joinUnasked(room)
   peer.data = data as never // only the application knows its type: see `HubPeer.data`
   registry.add(hubSession)
+  // The process that answered them is gone.
+  for (const id of moved.open ?? []) hubSession.tell(failureOf(id, closingError(LOST)))
   host.began(hubSession, true)
+  hubSession.durable?.changed()
   links.detached()
   // This hub may have begun to drain since it was asked: then the session goes on to the next one.
   host.progressed(hubSession)

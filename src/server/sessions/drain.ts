@@ -124,7 +124,7 @@ export class Drain {
   look(hubSession: HubSession): void {
     const standing = this.#left.get(hubSession)
     if (!hubSession.session.ended) {
-      if (standing === undefined) return this.#came(hubSession)
+      if (standing === undefined) return hubSession.links.isFrozen ? undefined : this.#came(hubSession)
       if (standing === "moving" || (standing === "open" && this.#moved(hubSession))) return
     }
     if (standing !== undefined && hubSession.isFree) this.#leave(hubSession)
@@ -187,7 +187,7 @@ export class Drain {
     const now = this.#runtime.now()
     this.#dialAt = Math.max(now, this.#dialAt + APART_MS)
     const waitMs = Math.ceil(this.#dialAt - now)
-    hubSession.end({
+    hubSession.leave({
       ...this.#why,
       retryAfterMs: waitMs <= RETRY_AFTER_MS ? waitMs : retryAfterMs(this.#runtime),
     })

@@ -97,6 +97,9 @@ export class HubPeer implements Peer {
   get bufferedBytes(): number {
     return this.#owner.session.bufferedBytes
   }
+  get messageId(): string {
+    return `${this.id}:${this.#owner.session.heard}`
+  }
 
   send(name: string, data?: unknown, options?: SendOptions): boolean {
     const { encoder } = this.#owner

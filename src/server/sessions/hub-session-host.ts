@@ -1,5 +1,6 @@
 import type { DropReason } from "../../session/delivery/delivery.ts"
 import type { Closing } from "../../wire/errors.ts"
+import type { ClusterJournal } from "../cluster.ts"
 import type { Counts } from "../counts.ts"
 import { FanOut } from "../limits/fan-out.ts"
 import type { Reports } from "../reports.ts"
@@ -28,6 +29,8 @@ interface Records {
   closing(): Closing | undefined
   /** Undefined before the hub is closed. */
   drain(): Drain | undefined
+  /** Undefined unless the hub is durable. */
+  journal(): ClusterJournal | undefined
 }
 
 /** What a hub lends to its sessions: its settings and parts, and where each session reports what becomes of it. */
@@ -35,12 +38,13 @@ export function createSessionHost(
   { runtime, session, contract, maxPayloadBytes, costs, limits, permit, resumeMs }: HubSettings,
   reports: Reports,
   parts: Parts,
-  { registry, endedCounts, droppedCounts, closing, drain }: Records,
+  { registry, endedCounts, droppedCounts, closing, drain, journal }: Records,
 ): HubSessionHost {
   const { clockwork, hub } = parts
   const { observer } = reports
   return {
     ...parts,
+    journal,
     runtime,
     observer,
     contract,

@@ -20,6 +20,8 @@ import { Spending } from "../limits/spending.ts"
 import type { Principal } from "../peer.ts"
 import type { HubEncoder } from "../rooms/encoders.ts"
 import { AckWaits } from "./ack-waits.ts"
+import { openRequestsOf } from "./describe-session.ts"
+import { DurableSession } from "./durable-session.ts"
 import { sayFarewell, sayMoved } from "./farewell.ts"
 import { HubPeer, type PeerHost } from "./hub-peer.ts"
 import { type Keeper, type KeptList, TOO_MUCH } from "./kept-bytes.ts"
@@ -53,7 +55,9 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   readonly encoder: HubEncoder
   readonly links: SessionLinks
   readonly host: HubSessionHost
-  readonly #outbox: SharedOutbox
+  readonly outbox: SharedOutbox
+  /** Undefined unless the hub is durable. */
+  readonly durable: DurableSession | undefined
   /** The channel's last ack when the hub last counted its memory. */
   #taken = 0
   /** Made when a message is handled or a request is made for the first time. */
@@ -90,11 +94,13 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.beganAt = host.clockwork.now() - (moved?.ageMs ?? 0)
     this.formers = moved?.formers
     this.#site = site
-    this.#outbox = new SharedOutbox(host.joined)
-    const kept = moved && restoreSnapshot(moved.snapshot, this.#outbox)
-    this.session = new Session(host.clockwork, this, host.settings, this.#outbox, kept?.inbox, kept?.lane)
+    this.outbox = new SharedOutbox(host.joined)
+    const kept = moved && restoreSnapshot(moved.snapshot, this.outbox)
+    this.session = new Session(host.clockwork, this, host.settings, this.outbox, kept?.inbox, kept?.lane)
     this.links = new SessionLinks(this, host)
     this.peer = new HubPeer(moved?.peer ?? host.runtime.id(), this)
+    const journal = host.journal()
+    this.durable = journal && new DurableSession(this, journal)
   }
 
   /** The state of a welcomed link: see `HubLink`, where the hub session itself is that state. */
@@ -128,10 +134,11 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   #say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
     this.host.fanOut.said++
-    const bytes = mostBytesOf(packet, list, this.session.link) + (list ? 0 : this.#outbox.listBytesFor(packet))
+    const bytes = mostBytesOf(packet, list, this.session.link) + (list ? 0 : this.outbox.listBytesFor(packet))
     if (!this.host.kept.grow(bytes)) this.makeRoom(TOO_MUCH)
     try {
       this.session.say(packet, list, place, delivery)
+      this.durable?.changed()
     } catch (error) {
       this.end(closing("buffer-full", "the channel does not keep up", false))
       throw error
@@ -156,7 +163,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   lists(): Iterable<KeptList> {
     const { lane } = this.session
-    return lane ? [...this.#outbox.lists(), ...listsOf(lane)] : this.#outbox.lists()
+    return lane ? [...this.outbox.lists(), ...listsOf(lane)] : this.outbox.lists()
   }
   hasTaken(): boolean {
     const { acked } = this.session
@@ -181,6 +188,10 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   get openRequests(): readonly [asked: number, answering: number] {
     return countRequests(this.#dispatch?.dispatch.open)
+  }
+  /** Ids of the channel's requests that are being answered. */
+  get answering(): string[] {
+    return openRequestsOf(this.#dispatch?.dispatch.open[1])
   }
   /** The id of the last request to the channel. */
   get lastId(): number {
@@ -208,7 +219,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     if (this.session.ended) return
     const transport = this.links.frozen?.name
     const why = sayMoved(this)
+    this.durable?.ended()
     this.#release(why, why, 0, transport)
+  }
+
+  /** The hub closes. A session that is kept in the store waits there for another process. */
+  leave(why: Closing): void {
+    if (this.durable === undefined || this.session.ended) this.end(why)
+    else this.durable.leave()
   }
 
   end(why: Closing): void {
@@ -216,7 +234,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     const told: Closing = why.code === "closed" ? { ...why, code: "closed-by-peer" } : why
     const transport = this.session.link?.name
     sayFarewell(this, this.host.hub, told)
-    this.#release(why, told, this.#outbox.messages, transport)
+    this.durable?.ended()
+    this.#release(why, told, this.outbox.messages, transport)
   }
 
   /** The session has ended: gives back what the hub has for it, and reports its end. */
@@ -227,7 +246,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.encoder.sessions--
     this.host.forget(this, told)
     this.session = this.host.ended
-    this.#outbox.clear()
+    this.outbox.clear()
     this.host.left(why.code)
     this.peer.ended({ undelivered, ...why })
     this.host.told(this, why.code, undelivered, transport)
@@ -236,6 +255,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
 
   deliver(packet: Packet): void {
     checkPayload(packet, this.host, this.encoder.codec)
+    this.durable?.changed()
     if (kindOf(packet) === REQUEST) {
       const isLeaving = this.#lastCall?.refusesRequests === true
       const refusal = isLeaving ? NOT_BEGUN : this.#dispatching.refusalOf(sizeOf(packet))

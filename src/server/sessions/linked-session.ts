@@ -36,7 +36,11 @@ export interface LinkedSession {
   readonly peer: { readonly id: string }
   /** How many of its links have input that waits to be handled. */
   readonly backlogs: number
+  /** Whether the hub drains. */
+  readonly isCalled: boolean
   end(why: Closing): void
+  /** Ends it here. If it is kept in the store, another process may go on with it. */
+  leave(why: Closing): void
   /** How long the session may stay without a link, in milliseconds. `mayReturn`: see `SessionLinks.detached`. */
   windowMs(mayReturn: boolean): number
   /** The session has lost its last link. */

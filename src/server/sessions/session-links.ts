@@ -261,7 +261,10 @@ export class SessionLinks implements Alarm {
       return clockwork.set(this, clockwork.now() + SPARE_LINK_MS)
     }
     const code = this.expiry?.hasDismissed === true ? "auth-expired" : "session-expired"
-    this.#owner.end(closing(code, "no link came back in time"))
+    const why = closing(code, "no link came back in time")
+    // While a hub drains, that time is short.
+    if (this.#owner.isCalled) this.#owner.leave(why)
+    else this.#owner.end(why)
   }
 
   /** Closes all links. A link that holds data is cut, because the channel does not take it. */

@@ -1,5 +1,6 @@
 import type { Session, SessionSettings } from "../../session/session.ts"
 import type { Traffic } from "../../session/traffic.ts"
+import type { ClusterJournal } from "../cluster.ts"
 import type { Costs } from "../limits/allowance.ts"
 import type { FanOut } from "../limits/fan-out.ts"
 import type { PayloadBounds } from "../limits/payload-bounds.ts"
@@ -23,6 +24,8 @@ export interface SessionNeeds extends LinksHost, PeerDispatchHost, PayloadBounds
   readonly ended: Session
   readonly kept: KeptBytes
   readonly fanOut: FanOut
+  /** What keeps the sessions in the store. Undefined unless the hub is durable. */
+  journal(): ClusterJournal | undefined
   /** What all sessions of the hub have carried. */
   readonly traffic: Traffic
 }

@@ -182,8 +182,13 @@ export class SharedOutbox implements Outbox {
   }
 
   unacknowledged(): readonly Packet[] {
+    return this.after(this.acked)
+  }
+
+  /** The packets with numbers above this one, which is that of an acknowledged packet or of one here. */
+  after(last: number): readonly Packet[] {
     const packets: Packet[] = []
-    for (const [run, number] of this.#places()) packets.push(this.#packet(run, number))
+    for (const [run, number] of this.#places(last)) packets.push(this.#packet(run, number))
     return packets
   }
 
@@ -205,10 +210,10 @@ export class SharedOutbox implements Outbox {
     }
   }
 
-  /** Every packet that is not acknowledged: its run and its number. */
-  *#places(): Generator<[run: Run, number: number]> {
+  /** Every packet that is not acknowledged, or that has a higher number than `last`: its run and its number. */
+  *#places(last = this.acked): Generator<[run: Run, number: number]> {
     let run = this.#first
-    for (let number = this.acked + 1; number <= this.said; number++) {
+    for (let number = last + 1; number <= this.said; number++) {
       while (number > run.end && run.next) run = run.next
       yield [run, number]
     }
