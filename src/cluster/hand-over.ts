@@ -156,6 +156,8 @@ export class HandOver implements ClusterMoves {
   readonly #offered = new Map<string, Offered>()
   /** Each resolves when another process goes on with a session. */
   readonly #telling = new Set<Promise<void>>()
+  /** Offers of which the store has not said yet whether the other process has the session. */
+  readonly #unclear = new Set<Offer>()
   #isClosed = false
   /** What ends each pause before the store is asked again. */
   readonly #pauses = new Set<() => void>()
@@ -213,7 +215,9 @@ export class HandOver implements ClusterMoves {
         offer.say(STAY)
         continue
       }
+      this.#unclear.add(offer)
       const isAssigned = !moving.isOver && (await this.#assignSurely(moving, hub))
+      this.#unclear.delete(offer)
       if (!isAssigned || moving.isOver) {
         offer.say(STAY)
         return moving.stays()
@@ -310,6 +314,8 @@ export class HandOver implements ClusterMoves {
   /** The hub closes. */
   close(): void {
     this.#isClosed = true
+    // All sessions have ended here, so nobody is to go on with them.
+    for (const offer of this.#unclear) offer.say(STAY)
     for (const offered of [...this.#offered.values()]) offered.close()
     for (const end of [...this.#pauses]) end()
   }

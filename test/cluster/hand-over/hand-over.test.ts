@@ -156,6 +156,7 @@ describe("a hub that drains while another one stays", () => {
     await world.runtime.passUntil(() => channel.status === "open", 5_000)
     expect(world.runtime.now() - leftAt).toBeLessThan(100)
     expect(refused).toEqual([])
+    await world.runtime.pass(1_000)
     await closed
     await sayEach(world, talk, 5, 20)
     await world.runtime.pass(1_000)
