@@ -66,7 +66,7 @@ export const wide = {
 
   async prepare(bench) {
     const { ports } = bench
-    for (const port of ports) await bench.openWires(RECEIVERS / ports.length, 50, { port })
+    for (const port of ports) await bench.openWires(RECEIVERS / ports.length, 50, { port, via: undefined })
   },
 
   async round(bench) {

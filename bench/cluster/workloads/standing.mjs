@@ -77,7 +77,7 @@ export const begin = {
 
   async round(bench) {
     const { cpuUs, storeUs } = await bench.spent(async () => {
-      await bench.openWires(SESSIONS, AT_ONCE)
+      await bench.openWires(SESSIONS, AT_ONCE, { via: undefined })
       for (const wire of bench.wires.splice(0)) await wire.close()
       await bench.server.settled(0)
     })
