@@ -357,7 +357,7 @@ export const faults = [
   {
     id: "a peer counts one too few as undelivered",
     file: "src/server/sessions/hub-session.ts",
-    find: "this.#outbox.messages, transport",
+    find: "this.outbox.messages, transport",
     plant: "Math.max(0, this.#outbox.messages - 1), transport",
   },
   {
@@ -1715,7 +1715,7 @@ export const faults = [
   {
     id: "a channel that dials before its session has arrived is refused",
     file: "src/cluster/claims.ts",
-    find: "if (arriving !== undefined) return this.#await(arriving, hello)",
+    find: "if (arriving !== undefined) return this.#await(arriving, hello, isRelayed)",
     plant: "if (arriving !== undefined) return { refusal: MOVING }",
   },
   {
@@ -1799,7 +1799,7 @@ export const faults = [
   {
     id: "the memory of a new packed list does not make the hub look whether it keeps too much",
     file: "src/server/sessions/hub-session.ts",
-    find: " + (list ? 0 : this.#outbox.listBytesFor(packet))",
+    find: " + (list ? 0 : this.outbox.listBytesFor(packet))",
     plant: "",
   },
   {
@@ -1811,7 +1811,7 @@ export const faults = [
   {
     id: "what is said while a session moves is lost",
     file: "src/server/sessions/moving-session.ts",
-    find: "snapshot: hasSpoken ? this.#snapshot() : undefined",
+    find: "snapshot: hasSpoken ? snapshotOf(this.#hubSession) : undefined",
     plant: "snapshot: undefined",
   },
   {
@@ -1909,5 +1909,59 @@ export const faults = [
     file: "src/cluster/courier.ts",
     find: "      outgoing.isOpening = false\n",
     plant: "",
+  },
+  {
+    id: "a durable session sends before the store has it",
+    file: "src/server/sessions/durable-session.ts",
+    find: "    this.#waiting.push(run)\n",
+    plant: "    run()\n",
+  },
+  {
+    id: "what a durable session says without a link is not written",
+    file: "src/server/sessions/hub-session.ts",
+    find: "      this.durable?.changed()\n    } catch",
+    plant: "    } catch",
+  },
+  {
+    id: "a process whose lease has ended handles input",
+    file: "src/cluster/journal-logs.ts",
+    find: " && this.idleMs < LEASE_MS",
+    plant: "",
+  },
+  {
+    id: "an entry that is in the log twice counts twice",
+    file: "src/cluster/journal-entries.ts",
+    find: "    if (number <= this.#last) return\n",
+    plant: "",
+  },
+  {
+    id: "the sessions of a dead process go on before they are in another journal",
+    file: "src/cluster/heirs.ts",
+    find: "      release = await journal.put(",
+    plant: "      release = await (async (_notes: unknown) => (): void => {})(",
+  },
+  {
+    id: "a journal that another process reads is taken for settled",
+    file: "src/cluster/heirs.ts",
+    find: "      if (lives || range.first > 0) return false\n",
+    plant: "",
+  },
+  {
+    id: "a durable session ends with its hub",
+    file: "src/server/sessions/drain.ts",
+    find: "    hubSession.leave({",
+    plant: "    hubSession.end({",
+  },
+  {
+    id: "requests that a dead process answered are never answered",
+    file: "src/server/admission/take-over.ts",
+    find: "  for (const id of moved.open ?? []) hubSession.tell(",
+    plant: "  for (const id of [] as string[]) hubSession.tell(",
+  },
+  {
+    id: "a long journal is one log for ever",
+    file: "src/cluster/journal-logs.ts",
+    find: "isLong && oldest === range.last ? range.last + 1 : range.last",
+    plant: "range.last",
   },
 ]
