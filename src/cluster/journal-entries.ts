@@ -37,7 +37,7 @@ type WrittenChange = [
   acked: number,
   first: number,
   packets: number[],
-  deliveries: SessionChange["deliveries"],
+  deliveries: readonly (readonly [number: number, delivery: Delivery])[],
   waits: [place: number, packet: number, delivery: Delivery | null][],
   left: readonly number[],
 ]

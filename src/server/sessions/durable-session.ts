@@ -1,4 +1,4 @@
-import type { Unnumbered } from "../../session/delivery/delivery.ts"
+import type { Delivery, Unnumbered } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { Closing } from "../../wire/errors.ts"
@@ -176,8 +176,8 @@ export class DurableSession implements Journalled {
   }
 
   /** What is new in the lane. What is volatile goes in this tick or never. */
-  #placeLane(): SessionChange["waits"] {
-    const waits: [number, Unnumbered["packet"], Unnumbered["delivery"]][] = []
+  #placeLane(): [place: number, packet: Packet, delivery: Delivery | undefined][] {
+    const waits: [place: number, packet: Packet, delivery: Delivery | undefined][] = []
     for (const one of this.#hubSession.session.lane?.packets.values() ?? []) {
       if (one.delivery?.volatile || this.#lane.has(one)) continue
       this.#lane.set(one, ++this.#lastPlace)
