@@ -6,6 +6,8 @@ export interface Account {
   readonly heard: number[]
   /** The process that heard it, for each of `heard`. */
   readonly heardAt: string[]
+  /** The id of the message, for each of `heard`. */
+  readonly heardAs: string[]
   /** What hubs said to it, in order. */
   readonly said: string[]
   /** The processes that had its session, with `new` or `moved`. */
@@ -43,7 +45,7 @@ export class Journal {
   #account(channel: string): Account {
     let account = this.#accounts.get(channel)
     if (account === undefined) {
-      account = { heard: [], heardAt: [], said: [], begun: [], closed: [] }
+      account = { heard: [], heardAt: [], heardAs: [], said: [], begun: [], closed: [] }
       this.#accounts.set(channel, account)
     }
     return account
@@ -68,6 +70,7 @@ export class Journal {
     if (what === "heard") {
       account.heard.push(Number(first))
       account.heardAt.push(second)
+      account.heardAs.push(third)
     } else if (what === "said") account.said.push(first)
     else if (what === "begun") account.begun.push([first, second])
     else account.closed.push([first, second, Number(third)])

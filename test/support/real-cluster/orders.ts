@@ -12,6 +12,8 @@ export interface Setup {
   /** How many messages each peer is sent in a second. */
   readonly perSecond: number
   readonly maxSessions: number
+  /** Whether sessions are kept in the store. Then each message is answered with its number. */
+  readonly isDurable: boolean
 }
 
 /** What the test asks of a process. All but a close are answered with `done`. */

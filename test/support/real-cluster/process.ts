@@ -10,7 +10,9 @@ import { redis } from "everwire/redis"
 import { createClient } from "redis"
 import type { Order, Setup, Told } from "./orders.ts"
 
-const { name, store, port, journal, perSecond, maxSessions } = JSON.parse(process.env["EVERWIRE_SETUP"] ?? "") as Setup // real-cluster.ts wrote it
+const { name, store, port, journal, perSecond, maxSessions, isDurable } = JSON.parse(
+  process.env["EVERWIRE_SETUP"] ?? "",
+) as Setup // real-cluster.ts wrote it
 const EVERY_MS = 5
 
 const file = openSync(journal, "a")
@@ -38,9 +40,13 @@ const hub = createHub({
   cluster: cluster(backplane),
   authenticate: ({ auth }) => ({ id: String(auth) }),
   limits: { maxSessions },
+  durable: isDurable,
 })
 hub.onError((error) => tell({ failure: `${name}: ${String(error)}` }))
-hub.on("n", (n, peer) => note("heard", peer.principal.id, `${String(n)} ${name}`))
+hub.on("n", (n, peer) => {
+  note("heard", peer.principal.id, `${String(n)} ${name} ${peer.messageId}`)
+  if (isDurable) peer.send("n", String(n))
+})
 
 /** Who is told nothing more. */
 const hushed = new Set<string>()

@@ -114,13 +114,15 @@ interface RealClusterOptions {
   /** How many messages each peer is sent in a second. Default 200. */
   readonly perSecond?: number
   readonly maxSessions?: number
+  /** Whether sessions are kept in the store. Default false. */
+  readonly isDurable?: boolean
   /** Further arguments of the store's server. */
   readonly serverArgs?: readonly string[]
 }
 
 /** Starts one. All of it is on this machine, at free ports. */
 export async function startRealCluster(options: RealClusterOptions): Promise<RealCluster> {
-  const { store, count, perSecond = 200, maxSessions = 1_000, serverArgs } = options
+  const { store, count, perSecond = 200, maxSessions = 1_000, isDurable = false, serverArgs } = options
   const folder = mkdtempSync(join(tmpdir(), "everwire-cluster-"))
   const program = join(folder, "process.mjs")
   await build({
@@ -149,6 +151,7 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
       journal: journal.path,
       perSecond,
       maxSessions,
+      isDurable,
     }
     const process = new RealProcess(setup, line, (text) => failures.push(text))
     await process.listens
