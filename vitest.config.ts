@@ -28,13 +28,15 @@ const MODES = {
 /**
  * Tests that need a process of their own: they measure memory, record which functions run, start browsers or replace
  * Node's sockets. All others share processes, because in most files the import of the sources takes longer than the tests.
- * These files begin first, because they wait most; while they wait, the others have the processor.
  */
 const OWN_PROCESS = [
-  "test/{browser,cost,http,journeys,msw,siege}/**/*.test.ts",
+  "test/{browser,cost,http,msw,siege}/**/*.test.ts",
   "test/docs/architecture.test.ts",
   "test/docs/programs.test.ts",
 ]
+
+/** They run after all others, because they load the machine and wait for real time. Each file has a process. */
+const JOURNEYS = "test/journeys/**/*.test.ts"
 
 /**
  * `vitest run` is the suite; `vitest run --mode long` is what takes minutes: `test/long`, and random input in masses; `vitest run --mode production` is
@@ -66,9 +68,8 @@ export default defineConfig(({ mode }) => {
     ssr: { resolve: { conditions: ["everwire-source", "node", "import", "module", "default"] } },
     test: {
       pool: "forks",
-      // Half of the time tests wait for sockets, timers and browsers, so more files run at once than there are cores.
-      maxWorkers: availableParallelism() + 3,
-      // Only what hangs may reach this: beside the others, and on a slower machine, a test takes many times as long as alone.
+      // Half of the time tests wait for sockets, so two run at once on two cores as well.
+      maxWorkers: Math.max(2, availableParallelism() - 1),
       testTimeout: mode === "long" ? 600_000 : 60_000,
       hookTimeout: 60_000,
       env: { EVERWIRE_TEST_MODE: mode },
@@ -78,9 +79,10 @@ export default defineConfig(({ mode }) => {
             projects: [
               {
                 extends: true,
-                test: { name: "shared", isolate: false, include, exclude: [...exclude, ...OWN_PROCESS] },
+                test: { name: "shared", isolate: false, include, exclude: [...exclude, ...OWN_PROCESS, JOURNEYS] },
               },
               { extends: true, test: { name: "own", include: OWN_PROCESS } },
+              { extends: true, test: { name: "journeys", include: [JOURNEYS], sequence: { groupOrder: 1 } } },
             ],
           }
         : { include, exclude }),

@@ -9,21 +9,21 @@
 
 /**
  * What `npm test` runs, in the order of the table in CONTRIBUTING.md. Two steps run at once, where `after` lets them. The
- * tests run alone, because they keep all cores busy by themselves.
+ * tests run alone, because many of them wait for real time.
  *
  * @type {readonly Step[]}
  */
 export const steps = [
-  { script: "build", after: [] },
   { script: "typecheck", after: [] },
   { script: "lint", after: [] },
+  { script: "arch", after: [] },
+  { script: "knip", after: [] },
+  { script: "build", after: [] },
   { script: "check:package", after: ["build"] },
   { script: "stranger", after: ["build"] },
   { script: "types", args: ["--", "--own"], after: ["build"] },
   { script: "size", after: ["build"] },
   { script: "allocations", after: ["build"] },
-  { script: "production:quick", after: ["build"] },
-  { script: "arch", after: [] },
-  { script: "knip", after: [] },
   { script: "unit" },
+  { script: "production:quick" },
 ]
