@@ -1732,7 +1732,7 @@ export const faults = [
   },
   {
     id: "a process that is ready for a session does not look into the store when it hears nothing more",
-    file: "src/cluster/hand-over.ts",
+    file: "src/cluster/offered.ts",
     find: "    if (this.#isHeld) void this.#look()\n    else this.#stay()\n",
     plant: "    this.#stay()\n",
   },
@@ -1757,8 +1757,8 @@ export const faults = [
   {
     id: "a session moves while requests are open in it",
     file: "src/server/sessions/drain.ts",
-    find: "!hubSession.isCalled || asked + answering > 0",
-    plant: "!hubSession.isCalled",
+    find: "hubSession.call === undefined || asked + answering > 0",
+    plant: "hubSession.call === undefined",
   },
   {
     id: "a channel checks by a contract that is for another codec",
@@ -1858,7 +1858,7 @@ export const faults = [
   },
   {
     id: "a process goes on with a session before it is told what was said last",
-    file: "src/cluster/hand-over.ts",
+    file: "src/cluster/offered.ts",
     find: "if (isLast && owner === hub) return",
     plant: "if (owner === hub) return",
   },

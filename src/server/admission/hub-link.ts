@@ -31,7 +31,6 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   readonly #host: AdmissionHost
   /** The set that counts this link until it is welcomed. */
   #unwelcomed: Unwelcomed
-  /** Of a session that is kept in the store, it sends what the store has. */
   #link: Link
   /** For a welcomed link the session itself: a hub has many links, and nothing else would need an object for each. */
   #state: LinkState

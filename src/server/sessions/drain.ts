@@ -147,7 +147,7 @@ export class Drain {
   /** Hands the session over, if no request is open in it and there is a process to take it. */
   #moved(hubSession: HubSession): boolean {
     const [asked, answering] = hubSession.openRequests
-    if (this.#moves?.hasTaker !== true || !this.#isWaitedFor || !hubSession.isCalled || asked + answering > 0)
+    if (this.#moves?.hasTaker !== true || !this.#isWaitedFor || hubSession.call === undefined || asked + answering > 0)
       return false
     this.#move(hubSession, this.#moves)
     return true

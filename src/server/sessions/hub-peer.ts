@@ -34,8 +34,15 @@ interface PeerCommons {
 export interface PeerHost {
   readonly session: Session
   readonly dispatch: Dispatch<HubPeer>
-  /** Handlers of this peer alone. */
-  readonly own: Handlers<HubPeer>
+  /** What sees to messages and requests. Made when it is first asked for. */
+  readonly dispatching: {
+    /** Handlers of this peer alone. */
+    readonly own: Handlers<HubPeer>
+    /** A handler of this peer alone was set. */
+    handles(name: string): void
+    /** The handler of a loop over messages: see `PeerDispatch`. */
+    handlerOf(loop: Loop, heard: (data: unknown) => void, isReplacing: boolean): (data: unknown) => void
+  }
   /** What all peers of the hub share. */
   readonly host: PeerCommons
   readonly principal: Principal
@@ -43,15 +50,13 @@ export interface PeerHost {
   readonly address: string
   /** Sends a packet. Returns whether there is room for more; `false` also if the session has ended, or ends by this. */
   tell(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): boolean
-  writable(): Promise<void>
-  flush(): Promise<void>
+  /** Made when it is first asked for. */
+  readonly waits: { room(): Promise<void>; arrival(): Promise<void> }
+  /** Undefined unless the session is kept in the store, which is to learn of changes. */
+  readonly durable: { changed(): void } | undefined
   end(why: Closing): void
-  /** Why no request may be sent any more; undefined if it may. */
-  readonly askRefusal: EverwireError | undefined
-  /** Call it when a handler of this peer alone was set. */
-  handles(name: string): void
-  /** The handler of a loop over messages: see `PeerDispatch`. */
-  handlerOf(loop: Loop, heard: (data: unknown) => void, isReplacing: boolean): (data: unknown) => void
+  /** Given when the hub drains. `askRefusal`: why no request may be sent any more; undefined if it may. */
+  readonly call: { readonly askRefusal: EverwireError | undefined } | undefined
   /** Reports an error that a listener of this peer threw. */
   failed(error: unknown, stage: "listener"): void
 }
@@ -59,9 +64,8 @@ export interface PeerHost {
 /** A peer, with members for the hub alone. Contracts exist only as types, so here a message may have any name. */
 export class HubPeer implements Peer {
   readonly id: string
-  /** See `principal` about the type. */
-  data = undefined as never
   readonly #owner: PeerHost
+  #data: unknown
   /** Rooms that this peer is in. Made for the first of them. */
   #rooms: Set<string> | undefined
   /**
@@ -78,6 +82,13 @@ export class HubPeer implements Peer {
   /** Typed `never`, which fits every type: only the application knows what its `authenticate` returns. */
   get principal(): never {
     return this.#owner.principal as never
+  }
+  get data(): never {
+    return this.#data as never // see `principal`
+  }
+  set data(data: unknown) {
+    this.#data = data
+    this.#owner.durable?.changed()
   }
   get connected(): boolean {
     return this.#owner.session.link !== undefined
@@ -118,23 +129,23 @@ export class HubPeer implements Peer {
   }
 
   writable(): Promise<void> {
-    return this.#owner.writable()
+    return this.#owner.waits.room()
   }
 
   flush(): Promise<void> {
-    return this.#owner.flush()
+    return this.#owner.waits.arrival()
   }
 
   async request(name: string, data?: unknown, options?: RequestOptions): Promise<never> {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
-    const refusal = this.#owner.askRefusal
+    const refusal = this.#owner.call?.askRefusal
     if (refusal !== undefined) throw refusal
     return (await this.#owner.dispatch.request(name, data, options)) as never // see `principal`
   }
 
   stream(name: string, data?: unknown, options?: StreamOptions): AsyncGenerator<never, void, void> {
     if (this.closed) throw new EverwireError("closed", "the peer is closed")
-    const refusal = this.#owner.askRefusal
+    const refusal = this.#owner.call?.askRefusal
     if (refusal !== undefined) throw refusal
     return this.#owner.dispatch.stream(name, data, options) as AsyncGenerator<never, void, void> // see `principal`
   }
@@ -146,14 +157,20 @@ export class HubPeer implements Peer {
   messages(name: string, options?: MessagesOptions): AsyncGenerator<never, void, void> {
     const loop = loopOver<unknown>((heard, ended, rest, queue) => {
       const waits = Object.assign(ended, { queue })
-      return this.#on(name, this.#owner.handlerOf(waits, heard, options?.overflow === "drop-oldest"), rest, ended)
+      return this.#on(
+        name,
+        this.#owner.dispatching.handlerOf(waits, heard, options?.overflow === "drop-oldest"),
+        rest,
+        ended,
+      )
     }, options)
     return loop as AsyncGenerator<never, void, void> // see `principal`
   }
 
   #on(name: string, handler: MessageHandler<HubPeer>, options?: SubscribeOptions, ended?: () => void): Unsubscribe {
-    const off = this.#owner.own.on(name, handler, options, ended)
-    this.#owner.handles(name)
+    const { dispatching } = this.#owner
+    const off = dispatching.own.on(name, handler, options, ended)
+    dispatching.handles(name)
     return off
   }
 
@@ -162,7 +179,7 @@ export class HubPeer implements Peer {
     handler: (data: never, peer: never, request: RequestContext<never>) => unknown,
     options?: SubscribeOptions,
   ): Unsubscribe {
-    return this.#owner.own.handle(name, handler as RequestHandler<HubPeer>, options) // see `principal`
+    return this.#owner.dispatching.own.handle(name, handler as RequestHandler<HubPeer>, options) // see `principal`
   }
 
   join(room: string): void {
@@ -178,10 +195,13 @@ export class HubPeer implements Peer {
     this.#rooms ??= new Set()
     this.#rooms.add(room)
     this.#owner.host.rooms.join(room, this)
+    this.#owner.durable?.changed()
   }
 
   leave(room: string): void {
-    if (this.#rooms?.delete(room)) this.#owner.host.rooms.leave(room, this)
+    if (!this.#rooms?.delete(room)) return
+    this.#owner.host.rooms.leave(room, this)
+    this.#owner.durable?.changed()
   }
 
   onClose(listener: (closing: PeerClosing) => void, options?: Pick<SubscribeOptions, "signal">): Unsubscribe {

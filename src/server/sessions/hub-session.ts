@@ -1,7 +1,6 @@
 import type { Dispatch } from "../../messaging/dispatch.ts"
 import type { Stage } from "../../messaging/dispatch-host.ts"
 import { failureOf } from "../../messaging/failure.ts"
-import type { Handlers } from "../../messaging/handlers.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { Delivery, DropReason } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
@@ -65,7 +64,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   /** Promises that wait for acks. Made for the first one. */
   #waits: AckWaits | undefined
   /** Set when the hub drains and starts nothing new with the channel. */
-  #lastCall: LastCall | undefined
+  call: LastCall | undefined
   /** For how long the packet that is being heard has waited since it arrived, in milliseconds. */
   waitedMs = 0
   /** How many of its links have input that waits to be handled. */
@@ -107,17 +106,14 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   get stage(): "admitted" {
     return "admitted"
   }
-  get #dispatching(): PeerDispatch {
+  get dispatching(): PeerDispatch {
     if (this.#dispatch !== undefined) return this.#dispatch
     this.#dispatch = new PeerDispatch(this.host, this)
     if (this.session.ended) this.#dispatch.close()
     return this.#dispatch
   }
   get dispatch(): Dispatch<HubPeer> {
-    return this.#dispatching.dispatch
-  }
-  get own(): Handlers<HubPeer> {
-    return this.#dispatching.own
+    return this.dispatching.dispatch
   }
   get traffic(): Traffic {
     return this.host.traffic
@@ -130,7 +126,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
     this.#say(packet, list, place, delivery)
     // A draining hub waits until packets of open requests have arrived. It sends messages without waiting.
-    if (this.#lastCall !== undefined && kindOf(packet) !== MESSAGE) this.#lastCall.awaitSaid()
+    if (this.call !== undefined && kindOf(packet) !== MESSAGE) this.call.awaitSaid()
   }
   #say(packet: Packet, list?: PacketList, place?: number, delivery?: Delivery): void {
     this.host.fanOut.said++
@@ -173,18 +169,11 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   }
   /** The hub is leaving: open requests are finished, and no new one is begun. */
   lastCall(): void {
-    this.#lastCall = new LastCall(this, this.host.clockwork)
-    this.#lastCall.begin()
-  }
-  /** Whether it has had its last call. */
-  get isCalled(): boolean {
-    return this.#lastCall !== undefined
+    this.call = new LastCall(this, this.host.clockwork)
+    this.call.begin()
   }
   get isFree(): boolean {
-    return this.session.ended || this.#lastCall?.isFree === true
-  }
-  get askRefusal(): EverwireError | undefined {
-    return this.#lastCall?.askRefusal
+    return this.session.ended || this.call?.isFree === true
   }
   get openRequests(): readonly [asked: number, answering: number] {
     return countRequests(this.#dispatch?.dispatch.open)
@@ -200,17 +189,11 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
   failed(error: unknown, stage: Stage): void {
     this.host.failed(error, stage, this.peer)
   }
-  handles(name: string): void {
-    this.#dispatch?.handles(name)
-  }
-  handlerOf(...given: Parameters<PeerDispatch["handlerOf"]>): (data: unknown) => void {
-    return this.#dispatching.handlerOf(...given)
-  }
   windowMs(mayReturn: boolean): number {
     return this.host.windowMs(this, mayReturn)
   }
   isAway(): void {
-    this.#lastCall?.awaitReturn()
+    this.call?.awaitReturn()
     this.host.progressed(this)
   }
 
@@ -257,8 +240,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     checkPayload(packet, this.host, this.encoder.codec)
     this.durable?.changed()
     if (kindOf(packet) === REQUEST) {
-      const isLeaving = this.#lastCall?.refusesRequests === true
-      const refusal = isLeaving ? NOT_BEGUN : this.#dispatching.refusalOf(sizeOf(packet))
+      const isLeaving = this.call?.refusesRequests === true
+      const refusal = isLeaving ? NOT_BEGUN : this.dispatching.refusalOf(sizeOf(packet))
       if (refusal !== undefined) {
         callSafely(() => this.#say(failureOf(openPacket(packet).id, refusal))) // without room, it ends the session
         if (isLeaving) this.host.progressed(this)
@@ -266,8 +249,8 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
         return
       }
     }
-    this.#dispatching.deliver(packet)
-    if (this.#lastCall !== undefined) this.host.progressed(this)
+    this.dispatching.deliver(packet)
+    if (this.call !== undefined) this.host.progressed(this)
   }
 
   control(link: Link, packet: string): void {
@@ -310,13 +293,7 @@ export class HubSession implements SessionHost, PeerHost, Keeper {
     this.host.progressed(this)
   }
 
-  writable(): Promise<void> {
-    return this.#awaiting.room()
-  }
-  flush(): Promise<void> {
-    return this.#awaiting.arrival()
-  }
-  get #awaiting(): AckWaits {
+  get waits(): AckWaits {
     this.#waits ??= new AckWaits(this)
     return this.#waits
   }

@@ -36,8 +36,8 @@ export interface LinkedSession {
   readonly peer: { readonly id: string }
   /** How many of its links have input that waits to be handled. */
   readonly backlogs: number
-  /** Whether the hub drains. */
-  readonly isCalled: boolean
+  /** Given when the hub drains. */
+  readonly call: object | undefined
   end(why: Closing): void
   /** Ends it here. If it is kept in the store, another process may go on with it. */
   leave(why: Closing): void

@@ -49,7 +49,7 @@ interface Carrier {
   say(packet: Packet): void
   /** For how long the packet that is being heard has waited since it arrived, in milliseconds. */
   readonly waitedMs: number
-  writable(): Promise<void>
+  readonly waits: { room(): Promise<void> }
   /** Ends the session because the hub keeps too much. */
   makeRoom(why: Closing): void
   /** What came over this link was not accepted. */
@@ -205,7 +205,7 @@ export class PeerDispatch implements DispatchHost<HubPeer> {
     this.#carrier.session.retract(packet)
   }
   writable(): Promise<void> {
-    return this.#carrier.writable()
+    return this.#carrier.waits.room()
   }
   maxPayloadBytes(): number {
     return this.#host.maxPayloadBytes

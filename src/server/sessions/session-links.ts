@@ -263,7 +263,7 @@ export class SessionLinks implements Alarm {
     const code = this.expiry?.hasDismissed === true ? "auth-expired" : "session-expired"
     const why = closing(code, "no link came back in time")
     // While a hub drains, that time is short.
-    if (this.#owner.isCalled) this.#owner.leave(why)
+    if (this.#owner.call) this.#owner.leave(why)
     else this.#owner.end(why)
   }
 

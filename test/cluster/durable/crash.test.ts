@@ -181,11 +181,17 @@ describe("a durable hub", () => {
   it("keeps rooms, the principal and data, and answers open requests with node-lost", async () => {
     const [world, talk, channel] = await begin(2, { authenticate: () => ({ id: "ann", role: "host" }) })
     const peer = talk.begun[0]?.[2]
-    peer?.join("hall")
-    if (peer) peer.data = { level: 3 }
+    peer?.join("den")
     world.processes[0]?.hub.handle("slow", () => new Promise(() => {}))
     const answer = channel.request("slow", 1, { timeoutMs: 60_000 }).catch((error: { code: string }) => error.code)
     await world.runtime.pass(200)
+    // Each without anything that is sent or heard.
+    peer?.join("hall")
+    await world.runtime.pass(20)
+    peer?.leave("den")
+    await world.runtime.pass(20)
+    if (peer) peer.data = { level: 3 }
+    await world.runtime.pass(20)
     world.processes[0]?.kill()
     world.reach(1)
     await world.runtime.pass(15_000)
