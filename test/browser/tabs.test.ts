@@ -16,7 +16,7 @@ declare const page: TabsPage // Runs in the browser.
 const TABS = 8
 
 missChromium()
-describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is refused", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is refused", () => {
   let browser: Browser
   let url: string
 
@@ -43,7 +43,8 @@ describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is re
 
   it("all connect within 3 s and stay connected, and a polling one takes over a closed one's connection in 3 s", async () => {
     const tabs = await openTabs()
-    const reports = await talked(tabs, 28)
+    await wait(7_000)
+    const reports = await look(tabs)
     expect(reports.map(({ transport }) => transport).sort()).toEqual([
       ...Array(4).fill("short-poll"),
       ...Array(4).fill("sse"),
@@ -61,7 +62,8 @@ describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is re
 
   it("all connect within 4 s and stay connected where there are no Web Locks", async () => {
     const tabs = await openTabs(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }))
-    const reports = await talked(tabs, 20)
+    await wait(5_000)
+    const reports = await look(tabs)
     expect(reports.filter(({ transport }) => transport === "sse").length).toBeLessThan(6)
     for (const { openMs, silenceMs } of reports) {
       expect(openMs).toBeLessThan(4_000)
@@ -81,13 +83,7 @@ describe.skipIf(!hasChromium)("eight tabs in Chromium, where the WebSocket is re
 const look = (tabs: Page[]): Promise<ReturnType<TabsPage["report"]>[]> =>
   Promise.all(tabs.map((tab) => tab.evaluate(() => page.report())))
 
-/** Waits until each tab has heard so many ticks of the hub, of which there are four a second, and a third as many answers. */
-async function talked(tabs: Page[], count: number): Promise<ReturnType<TabsPage["report"]>[]> {
-  const fewest = async (): Promise<number> =>
-    Math.min(...(await look(tabs)).flatMap(({ ticks, answers }) => [ticks, 3 * answers]))
-  await expect.poll(fewest, { timeout: 60_000, interval: 200 }).toBeGreaterThanOrEqual(count)
-  return look(tabs)
-}
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function bundlePage(): Promise<string> {
   const { outputFiles } = await build({
