@@ -55,7 +55,7 @@ function begin(host: AdmissionHost, moved: MovedSession, encoder: HubSession["en
   if (holder !== undefined) links.heldBy(holder)
   if (lastId > 0) hubSession.dispatch.lastId = lastId
   for (const room of rooms) peer.joinUnasked(room)
-  peer.data = data as never // only the application knows its type: see `HubPeer.data`
+  peer.data = data // only the application knows its type: see `HubPeer.data`
   registry.add(hubSession)
   // The process that answered them is gone.
   for (const id of moved.open ?? []) hubSession.tell(failureOf(id, closingError(LOST)))
