@@ -20,7 +20,7 @@ export interface HubErrorContext {
 
 /** How the session of a peer has begun in this process. */
 export interface PeerBeginning {
-  /** Whether another process of the cluster has handed it over. Then `peer.id`, `peer.rooms` and plain `peer.data` are those that it had there. */
+  /** Whether it was in another process of the cluster, which has handed it over or has died. Then `peer.id`, `peer.rooms` and plain `peer.data` are those that it had there. */
   readonly moved: boolean
 }
 

@@ -1,5 +1,6 @@
 import { describe, it } from "vitest"
 import { expectExactlyOnce, plagues, wires } from "../support/exactly-once.ts"
+import { expectNothingLost } from "../support/real-cluster/durable.ts"
 import { placeOn } from "../support/real-cluster/place.ts"
 import { startRealCluster } from "../support/real-cluster/real-cluster.ts"
 import { expectExactlyOnceThroughRestart } from "../support/real-cluster/restart.ts"
@@ -7,7 +8,7 @@ import { expectExactlyOnceThroughRestart } from "../support/real-cluster/restart
 // `npm run cluster` runs the same for 20 s each, with 4 processes, and over Redis and NATS too.
 const transports = wires.slice(0, 4).map((wire) => wire.transports)
 
-describe("two real processes behind a proxy that sends each request to the next one", { timeout: 60_000 }, () => {
+describe("real processes behind a proxy that sends each request to the next one", { timeout: 60_000 }, () => {
   it("are both replaced under load: no message is lost, doubled or out of order, and no session ends", async ({
     onTestFinished,
   }) => {
@@ -15,6 +16,16 @@ describe("two real processes behind a proxy that sends each request to the next 
       store: "processes",
       count: 2,
       talks: transports,
+      onFinished: onTestFinished,
+    })
+  })
+
+  it("lose nothing of a durable session while its process is killed again and again", async ({ onTestFinished }) => {
+    await expectNothingLost({
+      store: "processes",
+      transports: ["websocket"],
+      ms: 5_000,
+      signal: "SIGKILL",
       onFinished: onTestFinished,
     })
   })
