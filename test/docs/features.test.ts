@@ -28,6 +28,8 @@ const tests: Readonly<Record<string, string>> = {
   "a process that ends in a deploy": "test/server/drain.test.ts",
   "counters and events for your monitoring": "test/observe",
   "rooms, broadcasts": "test/api/rooms.test.ts",
+  "several server processes": "test/cluster/any-process.test.ts",
+  "sessions outlive a process that is killed": "test/cluster/durable/crash.test.ts",
 }
 
 describe("README.md", () => {
