@@ -37,15 +37,13 @@ interface Heritage {
 
 /**
  * Takes over the sessions of processes that are gone, from their journals. Whoever changes the fence first does it: from then
- * on the former owner can add nothing. The sessions go on when they stand in this process's own journal, so a journal is left
- * by nobody until another one has all of it. At last the record of each session says where it is.
+ * on the former owner can add nothing. The sessions go on when they stand in this process's own journal, and only then is the
+ * old one dropped: each session is in a journal at every moment. At last the record of each session says where it is.
  */
 export class Heirs {
   readonly #host: HeirsHost
   /** The fences of the journals that this process is taking over. */
   readonly #taking = new Set<string>()
-  /** How many sessions were taken over. */
-  taken = 0
   #isOpen = true
 
   constructor(host: HeirsHost) {
@@ -132,7 +130,6 @@ export class Heirs {
         else taken.drop()
       }
       if (!isMine) return
-      this.taken += heritage.length
       await this.#record(heritage)
       await this.#certainly(() => backplane.compareAndSet(key.fence, writeRange(done), TAKEN, ttlMs))
     } catch (error) {

@@ -208,6 +208,7 @@ export class Journal implements ClusterJournal {
       session.changes() // what it has sent until now may go
       sessions.add(session)
       this.#offers.delete(session)
+      this.#unconditional.delete(session)
       if (this.#bases.delete(session)) notes.push({ ended: session.id })
     }
     this.#ended.clear()
@@ -250,6 +251,7 @@ export class Journal implements ClusterJournal {
     const sessions = new Set([...this.#bases.keys(), ...this.#changed])
     this.#bases.clear()
     this.#offers.clear()
+    this.#unconditional.clear()
     this.#changed.clear()
     this.#ended.clear()
     this.#refuseAll(new EverwireError("moved", "another process has the sessions of this one"))

@@ -309,7 +309,10 @@ export interface ClusterLinks extends Elsewhere {
    * @throws EverwireError `payload-unsupported` if the principal is not plain data
    */
   relay(owner: string, link: Link, arrival: Arrival): RelaySink
-  /** Whether the session was here and another process has it now, or this one is to have it in a moment. */
+  /**
+   * Whether the cluster is to be asked for a session that the hub does not know: another process has it now, or this one is to
+   * have it in a moment. In a durable cluster that may be so of any.
+   */
   isMoved(session: string): boolean
   /** Passes on a bye without a link. Returns false if the hub that it names is not another living one. */
   leave(leave: { readonly id: string; readonly hub: string | undefined }, bye: string): boolean
