@@ -222,6 +222,8 @@ describe("a durable hub", () => {
   it("begins another log when one is long, and drops those that nobody needs", async () => {
     const [world, talk, channel] = await begin(2)
     await sayEach(world, channel, talk, 2, 2_600)
+    const first = `everwire.journal.${world.processes[0]?.hub.id}:1.1`
+    expect(await entries(world, first)).toBe(0)
     world.processes[0]?.kill()
     world.reach(1)
     await sayEach(world, channel, talk, 100, 100)
