@@ -189,7 +189,7 @@ describe("a handler of requests that fails", () => {
     ],
     [
       "rejects with what is no error",
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- other people's code does
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- other people's code does
       () => Promise.reject("SELECT password FROM users"),
     ],
   ])(

@@ -65,21 +65,21 @@ export class BackplaneBench {
 
   /** What a promise resolves to, while time passes. */
   async done<Value>(what: string, promise: Promise<Value>): Promise<Value> {
-    let outcome: { readonly value: Value } | { readonly error: unknown } | undefined
+    // In an object, because the compiler does not see that a local variable is assigned in a callback.
+    const seen: { outcome?: { readonly value: Value } | { readonly error: unknown } } = {}
     promise.then(
       (value) => {
-        outcome = { value }
+        seen.outcome = { value }
       },
       (error: unknown) => {
-        outcome = { error }
+        seen.outcome = { error }
       },
     )
-    await this.rig.passUntil(() => outcome !== undefined, PATIENCE_MS)
-    // A copy, because the compiler believes that it is undefined still.
-    const seen = outcome as { readonly value: Value } | { readonly error: unknown } | undefined
-    if (seen === undefined) return this.breaks(what, `nothing in ${PATIENCE_MS} ms`)
-    if ("error" in seen) return this.breaks(what, wordsOf(seen.error))
-    return seen.value
+    await this.rig.passUntil(() => seen.outcome !== undefined, PATIENCE_MS)
+    const { outcome } = seen
+    if (outcome === undefined) return this.breaks(what, `nothing in ${PATIENCE_MS} ms`)
+    if ("error" in outcome) return this.breaks(what, wordsOf(outcome.error))
+    return outcome.value
   }
 
   /** The code with which a promise rejects, while time passes. */
