@@ -1,8 +1,9 @@
 // @ts-check
 // `npm test`: runs the steps of test-steps.mjs, two at a time where they do not need each other, and stops at the first
-// that fails. A step that runs beside another prints its output when it has ended; one that runs alone, as it comes.
+// that fails. The tests print their output as it comes; any other step prints it when it has ended.
 
 import { spawn } from "node:child_process"
+import { constants, setPriority } from "node:os"
 import { steps } from "./test-steps.mjs"
 
 const AT_ONCE = 2
@@ -39,16 +40,16 @@ function startReady() {
 /** @param {Step} step */
 function start(step) {
   waiting.delete(step)
-  const { script, args = [], after } = step
+  const { script, args = [], isTimed = false } = step
   const begunAt = performance.now()
-  const isAlone = after === undefined
-  if (isAlone) console.log(`\n— npm run ${script}`)
+  if (isTimed) console.log(`\n— npm run ${script}`)
   // Started by npm, its own file is known; `npm` itself is a script of the shell on Windows.
   const npm = process.env["npm_execpath"]
   const [command, given] = npm === undefined ? ["npm", []] : [process.execPath, [npm]]
-  const stdio = isAlone ? "inherit" : "pipe"
+  const stdio = isTimed ? "inherit" : "pipe"
   const child = spawn(command, [...given, "run", "-s", script, ...args], { stdio, shell: npm === undefined })
   running.set(step, child)
+  if (!isTimed) makeWay(child.pid)
   let printed = ""
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (/** @type {string} */ text) => {
@@ -59,11 +60,24 @@ function start(step) {
     running.delete(step)
     if (process.exitCode) return // Another step has failed, and this one was stopped.
     const what = `${code === 0 ? "passed" : "failed"} in ${secondsSince(begunAt)} s`
-    console.log(`${isAlone ? "" : `\n— npm run ${script}\n${printed.trimEnd()}\n`}— npm run ${script} ${what}`)
+    console.log(`${isTimed ? "" : `\n— npm run ${script}\n${printed.trimEnd()}\n`}— npm run ${script} ${what}`)
     if (code !== 0) return fail(code ?? signal)
     startReady()
     if (running.size === 0) console.log(`\neverything passed in ${secondsSince(startedAt)} s`)
   })
+}
+
+/**
+ * Gives a step what the tests leave of the processors.
+ *
+ * @param {number | undefined} pid
+ */
+function makeWay(pid) {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW)
+  } catch {
+    // It has ended already, or may not be changed here.
+  }
 }
 
 /** @param {number | string | null} code */
