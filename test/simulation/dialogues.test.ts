@@ -51,7 +51,7 @@ async function complaint(drawn: readonly number[], between: Between): Promise<un
   )
   for (let turn = 0; turn < 20; turn++) await runtime.pass(100)
   try {
-    dialogues.check(runtime.now())
+    dialogues.check()
     dialogues.over()
   } catch (error) {
     return error instanceof Error ? error.message : error

@@ -38,6 +38,8 @@ interface Dialogue extends DrawnDialogue {
   readonly items$: Source
   /** When the asker was told how it ends. */
   settledAt: number | undefined
+  /** Whether sources have had time to end since then. */
+  wasSettledLongAgo: boolean
 }
 
 type Way = "up" | "down"
@@ -79,6 +81,7 @@ export class Dialogues {
       input$: { pulled: 0, taken: 0, began: 0, finished: 0 },
       items$: { pulled: 0, taken: 0, began: 0, finished: 0 },
       settledAt: undefined,
+      wasSettledLongAgo: false,
     }
     this.#all.push(dialogue)
     // The request, its credits and its end in both directions, and each item in its own.
@@ -109,6 +112,10 @@ export class Dialogues {
     }
     for (const cancel of timers) cancel()
     dialogue.settledAt = world.runtime.now()
+    // By a timer, because a clock that jumps gives a source no time.
+    world.runtime.after(FINALLY_MS, () => {
+      dialogue.wasSettledLongAgo = true
+    })
   }
 
   async #take(dialogue: Dialogue, loop: AsyncIterable<number>, isLate: () => boolean): Promise<void> {
@@ -270,9 +277,9 @@ export class Dialogues {
     return late && `dialogue ${late.n} has no end`
   }
 
-  check(now: number): void {
-    for (const { n, settledAt, input$, askerCrashed } of this.#all) {
-      if (settledAt === undefined || now < settledAt + FINALLY_MS || askerCrashed()) continue
+  check(): void {
+    for (const { n, wasSettledLongAgo, input$, askerCrashed } of this.#all) {
+      if (!wasSettledLongAgo || askerCrashed()) continue
       if (input$.finished !== input$.began) this.#break(`the input of ${n} was not ended with it`)
     }
     if (this.#broken !== undefined) throw this.#broken
