@@ -451,6 +451,12 @@ export const faults = [
     plant: "m.probedAt + answerMs",
   },
   {
+    id: "a link is doubted although a packet is coming in parts",
+    file: "src/session/session.ts",
+    find: "      this.watch.movedAt = this.watch.heardAt\n",
+    plant: "",
+  },
+  {
     id: "a probe must be answered although acks make progress",
     file: "src/session/watch.ts",
     find: "    this.doubts = 0\n    this.probing = false\n",

@@ -33,7 +33,7 @@ export interface Moments {
   lineUntil: number
   /** When `lineUntil` was set. */
   lineAt: number
-  /** When bytes last came that were not a whole batch yet. */
+  /** When bytes last came that were not a whole batch yet, or a part of a packet that was not its last. */
   movedAt: number
   /**
    * Doubts in a row without progress. Each doubles the waits, up to 5 times, so that a slow link is not doubted again
@@ -71,7 +71,7 @@ export function nextDue(m: Moments, s: PulseSettings): { at: number; due: Due } 
       consider((m.expects ? Math.min(m.waitingSince, m.heardAt) : m.waitingSince) + quietMs, "probe")
     } else {
       // A slow link is not dead: the answer may wait in a queue as long as the other side's probes did, or behind a
-      // batch that is arriving. Batches that arrive are no substitute for the answer, because the link may be dead in
+      // batch, or a packet in parts, that is arriving. Other batches that arrive are no substitute for the answer, because the link may be dead in
       // the other direction.
       const answerMs = Math.max(m.probeMs, 3 * (m.lineUntil - Math.max(m.probedAt, m.lineAt)))
       consider(Math.max(m.probedAt + answerMs, m.movedAt + quietMs), "doubt")

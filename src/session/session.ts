@@ -221,7 +221,11 @@ export class Session extends Sending {
     if (this.link !== link) return
     this.#isNews = true
     const whole = this.inbox.take(packet, part, this.settings.maxPacketBytes)
-    if (whole === undefined) return
+    if (whole === undefined) {
+      // Answers wait behind the rest of a packet as they do behind the rest of a batch.
+      this.watch.movedAt = this.watch.heardAt
+      return
+    }
     try {
       if (part && !isNumbered(kindOf(whole))) throw protocolError("an unknown kind of packet")
       this.host.deliver(whole)

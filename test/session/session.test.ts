@@ -922,6 +922,23 @@ describe("a link that does not answer", () => {
     expect(told).toEqual(["doubted"])
   })
 
+  it("is not doubted while a packet arrives in parts, but 2 s after the last of them", () => {
+    const { runtime, session, link, told } = linked(CHANNEL)
+    session.say("mx\t1")
+    runtime.advance(2_000)
+    expect(link.take()).toEqual(["n1", "mx\t1", "p1"])
+    for (let n = 0; n < 10; n++) {
+      session.hear(link, n === 0 ? ["n1", "fmx\t"] : ["fx"])
+      runtime.advance(1_000)
+    }
+    expect(told).not.toContain("doubted")
+    session.hear(link, ["e1"])
+    runtime.advance(999)
+    expect(told).not.toContain("doubted")
+    runtime.advance(1)
+    expect(told).toContain("doubted")
+  })
+
   it("is doubted although a batch arrives in pieces on another link", () => {
     const { runtime, session, told } = linked(CHANNEL)
     session.say("mx\t1")

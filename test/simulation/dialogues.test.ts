@@ -12,6 +12,9 @@ const REQUEST = [0.9, 0.1, 0.1, 0.5, 0.9, 0.1, 0.1, 0.9, 0.1, 0.1]
 /** The same request, whose handler leaves its loop after eight items. */
 const LEFT = [0.9, 0.1, 0.1, 0.5, 0.9, 0.9, 0.2, 0.1, 0.9, 0.1, 0.1]
 
+/** An answer of 20 items, 45 ms from each to the next, which the asker gives up after 100 ms. */
+const ABORTED = [0.1, 0.9, 0.1, 0.5, 0.1, 0.9, 0.9, 0.9, 0.1, 0.9, 0.05]
+
 type Items = AsyncGenerator<number, void, void>
 
 /** What stands between the two ends. Without faults it is nothing. */
@@ -51,7 +54,7 @@ async function complaint(drawn: readonly number[], between: Between): Promise<un
   )
   for (let turn = 0; turn < 20; turn++) await runtime.pass(100)
   try {
-    dialogues.check(runtime.now())
+    dialogues.check()
     dialogues.over()
   } catch (error) {
     return error instanceof Error ? error.message : error
@@ -103,6 +106,7 @@ describe("the law of dialogues", () => {
     ["input items in another order", REQUEST, { input: swapped }, /brought -1001 as input 0/],
     ["an input that ends too early", REQUEST, { input: cut }, /the input of 0 ended after 3 of 20 items/],
     ["input items that are taken too early", REQUEST, { input: greedy }, /asked for 17 items too early/],
+    ["items that come after they were given up", ABORTED, {}, /brought 1004 after it was aborted/],
     ["an input that is not ended", LEFT, { input: forgetful }, /the input of 0 was not ended/],
     ["another answer", REQUEST, { answer: async (ask) => (await ask()) + 1 }, /was answered with 1/],
     [

@@ -446,4 +446,8 @@ export const keptSeeds: readonly Kept[] = [
       "a loop over an input brought nothing as an item when its credit did not fit into the outbox, which ended the session",
     seed: 6451,
   },
+  {
+    found: "a slow line was doubted where the answer to a probe waited behind the first parts of a large packet",
+    seed: 18776,
+  },
 ]

@@ -38,12 +38,16 @@ interface Dialogue extends DrawnDialogue {
   readonly items$: Source
   /** When the asker was told how it ends. */
   settledAt: number | undefined
+  /** Whether sources have had time to end since then. */
+  wasSettledLongAgo: boolean
 }
 
 type Way = "up" | "down"
 
 /** How long a source may take to run its `finally` after the request was settled: longer than any of its own waits. */
 const FINALLY_MS = 1_000
+/** More turns of the microtask queue than pass between the end of a handler and its answer. */
+const ANSWER_TURNS = 10
 /** Bytes of a packet of a dialogue. */
 const PACKET_BYTES = 100
 /** Codes that no dialogue may end with: they would be a mistake of one of the two ends. */
@@ -77,6 +81,7 @@ export class Dialogues {
       input$: { pulled: 0, taken: 0, began: 0, finished: 0 },
       items$: { pulled: 0, taken: 0, began: 0, finished: 0 },
       settledAt: undefined,
+      wasSettledLongAgo: false,
     }
     this.#all.push(dialogue)
     // The request, its credits and its end in both directions, and each item in its own.
@@ -97,7 +102,7 @@ export class Dialogues {
     const timers = [machine.after(Math.min(abortsMs, limitMs + 1_000), abort)]
     const options = { signal, ...(input >= 0 && { input: this.#source(dialogue, dialogue.input$, true, world) }) }
     try {
-      if (isStream) await this.#take(dialogue, asker.stream("recite", n, options), lateness(signal, world))
+      if (isStream) await this.#take(dialogue, asker.stream("recite", n, options), lateness(signal))
       else {
         const answer = await asker.request("tell", n, { ...options, timeoutMs: limitMs })
         if (answer !== n || end !== "answer") this.#break(`${n} was answered with ${answer}`)
@@ -107,6 +112,10 @@ export class Dialogues {
     }
     for (const cancel of timers) cancel()
     dialogue.settledAt = world.runtime.now()
+    // By a timer, because a clock that jumps gives a source no time.
+    world.runtime.after(FINALLY_MS, () => {
+      dialogue.wasSettledLongAgo = true
+    })
   }
 
   async #take(dialogue: Dialogue, loop: AsyncIterable<number>, isLate: () => boolean): Promise<void> {
@@ -151,7 +160,7 @@ export class Dialogues {
       await this.#end(dialogue, request)
       return n
     } finally {
-      if (dialogue.answerer) dialogue.answerer.over = true
+      this.#over(dialogue)
     }
   }
 
@@ -187,7 +196,7 @@ export class Dialogues {
   ): Promise<void> {
     const { n, input, inputFails, reads, input$ } = dialogue
     if (reads === 0) return
-    const isLate = lateness(request.signal, world)
+    const isLate = lateness(request.signal)
     try {
       for await (const item of request.input) {
         if (isLate()) this.#break(`${n} brought the input ${item} after it was aborted`)
@@ -240,8 +249,15 @@ export class Dialogues {
       if (isInput && inputFails) throw new RequestFailure("source-failed", "as it was drawn", { data: n })
     } finally {
       source.finished++
-      if (!isInput && dialogue.answerer) dialogue.answerer.over = true
+      if (!isInput) this.#over(dialogue)
     }
+  }
+
+  /** The handler has ended. Its answer leaves, and the timer of its deadline ends, some turns of the microtask queue later. */
+  #over({ answerer }: Dialogue): void {
+    void inTurns(ANSWER_TURNS).then(() => {
+      if (answerer) answerer.over = true
+    })
   }
 
   /** How many timers this side may have for dialogues: one for each that it has asked or answers. */
@@ -261,9 +277,9 @@ export class Dialogues {
     return late && `dialogue ${late.n} has no end`
   }
 
-  check(now: number): void {
-    for (const { n, settledAt, input$, askerCrashed } of this.#all) {
-      if (settledAt === undefined || now < settledAt + FINALLY_MS || askerCrashed()) continue
+  check(): void {
+    for (const { n, wasSettledLongAgo, input$, askerCrashed } of this.#all) {
+      if (!wasSettledLongAgo || askerCrashed()) continue
       if (input$.finished !== input$.began) this.#break(`the input of ${n} was not ended with it`)
     }
     if (this.#broken !== undefined) throw this.#broken
@@ -285,14 +301,15 @@ export class Dialogues {
   }
 }
 
+async function inTurns(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await undefined
+}
+
 /**
- * Returns a function that says whether the signal fired before this moment. What a loop was given just before it fired may
- * reach the loop's body just behind it.
+ * Returns a function that says whether what a loop brings now comes too late. Just before the signal fires, a loop may have
+ * taken one item that its body has not seen yet.
  */
-function lateness(signal: AbortSignalLike, { runtime }: Pick<World, "runtime">): () => boolean {
-  let at = Infinity
-  signal.addEventListener("abort", () => {
-    at = runtime.now()
-  })
-  return () => runtime.now() > at
+function lateness(signal: AbortSignalLike): () => boolean {
+  let brought = 0
+  return () => signal.aborted && ++brought > 1
 }

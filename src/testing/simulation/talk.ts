@@ -172,7 +172,7 @@ export class Talk implements Application<TalkContract> {
   check(world: TalkWorld): void {
     this.#company.check()
     this.#questions.check()
-    this.#dialogues.check(world.runtime.now())
+    this.#dialogues.check()
     this.#across.check(world)
   }
 
