@@ -22,13 +22,13 @@ const budgets = [
   {
     title: "everwire, whole client",
     code: `export { createChannel } from "everwire"`,
-    limits: { development: 26_106, production: 24_725 },
+    limits: { development: 26_106, production: 24_728 },
     targetBytes: 13_900,
   },
   {
     title: "everwire/core, WebSocket alone",
     code: `export { createChannel, websocket } from "everwire/core"`,
-    limits: { development: 22_361, production: 21_076 },
+    limits: { development: 22_366, production: 21_079 },
     targetBytes: 11_600,
   },
   {

@@ -453,7 +453,7 @@ export const faults = [
   {
     id: "a link is doubted although a packet is coming in parts",
     file: "src/session/session.ts",
-    find: "      this.watch.movedAt = this.watch.heardAt\n",
+    find: "if (part) this.watch.movedAt = this.watch.heardAt",
     plant: "",
   },
   {

@@ -61,8 +61,7 @@ export class Session extends Sending {
    */
   attach(link: Link, at: Heard, sent = at.heard, opening?: string): void {
     if (this.ended) return
-    const heard = this.#checked(at.heard)
-    const isNews = this.ack(heard)
+    const isNews = this.ack(this.#checked(at.heard))
     if (isNews) this.watch.doubts = 0
     // If this link is taken once more, what was sent on it before the take may still come.
     const isAgain = this.link === link
@@ -129,9 +128,8 @@ export class Session extends Sending {
   /** Something came on this link that is no batch yet. */
   moved(link: Link): void {
     if (this.link !== link) return
-    const now = this.clockwork.now()
-    this.watch.heard(now)
-    this.watch.movedAt = now
+    this.watch.heard(this.clockwork.now())
+    this.watch.movedAt = this.watch.heardAt
   }
 
   /**
@@ -212,6 +210,8 @@ export class Session extends Sending {
   /** Whether something must come: what was promised, the rest of a packet, or more of a bulk. */
   #expect(now = this.#bulkUntil): void {
     const { heard, part } = this.inbox
+    // Answers wait behind the rest of a packet as they do behind the rest of a batch.
+    if (part) this.watch.movedAt = this.watch.heardAt
     // A bulk of which nothing came between a probe and its answer is over.
     this.watch.expect(part > 0 || heard < this.#promised || (this.#isNews && now < this.#bulkUntil))
   }
@@ -221,11 +221,7 @@ export class Session extends Sending {
     if (this.link !== link) return
     this.#isNews = true
     const whole = this.inbox.take(packet, part, this.settings.maxPacketBytes)
-    if (whole === undefined) {
-      // Answers wait behind the rest of a packet as they do behind the rest of a batch.
-      this.watch.movedAt = this.watch.heardAt
-      return
-    }
+    if (whole === undefined) return
     try {
       if (part && !isNumbered(kindOf(whole))) throw protocolError("an unknown kind of packet")
       this.host.deliver(whole)

@@ -302,7 +302,7 @@ export class Dialogues {
 }
 
 async function inTurns(turns: number): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await undefined
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve()
 }
 
 /**
