@@ -7,6 +7,8 @@ export function createPrefixWitness(): Witness {
   const starts = new Map<string, Set<number>>()
   /** By channel: the number after the last word that a hub has heard or that a reset has reported. */
   const ends = new Map<string, number>()
+  /** By channel: the number after the word that a hub has heard last. Words that are sent again are heard again. */
+  const lastHeard = new Map<string, number>()
   /** The number of the next word: `up` and the peer that hears it, or `down` and the peer that says it. */
   const due = new Map<string, number>()
   const startsOf = (channel: string): Set<number> => {
@@ -20,14 +22,20 @@ export function createPrefixWitness(): Witness {
       const next = due.get(session) ?? (way === "up" && startsOf(speaker).has(n) ? n : 0)
       if (n !== next) throw new Broken("prefix", `${by} heard ${n} of ${speaker} when ${next} was due`)
       due.set(session, n + 1)
-      if (way === "up") ends.set(speaker, Math.max(n + 1, ends.get(speaker) ?? 0))
+      if (way === "down") return
+      ends.set(speaker, Math.max(n + 1, ends.get(speaker) ?? 0))
+      lastHeard.set(speaker, n + 1)
     },
     reset(channel, uncertain, onReset) {
       const [first] = uncertain
       const last = uncertain.at(-1)
       const end = Math.max(ends.get(channel) ?? 0, last === undefined ? 0 : last.n + 1)
       ends.set(channel, end)
-      startsOf(channel).add(onReset === "resend" && first !== undefined ? first.n : end)
+      const starts = startsOf(channel)
+      if (onReset !== "resend") starts.add(end)
+      else if (first !== undefined) starts.add(first.n)
+      // The session that has ended may have heard fewer of the words that were sent again than the one before it.
+      else starts.add(end).add(lastHeard.get(channel) ?? 0)
     },
   }
 }
