@@ -47,6 +47,8 @@ export class Liveness<C extends Contract<C>> {
   /** Since when everything has been heard (`#heardAt`) and has been acknowledged too (`#toldAt`). */
   #heardAt: number | undefined
   #toldAt: number | undefined
+  /** All bytes that were not acknowledged when `#heardAt` was last looked at. */
+  #owedBytes = 0
 
   constructor(world: SimulatedWorld<C>, settleMs: number) {
     this.#world = world
@@ -111,6 +113,10 @@ export class Liveness<C extends Contract<C>> {
   #unacknowledged(): string | undefined {
     const { plan, runtime, application } = this.#world
     if (application.chatters) return undefined
+    const bytes = this.#unacknowledgedBytes()
+    // What is said meanwhile, such as an item of a stream, is owed an ack from then on.
+    if (bytes !== this.#owedBytes) this.#heardAt = undefined
+    this.#owedBytes = bytes
     this.#heardAt ??= runtime.now()
     const unknown = this.#whoseAckIsOwed()
     const lateMs = CHANNEL_ACK.ackMs + GRACE_MS + this.#slowMs
@@ -118,6 +124,15 @@ export class Liveness<C extends Contract<C>> {
       throw new Broken("liveness", `all has been heard for ${lateMs} ms, and ${unknown}`)
     }
     return unknown
+  }
+
+  #unacknowledgedBytes(): number {
+    const { running, listening } = this.#world
+    const peers = listening.flatMap(({ hub }) => [...hub.peers.values()])
+    return [...peers, ...running.map(({ channel }) => channel)].reduce(
+      (sum, { bufferedBytes }) => sum + bufferedBytes,
+      0,
+    )
   }
 
   #whoseAckIsOwed(): string | undefined {
