@@ -49,7 +49,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> impleme
       throw new TypeError(`path begins with a slash, like "/graphql"; given: ${path}`)
     }
     if (!(maxSocketsPerPeer >= 0)) throw new TypeError("maxSocketsPerPeer is a number, 0 or more")
-    this.options = options
+    this.options = { ...options } // libraries set some
     this.#leave = routerOf(hub).enter(this)
   }
 
