@@ -82,7 +82,9 @@ export class ChannelSocket extends EventTarget {
   }
 
   /** @throws DOMException `InvalidStateError` before it is open */
-  send(data: unknown): void {
+  send(...given: unknown[]): void {
+    if (given.length === 0) throw new TypeError("send needs data")
+    const [data] = given
     if (this.#state === CONNECTING) throw new DOMException("the socket is not open yet", "InvalidStateError")
     const isBlob = typeof Blob === "function" && data instanceof Blob
     const message = isBlob ? data : (copyOf(data) ?? wellFormed(String(data)))

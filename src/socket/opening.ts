@@ -20,7 +20,10 @@ export function readUrl(url: string | URL): { href: string; origin: string; host
 /** The sub-protocols that are offered. @throws DOMException `SyntaxError` */
 export function subProtocols(given: string | Iterable<string>): readonly string[] {
   const protocols = typeof given === "string" ? [given] : Array.from(given, String)
-  if (new Set(protocols).size < protocols.length || !protocols.every((protocol) => TOKEN.test(protocol))) {
+  if (
+    new Set(protocols.map((protocol) => protocol.toLowerCase())).size < protocols.length ||
+    !protocols.every((protocol) => TOKEN.test(protocol))
+  ) {
     throw new DOMException(`sub-protocols are different tokens; given: ${protocols}`, "SyntaxError")
   }
   return protocols

@@ -36,7 +36,8 @@ export function createWebSocketClass<C extends Contract<C> = AnyContract>(
   const given = over as unknown as Channel | ((origin: string) => Channel)
   const lend = typeof given === "function" ? lender(given) : always(new ChannelUse(given))
   class WebSocket extends ChannelSocket {
-    constructor(url: string | URL, protocols?: string | Iterable<string>) {
+    constructor(url?: string | URL, protocols?: string | Iterable<string>) {
+      if (url === undefined) throw new TypeError("a WebSocket needs a URL")
       super(lend, url, protocols)
     }
   }

@@ -60,13 +60,22 @@ describe("constructing", () => {
     },
   )
 
-  it.each([[""], [["a", "a"]], ["a b"], ["a,b"], [["ok", "\u00e4"]], [["a", ""]]])(
+  it.each([[""], [["a", "a"]], [["a", "A"]], ["a b"], ["a,b"], [["ok", "\u00e4"]], [["a", ""]]])(
     "refuses the sub-protocols %j with a SyntaxError",
     async (protocols) => {
       const { WebSocket } = await createSocketDuo()
       expect(thrown(() => new WebSocket("ws://host/", protocols))).toBe("SyntaxError")
     },
   )
+})
+
+describe("calling with nothing", () => {
+  it("throws TypeError where an argument is needed", async () => {
+    const { WebSocket, open } = await createSocketDuo()
+    expect(thrown(() => Reflect.construct(WebSocket, []))).toBe("TypeError")
+    const { client } = await open()
+    expect(thrown(() => Reflect.apply(client.send, client, []))).toBe("TypeError")
+  })
 })
 
 describe("opening", () => {
@@ -134,10 +143,20 @@ describe("send", () => {
     client.send(new DataView(new TextEncoder().encode("..four..").buffer, 2, 4))
     client.send(new Blob(["five"]))
     client.send(6 as unknown as string) // as the standard converts it
+    client.send(null as unknown as string)
     client.send("")
     for (let turn = 0; turn < 5; turn++) await new Blob(["x"]).arrayBuffer() // Blobs are read in real turns
     await settle()
-    expect(got).toEqual(["text one", "bytes two", "bytes three", "bytes four", "bytes five", "text 6", "text "])
+    expect(got).toEqual([
+      "text one",
+      "bytes two",
+      "bytes three",
+      "bytes four",
+      "bytes five",
+      "text 6",
+      "text null",
+      "text ",
+    ])
   })
 
   it("replaces half a surrogate pair with U+FFFD, and keeps whole pairs", async () => {
