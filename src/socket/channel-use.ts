@@ -41,6 +41,7 @@ export class ChannelUse {
   }
 
   #lose(isKnown: boolean): void {
-    for (const socket of this.#sockets) socket.lost(isKnown)
+    // A copy: a library may open the next socket while it hears of the end of this one.
+    for (const socket of [...this.#sockets]) socket.lost(isKnown)
   }
 }

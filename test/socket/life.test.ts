@@ -74,6 +74,26 @@ describe("when a session ends", () => {
     expect(again).toEqual(["open"])
   })
 
+  it("by a reset, a library that connects again at once gets a socket of the next session", async () => {
+    const duo = await createSocketDuo()
+    const { WebSocket, runtime } = duo
+    const events: string[] = []
+    const connect = (): void => {
+      const client = new WebSocket("ws://host/")
+      client.onopen = () => events.push("open")
+      client.onclose = () => {
+        events.push("close")
+        if (events.length < 10) connect()
+      }
+    }
+    connect()
+    await runtime.pass(1_000)
+    duo.crashHub()
+    createWebSocketServer(duo.startHub())
+    await runtime.pass(60_000)
+    expect(events).toEqual(["open", "close", "open"])
+  })
+
   it("because the channel closes, both ends close with 1006", async () => {
     const { open, channel, server, runtime } = await createSocketDuo()
     const { log, socket } = await open()
