@@ -175,6 +175,32 @@ module.exports = {
       "A cluster knows a hub by what the hub tells it, and the hub knows a cluster by its interface alone.",
     ),
     mayImport(
+      "socket",
+      { path: "^src/socket/" },
+      [
+        "^src/socket/",
+        "^src/client/channel\\.ts$",
+        "^src/server/(?:hub|peer)\\.ts$",
+        "^src/messaging/contract\\.ts$",
+        "^src/wire/errors\\.ts$",
+      ],
+      "Sockets know a channel, a hub and a peer by their public interfaces.",
+    ),
+    {
+      name: "socket-brings-nothing-along",
+      severity: "error",
+      comment: "It knows channels, hubs and peers as types: who has one has its code already.",
+      from: { path: "^src/socket/" },
+      to: { path: "^src/", pathNot: "^src/socket/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "socket-client-half-has-no-hub-half",
+      severity: "error",
+      comment: "A page that uses the class of sockets loads nothing of the hub's half.",
+      from: { path: "^src/socket/web-socket-class\\.ts$" },
+      to: { path: "^src/socket/(?:hub-socket|web-socket-server|router|buffers|listeners)\\.ts$", reachable: true },
+    },
+    mayImport(
       "testing",
       { path: "^src/testing/" },
       ["^src/testing/", KERNEL, "^src/transports/transport\\.ts$", "^src/client/", "^src/server/", "^src/cluster/"],
@@ -231,7 +257,7 @@ module.exports = {
     packageOnlyIn("ws", NODE_SIDE),
     packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
     packageOnlyIn("@msgpack/msgpack", "^src/(?:codecs/msgpack|cluster)/"),
-    packageOnlyIn("eventemitter3", "^src/(?:client|server)/"),
+    packageOnlyIn("eventemitter3", "^src/(?:client|server|socket)/"),
     {
       name: "no-other-packages",
       severity: "error",

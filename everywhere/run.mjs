@@ -1,6 +1,7 @@
 // @ts-check
 // `npm run everywhere`: the tarball that would be published, in the runtimes, test runners, bundlers and frameworks of other
-// people, each transport alone, closed in each order. Writes the table of docs/runtimes.md; a row that fails is an exit code.
+// people, each transport alone, closed in each order. Writes the tables of docs/runtimes.md; a row that fails is an exit code.
+// And libraries over its sockets, each transport alone, through faults: the table of docs/socket.md.
 //
 //   npm run everywhere                    all rows
 //   npm run everywhere -- --only bun,koa  these rows; the others keep what docs/runtimes.md says of them, and when
@@ -12,6 +13,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { build } from "esbuild"
 import { NOT_RUN, writeTables } from "./table.mjs"
 
 /**
@@ -19,7 +21,7 @@ import { NOT_RUN, writeTables } from "./table.mjs"
  *
  * @typedef {{
  *   id: string,
- *   kind: "clients" | "servers",
+ *   kind: "clients" | "servers" | "sockets",
  *   title: string,
  *   version: string,
  *   prepare?: string,
@@ -33,6 +35,8 @@ import { NOT_RUN, writeTables } from "./table.mjs"
  */
 
 const TRANSPORTS = ["websocket", "sse", "long-poll", "short-poll"]
+/** What befalls the connections below a library's socket: see socket-trial.mjs. */
+const FAULTS = ["none", "reset", "silence", "answers lost"]
 /** Who closes first. */
 const ORDERS = ["channel", "hub", "server"]
 /** A sentence of the channel's that only the development build has. */
@@ -45,7 +49,7 @@ const here = fileURLToPath(new URL(".", import.meta.url))
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 const { only } = parseArgs({ options: { only: { type: "string" } } }).values
-const rows = rowsOf("clients").concat(rowsOf("servers"))
+const rows = rowsOf("clients").concat(rowsOf("servers"), rowsOf("sockets"))
 const chosen = only === undefined ? rows : rows.filter(({ id }) => only.split(",").includes(id))
 for (const id of only?.split(",") ?? []) {
   if (rows.some((row) => row.id === id)) continue
@@ -69,21 +73,24 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 }
 try {
   // What is not reached has not run, whatever an earlier run has found.
-  writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, tried)
+  writeAll()
   execFileSync("npm", ["pack", "--silent", "--pack-destination", parent], { cwd: root })
   const [tarball = ""] = readdirSync(parent)
   const own = rows.find(({ id }) => id === "node")
   for (const row of chosen) {
     const failure = existsSync(join(parent, row.id)) ? undefined : install(row, tarball)
+    if (row.kind === "sockets") await bundleProxy(row)
     if (own !== undefined && row.kind === "clients" && !existsSync(join(parent, own.id))) install(own, tarball)
     console.log(row.title)
     for (const transport of TRANSPORTS) {
-      const cell = failure ?? (await tryTransport(row, transport, own ?? row))
+      const isLibrary = row.kind === "sockets"
+      const cell =
+        failure ?? (await (isLibrary ? tryLibrary(row, transport) : tryTransport(row, transport, own ?? row)))
       console.log(`  ${transport}: ${cell}`)
       results.get(row)?.set(transport, cell)
     }
     // After each row: a run that is broken off has not been for nothing.
-    writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, tried)
+    writeAll()
   }
 } finally {
   rmSync(parent, { recursive: true, maxRetries: 3 })
@@ -94,8 +101,13 @@ const failed = [...results].filter(([, cells]) =>
 for (const [row] of failed) console.error(`${row.title} failed`)
 process.exitCode = failed.length > 0 ? 1 : 0
 
+function writeAll() {
+  writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, tried)
+  writeTables(join(root, "docs/socket.md"), rows, results, TRANSPORTS, tried, { sockets: "Libraries" })
+}
+
 /**
- * @param {"clients" | "servers"} kind
+ * @param {"clients" | "servers" | "sockets"} kind
  * @returns {Row[]}
  */
 function rowsOf(kind) {
@@ -134,6 +146,40 @@ function install(row, tarball) {
     console.error(`${stdout}${stderr}`)
     return "cannot be installed or built"
   }
+}
+
+/**
+ * The fault proxy of the tests, as a program.
+ *
+ * @param {Row} row
+ */
+async function bundleProxy({ id }) {
+  const outfile = join(parent, id, "fault-proxy.mjs")
+  const entryPoints = [join(root, "test/support/fault-proxy.ts")]
+  await build({ entryPoints, outfile, bundle: true, platform: "node", format: "esm", logLevel: "error" })
+}
+
+/**
+ * A library over sockets on one transport, through each fault: "ok", or what failed.
+ *
+ * @param {Row} row
+ * @param {string} transport
+ */
+async function tryLibrary(row, transport) {
+  const outcomes = await Promise.all(
+    FAULTS.map(async (fault) => {
+      const trial = run(row, `${process.execPath} socket-trial.mjs`, { TRANSPORT: transport, FAULT: fault })
+      await Promise.race([trial.ended, later(TALK_MS)])
+      if (trial.code() === undefined) trial.kill()
+      if (trial.code() === 0) {
+        console.log(`    ${fault}: ${/everywhere: ok (.*)/.exec(trial.printed())?.[1]}`)
+        return undefined
+      }
+      console.error(trial.printed())
+      return `${fault}: ${/error: (.*)/i.exec(trial.printed())?.[1] ?? "no result"}`
+    }),
+  )
+  return outcomes.filter((outcome) => outcome !== undefined).join("; ") || "ok"
 }
 
 /**

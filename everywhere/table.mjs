@@ -10,22 +10,30 @@ const WORDS = new Map([
 ])
 /** The text of a cell whose transport was not tried with this version of the row. */
 export const NOT_RUN = "not run"
-const KINDS = /** @type {const} */ ({ clients: "Clients", servers: "Servers" })
+const HEADS = { clients: "client", servers: "server", sockets: "library" }
 
 /**
  * Writes what was found. A row that was not chosen keeps the line that the document has of it, with the day on which it
  * ran; without a line of this version it says that it has not run.
  *
  * @param {string} file
- * @param {{ title: string, version: string, kind: "clients" | "servers" }[]} rows
+ * @param {{ title: string, version: string, kind: "clients" | "servers" | "sockets" }[]} rows
  * @param {Map<object, Map<string, string>>} results By row and transport. A chosen row that lacks a transport has not
  * run.
  * @param {string[]} transports
  * @param {string} tried When, and with which state of the package.
+ * @param {Partial<Record<"clients" | "servers" | "sockets", string>>} kinds The heading of each table that the document has.
  */
-export function writeTables(file, rows, results, transports, tried) {
+export function writeTables(
+  file,
+  rows,
+  results,
+  transports,
+  tried,
+  kinds = { clients: "Clients", servers: "Servers" },
+) {
   let text = readFileSync(file, "utf8")
-  for (const [kind, heading] of Object.entries(KINDS)) {
+  for (const [kind, heading] of Object.entries(kinds)) {
     const from = text.indexOf("\n| ", text.indexOf(`\n## ${heading}\n`))
     const end = text.indexOf("\n\n", from)
     const before = linesOf(text.slice(from, end))
@@ -38,7 +46,7 @@ export function writeTables(file, rows, results, transports, tried) {
         const words = transports.map((transport) => wordOf(cells?.get(transport)))
         return [row.title, row.version, ...words, cells?.size ? tried : ""]
       })
-    const table = tableOf([kind === "clients" ? "client" : "server", "version", ...transports, "tried"], lines)
+    const table = tableOf([HEADS[/** @type {keyof HEADS} */ (kind)], "version", ...transports, "tried"], lines)
     text = text.slice(0, from) + table + text.slice(end)
   }
   writeFileSync(file, text)

@@ -32,6 +32,11 @@ const budgets = [
     targetBytes: 11_600,
   },
   {
+    title: "everwire/socket, the client's class",
+    code: `export { createWebSocketClass } from "everwire/socket"`,
+    limits: { development: 2_800, production: 2_800 },
+  },
+  {
     title: "everwire/msgpack alone",
     code: `export { msgpack } from "everwire/msgpack"`,
     limits: { development: 8_470, production: 8_492 },

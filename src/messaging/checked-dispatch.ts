@@ -12,6 +12,7 @@ import { type Source, sourceOf } from "./item-pump.ts"
 import { judge, type Verdict } from "./judge.ts"
 import { checkNames } from "./option-names.ts"
 import { REQUEST_OPTIONS, type RequestOptions, type StreamOptions } from "./request-options.ts"
+import { isReserved } from "./reserved.ts"
 import type { Schema } from "./schema.ts"
 import {
   answerTo,
@@ -44,6 +45,7 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
   }
 
   override hear(name: string, data: unknown): void {
+    if (isReserved(name)) return super.hear(name, data)
     const schema = this.#schemas.heard.get(name)
     if (schema === undefined) {
       return this.#refuse(new EverwireError("payload-invalid", `the contract has no message ${quoted(name)}`))
@@ -61,6 +63,7 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
     data: unknown,
     request: RequestContext,
   ): unknown {
+    if (isReserved(name)) return super.call(name, handler, data, request)
     const schemas = this.#schemas.answered.get(name)
     if (schemas === undefined)
       throw told(new EverwireError("request-unhandled", `nothing handles ${quoted(name)} here`))
@@ -86,6 +89,7 @@ export class CheckedDispatch<Context> extends Dispatch<Context> {
   }
 
   override async request(name: string, data: unknown, options: RequestOptions = {}): Promise<unknown> {
+    if (isReserved(name)) return super.request(name, data, options)
     const schemas = this.#schemas.asked.get(name)
     if (schemas === undefined) throw unknownName("request", name)
     if (schemas.items !== undefined) {

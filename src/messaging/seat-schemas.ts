@@ -2,6 +2,7 @@ import { isThenable } from "../session/thenable.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { type RequestFailure, told } from "./failure.ts"
 import { judge, printable, type Verdict } from "./judge.ts"
+import { isReserved } from "./reserved.ts"
 import type { Schema } from "./schema.ts"
 
 /** The schemas of one request. */
@@ -35,6 +36,7 @@ export interface SeatSchemas {
  * or is asynchronous
  */
 export function checkSaid({ said, sendsOutput }: SeatSchemas, name: string, data: unknown): unknown {
+  if (isReserved(name)) return data
   const schema = said.get(name)
   if (schema === undefined) throw unknownName("message", name)
   const verdict = judge(schema, data)

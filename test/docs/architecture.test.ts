@@ -185,7 +185,11 @@ it("a message's way: each file beside it runs for some message, on one of the wa
 
 interface Rule {
   readonly from: { readonly path?: string | readonly string[]; readonly pathNot?: string | readonly string[] }
-  readonly to: { readonly path?: string | readonly string[]; readonly pathNot?: string | readonly string[] }
+  readonly to: {
+    readonly path?: string | readonly string[]
+    readonly pathNot?: string | readonly string[]
+    readonly dependencyTypesNot?: readonly string[]
+  }
 }
 const { forbidden } = createRequire(import.meta.url)(`${root}.dependency-cruiser.cjs`) as { forbidden: Rule[] }
 
@@ -195,11 +199,17 @@ function isFound(patterns: string | readonly string[] | undefined, path: string,
   return [patterns].flat().some((pattern) => new RegExp(pattern).test(path))
 }
 
-/** Whether no rule of the import table forbids this import. */
+/** Whether no rule of the import table forbids this import, at least of types. */
 function mayImport(from: string, to: string): boolean {
   const isIn = ({ path, pathNot }: Rule["from"], file: string): boolean =>
     isFound(path, `src/${file}`, true) && !isFound(pathNot, `src/${file}`, false)
-  return !forbidden.some((rule) => rule.to.path !== undefined && isIn(rule.from, from) && isIn(rule.to, to))
+  return !forbidden.some(
+    ({ from: subject, to: object }) =>
+      object.path !== undefined &&
+      !object.dependencyTypesNot?.includes("type-only") &&
+      isIn(subject, from) &&
+      isIn(object, to),
+  )
 }
 
 describe("the rooms of ARCHITECTURE.md", () => {

@@ -30,3 +30,13 @@ it("docs/mounting.md prints the programs that `npm run everywhere` runs, complet
   )
   expect(express[0]).toBe(express[1])
 })
+
+it("docs/socket.md prints how each library is used, as `npm run everywhere` runs it", () => {
+  const printed = readDocument("docs/socket.md").blocks.flatMap(({ marks, text }) => {
+    const path = marks.find((mark) => mark.startsWith("file="))?.slice("file=".length)
+    return path === undefined ? [] : [[path, `${text}\n`] as const]
+  })
+  const libraries = readdirSync(`${root}everywhere/sockets`)
+  expect(printed.map(([path]) => path).sort()).toEqual(libraries.map((name) => `everywhere/sockets/${name}/lines.mjs`))
+  for (const [path, text] of printed) expect(text, path).toBe(readFileSync(root + path, "utf8"))
+})

@@ -8,10 +8,11 @@ import { cell, readDocument, root, tableUnder } from "./markdown.ts"
 const transports = ["websocket", "sse", "long-poll", "short-poll"]
 
 describe.each([
-  ["clients", "Clients", "client"],
-  ["servers", "Servers", "server"],
-])("the table of docs/runtimes.md for %s", (folder, heading, column) => {
-  const { rows } = tableUnder(readDocument("docs/runtimes.md"), heading, column, "version")
+  ["clients", "docs/runtimes.md", "Clients", "client"],
+  ["servers", "docs/runtimes.md", "Servers", "server"],
+  ["sockets", "docs/socket.md", "Libraries", "library"],
+])("the table of %s in %s", (folder, page, heading, column) => {
+  const { rows } = tableUnder(readDocument(page), heading, column, "version")
 
   it("has each row of `npm run everywhere`, with the version that is installed now, and no other", () => {
     const wanted = readdirSync(`${root}everywhere/${folder}`).map((id) => {
