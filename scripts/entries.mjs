@@ -1,8 +1,7 @@
 // @ts-check
 // The source file of each entry of the package, by the entry's name in `dist`.
 
-/** The entries with type declarations. */
-export const publicEntries = {
+const first = {
   index: "src/index.ts",
   core: "src/core.ts",
   server: "src/server.ts",
@@ -15,15 +14,22 @@ export const publicEntries = {
   redis: "src/redis.ts",
   nats: "src/nats.ts",
   testing: "src/testing.ts",
-  // New entries go last: their order decides that of the chunks, and with it the size of every client when compressed.
+}
+
+/** Entries that go last, because the order decides that of the chunks, and with it the size of every client when compressed. */
+const last = {
   socket: "src/socket.ts",
   "socket-server": "src/socket-server.ts",
 }
 
+/** The entries with type declarations. */
+export const publicEntries = { ...first, ...last }
+
 /** @type {Record<string, string>} */
 export const entries = {
-  ...publicEntries,
+  ...first,
   "platform/node": "src/runtimes/node/platform.ts",
   "platform/native": "src/runtimes/web/platform.ts",
   "platform/bun": "src/runtimes/bun/platform.ts",
+  ...last,
 }

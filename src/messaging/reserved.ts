@@ -7,3 +7,8 @@ const RESERVED = "everwire:"
 export function isReserved(name: string): boolean {
   return name.startsWith(RESERVED)
 }
+
+/** Why a contract may not have this name. Apart, because the production build would number it, and the numbers after it grow. */
+export function reservedName(name: string): string {
+  return `names that begin with "${RESERVED}" are everwire's own; given: ${name}`
+}

@@ -6,7 +6,7 @@ import type { Changed, Payload } from "./contract.ts"
 import type { Dispatch } from "./dispatch.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
 import { checkNames } from "./option-names.ts"
-import { isReserved } from "./reserved.ts"
+import { isReserved, reservedName } from "./reserved.ts"
 import { nothing, type Schema, type TypeOf } from "./schema.ts"
 import { checkSaid, type RequestSchemas, type SeatSchemas } from "./seat-schemas.ts"
 
@@ -198,8 +198,7 @@ function readRequests(requests: Requests = {}): ReadonlyMap<string, RequestSchem
 
 function checked(name: string): string {
   checkName(name)
-  if (isReserved(name))
-    throw new EverwireError("misuse", `names that begin with "everwire:" are everwire's own; given: ${name}`)
+  if (isReserved(name)) throw new EverwireError("misuse", reservedName(name))
   return name
 }
 
