@@ -53,14 +53,14 @@ export default defineConfig(({ mode }) => {
             { find: /^everwire$/, replacement: path(`${built}/index.js`) },
             { find: /^everwire\/platform$/, replacement: path(`${built}/platform/node.js`) },
             {
-              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing)$/,
+              find: /^everwire\/(core|server|node|bun|deno|workers|crossws|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing)$/,
               replacement: path(`${built}/$1.js`),
             },
           ]
         : [
             { find: /^everwire$/, replacement: path("src/index.ts") },
             {
-              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing)$/,
+              find: /^everwire\/(core|server|node|bun|deno|workers|crossws|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing)$/,
               replacement: path("src/$1.ts"),
             },
           ],
