@@ -21,24 +21,26 @@ const KINDS = /** @type {const} */ ({ clients: "Clients", servers: "Servers" })
  * @param {Map<object, Map<string, string>>} results By row and transport. A chosen row that lacks a transport has not
  * run.
  * @param {string[]} transports
+ * @param {string[]} proofs Columns of servers beside their transports.
  * @param {string} tried When, and with which state of the package.
  */
-export function writeTables(file, rows, results, transports, tried) {
+export function writeTables(file, rows, results, transports, proofs, tried) {
   let text = readFileSync(file, "utf8")
   for (const [kind, heading] of Object.entries(KINDS)) {
     const from = text.indexOf("\n| ", text.indexOf(`\n## ${heading}\n`))
     const end = text.indexOf("\n\n", from)
     const before = linesOf(text.slice(from, end))
+    const columns = kind === "clients" ? transports : [...transports, ...proofs]
     const lines = rows
       .filter((row) => row.kind === kind)
       .map((row) => {
         const cells = results.get(row)
         const kept = before.find(([title, version]) => title === row.title && version === row.version)
         if (cells === undefined && kept !== undefined) return kept
-        const words = transports.map((transport) => wordOf(cells?.get(transport)))
+        const words = columns.map((column) => wordOf(cells?.get(column)))
         return [row.title, row.version, ...words, cells?.size ? tried : ""]
       })
-    const table = tableOf([kind === "clients" ? "client" : "server", "version", ...transports, "tried"], lines)
+    const table = tableOf([kind === "clients" ? "client" : "server", "version", ...columns, "tried"], lines)
     text = text.slice(0, from) + table + text.slice(end)
   }
   writeFileSync(file, text)

@@ -86,7 +86,8 @@ function asksForWebSocket({ headers }: Request): boolean {
 
 /** Refuses an upgrade, as on Node. The answer repeats nothing of the request. */
 function refused(status: number, statusText: string, retryAfterMs?: number): Response {
-  const headers = new Headers()
+  // The client may have sent frames already, which are no requests.
+  const headers = new Headers({ connection: "close" })
   if (retryAfterMs !== undefined) headers.set("retry-after", String(Math.ceil(retryAfterMs / 1_000)))
   return new Response(null, { status, statusText, headers })
 }
