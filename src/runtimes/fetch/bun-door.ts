@@ -110,6 +110,8 @@ export class BunDoor {
 
   #answer(request: Request, server: unknown, mounted: boolean): Promise<Response> | undefined {
     if (!isServer(server)) throw new EverwireError("misuse", NOT_BUN)
+    const again = this.#door.refuseAgain(request)
+    if (again !== undefined) return again
     if (!this.#entrance.has(new URL(request.url).pathname, mounted)) return undefined
     // Bun ends idle connections after 10 s by default, and streams and polls are idle for longer.
     server.timeout(request, this.#idleS)

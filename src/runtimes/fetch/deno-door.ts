@@ -38,6 +38,8 @@ export class DenoDoor {
     await (this.#answer(request, info, true) ?? new Response(null, { status: 404 }))
 
   #answer(request: Request, info: unknown, mounted: boolean): Promise<Response> | undefined {
+    const again = this.#door.refuseAgain(request)
+    if (again !== undefined) return again
     const { upgradeWebSocket } = denoOf(globalThis as { Deno?: Deno }) // absent elsewhere
     // Deno empties a request when it upgrades it.
     const told = request.body === null ? new Request(request.url, { headers: request.headers }) : request

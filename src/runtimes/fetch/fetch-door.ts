@@ -44,16 +44,19 @@ export class FetchDoor {
   answer(asking: Asking, upgrade: Upgrade): Promise<Response> | undefined {
     const { request, address, mounted } = asking
     if (!asksForWebSocket(request)) return this.#entrance.answer(request, address, mounted)
-    if (this.#upgraded.has(request)) {
-      this.#entrance.misused(TWICE)
-      return Promise.resolve(refused(400, "misuse"))
-    }
     const judged = this.judge(asking)
     if (judged === undefined) return undefined
     if ("refusal" in judged) return Promise.resolve(judged.refusal)
     const answer = upgrade(judged.take, judged.protocol)
     if (answer !== undefined) this.#upgraded.add(request)
     return Promise.resolve(answer ?? refused(400, "protocol-error"))
+  }
+
+  /** Refuses a request that was upgraded before. Undefined for any other. Some runtimes let nothing of it be read any more. */
+  refuseAgain(request: Request): Promise<Response> | undefined {
+    if (!this.#upgraded.has(request)) return undefined
+    this.#entrance.misused(TWICE)
+    return Promise.resolve(refused(400, "misuse"))
   }
 
   /** Decides about a request for a WebSocket. Undefined if its path is not the hub's. */

@@ -27,6 +27,8 @@ export class WorkersDoor {
     await (this.#answer(request, address, true) ?? new Response(null, { status: 404 }))
 
   #answer(request: Request, given: unknown, mounted: boolean): Promise<Response> | undefined {
+    const again = this.#door.refuseAgain(request)
+    if (again !== undefined) return again
     const told = request.headers.get("cf-connecting-ip") ?? undefined
     const address = typeof given === "string" ? given : told
     return this.#door.answer({ request, address, mounted }, (take, protocol) => {
