@@ -16,6 +16,8 @@ type Dialer = typeof websocket
 /** How many laws run at once, and how long one may take, in milliseconds. */
 const AT_ONCE = 8
 const LAW_MS = 30_000
+/** How long a stranger waits for the end of its connection, in milliseconds. */
+const VISIT_MS = 1_000
 
 /** `law.mjs` of the row: serves a hub with these options on a free port. */
 type Serve = (options: object) => Promise<{ port: number; close(): Promise<unknown> }>
@@ -102,15 +104,15 @@ async function setup(dialer: Dialer, acceptor: Acceptor): Promise<TransportRig> 
       http.garble(toward === "hub" ? "request" : dialer.name === "sse" ? "event" : "answer")
     },
     async intrude() {
+      // A server may keep the connection of a stranger open for another request.
+      const visit = (words: string): Promise<unknown> =>
+        Promise.race([knock({ port: server.port }, words), new Promise((resolve) => setTimeout(resolve, VISIT_MS))])
       const url = `http://127.0.0.1:${server.port}/everwire/${dialer.name}`
       for (const init of strangers) await (await fetch(url, init)).arrayBuffer()
       const key = "dGhlIHNhbXBsZSBub25jZQ=="
       const upgrade = `GET /everwire/${dialer.name} HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
-      await knock({ port: server.port }, "\xff\xfe garbage\r\n\r\n")
-      await knock(
-        { port: server.port },
-        `${upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n${"\xff".repeat(64)}`,
-      )
+      await visit("\xff\xfe garbage\r\n\r\n")
+      await visit(`${upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n${"\xff".repeat(64)}`)
     },
   }
 }

@@ -56,7 +56,7 @@ describe("the hooks for crossws", () => {
     expect(String(peer.sent[0])).toMatch(/^w\{/)
     expect(addresses).toEqual(["192.0.2.7"])
     given.hub.hooks.close(peer, {})
-    expect([...given.hub.peers.values()].map(({ status }) => status)).not.toContain("open")
+    expect([...given.hub.peers.values()].map(({ connected }) => connected)).toEqual([false])
   })
 
   it("agree to the subprotocol everwire and to no other", () => {
