@@ -109,14 +109,16 @@ describe("a hub on Deno", () => {
     const given = setup()
     const socket = await join(given)
     const [peer] = [...given.hub.peers.values()]
-    socket.bufferedAmount = 300_000
+    socket.growsBytes = 300_000
+    peer?.send("fills", 1)
+    given.runtime.advance(1)
+    socket.growsBytes = 0
     peer?.send("waits", 1)
-    given.runtime.advance(1)
-    expect(socket.sent.length).toBe(1)
-    socket.bufferedAmount = 0
-    peer?.send("goes", 1)
-    given.runtime.advance(1)
+    given.runtime.advance(100)
     expect(socket.sent.length).toBe(2)
+    socket.bufferedAmount = 0
+    given.runtime.advance(30)
+    expect(socket.sent.length).toBe(3)
   })
 
   it("ends a socket that cannot be cut by its closing handshake, and leaves its session without a link", async () => {

@@ -90,6 +90,8 @@ export class FakeWebSocket {
   binaryType = "blob"
   readyState = 0
   bufferedAmount: number | undefined
+  /** By how many bytes a message makes `bufferedAmount` grow. */
+  growsBytes = 0
   readonly sent: unknown[] = []
   readonly closedWith: [number, string][] = []
   readonly #listeners: [string, Listener][] = []
@@ -111,6 +113,7 @@ export class FakeWebSocket {
   send(data: unknown): void {
     if (this.readyState !== 1) throw new Error("InvalidStateError")
     this.sent.push(data)
+    if (this.growsBytes > 0) this.bufferedAmount = (this.bufferedAmount ?? 0) + this.growsBytes
   }
 
   close(code: number, reason: string): void {
