@@ -13,6 +13,8 @@ const HUB_DIAGNOSTICS = "^src/observe/hub-diagnostics\\.ts$"
 const KERNEL = "^src/(?:wire|session|messaging)/"
 /** What a runtime lends to both seats. */
 const RUNTIMES = "^src/runtimes/(?:[^/]+\\.ts$|(?:web|node|bun)/platform\\.ts$)"
+/** The hub's doors on the servers of runtimes that answer a Request with a Response. */
+const FETCH_SERVERS = "^src/runtimes/fetch/"
 /** The hub's doors on Node's servers. */
 const SERVERS_OF_NODE = "^src/runtimes/node/(?!platform\\.ts$)"
 /** What joins processes of one machine. */
@@ -91,8 +93,8 @@ module.exports = {
     ),
     mayImport(
       "runtimes",
-      { path: "^src/runtimes/", pathNot: SERVERS_OF_NODE },
-      ["^src/runtimes/", KERNEL, "^src/transports/transport\\.ts$", "^src/transports/http/refusal\\.ts$"],
+      { path: "^src/runtimes/", pathNot: [SERVERS_OF_NODE, FETCH_SERVERS] },
+      ["^src/runtimes/(?!fetch/)", KERNEL, "^src/transports/transport\\.ts$", "^src/transports/http/refusal\\.ts$"],
       "A runtime lends sockets and clocks to the layers above and knows none of them but by their contract.",
     ),
     mayImport(
@@ -146,6 +148,18 @@ module.exports = {
       { path: SERVERS_OF_NODE },
       ["^src/runtimes/node/", "^src/server/", KERNEL, RUNTIMES, "^src/transports/", HUB_DIAGNOSTICS],
       "The Node seat attaches a hub to Node's servers.",
+    ),
+    mayImport(
+      "fetch-servers",
+      { path: FETCH_SERVERS },
+      [FETCH_SERVERS, "^src/server/", KERNEL, RUNTIMES, "^src/transports/"],
+      "The seats of other runtimes attach a hub to their servers.",
+    ),
+    mayNotReach(
+      "fetch-servers-never-dialer-nor-node",
+      "^src/(?:(?:bun|deno|workers|crossws)\\.ts$|runtimes/fetch/)",
+      [DIALER_HALF, PLATFORM_SOCKETS, SERVERS_OF_NODE, DIAGNOSTICS, "^src/(?:client|testing)(?:/|\\.ts$)"],
+      "A hub never dials, and other runtimes need nothing of Node.",
     ),
     mayNotReach("node-never-dialer", SERVERS_OF_NODE, [DIALER_HALF, PLATFORM_SOCKETS], "A hub never dials."),
     mayImport(

@@ -53,14 +53,14 @@ export default defineConfig(({ mode }) => {
             { find: /^everwire$/, replacement: path(`${built}/index.js`) },
             { find: /^everwire\/platform$/, replacement: path(`${built}/platform/node.js`) },
             {
-              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|socket|socket-server|streams|redis|nats|testing)$/,
+              find: /^everwire\/((?!platform$)[a-z-]+)$/,
               replacement: path(`${built}/$1.js`),
             },
           ]
         : [
             { find: /^everwire$/, replacement: path("src/index.ts") },
             {
-              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|socket|socket-server|streams|redis|nats|testing)$/,
+              find: /^everwire\/((?!platform$)[a-z-]+)$/,
               replacement: path("src/$1.ts"),
             },
           ],

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { build } from "esbuild"
+import { build, buildSync } from "esbuild"
 import { NOT_RUN, writeTables } from "./table.mjs"
 
 /**
@@ -31,12 +31,21 @@ import { NOT_RUN, writeTables } from "./table.mjs"
  *   runtime?: string,
  *   env?: Record<string, string>,
  *   absent?: string[],
+ *   proofs?: string[],
+ *   serve?: string,
+ *   orders?: string[],
  * }} Row
+ *
+ * A server's row with `proofs` is a runtime: "laws" runs its `law.mjs` with proofs/laws.ts, "faults" the flows of proofs/faults.ts.
+ * A row with `serve` is a server that its own command runs; it has no end of its own, so it is stopped, and `orders` leaves out
+ * that it closes first.
  */
 
 const TRANSPORTS = ["websocket", "sse", "long-poll", "short-poll"]
 /** What befalls the connections below a library's socket: see socket-trial.mjs. */
 const FAULTS = ["none", "reset", "silence", "answers lost"]
+/** Columns of servers that are runtimes, beside their transports. */
+const PROOFS = ["laws", "faults"]
 /** Who closes first. */
 const ORDERS = ["channel", "hub", "server"]
 /** A sentence of the channel's that only the development build has. */
@@ -44,6 +53,8 @@ const SENTENCE = "closed by the application"
 /** How long a process may go on after its last word, and how long all of a talk may take, in milliseconds. */
 const EXIT_MS = 5_000
 const TALK_MS = 60_000
+/** How long the laws or the faults of all transports may take, in milliseconds. */
+const PROOF_MS = 300_000
 
 const here = fileURLToPath(new URL(".", import.meta.url))
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -89,21 +100,28 @@ try {
       console.log(`  ${transport}: ${cell}`)
       results.get(row)?.set(transport, cell)
     }
+    for (const proof of row.kind === "servers" ? PROOFS : []) {
+      const cell = row.proofs?.includes(proof) ? (failure ?? (await prove(row, proof))) : "-"
+      console.log(`  ${proof}: ${cell}`)
+      results.get(row)?.set(proof, cell)
+    }
     // After each row: a run that is broken off has not been for nothing.
     writeAll()
   }
 } finally {
   rmSync(parent, { recursive: true, maxRetries: 3 })
 }
-const failed = [...results].filter(([, cells]) =>
-  TRANSPORTS.some((transport) => !["ok", "absent"].includes(cells.get(transport) ?? NOT_RUN)),
+const failed = [...results].filter(
+  ([, cells]) =>
+    TRANSPORTS.some((transport) => !["ok", "absent"].includes(cells.get(transport) ?? NOT_RUN)) ||
+    PROOFS.some((proof) => /broken|failed|[1-9]\d* (?:lost|doubled|out of order)/.test(cells.get(proof) ?? "")),
 )
 for (const [row] of failed) console.error(`${row.title} failed`)
 process.exitCode = failed.length > 0 ? 1 : 0
 
 function writeAll() {
-  writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, tried)
-  writeTables(join(root, "docs/socket.md"), rows, results, TRANSPORTS, tried, { sockets: "Libraries" })
+  writeTables(join(root, "docs/runtimes.md"), rows, results, TRANSPORTS, PROOFS, tried)
+  writeTables(join(root, "docs/socket.md"), rows, results, TRANSPORTS, PROOFS, tried, { sockets: "Libraries" })
 }
 
 /**
@@ -132,6 +150,18 @@ function install(row, tarball) {
   for (const file of readdirSync(here).filter((name) => name.endsWith(".mjs")))
     cpSync(join(here, file), join(folder, file))
   cpSync(join(here, kind, id), folder, { recursive: true })
+  for (const proof of row.proofs ?? []) {
+    buildSync({
+      entryPoints: [join(here, "proofs", `${proof}.ts`)],
+      outfile: join(folder, `${proof}.mjs`),
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      // The package that is tried, and what it brings along.
+      external: ["everwire", "everwire/*", "eventsource"],
+      logLevel: "warning",
+    })
+  }
   try {
     const quick = ["--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline", "--silent"]
     execFileSync("npm", ["install", ...quick, join(parent, tarball)], { cwd: folder, stdio: "pipe" })
@@ -192,7 +222,7 @@ async function tryLibrary(row, transport) {
 async function tryTransport(row, transport, own) {
   /** @type {Map<string, string[]>} The orders that failed, by reason. */
   const failures = new Map()
-  for (const order of ORDERS) {
+  for (const order of row.orders ?? ORDERS) {
     const outcome = await tryOnce(row, transport, order, row.kind === "servers" ? row : own)
     const isAbsent = row.absent?.includes(transport) ?? false
     if (isAbsent) return outcome === "absent" ? "absent" : "is there, and should be absent"
@@ -213,8 +243,7 @@ async function tryTransport(row, transport, own) {
  */
 async function tryOnce(row, transport, order, serving) {
   const port = await freePort()
-  const serverFile = `./${serving.server ?? "server.mjs"}`
-  const server = run(serving, `${serving.runtime ?? process.execPath} serve.mjs ${serverFile}`, { PORT: String(port) })
+  const server = run(serving, commandOf(serving), { PORT: String(port) })
   if (!(await listening(port, server))) return `the server did not start\n${server.printed()}`
   if (row.kind === "servers") {
     const page = await ownPage(port)
@@ -239,11 +268,11 @@ async function tryOnce(row, transport, order, serving) {
     return `the client's process goes on\n${client.printed()}`
   }
   const [, word] = /everywhere: (\w+)/.exec(client.printed()) ?? []
-  if (word === "absent" || client.code() !== 0 || word === undefined) server.kill()
+  if (word === "absent" || client.code() !== 0 || word === undefined || serving.serve !== undefined) server.kill()
   if (word === undefined || client.code() !== 0) {
     return `${/error: (.*)/i.exec(client.printed())?.[1] ?? `exit code ${client.code()}`}\n${client.printed()}`
   }
-  if (word === "absent") return word
+  if (word === "absent" || serving.serve !== undefined) return word
   if ((await Promise.race([server.ended, later(EXIT_MS)])) === undefined) {
     server.kill()
     return `the server's process goes on\n${server.printed()}`
@@ -251,6 +280,67 @@ async function tryOnce(row, transport, order, serving) {
   if (server.code() !== 0)
     return `${/error: (.*)/i.exec(server.printed())?.[1] ?? "the server failed"}\n${server.printed()}`
   return word
+}
+
+/** @param {Row} row */
+function commandOf({ serve, runtime = process.execPath, server = "server.mjs" }) {
+  return serve ?? `${runtime} serve.mjs ./${server}`
+}
+
+/**
+ * Runs the laws in the runtime of the row, or faults between its hub and channels in Node. Returns the text of the cell.
+ *
+ * @param {Row} row
+ * @param {string} proof
+ */
+async function prove(row, proof) {
+  if (proof === "laws") {
+    const found = await lineOf(run(row, `${row.runtime} laws.mjs`, {}), "laws")
+    if (typeof found === "string") return found
+    /** @type {{ transport: string, kept: number, broken: string[] }[]} */
+    const subjects = found
+    const broken = subjects.flatMap((subject) => subject.broken.map((id) => `${subject.transport} ${id}`))
+    const kept = subjects.map((subject) => subject.kept).join(", ")
+    return broken.length === 0 ? `${kept} kept` : `${kept} kept; broken: ${broken.join(", ")}`
+  }
+  const port = await freePort()
+  const server = run(row, commandOf(row), { PORT: String(port), FAULTS: "1" })
+  try {
+    if (!(await listening(port, server))) return `the server failed\n${server.printed()}`
+    const found = await lineOf(run(row, `${process.execPath} faults.mjs ${port}`, {}), "faults")
+    return typeof found === "string" ? found : tellFlows(found)
+  } finally {
+    server.kill()
+  }
+}
+
+/** @param {{ transport: string, fault: string, resets: number, errors: string[], up?: Flow, down?: Flow }[]} flows */
+function tellFlows(flows) {
+  const broken = flows.filter(({ up, down, errors, resets }) => !up || !down || errors.length > 0 || resets > 0)
+  if (broken.length > 0) {
+    return broken.map((flow) => `${flow.transport} failed while ${flow.fault}: ${flow.errors.join(", ")}`).join("; ")
+  }
+  const ways = flows.flatMap(({ up, down }) => (up && down ? [up, down] : []))
+  /** @param {keyof Flow} what */
+  const sum = (what) => ways.reduce((all, way) => all + way[what], 0)
+  return `${sum("lost")} lost, ${sum("doubled")} doubled, ${sum("outOfOrder")} out of order, of ${sum("sent")}`
+}
+
+/** @typedef {{ sent: number, lost: number, doubled: number, outOfOrder: number }} Flow */
+
+/**
+ * The value of the line that a process prints, or what failed.
+ *
+ * @param {ReturnType<typeof run>} child
+ * @param {string} name
+ */
+async function lineOf(child, name) {
+  await Promise.race([child.ended, later(PROOF_MS)])
+  child.kill()
+  const [, json] = new RegExp(`^${name}: (.*)$`, "m").exec(child.printed()) ?? []
+  if (json !== undefined) return JSON.parse(json)
+  console.error(child.printed())
+  return `failed: ${/error: (.*)/i.exec(child.printed())?.[1] ?? `exit code ${child.code()}`}`
 }
 
 /**

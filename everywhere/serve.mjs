@@ -1,18 +1,21 @@
 // Runs a recipe (`node serve.mjs ./server.mjs`), adds to its hub the handlers that talk.mjs needs, and closes hub and
 // server in the order that the client asks for.
 
+import { answer } from "./handlers.mjs"
+
 const { hub, close } = await import(process.argv[2])
 
-hub.on("up", (data, peer) => peer.send("down", data))
-hub.handle("sum", (numbers) => numbers.reduce((sum, number) => sum + number, 0))
+answer(hub)
 hub.on("leave", leave)
-hub.onPeer((peer) => {
-  peer.onClose((closing) => {
-    // The channel has said goodbye, so the server can close. The answer to the goodbye must go out first, because some
-    // servers, such as Vite's, cut their connections when they close.
-    if (closing.code === "closed-by-peer") setTimeout(leave, ANSWER_MS, "channel")
+if (process.env.FAULTS === undefined) {
+  hub.onPeer((peer) => {
+    peer.onClose((closing) => {
+      // The channel has said goodbye, so the server can close. The answer to the goodbye must go out first, because some
+      // servers, such as Vite's, cut their connections when they close.
+      if (closing.code === "closed-by-peer") setTimeout(leave, ANSWER_MS, "channel")
+    })
   })
-})
+}
 
 /** Time for the answer to a goodbye to reach the channel, and for the server to close, in milliseconds. */
 const ANSWER_MS = 250

@@ -21,6 +21,7 @@ const HEADS = { clients: "client", servers: "server", sockets: "library" }
  * @param {Map<object, Map<string, string>>} results By row and transport. A chosen row that lacks a transport has not
  * run.
  * @param {string[]} transports
+ * @param {string[]} proofs Columns of servers beside their transports.
  * @param {string} tried When, and with which state of the package.
  * @param {Partial<Record<"clients" | "servers" | "sockets", string>>} kinds The heading of each table that the document has.
  */
@@ -29,6 +30,7 @@ export function writeTables(
   rows,
   results,
   transports,
+  proofs,
   tried,
   kinds = { clients: "Clients", servers: "Servers" },
 ) {
@@ -37,16 +39,17 @@ export function writeTables(
     const from = text.indexOf("\n| ", text.indexOf(`\n## ${heading}\n`))
     const end = text.indexOf("\n\n", from)
     const before = linesOf(text.slice(from, end))
+    const columns = kind === "servers" ? [...transports, ...proofs] : transports
     const lines = rows
       .filter((row) => row.kind === kind)
       .map((row) => {
         const cells = results.get(row)
         const kept = before.find(([title, version]) => title === row.title && version === row.version)
         if (cells === undefined && kept !== undefined) return kept
-        const words = transports.map((transport) => wordOf(cells?.get(transport)))
+        const words = columns.map((column) => wordOf(cells?.get(column)))
         return [row.title, row.version, ...words, cells?.size ? tried : ""]
       })
-    const table = tableOf([HEADS[/** @type {keyof HEADS} */ (kind)], "version", ...transports, "tried"], lines)
+    const table = tableOf([HEADS[/** @type {keyof HEADS} */ (kind)], "version", ...columns, "tried"], lines)
     text = text.slice(0, from) + table + text.slice(end)
   }
   writeFileSync(file, text)

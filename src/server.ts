@@ -4,5 +4,5 @@
  * @module
  */
 
-export { createHub, type WebHubOptions } from "./server/create-hub.ts"
+export { createHub, type WebHubOptions, type WebTransportName } from "./server/create-hub.ts"
 export * from "./server/exports.ts"

@@ -2054,4 +2054,34 @@ export const faults = [
     find: "if (this.#sockets.delete(socket) && this.#sockets.size === 0)",
     plant: "if (this.#sockets.delete(socket) && this.#sockets.size < 0)",
   },
+  {
+    id: "a message that a runtime's socket drops is never sent again",
+    file: "src/runtimes/fetch/served-socket.ts",
+    find: "    if (!this.#put(data)) return this.#cut(SEND_REFUSED)\n",
+    plant: "    this.#put(data)\n",
+  },
+  {
+    id: "Bun cuts streams that are idle for ten seconds",
+    file: "src/runtimes/fetch/bun-door.ts",
+    find: "    server.timeout(request, this.#idleS)\n",
+    plant: "",
+  },
+  {
+    id: "a request is upgraded twice",
+    file: "src/runtimes/fetch/fetch-door.ts",
+    find: "    if (!this.#upgraded.has(request)) return undefined\n",
+    plant: "    if (this.#upgraded !== undefined) return undefined\n",
+  },
+  {
+    id: "a socket of Deno's whose buffer was full is never written to again",
+    file: "src/runtimes/fetch/served-socket.ts",
+    find: "    if (!this.#tellsDrain && after >= LINK_BUFFER_BYTES) this.#lookLater()\n",
+    plant: "",
+  },
+  {
+    id: "a plain worker may be a hub",
+    file: "src/runtimes/fetch/workers-hub.ts",
+    find: '  if (typeof blockConcurrencyWhile !== "function") throw new EverwireError("misuse", NOT_DURABLE)\n',
+    plant: "",
+  },
 ]

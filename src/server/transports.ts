@@ -2,15 +2,22 @@ import { longPollAcceptor } from "../transports/long-poll/acceptor.ts"
 import { shortPollAcceptor } from "../transports/short-poll/acceptor.ts"
 import { sseAcceptor } from "../transports/sse/acceptor.ts"
 import type { Acceptor } from "../transports/transport.ts"
+import { websocketAcceptor } from "../transports/websocket/acceptor.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { checkObject } from "./options.ts"
 
 /** Transports that need only HTTP exchanges, so every runtime can offer them. */
-export const httpTransports = {
+const httpTransports = {
   sse: sseAcceptor,
   "long-poll": longPollAcceptor,
   "short-poll": shortPollAcceptor,
 } as const
+
+/** All built-in transports. WebSocket needs a server that upgrades. */
+export const allTransports = { websocket: websocketAcceptor, ...httpTransports } as const
+
+/** The names of all built-in transports. */
+export const ALL_NAMES = ["websocket", "sse", "long-poll", "short-poll"] as const
 
 /**
  * Acceptors that this file made. All others are the application's own code, which may throw or break the interface.

@@ -110,8 +110,9 @@ describe("the options", () => {
       createCoreChannel("http://host", { transports: ["sse"] })
       // @ts-expect-error core has no ladder of its own
       createCoreChannel("http://host")
-      // @ts-expect-error the runtime-neutral hub has no WebSocket of its own
-      createWebHub({ transports: ["websocket"] })
+      createWebHub({ transports: ["websocket", "sse"] })
+      // @ts-expect-error no such transport on any runtime
+      createWebHub({ transports: ["telegraph"] })
     })
   })
 })

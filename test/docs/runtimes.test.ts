@@ -48,7 +48,7 @@ describe("the table that `npm run everywhere` writes", () => {
   function write(lines: string[], results: [object, [string, string][]][]): string[] {
     writeFileSync(file, [...head, ...lines, ...servers].join("\n"))
     const found = new Map(results.map(([row, cells]) => [row, new Map(cells)]))
-    writeTables(file, [bun, deno], found, ["one", "two"], "today")
+    writeTables(file, [bun, deno], found, ["one", "two"], [], "today")
     const text = readFileSync(file, "utf8")
     return text
       .split("\n")

@@ -292,8 +292,9 @@ export function mustNotCompile(): void {
   void channel.close({ drainMs: 5 })
   // @ts-expect-error no such transport
   createChannel("https://host", { transports: ["websockets"] })
-  // @ts-expect-error no such transport in every runtime
-  createHub({ transports: ["websocket"] })
+  createHub({ transports: ["websocket", "sse"] })
+  // @ts-expect-error no such transport on any runtime
+  createHub({ transports: ["websockets"] })
   // @ts-expect-error core has no ladder of its own
   createCoreChannel("https://host")
   // @ts-expect-error core knows no names

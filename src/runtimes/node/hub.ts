@@ -7,9 +7,8 @@ import { hubDiagnostics } from "../../observe/hub-diagnostics.ts"
 import { entranceOf, Hub } from "../../server/hub.ts"
 import type { HubOptions } from "../../server/options.ts"
 import type { Principal } from "../../server/peer.ts"
-import { httpTransports, resolveAcceptors } from "../../server/transports.ts"
+import { ALL_NAMES, allTransports, resolveAcceptors } from "../../server/transports.ts"
 import type { Acceptor } from "../../transports/transport.ts"
-import { websocketAcceptor } from "../../transports/websocket/acceptor.ts"
 import { NodeDoor } from "./door.ts"
 import type { AttachableServer } from "./server.ts"
 
@@ -25,8 +24,6 @@ export interface NodeHubOptions<P extends Principal = Principal> extends HubOpti
 
 /** Names of the transports of a hub on Node. */
 export type NodeTransportName = "websocket" | "sse" | "long-poll" | "short-poll"
-
-const transports = { websocket: websocketAcceptor, ...httpTransports } as const
 
 /** Options that a hub on Node has in addition to those of all hubs. */
 const OWN = { transports: "", perMessageDeflate: "boolean" }
@@ -84,7 +81,7 @@ export interface NodeHub<C extends Contract<C> = AnyContract, P extends Principa
 export function createHub<C extends Contract<C> = AnyContract, P extends Principal = Principal, D = unknown>(
   options: NodeHubOptions<P> & ContractOption<HubContract<C>> = {},
 ): NodeHub<C, P, D> {
-  const acceptors = resolveAcceptors(options, ["websocket", "sse", "long-poll", "short-poll"], transports)
+  const acceptors = resolveAcceptors(options, ALL_NAMES, allTransports)
   const hub = new Hub<C, P, D>(options, acceptors, OWN, [hubDiagnostics])
   const { attach, listener, handleUpgrade } = new NodeDoor(entranceOf(hub), options.perMessageDeflate ?? false)
   return Object.assign(hub, { attach, listener, handleUpgrade })

@@ -1,10 +1,5 @@
+import { TOO_LARGE } from "../../server/limits/controls.ts"
 import { type Closing, closing } from "../../wire/errors.ts"
-
-/**
- * What a ping or pong (RFC 6455, section 5.5) costs of an allowance, in milliseconds: a hundred a second are allowed.
- */
-export const CONTROL_MS = 10
-export const TOO_MANY_CONTROLS = closing("rate-limited", "too many pings or pongs")
 
 /**
  * A message may have `FEW_FRAGMENTS` fragments, or more if they have this many bytes on average. Proxies make fragments
@@ -20,6 +15,6 @@ export function maxFragments(maxBytes: number): number {
 
 /** Errors of `ws` after which it closes the connection itself, and the closings that they stand for. */
 export const FAULTS: Readonly<Record<string, Closing>> = {
-  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: closing("too-large", "a message that is larger than the hub takes"),
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: TOO_LARGE,
   WS_ERR_TOO_MANY_BUFFERED_PARTS: closing("rate-limited", "a message in too many fragments"),
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream"
 import { isAllowed, spent } from "../../server/limits/allowance.ts"
+import { CONTROL_MS, TOO_MANY_CONTROLS } from "../../server/limits/controls.ts"
 import type { Clockwork, Flushable } from "../../session/clockwork.ts"
 import { LastMade } from "../../transports/last-made.ts"
 import type { ServerSocket, SocketSink } from "../../transports/transport.ts"
@@ -8,7 +9,6 @@ import { MAX_HELLO_BYTES, TAKE_DEADLINE_MS } from "../../wire/defaults.ts"
 import { BYE } from "../../wire/kinds.ts"
 import type { HeardSocket } from "./heard-socket.ts"
 import { Intake, type IntakeSink, Turns } from "./intake.ts"
-import { CONTROL_MS, TOO_MANY_CONTROLS } from "./socket-faults.ts"
 import { Takings } from "./takings.ts"
 
 /** From this many bytes on, an incomplete message counts among what the hub keeps. Fewer are not worth the count. */

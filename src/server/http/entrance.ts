@@ -11,10 +11,13 @@ import type { HubSettings } from "../settings.ts"
 import { answerExchange, answerForwarded, type Routes, routeOf, tellOnce } from "./router.ts"
 import { createWebExchange } from "./web-exchange.ts"
 
-/** What the hub decides about an upgrade: a refusal with its HTTP status, or a function that takes the socket. */
+/**
+ * What the hub decides about an upgrade: a refusal with its HTTP status, or a function that takes the socket once it is
+ * open. The server refuses messages of more than `maxBatchBytes` bytes.
+ */
 export type UpgradeVerdict =
   | { refusal: Closing; status: number }
-  | { take(socket: ServerSocket, origin: LinkOrigin): void }
+  | { take(socket: ServerSocket, origin: LinkOrigin): void; maxBatchBytes: number }
 
 /** What an entrance needs from its hub. */
 export interface EntranceHost {
@@ -70,9 +73,20 @@ export class Entrance {
   /** See `Hub.fetch`. */
   async fetch(request: Request, address: unknown): Promise<Response> {
     const from = typeof address === "string" ? address : undefined
-    const { exchange, response } = createWebExchange(request, from, this.clockwork, this.settings.takeMs)
-    if (!this.exchange(exchange, true)) exchange.respond(404, {}, "")
-    return await response
+    return await (this.answer(request, from, true) ?? new Response(null, { status: 404 }))
+  }
+
+  /** Answers a request of the web's, if its path is the hub's. */
+  answer(request: Request, address: string | undefined, mounted: boolean): Promise<Response> | undefined {
+    if (!this.has(new URL(request.url).pathname, mounted)) return undefined
+    const { exchange, response } = createWebExchange(request, address, this.clockwork, this.settings.takeMs)
+    this.exchange(exchange, mounted)
+    return response
+  }
+
+  /** Whether the path is the hub's. `mounted` as in `Hub.exchange`. */
+  has(pathname: string, mounted: boolean): boolean {
+    return routeOf(pathname, this.settings.path, mounted, this.#host.acceptors) !== undefined
   }
 
   /** See `Hub.exchange`. */
@@ -117,7 +131,7 @@ export class Entrance {
       const asking = this.#trust === undefined ? origin : { ...origin, address: asked.address }
       callSafely(() => acceptor.socket?.(socket, asking), failed)
     }
-    return { take }
+    return { take, maxBatchBytes: settings.maxBatchBytes }
   }
 
   /** Reports that the application uses the hub in a way that cannot work. Reports each message once. */
