@@ -30,7 +30,7 @@ const MODES = {
  * Node's sockets. All others share processes, because in most files the import of the sources takes longer than the tests.
  */
 const OWN_PROCESS = [
-  "test/{browser,cost,http,msw,siege}/**/*.test.ts",
+  "test/{bindings,browser,cost,http,msw,siege}/**/*.test.ts",
   "test/docs/architecture.test.ts",
   "test/docs/programs.test.ts",
 ]
@@ -53,14 +53,14 @@ export default defineConfig(({ mode }) => {
             { find: /^everwire$/, replacement: path(`${built}/index.js`) },
             { find: /^everwire\/platform$/, replacement: path(`${built}/platform/node.js`) },
             {
-              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing)$/,
+              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing|react)$/,
               replacement: path(`${built}/$1.js`),
             },
           ]
         : [
             { find: /^everwire$/, replacement: path("src/index.ts") },
             {
-              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing)$/,
+              find: /^everwire\/(core|server|node|contract|cluster|diagnostics|msgpack|streams|redis|nats|testing|react)$/,
               replacement: path("src/$1.ts"),
             },
           ],

@@ -15,6 +15,7 @@ export const publicEntries = {
   redis: "src/redis.ts",
   nats: "src/nats.ts",
   testing: "src/testing.ts",
+  react: "src/react.ts",
 }
 
 /** @type {Record<string, string>} */
