@@ -69,7 +69,11 @@ module.exports = {
       severity: "error",
       comment: "What is shipped imports only `dependencies` and `peerDependencies`.",
       from: { path: "^src/" },
-      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
+        dependencyTypesNot: ["type-only"],
+        pathNot: `${PACKAGES}react/`, // a peer, and for the tests also a package of development
+      },
     },
 
     mayImport("wire", { path: "^src/wire/" }, ["^src/wire/"], "Bytes and packets know nothing but themselves."),
@@ -131,6 +135,17 @@ module.exports = {
       "Client code never meets server code.",
     ),
     mayNotReach("client-never-acceptor", "^src/client/", ACCEPTOR_HALF, "Client code never meets server code."),
+    mayImport(
+      "bindings",
+      { path: "^src/bindings/" },
+      [
+        "^src/bindings/(?:shared-channel|source|asking)\\.ts$",
+        "^src/client/(?:channel|options)\\.ts$",
+        "^src/messaging/(?:contract|request-options)\\.ts$",
+        "^src/wire/errors\\.ts$",
+      ],
+      "A binding to a framework knows the channel by its public contract, and no other binding.",
+    ),
     mayImport(
       "server",
       { path: "^src/server/" },
@@ -272,12 +287,19 @@ module.exports = {
     packageOnlyIn("eventsource", "^src/runtimes/(?:node|bun)/platform\\.ts$"),
     packageOnlyIn("@msgpack/msgpack", "^src/(?:codecs/msgpack|cluster)/"),
     packageOnlyIn("eventemitter3", "^src/(?:client|server|socket)/"),
+    packageOnlyIn("react", "^src/bindings/react\\.ts$"),
+    packageOnlyIn("vue", "^src/bindings/vue\\.ts$"),
+    packageOnlyIn("solid-js", "^src/bindings/solid\\.ts$"),
+    packageOnlyIn("svelte", "^src/bindings/svelte\\.ts$"),
     {
       name: "no-other-packages",
       severity: "error",
       comment: "A new runtime dependency is a decision: name it here and say where it may be used.",
       from: { path: "^src/" },
-      to: { path: PACKAGES, pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|@msgpack/msgpack|node)/` },
+      to: {
+        path: PACKAGES,
+        pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|@msgpack/msgpack|node|react)/`,
+      },
     },
   ],
   options: {

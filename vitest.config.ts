@@ -30,7 +30,7 @@ const MODES = {
  * Node's sockets. All others share processes, because in most files the import of the sources takes longer than the tests.
  */
 const OWN_PROCESS = [
-  "test/{browser,cost,http,msw,siege}/**/*.test.ts",
+  "test/{bindings,browser,cost,http,msw,siege}/**/*.test.ts",
   "test/docs/architecture.test.ts",
   "test/docs/programs.test.ts",
 ]

@@ -50,7 +50,10 @@ for (const [build, { at }] of Object.entries({ development, production })) {
 for (const file of readdirSync(dist).filter((name) => /\.d\.c?ts$/.test(name))) {
   const text = readFileSync(new URL(file, dist), "utf8")
   for (const [, name = ""] of text.matchAll(/(?:from|import\()\s*["']([^"'.][^"']*)["']/g)) {
-    const isAllowed = name === "eventemitter3" || (name.startsWith("node:") && /^node\.d\.c?ts$/.test(file))
+    const isAllowed =
+      name === "eventemitter3" ||
+      (name === "react" && /^react\.d\.c?ts$/.test(file)) ||
+      (name.startsWith("node:") && /^node\.d\.c?ts$/.test(file))
     if (!isAllowed) problems.push(`dist/${file}: a public type leans on "${name}"`)
   }
 }

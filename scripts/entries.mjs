@@ -18,6 +18,7 @@ const first = {
   redis: "src/redis.ts",
   nats: "src/nats.ts",
   testing: "src/testing.ts",
+  react: "src/react.ts",
 }
 
 /** Entries that go last, because the order decides that of the chunks, and with it the size of every client when compressed. */

@@ -72,6 +72,9 @@ async function bundle(code, options) {
   return { text, imports }
 }
 
+/** What each binding adds to a bundle that has the whole client, in bytes. Its framework is not counted. */
+const bindings = { react: { limits: { development: 1_265, production: 1_272 } } }
+
 /** @param {string} text */
 const gzipped = (text) => gzipSync(text, { level: 9 }).length
 
@@ -92,6 +95,19 @@ for (const { title, code, limits, targetBytes } of budgets) {
     )
     for (const problem of problems) console.error(`  ${title}, ${condition}: the bundle ${problem}`)
     failed ||= problems.length > 0
+  }
+}
+for (const [name, { limits }] of Object.entries(bindings)) {
+  for (const [condition, limitBytes] of Object.entries(limits)) {
+    const options = { conditions: [condition], external: ["node:*", name] }
+    const client = `export * from "everwire"`
+    const { text: without } = await bundle(client, options)
+    const { text } = await bundle(`${client}\nexport * from "everwire/${name}"`, options)
+    const added = gzipped(text) - gzipped(without)
+    console.log(`everwire/${name}, ${condition}: adds ${added} B gzipped (limit ${limitBytes} B)`)
+    if (added <= limitBytes) continue
+    console.error(`  everwire/${name}, ${condition}: is ${added - limitBytes} B over its limit`)
+    failed = true
   }
 }
 if (files) await printFiles()
