@@ -72,7 +72,7 @@ module.exports = {
       to: {
         dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
         dependencyTypesNot: ["type-only"],
-        pathNot: `${PACKAGES}react/`, // a peer, and for the tests also a package of development
+        pathNot: `${PACKAGES}(?:react|vue|svelte|solid-js)/`, // peers, and for the tests also packages of development
       },
     },
 
@@ -139,7 +139,7 @@ module.exports = {
       "bindings",
       { path: "^src/bindings/" },
       [
-        "^src/bindings/(?:shared-channel|source|asking)\\.ts$",
+        "^src/bindings/(?:shared-channel|source|asking|input)\\.ts$",
         "^src/client/(?:channel|options)\\.ts$",
         "^src/messaging/(?:contract|request-options)\\.ts$",
         "^src/wire/errors\\.ts$",
@@ -298,7 +298,7 @@ module.exports = {
       from: { path: "^src/" },
       to: {
         path: PACKAGES,
-        pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|@msgpack/msgpack|node|react)/`,
+        pathNot: `${PACKAGES}(?:@types/)?(?:ws|eventsource|eventemitter3|@msgpack/msgpack|node|react|vue|svelte|solid-js)/`,
       },
     },
   ],

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vitest/config"
+import { compile } from "svelte/compiler"
+import { defineConfig, type Plugin } from "vitest/config"
 
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
@@ -37,6 +38,17 @@ const OWN_PROCESS = [
 
 /** They run after all others, because they load the machine and wait for real time. Each file has a process. */
 const JOURNEYS = "test/journeys/**/*.test.ts"
+
+/** Frameworks with one build for pages and one for servers: these tests get the one for pages. */
+const PAGES = ["test/bindings/{solid,svelte}.test.ts"]
+const PAGE = ["everwire-source", "browser", "development", "import", "module", "default"]
+
+/** Compiles the components of the tests as Svelte's own plugin would. */
+const compiledSvelte: Plugin = {
+  name: "compiled-svelte",
+  transform: (code, id) =>
+    id.endsWith(".svelte") ? compile(code, { filename: id, generate: "client" }).js : undefined,
+}
 
 /**
  * `vitest run` is the suite; `vitest run --mode long` is what takes minutes: `test/long`, and random input in masses; `vitest run --mode production` is
@@ -79,9 +91,26 @@ export default defineConfig(({ mode }) => {
             projects: [
               {
                 extends: true,
-                test: { name: "shared", isolate: false, include, exclude: [...exclude, ...OWN_PROCESS, JOURNEYS] },
+                test: {
+                  name: "shared",
+                  isolate: false,
+                  include,
+                  exclude: [...exclude, ...OWN_PROCESS, ...PAGES, JOURNEYS],
+                },
               },
-              { extends: true, test: { name: "own", include: OWN_PROCESS } },
+              { extends: true, test: { name: "own", include: OWN_PROCESS, exclude: PAGES } },
+              {
+                extends: true,
+                plugins: [compiledSvelte],
+                resolve: { conditions: PAGE },
+                ssr: { resolve: { conditions: PAGE } },
+                test: {
+                  name: "page",
+                  environment: "jsdom",
+                  include: PAGES,
+                  server: { deps: { inline: [/solid/, /svelte/] } },
+                },
+              },
               { extends: true, test: { name: "journeys", include: [JOURNEYS], sequence: { groupOrder: 1 } } },
             ],
           }

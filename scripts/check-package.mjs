@@ -47,12 +47,18 @@ for (const [build, { at }] of Object.entries({ development, production })) {
   }
 }
 
+/** The entries whose types lean on their framework. */
+const FRAMEWORKS = [
+  ["react", "react"],
+  ["vue", "vue"],
+  ["solid", "solid-js"],
+]
 for (const file of readdirSync(dist).filter((name) => /\.d\.c?ts$/.test(name))) {
   const text = readFileSync(new URL(file, dist), "utf8")
   for (const [, name = ""] of text.matchAll(/(?:from|import\()\s*["']([^"'.][^"']*)["']/g)) {
     const isAllowed =
       name === "eventemitter3" ||
-      (name === "react" && /^react\.d\.c?ts$/.test(file)) ||
+      FRAMEWORKS.some(([entry, framework]) => name === framework && new RegExp(`^${entry}\\.d\\.c?ts$`).test(file)) ||
       (name.startsWith("node:") && /^node\.d\.c?ts$/.test(file))
     if (!isAllowed) problems.push(`dist/${file}: a public type leans on "${name}"`)
   }

@@ -19,6 +19,9 @@ const first = {
   nats: "src/nats.ts",
   testing: "src/testing.ts",
   react: "src/react.ts",
+  vue: "src/vue.ts",
+  svelte: "src/svelte.ts",
+  solid: "src/solid.ts",
 }
 
 /** Entries that go last, because the order decides that of the chunks, and with it the size of every client when compressed. */

@@ -22,6 +22,7 @@ import {
   type StreamListOptions,
   streamSource,
 } from "./asking.ts"
+import { keyOf } from "./input.ts"
 import type { ChannelState, SharedChannel } from "./shared-channel.ts"
 import { channelSource, type ListOptions, latestSource, messagesSource, type Source, statusSource } from "./source.ts"
 
@@ -31,12 +32,6 @@ function useSource<Value>(make: () => Source<Value>, deps: readonly unknown[]): 
   const source = useMemo(make, deps)
   return useSyncExternalStore(source.subscribe, source.get, () => source.initial)
 }
-
-/** Tells inputs apart that are made in each render. What JSON leaves out or refuses is written as something else. */
-const keyOf = (input: unknown): string | undefined =>
-  JSON.stringify(input, (_, value: unknown) =>
-    typeof value === "bigint" ? `${value}n` : value instanceof Map || value instanceof Set ? [...value] : value,
-  )
 
 /** The channel, to send with. Undefined until the component is mounted, and on a server. */
 export function useChannel<C extends Contract<C>>(shared: SharedChannel<C>): Channel<C> | undefined {
