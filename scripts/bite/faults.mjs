@@ -861,8 +861,8 @@ export const faults = [
   {
     id: "a hello that nobody judges is kept",
     file: "src/server/admission/hub-link.ts",
-    find: 'if (stage === "waiting" || stage === "judging") clockwork.set(',
-    plant: 'if (stage === "waiting") clockwork.set(',
+    find: 'if (stage === "waiting" || stage === "judging") this.#setDeadline()',
+    plant: 'if (stage === "waiting") this.#setDeadline()',
   },
   {
     id: "a body that does not move is waited for",
@@ -975,8 +975,8 @@ export const faults = [
   {
     id: "a link without a hello is kept",
     file: "src/server/admission/hub-link.ts",
-    find: 'if (stage === "waiting" || stage === "judging") clockwork.set(',
-    plant: 'if (stage === "judging") clockwork.set(',
+    find: 'if (stage === "waiting" || stage === "judging") this.#setDeadline()',
+    plant: 'if (stage === "judging") this.#setDeadline()',
   },
   {
     id: "what comes while a hello is judged has no bound",
@@ -1879,6 +1879,18 @@ export const faults = [
     file: "src/cluster/offered.ts",
     find: "if (isLast && this.#sure >= SURE_LOOKS) return",
     plant: "if (owner === hub) return",
+  },
+  {
+    id: "a draining hub does not wait for the sessions that others are handing to it",
+    file: "src/server/sessions/drain.ts",
+    find: "this.#left.size === 0 && this.#moves?.isExpecting !== true",
+    plant: "this.#left.size === 0",
+  },
+  {
+    id: "a hello that comes late leaves less time to judge it",
+    file: "src/server/admission/hub-link.ts",
+    find: "    if (this.#state === judging && this.slot) this.#setDeadline() // whoever is asked has all of it\n",
+    plant: "",
   },
   {
     id: "what came before a session is not brought to it",

@@ -65,6 +65,10 @@ export class HandOver implements ClusterMoves {
     return this.#takers().length > 0
   }
 
+  get isExpecting(): boolean {
+    return this.#offered.size > 0
+  }
+
   /** The process to which this one has handed a session. */
   movedTo(session: string): string | undefined {
     return this.#moved.get(session)

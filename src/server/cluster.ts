@@ -194,6 +194,8 @@ export interface ClusterMoves {
   leaving(): void
   /** Whether there is another process that stays. */
   readonly hasTaker: boolean
+  /** Whether another process may be about to hand a session to this one. */
+  readonly isExpecting: boolean
   move(moving: Moving): void
   /** Resolves when the other processes go on with what was handed to them, or do not say so for too long. */
   settled(): Promise<void>
