@@ -74,13 +74,18 @@ export class Across {
     }
   }
 
+  /** When this hub began to close. No session of it stands still before that. */
+  leftAt(hub: Hub<TalkContract>): number {
+    return this.#processes.get(hub)?.leftAt ?? Infinity
+  }
+
   /**
    * Checks that a peer is what it was in the process before. `silent`: the hub there, if it could not tell what the application did to
    * the peer while the session stood still. That is lost, as `docs/cluster.md` says; the session stands still no earlier than
    * the hub begins to close.
    */
   moved(peer: Peer<TalkContract>, silent: Hub<TalkContract> | undefined, world: TalkWorld): void {
-    const lostFrom = (silent && this.#processes.get(silent)?.leftAt) ?? Infinity
+    const lostFrom = silent ? this.leftAt(silent) : Infinity
     this.#calls.mayMiss(peer.id, lostFrom)
     const { of } = Object(peer.data) as { of?: unknown } // `began` set it
     if (of !== peer.id) this.#company.found(new Broken("hand-over", `${peer.id} came with the data ${String(of)}`))

@@ -44,8 +44,6 @@ export interface Listener {
   readonly beganAt: number
   /** Whether one process has handed the session over and the other has not begun with it. */
   moving: boolean
-  /** When the process that has it, or had it last, handed it over. */
-  movedAt: number
   /** Words that were said while it had no link, after the last one that was said with one. */
   readonly unlinked: Set<number>
   /** Words that may never be heard, because nobody could tell them to the process that has it now. */

@@ -81,10 +81,8 @@ export class Talk implements Application<TalkContract> {
     hub.onPeer((peer, { moved }) => {
       const listener = moved ? this.#takenOver(peer, hub, machine, world) : this.#newcomer(peer, hub, machine, world)
       peer.onClose(({ code, undelivered }) => {
-        if (code === "moved") {
-          listener.moving ||= listener.peer === peer
-          listener.movedAt = world.runtime.now()
-        } else if (listener.peer !== peer)
+        if (code === "moved") listener.moving ||= listener.peer === peer
+        else if (listener.peer !== peer)
           this.#company.found(new Broken("fencing", `${peer.id} has ended as ${code}, and another process has it`))
         else {
           listener.closed = true
@@ -126,7 +124,6 @@ export class Talk implements Application<TalkContract> {
       beganAt,
       closed: false,
       moving: false,
-      movedAt: Infinity,
       unlinked: new Set(),
       missable: new Set(),
       said: 0,
@@ -145,9 +142,9 @@ export class Talk implements Application<TalkContract> {
     if (listener.closed && world.steady)
       this.#company.found(new Broken("fencing", `${peer.id} had ended, and another process has it`))
     if (listener.closed) this.#company.tell((witness) => witness.peerLives?.(peer.id))
-    const { runtime } = world
     // A hub that died, closed, or was parted from this one for long, could not tell what was said while the session stood still.
-    const isUntold = listener.closed || listener.machine.halted || runtime.now() >= listener.movedAt + ALONE_MS
+    const isAlone = !world.steady && world.runtime.now() >= this.#across.leftAt(listener.hub) + ALONE_MS
+    const isUntold = listener.closed || listener.machine.halted || isAlone
     const silent = isUntold ? listener.hub : undefined
     if (isUntold) {
       for (const n of listener.unlinked) listener.missable.add(n)
@@ -155,7 +152,7 @@ export class Talk implements Application<TalkContract> {
       this.#rumours.mayMiss(peer.id)
     }
     listener.unlinked.clear()
-    Object.assign(listener, { peer, hub, machine, moving: false, closed: false, movedAt: Infinity })
+    Object.assign(listener, { peer, hub, machine, moving: false, closed: false })
     listener.hubs.add(hub)
     this.#across.moved(peer, silent, world)
     return listener
@@ -280,7 +277,7 @@ function isCrashed({ closed, moving, machine }: Listener): boolean {
   return !closed && (moving || machine.halted)
 }
 
-/** A process goes on by itself with a session that was handed to it, in milliseconds after it noticed that it hears nothing. */
+/** A process goes on by itself with a session that was handed to it, in milliseconds after it hears nothing. */
 const ALONE_MS = 9_000
 
 /** Probability that a drawn kick or leave takes place. */
