@@ -2,8 +2,8 @@ import type { Clockwork } from "../session/clockwork.ts"
 
 /** A sender of which nothing came for so long is forgotten, in milliseconds. It is far longer than a message takes. */
 const FORGET_MS = 600_000
-/** A message reaches two processes no farther apart than this, in milliseconds. */
-export const REACHED_MS = 10_000
+/** A message reaches two processes no farther apart than this, in milliseconds, even if one stood still meanwhile. */
+export const REACHED_MS = 600_000
 /** So many senders may be known before those of long ago are looked for. */
 const LOOK_EACH = 256
 
