@@ -861,8 +861,8 @@ export const faults = [
   {
     id: "a hello that nobody judges is kept",
     file: "src/server/admission/hub-link.ts",
-    find: 'if (stage === "waiting" || stage === "judging") clockwork.set(',
-    plant: 'if (stage === "waiting") clockwork.set(',
+    find: 'if (stage === "waiting" || stage === "judging") this.#setDeadline()',
+    plant: 'if (stage === "waiting") this.#setDeadline()',
   },
   {
     id: "a body that does not move is waited for",
@@ -975,8 +975,8 @@ export const faults = [
   {
     id: "a link without a hello is kept",
     file: "src/server/admission/hub-link.ts",
-    find: 'if (stage === "waiting" || stage === "judging") clockwork.set(',
-    plant: 'if (stage === "judging") clockwork.set(',
+    find: 'if (stage === "waiting" || stage === "judging") this.#setDeadline()',
+    plant: 'if (stage === "judging") this.#setDeadline()',
   },
   {
     id: "what comes while a hello is judged has no bound",
@@ -1853,20 +1853,86 @@ export const faults = [
   {
     id: "a process is told once only that it has a session",
     file: "src/cluster/hand-over.ts",
-    find: "!has && told < MAX_TOLD",
-    plant: "!has && told < 1",
+    find: "!has && offers.length < MAX_TOLD",
+    plant: "!has && offers.length < 1",
+  },
+  {
+    id: "a process is told that it has a session for a shorter time than it waits for that",
+    file: "src/cluster/hand-over.ts",
+    find: "!has && offers.length < MAX_TOLD",
+    plant: "!has && offers.length < 8",
+  },
+  {
+    id: "a process that has gone on with a session by itself says that it knows what was said last",
+    file: "src/cluster/hand-over.ts",
+    find: "this.#untold.has(id) ? STAY : BEGUN",
+    plant: "BEGUN",
   },
   {
     id: "a process that is told again that it has a session does not go on with it",
     file: "src/cluster/hand-over.ts",
-    find: "    this.#offered.get(String(session))?.go(last)\n",
+    find: "    this.#offered.get(id)?.go(last, heard)\n",
     plant: "",
   },
   {
     id: "a process goes on with a session before it is told what was said last",
     file: "src/cluster/offered.ts",
-    find: "if (isLast && owner === hub) return",
+    find: "if (isLast && this.#sure >= SURE_LOOKS) return",
     plant: "if (owner === hub) return",
+  },
+  {
+    id: "a draining hub does not wait for the sessions that others are handing to it",
+    file: "src/server/sessions/drain.ts",
+    find: "this.#left.size === 0 && this.#moves?.isExpecting !== true",
+    plant: "this.#left.size === 0",
+  },
+  {
+    id: "a hello that comes late leaves less time to judge it",
+    file: "src/server/admission/hub-link.ts",
+    find: "    if (this.#state === judging && this.slot) this.#setDeadline() // whoever is asked has all of it\n",
+    plant: "",
+  },
+  {
+    id: "what came before a session is not brought to it",
+    file: "src/cluster/crossing.ts",
+    find: "if (number > (upTo.get(from) ?? 0)) deliverTo",
+    plant: "if (number > Infinity) deliverTo",
+  },
+  {
+    id: "what came before a session is brought to it although its former hub had heard it",
+    file: "src/cluster/crossing.ts",
+    find: "if (number > (upTo.get(from) ?? 0)) deliverTo",
+    plant: "if (number > 0) deliverTo",
+  },
+  {
+    id: "a message that a session has from its former hub is brought to it once more",
+    file: "src/cluster/rooms-across.ts",
+    find: "this.#crossing.hadBy(from, number)",
+    plant: "[]",
+  },
+  {
+    id: "a hub does not tell how far its own messages have reached the sessions that it hands over",
+    file: "src/cluster/rooms-across.ts",
+    find: "const own = [this.#host.hub, this.#outgoing.number] as const",
+    plant: "const own = [this.#host.hub, 0] as const",
+  },
+  {
+    id: "a session that moves on at once gets again what its first hub had heard",
+    file: "src/cluster/crossing.ts",
+    find: "    if (this.#ahead.size === 0) return here\n",
+    plant: "    if (this.#ahead.size >= 0) return here\n",
+  },
+  {
+    id: "what a process sends itself is not kept for the sessions that it is to have",
+    file: "src/cluster/rooms-across.ts",
+    find: "    this.#crossing.passed(this.#host.hub, this.#outgoing.send(broadcast))\n",
+    plant: "    this.#outgoing.send(broadcast)\n",
+  },
+  {
+    id: "without bounds a process keeps what is sent while sessions move",
+    file: "src/cluster/crossing.ts",
+    find: "    if (over > this.#kept.length / 2) this.#drop(over)\n",
+    plant: "",
   },
   {
     id: "a hub that has closed begins with a session",

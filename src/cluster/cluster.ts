@@ -122,6 +122,7 @@ function openCluster(backplane: Backplane, prefix: string, host: ClusterHost): O
     members,
     neighbours,
     claims,
+    peers,
     journal,
     hub,
     resumeMs: host.resumeMs,

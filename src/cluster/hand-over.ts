@@ -10,8 +10,14 @@ import { LOOK_MS, Offered, type OfferedHost } from "./offered.ts"
 
 /** Most processes that are asked to take one session. */
 const MAX_ASKED = 3
-/** How often a process is told to go on with a session until it says that it does. */
-const MAX_TOLD = 5
+/**
+ * How often a process is told to go on with a session until it says that it does, once in a second. That is longer than the other
+ * process takes to notice that it hears nothing, and to go on by itself.
+ */
+const MAX_TOLD = 18
+
+/** So many sessions are remembered with which this process has gone on by itself. */
+const MAX_UNTOLD = 10_000
 
 export interface HandOverHost extends OfferedHost {
   readonly backplane: Backplane
@@ -35,6 +41,8 @@ export class HandOver implements ClusterMoves {
   readonly #moved = new Map<string, string>()
   /** The sessions that this process is ready for. */
   readonly #offered = new Map<string, Offered>()
+  /** The sessions with which this process has gone on by itself, because it was not told what was said last. */
+  readonly #untold = new Set<string>()
   /** Each resolves when another process goes on with a session. */
   readonly #telling = new Set<Promise<void>>()
   /** Offers of which the store has not said yet whether the other process has the session. */
@@ -55,6 +63,10 @@ export class HandOver implements ClusterMoves {
 
   get hasTaker(): boolean {
     return this.#takers().length > 0
+  }
+
+  get isExpecting(): boolean {
+    return this.#offered.size > 0
   }
 
   /** The process to which this one has handed a session. */
@@ -81,8 +93,14 @@ export class HandOver implements ClusterMoves {
 
   async #move(moving: Moving): Promise<void> {
     const { id } = moving
+    const { peers } = this.#host
     const state = encodeMoved(moving.describe())
-    for (const hub of this.#takers().slice(0, MAX_ASKED)) {
+    const asked = new Set<string>()
+    while (asked.size < MAX_ASKED) {
+      // Chosen anew each time: those that were there at first may have gone, or leave by now.
+      const hub = this.#takers().find((taker) => !asked.has(taker))
+      if (hub === undefined) break
+      asked.add(hub)
       const offer = new Offer(this.#host.after)
       offer.line = this.#host.neighbours.open(hub, offer, OFFER, id, state)
       if (!(await offer.says(READY)) || moving.isOver) {
@@ -91,7 +109,7 @@ export class HandOver implements ClusterMoves {
       }
       moving.freeze()
       await this.#journalOffer(moving)
-      offer.line.say(HOLD, encodeMoved(moving.describe()))
+      offer.line.say(HOLD, encodeMoved(moving.describe()), peers.heardBy(id))
       if (!(await offer.says(HELD))) {
         offer.say(STAY)
         continue
@@ -104,7 +122,7 @@ export class HandOver implements ClusterMoves {
         return moving.stays()
       }
       this.#moved.set(id, hub)
-      const telling = this.#tell(offer, hub, id, encodeLastWords(moving.lastWords()))
+      const telling = this.#tell(offer, hub, id, [encodeLastWords(moving.lastWords()), peers.heardBy(id)])
       this.#telling.add(telling)
       void telling.then(() => this.#telling.delete(telling))
       return moving.moved()
@@ -120,17 +138,20 @@ export class HandOver implements ClusterMoves {
   }
 
   /** Tells the other process to go on, until it says that it does. What was said last must not be lost on the way. */
-  async #tell(offer: Offer, hub: string, id: string, last: Uint8Array): Promise<void> {
+  async #tell(offer: Offer, hub: string, id: string, last: readonly unknown[]): Promise<void> {
     const { after, members, neighbours, failed } = this.#host
+    const offers = [offer]
     let has = await offer.goes(last)
-    offer.end()
-    for (let told = 1; !has && told < MAX_TOLD && !this.#isClosed; told++) {
+    while (!has && offers.length < MAX_TOLD && !this.#isClosed) {
       const again = new Offer(after)
-      again.line = neighbours.open(hub, again, GO_AGAIN, id, last)
-      has = await again.says(BEGUN)
-      again.end()
-      if (!has) await this.#pause()
+      again.line = neighbours.open(hub, again, GO_AGAIN, id, ...last)
+      offers.push(again)
+      void again.says(BEGUN).then((begun) => {
+        has ||= begun
+      })
+      await this.#pause()
     }
+    for (const told of offers) told.end()
     if (has || (members.isSettled && !members.lives(hub))) return
     const reason = "another process has a session of this one, and may not know what was said to its peer last"
     failed(new EverwireError("backplane-unavailable", reason))
@@ -186,10 +207,17 @@ export class HandOver implements ClusterMoves {
   }
 
   /** Another process has handed a session to this one, and tells it once more. */
-  toldAgain([session, last]: readonly unknown[], line: Line): void {
-    this.#offered.get(String(session))?.go(last)
-    line.say(BEGUN)
+  toldAgain([session, last, heard]: readonly unknown[], line: Line): void {
+    const id = String(session)
+    this.#offered.get(id)?.go(last, heard)
+    line.say(this.#untold.has(id) ? STAY : BEGUN)
     line.end()
+  }
+
+  #goneOnUntold(session: string): void {
+    this.#untold.add(session)
+    const [oldest] = this.#untold
+    if (this.#untold.size > MAX_UNTOLD && oldest !== undefined) this.#untold.delete(oldest)
   }
 
   /** The hub closes. */
@@ -207,8 +235,12 @@ export class HandOver implements ClusterMoves {
     try {
       if (this.#offered.has(id)) throw new EverwireError("misuse", "the session is offered by two processes")
       const taken = this.#host.take(decodeMoved(state as Uint8Array)) // `encodeMoved` of the other process made it
-      const offered = new Offered(line, this.#host, taken, id, () => this.#offered.delete(id))
+      const offered = new Offered(line, this.#host, taken, id, (wasTold) => {
+        this.#offered.delete(id)
+        if (!wasTold) this.#goneOnUntold(id)
+      })
       this.#offered.set(id, offered)
+      this.#untold.delete(id)
       line.say(READY)
       return offered
     } catch (error) {

@@ -47,9 +47,9 @@ export class Offer implements Strand {
     this.#resolve(undefined)
   }
 
-  /** Tells it to go on. Resolves with whether it does. */
-  goes(last: Uint8Array): Promise<boolean> {
-    this.line?.say(GO, last)
+  /** Tells it to go on: `last` is what `GO` tells. Resolves with whether it does. */
+  goes(last: readonly unknown[]): Promise<boolean> {
+    this.line?.say(GO, ...last)
     return this.says(BEGUN)
   }
 

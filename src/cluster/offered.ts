@@ -1,9 +1,11 @@
 import type { TakenOver } from "../server/cluster.ts"
 import type { Claims } from "./claims.ts"
+import { type HeardUpTo, readHeardUpTo } from "./crossing.ts"
 import type { Journal } from "./journal.ts"
 import { decodeLastWords, decodeMoved } from "./moved-session.ts"
 import type { Line, Strand } from "./neighbours.ts"
 import { BEGUN, GO, HELD, HOLD } from "./offer.ts"
+import type { RoomsAcross } from "./rooms-across.ts"
 
 /**
  * A process that is ready for a session and hears nothing more looks into the store this often, so many times. The former
@@ -11,8 +13,12 @@ import { BEGUN, GO, HELD, HOLD } from "./offer.ts"
  */
 export const LOOK_MS = 1_000
 const MAX_LOOKS = 10
+/** The store has to tell it so many times in a row: a process that was cut off is told what was said last when it is back. */
+const SURE_LOOKS = 3
+
 export interface OfferedHost {
   readonly claims: Claims
+  readonly peers: Pick<RoomsAcross, "expectSession" | "came" | "stays" | "heardBy">
   /** Undefined unless the hub is durable. */
   readonly journal: Journal | undefined
   readonly hub: string
@@ -26,36 +32,43 @@ export class Offered implements Strand {
   readonly #line: Line
   readonly #host: OfferedHost
   readonly #id: string
-  readonly #over: () => void
+  readonly #over: (wasTold: boolean) => void
   /** Those who want to know whether the session comes. */
   readonly #waiting: ((isHere: boolean) => void)[] = []
   #taken: TakenOver | undefined
   #isHeld = false
+  /** How far the former owner had heard each sender when it told the state that is held. */
+  #heard: HeardUpTo | undefined
   #looks = 0
+  /** How often in a row the store has said that the session is this process's. */
+  #sure = 0
   #cancelLook = (): void => {}
   /** What the journal has of the session counts, or never will. */
   #release = (): void => {}
 
-  constructor(line: Line, host: OfferedHost, taken: TakenOver, id: string, over: () => void) {
+  /** @param over is called when it is decided. `wasTold`: false if this process has the session, and does not know what was said last */
+  constructor(line: Line, host: OfferedHost, taken: TakenOver, id: string, over: (wasTold: boolean) => void) {
     this.#line = line
     this.#host = host
     this.#taken = taken
     this.#id = id
     this.#over = over
+    host.peers.expectSession(id)
   }
 
-  hear(what: number, [bytes]: readonly unknown[]): void {
+  hear(what: number, [bytes, heard]: readonly unknown[]): void {
     if (what === HOLD)
-      this.#hold(bytes as Uint8Array).catch(this.#host.failed) // `encodeMoved` of the other process made it
-    else if (what === GO && this.#isHeld) this.go(bytes)
+      this.#hold(bytes as Uint8Array, heard).catch(this.#host.failed) // `encodeMoved` of the other process made it
+    else if (what === GO && this.#isHeld) this.go(bytes, heard)
     else this.#stay()
   }
 
   /** The session stands still at its owner. */
-  async #hold(state: Uint8Array): Promise<void> {
-    const heard = this.#taken?.hold(decodeMoved(state))
+  async #hold(state: Uint8Array, heard: unknown): Promise<void> {
+    const isReady = this.#taken?.hold(decodeMoved(state))
     this.#isHeld = true
-    await heard
+    this.#heard = readHeardUpTo(heard)
+    await isReady
     const { journal, hub, keyOf } = this.#host
     const condition = { key: keyOf(this.#id), values: [hub], holds: true }
     this.#release = (await journal?.put([{ whole: decodeMoved(state), condition }])) ?? this.#release
@@ -82,38 +95,45 @@ export class Offered implements Strand {
       // It is asked again below.
     }
     if (this.#taken === undefined) return
-    const isLast = ++this.#looks === MAX_LOOKS
+    const isLast = ++this.#looks >= MAX_LOOKS
+    this.#sure = owner === hub ? this.#sure + 1 : 0
     // Until then the former owner tries to tell what its application said while the session stood still.
-    if (isLast && owner === hub) return this.go(undefined)
-    if (isLast) return this.#stay()
+    if (isLast && this.#sure >= SURE_LOOKS) return this.go()
+    if (isLast && this.#sure === 0) return this.#stay()
     this.#cancelLook = after(LOOK_MS, () => void this.#look())
   }
 
-  /** The session is this process's. `last`: what `encodeLastWords` made, if the former owner could tell. */
-  go(last: unknown): void {
-    const taken = this.#end()
+  /**
+   * The session is this process's. If the former owner could tell: `last` is what `encodeLastWords` made, and `heard` how far it had
+   * heard each sender by then.
+   */
+  go(last?: unknown, heard: unknown = this.#heard): void {
+    const wasTold = last instanceof Uint8Array
+    const taken = this.#end(wasTold)
     this.#line.say(BEGUN)
     this.#line.end()
     try {
-      taken?.begin(last instanceof Uint8Array ? decodeLastWords(last) : undefined)
+      taken?.begin(wasTold ? decodeLastWords(last) : undefined)
     } finally {
+      this.#host.peers.came(this.#id, readHeardUpTo(heard))
       this.#tell(true)
     }
   }
 
   #stay(): void {
-    const taken = this.#end()
+    const taken = this.#end(true)
     this.#line.end()
     taken?.drop()
+    this.#host.peers.stays(this.#id)
     this.#tell(false)
   }
 
-  #end(): TakenOver | undefined {
+  #end(wasTold: boolean): TakenOver | undefined {
     const taken = this.#taken
     this.#taken = undefined
     this.#cancelLook()
     this.#release()
-    this.#over()
+    this.#over(wasTold)
     return taken
   }
 

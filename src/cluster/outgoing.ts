@@ -1,16 +1,13 @@
 import type { Broadcast } from "../server/cluster.ts"
 import type { Clockwork, Flushable } from "../session/clockwork.ts"
 import { EverwireError } from "../wire/errors.ts"
-import { encodeFrame, type Numbered } from "./room-frames.ts"
+import { bytesOf, encodeFrame, type Numbered } from "./room-frames.ts"
 import type { RoomTopics } from "./room-topics.ts"
 
 /** Most bytes of messages to rooms that wait while the store is away. */
 const MAX_WAITING_BYTES = 8_388_608
 /** Most bytes of messages in one publish, unless one message is larger. */
 const MAX_FRAME_BYTES = 262_144
-/** Memory of a waiting message besides its packets, in bytes. */
-const MESSAGE_OVERHEAD_BYTES = 192
-
 export interface OutgoingHost {
   publish(topic: string, data: Uint8Array): void
   readonly clockwork: Clockwork
@@ -59,11 +56,23 @@ export class Outgoing implements Flushable {
     return this.#isConnected
   }
 
-  send(broadcast: Broadcast): void {
+  /** Number of the last message that was sent. */
+  get number(): number {
+    return this.#number
+  }
+
+  /** Returns the message with the number that it has got. */
+  send(broadcast: Broadcast): Numbered {
+    const message = { number: ++this.#number, broadcast }
     const { volatile } = broadcast.delivery ?? {}
-    if (volatile === true && !this.#isConnected) return void this.counts.unpublished++
-    this.#waiting.push({ number: ++this.#number, broadcast })
-    this.#bytes += bytesOf(broadcast)
+    if (volatile === true && !this.#isConnected) this.counts.unpublished++
+    else this.#push(message)
+    return message
+  }
+
+  #push(message: Numbered): void {
+    this.#waiting.push(message)
+    this.#bytes += bytesOf(message.broadcast)
     if (!this.#isConnected) return this.#bound()
     if (this.#bytes > MAX_FRAME_BYTES) return this.#publish()
     if (this.#isFlushDue) return
@@ -169,10 +178,4 @@ function newestOf(messages: readonly Numbered[]): readonly Numbered[] {
 function areSame(some: readonly string[] | undefined, others: readonly string[] | undefined): boolean {
   if (some === undefined || others === undefined) return some === others
   return some.length === others.length && some.every((room, at) => room === others[at])
-}
-
-function bytesOf({ packets }: Broadcast): number {
-  let bytes = MESSAGE_OVERHEAD_BYTES
-  for (const [, packet] of packets) bytes += packet.length
-  return bytes
 }

@@ -16,6 +16,16 @@ export interface Numbered {
   readonly broadcast: Broadcast
 }
 
+/** Memory of a message besides its packets, in bytes. */
+const MESSAGE_OVERHEAD_BYTES = 192
+
+/** About how much memory a message takes. */
+export function bytesOf({ packets }: Broadcast): number {
+  let bytes = MESSAGE_OVERHEAD_BYTES
+  for (const [, packet] of packets) bytes += packet.length
+  return bytes
+}
+
 export type RoomFrame =
   | { readonly kind: "messages"; readonly from: string; readonly messages: readonly Numbered[] }
   | {

@@ -11,6 +11,7 @@ import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import { wordsOf } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
+import { Crossing, type HeardUpTo } from "./crossing.ts"
 import { Interest } from "./interest.ts"
 import type { Members } from "./members.ts"
 import { Outgoing } from "./outgoing.ts"
@@ -42,6 +43,7 @@ export class RoomsAcross implements ClusterPeers {
   readonly #questions: Questions
   readonly #senders: Senders
   readonly #reach: Reach
+  readonly #crossing: Crossing
   #hasJoined = false
   #counts = { heard: 0, ignored: 0, lost: 0 }
 
@@ -51,6 +53,11 @@ export class RoomsAcross implements ClusterPeers {
     this.#senders = new Senders(clockwork)
     this.#reach = new Reach(clockwork)
     this.#outgoing = new Outgoing({ publish, clockwork, topics, id: hub, failed })
+    this.#crossing = new Crossing({
+      clockwork,
+      lastOf: (sender) => (sender === hub ? this.#outgoing.number : this.#senders.lastOf(sender)),
+      deliverTo: (session, broadcast) => callSafely(() => host.peers?.deliverTo(session, broadcast), failed),
+    })
     this.#interest = new Interest({
       backplane,
       clockwork,
@@ -90,7 +97,7 @@ export class RoomsAcross implements ClusterPeers {
   }
 
   send(broadcast: Broadcast): number {
-    this.#outgoing.send(broadcast)
+    this.#crossing.passed(this.#host.hub, this.#outgoing.send(broadcast))
     return this.#reach.costOf(broadcast.rooms)
   }
 
@@ -108,6 +115,26 @@ export class RoomsAcross implements ClusterPeers {
 
   ready(room: string): Promise<void> {
     return this.#interest.ready(room)
+  }
+
+  /** Another process may hand this session over. Either `came` or `stays` follows. */
+  expectSession(session: string): void {
+    this.#crossing.expect(session)
+  }
+
+  /** The session is here. `heard`: what `heardBy` returned at its former hub. */
+  came(session: string, heard: HeardUpTo | undefined): void {
+    this.#crossing.came(session, heard)
+  }
+
+  stays(session: string): void {
+    this.#crossing.stays(session)
+  }
+
+  /** Up to which message of each sender this session of this process has what was sent to several peers. */
+  heardBy(session: string): HeardUpTo {
+    const own = [this.#host.hub, this.#outgoing.number] as const
+    return this.#crossing.heardBy(session, [own, ...this.#senders.recent()])
   }
 
   ask(selection: Selection, task: Task): Promise<readonly TaskResult[]> {
@@ -161,11 +188,13 @@ export class RoomsAcross implements ClusterPeers {
     }
   }
 
-  #deliver(from: string, { number, broadcast }: Numbered): void {
+  #deliver(from: string, message: Numbered): void {
+    const { number, broadcast } = message
     if (!this.#senders.isNew(from, number)) return // it came on the topic of another room
     this.#counts.heard++
     const { hub, peers, topics } = this.#host
-    const count = peers?.deliver(broadcast) ?? 0
+    this.#crossing.passed(from, message)
+    const count = peers?.deliver(broadcast, this.#crossing.hadBy(from, number)) ?? 0
     for (const room of this.#reach.toTell(from, broadcast.rooms, count)) {
       this.#publish(topics.answersTo(from), { kind: "reached", from: hub, room, count })
     }

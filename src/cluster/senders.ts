@@ -2,6 +2,8 @@ import type { Clockwork } from "../session/clockwork.ts"
 
 /** A sender of which nothing came for so long is forgotten, in milliseconds. It is far longer than a message takes. */
 const FORGET_MS = 600_000
+/** A message reaches two processes no farther apart than this, in milliseconds, even if one stood still meanwhile. */
+export const REACHED_MS = 600_000
 /** So many senders may be known before those of long ago are looked for. */
 const LOOK_EACH = 256
 
@@ -36,6 +38,17 @@ export class Senders {
     if (number <= sender.number) return false
     sender.number = number
     return true
+  }
+
+  /** Number of the last message of this sender; 0 if nothing came of it. */
+  lastOf(from: string): number {
+    return this.#senders.get(from)?.number ?? 0
+  }
+
+  /** Those of which something came so lately that it may still be on its way to other processes, with its number. */
+  *recent(): Generator<readonly [sender: string, number: number]> {
+    const now = this.#clockwork.now()
+    for (const [from, { number, heardAt }] of this.#senders) if (now - heardAt <= REACHED_MS) yield [from, number]
   }
 
   #forget(now: number): void {

@@ -194,6 +194,8 @@ export interface ClusterMoves {
   leaving(): void
   /** Whether there is another process that stays. */
   readonly hasTaker: boolean
+  /** Whether another process may be about to hand a session to this one. */
+  readonly isExpecting: boolean
   move(moving: Moving): void
   /** Resolves when the other processes go on with what was handed to them, or do not say so for too long. */
   settled(): Promise<void>
@@ -238,8 +240,10 @@ export interface Broadcast {
 
 /** What a hub does for other processes. */
 export interface PeersHost {
-  /** Sends a message of another process to the peers of this one. Returns to how many. */
-  deliver(broadcast: Broadcast): number
+  /** Sends a message of another process to the peers of this one. `had`: the sessions that have it. Returns to how many. */
+  deliver(broadcast: Broadcast, had: readonly string[]): number
+  /** Sends a message to the peer of this session, if it is one of those that are meant. */
+  deliverTo(session: string, broadcast: Broadcast): void
   perform(selection: Selection, task: Task): TaskResult
 }
 

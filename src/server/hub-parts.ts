@@ -13,7 +13,7 @@ import { Entrance } from "./http/entrance.ts"
 import type { HubObserver } from "./observer.ts"
 import { joinCheck } from "./permission.ts"
 import { Reports } from "./reports.ts"
-import { deliverHeard } from "./rooms/broadcast.ts"
+import { deliverHeard, deliverTo } from "./rooms/broadcast.ts"
 import { Encoders } from "./rooms/encoders.ts"
 import { Rooms } from "./rooms/rooms.ts"
 import { perform, type TaskHost } from "./rooms/tasks.ts"
@@ -110,7 +110,8 @@ export function createParts(
   })
   const tasks: TaskHost = { ...parts, fanOut: sessionHost.fanOut, sessions: () => registry.all() }
   const cluster: OpenCluster | undefined = joinCluster(settings, host, (exchange) => entrance.forwarded(exchange), {
-    deliver: (heard) => deliverHeard(tasks, heard),
+    deliver: (heard, had) => deliverHeard(tasks, heard, had),
+    deliverTo: (session, heard) => deliverTo(tasks, registry.get(session), heard),
     perform: (selection, task) => perform(tasks, selection, task),
   })
   rooms.watch = cluster?.peers

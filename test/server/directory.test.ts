@@ -34,9 +34,9 @@ interface Seat {
   pass(ms: number): Promise<void>
   /**
    * Opens a link that sends a hello with this turn, and `behind` after it. Returns the link and the batches from the
-   * hub.
+   * hub. The hello leaves `afterMs` after the link was opened.
    */
-  greet(turn: number, behind?: string): { link: Link; batches: string[] }
+  greet(turn: number, behind?: string, afterMs?: number): { link: Link; batches: string[] }
 }
 
 function createSeat(options: WebHubOptions = {}, ...own: Acceptor[]): Seat {
@@ -57,7 +57,7 @@ function createSeat(options: WebHubOptions = {}, ...own: Acceptor[]): Seat {
       await settled()
       runtime.advance(20)
     },
-    greet(turn, behind = "") {
+    greet(turn, behind = "", afterMs = 0) {
       const batches: string[] = []
       const sink = {
         batch: (batch: Batch) => void batches.push(String(batch)),
@@ -73,7 +73,9 @@ function createSeat(options: WebHubOptions = {}, ...own: Acceptor[]): Seat {
         acked: 0,
         holder: "one-holder-of-22",
       }
-      link.send(`h${JSON.stringify({ ...hello, turn })}${behind}`)
+      const greeting = `h${JSON.stringify({ ...hello, turn })}${behind}`
+      if (afterMs === 0) link.send(greeting)
+      else runtime.after(afterMs, () => link.send(greeting))
       return { link, batches }
     },
   }
@@ -173,6 +175,17 @@ describe("a directory of sessions that answers asynchronously", () => {
     asked[0]?.answer()
     await pass(100)
     expect(noticed).toHaveLength(2)
+  })
+
+  it("has the whole time for its answer when the hello came late", async () => {
+    const { hub, greet, pass, noticed } = createSeat()
+    greet(1, "", 4_900)
+    await pass(4_950)
+    await pass(4_000)
+    asked[0]?.answer()
+    await pass(100)
+    expect([hub.peers.size, noticed]).toEqual([1, ["peer"]])
+    await hub.close()
   })
 
   it("is asked for the session of a bye beside the links", async () => {

@@ -58,9 +58,12 @@ export class HubLink implements LinkSink, Alarm, Flushable {
   flushNow(): void {
     const { stage } = this.#state
     const why = stage === "waiting" ? this.#unwelcomed.refusal(this.#site) : undefined
-    if (why !== undefined) return this.refuse(why)
-    const { clockwork } = this.#host
-    if (stage === "waiting" || stage === "judging") clockwork.set(this, clockwork.now() + HELLO_DEADLINE_MS)
+    if (why !== undefined) this.refuse(why)
+    else if (stage === "waiting" || stage === "judging") this.#setDeadline()
+  }
+
+  #setDeadline(): void {
+    this.#host.clockwork.set(this, this.#host.clockwork.now() + HELLO_DEADLINE_MS)
   }
 
   ring(): void {
@@ -181,6 +184,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     const judging: Judging = { stage: "judging", origin, hello, heardAt, later, bytes: sizeOf(batch), asked: undefined }
     this.#state = judging
     inquire(this.#host, judging, this.#seeker(judging))
+    if (this.#state === judging && this.slot) this.#setDeadline() // whoever is asked has all of it
   }
 
   #seeker(judging: Judging): Seeker {
@@ -258,7 +262,7 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     disowned.add(this, this.#site)
     if (disowned.refusal(this.#site) !== undefined) return this.refuse(why)
     this.#state = { stage: "waiting", origin: state.origin }
-    this.#host.clockwork.set(this, this.#host.clockwork.now() + HELLO_DEADLINE_MS)
+    this.#setDeadline()
     this.#sayBye(why)
     this.#tell(state, why)
   }

@@ -25,8 +25,9 @@ export function takeOver(host: AdmissionHost, peers: ClusterPeers | undefined, m
   kept.grow(moved.bytes)
   registry.reserved++
   let held = moved
+  // The rooms are heard before the session stands still, and so before it is here: what is sent to them in between would be missed.
+  for (const room of moved.rooms) void peers?.expect(room)
   return {
-    // The rooms are heard before the session is here: what is sent to them in between would be missed.
     hold(frozen) {
       held = frozen
       return Promise.all(frozen.rooms.map((room) => peers?.expect(room) ?? Promise.resolve()))

@@ -59,14 +59,35 @@ export function broadcast(
   for (const { encoder, packet } of copies) deliver(host, rooms, without, encoder, packet, delivery)
 }
 
-/** Sends a message of another process to the peers of this one. Returns to how many. */
-export function deliverHeard(host: BroadcastHost, { rooms, except, delivery, packets }: Broadcast): number {
+/** Sends a message of another process to the peers of this one. `had`: the sessions that have it. Returns to how many. */
+export function deliverHeard(host: BroadcastHost, broadcast: Broadcast, had: readonly string[]): number {
+  const { rooms, except, delivery } = broadcast
   const before = host.fanOut.said
+  const without = had.length === 0 ? except : [...except, ...peersOf(host, had)]
   for (const encoder of host.encoders.used) {
-    const packet = packets.find(([codec]) => codec === encoder.name)?.[1] ?? translated(host, packets, encoder)
-    if (packet !== undefined) deliver(host, rooms, except, encoder, packet, delivery)
+    const packet = packetFor(host, broadcast, encoder)
+    if (packet !== undefined) deliver(host, rooms, without, encoder, packet, delivery)
   }
   return host.fanOut.said - before
+}
+
+function* peersOf(host: BroadcastHost, sessions: readonly string[]): Generator<HubPeer> {
+  for (const { id, peer } of host.sessions()) if (sessions.includes(id)) yield peer
+}
+
+/** Sends a message of another process to one peer of this one, if the message is meant for it. */
+export function deliverTo(host: BroadcastHost, hubSession: HubSession | undefined, broadcast: Broadcast): void {
+  if (hubSession === undefined) return
+  const { rooms, except, delivery } = broadcast
+  const { encoder, peer } = hubSession
+  if (rooms !== undefined && !isChosen(peer, rooms, except)) return
+  const packet = packetFor(host, broadcast, encoder)
+  if (packet !== undefined) peer.sendEncoded(packet, undefined, delivery)
+}
+
+/** The message in the codec of these peers. */
+function packetFor(host: BroadcastHost, { packets }: Broadcast, encoder: HubEncoder): Packet | undefined {
+  return packets.find(([codec]) => codec === encoder.name)?.[1] ?? translated(host, packets, encoder)
 }
 
 /** For a codec that the other process does not have. Undefined if it has none of this hub's codecs. */
@@ -88,12 +109,19 @@ function deliver(
   packet: Packet,
   delivery: Delivery | undefined,
 ): void {
-  if (rooms === undefined) return sendToAll(host.sessions(), host.kept, encoder, packet, delivery)
+  if (rooms === undefined) {
+    const sessions = without.length === 0 ? host.sessions() : otherThan(host.sessions(), without)
+    return sendToAll(sessions, host.kept, encoder, packet, delivery)
+  }
   const list = delivery ? listOf(packet) : new PacketList(packet, isWide(packet))
   if (list) host.kept.grow(list.bytes)
   for (const peer of chosenFrom(host.rooms, rooms, without)) {
     if (peer.encoder === encoder) peer.sendEncoded(packet, list, delivery)
   }
+}
+
+function* otherThan(sessions: Iterable<HubSession>, without: Without): Generator<HubSession> {
+  for (const hubSession of sessions) if (!without.includes(hubSession.peer)) yield hubSession
 }
 
 /** The peers of this process that are in at least one of these rooms, each once. */
@@ -108,6 +136,11 @@ export function* chosenFrom(all: Rooms<HubPeer>, rooms: readonly string[], witho
       yield peer
     }
   }
+}
+
+/** Whether the peer is in one of these rooms, and in none of those that are left out. */
+function isChosen({ rooms: own }: HubPeer, rooms: readonly string[], except: readonly string[]): boolean {
+  return rooms.some((room) => own.has(room)) && !except.some((room) => own.has(room))
 }
 
 /** Whether it is one of the hub's own peers. */

@@ -133,7 +133,7 @@ export class Drain {
   #leave(hubSession: HubSession): void {
     this.#left.delete(hubSession)
     this.#release(hubSession)
-    if (this.#left.size === 0) this.#end()
+    this.#endIfEmpty()
   }
 
   /** Another process has handed this session over, just when this hub began to drain. */
@@ -207,15 +207,21 @@ export class Drain {
       hubSession.lastCall()
       this.look(hubSession)
     }
-    if (this.#left.size === 0) this.#end()
+    this.#endIfEmpty()
   }
 
   /** Checks the remaining sessions at intervals, because a new stream of a channel is not reported here. */
   #lookLater(): void {
     this.#cancelLook = this.#runtime.after(LOOK_MS, () => {
       for (const hubSession of this.#left.keys()) this.look(hubSession)
+      this.#endIfEmpty()
       if (this.#phase !== "ended") this.#lookLater()
     })
+  }
+
+  /** A session that another process is handing over to this one has to move on first. */
+  #endIfEmpty(): void {
+    if (this.#left.size === 0 && this.#moves?.isExpecting !== true) this.#end()
   }
 
   #end(): void {

@@ -15,6 +15,8 @@ const KNOWN_MS = 3_000
 interface Process {
   readonly machine: Machine
   readonly startedAt: number
+  /** When it began to close. Undefined if it has not, or has died instead. */
+  leftAt: number | undefined
 }
 
 /** What a talk does in a cluster besides: calls to rooms and to all, and questions about the peers of all processes. */
@@ -23,8 +25,9 @@ export class Across {
   readonly #calls = new Calls()
   readonly #inquiries = new Inquiries()
   readonly #processes = new Map<Hub<TalkContract>, Process>()
-  /** By peer and room: when it joined. */
+  /** By peer and room: when it joined; and when it joined or left last. */
   readonly #joinedAt = new Map<string, number>()
+  readonly #changedAt = new Map<string, number>()
   /** How many processes have ended. */
   #ended = 0
 
@@ -38,6 +41,7 @@ export class Across {
       listener.peer.join(room)
       this.#calls.joined(listener.peer.id, room)
       this.#joinedAt.set(`${listener.peer.id} ${room}`, world.runtime.now())
+      this.#changedAt.set(`${listener.peer.id} ${room}`, world.runtime.now())
     },
     "leave-room": (world, random) => {
       const listener = choose(this.#company.open(), random)
@@ -46,6 +50,7 @@ export class Across {
       listener.peer.leave(room)
       this.#calls.left(listener.peer.id, room, world.runtime.now())
       this.#joinedAt.delete(`${listener.peer.id} ${room}`)
+      this.#changedAt.set(`${listener.peer.id} ${room}`, world.runtime.now())
     },
     "ask-who": (world, random) => this.#askWho(world, random),
     "send-away": (world, random) => {
@@ -58,24 +63,45 @@ export class Across {
   }
 
   started(hub: Hub<TalkContract>, machine: Machine, world: TalkWorld): void {
-    this.#processes.set(hub, { machine, startedAt: world.runtime.now() })
+    this.#processes.set(hub, { machine, startedAt: world.runtime.now(), leftAt: undefined })
   }
 
   began(peer: Peer<TalkContract>, world: TalkWorld): void {
     peer.data = { of: peer.id }
-    // Each call that is on its way to the new peer may count among those that were not delivered to it.
-    for (let call = this.#calls.since(world.runtime.now() - KNOWN_MS); call > 0; call--) {
-      this.#company.tell((witness) => witness.rumoured?.("down", peer.id, 0))
+    // Each call that is on its way to the new peer may reach it, or count among those that were not delivered to it.
+    for (const size of this.#calls.since(world.runtime.now() - KNOWN_MS)) {
+      this.#company.tell((witness) => witness.rumoured?.("down", peer.id, size))
     }
   }
 
-  /** Checks that a peer is what it was in the process before. */
-  moved(peer: Peer<TalkContract>): void {
+  /** When this hub began to close. No session of it stands still before that. */
+  leftAt(hub: Hub<TalkContract>): number {
+    return this.#processes.get(hub)?.leftAt ?? Infinity
+  }
+
+  /**
+   * Checks that a peer is what it was in the process before. `silent`: the hub there, if it could not tell what the application did to
+   * the peer while the session stood still. That is lost, as `docs/cluster.md` says; the session stands still no earlier than
+   * the hub begins to close.
+   */
+  moved(peer: Peer<TalkContract>, silent: Hub<TalkContract> | undefined, world: TalkWorld): void {
+    const lostFrom = silent ? this.leftAt(silent) : Infinity
+    this.#calls.mayMiss(peer.id, lostFrom)
     const { of } = Object(peer.data) as { of?: unknown } // `began` set it
     if (of !== peer.id) this.#company.found(new Broken("hand-over", `${peer.id} came with the data ${String(of)}`))
     for (const room of ROOMS) {
-      if (peer.rooms.has(room) !== this.#joinedAt.has(`${peer.id} ${room}`)) {
+      const isIn = peer.rooms.has(room)
+      const key = `${peer.id} ${room}`
+      if (isIn === this.#joinedAt.has(key)) continue
+      const at = this.#changedAt.get(key) ?? 0
+      if (at < lostFrom) {
         this.#company.found(new Broken("hand-over", `${peer.id} came with the rooms ${[...peer.rooms].join(" ")}`))
+      } else if (isIn) {
+        this.#joinedAt.set(key, at)
+        this.#calls.joined(peer.id, room)
+      } else {
+        this.#joinedAt.delete(key)
+        this.#calls.left(peer.id, room, world.runtime.now())
       }
     }
   }
@@ -92,6 +118,11 @@ export class Across {
     const ended = [...this.#processes.values()].filter(({ machine }) => machine.halted).length
     if (!world.steady || ended > this.#ended) this.#calls.excuse(world.runtime.now() - COME_MS)
     this.#ended = ended
+    for (const [hub, process] of this.#processes) {
+      const { machine } = process
+      if (machine.asleep || machine.halted || world.hubs.includes(hub)) continue
+      process.leftAt ??= world.runtime.now()
+    }
     this.#inquiries.check(world)
   }
 

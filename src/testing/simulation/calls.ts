@@ -13,6 +13,8 @@ interface Told {
   /** Id of the hub that sent it. */
   readonly from: string
   readonly room: string | null
+  /** Its size, in bytes. */
+  readonly size: number
   readonly at: number
 }
 
@@ -35,7 +37,7 @@ export class Calls {
   /** Draws up a call. `to`: the ids of the peers that must hear it. */
   call(from: string, room: string | null, pad: string, at: number, to: Iterable<string>): Call {
     const n = this.#told.length
-    this.#told.push({ from, room, at })
+    this.#told.push({ from, room, size: pad.length, at })
     for (const peer of to) {
       const owed = this.#owed.get(peer) ?? new Set()
       this.#owed.set(peer, owed.add(n))
@@ -56,15 +58,21 @@ export class Calls {
     }
   }
 
+  /** What its own process sent to this peer from this moment on may not come. */
+  mayMiss(peer: string, from: number): void {
+    const owed = this.#owed.get(peer)
+    for (const n of owed ?? []) if ((this.#told[n]?.at ?? 0) >= from) owed?.delete(n)
+  }
+
   /** Whether this peer was in the room at this moment, or has joined it since. */
   everIn(peer: string, room: string, at: number): boolean {
     const leftAt = this.#left.get(`${peer} ${room}`)
     return this.#left.has(`${peer} ${room}`) && (leftAt === undefined || leftAt >= at)
   }
 
-  /** How many calls were made since this moment. */
-  since(at: number): number {
-    return this.#told.filter((told) => told.at >= at).length
+  /** The sizes of the calls that were made since this moment, in bytes. */
+  since(at: number): readonly number[] {
+    return this.#told.filter((told) => told.at >= at).map(({ size }) => size)
   }
 
   joined(peer: string, room: string): void {

@@ -39,9 +39,15 @@ export interface Listener {
   peer: Peer<TalkContract>
   machine: Machine
   hub: Hub<TalkContract>
+  /** The hubs that have had it, and the one that has it. */
+  readonly hubs: Set<Hub<TalkContract>>
   readonly beganAt: number
   /** Whether one process has handed the session over and the other has not begun with it. */
   moving: boolean
+  /** Words that were said while it had no link, after the last one that was said with one. */
+  readonly unlinked: Set<number>
+  /** Words that may never be heard, because nobody could tell them to the process that has it now. */
+  readonly missable: Set<number>
   said: number
   heard: number
   closed: boolean

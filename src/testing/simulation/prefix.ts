@@ -11,6 +11,8 @@ export function createPrefixWitness(): Witness {
   const lastHeard = new Map<string, number>()
   /** The number of the next word: `up` and the peer that hears it, or `down` and the peer that says it. */
   const due = new Map<string, number>()
+  /** By peer: words that may never be heard. */
+  const missable = new Map<string, ReadonlySet<number>>()
   const startsOf = (channel: string): Set<number> => {
     const set = starts.get(channel) ?? new Set([0])
     starts.set(channel, set)
@@ -19,12 +21,16 @@ export function createPrefixWitness(): Witness {
   return {
     heard({ way, speaker, n }, by) {
       const session = way === "up" ? `up ${by}` : `down ${speaker}`
-      const next = due.get(session) ?? (way === "up" && startsOf(speaker).has(n) ? n : 0)
+      let next = due.get(session) ?? (way === "up" && startsOf(speaker).has(n) ? n : 0)
+      if (way === "down") while (next < n && missable.get(speaker)?.has(next)) next++
       if (n !== next) throw new Broken("prefix", `${by} heard ${n} of ${speaker} when ${next} was due`)
       due.set(session, n + 1)
       if (way === "down") return
       ends.set(speaker, Math.max(n + 1, ends.get(speaker) ?? 0))
       lastHeard.set(speaker, n + 1)
+    },
+    mayMiss(peer, words) {
+      missable.set(peer, new Set([...(missable.get(peer) ?? []), ...words]))
     },
     reset(channel, uncertain, onReset) {
       const [first] = uncertain

@@ -88,6 +88,11 @@ export class Rumours {
     for (const [, m] of rumours) for (const [key, one] of newest ?? []) if (one === m) newest?.delete(key)
   }
 
+  /** What this speaker has said last may never be heard. */
+  mayMiss(speaker: string): void {
+    this.#told.get(speaker)?.newest.clear()
+  }
+
   /** Whether this speaker has sent a rumour with `ttlMs`. */
   isAging(speaker: string): boolean {
     return this.#told.get(speaker)?.aging === true

@@ -92,7 +92,10 @@ export class Speech {
     peer.send("word", write(word))
     this.#checkBound(peer, bufferedBytes, plan)
     if (before || peer.closed) listener.said--
-    else this.#company.tell((witness) => witness.said?.(word))
+    else {
+      noteLink(listener, word)
+      this.#company.tell((witness) => witness.said?.(word))
+    }
   }
 
   cry({ hubs, plan }: TalkWorld, random: Random): void {
@@ -106,6 +109,7 @@ export class Speech {
       if (listener === undefined) continue
       const word: Word = { way: "down", speaker: peer.id, n: listener.said++, size, binary: false }
       listener.cries.set(cry, word.n)
+      noteLink(listener, word)
       this.#company.tell((witness) => witness.said?.(word))
     }
   }
@@ -134,6 +138,11 @@ export class Speech {
       )
     }
   }
+}
+
+function noteLink({ peer, unlinked }: Listener, { n }: Word): void {
+  if (peer.connected) unlinked.clear()
+  else unlinked.add(n)
 }
 
 function draw(plan: Plan, random: Random): [size: number, binary: boolean] {

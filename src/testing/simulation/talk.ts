@@ -79,9 +79,7 @@ export class Talk implements Application<TalkContract> {
     const greets = world.seed % 2 === 0
     this.#across.started(hub, machine, world)
     hub.onPeer((peer, { moved }) => {
-      const listener = moved
-        ? this.#takenOver(peer, hub, machine, !world.steady)
-        : this.#newcomer(peer, hub, machine, world)
+      const listener = moved ? this.#takenOver(peer, hub, machine, world) : this.#newcomer(peer, hub, machine, world)
       peer.onClose(({ code, undelivered }) => {
         if (code === "moved") listener.moving ||= listener.peer === peer
         else if (listener.peer !== peer)
@@ -118,22 +116,45 @@ export class Talk implements Application<TalkContract> {
 
   #newcomer(peer: Peer<TalkContract>, hub: Hub<TalkContract>, machine: Machine, world: TalkWorld): Listener {
     const beganAt = world.runtime.now()
-    const counts = { said: 0, heard: 0, cries: new Map<number, number>() }
-    const listener: Listener = { peer, hub, machine, beganAt, ...counts, closed: false, moving: false }
+    const listener: Listener = {
+      peer,
+      hub,
+      hubs: new Set([hub]),
+      machine,
+      beganAt,
+      closed: false,
+      moving: false,
+      unlinked: new Set(),
+      missable: new Set(),
+      said: 0,
+      heard: 0,
+      cries: new Map(),
+    }
     this.#company.listeners.set(peer.id, listener)
     if (world.plan.cluster !== undefined) this.#across.began(peer, world)
     return listener
   }
 
-  /** Another process has handed the session over to this one. `mayDoubt`: whether it may not know that it has. */
-  #takenOver(peer: Peer<TalkContract>, hub: Hub<TalkContract>, machine: Machine, mayDoubt: boolean): Listener {
+  /** Another process has handed the session over to this one. In a world that is not steady it may not know that it has. */
+  #takenOver(peer: Peer<TalkContract>, hub: Hub<TalkContract>, machine: Machine, world: TalkWorld): Listener {
     const listener = this.#company.listeners.get(peer.id)
     if (listener === undefined) throw new Error(`no process had ${peer.id}`)
-    if (listener.closed && !mayDoubt)
+    if (listener.closed && world.steady)
       this.#company.found(new Broken("fencing", `${peer.id} had ended, and another process has it`))
     if (listener.closed) this.#company.tell((witness) => witness.peerLives?.(peer.id))
+    // A hub that died, closed, or was parted from this one for long, could not tell what was said while the session stood still.
+    const isAlone = !world.steady && world.runtime.now() >= this.#across.leftAt(listener.hub) + ALONE_MS
+    const isUntold = listener.closed || listener.machine.halted || isAlone
+    const silent = isUntold ? listener.hub : undefined
+    if (isUntold) {
+      for (const n of listener.unlinked) listener.missable.add(n)
+      this.#company.tell((witness) => witness.mayMiss?.(peer.id, listener.unlinked))
+      this.#rumours.mayMiss(peer.id)
+    }
+    listener.unlinked.clear()
     Object.assign(listener, { peer, hub, machine, moving: false, closed: false })
-    this.#across.moved(peer)
+    listener.hubs.add(hub)
+    this.#across.moved(peer, silent, world)
     return listener
   }
 
@@ -181,19 +202,18 @@ export class Talk implements Application<TalkContract> {
     return this.#questions.waiting(channel) + this.#dialogues.waiting(channel) + (this.#rumours.isAging(name) ? 1 : 0)
   }
 
-  missing({ hubs, runtime }: TalkWorld): string | undefined {
+  missing({ runtime }: TalkWorld): string | undefined {
     for (const { name, channel, unheard } of this.#company.running()) {
       if (unheard.size > 0) return `nobody has heard ${[...unheard]} of ${name}`
       const rumours = isEvicting(channel) ? undefined : this.#rumours.missing(name)
       if (rumours !== undefined) return rumours
-      const { peer, heard, said } = this.#company.listeners.get(channel.peerId ?? "") ?? {}
-      if (peer !== undefined && heard !== said) return `${name} has heard ${heard} of ${said} words of ${peer.id}`
+      const { peer, hubs, heard = 0, said = 0, missable } = this.#company.listeners.get(channel.peerId ?? "") ?? {}
+      if (peer !== undefined && said - heard > (missable?.size ?? 0))
+        return `${name} has heard ${heard} of ${said} words of ${peer.id}`
       const call = peer && this.#across.missing(peer.id)
       if (call !== undefined) return call
-      if (peer !== undefined && hubs.every((hub) => hub.stats().dropped.full === 0)) {
-        const rumoured = this.#rumours.missing(peer.id)
-        if (rumoured !== undefined) return rumoured
-      }
+      const rumoured = hubs && !isEvicting(...hubs) && this.#rumours.missing(channel.peerId ?? "")
+      if (rumoured) return rumoured
     }
     const waiting = this.#company.running().find(({ channel }) => this.#questions.waiting(channel) > 0)
     if (waiting) return `${waiting.name} has asked and has no answer and no refusal`
@@ -226,6 +246,7 @@ export class Talk implements Application<TalkContract> {
   #hearDown({ name, channel }: Speaker, word: Word): void {
     const listener = this.#company.listeners.get(word.speaker)
     if (listener !== undefined) listener.heard++
+    listener?.missable.delete(word.n)
     this.#rumours.heardWord(`to ${channel.peerId}`, word)
     if (channel.peerId !== word.speaker) {
       this.#company.found(new Broken("no phantom", `${name} has the peer ${channel.peerId} and heard ${word.speaker}`))
@@ -243,15 +264,21 @@ export class Talk implements Application<TalkContract> {
   }
 }
 
-/** Whether the channel has dropped messages because its outbox was full. Then even the newest of a key may be lost. */
-function isEvicting(channel: Channel<TalkContract>): boolean {
-  return channel.stats().dropped.full > 0
+/**
+ * Whether one of them has dropped messages because an outbox was full. Then even the newest of a key may be lost, also by a hub
+ * that has handed the session over and closed.
+ */
+function isEvicting(...sides: readonly (Channel<TalkContract> | Hub<TalkContract>)[]): boolean {
+  return sides.some((side) => side.stats().dropped.full > 0)
 }
 
 /** Whether the hub's process died, or the one to which it had handed the session, so that nothing was told of the end. */
 function isCrashed({ closed, moving, machine }: Listener): boolean {
   return !closed && (moving || machine.halted)
 }
+
+/** A process goes on by itself with a session that was handed to it, in milliseconds after it hears nothing. */
+const ALONE_MS = 9_000
 
 /** Probability that a drawn kick or leave takes place. */
 const RARELY = 0.25

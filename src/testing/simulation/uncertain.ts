@@ -16,6 +16,8 @@ export function createUncertaintyWitness(): Witness {
   /** By channel: the numbers of heard words that `settled` does not cover yet. */
   const beyond = new Map<string, Set<number>>()
   const undelivered = new Map<string, number>()
+  /** By peer: how many words may be neither heard nor told as undelivered. */
+  const missable = new Map<string, number>()
   const count = (map: Map<string, number>, key: string): number => map.get(key) ?? 0
   const settle = (channel: string): number => {
     const ahead = beyond.get(channel)
@@ -61,13 +63,14 @@ export function createUncertaintyWitness(): Witness {
       undelivered.set(peer, lost)
       if (lost > count(said, peer) + count(rumoured, peer))
         throw new Broken("agreement", `${peer} counts ${lost} words, it said fewer`)
-      if (count(heard, peer) + lost < count(said, peer)) {
+      if (count(heard, peer) + lost < count(said, peer) - count(missable, peer)) {
         throw new Broken(
           "agreement",
           `${peer} said ${count(said, peer)}: ${count(heard, peer)} were heard and only ${lost} are told as undelivered`,
         )
       }
     },
+    mayMiss: (peer, { size }) => void missable.set(peer, count(missable, peer) + size),
     peerLives: (peer) => void undelivered.delete(peer),
     over(lostPeers) {
       for (const peer of said.keys()) {

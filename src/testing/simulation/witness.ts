@@ -26,6 +26,8 @@ export interface Witness {
   peerClosed?(peer: string, undelivered: number): void
   /** A process could not learn whether another has the session of this peer, and has told its end. The other has it. */
   peerLives?(peer: string): void
+  /** The process that has this peer now could not be told of these words, so they may never be heard. */
+  mayMiss?(peer: string, words: ReadonlySet<number>): void
   /** A `flush` of the channel has resolved: the channel was told that its first `words` words were heard. */
   flushed?(channel: string, words: number): void
   /** Called after every move, and repeatedly at the end while everything must arrive. */

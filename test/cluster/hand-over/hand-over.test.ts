@@ -526,7 +526,7 @@ describe("faults on the way", () => {
     }
     world.reach(1)
     const closed = close(world, 0, 10_000)
-    await sayEach(world, talk, 10, 1_500)
+    await sayEach(world, talk, 10, 2_200)
     await closed
     await world.runtime.pass(30_000)
     expect(owners(world)).toEqual([1])

@@ -117,6 +117,48 @@ describe("what an application does to a peer while its session stands still", ()
   })
 })
 
+/** A scene whose second process loses its connection for so long, or only hears nothing of the first, when it is told to go on. */
+async function cutOff(ms: number, isParted: boolean): Promise<Scene> {
+  const made = await scene()
+  const { world, peer, onStill, drain } = made
+  const [first, second] = world.processes
+  if (first === undefined || second === undefined) throw new Error("no process")
+  onStill(() => {
+    peer().send("word", 1)
+    if (isParted) world.bus.part(first.backplane, second.backplane)
+    else second.backplane.cut()
+    world.runtime.after(ms, () => (isParted ? world.bus.join() : second.backplane.mend()))
+  })
+  await drain()
+  await world.runtime.pass(40_000)
+  return made
+}
+
+describe("what is said last to a peer whose session stands still", () => {
+  it.each([
+    [4_000, true],
+    [12_600, true],
+    [4_000, false],
+    [12_600, false],
+    [14_500, false],
+  ])("arrives although the other process is out of reach for %i ms (parted: %s)", async (ms, isParted) => {
+    const { world, heard, resets } = await cutOff(ms, isParted)
+    expect(world.processes[1]?.hub.peers.size).toBe(1)
+    expect(heard).toEqual([1])
+    expect(resets).toEqual([])
+  })
+
+  it("is told as lost if the two are parted for so long that the other goes on by itself", async () => {
+    const { world, heard, resets } = await cutOff(17_500, true)
+    expect(world.processes[1]?.hub.peers.size).toBe(1)
+    expect(heard).toEqual([])
+    expect(resets).toEqual([])
+    expect(world.processes[0]?.failures).toEqual([
+      expect.objectContaining({ message: expect.stringContaining("may not know what was said to its peer last") }),
+    ])
+  })
+})
+
 it("a store whose answer is lost is asked again before the session is given up", async () => {
   const { world, peer, channel, drain, resets } = await scene()
   const before = peer()
