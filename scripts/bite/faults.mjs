@@ -1029,8 +1029,14 @@ export const faults = [
   {
     id: "a reader of a stream grants no credit",
     file: "src/messaging/item-reader.ts",
-    find: "if (++taken < STREAM_CREDIT / 2",
+    find: "if (taken < STREAM_CREDIT / 2",
     plant: "if (++taken < 1e9",
+  },
+  {
+    id: "credit that finds no room is lost",
+    file: "src/messaging/item-reader.ts",
+    find: "() => void host.writable().then(grant, grant)",
+    plant: "() => {}",
   },
   {
     id: "a stream does not wait for room",

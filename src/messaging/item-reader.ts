@@ -36,13 +36,25 @@ interface Incoming {
  * that ends it, also when all items have come and wait for the loop.
  */
 export function readItems(
-  host: Pick<DispatchHost<never>, "say" | "retract" | "failed">,
+  host: Pick<DispatchHost<never>, "say" | "retract" | "failed" | "writable">,
   waiting: Map<string, Waiting>,
   { id, name, first, signal, settled }: Incoming,
 ): [loop: AsyncGenerator<unknown, void, void>, end: Waiting] {
   let credit = STREAM_CREDIT
   let taken = 0
   let end: Waiting = () => {}
+  const grant = (): void => {
+    if (taken < STREAM_CREDIT / 2 || !waiting.has(id)) return
+    callSafely(
+      () => {
+        host.say(encodePacket(CREDIT, [id], String(taken)))
+        credit += taken
+        taken = 0
+      },
+      // The outbox is full. Without this credit nothing more would come. After the end nothing waits, so nothing is granted.
+      () => void host.writable().then(grant, grant),
+    )
+  }
   const loop = loopOver<unknown>(
     (heard, ended, _, queue) => {
       const settle: Waiting = (error, value) => {
@@ -77,10 +89,8 @@ export function readItems(
     () => {
       // When all items have come, nothing listens to the signal any more, and items may still wait for the loop.
       if (signal?.aborted) throw aborted(name, signal)
-      if (++taken < STREAM_CREDIT / 2 || !waiting.has(id)) return
-      callSafely(() => host.say(encodePacket(CREDIT, [id], String(taken))))
-      credit += taken
-      taken = 0
+      taken++
+      grant()
     },
   )
   return [loop, end]
