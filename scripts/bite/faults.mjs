@@ -1030,7 +1030,7 @@ export const faults = [
     id: "a reader of a stream grants no credit",
     file: "src/messaging/item-reader.ts",
     find: "if (taken < STREAM_CREDIT / 2",
-    plant: "if (++taken < 1e9",
+    plant: "if (taken < 1e9",
   },
   {
     id: "credit that finds no room is lost",
