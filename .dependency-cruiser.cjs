@@ -199,7 +199,7 @@ module.exports = {
         "^src/codecs/msgpack/msgpack\\.ts$",
         "^src/runtimes/hub-runtime\\.ts$",
         "^src/transports/transport\\.ts$",
-        "^src/server/(?:cluster|peer|rooms/(?:rooms|selection))\\.ts$",
+        "^src/server/(?:cluster|moved-session|across|peer|rooms/(?:rooms|selection))\\.ts$",
       ],
       "A cluster knows a hub by what the hub tells it, and the hub knows a cluster by its interface alone.",
     ),

@@ -1,4 +1,4 @@
-import type { Broadcast } from "../server/cluster.ts"
+import type { Broadcast } from "../server/across.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import { bytesOf, type Numbered } from "./room-frames.ts"
 import { REACHED_MS } from "./senders.ts"

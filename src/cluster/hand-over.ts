@@ -1,4 +1,5 @@
-import type { ClusterHost, ClusterMoves, Moving } from "../server/cluster.ts"
+import type { ClusterHost } from "../server/cluster.ts"
+import type { ClusterMoves, Moving } from "../server/moved-session.ts"
 import { EverwireError } from "../wire/errors.ts"
 import type { Backplane } from "./backplane.ts"
 import { CLAIM_MS } from "./claims.ts"

@@ -1,4 +1,5 @@
-import type { ClusterHost, MovedSession, TakenOver } from "../server/cluster.ts"
+import type { ClusterHost } from "../server/cluster.ts"
+import type { MovedSession, TakenOver } from "../server/moved-session.ts"
 import type { Runtime } from "../session/runtime.ts"
 import type { Backplane } from "./backplane.ts"
 import type { Journal } from "./journal.ts"

@@ -1,5 +1,5 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
-import type { MovedSession, SessionChange } from "../server/cluster.ts"
+import type { MovedSession, SessionChange } from "../server/moved-session.ts"
 import type { Delivery, Unnumbered } from "../session/delivery/delivery.ts"
 import type { Packet } from "../wire/batch.ts"
 import { decodeFacts, decodeMoved, encodeFacts, encodeMoved } from "./moved-session.ts"

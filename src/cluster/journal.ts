@@ -1,4 +1,4 @@
-import type { ClusterJournal, Journalled, MovedSession } from "../server/cluster.ts"
+import type { ClusterJournal, Journalled, MovedSession } from "../server/moved-session.ts"
 import { type Closing, closing, EverwireError } from "../wire/errors.ts"
 import { type Condition, encodeEntry, type Note, type WholeNote } from "./journal-entries.ts"
 import { JournalLogs, type JournalLogsHost } from "./journal-logs.ts"

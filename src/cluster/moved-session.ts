@@ -1,6 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import { msgpack } from "../codecs/msgpack/msgpack.ts"
-import type { LastWords, MovedSession, SessionFacts } from "../server/cluster.ts"
+import type { LastWords, MovedSession, SessionFacts } from "../server/moved-session.ts"
 import { decodePrincipal, encodePrincipal } from "./told-principal.ts"
 
 // What is absent stays absent: an optional field must not come back as null.

@@ -1,4 +1,4 @@
-import type { TakenOver } from "../server/cluster.ts"
+import type { TakenOver } from "../server/moved-session.ts"
 import type { Claims } from "./claims.ts"
 import { type HeardUpTo, readHeardUpTo } from "./crossing.ts"
 import type { Journal } from "./journal.ts"

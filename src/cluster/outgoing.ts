@@ -1,4 +1,4 @@
-import type { Broadcast } from "../server/cluster.ts"
+import type { Broadcast } from "../server/across.ts"
 import type { Clockwork, Flushable } from "../session/clockwork.ts"
 import { EverwireError } from "../wire/errors.ts"
 import { bytesOf, encodeFrame, type Numbered } from "./room-frames.ts"

@@ -1,4 +1,4 @@
-import type { Selection, Task, TaskResult } from "../server/cluster.ts"
+import type { Selection, Task, TaskResult } from "../server/across.ts"
 import type { Alarm, Clockwork, Slot } from "../session/clockwork.ts"
 import { EverwireError } from "../wire/errors.ts"
 

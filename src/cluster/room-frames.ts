@@ -1,6 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack"
 import { msgpack } from "../codecs/msgpack/msgpack.ts"
-import type { Broadcast, Selection, Task, TaskResult } from "../server/cluster.ts"
+import type { Broadcast, Selection, Task, TaskResult } from "../server/across.ts"
 import type { PeerDescription } from "../server/peer.ts"
 import { allocatePacket, type Packet } from "../wire/batch.ts"
 import { MESSAGE } from "../wire/kinds.ts"

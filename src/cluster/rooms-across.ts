@@ -1,12 +1,4 @@
-import type {
-  Broadcast,
-  ClusterPeers,
-  ClusterStats,
-  PeersHost,
-  Selection,
-  Task,
-  TaskResult,
-} from "../server/cluster.ts"
+import type { Broadcast, ClusterPeers, ClusterStats, PeersHost, Selection, Task, TaskResult } from "../server/across.ts"
 import { callSafely } from "../session/call-safely.ts"
 import type { Clockwork } from "../session/clockwork.ts"
 import { wordsOf } from "../wire/errors.ts"

@@ -1,14 +1,13 @@
 import type { Runtime } from "../session/runtime.ts"
 import { EverwireError } from "../wire/errors.ts"
-import { checkName } from "../wire/packet.ts"
 import { CheckedDispatch } from "./checked-dispatch.ts"
 import type { Changed, Payload } from "./contract.ts"
 import type { Dispatch } from "./dispatch.ts"
 import type { DispatchHost } from "./dispatch-host.ts"
 import { checkNames } from "./option-names.ts"
-import { isReserved, reservedName } from "./reserved.ts"
-import { nothing, type Schema, type TypeOf } from "./schema.ts"
-import { checkSaid, type RequestSchemas, type SeatSchemas } from "./seat-schemas.ts"
+import { type Messages, type Requests, readMessages, readRequests } from "./read-schemas.ts"
+import type { TypeOf } from "./schema.ts"
+import { checkSaid, type SeatSchemas } from "./seat-schemas.ts"
 
 /** The schemas of a contract, by name. A map that the application does not need is left out. */
 export interface Schemas {
@@ -27,24 +26,6 @@ export interface Schemas {
   /** Requests that the hub makes. */
   readonly asks?: Requests | undefined
 }
-
-type Messages = Readonly<Record<string, Schema>>
-
-/**
- * Without `input` a request takes nothing, without `output` it is answered with nothing. With `items`, in place of
- * `output`, it is answered with a stream. With `inputItems` the asker may send a stream along with it.
- */
-type Requests = Readonly<
-  Record<
-    string,
-    {
-      readonly input?: Schema | undefined
-      readonly inputItems?: Schema | undefined
-      readonly output?: Schema | undefined
-      readonly items?: Schema | undefined
-    }
-  >
->
 
 /** How the two ends use a contract with schemas. */
 export interface Checking {
@@ -170,46 +151,6 @@ const MAPS = { codec: "string", up: "object", down: "object", requests: "object"
   keyof Schemas,
   string
 >
-const PARTS = { input: "~standard", inputItems: "~standard", output: "~standard", items: "~standard" }
-
-function readMessages(messages: Messages = {}): ReadonlyMap<string, Schema> {
-  return new Map(Object.entries(messages).map(([name, schema]) => [checked(name), schemaIn(schema, name)]))
-}
-
-function readRequests(requests: Requests = {}): ReadonlyMap<string, RequestSchemas> {
-  return new Map(
-    Object.entries(requests).map(([name, parts]) => {
-      checkNames(parts, PARTS, `the request "${name}"`)
-      const { input = nothing, inputItems = nothing, output = nothing, items } = parts ?? {}
-      if (items && parts.output) throw new EverwireError("misuse", `"${name}" has either an output or items`)
-      const checkedItems = items ? schemaIn(items, name) : undefined
-      return [
-        checked(name),
-        {
-          input: schemaIn(input, name),
-          inputItems: schemaIn(inputItems, name),
-          output: schemaIn(output, name),
-          items: checkedItems,
-        },
-      ]
-    }),
-  )
-}
-
-function checked(name: string): string {
-  checkName(name)
-  if (isReserved(name)) throw new EverwireError("misuse", reservedName(name))
-  return name
-}
-
-function schemaIn(given: Schema | null | undefined, name: string): Schema {
-  const standard = (given as Partial<Schema> | null | undefined)?.["~standard"]
-  if (standard?.version === 1 && typeof standard.validate === "function") return given as Schema // it has what one has
-  throw new EverwireError(
-    "misuse",
-    `"${name}" is a schema by Standard Schema, version 1, like those of zod, valibot and arktype; given: ${typeof given}`,
-  )
-}
 
 type Side = "input" | "output"
 

@@ -1,7 +1,7 @@
 import type { Dropped } from "../session/delivery/delivery.ts"
 import type { Session } from "../session/session.ts"
 import type { Traffic } from "../session/traffic.ts"
-import type { ClusterStats } from "./cluster.ts"
+import type { ClusterStats } from "./across.ts"
 import type { HubCounts, Tally } from "./counts.ts"
 import type { HubParts } from "./hub-parts.ts"
 import type { Limits } from "./sessions/registry.ts"

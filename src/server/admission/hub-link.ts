@@ -4,7 +4,7 @@ import type { LinkOrigin } from "../../transports/transport.ts"
 import { type Batch, decodeBatch, encodeBatch, isLarger, sizeOf } from "../../wire/batch.ts"
 import { MAX_HELLO_BYTES, PROTOCOL_VERSION } from "../../wire/defaults.ts"
 import { type Closing, closing, EverwireError, protocolError } from "../../wire/errors.ts"
-import { readHello, writeBye } from "../../wire/handshake.ts"
+import { readHello } from "../../wire/handshake.ts"
 import type { Arrival, ClusterLinks } from "../cluster.ts"
 import { rateLimited } from "../limits/allowance.ts"
 import { Spending } from "../limits/spending.ts"
@@ -20,6 +20,7 @@ import { HELLO_DEADLINE_MS } from "./judges.ts"
 import { type LinkState, refusalIn } from "./link-state.ts"
 import { checkListens, hearAtOnce, LinkWork } from "./link-work.ts"
 import { AWAY_MS, passOn } from "./locate.ts"
+import { sayBye } from "./say-bye.ts"
 import type { Unwelcomed } from "./unwelcomed.ts"
 import { welcome } from "./welcome.ts"
 
@@ -263,22 +264,15 @@ export class HubLink implements LinkSink, Alarm, Flushable {
     if (disowned.refusal(this.#site) !== undefined) return this.refuse(why)
     this.#state = { stage: "waiting", origin: state.origin }
     this.#setDeadline()
-    this.#sayBye(why)
+    sayBye(this.#host, this.#link, why)
     this.#tell(state, why)
-  }
-
-  #sayBye(why: Closing): void {
-    const { hub, clockwork, startedAt } = this.#host
-    // If the hub began after the channel last heard from its hub, this most likely is that hub after a restart.
-    const tellsAge = why.code === "session-unknown"
-    this.#link.send(writeBye(why, { hub, ageMs: tellsAge ? Math.max(0, clockwork.now() - startedAt) : undefined }))
   }
 
   /** Sends a bye with the reason, then closes the link. */
   refuse(why: Closing): void {
     if (this.#state.stage === "closed") return
     const state = this.#leave()
-    this.#sayBye(why)
+    sayBye(this.#host, this.#link, why)
     this.#link.close(why)
     if (state.stage === "admitted") state.links.closed(this.#link, undefined, why)
     else if (state.stage === "relayed") state.sink.closed(why)

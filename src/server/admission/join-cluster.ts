@@ -1,5 +1,6 @@
 import type { HttpExchange } from "../../transports/transport.ts"
-import type { OpenCluster, PeersHost } from "../cluster.ts"
+import type { PeersHost } from "../across.ts"
+import type { OpenCluster } from "../cluster.ts"
 import type { HubSettings } from "../settings.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 import { HubLink } from "./hub-link.ts"

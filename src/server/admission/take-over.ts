@@ -1,6 +1,7 @@
 import { failureOf } from "../../messaging/failure.ts"
 import { closing, closingError, EverwireError } from "../../wire/errors.ts"
-import type { ClusterPeers, MovedSession, TakenOver } from "../cluster.ts"
+import type { ClusterPeers } from "../across.ts"
+import type { MovedSession, TakenOver } from "../moved-session.ts"
 import { HubSession } from "../sessions/hub-session.ts"
 import type { AdmissionHost } from "./admission-host.ts"
 

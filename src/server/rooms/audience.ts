@@ -1,6 +1,6 @@
 import type { AnyContract, Contract, DataOf, NameOf, Said } from "../../messaging/contract.ts"
 import type { SendOptions } from "../../messaging/send-options.ts"
-import type { ClusterPeers, Selection, Task } from "../cluster.ts"
+import type { ClusterPeers, Selection, Task } from "../across.ts"
 import type { Peer, Principal } from "../peer.ts"
 import { broadcast, isPeer, type Without } from "./broadcast.ts"
 import { everywhere } from "./everywhere.ts"

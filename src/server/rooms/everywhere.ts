@@ -1,4 +1,4 @@
-import type { ClusterPeers, Selection, Task, TaskResult } from "../cluster.ts"
+import type { ClusterPeers, Selection, Task, TaskResult } from "../across.ts"
 import type { PeerDescription } from "../peer.ts"
 import type { Without } from "./broadcast.ts"
 import { perform, type TaskHost } from "./tasks.ts"

@@ -1,6 +1,6 @@
 import { checkNames } from "../../messaging/option-names.ts"
 import { EverwireError } from "../../wire/errors.ts"
-import type { Selection, Task } from "../cluster.ts"
+import type { Selection, Task } from "../across.ts"
 import type { Peer } from "../peer.ts"
 import { checkRoom } from "./rooms.ts"
 

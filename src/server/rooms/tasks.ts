@@ -1,4 +1,4 @@
-import type { Selection, Task, TaskResult } from "../cluster.ts"
+import type { Selection, Task, TaskResult } from "../across.ts"
 import type { PeerDescription, Principal } from "../peer.ts"
 import { disconnect } from "../sessions/disconnect.ts"
 import type { HubPeer } from "../sessions/hub-peer.ts"

@@ -2,7 +2,7 @@ import { INPUT } from "../../messaging/answers.ts"
 import { laneState } from "../../session/delivery/lane-state.ts"
 import type { Session } from "../../session/session.ts"
 import { type SessionSnapshot, takeSnapshot } from "../../session/snapshot.ts"
-import type { MovedSession, SessionFacts } from "../cluster.ts"
+import type { MovedSession, SessionFacts } from "../moved-session.ts"
 import type { Principal } from "../peer.ts"
 
 /** So many former hubs of a session are remembered. A channel names the one that welcomed it last. */

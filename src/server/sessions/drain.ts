@@ -1,6 +1,6 @@
 import type { Runtime } from "../../session/runtime.ts"
 import { type Closing, EverwireError } from "../../wire/errors.ts"
-import type { ClusterMoves } from "../cluster.ts"
+import type { ClusterMoves } from "../moved-session.ts"
 import type { HubSession } from "./hub-session.ts"
 import { giveUpRequests, MovingSession } from "./moving-session.ts"
 

@@ -2,7 +2,7 @@ import type { Delivery, Unnumbered } from "../../session/delivery/delivery.ts"
 import type { Link } from "../../session/link.ts"
 import type { Packet } from "../../wire/batch.ts"
 import type { Closing } from "../../wire/errors.ts"
-import type { ClusterJournal, Journalled, MovedSession, SessionChange, SessionFacts } from "../cluster.ts"
+import type { ClusterJournal, Journalled, MovedSession, SessionChange, SessionFacts } from "../moved-session.ts"
 import { type Described, describeSession, factsOf, snapshotOf } from "./describe-session.ts"
 import { HeldLink } from "./held-link.ts"
 

@@ -2,7 +2,7 @@ import { failureOf } from "../../messaging/failure.ts"
 import { callSafely } from "../../session/call-safely.ts"
 import type { SessionSnapshot } from "../../session/snapshot.ts"
 import { type Closing, closingError } from "../../wire/errors.ts"
-import type { Journalled, LastWords, MovedSession, Moving } from "../cluster.ts"
+import type { Journalled, LastWords, MovedSession, Moving } from "../moved-session.ts"
 import { describeSession, openRequestsOf, snapshotOf } from "./describe-session.ts"
 import type { HubSession } from "./hub-session.ts"
 

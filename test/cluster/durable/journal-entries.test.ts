@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { encodeEntry, JournalReader, type Note } from "../../../src/cluster/journal-entries.ts"
-import type { MovedSession, SessionChange } from "../../../src/server/cluster.ts"
+import type { MovedSession, SessionChange } from "../../../src/server/moved-session.ts"
 
 const SESSION: MovedSession = {
   id: "s",
