@@ -36,11 +36,11 @@ const OWN_PROCESS = [
   "test/docs/programs.test.ts",
 ]
 
-/**
- * They run after all others, because they load the machine and wait for real time. Each file has a process. Eight tabs have to
- * connect within seconds, so nothing else may load the machine then.
- */
-const JOURNEYS = ["test/journeys/**/*.test.ts", "test/browser/tabs.test.ts"]
+/** They run after all others, because they load the machine and wait for real time. Each file has a process. */
+const JOURNEYS = "test/journeys/**/*.test.ts"
+
+/** Eight pages of a browser have to connect within seconds, so nothing else runs then. */
+const ALONE = "test/browser/tabs.test.ts"
 
 /** Frameworks with one build for pages and one for servers: these tests get the one for pages. */
 const PAGES = ["test/bindings/{solid,svelte}.test.ts"]
@@ -98,10 +98,10 @@ export default defineConfig(({ mode }) => {
                   name: "shared",
                   isolate: false,
                   include,
-                  exclude: [...exclude, ...OWN_PROCESS, ...PAGES, ...JOURNEYS],
+                  exclude: [...exclude, ...OWN_PROCESS, ...PAGES, JOURNEYS, ALONE],
                 },
               },
-              { extends: true, test: { name: "own", include: OWN_PROCESS, exclude: [...PAGES, ...JOURNEYS] } },
+              { extends: true, test: { name: "own", include: OWN_PROCESS, exclude: [...PAGES, ALONE] } },
               {
                 extends: true,
                 plugins: [compiledSvelte],
@@ -114,7 +114,8 @@ export default defineConfig(({ mode }) => {
                   server: { deps: { inline: [/solid/, /svelte/] } },
                 },
               },
-              { extends: true, test: { name: "journeys", include: JOURNEYS, sequence: { groupOrder: 1 } } },
+              { extends: true, test: { name: "journeys", include: [JOURNEYS], sequence: { groupOrder: 1 } } },
+              { extends: true, test: { name: "alone", include: [ALONE], sequence: { groupOrder: 2 } } },
             ],
           }
         : { include, exclude }),
