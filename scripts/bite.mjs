@@ -24,7 +24,7 @@ const HISTORIES = "2000"
 const TESTS = [
   "test/wire test/session test/messaging test/client test/server",
   "test/model",
-  "test/observe test/auth test/api test/codecs test/contract test/delivery test/payloads test/socket",
+  "test/bindings test/observe test/auth test/api test/codecs test/contract test/delivery test/payloads test/socket",
   "test/cluster/across test/cluster/durable test/cluster/hand-over test/cluster/any test/cluster/c test/cluster/me test/cluster/relay test/cluster/strands",
   "test/simulation/cluster.test.ts",
   "test/hostile test/http test/runtimes test/balancer test/slow",

@@ -2156,4 +2156,34 @@ export const faults = [
     find: '  if (typeof blockConcurrencyWhile !== "function") throw new EverwireError("misuse", NOT_DURABLE)\n',
     plant: "",
   },
+  {
+    id: "a Vue component that is gone goes on using the channel",
+    file: "src/bindings/vue.ts",
+    find: "onScopeDispose(() => stop?.())",
+    plant: "void stop",
+  },
+  {
+    id: "Vue makes a proxy of the channel",
+    file: "src/bindings/vue.ts",
+    find: "channel.value && markRaw(channel.value)",
+    plant: "channel.value",
+  },
+  {
+    id: "a Solid component that is gone goes on using the channel",
+    file: "src/bindings/solid.ts",
+    find: "onCleanup(source.subscribe(show))",
+    plant: "void [onCleanup, source.subscribe(show)]",
+  },
+  {
+    id: "a request of Svelte's does not follow its input",
+    file: "src/bindings/svelte.ts",
+    find: "if (now !== lastKey) used = begin()",
+    plant: "if (now === 0) used = begin()",
+  },
+  {
+    id: "a channel that is used again closes",
+    file: "src/bindings/shared-channel.ts",
+    find: "      clearTimeout(timer)\n      // Nobody was",
+    plant: "      // Nobody was",
+  },
 ]

@@ -39,22 +39,19 @@ export type MaybeGetter<Value> = Value | (() => Value)
  * it, which is never on a server.
  */
 function useSource<Value>(make: () => Source<Value>, key: () => unknown = () => undefined): Current<Value> {
-  let source = make()
-  let follow = createSubscriber((changed) => source.subscribe(changed))
-  let last: unknown
-  let isFirst = true
+  const begin = () => {
+    const source = make()
+    return { source, follow: createSubscriber((changed) => source.subscribe(changed)) }
+  }
+  let lastKey = key()
+  let used = begin()
   return {
     get current() {
       const now = key()
-      if (!isFirst && now !== last) {
-        const next = make()
-        source = next
-        follow = createSubscriber((changed) => next.subscribe(changed))
-      }
-      isFirst = false
-      last = now
-      follow()
-      return source.get()
+      if (now !== lastKey) used = begin()
+      lastKey = now
+      used.follow()
+      return used.source.get()
     },
   }
 }
